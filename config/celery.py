@@ -1,0 +1,11 @@
+"""The Celery application. Messages carry no data: they only say "look now"."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("preferable")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

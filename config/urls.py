@@ -1,0 +1,11 @@
+"""Every address of the product, by subject."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("labeling.pages.urls")),
+    path("", include("modeling.pages.urls")),
+    path("api/", include("labeling.api.urls")),
+]

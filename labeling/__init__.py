@@ -1,0 +1,1 @@
+"""People and data: projects, hand-outs, judgments and preferences. Never imports modeling."""

@@ -1,0 +1,1 @@
+"""REST endpoints by subject, for engineers."""

@@ -1,0 +1,8 @@
+"""Django's configuration of the labeling app."""
+
+from django.apps import AppConfig
+
+
+class LabelingConfig(AppConfig):
+    name = "labeling"
+    verbose_name = "Labeling"

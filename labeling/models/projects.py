@@ -1,0 +1,140 @@
+"""Projects: what is asked, how often, and when the models learn from it."""
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from labeling.models.constraints import between, one_of
+
+
+class Scale(models.TextChoices):
+    BINARY = "binary", "A or B"
+    STRENGTH = "strength", "How much better (three steps each way)"
+
+
+class Project(models.Model):
+    """The container of prompts, people and the loop's settings."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=120)
+    description = models.CharField(max_length=400, blank=True)
+    question = models.CharField(max_length=300, default="Which response is better?")
+
+    guidelines = models.ForeignKey(
+        "GuidelineVersion",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
+
+    # How a comparison is judged
+    scale = models.CharField(max_length=10, choices=Scale.choices, default=Scale.BINARY)
+    allow_tie = models.BooleanField(default=True)
+    allow_both_bad = models.BooleanField(default=True)
+    overlap = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(20)],
+        help_text="How many people judge each comparison.",
+    )
+    lease_seconds = models.PositiveIntegerField(
+        default=600,
+        validators=[MinValueValidator(10)],
+        help_text="How long a comparison is kept for a labeler who has stopped responding.",
+    )
+    random_share = models.FloatField(
+        default=0.2,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text="Share of hand-outs drawn uniformly at random: the honest test stream.",
+    )
+
+    # How the loop turns
+    is_paused = models.BooleanField(default=False, help_text="Nobody gets comparisons.")
+    loop_enabled = models.BooleanField(
+        default=True, help_text="Retrain and sample without being asked."
+    )
+    base_model = models.CharField(
+        max_length=300,
+        blank=True,
+        help_text="Folder or hub id that reward models start from; empty: the current policy.",
+    )
+    retrain_after = models.PositiveIntegerField(
+        default=100,
+        validators=[MinValueValidator(1)],
+        help_text="New preferences after which the reward model is retrained.",
+    )
+    sample_prompts = models.PositiveIntegerField(
+        default=50,
+        validators=[MinValueValidator(1)],
+        help_text="Prompts for which new pairs are sampled after each retraining.",
+    )
+    samples_per_prompt = models.PositiveSmallIntegerField(
+        default=4,
+        validators=[MinValueValidator(2), MaxValueValidator(64)],
+        help_text="Responses sampled for each of these prompts; the most telling pair is queued.",
+    )
+    queue_target = models.PositiveIntegerField(
+        default=200, help_text="No sampling while this many comparisons are waiting."
+    )
+    temperature = models.FloatField(
+        default=1.0, validators=[MinValueValidator(0.01), MaxValueValidator(5.0)]
+    )
+    top_p = models.FloatField(
+        default=1.0, validators=[MinValueValidator(0.01), MaxValueValidator(1.0)]
+    )
+    max_new_tokens = models.PositiveIntegerField(
+        default=256, validators=[MinValueValidator(1)]
+    )
+
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            one_of("scale", Scale, "project_scale_known"),
+            between("overlap", 1, 20, "project_overlap_1_to_20"),
+            between("random_share", 0.0, 1.0, "project_random_share_in_0_1"),
+            between("samples_per_prompt", 2, 64, "project_samples_per_prompt_2_to_64"),
+            between("top_p", 0.0001, 1.0, "project_top_p_in_0_1"),
+            models.CheckConstraint(
+                condition=models.Q(lease_seconds__gte=10),
+                name="project_lease_at_least_10_s",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(retrain_after__gte=1),
+                name="project_retrain_after_positive",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(temperature__gt=0),
+                name="project_temperature_positive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class GuidelineVersion(models.Model):
+    """One version of a project's guidelines (Markdown). Never edited: the next version is added,
+    and every judgment names the version its labeler could read."""
+
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, related_name="guideline_versions"
+    )
+    number = models.PositiveIntegerField()
+    text = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True
+    )
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "number"], name="guidelines_number_once_per_project"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project} guidelines v{self.number}"

@@ -1,0 +1,113 @@
+"""What was learnt from people: the settled preferences, the triples that models train on."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from labeling.models.constraints import between, one_of
+from labeling.models.material import Comparison, Split
+
+
+class PreferenceKind(models.TextChoices):
+    PREFER = "prefer"
+    TIE = "tie"
+    BOTH_BAD = "both_bad", "both bad"
+
+
+class Provenance(models.TextChoices):
+    UNANIMOUS = "unanimous"
+    WEIGHTED = "weighted"
+    CONTESTED = "contested"
+    ADJUDICATED = "adjudicated"
+    IMPORTED = "imported"
+
+
+class Preference(models.Model):
+    """The settled (prompt, chosen, rejected) of one pair of responses of a comparison.
+
+    Derived from judgments by labeling/preferences.py and rewritten when they change; only the
+    curators' exclusion is kept. For a tie or both-bad, chosen and rejected are in id order and
+    carry no direction. `settled_at` is null while judgments are being redone.
+    """
+
+    Kind = PreferenceKind
+
+    Provenance = Provenance
+
+    project = models.ForeignKey(
+        "labeling.Project", on_delete=models.CASCADE, related_name="preferences"
+    )
+    comparison = models.ForeignKey(
+        "labeling.Comparison", on_delete=models.CASCADE, related_name="preferences"
+    )
+    prompt = models.ForeignKey(
+        "labeling.Prompt", on_delete=models.CASCADE, related_name="preferences"
+    )
+    chosen = models.ForeignKey(
+        "labeling.Response", on_delete=models.CASCADE, related_name="+"
+    )
+    rejected = models.ForeignKey(
+        "labeling.Response", on_delete=models.CASCADE, related_name="+"
+    )
+    pair_key = models.CharField(
+        max_length=45, help_text="Both response ids, ascending."
+    )
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    target = models.FloatField(
+        default=1.0,
+        help_text="Weighted share of judgments for chosen; a tie counts half.",
+    )
+    strength = models.FloatField(
+        null=True, blank=True, help_text="Mean signed strength, positive for chosen."
+    )
+    weight = models.FloatField(default=1.0)
+    agreement = models.FloatField(
+        null=True, blank=True, help_text="Share of judgments that say what was settled."
+    )
+    votes_chosen = models.PositiveSmallIntegerField(default=0)
+    votes_rejected = models.PositiveSmallIntegerField(default=0)
+    votes_tie = models.PositiveSmallIntegerField(default=0)
+    votes_both_bad = models.PositiveSmallIntegerField(default=0)
+    provenance = models.CharField(max_length=11, choices=Provenance.choices)
+    split = models.CharField(max_length=11, choices=Split.choices)
+    arm = models.CharField(max_length=8, choices=Comparison.Arm.choices, blank=True)
+    round_number = models.PositiveIntegerField(null=True, blank=True)
+    excluded = models.BooleanField(default=False)
+    excluded_reason = models.CharField(max_length=300, blank=True)
+    excluded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["comparison", "pair_key"], name="preference_once_per_pair"
+            ),
+            models.CheckConstraint(
+                condition=~Q(chosen=F("rejected")), name="preference_of_two_responses"
+            ),
+            one_of("kind", PreferenceKind, "preference_kind_known"),
+            one_of("provenance", Provenance, "preference_provenance_known"),
+            one_of("split", Split, "preference_split_known"),
+            between("weight", 0.0001, 1.0, "preference_weight_in_0_1"),
+            between("target", 0.0, 1.0, "preference_target_in_0_1"),
+            models.CheckConstraint(
+                condition=Q(excluded=False) | ~Q(excluded_reason=""),
+                name="preference_exclusion_has_reason",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["project", "id"], name="preference_of_project"),
+            models.Index(
+                fields=["project", "settled_at"], name="preference_by_settled"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"preference {self.pk} ({self.kind})"

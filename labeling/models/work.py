@@ -1,0 +1,161 @@
+"""What people do: assignments (a comparison handed to a labeler) and judgments (the answer)."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from labeling.models.constraints import between, one_of
+
+ASSIGNMENT_NAMESPACE = uuid.UUID("5b0f6c3e-57b4-4f3c-9d36-0c3f4a8f1f7e")
+
+
+def assignment_uuid(comparison_id: int, labeler_id: int) -> uuid.UUID:
+    """The assignment's public id. It follows from its comparison and labeler, so that a lease
+    taken anew keeps the address under which an open page will submit."""
+    return uuid.uuid5(ASSIGNMENT_NAMESPACE, f"{comparison_id}/{labeler_id}")
+
+
+class AssignmentState(models.TextChoices):
+    LEASED = "leased"
+    JUDGED = "judged"
+    SKIPPED = "skipped"
+    EXPIRED = "expired"
+    RELEASED = "released"
+
+
+class Assignment(models.Model):
+    """A comparison handed to one labeler until `expires_at`, in this order on screen.
+
+    Its state changes only while its comparison's row is locked.
+    """
+
+    State = AssignmentState
+
+    uuid = models.UUIDField(unique=True, editable=False)
+    project = models.ForeignKey("labeling.Project", on_delete=models.CASCADE)
+    comparison = models.ForeignKey(
+        "labeling.Comparison", on_delete=models.CASCADE, related_name="assignments"
+    )
+    labeler = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="assignments"
+    )
+    state = models.CharField(max_length=8, choices=State.choices, default=State.LEASED)
+    order = models.JSONField(help_text="Response ids from left to right.")
+    leased_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    queue_cursor = models.DateTimeField(
+        help_text="How far this labeler has read the waiting line; the next claim starts here."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["comparison", "labeler"], name="assignment_once_per_labeler"
+            ),
+            one_of("state", AssignmentState, "assignment_state_known"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(state="leased"),
+                name="assignment_leases",
+            ),
+            models.Index(
+                fields=["labeler", "project", "-id"], name="assignment_of_labeler"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"comparison {self.comparison_id} for {self.labeler_id} ({self.state})"
+
+
+class JudgmentKind(models.TextChoices):
+    PREFER = "prefer"
+    TIE = "tie"
+    BOTH_BAD = "both_bad", "both bad"
+    SKIP = "skip"
+    FLAG = "flag"
+
+
+class Judgment(models.Model):
+    """One labeler's answer. Append-only: an undo or a correction supersedes, nothing is deleted.
+
+    `tiers` lists response ids best first, ties sharing a tier; a pair is `[[a], [b]]`, a tie or
+    both-bad `[[a, b]]`, a skip or a flag `[]`.
+    """
+
+    Kind = JudgmentKind
+
+    ANSWERS = (Kind.PREFER, Kind.TIE, Kind.BOTH_BAD)
+
+    project = models.ForeignKey(
+        "labeling.Project", on_delete=models.CASCADE, related_name="judgments"
+    )
+    assignment = models.ForeignKey(
+        Assignment, on_delete=models.CASCADE, related_name="judgments"
+    )
+    comparison = models.ForeignKey(
+        "labeling.Comparison", on_delete=models.CASCADE, related_name="judgments"
+    )
+    labeler = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="judgments"
+    )
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    tiers = models.JSONField(default=list)
+    strength = models.PositiveSmallIntegerField(null=True, blank=True)
+    aspects = models.JSONField(default=dict, blank=True)
+    rationale = models.TextField(blank=True)
+    seconds = models.FloatField(
+        null=True, blank=True, help_text="From shown to answered."
+    )
+    order = models.JSONField(help_text="Response ids from left to right, as shown.")
+    guidelines = models.ForeignKey(
+        "labeling.GuidelineVersion", on_delete=models.SET_NULL, null=True, blank=True
+    )
+    is_late = models.BooleanField(
+        default=False, help_text="Came after its lease had expired."
+    )
+    is_surplus = models.BooleanField(
+        default=False,
+        help_text="Kept, but its slot had gone to someone else: not counted.",
+    )
+    created_at = models.DateTimeField()
+    superseded_at = models.DateTimeField(null=True, blank=True)
+    supersedes = models.OneToOneField(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="superseded_by",
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["assignment"],
+                condition=Q(superseded_at__isnull=True),
+                name="judgment_one_current_per_assignment",
+            ),
+            one_of("kind", JudgmentKind, "judgment_kind_known"),
+            between("strength", 1, 3, "judgment_strength_1_to_3"),
+            models.CheckConstraint(
+                condition=Q(strength__isnull=True) | Q(kind="prefer"),
+                name="judgment_strength_only_when_preferring",
+            ),
+            models.CheckConstraint(
+                condition=Q(seconds__isnull=True) | Q(seconds__gte=0),
+                name="judgment_seconds_not_negative",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["labeler", "project", "-created_at"], name="judgment_of_labeler"
+            ),
+            models.Index(fields=["project", "-created_at"], name="judgment_of_project"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} by {self.labeler_id} on comparison {self.comparison_id}"

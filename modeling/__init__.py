@@ -1,0 +1,1 @@
+"""Models and learning: policies, reward models, runs and rounds."""

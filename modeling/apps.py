@@ -1,0 +1,8 @@
+"""Django's configuration of the modeling app."""
+
+from django.apps import AppConfig
+
+
+class ModelingConfig(AppConfig):
+    name = "modeling"
+    verbose_name = "Modeling"

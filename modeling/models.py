@@ -1,0 +1,315 @@
+"""What the learning side remembers: policies, reward models, runs with their metrics, rounds.
+
+The pointers to what is in service are in `Loop`, one row per project: a promotion or a roll-back
+changes a pointer and nothing else.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from labeling.models.constraints import between, one_of
+
+if TYPE_CHECKING:
+    from django.db.models.manager import RelatedManager
+
+
+class Policy(models.Model):
+    """A version of the model that writes responses: a folder or a hub id."""
+
+    project = models.ForeignKey(
+        "labeling.Project", on_delete=models.CASCADE, related_name="policies"
+    )
+    version = models.PositiveIntegerField()
+    name = models.CharField(max_length=120)
+    location = models.CharField(max_length=500, help_text="Folder or hub id.")
+    parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True)
+    run = models.ForeignKey(
+        "Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="policies"
+    )
+    notes = models.CharField(max_length=400, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True
+    )
+
+    class Meta:
+        ordering = ["-version"]
+        verbose_name_plural = "policies"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "version"], name="policy_version_once_per_project"
+            ),
+            models.CheckConstraint(
+                condition=~Q(location=""), name="policy_has_location"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+
+class RewardModelStatus(models.TextChoices):
+    CANDIDATE = "candidate"
+    LIVE = "live"
+    RETIRED = "retired"
+    REJECTED = "rejected"
+
+
+class RewardModel(models.Model):
+    """A trained scorer: a plain sequence-classification folder below DATA_DIR."""
+
+    Status = RewardModelStatus
+
+    project = models.ForeignKey(
+        "labeling.Project", on_delete=models.CASCADE, related_name="reward_models"
+    )
+    version = models.PositiveIntegerField()
+    run = models.OneToOneField(
+        "Run", on_delete=models.PROTECT, related_name="reward_model"
+    )
+    snapshot = models.ForeignKey(
+        "labeling.Snapshot", on_delete=models.PROTECT, related_name="reward_models"
+    )
+    base_model = models.CharField(max_length=500)
+    folder = models.CharField(max_length=500, help_text="Relative to DATA_DIR.")
+    status = models.CharField(
+        max_length=9, choices=Status.choices, default=Status.CANDIDATE
+    )
+    results = models.JSONField(default=dict, help_text="The run's result.json.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-version"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "version"],
+                name="reward_model_version_once_per_project",
+            ),
+            models.UniqueConstraint(
+                fields=["project"],
+                condition=Q(status="live"),
+                name="reward_model_one_live_per_project",
+            ),
+            one_of("status", RewardModelStatus, "reward_model_status_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"reward model v{self.version}"
+
+    @property
+    def path(self) -> Path:
+        return Path(settings.DATA_DIR) / self.folder
+
+
+class Loop(models.Model):
+    """What is in service in a project."""
+
+    project = models.OneToOneField(
+        "labeling.Project",
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="loop",
+    )
+    policy = models.ForeignKey(
+        Policy, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    reward_model = models.ForeignKey(
+        RewardModel, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+
+    def __str__(self) -> str:
+        return f"loop of {self.project}"
+
+
+class RoundState(models.TextChoices):
+    LABELING = "labeling"
+    TRAINING = "training"
+    SAMPLING = "sampling"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+class Round(models.Model):
+    """One turn of the loop: sample, label, train, gate."""
+
+    State = RoundState
+
+    project = models.ForeignKey(
+        "labeling.Project", on_delete=models.CASCADE, related_name="rounds"
+    )
+    number = models.PositiveIntegerField()
+    state = models.CharField(
+        max_length=8, choices=State.choices, default=State.LABELING
+    )
+    policy = models.ForeignKey(
+        Policy, on_delete=models.PROTECT, null=True, blank=True, related_name="rounds"
+    )
+    reward_model = models.ForeignKey(
+        RewardModel,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="rounds",
+    )
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "number"], name="round_number_once_per_project"
+            ),
+            models.UniqueConstraint(
+                fields=["project"],
+                condition=Q(state__in=["labeling", "training", "sampling"]),
+                name="round_one_open_per_project",
+            ),
+            one_of("state", RoundState, "round_state_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"round {self.number}"
+
+
+class RunKind(models.TextChoices):
+    TRAIN_REWARD = "train_reward", "train reward model"
+    SAMPLE = "sample", "sample responses"
+
+
+class RunState(models.TextChoices):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Run(models.Model):
+    """One execution of one stage. The row is the truth: a worker claims it by compare-and-set,
+    keeps its heartbeat, and a run whose heartbeat has stopped is queued again from its last
+    checkpoint, at most `MAX_ATTEMPTS` times."""
+
+    MAX_ATTEMPTS = 3
+
+    Kind = RunKind
+
+    State = RunState
+
+    ACTIVE = (State.QUEUED, State.RUNNING)
+
+    project = models.ForeignKey(
+        "labeling.Project", on_delete=models.CASCADE, related_name="runs"
+    )
+    round = models.ForeignKey(
+        Round, on_delete=models.SET_NULL, null=True, blank=True, related_name="runs"
+    )
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
+    input_digest = models.CharField(
+        max_length=64,
+        help_text="Of everything the result depends on: no input is run twice.",
+    )
+    snapshot = models.ForeignKey(
+        "labeling.Snapshot",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="runs",
+    )
+    policy = models.ForeignKey(
+        Policy, on_delete=models.PROTECT, null=True, blank=True, related_name="runs"
+    )
+    config = models.JSONField(default=dict)
+    seed = models.BigIntegerField(default=0)
+    code_version = models.CharField(max_length=60, blank=True)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    progress = models.FloatField(default=0.0)
+    progress_text = models.CharField(max_length=200, blank=True)
+    seconds_left = models.FloatField(null=True, blank=True)
+    cancel_requested = models.BooleanField(default=False)
+    worker = models.CharField(max_length=120, blank=True)
+    error = models.TextField(blank=True)
+    results = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True
+    )
+    started_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    if TYPE_CHECKING:
+        metrics: RelatedManager["Metric"]
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "kind", "input_digest"], name="run_once_per_input"
+            ),
+            one_of("kind", RunKind, "run_kind_known"),
+            one_of("state", RunState, "run_state_known"),
+            between("progress", 0.0, 1.0, "run_progress_in_0_1"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["project", "kind"],
+                condition=Q(state__in=["queued", "running"]),
+                name="run_active",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"run {self.pk}: {self.get_kind_display()}"
+
+    @property
+    def folder(self) -> Path:
+        return Path(settings.DATA_DIR) / "runs" / str(self.pk)
+
+
+class Metric(models.Model):
+    """One number a run logged."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="metrics")
+    name = models.CharField(max_length=80)
+    step = models.PositiveIntegerField()
+    value = models.FloatField()
+    logged_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["step"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "name", "step"], name="metric_once_per_step"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.value} at step {self.step}"
+
+
+class Score(models.Model):
+    """The reward that a reward model gives a response."""
+
+    response = models.ForeignKey(
+        "labeling.Response", on_delete=models.CASCADE, related_name="scores"
+    )
+    reward_model = models.ForeignKey(
+        RewardModel, on_delete=models.CASCADE, related_name="scores"
+    )
+    value = models.FloatField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["response", "reward_model"], name="score_once_per_response"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f}"
