@@ -1,0 +1,123 @@
+"""Reads operator settings from the environment (and from `.env` beside manage.py)."""
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import quote
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+# A unix socket's path has room for 104 bytes on macOS and 108 on Linux, with its closing zero.
+SOCKET_PATH_BYTES = 100
+
+
+def load_env_file(path: Path) -> None:
+    """Puts KEY=VALUE lines of `path` into os.environ; what is set already wins."""
+    if not path.is_file():
+        return
+    for line in path.read_text().splitlines():
+        key, separator, value = line.strip().partition("=")
+        if separator and not key.startswith("#"):
+            os.environ.setdefault(key.strip(), value.strip().strip("\"'"))
+
+
+def flag(name: str, *, default: bool) -> bool:
+    value = (os.environ.get(name) or "").strip().lower()
+    if not value:
+        return default
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise ImproperlyConfigured(
+        f"{name}={value!r} is neither true nor false: use 1 or 0"
+    )
+
+
+def number(name: str, *, default: float) -> float:
+    value = os.environ.get(name) or ""
+    try:
+        return float(value) if value else default
+    except ValueError:
+        raise ImproperlyConfigured(f"{name}={value!r} is not a number") from None
+
+
+def words(name: str, *, default: str) -> list[str]:
+    return (os.environ.get(name) or default).replace(",", " ").split()
+
+
+def data_dir(path: Path) -> Path:
+    """`path`, made if need be: where the database, models, uploads and logs are kept."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise ImproperlyConfigured(
+            f"DATA_DIR={path} cannot be used as a folder ({problem.strerror}): "
+            "set DATA_DIR to a folder that can be written"
+        ) from problem
+    return path.resolve()
+
+
+def stored_secret_key(data_dir: Path) -> str:
+    """The secret key kept in DATA_DIR, made at the first start and readable by its owner only."""
+    path = data_dir / "secret-key"
+    try:
+        if not path.exists():
+            _write_once(path, secrets.token_urlsafe(50))
+        key = path.read_text().strip()
+    except OSError as problem:
+        raise ImproperlyConfigured(
+            f"{path} cannot be written or read ({problem.strerror}): "
+            "set DATA_DIR to a folder that can be written"
+        ) from problem
+    if len(key) < 40:
+        raise ImproperlyConfigured(
+            f"{path} is empty or cut short: delete it and start again"
+        )
+    return key
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Writes `path` whole or not at all; where two processes write at once, the first one wins."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        with open(
+            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
+        ) as file:
+            file.write(text)
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def database(data_dir: Path) -> dj_database_url.DBConfig:
+    url = (
+        os.environ.get("DATABASE_URL") or f"sqlite:///{data_dir / 'preferable.sqlite3'}"
+    )
+    try:
+        return dj_database_url.parse(url, conn_max_age=60)
+    except ValueError:
+        # The address holds a password: it is not repeated here.
+        raise ImproperlyConfigured(
+            "DATABASE_URL is not an address that can be used: write it as "
+            "postgres://USER:PASSWORD@HOST:PORT/NAME"
+        ) from None
+
+
+def redis_socket(data_dir: Path) -> Path:
+    """Where the embedded Redis listens: in DATA_DIR, or, where that path is too long for a unix
+    socket, in a private folder under /tmp whose name follows from DATA_DIR."""
+    socket = data_dir / "redis" / "redis.sock"
+    if len(os.fsencode(socket)) <= SOCKET_PATH_BYTES:
+        return socket
+    name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
+    return Path(f"/tmp/preferable-{os.getuid()}-{name}") / "redis.sock"
+
+
+def embedded_redis_url(data_dir: Path) -> str:
+    """The embedded Redis has a unix socket only: no port is opened."""
+    return f"redis+socket://{quote(str(redis_socket(data_dir)))}"

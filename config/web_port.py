@@ -1,0 +1,61 @@
+"""The port that the web server listens on: read, checked to be free, asked whether it answers."""
+
+import errno
+import http.client
+import os
+import socket
+
+from django.core.exceptions import ImproperlyConfigured
+
+from config import environment
+
+
+def from_environment() -> int:
+    port = environment.number("PORT", default=8000)
+    if port != int(port) or not 0 < port < 65536:
+        raise ImproperlyConfigured(f"PORT={os.environ['PORT']!r} is not a port from 1 to 65535")
+    return int(port)
+
+
+def address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def is_loopback(host: str) -> bool:
+    return host == "localhost" or host == "::1" or host.startswith("127.")
+
+
+def check_is_free(host: str, port: int) -> None:
+    try:
+        family, kind, protocol, _name, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as problem:
+        raise ImproperlyConfigured(_problem(host, port, problem)) from problem
+
+
+def _problem(host: str, port: int, problem: OSError) -> str:
+    if problem.errno == errno.EADDRINUSE:
+        return (
+            f"Port {port} is in use by another program: "
+            f"choose another one, for instance PORT={port + 1} make run"
+        )
+    if problem.errno == errno.EACCES:
+        return f"Port {port} needs special rights: choose one above 1023, for instance PORT=8000"
+    return f"HOST={host} PORT={port} cannot be listened on ({problem.strerror})"
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether the web server answers at /healthz."""
+    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    connection = http.client.HTTPConnection(local, port, timeout=5)
+    try:
+        connection.request("GET", "/healthz", headers={"Host": "localhost"})
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
