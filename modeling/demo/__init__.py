@@ -1,0 +1,1 @@
+"""The demo world: everyday questions, mixed responses, and the oracle that scores them."""
