@@ -1,0 +1,190 @@
+"""Preferences as prompt groups: a prompt, its distinct responses, the comparisons among them.
+
+The group is the unit of batching, splitting and bootstrap: however many comparisons a response is
+in, a batch encodes its text once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from modeling.core.files import (
+    bad_line,
+    read_jsonl,
+    require_messages,
+    require_text,
+    require_unique_id,
+)
+from modeling.core.text import Encoded, Prompt
+
+SPLITS = ("train", "calibration", "dev", "test")
+ARMS = ("imported", "random", "active")
+FIELDS = {"id", "prompt", "chosen", "rejected", "target", "weight", "strength", "split", "arm"} | {
+    "round"
+}
+WINDOW = 16  # batches sorted by length together: enough to bucket, few enough to stay random
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Response i against response j of one group. `target` 1 = i was preferred, 0.5 = a tie."""
+
+    id: str
+    i: int
+    j: int
+    target: float
+    weight: float
+    margin: float
+
+
+@dataclass(frozen=True)
+class PromptGroup:
+    prompt: Prompt
+    split: str
+    responses: list[str] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
+
+    def texts(self) -> list[tuple[Prompt, str]]:
+        return [(self.prompt, response) for response in self.responses]
+
+    def index_of(self, response: str) -> int:
+        """The response's place, added at the end when it is new."""
+        if response not in self.responses:
+            self.responses.append(response)
+        return self.responses.index(response)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Some comparisons of one group that stay together in a batch."""
+
+    group: int
+    comparisons: tuple[Comparison, ...]
+
+    def responses(self) -> list[int]:
+        """The distinct responses, ascending: each is encoded once."""
+        return sorted({side for c in self.comparisons for side in (c.i, c.j)})
+
+
+def read_groups(path: Path, strength_margin: float) -> tuple[list[PromptGroup], list[str]]:
+    """Groups in the order of first appearance, and warnings about rows that teach nothing."""
+    groups: dict[tuple[Prompt, str], PromptGroup] = {}
+    seen: set[str] = set()
+    identical = 0
+    for number, row in read_jsonl(path):
+        for key in row.keys() - FIELDS:
+            raise bad_line(path, number, f"has the unknown field {key!r}")
+        identifier = require_unique_id(row, seen, path, number)
+        prompt = require_messages(row, path, number)
+        chosen = require_text(row, "chosen", path, number)
+        rejected = require_text(row, "rejected", path, number)
+        split = _one_of(row, "split", SPLITS, path, number)
+        _one_of(row, "arm", ARMS, path, number)
+        target = _number(row, "target", path, number, low=0, high=1)
+        weight = _number(row, "weight", path, number, low=0, high=1)
+        strength = row.get("strength")
+        if strength is not None:
+            strength = abs(_number(row, "strength", path, number, low=-3, high=3))
+        if chosen == rejected or weight == 0:
+            identical += 1
+            continue
+        group = groups.setdefault((prompt, split), PromptGroup(prompt, split))
+        i, j = group.index_of(chosen), group.index_of(rejected)
+        margin = strength_margin * (strength or 0.0)
+        group.comparisons.append(Comparison(identifier, i, j, target, weight, margin))
+    return list(groups.values()), _warnings(list(groups.values()), identical)
+
+
+def _warnings(groups: list[PromptGroup], skipped: int) -> list[str]:
+    warnings = []
+    if skipped:
+        warnings.append(
+            f"{skipped} comparisons were left out: weight 0, or both responses are the same text."
+        )
+    leaks = len(groups) - len({group.prompt for group in groups})
+    if leaks:
+        warnings.append(
+            f"{leaks} prompts are in more than one split: the held-out accuracy is too kind."
+        )
+    return warnings
+
+
+def _one_of(row: dict[str, Any], key: str, allowed: Sequence[str], path: Path, number: int) -> str:
+    value = row.get(key, allowed[0])
+    if value not in allowed:
+        raise bad_line(path, number, f"has the {key} {value!r}, not one of {', '.join(allowed)}")
+    return str(value)
+
+
+def _number(
+    row: dict[str, Any], key: str, path: Path, number: int, *, low: float, high: float
+) -> float:
+    value = row.get(key, 1.0)
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    if not good or not low <= value <= high:  # NaN fails the comparison too
+        raise bad_line(path, number, f"has the {key} {value!r}, not a number from {low} to {high}")
+    return float(value)
+
+
+def plan_epoch(
+    groups: list[PromptGroup],
+    encoded: list[list[Encoded]],
+    *,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+) -> list[list[Unit]]:
+    """All batches of one epoch: a shuffle, then windows sorted by length, then a shuffle of batches.
+
+    A function of its arguments alone, so that a resumed run continues with the very same batches.
+    """
+    random = Random(f"{seed}:{epoch}")
+    units = [unit for at, group in enumerate(groups) for unit in _units(at, group, batch_size)]
+    random.shuffle(units)
+    batches = []
+    for window in _fill(units, WINDOW * batch_size):
+        window.sort(key=lambda unit: max(len(encoded[unit.group][r].ids) for r in unit.responses()))
+        batches.extend(_fill(window, batch_size))
+    random.shuffle(batches)
+    return batches
+
+
+def _units(at: int, group: PromptGroup, batch_size: int) -> list[Unit]:
+    """The group as one unit, or several when it has more comparisons than a batch."""
+    comparisons = group.comparisons
+    return [
+        Unit(at, tuple(comparisons[start : start + batch_size]))
+        for start in range(0, len(comparisons), batch_size)
+    ]
+
+
+def _fill(units: list[Unit], size: int) -> list[list[Unit]]:
+    """Cut the list into runs of at most `size` comparisons."""
+    runs: list[list[Unit]] = [[]]
+    room = size
+    for unit in units:
+        if runs[-1] and len(unit.comparisons) > room:
+            runs.append([])
+            room = size
+        runs[-1].append(unit)
+        room -= len(unit.comparisons)
+    return runs
+
+
+def micro_batches(
+    batch: list[Unit], encoded: list[list[Encoded]], batch_tokens: int
+) -> list[list[Unit]]:
+    """Cut one batch into parts of at most `batch_tokens` padded tokens (one unit at least)."""
+    parts: list[list[Unit]] = [[]]
+    rows = longest = 0
+    for unit in batch:
+        responses = unit.responses()
+        length = max(longest, *(len(encoded[unit.group][r].ids) for r in responses))
+        if parts[-1] and length * (rows + len(responses)) > batch_tokens:
+            parts.append([])
+            rows, length = 0, max(len(encoded[unit.group][r].ids) for r in responses)
+        parts[-1].append(unit)
+        rows, longest = rows + len(responses), length
+    return parts

@@ -1,0 +1,130 @@
+"""`from_pretrained` for models and tokenizers, with failures put in words."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.utils import logging as transformers_logging
+
+from modeling.core.errors import ProgramError
+
+# Its bars and load reports would bury the run's own log; what matters in them is checked below.
+transformers_logging.disable_progress_bar()
+transformers_logging.set_verbosity_error()
+
+WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
+
+
+def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
+    check_source(source)
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source)
+    except Exception as error:  # the library raises anything from OSError to bare Exception
+        raise in_words(source, "tokenizer", error) from error
+    if len(tokenizer) < 2:  # what transformers makes of a folder with no tokenizer files at all
+        raise no_tokenizer(source)
+    return tokenizer
+
+
+def load_causal_model(source: str) -> PreTrainedModel:
+    """A policy in fp32. Every weight must be in the checkpoint."""
+    check_source(source, weights=True)
+    try:
+        model, report = AutoModelForCausalLM.from_pretrained(
+            source, dtype=torch.float32, output_loading_info=True
+        )
+    except Exception as error:
+        raise in_words(source, "model", error) from error
+    refuse_missing(source, report["missing_keys"])
+    return model.eval()
+
+
+def load_classifier(source: str) -> tuple[PreTrainedModel, set[str]]:
+    """A one-label sequence classifier in fp32, and the names of the weights that are new."""
+    check_source(source, weights=True)
+    try:
+        model, report = AutoModelForSequenceClassification.from_pretrained(
+            source,
+            num_labels=1,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # a head with more labels is replaced, see below
+        )
+    except Exception as error:
+        raise in_words(source, "model", error) from error
+    new = set(report["missing_keys"])
+    new |= {key if isinstance(key, str) else key[0] for key in report.get("mismatched_keys", ())}
+    return model, new
+
+
+def refuse_missing(source: str, missing: Any) -> None:
+    """A checkpoint that lacks layers would be filled up with random numbers without a word."""
+    if missing:
+        some = ", ".join(sorted(missing)[:3])
+        raise ProgramError(
+            f"The weights of {source} lack {len(missing)} tensors of this model ({some} ...).",
+            where=source,
+            hint="The checkpoint is of another architecture or incomplete: fetch or save it anew.",
+        )
+
+
+def check_source(source: str, *, weights: bool = False) -> None:
+    """Refuse what can be seen to be wrong before the library is asked."""
+    folder = Path(source)
+    if not source or not isinstance(source, str):
+        raise ProgramError(
+            "No model is named.", where="config.json", hint="Give a folder or a Hub id."
+        )
+    if not folder.is_dir():
+        if folder.is_absolute() or source.startswith((".", "~")) or source.count("/") > 1:
+            raise ProgramError(
+                f"There is no folder {source}.",
+                where=source,
+                hint="Check the path: the base model may have been moved or deleted.",
+            )
+        return  # a Hub id
+    if not (folder / "config.json").is_file():
+        raise ProgramError(
+            f"The folder {source} is not a model: it has no config.json.",
+            where=source,
+            hint="Name a folder that save_pretrained() wrote.",
+        )
+    if weights and not any(True for pattern in WEIGHT_FILES for _ in folder.glob(pattern)):
+        raise ProgramError(
+            f"The model folder {source} has no weights (no model.safetensors).",
+            where=source,
+            hint="Copy the weights there too; with git-lfs, run `git lfs pull`.",
+        )
+
+
+def no_tokenizer(source: str) -> ProgramError:
+    return ProgramError(
+        f"{source} has no tokenizer that can be read.",
+        where=source,
+        hint="Save the tokenizer into the model's folder: tokenizer.save_pretrained(folder).",
+    )
+
+
+def in_words(source: str, part: str, error: Exception) -> ProgramError:
+    """Say what a loading error of transformers means for the person who named the model."""
+    reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else repr(error)
+    if not Path(source).is_dir():
+        return ProgramError(
+            f"The {part} {source} could not be loaded from the Hugging Face Hub: {reason}",
+            where=source,
+            hint="Check the name and the network, or download the model and give its folder.",
+        )
+    if part == "tokenizer":
+        return no_tokenizer(source)
+    return ProgramError(
+        f"The model in {source} could not be read: {type(error).__name__}: {reason}",
+        where=source,
+        hint="A file may be truncated or of a kind transformers does not know: copy it anew.",
+    )

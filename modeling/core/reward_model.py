@@ -1,0 +1,185 @@
+"""A reward model: any AutoModelForSequenceClassification with one label.
+
+The trunk runs as it is; the scalar head is applied in fp32 to the hidden state of the last real
+token, found by index. Models that pool in their own way (the BERT family) use their own forward.
+Left out: LoRA, several heads on one trunk, prefix sharing.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from modeling.core.errors import ProgramError
+from modeling.core.loading import load_classifier, load_tokenizer, refuse_missing
+from modeling.core.text import Encoded, Prompt, complete_tokenizer, encode_texts
+
+PARITY_TEXTS = 32
+PARITY_TOLERANCE = 1e-4  # in fp32; padding alone moves a reward by about 1e-6
+
+
+def load_reward_model(
+    source: str, seed: int
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+    """Model (fp32, no dropout), tokenizer, and sentences on what had to be added.
+
+    A base model gets a new head from `seed`; a reward model keeps its own and is trained further.
+    """
+    tokenizer = load_tokenizer(source)
+    notes = complete_tokenizer(tokenizer)
+    torch.manual_seed(seed)  # weights the checkpoint lacks come from the seed too
+    model, new = load_classifier(source)
+    name, head = find_head(model)
+    if any(key.startswith(name + ".") for key in new):
+        nn.init.normal_(head.weight, std=1 / math.sqrt(head.in_features + 1))
+        if head.bias is not None:
+            nn.init.zeros_(head.bias)
+    else:
+        notes.append("The base model is a reward model already: its head is kept.")
+    root = name.split(".")[0]
+    refuse_missing(source, [k for k in new if not k.startswith(root + ".") and "pooler" not in k])
+    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    model.config.pad_token_id = tokenizer.pad_token_id
+    model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+    switch_dropout_off(model)
+    return model.eval(), tokenizer, notes
+
+
+def find_head(model: PreTrainedModel) -> tuple[str, nn.Linear]:
+    """The one linear layer with a single output, and its name."""
+    heads = [
+        (name, layer)
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Linear) and layer.out_features == 1
+    ]
+    if not heads:
+        raise ProgramError(
+            f"{type(model).__name__} has no linear head with one output.",
+            where="base_model",
+            hint="Use a causal language model or an encoder of the BERT family.",
+        )
+    return heads[-1]
+
+
+def switch_dropout_off(model: nn.Module) -> None:
+    """Rewards of the two sides must differ by their texts, not by the luck of a mask."""
+    for layer in model.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0.0
+        for name in ("attention_dropout", "attn_dropout", "dropout_prob"):
+            if isinstance(getattr(layer, name, None), float):
+                setattr(layer, name, 0.0)
+
+
+def pad_batch(
+    texts: Sequence[Encoded], pad: int, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Right-padded ids (B, T), mask (B, T) and the index of each last real token (B,)."""
+    lengths = torch.tensor([len(text.ids) for text in texts])  # (B,)
+    ids = torch.full((len(texts), int(lengths.max())), pad)  # (B, T)
+    for row, text in enumerate(texts):
+        ids[row, : len(text.ids)] = torch.tensor(text.ids)
+    mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()  # (B, T)
+    return ids.to(device), mask.to(device), (lengths - 1).to(device)
+
+
+def read_rewards(model: PreTrainedModel, ids: Tensor, mask: Tensor, last: Tensor) -> Tensor:
+    """Rewards (B,) in fp32 of a right-padded batch. Shapes as in `pad_batch`."""
+    head = getattr(model, "score", None)
+    if not isinstance(head, nn.Linear):
+        return model(input_ids=ids, attention_mask=mask).logits[:, 0].float()
+    trunk = model.base_model(input_ids=ids, attention_mask=mask, use_cache=False)
+    rows = torch.arange(len(last), device=last.device)
+    hidden = trunk.last_hidden_state[rows, last].float()  # (B, D)
+    with torch.autocast(hidden.device.type, enabled=False):
+        return nn.functional.linear(hidden, head.weight.float(), head.bias)[:, 0]  # (B,)
+
+
+def batches_by_length(texts: Sequence[Encoded], batch_tokens: int) -> Iterator[list[int]]:
+    """Indices in batches of at most `batch_tokens` padded tokens (one text at least), longest first.
+
+    Longest first, so that a batch too large for the memory fails at once and not at the end.
+    """
+    order = sorted(range(len(texts)), key=lambda at: (-len(texts[at].ids), at))
+    batch: list[int] = []
+    for at in order:
+        if batch and len(texts[batch[0]].ids) * (len(batch) + 1) > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(at)
+    if batch:
+        yield batch
+
+
+@torch.no_grad()
+def score_encoded(
+    model: PreTrainedModel,
+    texts: Sequence[Encoded],
+    batch_tokens: int,
+    each_batch: Callable[[int], None] = lambda done: None,
+) -> list[float]:
+    """Rewards in the order of `texts`. `each_batch` hears how many are done."""
+    rewards = [0.0] * len(texts)
+    pad, done = model.config.get_text_config().pad_token_id, 0
+    for batch in batches_by_length(texts, batch_tokens):
+        ids, mask, last = pad_batch([texts[at] for at in batch], pad, model.device)
+        for at, reward in zip(batch, read_rewards(model, ids, mask, last).tolist(), strict=True):
+            rewards[at] = reward
+        done += len(batch)
+        each_batch(done)
+    return rewards
+
+
+def save_model(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path, max_length: int
+) -> None:
+    """A plain folder: AutoModelForSequenceClassification.from_pretrained(folder) is all it takes.
+
+    The tokenizer remembers the length the model was trained with, so that scoring truncates alike.
+    """
+    tokenizer.model_max_length = max_length
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+@torch.no_grad()
+def check_reload(
+    folder: Path,
+    texts: Sequence[tuple[Prompt, str]],
+    rewards: Sequence[float],
+    max_length: int,
+    device: torch.device,
+) -> float:
+    """Load the folder as a user would and compare its rewards, single and batched, by its own forward.
+
+    Returns the largest absolute difference; raises if one is beyond the tolerance.
+    """
+    model, new = load_classifier(str(folder))
+    tokenizer = load_tokenizer(str(folder))
+    refuse_missing(str(folder), new)
+    model.eval().to(device)
+    encoded = encode_texts(tokenizer, texts[:PARITY_TEXTS], max_length)
+    expected = torch.tensor(list(rewards[:PARITY_TEXTS]))
+    single = torch.tensor(
+        [
+            model(input_ids=torch.tensor([text.ids], device=device)).logits[0, 0].item()
+            for text in encoded
+        ]
+    )
+    ids, mask, _ = pad_batch(encoded, tokenizer.pad_token_id, device)
+    batched = model(input_ids=ids, attention_mask=mask).logits[:, 0].cpu()
+    scale = expected.abs().clamp(min=1.0)
+    for way, found in (("one by one", single), ("in a batch", batched)):
+        error = ((found - expected).abs() / scale).max().item()
+        if not error <= PARITY_TOLERANCE:  # NaN must fail too
+            raise ProgramError(
+                f"The saved model, loaded again and read {way}, gives other rewards than the "
+                f"trained one: they differ by up to {error:.2g}.",
+                where=str(folder),
+                hint="Do not use this model. Retry; if it happens again, report the base model.",
+            )
+    return max((single - expected).abs().max().item(), (batched - expected).abs().max().item())

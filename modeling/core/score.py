@@ -1,0 +1,120 @@
+"""Score responses with one reward model or the mean of several.
+
+    python -m modeling.core.score RUN_DIR
+
+Reads RUN_DIR/config.json and responses.jsonl; writes scores.jsonl and result.json (formats:
+docs/learning-programs.md). Each distinct text is encoded once per member, longest texts first,
+members one after the other so that only one is in memory. A restart begins again: scoring is
+quick. Left out: prefix sharing, other ways than the mean to combine members.
+"""
+
+import statistics
+import sys
+import time
+from typing import Any
+
+import torch
+
+from modeling.core.device import choose_device, choose_threads
+from modeling.core.errors import ProgramError
+from modeling.core.files import (
+    read_jsonl,
+    require_messages,
+    require_text,
+    require_unique_id,
+    write_jsonl,
+)
+from modeling.core.loading import load_classifier, load_tokenizer, refuse_missing
+from modeling.core.reward_model import score_encoded
+from modeling.core.run_dir import RunDir, run_program
+from modeling.core.text import Prompt, choose_max_length, complete_tokenizer, encode_texts
+
+DEFAULTS: dict[str, Any] = {
+    "reward_models": ...,  # list of folders or Hub ids
+    "batch_tokens": 16384,  # padded tokens per forward pass
+    "max_length": None,  # tokens per text; None: the model's, at most 2,048
+    "device": "auto",
+    "threads": None,
+}
+
+
+def main(run: RunDir) -> dict[str, Any]:
+    started = time.monotonic()
+    config = run.read_config(DEFAULTS)
+    members = config["reward_models"]
+    if not isinstance(members, list) or not members:
+        raise ProgramError(
+            "No reward model is named.",
+            where="config.json: reward_models",
+            hint="Give a list with at least one folder or Hub id.",
+        )
+    ids, texts = read_responses(run)
+    distinct = list(dict.fromkeys(texts))
+    rewards, truncated = [], 0
+    for number, member in enumerate(members):
+        found, cut = score_member(run, config, member, distinct, number, len(members))
+        rewards.append(dict(zip(distinct, found, strict=True)))
+        truncated = max(truncated, cut)
+    write_jsonl(
+        run.path / "scores.jsonl",
+        (
+            summarise(identifier, [member[text] for member in rewards])
+            for identifier, text in zip(ids, texts, strict=True)
+        ),
+    )
+    seconds = round(time.monotonic() - started, 2)
+    return {"count": len(ids), "truncated": truncated, "seconds": seconds, "config": config}
+
+
+def read_responses(run: RunDir) -> tuple[list[str], list[tuple[Prompt, str]]]:
+    path = run.path / "responses.jsonl"
+    ids, texts, seen = [], [], set[str]()
+    for number, row in read_jsonl(path):
+        ids.append(require_unique_id(row, seen, path, number))
+        prompt = require_messages(row, path, number)
+        texts.append((prompt, require_text(row, "response", path, number)))
+    return ids, texts
+
+
+def score_member(
+    run: RunDir,
+    config: dict[str, Any],
+    source: str,
+    texts: list[tuple[Prompt, str]],
+    number: int,
+    members: int,
+) -> tuple[list[float], int]:
+    """Rewards of one member, and how many texts had to be truncated for it."""
+    tokenizer = load_tokenizer(source)
+    complete_tokenizer(tokenizer)
+    model, new = load_classifier(source)
+    refuse_missing(source, new)
+    if model.config.get_text_config().pad_token_id is None:
+        model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+    torch.set_num_threads(choose_threads(config["threads"], model.num_parameters()))
+    model.eval().to(choose_device(config["device"]))
+    encoded = encode_texts(
+        tokenizer, texts, choose_max_length(config["max_length"], tokenizer, model)
+    )
+    total = len(texts) * members
+
+    def each_batch(done: int) -> None:
+        run.check_cancelled()
+        run.progress(number * len(texts) + done, total, "responses", "scoring")
+
+    rewards = score_encoded(model, encoded, config["batch_tokens"], each_batch)
+    return rewards, sum(text.truncated for text in encoded)
+
+
+def summarise(identifier: str, members: list[float]) -> dict[str, Any]:
+    """One line of scores.jsonl; `std` is over the members, 0 for a single one."""
+    return {
+        "id": identifier,
+        "reward": statistics.fmean(members),
+        "members": members,
+        "std": statistics.pstdev(members),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(run_program(main, sys.argv[1:]))

@@ -1,0 +1,176 @@
+"""From messages to token ids: chat template, end token, pad token, truncation.
+
+A text is tokenised as one piece, exactly as a user of the saved folder would do it, so that the
+reward of a text never depends on how it was batched. The prompt's share of the tokens is found
+afterwards, as the longest common token prefix with the prompt rendered alone.
+Left out: images, tools, and templates that print today's date (their texts change overnight).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import TemplateError
+from transformers import PreTrainedTokenizerBase
+
+from modeling.core.errors import ProgramError
+
+Prompt = tuple[tuple[str, str], ...]  # ((role, content), ...)
+
+# For tokenizers that have no chat template. Plain text with one role per paragraph; the saved
+# tokenizer carries it, so the folder still says how its texts have to look.
+FALLBACK_TEMPLATE = (
+    "{%- if bos_token %}{{ bos_token }}{%- elif cls_token %}{{ cls_token }}{%- endif %}"
+    "{%- for message in messages %}"
+    "{{ message['role'] | capitalize }}:{{ '\\n' }}{{ message['content'] }}"
+    "{%- if message['role'] == 'assistant' %}{{ eos_token }}{%- endif %}"
+    "{%- if not loop.last or add_generation_prompt %}{{ '\\n\\n' }}{%- endif %}"
+    "{%- endfor %}"
+    "{%- if add_generation_prompt %}Assistant:{{ '\\n' }}{%- endif %}"
+)
+PAD_TOKEN, END_TOKEN = "<|pad|>", "<|end|>"
+DEFAULT_MAX_LENGTH = 2048
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One tokenised text. `ids[:prompt_length]` belong to the prompt; the last id is the EOS."""
+
+    ids: list[int]
+    prompt_length: int
+    truncated: bool
+
+
+def complete_tokenizer(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """Give the tokenizer what scoring needs: an EOS, a pad that is not the EOS, a chat template.
+
+    A pad that doubles as EOS would make the end of a text indistinguishable from padding.
+    Returns a sentence for each thing that was missing.
+    """
+    notes = []
+    if tokenizer.eos_token is None and tokenizer.sep_token is not None:
+        tokenizer.eos_token = tokenizer.sep_token  # BERT's word for the same thing
+    elif tokenizer.eos_token is None:
+        tokenizer.add_special_tokens({"eos_token": END_TOKEN})
+        notes.append(f"The tokenizer has no end-of-text token: {END_TOKEN} was added.")
+    if tokenizer.pad_token is None or tokenizer.pad_token_id == tokenizer.eos_token_id:
+        tokenizer.add_special_tokens({"pad_token": PAD_TOKEN})
+        notes.append(f"The tokenizer has no padding token of its own: {PAD_TOKEN} was added.")
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = FALLBACK_TEMPLATE
+        notes.append("The tokenizer has no chat template: the plain fallback format is used.")
+    return notes
+
+
+def render_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> str:
+    """The prompt up to the place where the policy starts to write."""
+    return _render(tokenizer, prompt, add_generation_prompt=True)
+
+
+def render_text(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, response: str) -> str:
+    """Prompt and response as the reward model reads them, ending in the EOS token."""
+    text = _render(tokenizer, (*prompt, ("assistant", response)), add_generation_prompt=False)
+    end = str(tokenizer.eos_token)
+    stripped = text.rstrip()  # many templates put a newline after the end of a turn
+    return stripped if stripped.endswith(end) else text + end
+
+
+def _render(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, **options: Any) -> str:
+    messages = [{"role": role, "content": _clean(content)} for role, content in prompt]
+    try:
+        text = tokenizer.apply_chat_template(messages, tokenize=False, **options)
+    except TemplateError as error:
+        raise ProgramError(
+            f"The chat template refuses a prompt: {error}",
+            where=f"the prompt that begins {prompt[0][1][:60]!r}",
+            hint="Leave this prompt out, or use a model whose template takes these roles.",
+        ) from error
+    return str(text)
+
+
+def _clean(text: str) -> str:
+    """Replace lone surrogates, which JSON can carry and UTF-8 cannot."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def encode_texts(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[tuple[Prompt, str]], max_length: int
+) -> list[Encoded]:
+    """Tokenise (prompt, response) texts. Each distinct prompt is tokenised alone once as well."""
+    prompts = list(dict.fromkeys(prompt for prompt, _ in texts))
+    rendered = [render_prompt(tokenizer, prompt) for prompt in prompts]
+    prompt_ids = dict(zip(prompts, _tokenize(tokenizer, rendered), strict=True))
+    full = _tokenize(tokenizer, [render_text(tokenizer, *text) for text in texts])
+    eos = tokenizer.eos_token_id
+    keep_first = {tokenizer.bos_token_id, tokenizer.cls_token_id} - {None}
+    encoded = []
+    for (prompt, _), ids in zip(texts, full, strict=True):
+        length = common_prefix(prompt_ids[prompt], ids)
+        encoded.append(truncate(ids, length, max_length, eos=eos, keep_first=keep_first))
+    return encoded
+
+
+def encode_prompts(
+    tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt], max_length: int
+) -> list[Encoded]:
+    """Tokenise prompts for sampling; a longer one loses tokens on the left."""
+    rendered = _tokenize(tokenizer, [render_prompt(tokenizer, prompt) for prompt in prompts])
+    return [
+        Encoded(ids[-max_length:], min(len(ids), max_length), len(ids) > max_length)
+        for ids in rendered
+    ]
+
+
+def _tokenize(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
+    # The template has written the special tokens already; adding them again would double them.
+    ids: list[list[int]] = []
+    for start in range(0, len(texts), 1000):  # keeps the tokenizer's own memory bounded
+        chunk = tokenizer(
+            texts[start : start + 1000], add_special_tokens=False, return_attention_mask=False
+        )
+        ids.extend(chunk["input_ids"])
+    return ids
+
+
+def common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
+    """How many leading items two sequences share."""
+    shorter = min(len(left), len(right))
+    if list(left[:shorter]) == list(right[:shorter]):
+        return shorter
+    return next(at for at in range(shorter) if left[at] != right[at])
+
+
+def truncate(
+    ids: list[int], prompt_length: int, max_length: int, *, eos: int, keep_first: set[int]
+) -> Encoded:
+    """Cut a text down to `max_length` tokens: the oldest part of the prompt goes first.
+
+    A first BOS or CLS token stays. Only when the response alone leaves the prompt less than a
+    quarter of the room is the response's end cut as well; the EOS is always the last token.
+    """
+    if len(ids) <= max_length:
+        return Encoded(ids, prompt_length, False)
+    first = ids[:1] if prompt_length and ids[0] in keep_first else []
+    prompt, response = ids[len(first) : prompt_length], ids[prompt_length:]
+    room = max_length - len(first)
+    prompt_room = max(min(len(prompt), room // 4), room - len(response))
+    if len(response) > room - prompt_room:
+        response = [*response[: room - prompt_room - 1], eos]
+    prompt = prompt[len(prompt) - prompt_room :]
+    return Encoded(first + prompt + response, len(first) + len(prompt), True)
+
+
+def choose_max_length(asked: int | None, tokenizer: PreTrainedTokenizerBase, model: Any) -> int:
+    """The asked length, else the model's, at most 2,048; never more than the model can take."""
+    config = model.config.get_text_config()
+    limits = [getattr(config, "max_position_embeddings", None), tokenizer.model_max_length]
+    limit = min((n for n in limits if isinstance(n, int) and n > 0), default=DEFAULT_MAX_LENGTH)
+    if asked is None:
+        return min(limit, DEFAULT_MAX_LENGTH)
+    if not isinstance(asked, int) or asked < 8:
+        raise ProgramError(
+            f"max_length must be a whole number of at least 8 tokens, not {asked!r}.",
+            where="config.json: max_length",
+            hint="Leave it out to take the model's own.",
+        )
+    return min(asked, limit)

@@ -1,0 +1,547 @@
+"""Train a reward model on preferences.
+
+    python -m modeling.core.train_reward RUN_DIR
+
+Reads RUN_DIR/config.json and preferences.jsonl; writes metrics.jsonl as it goes, checkpoint/, and
+at the end model/, predictions.jsonl and result.json (formats: docs/learning-programs.md). Started
+again on the same folder it goes on from its checkpoint and ends with the same bytes.
+
+In short: Bradley-Terry loss on the difference of two fp32 rewards, AdamW, linear warm-up and
+decay, early stop on the dev split with the best weights restored. A batch encodes each distinct
+text once. Left out: prefix sharing, LoRA, ensembles, several GPUs, calibration.
+"""
+
+import dataclasses
+import math
+import shutil
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from modeling.core.checkpoint import Checkpoint
+from modeling.core.device import choose_autocast, choose_device, choose_threads
+from modeling.core.errors import ProgramError
+from modeling.core.evaluation import (
+    SplitScore,
+    accuracy_interval,
+    longer_wins,
+    points_by_prompt,
+    score_split,
+)
+from modeling.core.files import is_disk_full, sha256_of, write_jsonl
+from modeling.core.groups import (
+    SPLITS,
+    PromptGroup,
+    Unit,
+    micro_batches,
+    plan_epoch,
+    read_groups,
+)
+from modeling.core.losses import bradley_terry
+from modeling.core.reward_model import (
+    check_reload,
+    load_reward_model,
+    pad_batch,
+    read_rewards,
+    save_model,
+    score_encoded,
+)
+from modeling.core.run_dir import RunDir, run_program
+from modeling.core.text import Encoded, choose_max_length, encode_texts
+
+DEFAULTS: dict[str, Any] = {
+    "base_model": ...,  # a folder or a Hub id
+    "seed": 0,
+    "epochs": None,  # at most; None: by model size and data
+    "learning_rate": None,  # None: by model size
+    "batch_size": 16,  # comparisons per optimiser step
+    "batch_tokens": 16384,  # padded tokens per forward pass; a batch is cut to fit
+    "max_length": None,  # tokens per text; None: the model's, at most 2,048
+    "patience": 4,  # evaluations without a lower dev loss before the run stops
+    "eval_every": 1.0,  # up to 1: part of an epoch; above: steps
+    "schedule": "linear",  # or "constant"; both after the warm-up
+    "warmup": 0.1,  # part of all steps
+    "weight_decay": 0.0,
+    "max_grad_norm": 1.0,
+    "strength_margin": 0.0,  # margin in the loss per unit of a preference's strength
+    "checkpoint_seconds": 30,
+    "dtype": "auto",
+    "device": "auto",
+    "threads": None,
+}
+TINY_PARAMETERS = 20_000_000
+MIN_DEV = 8  # with fewer dev comparisons the dev loss is mostly luck: no early stop on it
+LOG_LINES = 200  # about so many train lines per run
+
+
+@dataclass
+class Loop:
+    """Where the training is. All of it goes into the checkpoint."""
+
+    step: int = 0
+    epoch: int = 0
+    position: int = 0  # batches of this epoch that are done
+    best_step: int | None = None
+    best_loss: float = math.inf
+    bad_evals: int = 0
+    finished: bool = False
+    window: dict[str, float] = field(default_factory=dict)  # sums since the last train line
+
+
+@dataclass
+class Training:
+    """Everything the steps need that does not change."""
+
+    run: RunDir
+    config: dict[str, Any]  # resolved: no None left
+    groups: list[PromptGroup]
+    encoded: list[list[Encoded]]  # [group][response]
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    device: torch.device
+    data_sha256: str
+    warnings: list[str]
+
+    def split(self, name: str) -> list[int]:
+        return [at for at, group in enumerate(self.groups) if group.split == name]
+
+
+def main(run: RunDir) -> dict[str, Any]:
+    started = time.monotonic()
+    training = prepare(run)
+    run.cancel_at_once = False  # from here on a cancelled run saves its checkpoint first
+    loop = train(training)
+    rewards = [
+        score_encoded(training.model, texts, training.config["batch_tokens"])
+        for texts in training.encoded
+    ]
+    parity = save_checked(training, rewards)
+    write_predictions(training, rewards)
+    result = summarise(training, rewards, loop.step)
+    shutil.rmtree(run.path / "checkpoint", ignore_errors=True)
+    return result | {
+        "steps": loop.step,
+        "best_step": loop.best_step or loop.step,
+        "epochs_done": loop.epoch,
+        "seconds": round(time.monotonic() - started, 2),
+        "parity_max_error": parity,
+    }
+
+
+def prepare(run: RunDir) -> Training:
+    """Read and check everything, so that what can fail early does."""
+    config = run.read_config(DEFAULTS)
+    check_config(config)
+    path = run.path / "preferences.jsonl"
+    groups, warnings = read_groups(path, config["strength_margin"])
+    count = {name: count_in(groups, name) for name in SPLITS}
+    if count["train"] == 0:
+        raise ProgramError(
+            "There is no comparison to train on: the train split is empty.",
+            where="preferences.jsonl",
+            hint="Label more comparisons; four prompts in five fall into the train split.",
+        )
+    for name in ("dev", "test"):
+        if count[name] == 0:
+            warnings.append(f"The {name} split is empty.")
+    if count["dev"] < MIN_DEV:
+        warnings.append(
+            f"Only {count['dev']} dev comparisons: no early stop, all epochs were trained."
+        )
+    run.say(f"{sum(count.values())} comparisons of {len(groups)} prompts: {count}")
+    device = choose_device(config["device"])
+    model, tokenizer, notes = load_reward_model(config["base_model"], config["seed"])
+    config = resolve(config, model, tokenizer, count["train"], device)
+    torch.set_num_threads(config["threads"])
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    model.to(device)
+    encoded = encode_groups(groups, tokenizer, config["max_length"])
+    for sentence in notes:
+        run.say(sentence)
+    return Training(
+        run, config, groups, encoded, model, tokenizer, device, sha256_of(path), warnings + notes
+    )
+
+
+def check_config(config: dict[str, Any]) -> None:
+    """Refuse values that would only fail, or do nothing, much later."""
+    rules = {
+        "batch_size": lambda v: isinstance(v, int) and v >= 1,
+        "batch_tokens": lambda v: isinstance(v, int) and v >= 1,
+        "epochs": lambda v: v is None or (isinstance(v, int) and v >= 1),
+        "learning_rate": lambda v: v is None or (isinstance(v, int | float) and v > 0),
+        "eval_every": lambda v: isinstance(v, int | float) and v > 0,
+        "patience": lambda v: isinstance(v, int) and v >= 1,
+        "schedule": lambda v: v in ("linear", "constant"),
+        "warmup": lambda v: isinstance(v, int | float) and 0 <= v < 1,
+        "seed": lambda v: isinstance(v, int) and v >= 0,
+    }
+    for key, holds in rules.items():
+        if not holds(config[key]):
+            raise ProgramError(
+                f"The value {config[key]!r} of {key!r} makes no sense.",
+                where=f"config.json: {key}",
+                hint="docs/learning-programs.md has the allowed values.",
+            )
+
+
+def resolve(
+    config: dict[str, Any],
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    comparisons: int,
+    device: torch.device,
+) -> dict[str, Any]:
+    """The config with every None replaced by what it stands for."""
+    parameters = sum(p.numel() for p in model.parameters())
+    tiny = parameters < TINY_PARAMETERS
+    few = math.ceil(320 / comparisons)  # passes over a small set until 20 batches of 16 are seen
+    return config | {
+        "learning_rate": config["learning_rate"] or (5e-4 if tiny else 1e-5),
+        "epochs": config["epochs"] or (min(20, max(6, few)) if tiny else min(3, max(1, few))),
+        "max_length": choose_max_length(config["max_length"], tokenizer, model),
+        "threads": choose_threads(config["threads"], parameters),
+        "device": device.type,
+        "dtype": "bfloat16" if choose_autocast(config["dtype"], device) else "float32",
+    }
+
+
+def count_in(groups: list[PromptGroup], split: str) -> int:
+    return sum(len(group.comparisons) for group in groups if group.split == split)
+
+
+def encode_groups(
+    groups: list[PromptGroup], tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> list[list[Encoded]]:
+    flat = iter(encode_texts(tokenizer, [t for g in groups for t in g.texts()], max_length))
+    return [[next(flat) for _ in group.responses] for group in groups]
+
+
+def train(training: Training) -> Loop:
+    """The loop. Returns where it ended; the model holds the best weights."""
+    run, config, model = training.run, training.config, training.model
+    train_groups = training.split("train")
+    plans = [plan(training, train_groups, epoch) for epoch in range(config["epochs"])]
+    total = sum(len(epoch) for epoch in plans)
+    fraction = config["eval_every"]
+    eval_steps = max(1, round(fraction * len(plans[0]) if fraction <= 1 else fraction))
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=config["learning_rate"], weight_decay=config["weight_decay"]
+    )
+    checkpoint = Checkpoint(run.path)
+    loop = resume(training, checkpoint, optimizer)
+    saved_at = time.monotonic()
+    early_stop = count_in(training.groups, "dev") >= MIN_DEV
+    while loop.epoch < config["epochs"] and not loop.finished:
+        for batch in plans[loop.epoch][loop.position :]:
+            rate = learning_rate(config, loop.step, total)
+            figures = train_step(training, optimizer, batch, rate, loop.step + 1)
+            loop.step, loop.position = loop.step + 1, loop.position + 1
+            log_step(training, loop, figures, rate, total)
+            if loop.step % eval_steps == 0 or loop.step == total:
+                improved = evaluate(training, loop)
+                loop.finished = early_stop and loop.bad_evals >= config["patience"]
+                if improved and early_stop:
+                    checkpoint.save_best(loop.step, model)
+                    save(training, checkpoint, optimizer, loop)
+                    checkpoint.forget_other_bests(loop.step)
+            due = time.monotonic() - saved_at >= config["checkpoint_seconds"]
+            if run.cancel_asked or due:
+                save(training, checkpoint, optimizer, loop)
+                saved_at = time.monotonic()
+            run.check_cancelled()
+            if loop.finished:
+                run.say(f"Early stop: the dev loss was lowest at step {loop.best_step}.")
+                break
+        else:
+            loop.epoch, loop.position = loop.epoch + 1, 0
+    if early_stop and loop.best_step is not None and loop.best_step != loop.step:
+        model.load_state_dict(checkpoint.load_best(loop.best_step, training.device))
+    return loop
+
+
+def plan(training: Training, train_groups: list[int], epoch: int) -> list[list[Unit]]:
+    """The epoch's batches, with the units' groups numbered as in `training.groups`."""
+    batches = plan_epoch(
+        [training.groups[at] for at in train_groups],
+        [training.encoded[at] for at in train_groups],
+        batch_size=training.config["batch_size"],
+        seed=training.config["seed"],
+        epoch=epoch,
+    )
+    return [
+        [dataclasses.replace(unit, group=train_groups[unit.group]) for unit in batch]
+        for batch in batches
+    ]
+
+
+def learning_rate(config: dict[str, Any], step: int, total: int) -> float:
+    """The rate of the step after `step` finished ones: warm-up from a first small step, then decay."""
+    peak = float(config["learning_rate"])
+    warmup = round(config["warmup"] * total)
+    if step < warmup:
+        return peak * (step + 1) / (warmup + 1)
+    if config["schedule"] == "constant":
+        return peak
+    return peak * (total - step) / max(1, total - warmup)
+
+
+def train_step(
+    training: Training, optimizer: torch.optim.Optimizer, batch: list[Unit], rate: float, step: int
+) -> dict[str, float]:
+    """One optimiser step; the loss is summed over the micro-batches and divided once.
+
+    Returns sums over the batch's comparisons, ready to be added up for the log.
+    """
+    config, model = training.config, training.model
+    total_weight = sum(c.weight for unit in batch for c in unit.comparisons)
+    figures = dict.fromkeys(("loss", "points", "decided", "margin", "reward", "tokens"), 0.0)
+    figures |= {"weight": total_weight, "count": float(sum(len(u.comparisons) for u in batch))}
+    for part in micro_batches(batch, training.encoded, config["batch_tokens"]):
+        with torch.autocast(training.device.type, torch.bfloat16, config["dtype"] == "bfloat16"):
+            loss, part_figures = comparison_loss(training, part)
+        (loss / total_weight).backward()
+        for name, value in part_figures.items():
+            figures[name] += value
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config["max_grad_norm"]).item()
+    if not (math.isfinite(figures["loss"]) and math.isfinite(norm)):
+        raise not_finite(step, batch)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return figures | {"grad_norm": norm, "steps": 1.0}
+
+
+def comparison_loss(training: Training, units: list[Unit]) -> tuple[Tensor, dict[str, float]]:
+    """Sum of weight * loss over the units' comparisons, each distinct text encoded once."""
+    places: dict[tuple[int, int], int] = {}  # (group, response) -> row
+    for unit in units:
+        for response in unit.responses():
+            places.setdefault((unit.group, response), len(places))
+    texts = [training.encoded[group][response] for group, response in places]
+    pairs = [(unit.group, c) for unit in units for c in unit.comparisons]
+    i = torch.tensor([places[group, c.i] for group, c in pairs], device=training.device)  # (C,)
+    j = torch.tensor([places[group, c.j] for group, c in pairs], device=training.device)  # (C,)
+    target, weight, margin = torch.tensor(
+        [(c.target, c.weight, c.margin) for _, c in pairs], device=training.device
+    ).T  # (C,) each
+    assert training.tokenizer.pad_token_id is not None
+    rows = pad_batch(texts, training.tokenizer.pad_token_id, training.device)
+    rewards = read_rewards(training.model, *rows)  # (R,)
+    delta = rewards[i] - rewards[j]  # (C,)
+    loss = (bradley_terry(delta, target, margin) * weight).sum()
+    with torch.no_grad():
+        side = torch.sign(target - 0.5)  # 1, -1, or 0 for a tie
+        right = (delta * side > 0).float() + 0.5 * ((delta == 0) & (side != 0)).float()
+        figures = {
+            "loss": loss.item(),
+            "points": right.sum().item(),
+            "decided": side.abs().sum().item(),
+            "margin": (delta * side).sum().item(),
+            "reward": ((rewards[i] + rewards[j]) / 2).sum().item(),
+            "tokens": float(sum(len(text.ids) for text in texts)),
+        }
+    return loss, figures
+
+
+def not_finite(step: int, batch: list[Unit]) -> ProgramError:
+    ids = [c.id for unit in batch for c in unit.comparisons]
+    return ProgramError(
+        f"The loss or its gradient is no longer a finite number at step {step}.",
+        where=f"step {step}, comparisons {', '.join(ids[:16])}",
+        hint="Lower the learning rate, and look at these comparisons for unusual texts. "
+        "The last checkpoint is from before this step.",
+    )
+
+
+def log_step(
+    training: Training, loop: Loop, figures: dict[str, float], rate: float, total: int
+) -> None:
+    """Add the step to the window; every so often write the window's means and the progress."""
+    for name, value in figures.items():
+        loop.window[name] = loop.window.get(name, 0.0) + value
+    if loop.step % max(1, total // LOG_LINES) and loop.step != total:
+        return
+    sums, loop.window = loop.window, {}
+    decided = max(1.0, sums["decided"])
+    training.run.log(
+        loop.step,
+        train__loss=sums["loss"] / sums["weight"],
+        train__accuracy=sums["points"] / decided,
+        train__margin=sums["margin"] / decided,
+        train__mean_reward=sums["reward"] / sums["count"],
+        train__grad_norm=sums["grad_norm"] / sums["steps"],
+        train__learning_rate=rate,
+        train__tokens=sums["tokens"] / sums["steps"],
+        train__epoch=round(loop.step / total * training.config["epochs"], 4),
+    )
+    training.run.progress(loop.step, total, "steps", "training")
+
+
+def evaluate(training: Training, loop: Loop) -> bool:
+    """Score the dev split and log it. True when its loss is the lowest so far."""
+    dev = training.split("dev")
+    if not dev:
+        return False
+    groups = [training.groups[at] for at in dev]
+    score = score_split(groups, score_groups(training, dev))
+    training.run.log(loop.step, **metrics_of("dev", score))
+    if not math.isfinite(score.loss):
+        raise not_finite(loop.step, [])
+    if score.loss < loop.best_loss:
+        loop.best_loss, loop.best_step, loop.bad_evals = score.loss, loop.step, 0
+        return True
+    loop.bad_evals += 1
+    return False
+
+
+def metrics_of(split: str, score: SplitScore) -> dict[str, float]:
+    named = {
+        f"{split}__loss": score.loss,
+        f"{split}__margin": score.margin,
+        f"{split}__mean_reward": score.mean_reward,
+    }
+    return named if score.accuracy is None else named | {f"{split}__accuracy": score.accuracy}
+
+
+def score_groups(training: Training, which: list[int]) -> list[list[float]]:
+    """Rewards [group][response] of some groups, all their texts batched together."""
+    texts = [text for at in which for text in training.encoded[at]]
+    flat = iter(score_encoded(training.model, texts, training.config["batch_tokens"]))
+    return [[next(flat) for _ in training.encoded[at]] for at in which]
+
+
+def resume(training: Training, checkpoint: Checkpoint, optimizer: torch.optim.Optimizer) -> Loop:
+    """Take up the checkpoint of this very run, if there is one."""
+    if not checkpoint.state_file.exists():
+        return Loop()
+    state = checkpoint.load_state(training.device)
+    if state is None:
+        training.run.say("The checkpoint cannot be read: training starts again from step 0.")
+        checkpoint.forget_other_bests(None)
+        return Loop()
+    if state["identity"] != identity(training):
+        raise ProgramError(
+            "The checkpoint in this folder belongs to another config or other preferences.",
+            where="checkpoint/state.pt",
+            hint="Use a new run folder, or delete checkpoint/ to start from the beginning.",
+        )
+    training.model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    torch.set_rng_state(state["rng"].cpu())
+    loop = Loop(**state["loop"])
+    training.run.say(f"Going on from the checkpoint at step {loop.step}.")
+    return loop
+
+
+def save(
+    training: Training, checkpoint: Checkpoint, optimizer: torch.optim.Optimizer, loop: Loop
+) -> None:
+    try:
+        checkpoint.save_state(
+            {
+                "identity": identity(training),
+                "loop": dataclasses.asdict(loop),
+                "model": training.model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "rng": torch.get_rng_state(),
+            }
+        )
+    except Exception as error:
+        if not is_disk_full(error, training.run.path):
+            raise
+        raise ProgramError(
+            f"The disk is full: the checkpoint of step {loop.step} could not be written.",
+            where=str(checkpoint.state_file),
+            hint="Free some space, then retry: the run goes on from the checkpoint before.",
+        ) from error
+
+
+def identity(training: Training) -> dict[str, Any]:
+    """What must be equal for a resumed run to be the same run. Thread counts and the checkpoint
+    interval change no comparison, and may have been decided anew."""
+    loose = ("threads", "checkpoint_seconds")
+    fixed = {key: value for key, value in training.config.items() if key not in loose}
+    return fixed | {"data_sha256": training.data_sha256}
+
+
+def save_checked(training: Training, rewards: list[list[float]]) -> float:
+    """Write model/ and prove that it reloads to the same rewards. Returns the largest error."""
+    folder, temporary = training.run.path / "model", training.run.path / "model.tmp"
+    for old in (folder, temporary):
+        shutil.rmtree(old, ignore_errors=True)
+    texts = [text for group in training.groups for text in group.texts()]
+    flat = [reward for group in rewards for reward in group]
+    max_length = training.config["max_length"]
+    try:
+        save_model(training.model, training.tokenizer, temporary, max_length)
+        error = check_reload(temporary, texts, flat, max_length, training.device)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    temporary.rename(folder)
+    return error
+
+
+def write_predictions(training: Training, rewards: list[list[float]]) -> None:
+    rows = (
+        {
+            "id": c.id,
+            "split": group.split,
+            "reward_chosen": r[c.i],
+            "reward_rejected": r[c.j],
+        }
+        for group, r in zip(training.groups, rewards, strict=True)
+        for c in group.comparisons
+    )
+    write_jsonl(training.run.path / "predictions.jsonl", rows)
+
+
+def summarise(training: Training, rewards: list[list[float]], step: int) -> dict[str, Any]:
+    """The figures of result.json that come from the rewards and the data."""
+    accuracy: dict[str, dict[str, float]] = {}
+    scores: dict[str, SplitScore] = {}
+    for name in ("train", "dev", "test"):
+        which = training.split(name)
+        if not which:
+            continue
+        groups, r = [training.groups[at] for at in which], [rewards[at] for at in which]
+        scores[name] = score_split(groups, r)
+        by_prompt = points_by_prompt(groups, r)
+        if by_prompt:
+            accuracy[name] = accuracy_interval(by_prompt, training.config["seed"])
+    if "test" in scores:
+        training.run.log(step, **metrics_of("test", scores["test"]))
+    headline = next(name for name in ("test", "dev", "train") if name in scores)
+    best = scores[headline]
+    return {
+        "accuracy": accuracy,
+        "loss": {name: score.loss for name, score in scores.items()},
+        "counts": {name: count_in(training.groups, name) for name in SPLITS},
+        "headline_split": headline,
+        "margin": best.margin,
+        "reward_mean": best.mean_reward,
+        "reward_std": best.reward_std,
+        "longer_wins_accuracy": longer_wins(
+            [training.groups[at] for at in training.split(headline)]
+        ),
+        "prompts": len({group.prompt for group in training.groups}),
+        "truncated": sum(text.truncated for texts in training.encoded for text in texts),
+        "warnings": training.warnings,
+        "config": training.config,
+        "base_model": training.config["base_model"],
+        "model_dir": "model",
+        "data_sha256": training.data_sha256,
+        "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(run_program(main, sys.argv[1:]))
