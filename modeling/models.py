@@ -126,9 +126,9 @@ class Loop(models.Model):
 
 
 class RoundState(models.TextChoices):
+    SAMPLING = "sampling"
     LABELING = "labeling"
     TRAINING = "training"
-    SAMPLING = "sampling"
     FINISHED = "finished"
     FAILED = "failed"
 
@@ -143,7 +143,7 @@ class Round(models.Model):
     )
     number = models.PositiveIntegerField()
     state = models.CharField(
-        max_length=8, choices=State.choices, default=State.LABELING
+        max_length=8, choices=State.choices, default=State.SAMPLING
     )
     policy = models.ForeignKey(
         Policy, on_delete=models.PROTECT, null=True, blank=True, related_name="rounds"
@@ -179,6 +179,7 @@ class Round(models.Model):
 class RunKind(models.TextChoices):
     TRAIN_REWARD = "train_reward", "train reward model"
     SAMPLE = "sample", "sample responses"
+    SCORE = "score", "rank the queue"
 
 
 class RunState(models.TextChoices):
@@ -252,16 +253,15 @@ class Run(models.Model):
             models.UniqueConstraint(
                 fields=["project", "kind", "input_digest"], name="run_once_per_input"
             ),
+            # Two workers that decide the same thing at the same moment: one of them gets a row.
+            models.UniqueConstraint(
+                fields=["project", "kind"],
+                condition=Q(state__in=["queued", "running"]),
+                name="run_one_active_per_kind",
+            ),
             one_of("kind", RunKind, "run_kind_known"),
             one_of("state", RunState, "run_state_known"),
             between("progress", 0.0, 1.0, "run_progress_in_0_1"),
-        ]
-        indexes = [
-            models.Index(
-                fields=["project", "kind"],
-                condition=Q(state__in=["queued", "running"]),
-                name="run_active",
-            ),
         ]
 
     def __str__(self) -> str:
