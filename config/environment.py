@@ -31,9 +31,7 @@ def flag(name: str, *, default: bool) -> bool:
         return True
     if value in {"0", "false", "no", "off"}:
         return False
-    raise ImproperlyConfigured(
-        f"{name}={value!r} is neither true nor false: use 1 or 0"
-    )
+    raise ImproperlyConfigured(f"{name}={value!r} is neither true nor false: use 1 or 0")
 
 
 def number(name: str, *, default: float) -> float:
@@ -73,9 +71,7 @@ def stored_secret_key(data_dir: Path) -> str:
             "set DATA_DIR to a folder that can be written"
         ) from problem
     if len(key) < 40:
-        raise ImproperlyConfigured(
-            f"{path} is empty or cut short: delete it and start again"
-        )
+        raise ImproperlyConfigured(f"{path} is empty or cut short: delete it and start again")
     return key
 
 
@@ -83,9 +79,7 @@ def _write_once(path: Path, text: str) -> None:
     """Writes `path` whole or not at all; where two processes write at once, the first one wins."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        with open(
-            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
-        ) as file:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(text)
         os.link(draft, path)
     except FileExistsError:
@@ -95,9 +89,7 @@ def _write_once(path: Path, text: str) -> None:
 
 
 def database(data_dir: Path) -> dj_database_url.DBConfig:
-    url = (
-        os.environ.get("DATABASE_URL") or f"sqlite:///{data_dir / 'preferable.sqlite3'}"
-    )
+    url = os.environ.get("DATABASE_URL") or f"sqlite:///{data_dir / 'preferable.sqlite3'}"
     try:
         return dj_database_url.parse(url, conn_max_age=60)
     except ValueError:

@@ -55,4 +55,5 @@ def _fall_silent(task_name: str, problem: Exception) -> None:
 def _producers() -> ProducerPool:
     options = {**app.conf.broker_transport_options, **PATIENCE}
     connection: Connection = app.connection_for_write(transport_options=options)
-    return producers[connection]
+    pool: ProducerPool = producers[connection]
+    return pool

@@ -3,17 +3,15 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
 def say(text: str = "") -> None:
     """Prints at once, and never fails for a terminal that is gone or knows few characters."""
     encoding = sys.stdout.encoding or "utf-8"
-    try:
+    with suppress(OSError):  # of a closed terminal: stopping cleanly matters more than the words
         print(text.encode(encoding, "replace").decode(encoding), flush=True)
-    except OSError:
-        pass  # the terminal was closed: stopping cleanly matters more than the words
 
 
 @contextmanager
