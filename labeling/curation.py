@@ -1,0 +1,247 @@
+"""What curators do to preferences: exclude, restore, undo; and the history behind one of them.
+
+A change is one transaction with one audit entry for each row that it changed. Rows that are
+already as wished are left alone, so a repeated click or a colleague's faster one does no harm
+and whoever came first is the one on record.
+"""
+
+import uuid
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from labeling.audit import new_entry
+from labeling.finding import PreferenceFilter, Window, matching
+from labeling.models import AuditEntry, Judgment, Preference, Project, User
+
+BULK_LIMIT = 10_000
+EXCLUDE = "exclude"
+RESTORE = "restore"
+BATCH = 500
+
+
+class CannotChange(ValueError):
+    """The wish cannot be fulfilled, and nothing was changed; the message says why."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one action did, and the handle to undo it."""
+
+    action: str
+    changed: list[int]
+    untouched: int
+    batch: str = ""
+    first_entry: int = 0
+
+    @property
+    def undo_token(self) -> str:
+        """Names the audit entries to take back: the id to search from, and their batch."""
+        return f"{self.first_entry}-{self.batch}" if self.changed else ""
+
+
+def exclude(project: Project, actor: User, ids: Collection[int], reason: str) -> Change:
+    """Keep these preferences out of training and exports from now on."""
+    reason = _checked_reason(reason)
+    with transaction.atomic():
+        return _exclude(project, actor, _locked(project, ids), reason)
+
+
+def restore(project: Project, actor: User, ids: Collection[int], reason: str = "") -> Change:
+    with transaction.atomic():
+        return _restore(project, actor, _locked(project, ids), reason.strip()[:300])
+
+
+def change_matching(
+    project: Project,
+    actor: User,
+    action: str,
+    wanted: PreferenceFilter,
+    window: Window,
+    *,
+    expected: int,
+    reason: str = "",
+) -> Change:
+    """Exclude or restore all that match the filter, if they are as many as the curator saw."""
+    reason = _checked_reason(reason) if action == EXCLUDE else reason.strip()[:300]
+    if expected > BULK_LIMIT:
+        raise CannotChange(
+            f"At most {BULK_LIMIT:,} preferences can be changed at once and {expected:,} match. "
+            "Narrow the filter."
+        )
+    with transaction.atomic():
+        rows = matching(project, wanted, window).select_for_update(of=("self",)).order_by("id")
+        found = list(rows[: BULK_LIMIT + 1])
+        if len(found) != expected:
+            raise CannotChange(
+                f"The rows have changed meanwhile: you confirmed {expected:,}, now "
+                f"{len(found):,} match. Nothing was changed; look again and repeat it."
+            )
+        act = _exclude if action == EXCLUDE else _restore
+        return act(project, actor, found, reason)
+
+
+def undo(project: Project, actor: User, token: str) -> Change:
+    """Take back one's own exclude or restore, on all rows that nobody has changed since."""
+    first, _, batch = token.partition("-")
+    if not (first.isascii() and first.isdigit() and len(first) < 18 and batch):
+        raise CannotChange("There is nothing to undo.")
+    entries = AuditEntry.objects.filter(
+        project=project, target_type="preference", action__in=(EXCLUDE, RESTORE)
+    )
+    with transaction.atomic():
+        own = list(
+            entries.filter(id__gte=int(first), actor=actor, details__batch=batch).order_by("id")
+        )
+        if not own:
+            raise CannotChange("There is nothing to undo.")
+        by_target = {int(entry.target_id): entry for entry in own}
+        rows = {row.pk: row for row in _locked(project, by_target, allow_missing=True)}
+        # Read after the rows are locked: a colleague's change is either here or after ours.
+        touched = {
+            int(target)
+            for target in entries.filter(id__gt=own[0].pk, target_id__in=map(str, by_target))
+            .exclude(details__batch=batch)
+            .values_list("target_id", flat=True)
+        }
+        mine = [row for pk, row in rows.items() if pk not in touched]
+        if own[0].action == EXCLUDE:
+            change = _restore(project, actor, mine, "undone")
+        else:
+            before = {pk: entry.details for pk, entry in by_target.items()}
+            change = _exclude_as_before(project, actor, mine, before)
+    return Change(
+        change.action,
+        change.changed,
+        len(by_target) - len(change.changed),
+        change.batch,
+        change.first_entry,
+    )
+
+
+def _checked_reason(reason: str) -> str:
+    reason = " ".join(reason.split())
+    if not reason:
+        raise CannotChange("Say in a few words why, so that others can follow it.")
+    if len(reason) > 300:
+        raise CannotChange(f"A reason has at most 300 characters; this one has {len(reason)}.")
+    return reason
+
+
+def _locked(
+    project: Project, ids: Iterable[int], *, allow_missing: bool = False
+) -> list[Preference]:
+    """The rows, locked in id order so that two bulk actions cannot wait for each other."""
+    wanted = set(ids)
+    if not wanted:
+        raise CannotChange("Tick at least one preference.")
+    if len(wanted) > BULK_LIMIT:
+        raise CannotChange(f"At most {BULK_LIMIT:,} preferences can be changed at once.")
+    rows = Preference.objects.select_for_update().filter(project=project, id__in=wanted)
+    found = list(rows.order_by("id"))
+    if len(found) < len(wanted) and not allow_missing:
+        missing = sorted(wanted - {row.pk for row in found})
+        raise CannotChange(
+            f"Preference {missing[0]} is not in this project"
+            + (f" (nor are {len(missing) - 1} others)" if len(missing) > 1 else "")
+            + ". Nothing was changed."
+        )
+    return found
+
+
+def _exclude(project: Project, actor: User, rows: list[Preference], reason: str) -> Change:
+    todo = [row for row in rows if not row.excluded]
+    change = _record(project, actor, EXCLUDE, todo, len(rows), lambda row: (reason, {}))
+    _update(todo, excluded=True, excluded_reason=reason, excluded_by=actor)
+    return change
+
+
+def _exclude_as_before(
+    project: Project, actor: User, rows: list[Preference], before: dict[int, dict[str, Any]]
+) -> Change:
+    """Undo of a restore: the old reason and the name of who gave it come back."""
+    todo = [row for row in rows if not row.excluded]
+    for row in todo:
+        row.excluded = True
+        row.excluded_reason = before[row.pk]["was_reason"]
+        row.excluded_by_id = before[row.pk]["was_by"]
+    change = _record(
+        project, actor, EXCLUDE, todo, len(rows), lambda row: (row.excluded_reason, {"undo": True})
+    )
+    fields = ["excluded", "excluded_reason", "excluded_by"]
+    Preference.objects.bulk_update(todo, fields, batch_size=BATCH)
+    return change
+
+
+def _restore(project: Project, actor: User, rows: list[Preference], reason: str) -> Change:
+    todo = [row for row in rows if row.excluded]
+    change = _record(
+        project,
+        actor,
+        RESTORE,
+        todo,
+        len(rows),
+        lambda row: (reason, {"was_reason": row.excluded_reason, "was_by": row.excluded_by_id}),
+    )
+    _update(todo, excluded=False, excluded_reason="", excluded_by=None)
+    return change
+
+
+def _update(rows: list[Preference], **values: Any) -> None:
+    Preference.objects.filter(pk__in=[row.pk for row in rows]).update(**values)
+
+
+def _record(
+    project: Project,
+    actor: User,
+    action: str,
+    rows: list[Preference],
+    asked: int,
+    describe: Callable[[Preference], tuple[str, dict[str, Any]]],
+) -> Change:
+    """One audit entry for each row, all marked with one batch."""
+    if not rows:
+        return Change(action, [], asked)
+    batch = uuid.uuid4().hex
+    entries = []
+    for row in rows:
+        reason, details = describe(row)
+        entries.append(
+            new_entry(project, actor, action, row, reason, batch=batch, of=len(rows), **details)
+        )
+    AuditEntry.objects.bulk_create(entries, batch_size=BATCH)
+    changed = [row.pk for row in rows]
+    return Change(action, changed, asked - len(rows), batch, min(entry.pk for entry in entries))
+
+
+def judgments_behind(preference: Preference) -> list[Judgment]:
+    """Every judgment of its comparison, also superseded ones, in the order they were made."""
+    return list(
+        Judgment.objects.filter(comparison=preference.comparison_id)
+        .select_related("labeler", "guidelines", "assignment")
+        .order_by("created_at", "id")
+    )
+
+
+def history_of(preference: Preference) -> list[AuditEntry]:
+    return list(
+        AuditEntry.objects.filter(target_type="preference", target_id=str(preference.pk))
+        .select_related("actor")
+        .order_by("-id")[:50]
+    )
+
+
+def audit_entries(
+    project: Project, *, actor: str = "", action: str = "", target_type: str = ""
+) -> QuerySet[AuditEntry]:
+    conditions = Q(project=project)
+    if actor:
+        conditions &= Q(actor__username=actor)
+    if action:
+        conditions &= Q(action=action)
+    if target_type:
+        conditions &= Q(target_type=target_type)
+    return AuditEntry.objects.filter(conditions).select_related("actor")

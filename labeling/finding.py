@@ -1,0 +1,306 @@
+"""Finding preferences: the filter in a page's address, search, facets with counts, keyset pages.
+
+A search reads texts, which no index helps with, so it looks at the newest `SEARCH_WINDOW`
+preferences that pass the other filters, and goes on further back only when asked. Capital and
+small letters are the same; on SQLite that holds for a–z only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import date, datetime, timedelta
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from django.db.models import (
+    Exists,
+    F,
+    Func,
+    OuterRef,
+    Q,
+    QuerySet,
+    TextField,
+)
+from django.db.models.functions import Left
+from django.utils import timezone
+
+from labeling.models import Judgment, Preference, Project, User
+from labeling.models.material import Arm, Split
+
+PAGE_SIZE = 50
+SEARCH_WINDOW = 20_000
+EXCERPT = 240
+
+STATES = {
+    "in_use": Q(excluded=False, settled_at__isnull=False),
+    "excluded": Q(excluded=True),
+    "redoing": Q(excluded=False, settled_at__isnull=True),
+}
+ARMS = [value for value in Arm.values if value]
+
+
+class FilterError(ValueError):
+    """An address asks for something that does not exist; names the field."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreferenceFilter:
+    """What a curator asked to see. Empty fields do not filter."""
+
+    q: str = ""
+    state: str = ""
+    kind: str = ""
+    provenance: str = ""
+    split: str = ""
+    arm: str = ""
+    source: str = ""  # "3|helper" is version 3 of policy helper, "|gpt" a source without versions
+    labeler: str = ""  # user name
+    answer: str = ""  # kind of a judgment that stands
+    judged_on: str = ""  # ISO date of a judgment that stands
+    settled_on: str = ""
+
+    CHOICES: ClassVar[Mapping[str, list[str]]] = {
+        "state": list(STATES),
+        "kind": Preference.Kind.values,
+        "provenance": Preference.Provenance.values,
+        "split": Split.values,
+        "arm": ARMS,
+        "answer": Judgment.Kind.values,
+    }
+
+    def __post_init__(self) -> None:
+        for field, choices in self.CHOICES.items():
+            value = getattr(self, field)
+            if value and value not in choices:
+                raise FilterError(
+                    field, f"There is no {field} “{value}”; choose one of {', '.join(choices)}."
+                )
+        for field in ("judged_on", "settled_on"):
+            _day(field, getattr(self, field))
+        if len(self.q) > 200:
+            raise FilterError("q", "A search may have at most 200 characters.")
+        if self.source and "|" not in self.source:
+            raise FilterError("source", f"“{self.source}” names no source of responses.")
+        version = self.source.partition("|")[0]
+        # Ten digits and more overflow the column, which is an error on PostgreSQL.
+        if version and not (version.isascii() and version.isdigit() and len(version) < 10):
+            raise FilterError("source", f"“{version}” is no version of a policy.")
+        if "\0" in "".join(asdict(self).values()):
+            raise FilterError("q", "A filter cannot contain the NUL character.")
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> "PreferenceFilter":
+        values = {f.name: str(data.get(f.name, "")).strip() for f in fields(cls)}
+        return cls(**values)
+
+    def querystring(self, **changes: Any) -> str:
+        """The filter as an address, with `changes` made; what is empty is left out."""
+        values = {**asdict(self), **changes}
+        return urlencode({name: value for name, value in values.items() if value})
+
+    def without(self, *names: str) -> "PreferenceFilter":
+        return replace(self, **dict.fromkeys(names, ""))
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(asdict(self).values())
+
+
+def _day(field: str, text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise FilterError(field, f"“{text}” is no date; write it as 2026-01-31.") from None
+
+
+def _on_day(column: str, text: str) -> dict[str, datetime]:
+    """A range, not a truncation: it can use the column's index."""
+    day = date.fromisoformat(text)
+    start = timezone.make_aware(datetime(day.year, day.month, day.day))
+    return {f"{column}__gte": start, f"{column}__lt": start + timedelta(days=1)}
+
+
+class LastContent(Func):
+    """Content of a prompt's last message, taken out by the database."""
+
+    output_field: ClassVar = TextField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **kwargs: Any) -> Any:
+        return self.as_sql(
+            compiler, connection, template="json_extract(%(expressions)s, '$[#-1].content')"
+        )
+
+    def as_postgresql(self, compiler: Any, connection: Any, **kwargs: Any) -> Any:
+        return self.as_sql(compiler, connection, template="(%(expressions)s->-1->>'content')")
+
+
+class AllContents(Func):
+    """Contents of all messages of a prompt as one text: what a search looks through.
+
+    A cast of the column would also find the words role, user and content in every prompt, and
+    on SQLite no letter beyond ASCII.
+    """
+
+    output_field: ClassVar = TextField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **kwargs: Any) -> Any:
+        template = (
+            "(SELECT group_concat(json_extract(value, '$.content'), char(10))"
+            " FROM json_each(%(expressions)s))"
+        )
+        return self.as_sql(compiler, connection, template=template)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **kwargs: Any) -> Any:
+        template = (
+            "(SELECT string_agg(message->>'content', chr(10))"
+            " FROM jsonb_array_elements(%(expressions)s) AS message)"
+        )
+        return self.as_sql(compiler, connection, template=template)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The ids looked at: above `low`, up to and including `high`; None is unbounded.
+
+    `high` is fixed when a page is made, so that what is settled later cannot slip into an
+    action on "all that match".
+    """
+
+    low: int | None = None
+    high: int | None = None
+
+    @property
+    def condition(self) -> Q:
+        condition = Q()
+        if self.low is not None:
+            condition &= Q(id__gt=self.low)
+        if self.high is not None:
+            condition &= Q(id__lte=self.high)
+        return condition
+
+
+def window_for(project: Project, wanted: PreferenceFilter, start: int | None = None) -> Window:
+    """All preferences so far; for a search the newest SEARCH_WINDOW of them from `start` back."""
+    newest = Preference.objects.filter(project=project).order_by("-id").values_list("id", flat=True)
+    high = start if start is not None else newest.first()
+    if not wanted.q or high is None:
+        return Window(high=high)
+    within = _narrowed(project, wanted).filter(id__lte=high).order_by("-id")
+    beyond = within.values_list("id", flat=True)[SEARCH_WINDOW : SEARCH_WINDOW + 1]
+    return Window(low=next(iter(beyond), None), high=high)
+
+
+def matching(project: Project, wanted: PreferenceFilter, window: Window) -> QuerySet[Preference]:
+    """The preferences in the window that pass the filter and hold the text searched for."""
+    rows = _narrowed(project, wanted).filter(window.condition)
+    if not wanted.q:
+        return rows
+    rows = rows.alias(prompt_text=AllContents("prompt__messages"))
+    return rows.filter(_holds_text(project, wanted.q))
+
+
+def _narrowed(project: Project, wanted: PreferenceFilter) -> QuerySet[Preference]:
+    """Every filter but the text."""
+    rows = Preference.objects.filter(project=project)
+    if wanted.state:
+        rows = rows.filter(STATES[wanted.state])
+    for field in ("kind", "provenance", "split", "arm"):
+        if getattr(wanted, field):
+            rows = rows.filter(**{field: getattr(wanted, field)})
+    if wanted.source:
+        rows = rows.filter(_from_source(wanted.source))
+    if wanted.settled_on:
+        rows = rows.filter(**_on_day("settled_at", wanted.settled_on))
+    judged = {}
+    if wanted.labeler:
+        judged["labeler__username"] = wanted.labeler
+    if wanted.answer:
+        judged["kind"] = wanted.answer
+    if wanted.judged_on:
+        judged |= _on_day("created_at", wanted.judged_on)
+    return rows.filter(_judged(**judged)) if judged else rows
+
+
+def _judged(**conditions: Any) -> Exists:
+    return Exists(
+        Judgment.objects.filter(
+            comparison=OuterRef("comparison"), superseded_at__isnull=True, **conditions
+        )
+    )
+
+
+def _from_source(source: str) -> Q:
+    version, _, name = source.partition("|")
+    number = int(version) if version else None
+    chosen, rejected = (
+        Q(**{f"{side}__source": name, f"{side}__policy_version": number})
+        if number is not None
+        else Q(**{f"{side}__source": name, f"{side}__policy_version__isnull": True})
+        for side in ("chosen", "rejected")
+    )
+    return chosen | rejected
+
+
+def _holds_text(project: Project, text: str) -> Q:
+    found = (
+        Q(chosen__text__icontains=text)
+        | Q(rejected__text__icontains=text)
+        | Q(prompt_text__icontains=text)
+    )
+    number = text.removeprefix("#")
+    if number.isascii() and number.isdigit() and len(number) < 18:
+        found |= Q(id=int(number))
+    labelers = list(
+        User.objects.filter(username__icontains=text, judgments__project=project)
+        .distinct()
+        .values_list("id", flat=True)[:100]
+    )
+    return found | Q(_judged(labeler__in=labelers)) if labelers else found
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows newest first; `older` and `newer` are the ids to go on from, None at an end."""
+
+    rows: list[Preference]
+    older: int | None
+    newer: int | None
+
+
+def page_of(
+    rows: QuerySet[Preference], *, before: int | None = None, after: int | None = None
+) -> Page:
+    """One keyset page: the same cost however far back it lies."""
+    rows = with_excerpts(rows)
+    if after is not None:
+        found = list(rows.filter(id__gt=after).order_by("id")[: PAGE_SIZE + 1])
+        more_newer, more_older = len(found) > PAGE_SIZE, True
+        found = found[:PAGE_SIZE][::-1]
+    else:
+        rows = rows.filter(id__lt=before) if before is not None else rows
+        found = list(rows.order_by("-id")[: PAGE_SIZE + 1])
+        more_newer, more_older = before is not None, len(found) > PAGE_SIZE
+        found = found[:PAGE_SIZE]
+    if not found:
+        return Page([], None, None)
+    return Page(
+        found,
+        older=found[-1].pk if more_older else None,
+        newer=found[0].pk if more_newer else None,
+    )
+
+
+def with_excerpts(rows: QuerySet[Preference]) -> QuerySet[Preference]:
+    """What a table row shows, in one query and without reading 200 kB texts."""
+    return rows.annotate(
+        prompt_excerpt=Left(LastContent("prompt__messages"), EXCERPT),
+        chosen_excerpt=Left("chosen__text", EXCERPT),
+        rejected_excerpt=Left("rejected__text", EXCERPT),
+        chosen_source=F("chosen__source"),
+        chosen_version=F("chosen__policy_version"),
+        rejected_source=F("rejected__source"),
+        rejected_version=F("rejected__policy_version"),
+    )

@@ -1,0 +1,183 @@
+"""Agreement, position bias and pace, against figures worked out by hand."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from labeling import quality
+from labeling.models import Judgment, Preference, Project
+from labeling.quality import PromptGroup, agreeing_pairs, share_by_prompt
+from tests.factories import (
+    claim_and_judge,
+    make_comparison,
+    make_comparisons,
+    make_member,
+    make_project,
+)
+
+
+def judge_all(project: Project, *choices: str) -> None:
+    """Every labeler answers every comparison with their own choice, by text, not by side."""
+    for number, choice in enumerate(choices):
+        labeler = make_member(project, name=f"{project.slug}-labeler{number}")
+        for _ in range(project.comparisons.count()):
+            claim_and_judge(labeler, project, choice)
+
+
+@pytest.mark.parametrize(
+    ("votes", "expected"),
+    [
+        ((2, 0, 0, 0), (2, 2)),  # two labelers, one pair in each order, both agree
+        ((1, 1, 0, 0), (0, 2)),
+        ((2, 1, 0, 0), (2, 6)),  # three pairs, one of them agrees
+        ((1, 1, 1, 1), (0, 12)),
+        ((1, 0, 0, 0), (0, 0)),  # one judgment agrees with nobody
+        ((0, 0, 0, 0), (0, 0)),
+    ],
+)
+def test_agreeing_pairs_by_hand(votes: tuple[int, ...], expected: tuple[int, int]) -> None:
+    assert agreeing_pairs(votes) == expected
+
+
+def test_share_is_hits_over_trials_of_all_prompts() -> None:
+    estimate = share_by_prompt([PromptGroup(1, 2, 30), PromptGroup(3, 4, 10)])
+    assert estimate is not None
+    assert estimate.value == pytest.approx((30 + 30) / (60 + 40))
+    assert estimate.prompts == 40
+    assert estimate.count == 100
+
+
+def test_interval_of_one_trial_per_prompt_matches_the_binomial() -> None:
+    # 400 coins, 100 heads: standard error sqrt(.25 * .75 / 400) = 0.02165
+    estimate = share_by_prompt([PromptGroup(1, 1, 100), PromptGroup(0, 1, 300)])
+    assert estimate is not None
+    assert estimate.low == pytest.approx(0.25 - 1.96 * 0.02165, abs=0.005)
+    assert estimate.high == pytest.approx(0.25 + 1.96 * 0.02165, abs=0.005)
+
+
+def test_judgments_of_one_prompt_do_not_narrow_the_interval_like_independent_ones() -> None:
+    clustered = share_by_prompt([PromptGroup(10, 10, 20), PromptGroup(0, 10, 20)])
+    independent = share_by_prompt([PromptGroup(1, 1, 200), PromptGroup(0, 1, 200)])
+    assert clustered and independent
+    width = [e.high - e.low for e in (clustered, independent)]  # type: ignore[operator]
+    assert width[0] == pytest.approx(width[1] * 10**0.5, rel=0.15)
+
+
+def test_no_interval_on_too_few_prompts_and_no_share_without_trials() -> None:
+    few = share_by_prompt([PromptGroup(1, 2, 4)])
+    assert few is not None
+    assert (few.value, few.low, few.high) == (0.5, None, None)
+    assert share_by_prompt([PromptGroup(0, 0, 10)]) is None
+
+
+def test_full_agreement_on_few_prompts_is_not_certainty() -> None:
+    estimate = share_by_prompt([PromptGroup(2, 2, 10)])
+    assert estimate is not None
+    # Wilson, 10 of 10: 10 / (10 + 1.96²) = 0.722
+    assert estimate.low == pytest.approx(0.722, abs=0.001)
+    assert estimate.high == 1.0
+
+
+@pytest.mark.django_db
+def test_agreement_of_two_who_always_and_two_who_never_agree() -> None:
+    together, apart = make_project(overlap=2, random_share=0), make_project(overlap=2)
+    for project in (together, apart):
+        make_comparisons(project, 3)
+    judge_all(together, "tie", "tie")
+    judge_all(apart, "tie", "both_bad")
+    assert quality.agreement(together).value == 1.0  # type: ignore[union-attr]
+    assert quality.agreement(apart).value == 0.0  # type: ignore[union-attr]
+
+
+@pytest.mark.django_db
+def test_agreement_equals_the_pure_function_over_the_rows_and_counts_excluded_ones() -> None:
+    project = make_project(overlap=3)
+    make_comparisons(project, 6)
+    judge_all(project, "left", "left", "tie")
+    fields = ("votes_chosen", "votes_rejected", "votes_tie", "votes_both_bad")
+    pairs = [
+        agreeing_pairs(votes)
+        for votes in Preference.objects.filter(project=project).values_list(*fields)
+    ]
+    assert len(pairs) == 6
+    expected = sum(hits for hits, _ in pairs) / sum(trials for _, trials in pairs)
+    before = quality.agreement(project)
+    Preference.objects.filter(project=project).update(excluded=True, excluded_reason="x")
+    assert before is not None
+    assert before.value == pytest.approx(expected)
+    assert quality.agreement(project) == before
+
+
+@pytest.mark.django_db
+def test_agreement_by_day_puts_each_preference_on_the_day_it_was_settled() -> None:
+    project = make_project(overlap=2)
+    make_comparisons(project, 2)
+    judge_all(project, "tie", "tie")
+    first = Preference.objects.filter(project=project).order_by("id").first()
+    assert first is not None
+    Preference.objects.filter(pk=first.pk).update(
+        settled_at=timezone.now() - timedelta(days=3), votes_tie=1, votes_both_bad=1
+    )
+    by_day = quality.agreement_by_day(project)
+    assert [estimate.value for estimate in by_day.values()] == [0.0, 1.0]
+    assert list(by_day)[1] - list(by_day)[0] == timedelta(days=3)
+    assert list(quality.agreement_by_day(project, days=2)) == list(by_day)[1:]
+
+
+@pytest.mark.django_db
+def test_left_share_counts_screen_sides_whatever_the_response() -> None:
+    project = make_project(overlap=1)
+    make_comparisons(project, 4)
+    labeler = make_member(project)
+    for choice in ("left", "left", "right", "tie"):
+        claim_and_judge(labeler, project, choice)
+    estimate = quality.left_share(project)
+    assert estimate is not None
+    assert estimate.value == pytest.approx(2 / 3)
+    assert estimate.count == 3
+
+
+@pytest.mark.django_db
+def test_left_share_leaves_out_superseded_judgments_and_rankings() -> None:
+    project = make_project()
+    make_comparison(project)
+    labeler = make_member(project)
+    recorded = claim_and_judge(labeler, project, "left")
+    Judgment.objects.filter(pk=recorded.judgment.pk).update(superseded_at=timezone.now())
+    assert quality.left_share(project) is None
+
+
+@pytest.mark.django_db
+def test_judgments_per_day_has_a_zero_for_every_idle_day() -> None:
+    project = make_project()
+    make_comparisons(project, 3)
+    labeler = make_member(project)
+    for _ in range(3):
+        recorded = claim_and_judge(labeler, project, "left")
+    yesterday = timezone.now() - timedelta(days=1)
+    Judgment.objects.filter(pk=recorded.judgment.pk).update(created_at=yesterday)
+    per_day = quality.judgments_per_day(project, days=7)
+    assert list(per_day.values()) == [0, 0, 0, 0, 0, 1, 2]
+    assert list(per_day)[-1] == timezone.localdate()
+
+
+@pytest.mark.django_db
+def test_judgments_by_kind_names_every_kind() -> None:
+    project = make_project()
+    make_comparisons(project, 3)
+    labeler = make_member(project)
+    for choice in ("left", "tie", "skip"):
+        claim_and_judge(labeler, project, choice)
+    counts = quality.judgments_by_kind(project)
+    assert counts == {"prefer": 1, "tie": 1, "both_bad": 0, "skip": 1, "flag": 0}
+
+
+@pytest.mark.django_db
+def test_other_projects_are_not_counted() -> None:
+    mine, other = make_project(), make_project(overlap=2)
+    make_comparisons(other, 2)
+    judge_all(other, "left", "right")
+    assert quality.agreement(mine) is None
+    assert quality.left_share(mine) is None
+    assert sum(quality.judgments_per_day(mine).values()) == 0
