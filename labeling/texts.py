@@ -22,9 +22,7 @@ def response_digest(text: str) -> str:
 
 def prompt_digest(messages: Sequence[dict[str, str]]) -> str:
     """SHA-256 over role and normalised content of each message."""
-    parts = [
-        f"{message['role']}\x1f{normalise(message['content'])}" for message in messages
-    ]
+    parts = [f"{message['role']}\x1f{normalise(message['content'])}" for message in messages]
     return hashlib.sha256("\x1e".join(parts).encode()).hexdigest()
 
 

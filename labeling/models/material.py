@@ -32,9 +32,7 @@ class Prompt(models.Model):
         "labeling.Project", on_delete=models.CASCADE, related_name="prompts"
     )
     messages = models.JSONField(help_text='[{"role": "user", "content": "…"}, …]')
-    digest = models.CharField(
-        max_length=64, help_text="SHA-256 of the normalised messages."
-    )
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the normalised messages.")
     split = models.CharField(max_length=11, choices=Split.choices)
     tags = models.JSONField(default=list, blank=True)
     source = models.CharField(max_length=120, blank=True)
@@ -45,9 +43,7 @@ class Prompt(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["project", "digest"], name="prompt_once_per_project"
-            ),
+            models.UniqueConstraint(fields=["project", "digest"], name="prompt_once_per_project"),
             one_of("split", Split, "prompt_split_known"),
         ]
 
@@ -74,30 +70,20 @@ class Response(models.Model):
 
     Origin = ResponseOrigin
 
-    prompt = models.ForeignKey(
-        Prompt, on_delete=models.CASCADE, related_name="responses"
-    )
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="responses")
     text = models.TextField(blank=True)
-    digest = models.CharField(
-        max_length=64, help_text="SHA-256 of the normalised text."
-    )
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the normalised text.")
     origin = models.CharField(max_length=8, choices=Origin.choices)
-    source = models.CharField(
-        max_length=120, blank=True, help_text="Model or policy name."
-    )
+    source = models.CharField(max_length=120, blank=True, help_text="Model or policy name.")
     policy_version = models.PositiveIntegerField(null=True, blank=True)
     seed = models.BigIntegerField(null=True, blank=True)
     temperature = models.FloatField(null=True, blank=True)
-    finished = models.BooleanField(
-        default=True, help_text="False: cut off at the token limit."
-    )
+    finished = models.BooleanField(default=True, help_text="False: cut off at the token limit.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["prompt", "digest"], name="response_once_per_prompt"
-            ),
+            models.UniqueConstraint(fields=["prompt", "digest"], name="response_once_per_prompt"),
             one_of("origin", ResponseOrigin, "response_origin_known"),
             models.CheckConstraint(
                 condition=~Q(origin="policy") | Q(policy_version__isnull=False),
@@ -138,9 +124,7 @@ class Comparison(models.Model):
     project = models.ForeignKey(
         "labeling.Project", on_delete=models.CASCADE, related_name="comparisons"
     )
-    prompt = models.ForeignKey(
-        Prompt, on_delete=models.CASCADE, related_name="comparisons"
-    )
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="comparisons")
     responses = models.ManyToManyField(Response, through="ComparisonResponse")
     responses_key = models.CharField(
         max_length=200,
@@ -150,16 +134,12 @@ class Comparison(models.Model):
         default=2, validators=[MinValueValidator(2), MaxValueValidator(9)]
     )
     state = models.CharField(max_length=9, choices=State.choices, default=State.OPEN)
-    wanted = models.PositiveSmallIntegerField(
-        default=1, help_text="Judgments asked for."
-    )
+    wanted = models.PositiveSmallIntegerField(default=1, help_text="Judgments asked for.")
     slots_left = models.PositiveSmallIntegerField(default=1)
     waiting_since = models.DateTimeField(null=True, blank=True)
     priority = models.FloatField(default=0.0, help_text="Higher is handed out sooner.")
     random_key = models.FloatField(default=new_random_key)
-    arm = models.CharField(
-        max_length=8, choices=Arm.choices, default=Arm.UNDECIDED, blank=True
-    )
+    arm = models.CharField(max_length=8, choices=Arm.choices, default=Arm.UNDECIDED, blank=True)
     round_number = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)

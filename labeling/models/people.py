@@ -28,9 +28,7 @@ class Membership(models.Model):
     )
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.LABELER)
-    is_paused = models.BooleanField(
-        default=False, help_text="A paused member gets no comparisons."
-    )
+    is_paused = models.BooleanField(default=False, help_text="A paused member gets no comparisons.")
     reliability = models.FloatField(
         default=1.0, help_text="Weight of this person's judgments, in (0, 1]."
     )
@@ -38,9 +36,7 @@ class Membership(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["project", "user"], name="membership_once_per_project"
-            ),
+            models.UniqueConstraint(fields=["project", "user"], name="membership_once_per_project"),
             one_of("role", Role, "membership_role_known"),
             between("reliability", 0.0001, 1.0, "membership_reliability_in_0_1"),
         ]

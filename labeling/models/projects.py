@@ -82,11 +82,11 @@ class Project(models.Model):
     top_p = models.FloatField(
         default=1.0, validators=[MinValueValidator(0.01), MaxValueValidator(1.0)]
     )
-    max_new_tokens = models.PositiveIntegerField(
-        default=256, validators=[MinValueValidator(1)]
-    )
+    max_new_tokens = models.PositiveIntegerField(default=256, validators=[MinValueValidator(1)])
 
     created_at = models.DateTimeField(auto_now_add=True)
+
+    role_of_viewer: str = ""  # set by access.project_for, for templates
 
     class Meta:
         ordering = ["name"]

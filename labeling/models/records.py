@@ -13,9 +13,7 @@ class AuditEntry(models.Model):
         related_name="audit_entries",
         null=True,
     )
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True
-    )
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True)
     action = models.CharField(max_length=60)
     target_type = models.CharField(max_length=60)
     target_id = models.CharField(max_length=60)
@@ -52,9 +50,7 @@ class Snapshot(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["project", "sha256"], name="snapshot_once_per_content"
-            ),
+            models.UniqueConstraint(fields=["project", "sha256"], name="snapshot_once_per_content"),
         ]
 
     def __str__(self) -> str:

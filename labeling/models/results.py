@@ -43,15 +43,9 @@ class Preference(models.Model):
     prompt = models.ForeignKey(
         "labeling.Prompt", on_delete=models.CASCADE, related_name="preferences"
     )
-    chosen = models.ForeignKey(
-        "labeling.Response", on_delete=models.CASCADE, related_name="+"
-    )
-    rejected = models.ForeignKey(
-        "labeling.Response", on_delete=models.CASCADE, related_name="+"
-    )
-    pair_key = models.CharField(
-        max_length=45, help_text="Both response ids, ascending."
-    )
+    chosen = models.ForeignKey("labeling.Response", on_delete=models.CASCADE, related_name="+")
+    rejected = models.ForeignKey("labeling.Response", on_delete=models.CASCADE, related_name="+")
+    pair_key = models.CharField(max_length=45, help_text="Both response ids, ascending.")
     kind = models.CharField(max_length=8, choices=Kind.choices)
     target = models.FloatField(
         default=1.0,
@@ -104,9 +98,7 @@ class Preference(models.Model):
         ]
         indexes = [
             models.Index(fields=["project", "id"], name="preference_of_project"),
-            models.Index(
-                fields=["project", "settled_at"], name="preference_by_settled"
-            ),
+            models.Index(fields=["project", "settled_at"], name="preference_by_settled"),
         ]
 
     def __str__(self) -> str:

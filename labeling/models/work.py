@@ -1,12 +1,16 @@
 """What people do: assignments (a comparison handed to a labeler) and judgments (the answer)."""
 
 import uuid
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from labeling.models.constraints import between, one_of
+
+if TYPE_CHECKING:
+    from labeling.models.material import Response
 
 ASSIGNMENT_NAMESPACE = uuid.UUID("5b0f6c3e-57b4-4f3c-9d36-0c3f4a8f1f7e")
 
@@ -50,6 +54,12 @@ class Assignment(models.Model):
         help_text="How far this labeler has read the waiting line; the next claim starts here."
     )
 
+    # Set by labeling/handout.py: the responses from left to right, and what judging needs to know.
+    shown: "list[Response] | None" = None
+    reliability: float
+    labeler_is_active: bool
+    last_judgment_id: int | None
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -63,9 +73,7 @@ class Assignment(models.Model):
                 condition=Q(state="leased"),
                 name="assignment_leases",
             ),
-            models.Index(
-                fields=["labeler", "project", "-id"], name="assignment_of_labeler"
-            ),
+            models.Index(fields=["labeler", "project", "-id"], name="assignment_of_labeler"),
         ]
 
     def __str__(self) -> str:
@@ -94,9 +102,7 @@ class Judgment(models.Model):
     project = models.ForeignKey(
         "labeling.Project", on_delete=models.CASCADE, related_name="judgments"
     )
-    assignment = models.ForeignKey(
-        Assignment, on_delete=models.CASCADE, related_name="judgments"
-    )
+    assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="judgments")
     comparison = models.ForeignKey(
         "labeling.Comparison", on_delete=models.CASCADE, related_name="judgments"
     )
@@ -108,16 +114,12 @@ class Judgment(models.Model):
     strength = models.PositiveSmallIntegerField(null=True, blank=True)
     aspects = models.JSONField(default=dict, blank=True)
     rationale = models.TextField(blank=True)
-    seconds = models.FloatField(
-        null=True, blank=True, help_text="From shown to answered."
-    )
+    seconds = models.FloatField(null=True, blank=True, help_text="From shown to answered.")
     order = models.JSONField(help_text="Response ids from left to right, as shown.")
     guidelines = models.ForeignKey(
         "labeling.GuidelineVersion", on_delete=models.SET_NULL, null=True, blank=True
     )
-    is_late = models.BooleanField(
-        default=False, help_text="Came after its lease had expired."
-    )
+    is_late = models.BooleanField(default=False, help_text="Came after its lease had expired.")
     is_surplus = models.BooleanField(
         default=False,
         help_text="Kept, but its slot had gone to someone else: not counted.",
@@ -131,6 +133,8 @@ class Judgment(models.Model):
         blank=True,
         related_name="superseded_by",
     )
+
+    reliability: float  # set by preferences.counted_judgments
 
     class Meta:
         constraints = [
@@ -151,9 +155,7 @@ class Judgment(models.Model):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["labeler", "project", "-created_at"], name="judgment_of_labeler"
-            ),
+            models.Index(fields=["labeler", "project", "-created_at"], name="judgment_of_labeler"),
             models.Index(fields=["project", "-created_at"], name="judgment_of_project"),
         ]
 

@@ -1,0 +1,221 @@
+"""Records what a labeler answers: judge, skip, flag, undo. Screen order becomes response here.
+
+One judgment counts per assignment. Submitting again changes nothing and is answered as the first
+time; an answer that comes after its lease expired is kept, and counted if its slot is still free.
+"""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from config.nudges import nudge
+from labeling import handout
+from labeling.models import Assignment, Comparison, Judgment, Project, User
+from labeling.preferences import counted_judgments, settle, unsettle
+
+Kind = Judgment.Kind
+State = Assignment.State
+
+
+class NotYours(Exception):
+    """There is no such assignment of this labeler."""
+
+
+class CannotUndo(Exception):
+    """The last answer cannot be taken back; the message says why."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a labeler says about one comparison; `tiers` as in Judgment."""
+
+    kind: str
+    tiers: tuple[tuple[int, ...], ...] = ()
+    strength: int | None = None
+    rationale: str = ""
+    seconds: float | None = None
+    aspects: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in Kind.values:
+            raise ValueError(f"kind: {self.kind!r} is not one of {', '.join(Kind.values)}")
+        is_answer = self.kind in Judgment.ANSWERS
+        if is_answer != bool(self.tiers):
+            raise ValueError(f"tiers: {'missing' if is_answer else 'not allowed'} for {self.kind}")
+        if is_answer and (len(self.tiers) > 1) != (self.kind == Kind.PREFER):
+            raise ValueError(f"tiers: {len(self.tiers)} tiers contradict the kind {self.kind}")
+        if any(not tier for tier in self.tiers):
+            raise ValueError("tiers: a tier is empty")
+        if self.strength is not None and self.kind != Kind.PREFER:
+            raise ValueError(f"strength: not allowed for {self.kind}")
+        if self.strength is not None and self.strength not in (1, 2, 3):
+            raise ValueError(f"strength: {self.strength} is not 1, 2 or 3")
+        if self.seconds is not None and not 0 <= self.seconds < 1e7:
+            raise ValueError(f"seconds: {self.seconds} is not a sensible time")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A judgment that is in the database; `is_new` is false when it was there already."""
+
+    judgment: Judgment
+    assignment: Assignment
+    is_new: bool
+
+
+def submit_and_claim(
+    assignment_uuid: UUID, labeler_id: int, answer: Answer
+) -> tuple[Recorded, Assignment | None]:
+    """Records the answer and hands out the next comparison, both or neither."""
+    with transaction.atomic():
+        recorded = record_judgment(assignment_uuid, labeler_id, answer)
+        done = recorded.assignment
+        if not recorded.is_new:
+            return recorded, handout.current_or_next(done.labeler, done.project)
+        if done.project.is_paused or not (done.labeler_is_active or done.labeler.is_superuser):
+            return recorded, None
+        return recorded, handout.claim_next(labeler_id, done.project, cursor=done.queue_cursor)
+
+
+def record_judgment(assignment_uuid: UUID, labeler_id: int, answer: Answer) -> Recorded:
+    """Writes the judgment, and the preference when it was the last one wanted."""
+    with transaction.atomic():
+        assignment = handout.lock_assignment(assignment_uuid, labeler_id)
+        if assignment is None:
+            raise NotYours("This comparison was not handed out to you.")
+        if assignment.state in (State.JUDGED, State.SKIPPED):
+            existing = Judgment.objects.get(assignment=assignment, superseded_at__isnull=True)
+            return Recorded(existing, assignment, is_new=False)
+        _check_answer(answer, assignment)
+        judgment = _write_judgment(assignment, answer)
+        if answer.kind in Judgment.ANSWERS and not judgment.is_surplus:
+            _settle(assignment, judgment)
+        return Recorded(judgment, assignment, is_new=True)
+
+
+def _write_judgment(assignment: Assignment, answer: Answer) -> Judgment:
+    """Appends the judgment and closes the assignment. Its slot stays taken by an answer and
+    goes back to the queue, for others, by a skip."""
+    now = timezone.now()
+    is_answer = answer.kind in Judgment.ANSWERS
+    has_slot = assignment.state == State.LEASED
+    if is_answer and not has_slot:
+        has_slot = handout.take_slot(assignment.comparison_id)
+    judgment = Judgment(
+        project_id=assignment.project_id,
+        assignment=assignment,
+        comparison_id=assignment.comparison_id,
+        labeler_id=assignment.labeler_id,
+        kind=answer.kind,
+        tiers=[list(tier) for tier in answer.tiers],
+        strength=answer.strength,
+        aspects=answer.aspects,
+        rationale=answer.rationale,
+        seconds=answer.seconds,
+        order=assignment.order,
+        guidelines_id=assignment.project.guidelines_id,
+        is_late=assignment.expires_at < now,
+        is_surplus=is_answer
+        and (not has_slot or assignment.comparison.state == Comparison.State.WITHDRAWN),
+        created_at=now,
+        supersedes_id=assignment.last_judgment_id,
+    )
+    handout.change_assignment(
+        assignment, state=State.JUDGED if is_answer else State.SKIPPED, finished_at=now
+    )
+    judgment.save(force_insert=True)
+    if not is_answer and has_slot:
+        handout.give_slot_back(assignment.comparison_id)
+    return judgment
+
+
+def _settle(assignment: Assignment, judgment: Judgment) -> None:
+    comparison = assignment.comparison
+    if comparison.wanted == 1:
+        judgment.reliability = assignment.reliability
+        judgments = [judgment]
+    else:
+        judgments = counted_judgments(comparison)
+    if settle(comparison, judgments):
+        transaction.on_commit(partial(nudge, "modeling.tasks.advance", comparison.project_id))
+
+
+def _check_answer(answer: Answer, assignment: Assignment) -> None:
+    """The answer names this comparison's responses and is one that the project allows."""
+    project = assignment.project
+    if answer.kind == Kind.TIE and not project.allow_tie:
+        raise ValueError("kind: this project does not allow ties")
+    if answer.kind == Kind.BOTH_BAD and not project.allow_both_bad:
+        raise ValueError("kind: this project does not allow both bad")
+    named = sorted(response_id for tier in answer.tiers for response_id in tier)
+    if answer.tiers and named != sorted(assignment.order):
+        raise ValueError("tiers: these are not the responses of this comparison, each once")
+
+
+def undo_last(user: User, project: Project) -> Assignment:
+    """Takes back the labeler's last answer in the project and hands its comparison out again.
+
+    The judgment stays, superseded; the preference it settled is out of use until the comparison
+    is judged again. What the labeler held meanwhile goes back to the queue.
+    """
+    with transaction.atomic():
+        last = (
+            Judgment.objects.filter(labeler=user, project=project, superseded_at__isnull=True)
+            .order_by("-created_at", "-id")
+            .select_related("assignment")
+            .first()
+        )
+        if last is None:
+            raise CannotUndo("There is nothing to undo.")
+        assignment = handout.lock_assignment(last.assignment.uuid, user.pk)
+        assert assignment is not None
+        _supersede(last)
+        _reopen(assignment, last)
+    for uuid in Assignment.objects.filter(
+        labeler=user, project=project, state=State.LEASED
+    ).exclude(pk=assignment.pk).values_list("uuid", flat=True):  # fmt: skip
+        handout.release_lease(uuid, user.pk)
+    return assignment
+
+
+def _supersede(judgment: Judgment) -> None:
+    changed = Judgment.objects.filter(pk=judgment.pk, superseded_at__isnull=True).update(
+        superseded_at=timezone.now()
+    )
+    if not changed:
+        raise CannotUndo("This answer was taken back already.")
+
+
+def _reopen(assignment: Assignment, judgment: Judgment) -> None:
+    """Leases the assignment again. An answer kept its slot; a skip gave it away."""
+    has_slot = judgment.kind in Judgment.ANSWERS and not judgment.is_surplus
+    if not has_slot and not judgment.is_surplus and not handout.take_slot(assignment.comparison_id):
+        raise CannotUndo("Someone else has this comparison now, so the skip stands.")
+    if judgment.is_surplus:
+        handout.change_assignment(assignment, state=State.EXPIRED)
+    else:
+        handout.start_lease(assignment)
+    unsettle(assignment.comparison)
+
+
+def parse_choice(choice: str, order: list[int]) -> Answer:
+    """An answer to a pair from what the page's buttons send.
+
+    `left`, `right` (with `-1`, `-2`, `-3` for slightly, better, much better), `tie`,
+    `both_bad`, `skip`.
+    """
+    side, _, strength = choice.partition("-")
+    if side in ("left", "right") and len(order) == 2:
+        best, worst = order if side == "left" else reversed(order)
+        if strength and strength not in ("1", "2", "3"):
+            raise ValueError(f"choice: {choice!r} has no known strength")
+        return Answer(Kind.PREFER, ((best,), (worst,)), int(strength) if strength else None)
+    if choice in (Kind.TIE, Kind.BOTH_BAD):
+        return Answer(choice, (tuple(order),))
+    if choice in (Kind.SKIP, Kind.FLAG):
+        return Answer(choice)
+    raise ValueError(f"choice: {choice!r} is not something one can answer here")

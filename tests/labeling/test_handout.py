@@ -1,0 +1,209 @@
+"""Which comparison a labeler gets, and that nobody gets one twice or too many get one."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from labeling import handout
+from labeling.handout import claim_next, current_or_next, expire_leases
+from labeling.models import Assignment, Comparison, Membership
+from tests.factories import (
+    claim_and_judge,
+    judge,
+    make_comparison,
+    make_comparisons,
+    make_member,
+    make_project,
+    make_user,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def expire(assignment: Assignment) -> None:
+    past = timezone.now() - timedelta(seconds=1)
+    Assignment.objects.filter(pk=assignment.pk).update(expires_at=past)
+
+
+def test_a_claim_takes_the_highest_priority_first() -> None:
+    project = make_project(random_share=0.0)
+    low, high = (make_comparison(project, priority=value) for value in (0.1, 0.9))
+    ann = make_member(project)
+    assert claim_next(ann.pk, project).comparison_id == high.pk
+    assert claim_next(ann.pk, project).comparison_id == low.pk
+
+
+def test_nothing_is_handed_out_twice_to_one_labeler() -> None:
+    project = make_project(overlap=5)
+    make_comparisons(project, 3)
+    ann = make_member(project)
+    claimed = [claim_and_judge(ann, project).assignment.comparison_id for _ in range(3)]
+    assert len(set(claimed)) == 3
+    assert claim_next(ann.pk, project) is None
+
+
+def test_no_more_labelers_get_a_comparison_than_its_overlap() -> None:
+    project = make_project(overlap=2)
+    make_comparison(project)
+    labelers = [make_member(project) for _ in range(3)]
+    claims = [claim_next(labeler.pk, project) for labeler in labelers]
+    assert [claim is not None for claim in claims] == [True, True, False]
+
+
+def test_what_was_begun_is_finished_before_something_new_starts() -> None:
+    project = make_project(overlap=2, random_share=0.0)
+    begun = make_comparison(project, priority=0.1)
+    ann, bob = make_member(project), make_member(project)
+    claim_and_judge(ann, project)
+    make_comparison(project, priority=0.9)
+    assert claim_next(bob.pk, project).comparison_id == begun.pk
+
+
+def test_a_reload_shows_the_comparison_one_holds() -> None:
+    project = make_project()
+    make_comparisons(project, 5)
+    ann = make_member(project)
+    first = current_or_next(ann, project)
+    assert current_or_next(ann, project) == first
+
+
+def test_both_sides_come_first_about_equally_often() -> None:
+    project = make_project()
+    make_comparisons(project, 60)
+    ann = make_member(project)
+    sides = Counter(
+        order[0] < order[1] for order in (claim_next(ann.pk, project).order for _ in range(60))
+    )
+    assert min(sides.values()) >= 12  # fails by chance once in a million
+
+
+def test_the_set_share_of_fresh_hand_outs_is_random_and_marked() -> None:
+    project = make_project(random_share=0.5)
+    for number in range(100):
+        make_comparison(project, priority=number / 100)
+    ann = make_member(project)
+    for _ in range(40):
+        claim_next(ann.pk, project)
+    active = Comparison.objects.filter(project=project, arm="active")
+    chance = Comparison.objects.filter(project=project, arm="random")
+    assert active.count() + chance.count() == 40
+    assert 7 <= chance.count() <= 33
+    assert min(active.values_list("priority", flat=True)) > 0.4
+    assert min(chance.values_list("priority", flat=True)) < 0.6
+
+
+def test_an_expired_lease_goes_to_someone_else() -> None:
+    project = make_project(overlap=1)
+    make_comparison(project)
+    ann, bob = make_member(project), make_member(project)
+    held = claim_next(ann.pk, project)
+    assert claim_next(bob.pk, project) is None
+    expire(held)
+    assert claim_next(bob.pk, project).comparison_id == held.comparison_id
+
+
+def test_an_expired_lease_can_be_taken_up_again_by_the_same_labeler_at_the_same_address() -> None:
+    project = make_project(overlap=1)
+    make_comparison(project)
+    ann = make_member(project)
+    held = claim_next(ann.pk, project)
+    expire(held)
+    assert expire_leases() == 1
+    assert claim_next(ann.pk, project).uuid == held.uuid
+    assert Assignment.objects.count() == 1
+
+
+def test_expiring_twice_gives_one_slot_back() -> None:
+    project = make_project(overlap=2)
+    comparison = make_comparison(project)
+    expire(claim_next(make_member(project).pk, project))
+    assert (expire_leases(), expire_leases()) == (1, 0)
+    comparison.refresh_from_db()
+    assert comparison.slots_left == 2
+
+
+def test_a_heartbeat_keeps_the_lease_and_takes_up_an_expired_one_whose_slot_is_free() -> None:
+    project = make_project(overlap=1)
+    make_comparison(project)
+    ann, bob = make_member(project), make_member(project)
+    held = claim_next(ann.pk, project)
+    expire(held)
+    expire_leases()
+    assert handout.renew_lease(held.uuid, ann.pk)
+    assert claim_next(bob.pk, project) is None
+
+
+def test_a_heartbeat_after_someone_else_took_the_comparison_says_so() -> None:
+    project = make_project(overlap=1)
+    make_comparison(project)
+    ann, bob = make_member(project), make_member(project)
+    held = claim_next(ann.pk, project)
+    expire(held)
+    assert claim_next(bob.pk, project) is not None
+    assert not handout.renew_lease(held.uuid, ann.pk)
+
+
+def test_nobody_can_touch_another_labelers_lease() -> None:
+    project = make_project(overlap=1)
+    make_comparison(project)
+    ann, bob = make_member(project), make_member(project)
+    held = claim_next(ann.pk, project)
+    assert not handout.renew_lease(held.uuid, bob.pk)
+    assert not handout.release_lease(held.uuid, bob.pk)
+
+
+def test_a_released_comparison_is_free_for_others_at_once() -> None:
+    project = make_project(overlap=1)
+    make_comparison(project)
+    ann, bob = make_member(project), make_member(project)
+    held = claim_next(ann.pk, project)
+    assert handout.release_lease(held.uuid, ann.pk)
+    assert claim_next(bob.pk, project).comparison_id == held.comparison_id
+
+
+def test_the_cursor_passes_over_what_one_has_judged_but_misses_nothing() -> None:
+    """Ann judges 20 comparisons that wait for a second judgment; Bob's skip then frees an old
+    one for her although her cursor is beyond it."""
+    project = make_project(overlap=2, random_share=0.0)
+    make_comparisons(project, 20)
+    ann, bob = make_member(project), make_member(project)
+    last = None
+    for _ in range(20):
+        last = claim_next(ann.pk, project, cursor=last.queue_cursor if last else None)
+        judge(last, "left")
+    assert claim_next(ann.pk, project, cursor=last.queue_cursor) is None
+    late = make_comparison(project)
+    judge(claim_next(bob.pk, project), "left")
+    assert claim_next(ann.pk, project, cursor=last.queue_cursor).comparison_id == late.pk
+
+
+def test_priorities_reorder_the_fresh_line() -> None:
+    project = make_project(random_share=0.0)
+    first, second = (make_comparison(project, priority=value) for value in (0.9, 0.1))
+    handout.set_priorities({first.pk: 0.2, second.pk: 0.8})
+    assert claim_next(make_member(project).pk, project).comparison_id == second.pk
+
+
+def test_a_paused_member_and_an_outsider_get_nothing() -> None:
+    project = make_project()
+    make_comparison(project)
+    ann = make_member(project)
+    Membership.objects.update(is_paused=True)
+    assert current_or_next(ann, project) is None
+    assert handout.why_nothing(ann, project).reason == "member_paused"
+    assert current_or_next(make_user(), project) is None
+
+
+@pytest.mark.parametrize("reason", ["paused", "empty", "waiting_for_others", "all_done"])
+def test_an_empty_hand_out_says_why(reason: str) -> None:
+    project = make_project(is_paused=reason == "paused")
+    ann, bob = make_member(project), make_member(project)
+    if reason in ("waiting_for_others", "all_done"):
+        make_comparison(project)
+        claimed = claim_next(bob.pk, project)
+        if reason == "all_done":
+            judge(claimed, "left")
+    assert current_or_next(ann, project) is None
+    assert handout.why_nothing(ann, project).reason == reason
