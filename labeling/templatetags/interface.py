@@ -1,0 +1,90 @@
+"""What the page frame needs of the templates: projects to switch to, tabs by role, Markdown."""
+
+from dataclasses import dataclass
+
+from django import template
+from django.db.models import OuterRef, Subquery, Value
+from django.template.context import RequestContext
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from labeling.access import projects_of
+from labeling.models import Membership, Project, Role
+from labeling.projects import can_create_projects
+
+register = template.Library()
+
+LISTED_PROJECTS = 30
+RANK = {Role.LABELER: 0, Role.CURATOR: 1, Role.ADMIN: 2}
+
+
+@dataclass(frozen=True)
+class Tab:
+    name: str
+    label: str
+    url_name: str
+    at_least: Role
+
+
+TABS = (
+    Tab("loop", "Loop", "project", Role.LABELER),
+    Tab("label", "Label", "label", Role.LABELER),
+    Tab("curation", "Curation", "curation", Role.CURATOR),
+    Tab("preferences", "Preferences", "preferences", Role.CURATOR),
+    Tab("runs", "Runs", "runs", Role.CURATOR),
+    Tab("policies", "Policies", "policies", Role.CURATOR),
+    Tab("import", "Import", "import", Role.ADMIN),
+    Tab("people", "People", "members", Role.ADMIN),
+    Tab("audit", "Audit log", "audit", Role.CURATOR),
+    Tab("settings", "Settings", "project-settings", Role.ADMIN),
+)
+
+
+def _url(name: str, *args: object) -> str | None:
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return None
+
+
+@register.simple_tag(takes_context=True)
+def my_projects(context: RequestContext) -> list[Project]:
+    """What the viewer can switch to, each with their role as `my_role`."""
+    user = context["user"]
+    mine = Membership.objects.filter(project=OuterRef("pk"), user=user)
+    role = Value(Role.ADMIN) if user.is_superuser else Subquery(mine.values("role")[:1])
+    projects = projects_of(user).only("slug", "name").annotate(my_role=role)
+    return list(projects[:LISTED_PROJECTS])
+
+
+@register.simple_tag
+def project_url(project: Project, role: str = Role.LABELER) -> str:
+    """Where a link to a project leads: its loop, or straight to the work for labelers."""
+    loop = _url("project", project.slug) if role != Role.LABELER else None
+    return loop or reverse("label", args=[project.slug])
+
+
+@register.simple_tag(takes_context=True, name="can_create_projects")
+def _can_create_projects(context: RequestContext) -> bool:
+    return can_create_projects(context["user"])
+
+
+@register.simple_block_tag
+def tabs(content: str, project: Project) -> SafeString:
+    """The project's tabs for the viewer's role; the content names the one that is open."""
+    active = content.strip()
+    rank = RANK[Role(getattr(project, "role_of_viewer", Role.LABELER))]
+    links = [
+        (url, SafeString(' aria-current="page"') if tab.name == active else "", tab.label)
+        for tab in TABS
+        if rank >= RANK[tab.at_least] and (url := _url(tab.url_name, project.slug))
+    ]
+    items = format_html_join("", '<li><a href="{}"{}>{}</a></li>', links)
+    return format_html('<nav class="tabs" aria-label="Project"><ul>{}</ul></nav>', items)
+
+
+@register.filter
+def of_total(part: float, total: float) -> int:
+    """Whole per cent, for progress bars."""
+    return round(100 * part / total) if total else 0
