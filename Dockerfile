@@ -22,6 +22,10 @@ WORKDIR /app
 COPY requirements.txt .
 RUN pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url ${TORCH_INDEX}} -r requirements.txt
 
+# Runs record it; there is no git in the image to ask.
+ARG CODE_VERSION=""
+ENV CODE_VERSION=${CODE_VERSION}
+
 COPY . .
 RUN useradd --create-home --uid 1000 preferable && install -d -o preferable /data
 USER preferable

@@ -5,12 +5,16 @@ import os
 from pathlib import Path
 
 import django.db
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 
-from config import web_port
+from config import environment, web_port
 from config.terminal import step
+
+DEMO_MARK = "demo-project"
+SETTINGS_OF_A_SHARED_SITE = ("ALLOWED_HOSTS", "HTTPS", "CSRF_TRUSTED_ORIGINS")
 
 
 def prepare(data_dir: Path, host: str) -> None:
@@ -20,7 +24,7 @@ def prepare(data_dir: Path, host: str) -> None:
         if not get_user_model().objects.exists():
             with step("Creating the demo project"):
                 call_command("create_demo", stdout=io.StringIO())
-            _demo_mark(data_dir).touch()
+            _note_our_demo(data_dir)
     except django.db.Error as problem:
         raise ImproperlyConfigured(
             f"The database cannot be used ({str(problem).strip()}): check DATABASE_URL, or the "
@@ -34,14 +38,13 @@ def prepare(data_dir: Path, host: str) -> None:
 def demo_mode(data_dir: Path, host: str) -> bool:
     """Whether the sign-in page lets people in with one click.
 
-    DEMO_MODE decides where it is set. Otherwise: only where `prepare` made the demo project, and
-    where nothing says that other machines can reach the pages, directly or through a proxy.
+    DEMO_MODE decides where it is set. Otherwise: only with the database that `prepare` made the
+    demo project in, and where nothing says that other machines can reach the pages, directly or
+    through a proxy.
     """
-    chosen = os.environ.get("DEMO_MODE")
-    if chosen:
-        return chosen.lower() in {"1", "true", "yes", "on"}
-    is_private = web_port.is_loopback(host) and not os.environ.get("ALLOWED_HOSTS")
-    return is_private and _demo_mark(data_dir).exists()
+    shared = any(os.environ.get(name) for name in SETTINGS_OF_A_SHARED_SITE)
+    is_private = web_port.is_loopback(host) and not shared
+    return environment.flag("DEMO_MODE", default=is_private and _has_our_demo(data_dir))
 
 
 def how_to_sign_in() -> str:
@@ -55,5 +58,15 @@ def how_to_sign_in() -> str:
         django.db.connections.close_all()
 
 
-def _demo_mark(data_dir: Path) -> Path:
-    return data_dir / "demo-project"
+def _note_our_demo(data_dir: Path) -> None:
+    (data_dir / DEMO_MARK).write_text(_database_name())
+
+
+def _has_our_demo(data_dir: Path) -> bool:
+    mark = data_dir / DEMO_MARK
+    return mark.exists() and mark.read_text() == _database_name()
+
+
+def _database_name() -> str:
+    database = settings.DATABASES["default"]
+    return f"{database['ENGINE']} {database['HOST']} {database['NAME']}"

@@ -12,7 +12,7 @@ from functools import cache
 
 import redis.exceptions
 from kombu import Connection
-from kombu.exceptions import KombuError
+from kombu.exceptions import LimitExceeded, OperationalError
 from kombu.pools import ProducerPool, producers
 
 from config.celery import app
@@ -35,7 +35,7 @@ def nudge(task_name: str, *args: int | str) -> None:
     try:
         with _producers().acquire(block=True, timeout=1) as producer:
             app.send_task(task_name, args=args, producer=producer, expires=EXPIRE_SECONDS)
-    except (OSError, KombuError, redis.exceptions.RedisError) as problem:
+    except (OSError, OperationalError, LimitExceeded, redis.exceptions.RedisError) as problem:
         _fall_silent(task_name, problem)
 
 

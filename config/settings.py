@@ -136,6 +136,8 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 # Every entry may run late or twice, so beat keeps no file that a crash could damage.
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 ADVANCE_EVERY_SECONDS = environment.number("ADVANCE_EVERY_SECONDS", default=15)
+# A run whose worker gave no sign of life for so long is taken over (modeling/runs.py).
+STALE_RUN_SECONDS = environment.number("STALE_RUN_SECONDS", default=60)
 # A message that no worker took in time is dropped: the next one says the same.
 _EVERY = {
     "schedule": ADVANCE_EVERY_SECONDS,

