@@ -1,0 +1,295 @@
+"""Writes checked rows in bulk, by the rules of labeling/material.py: what is there already is
+found again, and identical responses never become a comparison.
+
+A chunk of rows costs a fixed number of look-ups, whatever the project's size.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from django.db.models import Model
+from django.utils import timezone
+
+from labeling.importing.checking import Opinion, Row
+from labeling.importing.pairing import pick_pairs
+from labeling.importing.reports import ImportReport
+from labeling.material import responses_key
+from labeling.models import (
+    Assignment,
+    Comparison,
+    ComparisonResponse,
+    Preference,
+    Project,
+    Prompt,
+    Response,
+)
+from labeling.texts import prompt_digest, response_digest, split_of
+
+BATCH = 1000
+
+Pair: TypeAlias = tuple[int, int]  # response ids
+PairName: TypeAlias = tuple[int, str]  # prompt id, responses_key
+
+
+@dataclass(frozen=True)
+class Storing:
+    """One import: where to, and the choices that hold for the whole file."""
+
+    project: Project
+    source: str
+    tags: tuple[str, ...]
+    pairs_per_prompt: int
+    report: ImportReport
+
+    def store(self, rows: Sequence[Row]) -> None:
+        digests = [prompt_digest(row.messages) for row in rows]
+        prompts = self._store_prompts(rows, digests)
+        prompt_ids = [prompts[digest] for digest in digests]
+        responses = self._store_responses(rows, prompt_ids)
+        open_pairs: dict[PairName, Pair] = {}
+        triples: dict[PairName, tuple[Pair, Opinion, str]] = {}
+        for row, digest, prompt_id in zip(rows, digests, prompt_ids, strict=True):
+            ids = [
+                responses[prompt_id, response_digest(response.text)] for response in row.responses
+            ]
+            if row.opinion:
+                self._add_triple(triples, prompt_id, (ids[0], ids[1]), row.opinion, digest)
+            else:
+                self._add_open_pairs(open_pairs, prompt_id, ids, digest)
+        self._store_triples(triples)
+        self._queue(open_pairs)
+        self.report.rows += len(rows)
+
+    def _store_prompts(self, rows: Sequence[Row], digests: Sequence[str]) -> dict[str, int]:
+        """The ids of all these prompts by digest."""
+        first_rows = dict(zip(reversed(digests), reversed(rows), strict=True))
+        known = self._prompt_ids(first_rows)
+        new = [
+            Prompt(
+                project=self.project,
+                messages=row.messages,
+                digest=digest,
+                split=split_of(digest),
+                tags=list(dict.fromkeys([*row.tags, *self.tags])),
+                source=self.source,
+            )
+            for digest, row in first_rows.items()
+            if digest not in known
+        ]
+        _insert(Prompt, reversed(new))
+        self.report.prompts_new += len(new)
+        self.report.prompts_merged += len(rows) - len(new)
+        return known | self._prompt_ids([prompt.digest for prompt in new])
+
+    def _prompt_ids(self, digests: Iterable[str]) -> dict[str, int]:
+        found = Prompt.objects.filter(project=self.project, digest__in=list(digests))
+        return dict(found.values_list("digest", "id"))
+
+    def _store_responses(
+        self, rows: Sequence[Row], prompt_ids: Sequence[int]
+    ) -> dict[tuple[int, str], int]:
+        """The ids of all these responses by prompt and digest."""
+        count = 0
+        wanted: dict[tuple[int, str], Response] = {}
+        for row, prompt_id in zip(rows, prompt_ids, strict=True):
+            for response in row.responses:
+                count += 1
+                digest = response_digest(response.text)
+                if (prompt_id, digest) not in wanted:
+                    wanted[prompt_id, digest] = Response(
+                        prompt_id=prompt_id,
+                        text=response.text,
+                        digest=digest,
+                        origin=Response.Origin.IMPORTED,
+                        source=response.source or self.source,
+                    )
+        known = _response_ids(wanted.keys())
+        new = [response for key, response in wanted.items() if key not in known]
+        _insert(Response, new)
+        self.report.responses_new += len(new)
+        self.report.responses_merged += count - len(new)
+        return known | _response_ids(wanted.keys() - known.keys())
+
+    def _add_triple(
+        self,
+        triples: dict[PairName, tuple[Pair, Opinion, str]],
+        prompt_id: int,
+        pair: Pair,
+        opinion: Opinion,
+        digest: str,
+    ) -> None:
+        if pair[0] == pair[1]:
+            self.report.identical_pairs += 1
+            return
+        name = (prompt_id, responses_key(pair))
+        if name not in triples:
+            triples[name] = (pair, opinion, digest)
+        else:
+            earlier_pair, earlier, _ = triples[name]
+            self._count_repeated(pair, opinion.kind, earlier_pair, earlier.kind)
+
+    def _count_repeated(self, pair: Pair, kind: str, earlier: Pair, earlier_kind: str) -> None:
+        directed = Preference.Kind.PREFER in (kind, earlier_kind)
+        if kind != earlier_kind or (directed and pair != earlier):
+            self.report.contradictory += 1
+        else:
+            self.report.preferences_merged += 1
+
+    def _add_open_pairs(
+        self, pairs: dict[PairName, Pair], prompt_id: int, ids: Sequence[int], digest: str
+    ) -> None:
+        distinct = list(dict.fromkeys(ids))
+        if len(ids) == 2 and len(distinct) == 1:
+            self.report.identical_pairs += 1
+        for pair in pick_pairs(distinct, self.pairs_per_prompt, seed=digest):
+            name = (prompt_id, responses_key(pair))
+            if name in pairs:
+                self.report.comparisons_merged += 1
+            pairs[name] = pair
+
+    def _queue(self, pairs: dict[PairName, Pair]) -> None:
+        """Comparisons for people, fresh in the queue."""
+        known = _comparison_ids(pairs.keys())
+        new = {name: pair for name, pair in pairs.items() if name not in known}
+        overlap = self.project.overlap
+        self._insert_comparisons(new, wanted=overlap, slots_left=overlap)
+        self.report.comparisons_new += len(new)
+        self.report.comparisons_merged += len(known)
+
+    def _insert_comparisons(
+        self, pairs: dict[PairName, Pair], **fields: object
+    ) -> dict[PairName, int]:
+        _insert(
+            Comparison,
+            [
+                Comparison(
+                    project=self.project, prompt_id=prompt_id, responses_key=key, size=2, **fields
+                )
+                for prompt_id, key in pairs
+            ],
+        )
+        ids = _comparison_ids(pairs.keys())
+        _insert(
+            ComparisonResponse,
+            [
+                ComparisonResponse(
+                    comparison_id=ids[name], response_id=response_id, position=position
+                )
+                for name, pair in pairs.items()
+                for position, response_id in enumerate(pair)
+            ],
+        )
+        return ids
+
+    def _store_triples(self, triples: dict[PairName, tuple[Pair, Opinion, str]]) -> None:
+        """Finished comparisons with their imported preferences."""
+        for name, (earlier, kind) in _preferences(triples.keys()).items():
+            pair, opinion, _ = triples.pop(name)
+            self._count_repeated(pair, opinion.kind, earlier, kind)
+        known = _comparison_ids(triples.keys())
+        taken = _take_from_queue(known.values())
+        ids = {name: found for name, found in known.items() if found in taken}
+        for name in known.keys() - ids.keys():
+            del triples[name]
+            self.report.left_to_people += 1
+        ids |= self._insert_comparisons(
+            {name: triple[0] for name, triple in triples.items() if name not in ids},
+            **_finished(),
+            wanted=1,
+        )
+        _insert(
+            Preference,
+            [
+                self._preference(ids[name], name, pair, opinion, digest)
+                for name, (pair, opinion, digest) in triples.items()
+            ],
+        )
+        self.report.preferences_new += len(triples)
+
+    def _preference(
+        self, comparison_id: int, name: PairName, pair: Pair, opinion: Opinion, digest: str
+    ) -> Preference:
+        # Without a direction, the two stand in id order, as in labeling/preferences.py.
+        directed = opinion.kind == Preference.Kind.PREFER
+        chosen_id, rejected_id = pair if directed else sorted(pair)
+        return Preference(
+            project=self.project,
+            comparison_id=comparison_id,
+            prompt_id=name[0],
+            chosen_id=chosen_id,
+            rejected_id=rejected_id,
+            pair_key=name[1],
+            kind=opinion.kind,
+            target=opinion.target,
+            strength=opinion.strength,
+            weight=opinion.weight,
+            provenance=Preference.Provenance.IMPORTED,
+            split=split_of(digest),
+            arm=Comparison.Arm.IMPORTED,
+            settled_at=timezone.now(),
+        )
+
+
+def _insert(model: type[Model], rows: Iterable[Model]) -> None:
+    """Whoever else adds the same row at this moment wins; the ids are looked up afterwards."""
+    model._default_manager.bulk_create(rows, batch_size=BATCH, ignore_conflicts=True)
+
+
+# The three look-ups below name prompts only: with two long IN lists a database may try every
+# combination of them. A prompt has few rows in each of these tables.
+
+
+def _response_ids(keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], int]:
+    found = Response.objects.filter(prompt_id__in={prompt_id for prompt_id, _ in keys})
+    rows = found.values_list("prompt_id", "digest", "id")
+    return {
+        (prompt_id, digest): found_id
+        for prompt_id, digest, found_id in rows
+        if (prompt_id, digest) in keys
+    }
+
+
+def _comparison_ids(names: Collection[PairName]) -> dict[PairName, int]:
+    """Ids of those of these comparisons that exist."""
+    found = Comparison.objects.filter(prompt_id__in={prompt_id for prompt_id, _ in names})
+    rows = found.values_list("prompt_id", "responses_key", "id")
+    return {
+        (prompt_id, key): found_id for prompt_id, key, found_id in rows if (prompt_id, key) in names
+    }
+
+
+def _preferences(names: Collection[PairName]) -> dict[PairName, tuple[Pair, str]]:
+    """Chosen, rejected and kind of those of these pairs that have a preference already."""
+    found = Preference.objects.filter(prompt_id__in={prompt_id for prompt_id, _ in names})
+    rows = found.values_list("prompt_id", "pair_key", "chosen_id", "rejected_id", "kind")
+    return {
+        (prompt_id, key): ((chosen_id, rejected_id), kind)
+        for prompt_id, key, chosen_id, rejected_id, kind in rows
+        if (prompt_id, key) in names
+    }
+
+
+def _finished() -> dict[str, object]:
+    return {
+        "state": Comparison.State.FINISHED,
+        "slots_left": 0,
+        "arm": Comparison.Arm.IMPORTED,
+        "finished_at": timezone.now(),
+    }
+
+
+def _take_from_queue(comparison_ids: Collection[int]) -> set[int]:
+    """Finishes those of these comparisons that nobody was ever asked about: the file brings the
+    answer. All others are left to the people who are judging or have judged them."""
+    if not comparison_ids:
+        return set()
+    # The row lock is what a hand-out takes, so nobody can be handed one of these meanwhile.
+    locked = Comparison.objects.select_for_update().filter(
+        pk__in=comparison_ids, state=Comparison.State.OPEN
+    )
+    waiting = set(locked.order_by("pk").values_list("pk", flat=True))
+    handed_out = Assignment.objects.filter(comparison_id__in=waiting)
+    free = waiting - set(handed_out.values_list("comparison_id", flat=True))
+    Comparison.objects.filter(pk__in=free).update(**_finished(), waiting_since=None)
+    return free
