@@ -43,9 +43,7 @@ class Policy(models.Model):
             models.UniqueConstraint(
                 fields=["project", "version"], name="policy_version_once_per_project"
             ),
-            models.CheckConstraint(
-                condition=~Q(location=""), name="policy_has_location"
-            ),
+            models.CheckConstraint(condition=~Q(location=""), name="policy_has_location"),
         ]
 
     def __str__(self) -> str:
@@ -68,17 +66,13 @@ class RewardModel(models.Model):
         "labeling.Project", on_delete=models.CASCADE, related_name="reward_models"
     )
     version = models.PositiveIntegerField()
-    run = models.OneToOneField(
-        "Run", on_delete=models.PROTECT, related_name="reward_model"
-    )
+    run = models.OneToOneField("Run", on_delete=models.PROTECT, related_name="reward_model")
     snapshot = models.ForeignKey(
         "labeling.Snapshot", on_delete=models.PROTECT, related_name="reward_models"
     )
     base_model = models.CharField(max_length=500)
     folder = models.CharField(max_length=500, help_text="Relative to DATA_DIR.")
-    status = models.CharField(
-        max_length=9, choices=Status.choices, default=Status.CANDIDATE
-    )
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.CANDIDATE)
     results = models.JSONField(default=dict, help_text="The run's result.json.")
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -138,13 +132,9 @@ class Round(models.Model):
 
     State = RoundState
 
-    project = models.ForeignKey(
-        "labeling.Project", on_delete=models.CASCADE, related_name="rounds"
-    )
+    project = models.ForeignKey("labeling.Project", on_delete=models.CASCADE, related_name="rounds")
     number = models.PositiveIntegerField()
-    state = models.CharField(
-        max_length=8, choices=State.choices, default=State.SAMPLING
-    )
+    state = models.CharField(max_length=8, choices=State.choices, default=State.SAMPLING)
     policy = models.ForeignKey(
         Policy, on_delete=models.PROTECT, null=True, blank=True, related_name="rounds"
     )
@@ -203,9 +193,7 @@ class Run(models.Model):
 
     ACTIVE = (State.QUEUED, State.RUNNING)
 
-    project = models.ForeignKey(
-        "labeling.Project", on_delete=models.CASCADE, related_name="runs"
-    )
+    project = models.ForeignKey("labeling.Project", on_delete=models.CASCADE, related_name="runs")
     round = models.ForeignKey(
         Round, on_delete=models.SET_NULL, null=True, blank=True, related_name="runs"
     )
@@ -284,9 +272,7 @@ class Metric(models.Model):
     class Meta:
         ordering = ["step"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["run", "name", "step"], name="metric_once_per_step"
-            ),
+            models.UniqueConstraint(fields=["run", "name", "step"], name="metric_once_per_step"),
         ]
 
     def __str__(self) -> str:
@@ -299,9 +285,7 @@ class Score(models.Model):
     response = models.ForeignKey(
         "labeling.Response", on_delete=models.CASCADE, related_name="scores"
     )
-    reward_model = models.ForeignKey(
-        RewardModel, on_delete=models.CASCADE, related_name="scores"
-    )
+    reward_model = models.ForeignKey(RewardModel, on_delete=models.CASCADE, related_name="scores")
     value = models.FloatField()
 
     class Meta:

@@ -1,0 +1,177 @@
+"""Rows → files: what a learning program finds in its folder.
+
+Written before each stage, also when a run is started again: the rows and seeds are the same, so
+the files are, and the program goes on from its checkpoint.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from labeling.models import Comparison, Prompt, Response
+from labeling.snapshots import SnapshotDamaged, verify
+from labeling.texts import response_digest
+from modeling import registry
+from modeling.models import RewardModel, Run, Score
+from modeling.selection import prompts_to_sample
+
+# How many comparisons of the queue are ranked anew after a training: those due soonest.
+MOST_RANKED = 5000
+
+
+class CannotPrepare(ValueError):
+    """An input is missing. The message is a sentence for people."""
+
+
+def stages_of(run: Run) -> tuple[str, ...]:
+    """The programs of a run, in order. Responses are scored only by a model in service."""
+    if run.kind == Run.Kind.TRAIN_REWARD:
+        return ("train_reward",)
+    if run.kind == Run.Kind.SCORE:
+        return ("score",)
+    return ("sample", "score") if run.config.get("reward_model") else ("sample",)
+
+
+def folder_of(run: Run, stage: str) -> Path:
+    return run.folder if stage == "train_reward" else run.folder / stage
+
+
+def prepare(run: Run, stage: str) -> Path | None:
+    """Writes config.json and the inputs of one stage; gives its folder, or None when the stage
+    is done or there is nothing in it to do."""
+    folder = folder_of(run, stage)
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "result.json").exists():
+        return None
+    prepare_stage = {
+        "train_reward": _prepare_training,
+        "sample": _prepare_sampling,
+        "score": _prepare_scoring,
+    }[stage]
+    return folder if prepare_stage(run, folder) else None
+
+
+def _prepare_training(run: Run, folder: Path) -> bool:
+    assert run.snapshot is not None
+    try:
+        shutil.copyfile(verify(run.snapshot), folder / "preferences.jsonl")
+    except SnapshotDamaged as problem:
+        raise CannotPrepare(str(problem)) from problem
+    base_model = usable(run.config["base_model"], "base model")
+    write_json(folder / "config.json", run.config | {"base_model": base_model})
+    return True
+
+
+def _prepare_sampling(run: Run, folder: Path) -> bool:
+    assert run.policy is not None
+    config = run.config["sample"]
+    # Kept over a retry: by then other prompts would be chosen, and half of them are done already.
+    if not (folder / "prompts.jsonl").exists():
+        chosen = prompts_to_sample(run.project, run.policy, run.config["prompts"], run.seed)
+        messages = dict(Prompt.objects.filter(pk__in=chosen).values_list("pk", "messages"))
+        write_jsonl(
+            folder / "prompts.jsonl",
+            ({"id": str(pk), "prompt": messages[pk]} for pk in chosen if pk in messages),
+        )
+    write_json(folder / "config.json", config | {"policy": usable(config["policy"], "policy")})
+    return True
+
+
+def _prepare_scoring(run: Run, folder: Path) -> bool:
+    reward_model = RewardModel.objects.get(pk=run.config["reward_model"])
+    path = usable(str(reward_model.path), str(reward_model))
+    wanted = ranked_responses(run) | sampled_responses(run)
+    scored = Score.objects.filter(reward_model=reward_model, response__in=wanted)
+    missing = sorted(wanted - set(scored.values_list("response_id", flat=True)))
+    responses = Response.objects.filter(pk__in=missing).select_related("prompt").order_by("pk")
+    write_jsonl(
+        folder / "responses.jsonl",
+        (
+            {"id": str(row.pk), "prompt": row.prompt.messages, "response": row.text}
+            for row in responses.iterator(chunk_size=500)
+        ),
+    )
+    write_json(folder / "config.json", {"reward_models": [path]})
+    return bool(missing)
+
+
+def ranked_responses(run: Run) -> set[int]:
+    """Ids of the responses in the comparisons that are ranked."""
+    pairs = ranked_comparisons(run)
+    return {response_id for response_ids in pairs.values() for response_id in response_ids}
+
+
+def ranked_comparisons(run: Run) -> dict[int, list[int]]:
+    """The comparisons that nobody has seen yet -> their responses; those due soonest come first."""
+    fresh = Comparison.objects.filter(
+        project=run.project, slots_left__gt=0, waiting_since__isnull=True
+    ).order_by("-priority", "pk")[:MOST_RANKED]
+    return {
+        row.pk: [place.response_id for place in row.comparison_responses.all()]
+        for row in fresh.prefetch_related("comparison_responses")
+    }
+
+
+def sampled_responses(run: Run) -> set[int]:
+    return {pk for responses in sampled_by_prompt(run).values() for pk in responses}
+
+
+def sampled_by_prompt(run: Run) -> dict[int, list[int]]:
+    """Prompt -> its distinct responses in this run's samples, once they are stored."""
+    digests: dict[int, set[str]] = {}
+    for sample in read_samples(run):
+        digests.setdefault(int(sample["id"]), set()).add(response_digest(clean(sample["text"])))
+    found: dict[int, list[int]] = {prompt_id: [] for prompt_id in digests}
+    rows = Response.objects.filter(prompt__in=list(digests)).order_by("pk")
+    for pk, prompt_id, digest in rows.values_list("pk", "prompt_id", "digest"):
+        if digest in digests[prompt_id]:
+            found[prompt_id].append(pk)
+    return found
+
+
+def read_samples(run: Run) -> Iterable[dict[str, Any]]:
+    path = folder_of(run, "sample") / "samples.jsonl"
+    if not path.exists():
+        return []
+    with path.open("rb") as lines:
+        return [json.loads(line) for line in lines if line.strip()]
+
+
+def clean(text: str) -> str:
+    """Without NUL, which PostgreSQL cannot store."""
+    return text.replace("\x00", "")
+
+
+def usable(location: str, what: str) -> str:
+    """The folder or hub id behind a location, if a folder is there."""
+    resolved = registry.resolve(location)
+    folder = Path(resolved)
+    if folder.is_absolute() and not folder.is_dir():
+        raise CannotPrepare(
+            f"The folder of the {what} is gone: {resolved}. Put it back and retry, or use another."
+        )
+    return resolved
+
+
+def write_json(path: Path, value: object) -> None:
+    write_whole(path, [json.dumps(value, indent=2, sort_keys=True)])
+
+
+def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    write_whole(path, (json.dumps(row, ensure_ascii=False) for row in rows))
+
+
+def write_whole(path: Path, lines: Iterable[str]) -> None:
+    """The file is there whole or not at all, also when the disk is full or the power goes."""
+    draft = path.with_name(f"{path.name}.draft")
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

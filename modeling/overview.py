@@ -1,0 +1,160 @@
+"""The loop of a project at a glance, for its page."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Avg
+from django.utils import timezone
+
+from labeling.models import Assignment, Comparison, Judgment, Project
+from labeling.preferences import settled
+from modeling import registry
+from modeling.models import Policy, RewardModel, Round, Run
+from modeling.situation import NextStep, Situation, decide
+
+SLOW_START = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy:
+    """Share of comparisons that the reward model orders as people did, with its interval."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    split: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queue:
+    """`open` = `fresh` (seen by nobody yet) + `waiting` (seen, and to be judged again)."""
+
+    open: int
+    fresh: int
+    waiting: int
+    in_hand: int
+    random_share: float
+    random_measured: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarm:
+    """Something a person should look at. `tone` is "warning" or "danger"."""
+
+    tone: str
+    text: str
+    run: Run | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopSummary:
+    round: Round | None
+    policy: Policy | None
+    reward_model: RewardModel | None
+    accuracy: Accuracy | None
+    queue: Queue
+    judgments: int
+    judgments_today: int
+    preferences: int
+    new_preferences: int
+    agreement: float | None
+    next_step: NextStep
+    active_runs: list[Run]
+    recent_runs: list[Run]
+    alarms: list[Alarm]
+
+
+def loop_summary(project: Project) -> LoopSummary:
+    situation = Situation(project)
+    answers = Judgment.objects.filter(
+        project=project, superseded_at__isnull=True, kind__in=Judgment.ANSWERS
+    )
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    several_votes = settled(project).filter(comparison__wanted__gt=1, agreement__isnull=False)
+    return LoopSummary(
+        round=situation.round,
+        policy=situation.policy,
+        reward_model=situation.reward_model,
+        accuracy=accuracy_of(situation.reward_model),
+        queue=queue_of(situation),
+        judgments=answers.count(),
+        judgments_today=answers.filter(created_at__gte=midnight).count(),
+        preferences=settled(project).count(),
+        new_preferences=situation.new_preferences,
+        agreement=several_votes.aggregate(mean=Avg("agreement"))["mean"],
+        next_step=decide(situation),
+        active_runs=situation.active_runs,
+        recent_runs=list(Run.objects.filter(project=project)[:5]),
+        alarms=alarms_of(situation),
+    )
+
+
+def accuracy_of(reward_model: RewardModel | None) -> Accuracy | None:
+    """On the test split, or where there is none on the best substitute, which is then named."""
+    if reward_model is None:
+        return None
+    told = reward_model.results.get("accuracy") or {}
+    for split in ("test", "dev", "train"):
+        found = told.get(split)
+        if found and found.get("value") is not None:
+            return Accuracy(
+                value=found["value"],
+                low=found.get("low", found["value"]),
+                high=found.get("high", found["value"]),
+                n=found.get("n", 0),
+                split=split,
+            )
+    return None
+
+
+def queue_of(situation: Situation) -> Queue:
+    project = situation.project
+    leases = Assignment.objects.filter(
+        project=project, state=Assignment.State.LEASED, expires_at__gt=timezone.now()
+    )
+    judged = Comparison.objects.filter(project=project, state=Comparison.State.FINISHED)
+    drawn = judged.filter(arm__in=(Comparison.Arm.ACTIVE, Comparison.Arm.RANDOM)).count()
+    at_random = judged.filter(arm=Comparison.Arm.RANDOM).count()
+    return Queue(
+        open=situation.open_comparisons,
+        fresh=situation.fresh_comparisons,
+        waiting=situation.open_comparisons - situation.fresh_comparisons,
+        in_hand=leases.count(),
+        random_share=project.random_share,
+        random_measured=at_random / drawn if drawn else None,
+    )
+
+
+def alarms_of(situation: Situation) -> list[Alarm]:
+    """What has gone wrong since the last success of its kind."""
+    alarms = []
+    for run in (situation.last_training, situation.last_sampling):
+        if run is not None and run.state == Run.State.FAILED:
+            reason = run.error.partition("\n")[0]
+            name = run.get_kind_display()
+            alarms.append(Alarm(tone="danger", text=f"{name.capitalize()}: {reason}", run=run))
+    for run in situation.active_runs:
+        if run.state == Run.State.QUEUED and timezone.now() - run.created_at > SLOW_START:
+            waits = "A run has been waiting for minutes: is a gpu worker running?"
+            alarms.append(Alarm(tone="warning", text=waits, run=run))
+    if situation.policy is not None:
+        try:
+            registry.check_policy(situation.policy.location)
+        except registry.NotUsable as problem:
+            alarms.append(
+                Alarm(tone="danger", text=f"The current policy cannot be used: {problem}")
+            )
+    rejected = _rejected_since_live(situation)
+    if rejected is not None:
+        reason = rejected.results.get("gate", {}).get("reason", "")
+        text = f"{str(rejected).capitalize()} was not put in service. {reason}"
+        alarms.append(Alarm(tone="warning", text=text, run=rejected.run))
+    return alarms
+
+
+def _rejected_since_live(situation: Situation) -> RewardModel | None:
+    newest = RewardModel.objects.filter(project=situation.project).select_related("run").first()
+    if newest is None or newest.status != RewardModel.Status.REJECTED:
+        return None
+    return newest

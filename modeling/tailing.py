@@ -1,0 +1,88 @@
+"""Follows a program's metrics.jsonl into Metric rows and a run's progress."""
+
+import json
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from modeling.models import Metric, Run
+
+METRICS_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the program is, in its own words; `share` in 0..1."""
+
+    share: float
+    text: str
+    seconds_left: float | None
+
+
+class Tail:
+    """Reads whole new lines at each call. Reading a file again from its start adds nothing twice:
+    a metric exists once per name and step."""
+
+    def __init__(self, run: Run, path: Path) -> None:
+        self.run = run
+        self.path = path
+        self.offset = 0
+
+    def read(self) -> Progress | None:
+        """Stores the new metrics; gives the latest new progress."""
+        progress = None
+        metrics: list[Metric] = []
+        for line in self._new_lines():
+            if isinstance(line.get("progress"), dict):
+                progress = read_progress(line["progress"]) or progress
+            elif isinstance(line.get("metrics"), dict):
+                metrics += read_metrics(self.run, line)
+        if metrics:
+            # A resumed program repeats the steps since its checkpoint, with the same values.
+            Metric.objects.bulk_create(metrics, METRICS_BATCH, ignore_conflicts=True)
+        return progress
+
+    def _new_lines(self) -> list[dict[str, Any]]:
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.offset)
+                data = file.read()
+        except FileNotFoundError:
+            return []
+        whole = data[: data.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        return [line for text in whole.splitlines() if (line := parse(text)) is not None]
+
+
+def parse(text: bytes) -> dict[str, Any] | None:
+    """A line cut short by a kill, with the next attempt's line behind it, is no reason to stop."""
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    return line if isinstance(line, dict) else None
+
+
+def read_metrics(run: Run, line: dict[str, Any]) -> list[Metric]:
+    step = int(line.get("step", 0))
+    logged_at = datetime.fromtimestamp(float(line.get("time", 0.0)), UTC)
+    return [
+        Metric(run=run, name=str(name)[:80], step=step, value=float(value), logged_at=logged_at)
+        for name, value in line["metrics"].items()
+        if isinstance(value, int | float) and math.isfinite(value)
+    ]
+
+
+def read_progress(told: dict[str, Any]) -> Progress | None:
+    done, total = told.get("done"), told.get("total")
+    if not isinstance(done, int | float) or not isinstance(total, int | float) or total <= 0:
+        return None
+    phase = str(told.get("phase") or "working")
+    left = told.get("eta_seconds")
+    return Progress(
+        share=min(1.0, max(0.0, done / total)),
+        text=f"{phase}: {done:,} of {total:,} {told.get('unit') or ''}".strip()[:200],
+        seconds_left=float(left) if isinstance(left, int | float) and left >= 0 else None,
+    )
