@@ -1,1 +1,1 @@
-"""REST endpoints by subject, for engineers."""
+"""The REST API, by subject. Described at /api/docs/ and in docs/api.md."""

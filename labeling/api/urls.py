@@ -1,5 +1,20 @@
-"""Addresses."""
+"""Addresses of the API."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-urlpatterns: list[URLPattern] = []
+from labeling.api.imports import ImportsView
+from labeling.api.judgments import JudgmentsView
+from labeling.api.preferences import PreferencesView
+from labeling.api.projects import IndexView, ProjectsView, ProjectView
+
+urlpatterns: list[URLPattern] = [
+    path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
+    path("v1/", IndexView.as_view(), name="api-index"),
+    path("v1/projects/", ProjectsView.as_view(), name="api-projects"),
+    path("v1/projects/<slug:slug>/", ProjectView.as_view(), name="api-project"),
+    path("v1/projects/<slug:slug>/preferences/", PreferencesView.as_view(), name="api-preferences"),
+    path("v1/projects/<slug:slug>/judgments/", JudgmentsView.as_view(), name="api-judgments"),
+    path("v1/projects/<slug:slug>/imports/", ImportsView.as_view(), name="api-imports"),
+]

@@ -1,0 +1,60 @@
+"""Every error of the API in one shape: problem details (RFC 9457), with a sentence to read."""
+
+from http import HTTPStatus
+from typing import Any
+
+from rest_framework.exceptions import ValidationError
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from labeling.importing import ImportRefused
+
+CONTENT_TYPE = "application/problem+json"
+
+
+def problem_response(fault: Exception, context: dict[str, Any]) -> Response | None:
+    """What DRF asks for when a view raises; None lets an unforeseen exception through."""
+    if isinstance(fault, ImportRefused):
+        errors: list[dict[str, Any]] = [
+            {
+                "line": problem.line,
+                "field": problem.field,
+                "problem": problem.problem,
+                "advice": problem.advice,
+            }
+            for problem in fault.problems
+        ]
+        return _problem(HTTPStatus.BAD_REQUEST, fault.summary, errors=errors, total=fault.total)
+    response = exception_handler(fault, context)
+    if response is None:
+        return None
+    status = HTTPStatus(response.status_code)
+    if isinstance(fault, ValidationError):
+        errors = [*_field_errors(fault.detail)]
+        detail = " ".join(f"{error['field']}: {error['problem']}" for error in errors)
+        problem = _problem(status, detail, errors=errors)
+    else:
+        # DRF turns Django's 404 and 403 into its own words; ours say more.
+        detail = next((str(word) for word in fault.args if word), "") or _words(response.data)
+        problem = _problem(status, detail)
+    for name in ("WWW-Authenticate", "Retry-After", "Allow"):
+        if name in response.headers:
+            problem.headers[name] = response.headers[name]
+    return problem
+
+
+def _problem(status: HTTPStatus, detail: str, **more: Any) -> Response:
+    body = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
+    return Response(body | more, status=status.value, content_type=CONTENT_TYPE)
+
+
+def _words(data: Any) -> str:
+    return str(data.get("detail", "")) if isinstance(data, dict) else str(data)
+
+
+def _field_errors(detail: Any, field: str = "") -> list[dict[str, str]]:
+    if isinstance(detail, dict):
+        return [error for key, value in detail.items() for error in _field_errors(value, str(key))]
+    if isinstance(detail, list):
+        return [error for value in detail for error in _field_errors(value, field)]
+    return [{"field": field or "request", "problem": str(detail)}]

@@ -1,0 +1,123 @@
+"""Adds prompts, responses and triples to a project, by the same rules as page and command."""
+
+import tempfile
+from typing import IO, Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import APIException
+from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from labeling.api.parameters import Parameters, Words
+from labeling.api.requests import project_of, user_of
+from labeling.importing import MAX_PAIRS, ImportOptions, import_file
+from labeling.importing.uploads import MAX_UPLOAD_BYTES
+
+
+class TooLarge(APIException):
+    status_code = 413
+    default_detail = (
+        f"The body is larger than {MAX_UPLOAD_BYTES // 2**20} MB: send it in parts or packed with "
+        "gzip, or use `manage.py import_data` on the server."
+    )
+
+
+class WholeBody(BaseParser):
+    """The body as a file, whatever its type says; never all of it in memory."""
+
+    media_type = "*/*"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, context: Any = None
+    ) -> dict[str, IO[bytes]]:
+        file = tempfile.SpooledTemporaryFile(max_size=2**20)  # noqa: SIM115 (closed by the view)
+        size = 0
+        while piece := stream.read(2**18):
+            size += len(piece)
+            if size > MAX_UPLOAD_BYTES:
+                file.close()
+                raise TooLarge
+            file.write(piece)
+        return {"file": file}
+
+
+class ImportParameters(Parameters):
+    pairs = serializers.IntegerField(
+        min_value=0,
+        max_value=MAX_PAIRS,
+        default=1,
+        help_text="Comparisons to queue for each prompt that comes with two or more responses.",
+    )
+    source = serializers.CharField(  # type: ignore[assignment]
+        max_length=120, default="", help_text="Where the rows are from; the file's name if empty."
+    )
+    tags = Words(required=False, help_text="For every new prompt; with commas between them.")
+    dry_run = serializers.BooleanField(
+        default=False, help_text="Say what would happen and store nothing."
+    )
+
+
+class UploadSerializer(serializers.Serializer[Any]):
+    file = serializers.FileField(help_text="JSONL, plain or packed with gzip.")
+
+
+class ReportSerializer(serializers.Serializer[Any]):
+    """Only describes importing.ImportReport; a test compares the two."""
+
+    rows = serializers.IntegerField()
+    prompts_new = serializers.IntegerField()
+    prompts_merged = serializers.IntegerField()
+    responses_new = serializers.IntegerField()
+    responses_merged = serializers.IntegerField()
+    comparisons_new = serializers.IntegerField()
+    comparisons_merged = serializers.IntegerField()
+    preferences_new = serializers.IntegerField()
+    preferences_merged = serializers.IntegerField()
+    identical_pairs = serializers.IntegerField()
+    contradictory = serializers.IntegerField()
+    left_to_people = serializers.IntegerField()
+    dry_run = serializers.BooleanField()
+    seconds = serializers.FloatField()
+    notices = serializers.ListField(child=serializers.CharField())
+
+
+class ImportsView(APIView):
+    parser_classes = [MultiPartParser, WholeBody]
+
+    @extend_schema(
+        summary="Add prompts, responses or triples",
+        description="For curators and admins. The body is JSONL, as it is or packed with gzip, or "
+        "a form with a `file`. It is taken whole or not at all: an error names line and field.",
+        parameters=[ImportParameters],
+        request={
+            "application/x-ndjson": OpenApiTypes.BINARY,
+            "multipart/form-data": UploadSerializer,
+        },
+        responses={201: ReportSerializer, 200: ReportSerializer},
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        project = project_of(request, slug)
+        given = ImportParameters.of(request)
+        options = ImportOptions(
+            pairs=given["pairs"],
+            source=given["source"],
+            tags=tuple(given.get("tags", [])),
+            dry_run=given["dry_run"],
+        )
+        file = request.data.get("file") if isinstance(request.data, dict) else None
+        if file is None or not hasattr(file, "read"):
+            raise serializers.ValidationError({"file": "Send the rows as a form's `file`."})
+        with file:
+            report = import_file(
+                project, user_of(request), file, name=_name_of(file), options=options
+            )
+        return Response(report.as_dict(), status=200 if report.dry_run else 201)
+
+
+def _name_of(file: Any) -> str:
+    name = getattr(file, "name", None)
+    return name if isinstance(name, str) and name else "api"

@@ -1,0 +1,90 @@
+"""`manage.py export_preferences PROJECT`: settled preferences as JSONL, as the API streams them."""
+
+import gzip
+import os
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from labeling.exporting import STYLES, PreferenceFilter, json_lines, preference_rows
+from labeling.models import Preference, Project
+from labeling.models.material import Split
+
+
+class Command(BaseCommand):
+    help = "Writes settled preferences as JSONL, ready for datasets and TRL."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("project", help="The project's slug.")
+        parser.add_argument("--output", type=Path, help="A .jsonl or .jsonl.gz file (stdout).")
+        parser.add_argument("--style", choices=list(STYLES), default="messages")
+        parser.add_argument("--after", type=int, default=0, help="Only ids above this.")
+        parser.add_argument("--settled-since", default="", help="An ISO 8601 moment.")
+        parser.add_argument("--split", action="append", choices=Split.values, default=[])
+        parser.add_argument(
+            "--provenance", action="append", choices=Preference.Provenance.values, default=[]
+        )
+        parser.add_argument("--min-weight", type=float, default=0.0)
+        parser.add_argument("--include-ties", action="store_true")
+        parser.add_argument("--include-both-bad", action="store_true")
+        parser.add_argument("--include-excluded", action="store_true")
+
+    def handle(self, *_: Any, **given: Any) -> None:
+        project = Project.objects.filter(slug=given["project"]).first()
+        if project is None:
+            raise CommandError(f"There is no project “{given['project']}”.")
+        wanted = PreferenceFilter(
+            after=given["after"],
+            settled_since=_moment(given["settled_since"]),
+            splits=frozenset(given["split"]),
+            provenances=frozenset(given["provenance"]),
+            min_weight=given["min_weight"],
+            include_ties=given["include_ties"],
+            include_both_bad=given["include_both_bad"],
+            include_excluded=given["include_excluded"],
+            style=given["style"],
+        )
+        count = 0
+        try:
+            with _output(given["output"]) as file:
+                for line in json_lines(preference_rows(project, wanted)):
+                    file.write(line)
+                    count += 1
+        except OSError as fault:
+            raise CommandError(f"The export cannot be written: {fault.strerror}.") from fault
+        self.stderr.write(f"{count:,} preferences of {project.slug} exported.")
+
+
+def _moment(text: str) -> Any:
+    if not text:
+        return None
+    moment = parse_datetime(text)
+    if moment is None:
+        raise CommandError(f"--settled-since {text} is no moment such as 2026-01-31T12:00:00Z.")
+    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+
+
+@contextmanager
+def _output(path: Path | None) -> Iterator[IO[bytes] | gzip.GzipFile]:
+    """The file appears under its name when all of it is written."""
+    if path is None:
+        yield sys.stdout.buffer
+        return
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            if path.suffix == ".gz":
+                with gzip.GzipFile(path.stem, "wb", fileobj=file) as packed:
+                    yield packed
+            else:
+                yield file
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
