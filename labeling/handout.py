@@ -7,26 +7,21 @@ A claim is one UPDATE whose row is chosen by an index in either line, so its cos
 neither on the queue's size nor on how much this labeler has done. On PostgreSQL concurrent
 claims step over each other's rows (SKIP LOCKED); on SQLite an IMMEDIATE transaction lets one
 claim at a time pass.
-
-An assignment's state changes only while its comparison's row is locked.
+Leases are kept in labeling/leases.py.
 """
 
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Subquery
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from labeling.leases import expire_leases
 from labeling.models import (
     Assignment,
     Comparison,
     ComparisonResponse,
-    Judgment,
     Membership,
     Project,
     Response,
@@ -39,7 +34,6 @@ State = Assignment.State
 # A claim that is being committed right now may become visible with a slightly earlier time.
 CURSOR_SLACK = timedelta(seconds=30)
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-EXPIRY_BATCH = 500
 
 NOT_MINE = """
     NOT EXISTS (
@@ -72,10 +66,6 @@ CLAIM = """
     WHERE id = COALESCE({lines}) AND slots_left > 0
     RETURNING id, waiting_since
 """
-
-
-class Conflict(Exception):
-    """Two requests changed one assignment at the same moment; the later one starts again."""
 
 
 @dataclass(frozen=True)
@@ -121,15 +111,22 @@ def claim_next(
     `queue_cursor`); without it, and before saying "none", the whole line is read.
     """
     with transaction.atomic():
-        now = timezone.now()
-        claimed = _claim(labeler_id, project, cursor or BEGINNING, now)
-        if claimed is None and cursor is not None:
-            claimed = _claim(labeler_id, project, BEGINNING, now)
-        if claimed is None and expire_leases(now, project):
-            claimed = _claim(labeler_id, project, BEGINNING, now)
-        if claimed is None:
-            return None
-        return _lease(labeler_id, project, *claimed, now)
+        return claim_in_transaction(labeler_id, project, cursor)
+
+
+def claim_in_transaction(
+    labeler_id: int, project: Project, cursor: datetime | None
+) -> Assignment | None:
+    """`claim_next` for callers inside a transaction of their own, without a savepoint."""
+    now = timezone.now()
+    claimed = _claim(labeler_id, project, cursor or BEGINNING, now)
+    if claimed is None and cursor is not None:
+        claimed = _claim(labeler_id, project, BEGINNING, now)
+    if claimed is None and expire_leases(now, project):
+        claimed = _claim(labeler_id, project, BEGINNING, now)
+    if claimed is None:
+        return None
+    return _lease(labeler_id, project, *claimed, now)
 
 
 def _claim(
@@ -175,9 +172,12 @@ def _lease(
 ) -> Assignment:
     """Writes the assignment. One that had expired or was released is taken up again."""
     responses = responses_of(comparison_id)
-    random.shuffle(responses)
+    uuid = assignment_uuid(comparison_id, labeler_id)
+    # Sides follow from the assignment's id: a lease taken anew must not swap them under a page
+    # that is still open from the first time and says "left".
+    random.Random(uuid.int).shuffle(responses)
     assignment = Assignment(
-        uuid=assignment_uuid(comparison_id, labeler_id),
+        uuid=uuid,
         project=project,
         comparison_id=comparison_id,
         labeler_id=labeler_id,
@@ -222,76 +222,6 @@ def shown_responses(assignment: Assignment) -> list[Response]:
     return assignment.shown
 
 
-def renew_lease(uuid: UUID, labeler_id: int) -> bool:
-    """Keeps the comparison for a labeler who is still reading. An expired lease is taken up
-    again if its slot is free. False: it is no longer theirs (a late answer is still kept)."""
-    with transaction.atomic():
-        assignment = lock_assignment(uuid, labeler_id)
-        if assignment is None:
-            return False
-        if assignment.state in (State.EXPIRED, State.RELEASED):
-            if not take_slot(assignment.comparison_id):
-                return False
-        elif assignment.state != State.LEASED:
-            return False
-        start_lease(assignment)
-        return True
-
-
-def start_lease(assignment: Assignment) -> None:
-    """The assignment is the labeler's from now on, for the project's time. Its slot is taken."""
-    now = timezone.now()
-    expires_at = now + timedelta(seconds=assignment.project.lease_seconds)
-    change_assignment(assignment, state=State.LEASED, leased_at=now, expires_at=expires_at)
-
-
-def release_lease(uuid: UUID, labeler_id: int) -> bool:
-    """Gives the comparison back unanswered; it may come to the same labeler again."""
-    with transaction.atomic():
-        assignment = lock_assignment(uuid, labeler_id)
-        if assignment is None or assignment.state != State.LEASED:
-            return False
-        change_assignment(assignment, state=State.RELEASED)
-        give_slot_back(assignment.comparison_id)
-        return True
-
-
-def expire_leases(now: datetime | None = None, project: Project | None = None) -> int:
-    """Gives the slots of expired leases back to the queue; returns how many."""
-    now = now or timezone.now()
-    overdue = Assignment.objects.filter(state=State.LEASED, expires_at__lt=now)
-    if project is not None:
-        overdue = overdue.filter(project=project)
-    expired = 0
-    for assignment_id, comparison_id in overdue.values_list("pk", "comparison_id")[:EXPIRY_BATCH]:
-        with transaction.atomic():
-            if not _lock_comparison(comparison_id, skip_locked=True):
-                continue
-            changed = Assignment.objects.filter(
-                pk=assignment_id, state=State.LEASED, expires_at__lt=now
-            ).update(state=State.EXPIRED)
-            if changed:
-                give_slot_back(comparison_id)
-                expired += changed
-    return expired
-
-
-def give_slot_back(comparison_id: int) -> None:
-    """One more judgment to hand out. The caller holds the comparison's lock."""
-    Comparison.objects.filter(
-        pk=comparison_id, state=Comparison.State.OPEN, slots_left__lt=F("wanted")
-    ).update(slots_left=F("slots_left") + 1, waiting_since=timezone.now())
-
-
-def take_slot(comparison_id: int) -> bool:
-    """Takes a free slot outside the queue's order; False when there is none."""
-    return bool(
-        Comparison.objects.filter(pk=comparison_id, slots_left__gt=0).update(
-            slots_left=F("slots_left") - 1
-        )
-    )
-
-
 def set_priorities(priorities: dict[int, float]) -> None:
     """Reorders the fresh line: comparison id -> priority, higher first."""
     Comparison.objects.bulk_update(
@@ -318,37 +248,3 @@ def why_nothing(user: User, project: Project) -> Nothing:
     if Assignment.objects.filter(project=project, state=State.LEASED).exists():
         return Nothing("waiting_for_others", "The last comparisons are with other people now.")
     return Nothing("all_done", "Everything is judged.")
-
-
-def lock_assignment(uuid: UUID, labeler_id: int) -> Assignment | None:
-    """The labeler's assignment with all that judging it needs, in one query, its comparison's
-    row locked; None when it is not theirs."""
-    membership = Membership.objects.filter(
-        project_id=OuterRef("project_id"), user_id=OuterRef("labeler_id")
-    )
-    last_judgment = Judgment.objects.filter(assignment_id=OuterRef("pk")).order_by("-id")
-    return (
-        Assignment.objects.select_for_update(of=("comparison",))
-        .select_related("comparison__prompt", "project", "labeler")
-        .annotate(
-            reliability=Coalesce(Subquery(membership.values("reliability")[:1]), 1.0),
-            labeler_is_active=Exists(membership.filter(is_paused=False)),
-            last_judgment_id=Subquery(last_judgment.values("pk")[:1]),
-        )
-        .filter(uuid=uuid, labeler_id=labeler_id)
-        .first()
-    )
-
-
-def _lock_comparison(comparison_id: int, *, skip_locked: bool = False) -> bool:
-    rows = Comparison.objects.select_for_update(skip_locked=skip_locked).filter(pk=comparison_id)
-    return rows.values_list("pk", flat=True).first() is not None
-
-
-def change_assignment(assignment: Assignment, **values: Any) -> None:
-    """Compare-and-set: the row may have changed between its reading and its lock."""
-    changed = Assignment.objects.filter(pk=assignment.pk, state=assignment.state).update(**values)
-    if not changed:
-        raise Conflict("this comparison was changed in another window at the same moment")
-    for name, value in values.items():
-        setattr(assignment, name, value)

@@ -4,6 +4,7 @@ One judgment counts per assignment. Submitting again changes nothing and is answ
 time; an answer that comes after its lease expired is kept, and counted if its slot is still free.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from config.nudges import nudge
-from labeling import handout
+from labeling import handout, leases
 from labeling.models import Assignment, Comparison, Judgment, Project, User
 from labeling.preferences import counted_judgments, settle, unsettle
 
@@ -58,6 +59,10 @@ class Answer:
             raise ValueError(f"seconds: {self.seconds} is not a sensible time")
 
 
+# An answer in terms of the screen: becomes an Answer when the order from left to right is read.
+AnswerTo = Callable[[list[int]], Answer]
+
+
 @dataclass(frozen=True)
 class Recorded:
     """A judgment that is in the database; `is_new` is false when it was there already."""
@@ -68,33 +73,39 @@ class Recorded:
 
 
 def submit_and_claim(
-    assignment_uuid: UUID, labeler_id: int, answer: Answer
+    assignment_uuid: UUID, labeler_id: int, answer: Answer | AnswerTo
 ) -> tuple[Recorded, Assignment | None]:
     """Records the answer and hands out the next comparison, both or neither."""
     with transaction.atomic():
-        recorded = record_judgment(assignment_uuid, labeler_id, answer)
+        recorded = _record(assignment_uuid, labeler_id, answer)
         done = recorded.assignment
         if not recorded.is_new:
             return recorded, handout.current_or_next(done.labeler, done.project)
         if done.project.is_paused or not (done.labeler_is_active or done.labeler.is_superuser):
             return recorded, None
-        return recorded, handout.claim_next(labeler_id, done.project, cursor=done.queue_cursor)
+        return recorded, handout.claim_in_transaction(labeler_id, done.project, done.queue_cursor)
 
 
-def record_judgment(assignment_uuid: UUID, labeler_id: int, answer: Answer) -> Recorded:
+def record_judgment(assignment_uuid: UUID, labeler_id: int, answer: Answer | AnswerTo) -> Recorded:
     """Writes the judgment, and the preference when it was the last one wanted."""
     with transaction.atomic():
-        assignment = handout.lock_assignment(assignment_uuid, labeler_id)
-        if assignment is None:
-            raise NotYours("This comparison was not handed out to you.")
-        if assignment.state in (State.JUDGED, State.SKIPPED):
-            existing = Judgment.objects.get(assignment=assignment, superseded_at__isnull=True)
-            return Recorded(existing, assignment, is_new=False)
-        _check_answer(answer, assignment)
-        judgment = _write_judgment(assignment, answer)
-        if answer.kind in Judgment.ANSWERS and not judgment.is_surplus:
-            _settle(assignment, judgment)
-        return Recorded(judgment, assignment, is_new=True)
+        return _record(assignment_uuid, labeler_id, answer)
+
+
+def _record(assignment_uuid: UUID, labeler_id: int, answer: Answer | AnswerTo) -> Recorded:
+    assignment = leases.lock_assignment(assignment_uuid, labeler_id)
+    if assignment is None:
+        raise NotYours("This comparison was not handed out to you.")
+    if assignment.state in (State.JUDGED, State.SKIPPED):
+        existing = Judgment.objects.get(assignment=assignment, superseded_at__isnull=True)
+        return Recorded(existing, assignment, is_new=False)
+    if not isinstance(answer, Answer):
+        answer = answer(assignment.order)
+    _check_answer(answer, assignment)
+    judgment = _write_judgment(assignment, answer)
+    if answer.kind in Judgment.ANSWERS and not judgment.is_surplus:
+        _settle(assignment, judgment)
+    return Recorded(judgment, assignment, is_new=True)
 
 
 def _write_judgment(assignment: Assignment, answer: Answer) -> Judgment:
@@ -104,7 +115,7 @@ def _write_judgment(assignment: Assignment, answer: Answer) -> Judgment:
     is_answer = answer.kind in Judgment.ANSWERS
     has_slot = assignment.state == State.LEASED
     if is_answer and not has_slot:
-        has_slot = handout.take_slot(assignment.comparison_id)
+        has_slot = leases.take_slot(assignment.comparison_id)
     judgment = Judgment(
         project_id=assignment.project_id,
         assignment=assignment,
@@ -124,12 +135,12 @@ def _write_judgment(assignment: Assignment, answer: Answer) -> Judgment:
         created_at=now,
         supersedes_id=assignment.last_judgment_id,
     )
-    handout.change_assignment(
+    leases.change_assignment(
         assignment, state=State.JUDGED if is_answer else State.SKIPPED, finished_at=now
     )
     judgment.save(force_insert=True)
     if not is_answer and has_slot:
-        handout.give_slot_back(assignment.comparison_id)
+        leases.give_slot_back(assignment.comparison_id)
     return judgment
 
 
@@ -171,14 +182,14 @@ def undo_last(user: User, project: Project) -> Assignment:
         )
         if last is None:
             raise CannotUndo("There is nothing to undo.")
-        assignment = handout.lock_assignment(last.assignment.uuid, user.pk)
+        assignment = leases.lock_assignment(last.assignment.uuid, user.pk)
         assert assignment is not None
         _supersede(last)
         _reopen(assignment, last)
     for uuid in Assignment.objects.filter(
         labeler=user, project=project, state=State.LEASED
     ).exclude(pk=assignment.pk).values_list("uuid", flat=True):  # fmt: skip
-        handout.release_lease(uuid, user.pk)
+        leases.release_lease(uuid, user.pk)
     return assignment
 
 
@@ -193,12 +204,12 @@ def _supersede(judgment: Judgment) -> None:
 def _reopen(assignment: Assignment, judgment: Judgment) -> None:
     """Leases the assignment again. An answer kept its slot; a skip gave it away."""
     has_slot = judgment.kind in Judgment.ANSWERS and not judgment.is_surplus
-    if not has_slot and not judgment.is_surplus and not handout.take_slot(assignment.comparison_id):
+    if not has_slot and not judgment.is_surplus and not leases.take_slot(assignment.comparison_id):
         raise CannotUndo("Someone else has this comparison now, so the skip stands.")
     if judgment.is_surplus:
-        handout.change_assignment(assignment, state=State.EXPIRED)
+        leases.change_assignment(assignment, state=State.EXPIRED)
     else:
-        handout.start_lease(assignment)
+        leases.start_lease(assignment)
     unsettle(assignment.comparison)
 
 

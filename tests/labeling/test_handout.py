@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from labeling import handout
-from labeling.handout import claim_next, current_or_next, expire_leases
+from labeling import handout, leases
+from labeling.handout import claim_next, current_or_next
+from labeling.leases import expire_leases
 from labeling.models import Assignment, Comparison, Membership
 from tests.factories import (
     claim_and_judge,
@@ -131,7 +132,7 @@ def test_a_heartbeat_keeps_the_lease_and_takes_up_an_expired_one_whose_slot_is_f
     held = claim_next(ann.pk, project)
     expire(held)
     expire_leases()
-    assert handout.renew_lease(held.uuid, ann.pk)
+    assert leases.renew_lease(held.uuid, ann.pk)
     assert claim_next(bob.pk, project) is None
 
 
@@ -142,7 +143,7 @@ def test_a_heartbeat_after_someone_else_took_the_comparison_says_so() -> None:
     held = claim_next(ann.pk, project)
     expire(held)
     assert claim_next(bob.pk, project) is not None
-    assert not handout.renew_lease(held.uuid, ann.pk)
+    assert not leases.renew_lease(held.uuid, ann.pk)
 
 
 def test_nobody_can_touch_another_labelers_lease() -> None:
@@ -150,8 +151,8 @@ def test_nobody_can_touch_another_labelers_lease() -> None:
     make_comparison(project)
     ann, bob = make_member(project), make_member(project)
     held = claim_next(ann.pk, project)
-    assert not handout.renew_lease(held.uuid, bob.pk)
-    assert not handout.release_lease(held.uuid, bob.pk)
+    assert not leases.renew_lease(held.uuid, bob.pk)
+    assert not leases.release_lease(held.uuid, bob.pk)
 
 
 def test_a_released_comparison_is_free_for_others_at_once() -> None:
@@ -159,7 +160,7 @@ def test_a_released_comparison_is_free_for_others_at_once() -> None:
     make_comparison(project)
     ann, bob = make_member(project), make_member(project)
     held = claim_next(ann.pk, project)
-    assert handout.release_lease(held.uuid, ann.pk)
+    assert leases.release_lease(held.uuid, ann.pk)
     assert claim_next(bob.pk, project).comparison_id == held.comparison_id
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from labeling.handout import claim_next, current_or_next, expire_leases
+from labeling.handout import claim_next, current_or_next
 from labeling.judging import (
     Answer,
     CannotUndo,
@@ -17,6 +17,7 @@ from labeling.judging import (
     submit_and_claim,
     undo_last,
 )
+from labeling.leases import expire_leases
 from labeling.models import Assignment, Comparison, Judgment, Preference
 from labeling.preferences import settled
 from tests.factories import (

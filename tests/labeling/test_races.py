@@ -13,8 +13,9 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from labeling import handout, judging
-from labeling.handout import Conflict, claim_next, expire_leases
+from labeling.handout import claim_next
 from labeling.judging import CannotUndo
+from labeling.leases import Conflict, expire_leases
 from labeling.models import Assignment, Comparison, Judgment, Project, User
 from labeling.preferences import settled
 from tests.factories import judge, make_comparison, make_comparisons, make_member, make_project
