@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +21,7 @@ from tests.config.up_helpers import free_port, manage, running_on, start, wait_u
 def database_with_a_user(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Migrated once; a user in it means that no demo project is made."""
     folder = tmp_path_factory.mktemp("prepared")
-    assert manage(folder, "migrate", "--verbosity", "0")[0] == 0
+    assert manage(folder, "migrate", "--verbosity", "0") == (0, "")
     names = {"DJANGO_SUPERUSER_USERNAME": "ada", "DJANGO_SUPERUSER_PASSWORD": "not-a-secret-1"}
     mail = {"DJANGO_SUPERUSER_EMAIL": "ada@example.org"}
     code, output = manage(folder, "createsuperuser", "--noinput", **names, **mail)
@@ -30,8 +31,9 @@ def database_with_a_user(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data_dir(tmp_path: Path, database_with_a_user: Path) -> Iterator[Path]:
-    folder = tmp_path / "data of a labeler"
-    folder.mkdir()
+    # Blanks and a length that no unix socket's path may have.
+    folder = tmp_path / "data of a labeler" / ("deep" * 20)
+    folder.mkdir(parents=True)
     for file in database_with_a_user.parent.glob("preferable.sqlite3*"):
         shutil.copy(file, folder)
     yield folder
@@ -59,7 +61,9 @@ def test_a_killed_part_returns_and_ctrl_c_leaves_nothing(data_dir: Path) -> None
     assert "redis ended (killed by signal 9); starting it again in 1 s" in up.output
     wait_until(up.answers, "the web server answers again")
 
-    wait_until((data_dir / "redis" / "redis.sock").exists, "Redis listens again")
+    redis_socket = environment.redis_socket(data_dir)
+    assert redis_socket.parent != data_dir / "redis"
+    wait_until(redis_socket.exists, "Redis listens again")
     queue_a_message(data_dir, "a.task.after.the.crash")
     log = data_dir / "logs" / "worker-default.log"
     wait_until(lambda: "a.task.after.the.crash" in log.read_text(), "the worker takes messages")
@@ -67,7 +71,7 @@ def test_a_killed_part_returns_and_ctrl_c_leaves_nothing(data_dir: Path) -> None
     assert up.stop(signal.SIGINT) == 0
     assert running_on(data_dir) == []
     assert not {"up.pid", "parts.json"} & {file.name for file in data_dir.iterdir()}
-    assert not (data_dir / "redis" / "redis.sock").exists()
+    assert not redis_socket.parent.exists()
 
 
 def test_a_killed_supervisor_leaves_no_orphans_and_starts_again(data_dir: Path) -> None:
@@ -132,4 +136,12 @@ def test_data_that_redis_cannot_read_is_set_aside(data_dir: Path) -> None:
     assert "Redis could not read its data; set aside in" in up.output
     [aside] = data_dir.glob("redis-unreadable-*")
     assert (aside / "appendonly.aof").read_text() == "half of something else"
-    up.stop(signal.SIGTERM)
+
+    for name in ("beat", "worker-gpu"):
+        os.kill(up.pid(name), signal.SIGSTOP)  # deaf to a polite request
+    up.process.send_signal(signal.SIGINT)
+    wait_until(lambda: "Stopping" in up.output, "the first Ctrl-C is heard")
+    asked = time.monotonic()
+    assert up.stop(signal.SIGINT) == 0
+    assert time.monotonic() - asked < 5  # the second Ctrl-C does not wait for the grace of 8 s
+    assert running_on(data_dir) == []

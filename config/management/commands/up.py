@@ -14,6 +14,8 @@ from config.terminal import say
 
 class Command(BaseCommand):
     help = "Starts all parts of Preferable and keeps them running until Ctrl-C."
+    # They import every page, which the web server does as well: it would say what is wrong.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--verbose", action="store_true", help="show the logs of all parts")
