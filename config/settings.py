@@ -104,7 +104,6 @@ USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Finders make collectstatic unnecessary: pages work straight from a checkout.
 WHITENOISE_USE_FINDERS = True
