@@ -15,11 +15,14 @@ from labeling.exporting import project_counts
 from labeling.models import Project
 
 
+class IndexSerializer(serializers.Serializer[Any]):
+    projects = serializers.URLField()
+    schema = serializers.URLField()
+    docs = serializers.URLField()
+
+
 class IndexView(APIView):
-    @extend_schema(
-        summary="Where everything is",
-        responses=serializers.DictField(child=serializers.URLField()),
-    )
+    @extend_schema(summary="Where everything is", responses=IndexSerializer)
     def get(self, request: Request) -> Response:
         names = {"projects": "api-projects", "schema": "api-schema", "docs": "api-docs"}
         return Response({name: reverse(url, request=request) for name, url in names.items()})

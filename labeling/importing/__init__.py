@@ -84,7 +84,7 @@ def import_file(
     started = time.monotonic()
     count, notices = check_file(file, max_bytes=options.max_bytes, progress=tell)
     report = ImportReport(notices=notices, dry_run=options.dry_run)
-    storing = Storing(project, options.source or name[:120], options.tags, options.pairs, report)
+    storing = Storing(project, options.source or name[:120], options.source, options.tags, options.pairs, report)
     with transaction.atomic():
         # Two imports at once would wait for each other's rows in opposite order: one at a time.
         Project.objects.select_for_update(no_key=True).get(pk=project.pk)

@@ -37,7 +37,8 @@ class Storing:
     """One import: where to, and the choices that hold for the whole file."""
 
     project: Project
-    source: str
+    source: str  # of the prompts
+    model: str  # that wrote the responses, where a row does not say
     tags: tuple[str, ...]
     pairs_per_prompt: int
     report: ImportReport
@@ -102,7 +103,7 @@ class Storing:
                         text=response.text,
                         digest=digest,
                         origin=Response.Origin.IMPORTED,
-                        source=response.source or self.source,
+                        source=response.source or self.model,
                     )
         known = _response_ids(wanted.keys())
         new = [response for key, response in wanted.items() if key not in known]
