@@ -3,6 +3,7 @@
 import os
 
 import torch
+from torch import nn
 
 from modeling.core.errors import ProgramError
 
@@ -27,6 +28,11 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
+
+
+def move_to(model: nn.Module, device: torch.device) -> None:
+    """Module.to in place; transformers' own wrapper of it has types that mypy cannot follow."""
+    nn.Module.to(model, device)
 
 
 def choose_threads(asked: int | None, parameters: int) -> int:

@@ -52,10 +52,9 @@ def points_by_prompt(
 
 
 def score_split(groups: Sequence[PromptGroup], rewards: Sequence[Sequence[float]]) -> SplitScore:
-    """Figures over all comparisons of `groups`; `rewards[g][k]` belongs to response k of group g."""
-    rows = [
-        (c, r[c.i], r[c.j]) for g, r in zip(groups, rewards, strict=True) for c in g.comparisons
-    ]
+    """Figures over all comparisons; `rewards[g][k]` belongs to response k of group g."""
+    both = zip(groups, rewards, strict=True)
+    rows = [(c, r[c.i], r[c.j]) for group, r in both for c in group.comparisons]
     delta = torch.tensor([ri - rj for _, ri, rj in rows])
     target = torch.tensor([c.target for c, _, _ in rows])
     margin = torch.tensor([c.margin for c, _, _ in rows])

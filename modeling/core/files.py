@@ -74,7 +74,7 @@ def require_text(row: dict[str, Any], key: str, path: Path, number: int) -> str:
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write through a temporary file, so that `path` is either the old file or the whole new one."""
+    """Write through a temporary file: `path` is either the old file or the whole new one."""
     temporary = path.with_name(path.name + ".tmp")
     try:
         with temporary.open("wb") as file:

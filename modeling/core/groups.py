@@ -136,9 +136,9 @@ def plan_epoch(
     seed: int,
     epoch: int,
 ) -> list[list[Unit]]:
-    """All batches of one epoch: a shuffle, then windows sorted by length, then a shuffle of batches.
+    """All batches of one epoch: shuffled, sorted by length within windows, batches shuffled.
 
-    A function of its arguments alone, so that a resumed run continues with the very same batches.
+    A function of its arguments alone: a resumed run continues with the very same batches.
     """
     random = Random(f"{seed}:{epoch}")
     units = [unit for at, group in enumerate(groups) for unit in _units(at, group, batch_size)]

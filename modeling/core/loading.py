@@ -1,7 +1,7 @@
 """`from_pretrained` for models and tokenizers, with failures put in words."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from transformers import (
@@ -37,13 +37,14 @@ def load_causal_model(source: str) -> PreTrainedModel:
     """A policy in fp32. Every weight must be in the checkpoint."""
     check_source(source, weights=True)
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             source, dtype=torch.float32, output_loading_info=True
         )
     except Exception as error:
         raise in_words(source, "model", error) from error
+    model, report = loaded
     refuse_missing(source, report["missing_keys"])
-    return model.eval()
+    return cast(PreTrainedModel, model.eval())
 
 
 def load_classifier(source: str) -> tuple[PreTrainedModel, set[str]]:

@@ -8,11 +8,13 @@ Left out: LoRA, several heads on one trunk, prefix sharing.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from modeling.core.device import move_to
 from modeling.core.errors import ProgramError
 from modeling.core.loading import load_classifier, load_tokenizer, refuse_missing
 from modeling.core.text import Encoded, Prompt, complete_tokenizer, encode_texts
@@ -41,7 +43,8 @@ def load_reward_model(
         notes.append("The base model is a reward model already: its head is kept.")
     root = name.split(".")[0]
     refuse_missing(source, [k for k in new if not k.startswith(root + ".") and "pooler" not in k])
-    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+    embeddings: Any = model.get_input_embeddings()
+    if len(tokenizer) > embeddings.weight.shape[0]:
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     model.config.pad_token_id = tokenizer.pad_token_id
     model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
@@ -100,7 +103,7 @@ def read_rewards(model: PreTrainedModel, ids: Tensor, mask: Tensor, last: Tensor
 
 
 def batches_by_length(texts: Sequence[Encoded], batch_tokens: int) -> Iterator[list[int]]:
-    """Indices in batches of at most `batch_tokens` padded tokens (one text at least), longest first.
+    """Indices in batches of at most `batch_tokens` padded tokens, one text at least.
 
     Longest first, so that a batch too large for the memory fails at once and not at the end.
     """
@@ -154,14 +157,14 @@ def check_reload(
     max_length: int,
     device: torch.device,
 ) -> float:
-    """Load the folder as a user would and compare its rewards, single and batched, by its own forward.
+    """Load the folder as a user would; compare its own forward's rewards, single and batched.
 
     Returns the largest absolute difference; raises if one is beyond the tolerance.
     """
     model, new = load_classifier(str(folder))
     tokenizer = load_tokenizer(str(folder))
     refuse_missing(str(folder), new)
-    model.eval().to(device)
+    move_to(model.eval(), device)
     encoded = encode_texts(tokenizer, texts[:PARITY_TEXTS], max_length)
     expected = torch.tensor(list(rewards[:PARITY_TEXTS]))
     single = torch.tensor(

@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,6 +26,15 @@ EXIT_USAGE = 2
 EXIT_CANCELLED = 128 + signal.SIGTERM  # 143, as a shell reports it
 
 
+def is_count(value: Any) -> bool:
+    """A whole number from 1; True is none."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
 class RunDir:
     """One run's folder, and whether somebody asked the run to stop."""
 
@@ -34,8 +44,13 @@ class RunDir:
         self.cancel_at_once = True  # until the program has something to save
         self._phase_started: dict[str, tuple[float, int]] = {}
 
-    def read_config(self, defaults: dict[str, Any]) -> dict[str, Any]:
-        """config.json over the defaults. A default of `...` marks a key that must be given."""
+    def read_config(
+        self, defaults: dict[str, Any], rules: dict[str, Callable[[Any], bool]]
+    ) -> dict[str, Any]:
+        """config.json over the defaults. A default of `...` marks a key that must be given.
+
+        `rules` refuse values that would only fail, or do nothing, much later.
+        """
         path = self.path / "config.json"
         if not path.is_file():
             raise ProgramError(
@@ -66,12 +81,18 @@ class RunDir:
                 where="config.json",
                 hint="docs/learning-programs.md says what the key means.",
             )
+        for key, holds in rules.items():
+            if not holds(config[key]):
+                raise ProgramError(
+                    f"The value {config[key]!r} of {key!r} makes no sense.",
+                    where=f"config.json: {key}",
+                    hint="docs/learning-programs.md has the allowed values.",
+                )
         return config
 
-    def log(self, step: int, **metrics: float) -> None:
-        """One line of metrics; `train__loss` is written as `train/loss`."""
-        named = {name.replace("__", "/"): value for name, value in metrics.items()}
-        self._append({"step": step, "time": time.time(), "metrics": named})
+    def log(self, step: int, metrics: dict[str, float]) -> None:
+        """One line of metrics, under the names of docs/metrics.md."""
+        self._append({"step": step, "time": time.time(), "metrics": metrics})
 
     def progress(self, done: int, total: int, unit: str, phase: str) -> None:
         """One progress line. The estimate counts from this process's first line of the phase."""

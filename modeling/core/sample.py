@@ -19,7 +19,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,11 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
-from modeling.core.device import choose_device, choose_threads
+from modeling.core.device import choose_device, choose_threads, move_to
 from modeling.core.errors import ProgramError
 from modeling.core.files import read_jsonl, require_messages, require_unique_id
 from modeling.core.loading import load_causal_model, load_tokenizer
-from modeling.core.run_dir import RunDir, run_program
+from modeling.core.run_dir import RunDir, is_count, is_number, run_program
 from modeling.core.text import (
     Encoded,
     Prompt,
@@ -53,6 +53,14 @@ DEFAULTS: dict[str, Any] = {
     "max_length": None,  # prompt and response together; None: the model's, at most 2,048
     "device": "auto",
     "threads": None,
+}
+RULES: dict[str, Callable[[Any], bool]] = {
+    "n": is_count,
+    "max_new_tokens": is_count,
+    "batch_tokens": is_count,
+    "temperature": lambda v: is_number(v) and v >= 0,
+    "top_p": lambda v: is_number(v) and 0 < v <= 1,
+    "seed": lambda v: v == 0 or is_count(v),
 }
 COMPACT_BELOW = 0.75  # share of unfinished rows at which the finished ones leave the batch
 
@@ -83,8 +91,7 @@ class Sampler:
 
 def main(run: RunDir) -> dict[str, Any]:
     started = time.monotonic()
-    config = run.read_config(DEFAULTS)
-    check_config(config)
+    config = run.read_config(DEFAULTS, RULES)
     ids, prompts = read_prompts(run.path / "prompts.jsonl")
     sampler, max_length = load_sampler(config)
     room = max_length - config["max_new_tokens"]
@@ -115,24 +122,6 @@ def main(run: RunDir) -> dict[str, Any]:
     return summarise(path, encoded, config) | {"seconds": round(time.monotonic() - started, 2)}
 
 
-def check_config(config: dict[str, Any]) -> None:
-    rules = {
-        "n": lambda v: isinstance(v, int) and v >= 1,
-        "max_new_tokens": lambda v: isinstance(v, int) and v >= 1,
-        "batch_tokens": lambda v: isinstance(v, int) and v >= 1,
-        "temperature": lambda v: isinstance(v, int | float) and v >= 0,
-        "top_p": lambda v: isinstance(v, int | float) and 0 < v <= 1,
-        "seed": lambda v: isinstance(v, int) and v >= 0,
-    }
-    for key, holds in rules.items():
-        if not holds(config[key]):
-            raise ProgramError(
-                f"The value {config[key]!r} of {key!r} makes no sense.",
-                where=f"config.json: {key}",
-                hint="docs/learning-programs.md has the allowed values.",
-            )
-
-
 def read_prompts(path: Path) -> tuple[list[str], list[Prompt]]:
     ids, prompts, seen = [], [], set[str]()
     for number, row in read_jsonl(path):
@@ -147,8 +136,9 @@ def load_sampler(config: dict[str, Any]) -> tuple[Sampler, int]:
     complete_tokenizer(tokenizer)
     model = load_causal_model(config["policy"])
     torch.set_num_threads(choose_threads(config["threads"], model.num_parameters()))
+    move_to(model, choose_device(config["device"]))
     sampler = Sampler(
-        model.to(choose_device(config["device"])),
+        model,
         tokenizer,
         float(config["temperature"]),
         float(config["top_p"]),
@@ -244,7 +234,7 @@ def forward(
 ) -> Tensor:
     """Logits (B, V) after the last position; the cache grows by the new tokens."""
     parameters = inspect.signature(model.forward).parameters
-    extra = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
+    extra: dict[str, Any] = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
     if "position_ids" in parameters:
         extra["position_ids"] = positions
     output = model(

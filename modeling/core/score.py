@@ -11,12 +11,12 @@ quick. Left out: prefix sharing, other ways than the mean to combine members.
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from modeling.core.device import choose_device, choose_threads
-from modeling.core.errors import ProgramError
+from modeling.core.device import choose_device, choose_threads, move_to
 from modeling.core.files import (
     read_jsonl,
     require_messages,
@@ -26,7 +26,7 @@ from modeling.core.files import (
 )
 from modeling.core.loading import load_classifier, load_tokenizer, refuse_missing
 from modeling.core.reward_model import score_encoded
-from modeling.core.run_dir import RunDir, run_program
+from modeling.core.run_dir import RunDir, is_count, run_program
 from modeling.core.text import Prompt, choose_max_length, complete_tokenizer, encode_texts
 
 DEFAULTS: dict[str, Any] = {
@@ -37,17 +37,16 @@ DEFAULTS: dict[str, Any] = {
     "threads": None,
 }
 
+RULES: dict[str, Callable[[Any], bool]] = {
+    "reward_models": lambda v: isinstance(v, list) and len(v) > 0,
+    "batch_tokens": is_count,
+}
+
 
 def main(run: RunDir) -> dict[str, Any]:
     started = time.monotonic()
-    config = run.read_config(DEFAULTS)
+    config = run.read_config(DEFAULTS, RULES)
     members = config["reward_models"]
-    if not isinstance(members, list) or not members:
-        raise ProgramError(
-            "No reward model is named.",
-            where="config.json: reward_models",
-            hint="Give a list with at least one folder or Hub id.",
-        )
     ids, texts = read_responses(run)
     distinct = list(dict.fromkeys(texts))
     rewards, truncated = [], 0
@@ -92,10 +91,9 @@ def score_member(
     if model.config.get_text_config().pad_token_id is None:
         model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     torch.set_num_threads(choose_threads(config["threads"], model.num_parameters()))
-    model.eval().to(choose_device(config["device"]))
-    encoded = encode_texts(
-        tokenizer, texts, choose_max_length(config["max_length"], tokenizer, model)
-    )
+    move_to(model.eval(), choose_device(config["device"]))
+    max_length = choose_max_length(config["max_length"], tokenizer, model)
+    encoded = encode_texts(tokenizer, texts, max_length)
     total = len(texts) * members
 
     def each_batch(done: int) -> None:

@@ -16,6 +16,7 @@ import math
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,16 +26,10 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from modeling.core.checkpoint import Checkpoint
-from modeling.core.device import choose_autocast, choose_device, choose_threads
+from modeling.core.device import choose_autocast, choose_device, choose_threads, move_to
 from modeling.core.errors import ProgramError
-from modeling.core.evaluation import (
-    SplitScore,
-    accuracy_interval,
-    longer_wins,
-    points_by_prompt,
-    score_split,
-)
-from modeling.core.files import is_disk_full, sha256_of, write_jsonl
+from modeling.core.evaluation import score_split
+from modeling.core.files import is_disk_full, sha256_of
 from modeling.core.groups import (
     SPLITS,
     PromptGroup,
@@ -52,7 +47,8 @@ from modeling.core.reward_model import (
     save_model,
     score_encoded,
 )
-from modeling.core.run_dir import RunDir, run_program
+from modeling.core.reward_report import count_in, metrics_of, summarise, write_predictions
+from modeling.core.run_dir import RunDir, is_count, is_number, run_program
 from modeling.core.text import Encoded, choose_max_length, encode_texts
 
 DEFAULTS: dict[str, Any] = {
@@ -74,6 +70,21 @@ DEFAULTS: dict[str, Any] = {
     "dtype": "auto",
     "device": "auto",
     "threads": None,
+}
+RULES: dict[str, Callable[[Any], bool]] = {
+    "batch_size": is_count,
+    "batch_tokens": is_count,
+    "patience": is_count,
+    "epochs": lambda v: v is None or is_count(v),
+    "learning_rate": lambda v: v is None or (is_number(v) and v > 0),
+    "eval_every": lambda v: is_number(v) and v > 0,
+    "schedule": lambda v: v in ("linear", "constant"),
+    "warmup": lambda v: is_number(v) and 0 <= v < 1,
+    "weight_decay": lambda v: is_number(v) and v >= 0,
+    "max_grad_norm": lambda v: is_number(v) and v > 0,
+    "strength_margin": lambda v: is_number(v) and v >= 0,
+    "checkpoint_seconds": lambda v: is_number(v) and v >= 0,
+    "seed": lambda v: v == 0 or is_count(v),
 }
 TINY_PARAMETERS = 20_000_000
 MIN_DEV = 8  # with fewer dev comparisons the dev loss is mostly luck: no early stop on it
@@ -117,15 +128,21 @@ def main(run: RunDir) -> dict[str, Any]:
     training = prepare(run)
     run.cancel_at_once = False  # from here on a cancelled run saves its checkpoint first
     loop = train(training)
-    rewards = [
-        score_encoded(training.model, texts, training.config["batch_tokens"])
-        for texts in training.encoded
-    ]
+    rewards = score_groups(training, list(range(len(training.groups))))
     parity = save_checked(training, rewards)
-    write_predictions(training, rewards)
-    result = summarise(training, rewards, loop.step)
+    write_predictions(run.path / "predictions.jsonl", training.groups, rewards)
+    figures, test = summarise(training.groups, rewards, training.config["seed"])
+    if test is not None:
+        run.log(loop.step, metrics_of("test", test))
     shutil.rmtree(run.path / "checkpoint", ignore_errors=True)
-    return result | {
+    return figures | {
+        "truncated": sum(text.truncated for texts in training.encoded for text in texts),
+        "warnings": training.warnings,
+        "config": training.config,
+        "base_model": training.config["base_model"],
+        "model_dir": "model",
+        "data_sha256": training.data_sha256,
+        "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
         "steps": loop.step,
         "best_step": loop.best_step or loop.step,
         "epochs_done": loop.epoch,
@@ -136,8 +153,7 @@ def main(run: RunDir) -> dict[str, Any]:
 
 def prepare(run: RunDir) -> Training:
     """Read and check everything, so that what can fail early does."""
-    config = run.read_config(DEFAULTS)
-    check_config(config)
+    config = run.read_config(DEFAULTS, RULES)
     path = run.path / "preferences.jsonl"
     groups, warnings = read_groups(path, config["strength_margin"])
     count = {name: count_in(groups, name) for name in SPLITS}
@@ -160,35 +176,13 @@ def prepare(run: RunDir) -> Training:
     config = resolve(config, model, tokenizer, count["train"], device)
     torch.set_num_threads(config["threads"])
     torch.use_deterministic_algorithms(True, warn_only=True)
-    model.to(device)
+    move_to(model, device)
     encoded = encode_groups(groups, tokenizer, config["max_length"])
     for sentence in notes:
         run.say(sentence)
     return Training(
         run, config, groups, encoded, model, tokenizer, device, sha256_of(path), warnings + notes
     )
-
-
-def check_config(config: dict[str, Any]) -> None:
-    """Refuse values that would only fail, or do nothing, much later."""
-    rules = {
-        "batch_size": lambda v: isinstance(v, int) and v >= 1,
-        "batch_tokens": lambda v: isinstance(v, int) and v >= 1,
-        "epochs": lambda v: v is None or (isinstance(v, int) and v >= 1),
-        "learning_rate": lambda v: v is None or (isinstance(v, int | float) and v > 0),
-        "eval_every": lambda v: isinstance(v, int | float) and v > 0,
-        "patience": lambda v: isinstance(v, int) and v >= 1,
-        "schedule": lambda v: v in ("linear", "constant"),
-        "warmup": lambda v: isinstance(v, int | float) and 0 <= v < 1,
-        "seed": lambda v: isinstance(v, int) and v >= 0,
-    }
-    for key, holds in rules.items():
-        if not holds(config[key]):
-            raise ProgramError(
-                f"The value {config[key]!r} of {key!r} makes no sense.",
-                where=f"config.json: {key}",
-                hint="docs/learning-programs.md has the allowed values.",
-            )
 
 
 def resolve(
@@ -210,10 +204,6 @@ def resolve(
         "device": device.type,
         "dtype": "bfloat16" if choose_autocast(config["dtype"], device) else "float32",
     }
-
-
-def count_in(groups: list[PromptGroup], split: str) -> int:
-    return sum(len(group.comparisons) for group in groups if group.split == split)
 
 
 def encode_groups(
@@ -282,7 +272,7 @@ def plan(training: Training, train_groups: list[int], epoch: int) -> list[list[U
 
 
 def learning_rate(config: dict[str, Any], step: int, total: int) -> float:
-    """The rate of the step after `step` finished ones: warm-up from a first small step, then decay."""
+    """The rate of the step that follows `step` finished ones."""
     peak = float(config["learning_rate"])
     warmup = round(config["warmup"] * total)
     if step < warmup:
@@ -373,14 +363,16 @@ def log_step(
     decided = max(1.0, sums["decided"])
     training.run.log(
         loop.step,
-        train__loss=sums["loss"] / sums["weight"],
-        train__accuracy=sums["points"] / decided,
-        train__margin=sums["margin"] / decided,
-        train__mean_reward=sums["reward"] / sums["count"],
-        train__grad_norm=sums["grad_norm"] / sums["steps"],
-        train__learning_rate=rate,
-        train__tokens=sums["tokens"] / sums["steps"],
-        train__epoch=round(loop.step / total * training.config["epochs"], 4),
+        {
+            "train/loss": sums["loss"] / sums["weight"],
+            "train/accuracy": sums["points"] / decided,
+            "train/margin": sums["margin"] / decided,
+            "train/mean_reward": sums["reward"] / sums["count"],
+            "train/grad_norm": sums["grad_norm"] / sums["steps"],
+            "train/learning_rate": rate,
+            "train/tokens": sums["tokens"] / sums["steps"],
+            "train/epoch": round(loop.step / total * training.config["epochs"], 4),
+        },
     )
     training.run.progress(loop.step, total, "steps", "training")
 
@@ -392,7 +384,7 @@ def evaluate(training: Training, loop: Loop) -> bool:
         return False
     groups = [training.groups[at] for at in dev]
     score = score_split(groups, score_groups(training, dev))
-    training.run.log(loop.step, **metrics_of("dev", score))
+    training.run.log(loop.step, metrics_of("dev", score))
     if not math.isfinite(score.loss):
         raise not_finite(loop.step, [])
     if score.loss < loop.best_loss:
@@ -400,15 +392,6 @@ def evaluate(training: Training, loop: Loop) -> bool:
         return True
     loop.bad_evals += 1
     return False
-
-
-def metrics_of(split: str, score: SplitScore) -> dict[str, float]:
-    named = {
-        f"{split}__loss": score.loss,
-        f"{split}__margin": score.margin,
-        f"{split}__mean_reward": score.mean_reward,
-    }
-    return named if score.accuracy is None else named | {f"{split}__accuracy": score.accuracy}
 
 
 def score_groups(training: Training, which: list[int]) -> list[list[float]]:
@@ -488,59 +471,6 @@ def save_checked(training: Training, rewards: list[list[float]]) -> float:
         raise
     temporary.rename(folder)
     return error
-
-
-def write_predictions(training: Training, rewards: list[list[float]]) -> None:
-    rows = (
-        {
-            "id": c.id,
-            "split": group.split,
-            "reward_chosen": r[c.i],
-            "reward_rejected": r[c.j],
-        }
-        for group, r in zip(training.groups, rewards, strict=True)
-        for c in group.comparisons
-    )
-    write_jsonl(training.run.path / "predictions.jsonl", rows)
-
-
-def summarise(training: Training, rewards: list[list[float]], step: int) -> dict[str, Any]:
-    """The figures of result.json that come from the rewards and the data."""
-    accuracy: dict[str, dict[str, float]] = {}
-    scores: dict[str, SplitScore] = {}
-    for name in ("train", "dev", "test"):
-        which = training.split(name)
-        if not which:
-            continue
-        groups, r = [training.groups[at] for at in which], [rewards[at] for at in which]
-        scores[name] = score_split(groups, r)
-        by_prompt = points_by_prompt(groups, r)
-        if by_prompt:
-            accuracy[name] = accuracy_interval(by_prompt, training.config["seed"])
-    if "test" in scores:
-        training.run.log(step, **metrics_of("test", scores["test"]))
-    headline = next(name for name in ("test", "dev", "train") if name in scores)
-    best = scores[headline]
-    return {
-        "accuracy": accuracy,
-        "loss": {name: score.loss for name, score in scores.items()},
-        "counts": {name: count_in(training.groups, name) for name in SPLITS},
-        "headline_split": headline,
-        "margin": best.margin,
-        "reward_mean": best.mean_reward,
-        "reward_std": best.reward_std,
-        "longer_wins_accuracy": longer_wins(
-            [training.groups[at] for at in training.split(headline)]
-        ),
-        "prompts": len({group.prompt for group in training.groups}),
-        "truncated": sum(text.truncated for texts in training.encoded for text in texts),
-        "warnings": training.warnings,
-        "config": training.config,
-        "base_model": training.config["base_model"],
-        "model_dir": "model",
-        "data_sha256": training.data_sha256,
-        "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
-    }
 
 
 if __name__ == "__main__":

@@ -1,0 +1,95 @@
+"""Prompt groups, batches and micro-batches."""
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modeling.core.groups import (
+    Comparison,
+    PromptGroup,
+    Unit,
+    micro_batches,
+    plan_epoch,
+    read_groups,
+)
+from modeling.core.text import Encoded
+from tests.core.factories import messages, preference, write_lines
+
+
+def test_comparisons_of_one_prompt_share_their_responses(tmp_path: Path) -> None:
+    same = messages("Same?")
+    rows = [
+        preference(0, prompt=same, chosen="a", rejected="b"),
+        preference(1, prompt=same, chosen="c", rejected="a", strength=-2, weight=0.5, target=0.7),
+        preference(2),
+    ]
+    write_lines(tmp_path / "preferences.jsonl", rows)
+    groups, warnings = read_groups(tmp_path / "preferences.jsonl", strength_margin=0.5)
+    assert groups[0].responses == ["a", "b", "c"]
+    assert groups[0].comparisons == [
+        Comparison("p0", 0, 1, 1.0, 1.0, 0.0),
+        Comparison("p1", 2, 0, 0.7, 0.5, 1.0),
+    ]
+    assert len(groups) == 2
+    assert warnings == []
+
+
+def make_groups(sizes: list[int]) -> tuple[list[PromptGroup], list[list[Encoded]]]:
+    """Groups with so many comparisons each; response k of group g is g + k + 1 tokens long."""
+    groups = [
+        PromptGroup(
+            (("user", str(g)),),
+            "train",
+            [str(k) for k in range(size + 1)],
+            [Comparison(f"{g}-{k}", k, k + 1, 1.0, 1.0, 0.0) for k in range(size)],
+        )
+        for g, size in enumerate(sizes)
+    ]
+    encoded = [
+        [Encoded([0] * (g + k + 1), 1, False) for k in range(size + 1)]
+        for g, size in enumerate(sizes)
+    ]
+    return groups, encoded
+
+
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=60),
+    batch_size=st.integers(1, 8),
+    budget=st.integers(1, 200),
+)
+def test_an_epoch_holds_every_comparison_once_within_the_limits(
+    sizes: list[int], batch_size: int, budget: int
+) -> None:
+    groups, encoded = make_groups(sizes)
+    plan = plan_epoch(groups, encoded, batch_size=batch_size, seed=3, epoch=1)
+    everything = sorted(c.id for group in groups for c in group.comparisons)
+    assert sorted(c.id for batch in plan for unit in batch for c in unit.comparisons) == everything
+    for batch in plan:
+        assert 1 <= sum(len(unit.comparisons) for unit in batch) <= batch_size
+        parts = micro_batches(batch, encoded, budget)
+        assert [unit for part in parts for unit in part] == batch
+        assert all(len(part) == 1 or padded_tokens(part, encoded) <= budget for part in parts)
+
+
+def padded_tokens(units: list[Unit], encoded: list[list[Encoded]]) -> int:
+    lengths = [len(encoded[unit.group][r].ids) for unit in units for r in unit.responses()]
+    return len(lengths) * max(lengths)
+
+
+def test_epochs_differ_and_each_can_be_planned_again() -> None:
+    groups, encoded = make_groups([1] * 40)
+    first, again, second = (
+        plan_epoch(groups, encoded, batch_size=4, seed=0, epoch=epoch) for epoch in (0, 0, 1)
+    )
+    assert first == again
+    assert first != second
+
+
+def test_batches_hold_texts_of_similar_length() -> None:
+    """64 groups of rising length in batches of 4: sorted within windows of 64, little padding."""
+    groups, encoded = make_groups([1] * 64)
+    plan = plan_epoch(groups, encoded, batch_size=4, seed=0, epoch=0)
+    for batch in plan:
+        lengths = [len(encoded[unit.group][0].ids) for unit in batch]
+        assert max(lengths) - min(lengths) == 3

@@ -1,0 +1,92 @@
+"""Scoring with one reward model or several."""
+
+import statistics
+from pathlib import Path
+
+import pytest
+
+from modeling.core import score, train_reward
+from tests.core.factories import (
+    error_of,
+    lines,
+    make_run,
+    messages,
+    preferences,
+    read,
+    run,
+    training_run,
+)
+
+RESPONSES = [
+    {"id": f"r{n}", "prompt": messages(f"Question {n % 3}?"), "response": text}
+    for n, text in enumerate(["", "Paris.", "x" * 5000, "مرحبا 🙂", "Paris.", "Go away. " * 20])
+]
+
+
+@pytest.fixture(scope="session")
+def members(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two reward models that differ by their seed."""
+    folders = []
+    for seed in (0, 1):
+        folder = tmp_path_factory.mktemp("members") / str(seed)
+        training_run(folder, tiny_model, preferences(20), epochs=1, seed=seed)
+        assert run(train_reward, folder) == 0
+        folders.append(folder / "model")
+    return folders
+
+
+def test_the_reward_is_the_mean_of_the_members(members: list[Path], tmp_path: Path) -> None:
+    both = make_run(tmp_path / "both", RESPONSES, "responses.jsonl", reward_models=members)
+    assert run(score, both) == 0
+    single = []
+    for number, member in enumerate(members):
+        folder = make_run(
+            tmp_path / str(number), RESPONSES, "responses.jsonl", reward_models=[member]
+        )
+        assert run(score, folder) == 0
+        single.append([row["reward"] for row in lines(folder / "scores.jsonl")])
+    rows = lines(both / "scores.jsonl")
+    assert [row["id"] for row in rows] == [row["id"] for row in RESPONSES]
+    for row, pair in zip(rows, zip(*single, strict=True), strict=True):
+        assert row["members"] == pytest.approx(pair, abs=1e-6)
+        assert row["reward"] == pytest.approx(statistics.mean(pair), abs=1e-6)
+        assert row["std"] == pytest.approx(abs(pair[0] - pair[1]) / 2, abs=1e-6)
+        assert row["std"] > 0
+    result = read(both / "result.json")
+    assert (result["count"], result["truncated"]) == (6, 1)
+
+
+def test_scores_do_not_depend_on_the_batch(members: list[Path], tmp_path: Path) -> None:
+    found = []
+    for tokens in (1, 100_000):
+        folder = make_run(
+            tmp_path / str(tokens),
+            RESPONSES,
+            "responses.jsonl",
+            reward_models=members[:1],
+            batch_tokens=tokens,
+        )
+        assert run(score, folder) == 0
+        found.append([row["reward"] for row in lines(folder / "scores.jsonl")])
+    assert found[0] == pytest.approx(found[1], abs=1e-5)
+
+
+def test_no_responses_is_a_result_of_nothing(members: list[Path], tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "r", [], "responses.jsonl", reward_models=members)
+    assert run(score, folder) == 0
+    assert read(folder / "result.json")["count"] == 0
+    assert lines(folder / "scores.jsonl") == []
+
+
+def test_a_language_model_is_no_reward_model(tiny_model: Path, tmp_path: Path) -> None:
+    """Its random head would give scores that look like any others."""
+    folder = make_run(tmp_path / "r", RESPONSES, "responses.jsonl", reward_models=[tiny_model])
+    assert "score.weight" in error_of(score, folder)
+
+
+def test_no_member_and_missing_text_are_named(members: list[Path], tmp_path: Path) -> None:
+    none = make_run(tmp_path / "none", RESPONSES, "responses.jsonl", reward_models=[])
+    assert "'reward_models' makes no sense" in error_of(score, none)
+    rows = [RESPONSES[0], {"id": "b", "prompt": messages("Hi")}]
+    folder = make_run(tmp_path / "r", rows, "responses.jsonl", reward_models=members)
+    assert "responses.jsonl:2" in error_of(score, folder)
