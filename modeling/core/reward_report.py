@@ -1,0 +1,79 @@
+"""What is reported of a trained reward model: predictions.jsonl, the figures of result.json."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from modeling.core.evaluation import (
+    SplitScore,
+    accuracy_interval,
+    longer_wins,
+    points_by_prompt,
+    score_split,
+)
+from modeling.core.files import write_jsonl
+from modeling.core.groups import SPLITS, PromptGroup
+
+REPORTED = ("test", "dev", "train")  # the most honest first; calibration is for later use
+
+
+def count_in(groups: Sequence[PromptGroup], split: str) -> int:
+    """Comparisons, not groups."""
+    return sum(len(group.comparisons) for group in groups if group.split == split)
+
+
+def metrics_of(split: str, score: SplitScore) -> dict[str, float]:
+    """A split's figures under the names they are logged by."""
+    named = {
+        f"{split}/loss": score.loss,
+        f"{split}/margin": score.margin,
+        f"{split}/mean_reward": score.mean_reward,
+    }
+    return named if score.accuracy is None else named | {f"{split}/accuracy": score.accuracy}
+
+
+def write_predictions(
+    path: Path, groups: Sequence[PromptGroup], rewards: Sequence[Sequence[float]]
+) -> None:
+    """One line per comparison, so that any figure can be computed again later."""
+    write_jsonl(
+        path,
+        (
+            {"id": c.id, "split": group.split, "reward_chosen": r[c.i], "reward_rejected": r[c.j]}
+            for group, r in zip(groups, rewards, strict=True)
+            for c in group.comparisons
+        ),
+    )
+
+
+def summarise(
+    groups: Sequence[PromptGroup], rewards: Sequence[Sequence[float]], seed: int
+) -> tuple[dict[str, Any], SplitScore | None]:
+    """The figures of result.json that come from rewards and data; and those of the test split.
+
+    Margin, reward and length figures are of the headline split: test, or what there is of it.
+    """
+    scores: dict[str, SplitScore] = {}
+    accuracy: dict[str, dict[str, float]] = {}
+    for name in REPORTED:
+        which = [at for at, group in enumerate(groups) if group.split == name]
+        if not which:
+            continue
+        part, r = [groups[at] for at in which], [rewards[at] for at in which]
+        scores[name] = score_split(part, r)
+        by_prompt = points_by_prompt(part, r)
+        if by_prompt:
+            accuracy[name] = accuracy_interval(by_prompt, seed)
+    headline = next(name for name in REPORTED if name in scores)
+    figures = {
+        "accuracy": accuracy,
+        "loss": {name: score.loss for name, score in scores.items()},
+        "counts": {name: count_in(groups, name) for name in SPLITS},
+        "prompts": len({group.prompt for group in groups}),
+        "headline_split": headline,
+        "margin": scores[headline].margin,
+        "reward_mean": scores[headline].mean_reward,
+        "reward_std": scores[headline].reward_std,
+        "longer_wins_accuracy": longer_wins([g for g in groups if g.split == headline]),
+    }
+    return figures, scores.get("test")
