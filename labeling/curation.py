@@ -45,7 +45,7 @@ class Change:
 
 def exclude(project: Project, actor: User, ids: Collection[int], reason: str) -> Change:
     """Keep these preferences out of training and exports from now on."""
-    reason = _checked_reason(reason)
+    reason = checked_reason(reason)
     with transaction.atomic():
         return _exclude(project, actor, _locked(project, ids), reason)
 
@@ -66,7 +66,7 @@ def change_matching(
     reason: str = "",
 ) -> Change:
     """Exclude or restore all that match the filter, if they are as many as the curator saw."""
-    reason = _checked_reason(reason) if action == EXCLUDE else reason.strip()[:300]
+    reason = checked_reason(reason) if action == EXCLUDE else reason.strip()[:300]
     if expected > BULK_LIMIT:
         raise CannotChange(
             f"At most {BULK_LIMIT:,} preferences can be changed at once and {expected:,} match. "
@@ -122,7 +122,7 @@ def undo(project: Project, actor: User, token: str) -> Change:
     )
 
 
-def _checked_reason(reason: str) -> str:
+def checked_reason(reason: str) -> str:
     reason = " ".join(reason.split())
     if not reason:
         raise CannotChange("Say in a few words why, so that others can follow it.")
@@ -235,13 +235,22 @@ def history_of(preference: Preference) -> list[AuditEntry]:
 
 
 def audit_entries(
-    project: Project, *, actor: str = "", action: str = "", target_type: str = ""
+    project: Project, *, actor: str = "", action: str = "", target: str = ""
 ) -> QuerySet[AuditEntry]:
+    """The project's log, newest first. `target` is a type, or a type and id: "preference 12"."""
     conditions = Q(project=project)
     if actor:
         conditions &= Q(actor__username=actor)
     if action:
         conditions &= Q(action=action)
-    if target_type:
-        conditions &= Q(target_type=target_type)
-    return AuditEntry.objects.filter(conditions).select_related("actor")
+    if target:
+        kind, _, number = target.partition(" ")
+        conditions &= Q(target_type=kind.lower())
+        if number:
+            conditions &= Q(target_id=number.strip().removeprefix("#"))
+    return AuditEntry.objects.filter(conditions).select_related("actor").order_by("-id")
+
+
+def audit_actions(project: Project) -> list[str]:
+    entries = AuditEntry.objects.filter(project=project).order_by("action")
+    return list(entries.values_list("action", flat=True).distinct())

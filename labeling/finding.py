@@ -105,6 +105,11 @@ class PreferenceFilter:
         return replace(self, **dict.fromkeys(names, ""))
 
     @property
+    def fields(self) -> list[tuple[str, str]]:
+        """What is asked for, as hidden fields of a form."""
+        return [(name, value) for name, value in asdict(self).items() if value]
+
+    @property
     def is_empty(self) -> bool:
         return not any(asdict(self).values())
 

@@ -35,6 +35,18 @@ class Estimate:
     count: int
     prompts: int
 
+    @property
+    def percent(self) -> int:
+        return round(100 * self.value)
+
+    @property
+    def percent_low(self) -> int | None:
+        return None if self.low is None else round(100 * self.low)
+
+    @property
+    def percent_high(self) -> int | None:
+        return None if self.high is None else round(100 * self.high)
+
 
 @dataclass(frozen=True)
 class PromptGroup:

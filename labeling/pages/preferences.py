@@ -1,0 +1,231 @@
+"""The table of preferences, and one preference with everything behind it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_GET
+
+from labeling import curation
+from labeling.access import project_for
+from labeling.facets import count_facets, source_label
+from labeling.finding import (
+    SEARCH_WINDOW,
+    FilterError,
+    PreferenceFilter,
+    matching,
+    page_of,
+    window_for,
+)
+from labeling.models import Judgment, Preference, Project, Response, Role
+from labeling.pages.requests import SignedInRequest
+from labeling.rendering import render_markdown
+
+LAST_CHANGE = "last_change"
+BIGGEST_ID = 2**63 - 1
+
+
+@login_required
+@require_GET
+def preferences(request: SignedInRequest, slug: str) -> HttpResponse:
+    project = project_for(request.user, slug, Role.CURATOR)
+    try:
+        context = table_context(project, request.GET)
+    except FilterError as error:
+        context = {"project": project, "error": error, "wanted": PreferenceFilter(), "total": 0}
+    context["last_change"] = request.session.pop(LAST_CHANGE, None)
+    opened = number_in(request.GET, "open")
+    if opened is not None and not request.htmx:
+        found = Preference.objects.filter(project=project, pk=opened).first()
+        context |= detail_context(found, context["wanted"]) if found else {}
+    return _page_or_fragment(
+        request, "preferences", context, status=422 if "error" in context else 200
+    )
+
+
+@login_required
+@require_GET
+def preference(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
+    project = project_for(request.user, slug, Role.CURATOR)
+    try:
+        wanted = PreferenceFilter.parse(request.GET)
+    except FilterError:
+        wanted = PreferenceFilter()  # only for the way back to the table
+    if pk > BIGGEST_ID:
+        raise Http404("There is no such preference.")
+    row = get_object_or_404(Preference, project=project, pk=pk)
+    context = {"project": project, **detail_context(row, wanted)}
+    context["last_change"] = None if request.htmx else request.session.pop(LAST_CHANGE, None)
+    return _page_or_fragment(request, "preference", context)
+
+
+def table_context(project: Project, data: QueryDict) -> dict[str, Any]:
+    """What curation/_preferences.html shows for this address."""
+    wanted = PreferenceFilter.parse(data)
+    window = window_for(project, wanted, start=number_in(data, "from"))
+    before, after = number_in(data, "before"), number_in(data, "after")
+    page = page_of(matching(project, wanted, window), before=before, after=after)
+    facets, total = count_facets(project, wanted, window)
+    start = {"from": number_in(data, "from")}
+    places = [("before", before), ("after", after), *start.items()]
+    return {
+        "project": project,
+        "wanted": wanted,
+        "window": window,
+        "facets": facets,
+        "total": total,
+        "rows": [Row.of(row) for row in page.rows],
+        "state_fields": [*wanted.fields, *((name, at) for name, at in places if at is not None)],
+        "filter_query": wanted.querystring(),
+        "has_any": total > 0 or Preference.objects.filter(project=project).exists(),
+        "older": page.older and wanted.querystring(before=page.older, **start),
+        "newer": page.newer and wanted.querystring(after=page.newer, **start),
+        "search_on": window.low and wanted.querystring(**{"from": window.low}),
+        "search_window": SEARCH_WINDOW,
+        "chips": _chips(wanted),
+        "bulk_limit": curation.BULK_LIMIT,
+    }
+
+
+def _chips(wanted: PreferenceFilter) -> list[tuple[str, str]]:
+    """Filters that no facet shows, as (what, address without it)."""
+    texts = {
+        "answer": f"with a judgment “{wanted.answer.replace('_', ' ')}”",
+        "judged_on": f"judged on {wanted.judged_on}",
+        "settled_on": f"settled on {wanted.settled_on}",
+    }
+    return [
+        (text, wanted.querystring(**{name: ""}))
+        for name, text in texts.items()
+        if getattr(wanted, name)
+    ]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table."""
+
+    preference: Preference
+    votes: str
+    chosen_by: str
+    rejected_by: str
+
+    @classmethod
+    def of(cls, row: Any) -> "Row":
+        """From a preference with the excerpts of finding.with_excerpts."""
+        return cls(
+            row,
+            votes_of(row),
+            _source(row.chosen_version, row.chosen_source),
+            _source(row.rejected_version, row.rejected_source),
+        )
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two responses of a preference, as the drawer shows it."""
+
+    title: str
+    source: str
+    response: Response
+    html: SafeString
+
+
+def votes_of(row: Preference) -> str:
+    """Like “2 : 1, 1 tie”; empty where nobody judged, as with imported preferences."""
+    parts = []
+    if row.votes_chosen or row.votes_rejected:
+        parts.append(f"{row.votes_chosen} : {row.votes_rejected}")
+    if row.votes_tie:
+        parts.append(f"{row.votes_tie} tie{'' if row.votes_tie == 1 else 's'}")
+    if row.votes_both_bad:
+        parts.append(f"{row.votes_both_bad} both bad")
+    return ", ".join(parts)
+
+
+def _source(version: int | None, name: str) -> str:
+    return source_label(f"{'' if version is None else version}|{name}")
+
+
+def detail_context(row: Preference, wanted: PreferenceFilter) -> dict[str, Any]:
+    joined = ("project", "prompt", "chosen", "rejected", "comparison", "excluded_by")
+    shown = Preference.objects.select_related(*joined).get(pk=row.pk)
+    sides = [
+        Side(
+            name,
+            _source(response.policy_version, response.source),
+            response,
+            render_markdown(response.text),
+        )
+        for name, response in zip(_titles(shown), (shown.chosen, shown.rejected), strict=True)
+    ]
+    return {
+        "preference": shown,
+        "sides": sides,
+        "messages_shown": [
+            (message["role"], render_markdown(message["content"]))
+            for message in shown.prompt.messages
+        ],
+        "votes": votes_of(shown),
+        "judgments": [
+            (judgment, *say(judgment, shown)) for judgment in curation.judgments_behind(shown)
+        ],
+        "history": curation.history_of(shown),
+        "table_url": table_url(shown.project, wanted, open=shown.pk),
+        "back_url": table_url(shown.project, wanted),
+        "filter_query": wanted.querystring(),
+        "wanted": wanted,
+    }
+
+
+def _titles(row: Preference) -> tuple[str, str]:
+    if row.kind == Preference.Kind.PREFER:
+        return "Chosen", "Rejected"
+    return "First response", "Second response"
+
+
+def say(judgment: Judgment, row: Preference) -> tuple[str, str]:
+    """What the judgment says about this pair, and where its responses stood on screen."""
+    first, second = _titles(row)
+    place = {response: number for number, response in enumerate(judgment.order)}
+    tier = {response: number for number, group in enumerate(judgment.tiers) for response in group}
+    a, b = row.chosen_id, row.rejected_id
+    if judgment.kind in (Judgment.Kind.BOTH_BAD, Judgment.Kind.SKIP, Judgment.Kind.FLAG):
+        verdict = {"both_bad": "both bad", "skip": "skipped", "flag": "flagged"}[judgment.kind]
+    elif a not in tier or b not in tier:
+        verdict = judgment.get_kind_display()
+    elif tier[a] == tier[b]:
+        verdict = "about the same"
+    else:
+        verdict = f"{first if tier[a] < tier[b] else second} is better"
+    where = ""
+    if len(judgment.order) == 2 and a in place:
+        where = f"{first} on the {'left' if place[a] == 0 else 'right'}"
+    elif a in place and b in place:
+        where = f"{first} in place {place[a] + 1}, {second.lower()} in place {place[b] + 1}"
+    return verdict, where
+
+
+def table_url(project: Project, wanted: PreferenceFilter, **places: Any) -> str:
+    query = wanted.querystring(**places)
+    return reverse("preferences", args=[project.slug]) + (f"?{query}" if query else "")
+
+
+def number_in(data: QueryDict, name: str) -> int | None:
+    """An id from the address; what is not one is as good as not given."""
+    text = data.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and int(text) <= BIGGEST_ID else None
+
+
+def _page_or_fragment(
+    request: SignedInRequest, name: str, context: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    template = f"curation/_{name}.html" if request.htmx else f"curation/{name}.html"
+    response = render(request, template, context, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
