@@ -254,13 +254,12 @@ def while_labeling(situation: Situation) -> NextStep:
 
 
 def is_thirsty(situation: Situation) -> bool:
-    """Labelers may soon run dry, or there is a policy that nobody has seen anything of."""
+    """Labelers may soon run dry, or a policy has just taken over from another one."""
     assert situation.policy is not None
     low = min(LOW_QUEUE, situation.project.queue_target)
-    if situation.fresh_comparisons < low:
-        return True
-    samplings = Run.objects.filter(project=situation.project, kind=Run.Kind.SAMPLE)
-    return not samplings.filter(policy=situation.policy).exists()
+    last = situation.last_sampling
+    took_over = last is not None and last.policy_id != situation.policy.pk
+    return took_over or situation.fresh_comparisons < low
 
 
 def count_down(situation: Situation) -> NextStep:

@@ -1,0 +1,62 @@
+"""Speaks the file contract of the learning programs in milliseconds, and misbehaves on demand.
+
+The file `behaviour` in the model's folder says how: nothing (succeed), "refuse", "crash", "silent",
+"killed", "hang", "stubborn", "die_once", "slow".
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def run(main: Callable[[Path, dict[str, Any]], dict[str, Any]], model_key: str) -> None:
+    folder = Path(sys.argv[1])
+    config = json.loads((folder / "config.json").read_text())
+    model = config[model_key][0] if model_key == "reward_models" else config[model_key]
+    print("fake program: started", flush=True)
+    misbehave(folder, Path(model))
+    progress(folder, 1, 2)
+    result = main(folder, config)
+    progress(folder, 2, 2)
+    (folder / "result.json").write_text(json.dumps(result))
+
+
+def progress(folder: Path, done: int, total: int) -> None:
+    told = {"done": done, "total": total, "unit": "steps", "phase": "working", "eta_seconds": 3.0}
+    append(folder / "metrics.jsonl", {"time": time.time(), "progress": told})
+
+
+def append(path: Path, line: dict[str, Any]) -> None:
+    with path.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def misbehave(folder: Path, model: Path) -> None:
+    file = model / "behaviour"
+    behaviour = file.read_text().strip() if file.exists() else ""
+    if behaviour == "refuse":
+        told = {"error": "The folder has no weights.", "where": "config.json", "hint": "Add them."}
+        (folder / "error.json").write_text(json.dumps(told))
+        sys.exit(1)
+    if behaviour == "crash":
+        raise RuntimeError("something nobody thought of")
+    if behaviour == "silent":
+        sys.exit(0)
+    if behaviour == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if behaviour == "die_once" and not (folder / "checkpoint").exists():
+        (folder / "checkpoint").mkdir()
+        signal.raise_signal(signal.SIGTERM)
+    if behaviour == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if behaviour in ("hang", "stubborn"):
+        (folder / "hanging").write_text(str(os.getpid()))
+        while True:
+            time.sleep(0.02)
+    if behaviour == "slow":
+        time.sleep(0.5)
