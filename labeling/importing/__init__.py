@@ -5,6 +5,7 @@ all of it is stored in one transaction. The formats are in docs/data-formats.md.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,6 +29,8 @@ from labeling.importing.storing import Storing
 from labeling.models import Project, User
 
 __all__ = [
+    "MAX_PAIRS",
+    "Findings",
     "ImportOptions",
     "ImportRefused",
     "ImportReport",
@@ -45,6 +48,15 @@ PROGRESS_EVERY = 5_000
 
 # Called with what is being done, the rows done so far, and all of them (None: not known yet).
 Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a sound file holds: rows by shape, and what is worth saying about them."""
+
+    rows: int
+    shapes: dict[str, int]
+    notices: list[str]
 
 
 @dataclass(frozen=True)
@@ -82,46 +94,48 @@ def import_file(
     options = options or ImportOptions()
     tell = progress or (lambda *_: None)
     started = time.monotonic()
-    count, notices = check_file(file, max_bytes=options.max_bytes, progress=tell)
-    report = ImportReport(notices=notices, dry_run=options.dry_run)
-    storing = Storing(project, options.source or name[:120], options.source, options.tags, options.pairs, report)
+    found = check_file(file, max_bytes=options.max_bytes, progress=tell)
+    report = ImportReport(notices=found.notices, dry_run=options.dry_run)
+    storing = Storing(
+        project, options.source or name[:120], options.source, options.tags, options.pairs, report
+    )
     with transaction.atomic():
         # Two imports at once would wait for each other's rows in opposite order: one at a time.
         Project.objects.select_for_update(no_key=True).get(pk=project.pk)
         for rows in _chunks(_sound_rows(file, options.max_bytes)):
             storing.store(rows)
-            tell("Storing", report.rows, count)
+            tell("Storing", report.rows, found.rows)
         if options.dry_run:
             transaction.set_rollback(True)
         else:
-            counts = {key: value for key, value in report.as_dict().items() if key != "notices"}
-            write_entry(project, actor, "import", project, file=name[:300], **counts)
+            write_entry(project, actor, "import", project, file=name[:300], **report.as_dict())
             transaction.on_commit(partial(nudge, "modeling.tasks.advance", project.pk))
     return replace(report, seconds=round(time.monotonic() - started, 2))
 
 
 def check_file(
     file: IO[bytes], *, max_bytes: int = MAX_BYTES, progress: Progress | None = None
-) -> tuple[int, list[str]]:
-    """How many rows the file has, and what is worth saying about them; raises ImportRefused."""
+) -> Findings:
+    """What the file holds, without touching the database; raises ImportRefused."""
     notices = NoticeCounter()
+    shapes: Counter[str] = Counter()
     problems: list[Problem] = []
-    total = rows = 0
+    total = 0
     for line, value in read_objects(file, max_bytes=max_bytes):
         found = [value] if isinstance(value, Problem) else check_row(line, value, notices)
         if isinstance(found, Row):
-            rows += 1
+            shapes[found.shape] += 1
         else:
             total += len(found)
             problems += found[: SHOWN_PROBLEMS - len(problems)]
         if progress and line % PROGRESS_EVERY == 0:
             progress("Checking", line, None)
-    if not rows and not total:
+    if not shapes and not total:
         problems.append(Problem(0, "file", "Holds no rows.", "Give one JSON object on each line."))
         total = 1
     if total:
         raise ImportRefused(problems, total)
-    return rows, notices.sentences()
+    return Findings(shapes.total(), dict(shapes), notices.sentences())
 
 
 def preview_rows(file: IO[bytes], count: int = 5) -> list[Row]:
