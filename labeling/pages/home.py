@@ -1,17 +1,17 @@
 """The first page: one's projects, how far each has come, and the one thing to do next."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 
 from labeling.access import projects_of
 from labeling.models import Comparison, Judgment, Membership, Project, Role, User
+from labeling.pages.days import midnight
+from labeling.pages.requests import SignedInRequest
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Row:
 
 
 @login_required
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: SignedInRequest) -> HttpResponse:
     rows = [_row(project) for project in _projects_with_counts(request.user)]
     return render(request, "projects/home.html", {"rows": rows})
 
@@ -66,8 +66,3 @@ def _projects_with_counts(user: User) -> QuerySet[Project]:
 def _count(rows: QuerySet, condition: Q | None = None) -> Coalesce:
     number = rows.annotate(number=Count("pk", filter=condition)).values("number")
     return Coalesce(Subquery(number, output_field=IntegerField()), 0)
-
-
-def midnight() -> datetime:
-    """When today began, in the server's time zone."""
-    return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)

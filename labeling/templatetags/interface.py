@@ -34,7 +34,7 @@ TABS = (
     Tab("preferences", "Preferences", "preferences", Role.CURATOR),
     Tab("runs", "Runs", "runs", Role.CURATOR),
     Tab("policies", "Policies", "policies", Role.CURATOR),
-    Tab("import", "Import", "import", Role.ADMIN),
+    Tab("import", "Import", "import", Role.CURATOR),
     Tab("people", "People", "members", Role.ADMIN),
     Tab("audit", "Audit log", "audit", Role.CURATOR),
     Tab("settings", "Settings", "project-settings", Role.ADMIN),

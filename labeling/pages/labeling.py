@@ -1,0 +1,251 @@
+"""The page on which people compare: shows a comparison, takes the answer, shows the next.
+
+One answer is one request: its response carries the next comparison. Everything here works as
+plain forms too; htmx only saves the page load.
+"""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import trigger_client_event
+
+from labeling import handout, leases
+from labeling.access import project_for
+from labeling.judging import (
+    Answer,
+    CannotUndo,
+    NotYours,
+    parse_choice,
+    submit_and_claim,
+    undo_last,
+)
+from labeling.models import Assignment, Judgment, Project, Prompt, Response, User
+from labeling.pages.days import midnight
+from labeling.pages.requests import SignedInRequest
+
+MAX_RATIONALE = 5_000
+LETTERS = "ABCDEFGHI"
+KEY_NAMES = {"ArrowLeft": "←", "ArrowRight": "→"}
+
+
+@dataclass(frozen=True)
+class Side:
+    """A response in its place on screen. No name, no score: nothing that could sway."""
+
+    letter: str
+    response: Response
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the page shows of an assignment."""
+
+    assignment: Assignment
+    prompt: Prompt
+    sides: list[Side]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A button of the bar: what it sends, says, and which keys press it."""
+
+    value: str
+    side: str
+    text: str
+    keys: str
+
+    @property
+    def label(self) -> str:
+        return f"{self.side} {self.text}".strip()
+
+    @property
+    def key_names(self) -> list[str]:
+        return [KEY_NAMES.get(key, key) for key in self.keys.split()]
+
+    @property
+    def first_key(self) -> str:
+        return self.key_names[0]
+
+
+BINARY = (
+    Choice("left", "A", "is better", "1 ArrowLeft"),
+    Choice("tie", "", "About the same", "3"),
+    Choice("right", "B", "is better", "2 ArrowRight"),
+)
+STRENGTH = (
+    Choice("left-3", "A", "much better", "1"),
+    Choice("left-2", "A", "better", "2"),
+    Choice("left-1", "A", "slightly better", "3"),
+    Choice("tie", "", "About the same", "4"),
+    Choice("right-1", "B", "slightly better", "5"),
+    Choice("right-2", "B", "better", "6"),
+    Choice("right-3", "B", "much better", "7"),
+)
+SCALES = {"binary": BINARY, "strength": STRENGTH}
+
+
+def load_view(assignment: Assignment) -> Shown:
+    """The comparison as this labeler sees it, in one query at most."""
+    responses = handout.shown_responses(assignment)
+    sides = [Side(*pair) for pair in zip(LETTERS, responses, strict=False)]
+    return Shown(assignment, responses[0].prompt, sides)
+
+
+def choices_of(project: Project) -> list[Choice]:
+    return [
+        choice for choice in SCALES[project.scale] if choice.value != "tie" or project.allow_tie
+    ]
+
+
+@never_cache
+@login_required
+@require_GET
+def label(request: SignedInRequest, slug: str) -> HttpResponse:
+    """The comparison in hand, or the next. A page that waits polls here and gets 204 as long as
+    the reason to wait has not changed."""
+    project = project_for(request.user, slug)
+    assignment = handout.current_or_next(request.user, project)
+    context = _context(request.user, project, assignment, judged_today(request.user, project))
+    if not request.htmx:
+        return render(request, "labeling/label.html", context)
+    nothing = context.get("nothing")
+    if nothing and nothing.reason == request.GET.get("nothing"):
+        return HttpResponse(status=204)
+    return render(request, "labeling/_comparison.html", context | {"announce": _announce(context)})
+
+
+@login_required
+@require_POST
+def judge(request: SignedInRequest, uuid: UUID) -> HttpResponse:
+    """Takes the answer; its response is the next comparison."""
+    try:
+        recorded, following = submit_and_claim(uuid, request.user.pk, _answer_from(request))
+    except NotYours as problem:
+        raise Http404(str(problem)) from None
+    except leases.Conflict as problem:
+        return _refusal(f"Not saved: {problem}. Please try again.", 409)
+    except ValueError as problem:
+        return _refusal(f"Not saved: {problem}.", 400)
+    project = recorded.assignment.project
+    if not request.htmx:
+        return redirect("label", project.slug)
+    answered = recorded.is_new and recorded.judgment.kind in Judgment.ANSWERS
+    today = _number(request.POST.get("today")) + answered
+    context = _context(recorded.assignment.labeler, project, following, today)
+    said = "Skipped" if recorded.judgment.kind == Judgment.Kind.SKIP else "Saved"
+    context["announce"] = f"{said}. {_announce(context)}"
+    return render(request, "labeling/_comparison.html", context)
+
+
+@login_required
+@require_POST
+def undo(request: SignedInRequest, slug: str) -> HttpResponse:
+    """Brings one's last comparison back on screen, to be judged again."""
+    project = project_for(request.user, slug)
+    try:
+        assignment = undo_last(request.user, project)
+    except (CannotUndo, leases.Conflict) as problem:
+        if request.htmx:
+            toast = {"text": str(problem), "tone": "warning"}
+            return trigger_client_event(HttpResponse(status=204), "toast", toast)
+        messages.warning(request, str(problem))
+        return redirect("label", slug)
+    if not request.htmx:
+        messages.info(request, "Taken back. This was your last comparison.")
+        return redirect("label", slug)
+    today = judged_today(request.user, project)
+    context = _context(request.user, project, assignment, today)
+    context["announce"] = "Taken back. Your last comparison is here again."
+    return render(request, "labeling/_comparison.html", context)
+
+
+@login_required
+@require_POST
+def heartbeat(request: SignedInRequest, uuid: UUID) -> HttpResponse:
+    """The labeler is still reading. 410: the comparison has gone to someone else meanwhile."""
+    kept = leases.renew_lease(uuid, request.user.pk)
+    return HttpResponse(status=204 if kept else 410)
+
+
+@login_required
+@require_GET
+def guidelines(request: SignedInRequest, slug: str) -> HttpResponse:
+    """What the project asks of its labelers: a page, or the drawer's content."""
+    project = project_for(request.user, slug)
+    template = "labeling/_guidelines.html" if request.htmx else "labeling/guidelines.html"
+    return render(request, template, {"project": project, "version": project.guidelines})
+
+
+def judged_today(user: User, project: Project) -> int:
+    """Answers since midnight; skips do not count."""
+    return Judgment.objects.filter(
+        labeler=user,
+        project=project,
+        superseded_at=None,
+        kind__in=Judgment.ANSWERS,
+        created_at__gte=midnight(),
+    ).count()
+
+
+def _context(
+    user: User, project: Project, assignment: Assignment | None, today: int
+) -> dict[str, object]:
+    """What `_comparison.html` needs."""
+    context: dict[str, object] = {
+        "project": project,
+        "today": today,
+        "choices": choices_of(project),
+        # Three chances to be heard before the lease ends.
+        "heartbeat_seconds": max(project.lease_seconds // 3, 3),
+    }
+    if assignment is None:
+        return context | {"nothing": handout.why_nothing(user, project)}
+    return context | {"shown": load_view(assignment)}
+
+
+def _announce(context: dict[str, object]) -> str:
+    return "Next comparison." if "shown" in context else "Nothing more to compare."
+
+
+def _answer_from(request: SignedInRequest) -> "PostedAnswer":
+    rationale = request.POST.get("rationale", "").strip()
+    if len(rationale) > MAX_RATIONALE:
+        raise ValueError(f"rationale: longer than {MAX_RATIONALE} characters")
+    seconds = _seconds(request.POST.get("seconds"))
+    return PostedAnswer(request.POST.get("choice", ""), rationale, seconds)
+
+
+@dataclass(frozen=True)
+class PostedAnswer:
+    """The posted answer. Which response is on the left is known once the row is read."""
+
+    choice: str
+    rationale: str
+    seconds: float | None
+
+    def __call__(self, order: list[int]) -> Answer:
+        answer = parse_choice(self.choice, order)
+        return replace(answer, rationale=self.rationale, seconds=self.seconds)
+
+
+def _seconds(text: str | None) -> float | None:
+    """The browser's measure of reading time; nonsense is no reason to refuse an answer."""
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if 0 <= value < 86_400 else None
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() and len(text) < 7 else 0
+
+
+def _refusal(text: str, status: int) -> HttpResponse:
+    return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
