@@ -2,11 +2,78 @@
 
 from django.urls import URLPattern, path
 
-from labeling.pages import accounts, home
+from labeling.pages import (
+    accounts,
+    curation,
+    guidelines,
+    home,
+    importing,
+    labeling,
+    members,
+    preference_changes,
+    preferences,
+    projects,
+    tokens,
+)
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
     path("sign-in/", accounts.sign_in, name="sign-in"),
     path("sign-out/", accounts.sign_out, name="sign-out"),
     path("demo-sign-in/", accounts.demo_sign_in, name="demo-sign-in"),
+    path("projects/<slug:slug>/label/", labeling.label, name="label"),
+    path("assignments/<uuid:uuid>/judgment/", labeling.judge, name="judge"),
+    path("assignments/<uuid:uuid>/heartbeat/", labeling.heartbeat, name="heartbeat"),
+    path("projects/<slug:slug>/undo/", labeling.undo, name="undo"),
+    path("projects/<slug:slug>/guidelines/", labeling.guidelines, name="guidelines"),
+    path("projects/<slug:slug>/curation/", curation.dashboard, name="curation"),
+    path("projects/<slug:slug>/audit/", curation.audit, name="audit"),
+    path("projects/<slug:slug>/preferences/", preferences.preferences, name="preferences"),
+    path(
+        "projects/<slug:slug>/preferences/<int:pk>/", preferences.preference, name="preference"
+    ),
+    path(
+        "projects/<slug:slug>/preferences/exclude/",
+        preference_changes.preferences_exclude,
+        name="preferences-exclude",
+    ),
+    path(
+        "projects/<slug:slug>/preferences/restore/",
+        preference_changes.preferences_restore,
+        name="preferences-restore",
+    ),
+    path(
+        "projects/<slug:slug>/preferences/undo/",
+        preference_changes.preferences_undo,
+        name="preferences-undo",
+    ),
+    path("projects/new/", projects.project_new, name="project-new"),
+    path("projects/<slug:slug>/settings/", projects.project_settings, name="project-settings"),
+    path(
+        "projects/<slug:slug>/guidelines/edit/", guidelines.guidelines_edit, name="guidelines-edit"
+    ),
+    path(
+        "projects/<slug:slug>/guidelines/history/",
+        guidelines.guidelines_history,
+        name="guidelines-history",
+    ),
+    path("projects/<slug:slug>/people/", members.people, name="members"),
+    path("projects/<slug:slug>/people/add/", members.member_add, name="member-add"),
+    path("projects/<slug:slug>/people/invite/", members.member_invite, name="member-invite"),
+    path(
+        "projects/<slug:slug>/people/<int:pk>/link/",
+        members.member_invite_again,
+        name="member-invite-again",
+    ),
+    path("projects/<slug:slug>/people/<int:pk>/", members.member_change, name="member-change"),
+    path(
+        "projects/<slug:slug>/people/<int:pk>/remove/",
+        members.member_remove,
+        name="member-remove",
+    ),
+    path(
+        "set-password/<uidb64>/<token>/", members.SetPassword.as_view(), name="set-password"
+    ),
+    path("projects/<slug:slug>/import/", importing.import_page, name="import"),
+    path("account/api-token/", tokens.api_token, name="api-token"),
 ]

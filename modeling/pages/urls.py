@@ -1,5 +1,33 @@
-"""Addresses."""
+"""Addresses of the loop, runs, policies and reward models."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from modeling.pages import loop, policies, reward_models, runs
+
+PROJECT = "projects/<slug:slug>/"
+
+urlpatterns = [
+    path(PROJECT, loop.project_page, name="project"),
+    path(f"{PROJECT}loop/", loop.project_loop, name="project-loop"),
+    path(f"{PROJECT}queue-hint/", loop.queue_hint, name="queue-hint"),
+    path(f"{PROJECT}train/", loop.train_now, name="train-now"),
+    path(f"{PROJECT}sample/", loop.sample_now, name="sample-now"),
+    path(f"{PROJECT}runs/", runs.run_list, name="runs"),
+    path("runs/<int:pk>/", runs.run_page, name="run"),
+    path("runs/<int:pk>/live/", runs.run_live, name="run-live"),
+    path("runs/<int:pk>/cancel/", runs.run_cancel, name="run-cancel"),
+    path("runs/<int:pk>/retry/", runs.run_retry, name="run-retry"),
+    path(f"{PROJECT}policies/", policies.policy_list, name="policies"),
+    path(
+        f"{PROJECT}policies/<int:version>/make-current/",
+        policies.policy_make_current,
+        name="policy-make-current",
+    ),
+    path(f"{PROJECT}reward-models/", reward_models.reward_model_list, name="reward-models"),
+    path("reward-models/<int:pk>/", reward_models.reward_model_page, name="reward-model"),
+    path(
+        "reward-models/<int:pk>/in-service/",
+        reward_models.reward_model_in_service,
+        name="reward-model-in-service",
+    ),
+]

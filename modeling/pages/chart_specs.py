@@ -1,0 +1,78 @@
+"""What static/js/charts.js draws: specifications made of the numbers of runs and models."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from django.urls import reverse
+
+from modeling.models import RewardModel
+from modeling.overview import accuracy_of
+
+Spec = dict[str, Any]
+Curve = Sequence[tuple[int, float]]
+
+MAX_POINTS = 200
+SPLIT_NAMES = {"train": "training", "dev": "held out", "test": "test"}
+
+
+def accuracy_by_version(reward_models: Iterable[RewardModel]) -> Spec | None:
+    """Accuracy with its interval over versions, oldest first; None before the first figure."""
+    found = [(model, accuracy_of(model)) for model in reward_models]
+    rated = [(model, accuracy) for model, accuracy in found if accuracy is not None]
+    if not rated:
+        return None
+    return {
+        "type": "line",
+        "labels": [f"v{model.version}" for model, _ in rated],
+        "series": [
+            {
+                "name": "accuracy",
+                "data": [_percent(accuracy.value) for _, accuracy in rated],
+                "band": [[_percent(a.low), _percent(a.high)] for _, a in rated],
+            }
+        ],
+        "y": {"unit": " %"},
+        "links": [reverse("reward-model", args=[model.pk]) for model, _ in rated],
+    }
+
+
+def judgments_by_day(counts: Mapping[date, int]) -> Spec | None:
+    if not any(counts.values()):
+        return None
+    return {
+        "type": "bar",
+        "labels": [f"{day.day} {day:%b}" for day in counts],
+        "series": [{"name": "judgments", "data": list(counts.values())}],
+        "y": {"min": 0},
+    }
+
+
+def run_curves(curves: Mapping[str, Curve], metric: str) -> Spec | None:
+    """One metric of a run over its steps, with a series for each split that has it."""
+    drawn = {
+        SPLIT_NAMES[split]: thin(curves[f"{split}/{metric}"])
+        for split in ("train", "dev")
+        if curves.get(f"{split}/{metric}")
+    }
+    if not drawn:
+        return None
+    steps = sorted({step for curve in drawn.values() for step, _ in curve})
+    factor = 100 if metric == "accuracy" else 1
+    series = []
+    for name, curve in drawn.items():
+        at = {step: round(value * factor, 4) for step, value in curve}
+        series.append({"name": name, "data": [at.get(step) for step in steps]})
+    unit = {"unit": " %"} if metric == "accuracy" else {}
+    return {"type": "line", "labels": steps, "series": series, "y": unit}
+
+
+def thin(curve: Curve, most: int = MAX_POINTS) -> list[tuple[int, float]]:
+    """At most `most` points: means of neighbours, at the step of the last of them."""
+    size = -(-len(curve) // most) or 1
+    chunks = (curve[start : start + size] for start in range(0, len(curve), size))
+    return [(chunk[-1][0], sum(value for _, value in chunk) / len(chunk)) for chunk in chunks]
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else round(100 * share, 1)

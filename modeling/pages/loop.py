@@ -1,0 +1,186 @@
+"""A project's home: the loop as a ring of stations with live numbers, and what happens next."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import Exists, OuterRef
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from labeling import quality
+from labeling.access import project_for
+from labeling.models import Assignment, Project, Role, User
+from labeling.pages.requests import SignedInRequest
+from modeling import rounds
+from modeling.models import RewardModel, Run
+from modeling.overview import LoopSummary, loop_summary
+from modeling.pages import chart_specs, ring
+from modeling.pages.polling import Part, answer_poll, render_part, with_marks
+from modeling.pages.round_rows import latest_rounds
+from modeling.situation import StepKind
+
+BUSY_SECONDS, QUIET_SECONDS = 3, 15
+DAYS_DRAWN = 14
+VERSIONS_DRAWN = 30
+
+# Which way of the ring a run is under way on: from this station to the next.
+WAY_OF_RUN = {Run.Kind.SAMPLE: "policy", Run.Kind.TRAIN_REWARD: "preferences"}
+
+
+@dataclass(frozen=True)
+class Action:
+    """The one thing to do now. `post`: a button that does it, else a link."""
+
+    label: str
+    url: str
+    post: bool = False
+
+
+@login_required
+@require_safe
+def project_page(request: SignedInRequest, slug: str) -> HttpResponse:
+    project = project_for(request.user, slug)
+    live, drawn = _parts(request, project)
+    context = {"project": project, "live": with_marks(live, drawn), "drawn": drawn.html}
+    return render(request, "modeling/loop.html", context)
+
+
+@login_required
+@require_safe
+def project_loop(request: SignedInRequest, slug: str) -> HttpResponse:
+    """The live part of the page alone, when it has changed; the charts when they have."""
+    return answer_poll(request, *_parts(request, project_for(request.user, slug)))
+
+
+def _parts(request: SignedInRequest, project: Project) -> tuple[Part, Part]:
+    summary = loop_summary(project)
+    reward_models = list(
+        RewardModel.objects.filter(project=project).order_by("-version")[:VERSIONS_DRAWN]
+    )
+    running = (run for run in summary.active_runs if run.state == Run.State.RUNNING)
+    busy = {WAY_OF_RUN[run.kind]: run for run in running if run.kind in WAY_OF_RUN}
+    action = primary_action(project, summary)
+    context: dict[str, Any] = {
+        "project": project,
+        "loop": summary,
+        "action": action,
+        "others": other_actions(project, summary, action),
+        "rounds": latest_rounds(project, reward_models),
+        "agreement": quality.agreement(project),
+        "busy_ways": busy,
+        "ways": ring.ways(busy),
+        "every": BUSY_SECONDS if summary.active_runs else QUIET_SECONDS,
+        "is_curator": project.role_of_viewer != Role.LABELER,
+        "is_admin": project.role_of_viewer == Role.ADMIN,
+    }
+    drawn = {
+        "accuracy": chart_specs.accuracy_by_version(reversed(reward_models)),
+        "judged": chart_specs.judgments_by_day(quality.judgments_per_day(project, days=DAYS_DRAWN)),
+    }
+    return (
+        render_part(request, "modeling/_project-loop.html", context),
+        render_part(request, "modeling/_loop-charts.html", drawn),
+    )
+
+
+def primary_action(project: Project, summary: LoopSummary) -> Action | None:
+    """What this viewer can best do for the loop now; None when it is up to somebody else."""
+    role, slug = Role(project.role_of_viewer), project.slug
+    if project.is_paused:
+        settings = Action("Open settings", reverse("project-settings", args=[slug]))
+        return settings if role == Role.ADMIN else None
+    action = _action_of_step(project, summary) if role == Role.ADMIN else None
+    if action is None and summary.queue.open:
+        action = Action("Label", reverse("label", args=[slug]))
+    if action is None and summary.active_runs and role != Role.LABELER:
+        action = Action("Watch the run", reverse("run", args=[summary.active_runs[0].pk]))
+    return action
+
+
+def _action_of_step(project: Project, summary: LoopSummary) -> Action | None:
+    """What the next step asks of an admin."""
+    step, slug = summary.next_step, project.slug
+    train = Action("Retrain now", reverse("train-now", args=[slug]), post=True)
+    sample = Action("Start sampling", reverse("sample-now", args=[slug]), post=True)
+    register = Action("Register a policy", f"{reverse('policies', args=[slug])}#register")
+    match step.kind:
+        case StepKind.NEEDS_MATERIAL if summary.policy or not project.prompts.exists():
+            return Action("Import prompts", reverse("import", args=[slug]))
+        case StepKind.NEEDS_MATERIAL | StepKind.NEEDS_MODEL:
+            return register
+        case StepKind.STUCK if step.run:
+            return Action("See what went wrong", reverse("run", args=[step.run.pk]))
+        case StepKind.TRAIN:
+            return train
+        case StepKind.SAMPLE:
+            return sample
+        case StepKind.OFF if not summary.queue.open and summary.policy:
+            return sample
+    return None
+
+
+def other_actions(project: Project, summary: LoopSummary, first: Action | None) -> list[Action]:
+    """What else an admin may start by hand, while nothing of that kind is under way."""
+    if project.role_of_viewer != Role.ADMIN or project.is_paused:
+        return []
+    active = {run.kind for run in summary.active_runs}
+    slug = project.slug
+    found = []
+    if summary.preferences and Run.Kind.TRAIN_REWARD not in active:
+        found.append(Action("Retrain now", reverse("train-now", args=[slug]), post=True))
+    if summary.policy and Run.Kind.SAMPLE not in active:
+        found.append(Action("Sample now", reverse("sample-now", args=[slug]), post=True))
+    return [action for action in found if first is None or action.url != first.url]
+
+
+@login_required
+@require_POST
+def train_now(request: SignedInRequest, slug: str) -> HttpResponse:
+    project = project_for(request.user, slug, Role.ADMIN)
+    try:
+        rounds.start_training_now(project, request.user)
+    except rounds.CannotStart as problem:
+        messages.error(request, str(problem))
+    else:
+        messages.success(request, "The reward model is being retrained.")
+    return redirect("project", slug)
+
+
+@login_required
+@require_POST
+def sample_now(request: SignedInRequest, slug: str) -> HttpResponse:
+    project = project_for(request.user, slug, Role.ADMIN)
+    try:
+        rounds.start_sampling_now(project, request.user)
+    except rounds.CannotStart as problem:
+        messages.error(request, str(problem))
+    else:
+        messages.success(request, "The current policy is writing new responses.")
+    return redirect("project", slug)
+
+
+@login_required
+@require_safe
+def queue_hint(request: SignedInRequest, slug: str) -> HttpResponse:
+    """For a labeler with nothing to compare: what brings new pairs, and how far it is."""
+    project = project_for(request.user, slug)
+    active = Run.objects.filter(project=project, state__in=Run.ACTIVE)
+    run = active.order_by("-state", "id").first()
+    context = {
+        "project": project,
+        "run": run,
+        "waiting": _has_comparison_for(request.user, project),
+        "every": BUSY_SECONDS if run else QUIET_SECONDS,
+    }
+    return answer_poll(request, render_part(request, "modeling/_queue-hint.html", context))
+
+
+def _has_comparison_for(user: User, project: Project) -> bool:
+    had = Assignment.objects.filter(labeler=user, comparison=OuterRef("pk")).exclude(
+        state__in=(Assignment.State.EXPIRED, Assignment.State.RELEASED)
+    )
+    return project.comparisons.filter(~Exists(had), slots_left__gt=0).exists()

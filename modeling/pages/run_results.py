@@ -1,0 +1,58 @@
+"""What a run came to, as people read it: the reason of a failure, one line, a table of figures."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from modeling.models import Run
+from modeling.overview import accuracy_of
+
+MOST_ROWS = 80
+
+
+def reason_of(run: Run) -> tuple[str, str]:
+    """Why a run failed: what was wrong, and the rest of what is known about it."""
+    first, _, rest = run.error.strip().partition("\n")
+    return first, rest.strip()
+
+
+def outcome_of(run: Run) -> str:
+    """What a run has come to, in a few words for a list."""
+    if run.state == Run.State.FAILED:
+        return reason_of(run)[0]
+    if run.state != Run.State.SUCCEEDED:
+        return run.progress_text
+    if run.kind == Run.Kind.TRAIN_REWARD:
+        model = getattr(run, "reward_model", None)
+        accuracy = accuracy_of(model)
+        name = str(model) if model else "no model"
+        return f"{name}: {100 * accuracy.value:.1f} % accurate" if accuracy else name
+    if run.kind == Run.Kind.SAMPLE and "comparisons" in run.results:
+        return f"{run.results['comparisons']} new pairs for {run.results.get('prompts', 0)} prompts"
+    return run.progress_text
+
+
+def flat_rows(values: Mapping[str, Any], leave_out: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    """Nested figures as (name, value) rows: {"a": {"b": 1}} → ("a · b", "1")."""
+    rows = _walk({name: value for name, value in values.items() if name not in leave_out}, "")
+    return [row for row, _ in zip(rows, range(MOST_ROWS), strict=False)]
+
+
+def _walk(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        path = f"{prefix}{str(name).replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            yield from _walk(value, f"{path} · ")
+        else:
+            yield path, _text(value)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
+    if isinstance(value, list):
+        return "; ".join(_text(item) for item in value) or "–"
+    return str(value)

@@ -1,0 +1,153 @@
+"""Runs: the list, and the page of one that shows it live."""
+
+import json
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from labeling.access import project_for, projects_of
+from labeling.models import Project, Role
+from labeling.pages.requests import SignedInRequest
+from modeling import runs
+from modeling.models import RewardModel, Run
+from modeling.pages import chart_specs
+from modeling.pages.polling import Part, answer_poll, render_part, with_marks
+from modeling.pages.run_results import flat_rows, reason_of
+
+PAGE_SIZE = 50
+POLL_SECONDS = 2
+CURVES = ("train/loss", "dev/loss", "train/accuracy", "dev/accuracy")
+
+
+@login_required
+@require_safe
+def run_list(request: SignedInRequest, slug: str) -> HttpResponse:
+    """The newest first; `?before=ID` goes on from there, `?kind=` and `?state=` filter."""
+    project = project_for(request.user, slug, Role.CURATOR)
+    found, filters = _filtered(request, project)
+    before = request.GET.get("before", "")
+    if before.isdecimal():
+        found = found.filter(pk__lt=int(before))
+    page = list(
+        found.select_related("round", "snapshot", "reward_model", "policy")[: PAGE_SIZE + 1]
+    )
+    context = {
+        "project": project,
+        "runs": page[:PAGE_SIZE],
+        "older_than": page[PAGE_SIZE - 1].pk if len(page) > PAGE_SIZE else None,
+        "is_first_page": not before,
+        "kinds": Run.Kind.choices,
+        "states": Run.State.choices,
+        "filters": filters,
+        "filter_query": "".join(f"&{name}={value}" for name, value in filters.items() if value),
+    }
+    return render(request, "modeling/runs.html", context)
+
+
+def _filtered(request: SignedInRequest, project: Project) -> tuple[QuerySet[Run], dict[str, str]]:
+    found = Run.objects.filter(project=project).order_by("-id")
+    filters = {"kind": request.GET.get("kind", ""), "state": request.GET.get("state", "")}
+    known = {"kind": Run.Kind.values, "state": Run.State.values}
+    filters = {name: value if value in known[name] else "" for name, value in filters.items()}
+    return found.filter(**{name: value for name, value in filters.items() if value}), filters
+
+
+@login_required
+@require_safe
+def run_page(request: SignedInRequest, pk: int) -> HttpResponse:
+    run, project = _run_for(request, pk, Role.CURATOR)
+    live, drawn = _parts(request, run, project)
+    context = {
+        "project": project,
+        "run": run,
+        "live": with_marks(live, drawn),
+        "drawn": drawn.html,
+        "config_rows": flat_rows(run.config),
+        "folder": run.folder,
+    }
+    return render(request, "modeling/run.html", context)
+
+
+@login_required
+@require_safe
+def run_live(request: SignedInRequest, pk: int) -> HttpResponse:
+    """The live part of the page alone, when it has changed; the curves when they have grown."""
+    run, project = _run_for(request, pk, Role.CURATOR)
+    return answer_poll(request, *_parts(request, run, project))
+
+
+def _run_for(request: SignedInRequest, pk: int, at_least: Role) -> tuple[Run, Project]:
+    """The run, if the viewer is a member of its project; outsiders cannot tell that it exists."""
+    mine = Run.objects.filter(project__in=projects_of(request.user))
+    wanted = mine.select_related(
+        "project", "round", "policy", "snapshot", "reward_model", "created_by"
+    )
+    run = get_object_or_404(wanted, pk=pk)
+    return run, project_for(request.user, run.project.slug, at_least)
+
+
+def _parts(request: SignedInRequest, run: Run, project: Project) -> tuple[Part, Part]:
+    curves = runs.curves(run, CURVES)
+    is_admin = project.role_of_viewer == Role.ADMIN
+    live: dict[str, Any] = {
+        "project": project,
+        "run": run,
+        "made": reward_model_of(run),
+        "policies": list(run.policies.all()),
+        "reason": reason_of(run),
+        "is_active": run.state in Run.ACTIVE,
+        "can_cancel": is_admin and runs.can_cancel(run),
+        "can_retry": is_admin and runs.can_retry(run),
+        "log": runs.log_tail(run),
+        "result_rows": flat_rows(run.results, leave_out=("config",)),
+        "raw_results": json.dumps(run.results, indent=2, ensure_ascii=False),
+        "warnings": run.results.get("warnings", []),
+        "every": POLL_SECONDS,
+    }
+    drawn = {
+        "run": run,
+        "loss": chart_specs.run_curves(curves, "loss"),
+        "accuracy": chart_specs.run_curves(curves, "accuracy"),
+    }
+    return (
+        render_part(request, "modeling/_run-live.html", live),
+        render_part(request, "modeling/_run-curves.html", drawn),
+    )
+
+
+def reward_model_of(run: Run) -> RewardModel | None:
+    return getattr(run, "reward_model", None)
+
+
+@login_required
+@require_POST
+def run_cancel(request: SignedInRequest, pk: int) -> HttpResponse:
+    run, _ = _run_for(request, pk, Role.ADMIN)
+    if runs.request_cancel(run, request.user):
+        messages.success(
+            request,
+            "The run was taken out of the line."
+            if run.state == Run.State.CANCELLED
+            else "The run stops at its next safe point and keeps its checkpoint.",
+        )
+    else:
+        messages.info(request, "There was nothing to cancel: the run is not under way.")
+    return redirect("run", pk)
+
+
+@login_required
+@require_POST
+def run_retry(request: SignedInRequest, pk: int) -> HttpResponse:
+    run, _ = _run_for(request, pk, Role.ADMIN)
+    try:
+        runs.retry(run, request.user)
+    except runs.CannotRetry as problem:
+        messages.error(request, str(problem))
+    else:
+        messages.success(request, "The run is in the line again, from its last checkpoint.")
+    return redirect("run", pk)

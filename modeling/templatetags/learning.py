@@ -1,0 +1,97 @@
+"""How pages write the numbers of the learning side: shares with their interval, times, tones."""
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+
+from modeling.models import RewardModel, Round, Run
+from modeling.pages.run_results import outcome_of
+
+register = template.Library()
+
+TONES = {
+    Run.State.QUEUED: "neutral",
+    Run.State.RUNNING: "accent",
+    Run.State.SUCCEEDED: "success",
+    Run.State.FAILED: "danger",
+    Run.State.CANCELLED: "neutral",
+    RewardModel.Status.CANDIDATE: "neutral",
+    RewardModel.Status.LIVE: "success",
+    RewardModel.Status.RETIRED: "neutral",
+    RewardModel.Status.REJECTED: "warning",
+    Round.State.LABELING: "accent",
+    Round.State.TRAINING: "accent",
+    Round.State.SAMPLING: "accent",
+    Round.State.FINISHED: "success",
+    Round.State.FAILED: "danger",
+}
+
+
+@register.filter
+def tone(state: str) -> str:
+    return TONES.get(state, "neutral")  # type: ignore[call-overload, no-any-return]
+
+
+@register.filter
+def outcome(run: Run) -> str:
+    return outcome_of(run)
+
+
+@register.filter
+def took(run: Run) -> float | None:
+    """Seconds from start to end, of a run that has ended."""
+    if run.started_at is None or run.finished_at is None:
+        return None
+    return (run.finished_at - run.started_at).total_seconds()
+
+
+@register.filter
+def percent(share: float | None, digits: int = 0) -> str:
+    return "" if share is None else f"{100 * share:.{digits}f} %"
+
+
+@register.filter
+def thousands(number: int | float | None) -> str:
+    """1840 → 1,840."""
+    return "" if number is None else f"{number:,}"
+
+
+@register.filter
+def estimate(figure: Any, digits: int = 1) -> str:
+    """71.2 % ± 1.8: a share with half the width of its 95 % interval, where that is known.
+
+    Takes anything with `value`, `low` and `high`.
+    """
+    if figure is None:
+        return ""
+    text = f"{100 * figure.value:.{digits}f} %"
+    if figure.low is None or figure.high is None:
+        return text
+    return f"{text} ± {50 * (figure.high - figure.low):.{digits}f}"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """42 s, 3 min 20 s, 2 h 5 min."""
+    if seconds is None:
+        return ""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole < 600 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@register.filter
+def moment(at: datetime | None) -> str:
+    """14:02 today, 3 Nov 14:02 before, with the year when it is another one."""
+    if at is None:
+        return ""
+    local, now = timezone.localtime(at), timezone.localtime()
+    if local.date() == now.date():
+        return f"{local:%H:%M}"
+    year = f" {local.year}" if local.year != now.year else ""
+    return f"{local.day} {local:%b}{year}, {local:%H:%M}"
