@@ -151,8 +151,7 @@ class Execution:
         try:
             self._watch(program, tail, number)
         finally:
-            if program.is_running():
-                program.send(signal.SIGKILL)
+            program.end()
         ending = program.ending()
         tail.read()
         return ending

@@ -89,13 +89,16 @@ class Program:
                 process_group=0,
             )
 
-    def is_running(self) -> bool:
-        return self.process.poll() is None
-
     def send(self, number: signal.Signals) -> None:
         """To the whole group: a program may have started helpers of its own."""
         with suppress(ProcessLookupError):  # it may have ended just now
             os.killpg(self.process.pid, number)
+
+    def end(self) -> None:
+        """Leaves nothing running, whatever the reason why its worker stops watching."""
+        if self.process.poll() is None:
+            self.send(signal.SIGKILL)
+            self.process.wait()
 
     def ending(self) -> Ending:
         """Waits for the end and puts it in words."""
