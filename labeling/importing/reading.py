@@ -4,7 +4,6 @@ One line at a time, so that a file may be larger than memory.
 """
 
 import gzip
-import io
 import json
 import zlib
 from collections.abc import Iterator
@@ -47,7 +46,7 @@ def read_objects(file: IO[bytes], *, max_bytes: int = MAX_BYTES) -> Iterator[Num
         yield number, Problem(number + 1, "file", f"The gzip file is damaged ({fault}).", advice)
 
 
-def _unpacked(file: IO[bytes]) -> IO[bytes]:
+def _unpacked(file: IO[bytes]) -> IO[bytes] | gzip.GzipFile:
     file.seek(0)
     start = file.read(4)
     file.seek(0)
@@ -56,11 +55,11 @@ def _unpacked(file: IO[bytes]) -> IO[bytes]:
     if start.startswith(UTF16_BOMS):
         raise _Unreadable("The text is UTF-16.", "Save the file as UTF-8.")
     if start.startswith(GZIP_MAGIC):
-        return io.BufferedReader(gzip.GzipFile(fileobj=file), 2**18)
+        return gzip.GzipFile(fileobj=file)
     return file
 
 
-def _lines(file: IO[bytes], max_bytes: int) -> Iterator[tuple[int, bytes]]:
+def _lines(file: IO[bytes] | gzip.GzipFile, max_bytes: int) -> Iterator[tuple[int, bytes]]:
     size = 0
     number = 0
     while line := file.readline(MAX_LINE_BYTES + 1):
