@@ -14,7 +14,7 @@ from django.db.models import Q
 from labeling.models.constraints import between, one_of
 
 if TYPE_CHECKING:
-    from django.db.models.manager import RelatedManager
+    from django.db.models.fields.related_descriptors import RelatedManager
 
 
 class Policy(models.Model):
