@@ -1,0 +1,77 @@
+"""Django admin over policies, reward models, runs, metrics and rounds.
+
+Runs, their metrics and what they made are written by workers only, so they are read-only here.
+"""
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from labeling.admin import LookupAdmin, ReadOnlyAdmin
+from modeling.models import Loop, Metric, Policy, RewardModel, Round, Run, Score
+
+
+@admin.register(Policy)
+class PolicyAdmin(LookupAdmin):
+    list_display = ("name", "version", "project", "location", "parent", "created_by", "created_at")
+    list_filter = ("project",)
+    list_select_related = ("project", "parent", "created_by")
+    search_fields = ("name", "location", "notes", "project__name")
+    autocomplete_fields = ("project", "parent")
+    raw_id_fields = ("run", "created_by")
+    readonly_fields = ("created_at",)
+
+
+@admin.register(RewardModel)
+class RewardModelAdmin(ReadOnlyAdmin):
+    list_display = ("version", "project", "status", "base_model", "snapshot", "run_id",
+                    "created_at")  # fmt: skip
+    list_filter = ("status", "project")
+    list_select_related = ("project", "snapshot")
+    search_fields = ("base_model", "folder", "project__name", "=version")
+
+
+@admin.register(Loop)
+class LoopAdmin(LookupAdmin):
+    """What is in service. Promoting on the pages also writes the audit log; prefer them."""
+
+    list_display = ("project", "policy", "reward_model")
+    list_select_related = ("project", "policy", "reward_model")
+    search_fields = ("project__name", "project__slug")
+    autocomplete_fields = ("project", "policy")
+    raw_id_fields = ("reward_model",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Loop | None = None) -> bool:
+        return False
+
+
+@admin.register(Round)
+class RoundAdmin(ReadOnlyAdmin):
+    list_display = ("number", "project", "state", "policy", "reward_model", "started_at",
+                    "finished_at")  # fmt: skip
+    list_filter = ("state", "project")
+    list_select_related = ("project", "policy", "reward_model")
+    search_fields = ("project__name", "=number")
+
+
+@admin.register(Run)
+class RunAdmin(ReadOnlyAdmin):
+    list_display = ("id", "kind", "state", "project", "round", "attempt", "progress", "worker",
+                    "created_at", "started_at", "heartbeat_at", "finished_at")  # fmt: skip
+    list_filter = ("state", "kind", "project")
+    list_select_related = ("project", "round")
+    search_fields = ("=id", "worker", "error", "input_digest", "project__name")
+    date_hierarchy = "created_at"
+
+
+@admin.register(Metric)
+class MetricAdmin(ReadOnlyAdmin):
+    list_display = ("run_id", "name", "step", "value", "logged_at")
+    search_fields = ("=run__id", "name")
+
+
+@admin.register(Score)
+class ScoreAdmin(ReadOnlyAdmin):
+    list_display = ("response", "reward_model", "value")
+    list_filter = ("reward_model__project",)
+    list_select_related = ("response", "reward_model")
+    search_fields = ("=response__id",)

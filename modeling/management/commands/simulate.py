@@ -1,0 +1,80 @@
+"""`manage.py simulate PROJECT`: simulated people label, so that the loop can be watched turning."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from labeling.models import Project
+from modeling.simulation import Summary, simulate
+
+
+class Command(BaseCommand):
+    help = (
+        "Lets simulated labelers judge, several at once, as the demo world's oracle would. "
+        "The workers of `manage.py up` train and sample meanwhile."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("project", help="The project's slug.")
+        parser.add_argument("--judgments", type=int, default=300, help="How many in all (300).")
+        parser.add_argument("--labelers", type=int, default=4, help="How many at once (4).")
+        parser.add_argument(
+            "--noise", type=float, default=0.0, help="Share of verdicts turned round (0)."
+        )
+        parser.add_argument("--seed", type=int, default=0, help="Of the labelers' chance (0).")
+        parser.add_argument(
+            "--wait-for-loop", action="store_true", help="Wait until the loop has done its part."
+        )
+        parser.add_argument(
+            "--patience", type=float, default=300, help="Seconds to wait for new pairs (300)."
+        )
+
+    def handle(self, *_: Any, **given: Any) -> None:
+        project = Project.objects.filter(slug=given["project"]).first()
+        if project is None:
+            raise CommandError(f"There is no project “{given['project']}”.")
+        if not 0 <= given["noise"] <= 1:
+            raise CommandError("--noise is a share: from 0 to 1.")
+        if given["judgments"] < 1 or given["labelers"] < 1:
+            raise CommandError("--judgments and --labelers start at 1.")
+        if project.overlap > given["labelers"]:
+            raise CommandError(
+                f"{project} asks {project.overlap} people about each comparison: "
+                f"use --labelers {project.overlap} or more."
+            )
+        summary = simulate(
+            project,
+            judgments=given["judgments"],
+            labelers=given["labelers"],
+            noise=given["noise"],
+            seed=given["seed"],
+            wait_for_loop=given["wait_for_loop"],
+            patience=given["patience"],
+            tell=self._tell,
+        )
+        self._print(summary)
+        if summary.faults:
+            raise CommandError("Broken promises:\n" + "\n".join(summary.faults))
+        if summary.gave_up:
+            raise CommandError(summary.gave_up)
+
+    def _tell(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+    def _print(self, summary: Summary) -> None:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(summary.kinds.items()))
+        sampled = ", ".join(
+            f"{count} in round {number}" for number, count in summary.policy_comparisons.items()
+        )
+        lines = [
+            f"{summary.judgments} judgments in {summary.seconds:.0f} s ({kinds})",
+            f"{summary.finished} comparisons finished, {summary.preferences} preferences settled",
+            f"comparisons by the policy: {sampled or 'none'}",
+            *[f"reward model {model}" for model in summary.reward_models],
+        ]
+        for line in lines:
+            self._tell(line)
+        if not summary.faults:
+            self._tell("no judgment lost, doubled or beyond what its comparison asked for")
