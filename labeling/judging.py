@@ -59,8 +59,8 @@ class Answer:
             raise ValueError(f"seconds: {self.seconds} is not a sensible time")
 
 
-# An answer in terms of the screen: becomes an Answer when the order from left to right is read.
-AnswerTo = Callable[[list[int]], Answer]
+# An answer in terms of the screen: becomes an Answer once its assignment is read and locked.
+AnswerTo = Callable[[Assignment], Answer]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _record(assignment_uuid: UUID, labeler_id: int, answer: Answer | AnswerTo) -
         existing = Judgment.objects.get(assignment=assignment, superseded_at__isnull=True)
         return Recorded(existing, assignment, is_new=False)
     if not isinstance(answer, Answer):
-        answer = answer(assignment.order)
+        answer = answer(assignment)
     _check_answer(answer, assignment)
     judgment = _write_judgment(assignment, answer)
     if answer.kind in Judgment.ANSWERS and not judgment.is_surplus:

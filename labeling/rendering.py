@@ -26,6 +26,7 @@ HIGHLIGHT_LIMIT = 20_000  # characters of one code block; beyond, colouring cost
 MARKDOWN_LIMIT = 100_000  # characters; beyond, the plain text is shown
 BRACKET_LIMIT = 2_000  # each may open a link: parsing takes the square of their number
 NESTING_LIMIT = 60  # quotes in lists in quotes …; the parser drops what is deeper
+PLAIN_NOTE = "Shown as plain text: too long or too nested to format."
 CACHED_TEXTS = 512
 CACHED_LENGTH = 20_000
 TOP_HEADING = 3  # the page has h1, each response h2
@@ -76,7 +77,7 @@ def _render(text: str) -> SafeString:
 
 def _plain(text: str) -> SafeString:
     """The text as it is, for what Markdown would take too long over or would not show whole."""
-    return mark_safe(f'<p class="plain">{escape(text)}</p>')
+    return mark_safe(f'<p class="plain-note">{PLAIN_NOTE}</p><p class="plain">{escape(text)}</p>')
 
 
 # The same comparison is shown to several labelers within a short time.

@@ -9,8 +9,10 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
@@ -19,6 +21,7 @@ from labeling import handout, leases
 from labeling.access import project_for
 from labeling.judging import (
     Answer,
+    AnswerTo,
     CannotUndo,
     NotYours,
     parse_choice,
@@ -26,6 +29,7 @@ from labeling.judging import (
     undo_last,
 )
 from labeling.models import Assignment, Judgment, Project, Prompt, Response, User
+from labeling.pages import sessions
 from labeling.pages.days import midnight
 from labeling.pages.requests import SignedInRequest
 
@@ -120,12 +124,22 @@ def label(request: SignedInRequest, slug: str) -> HttpResponse:
     return render(request, "labeling/_comparison.html", context | {"announce": _announce(context)})
 
 
-@login_required
 @require_POST
 def judge(request: SignedInRequest, uuid: UUID) -> HttpResponse:
-    """Takes the answer; its response is the next comparison."""
+    """Takes the answer; its response is the next comparison.
+
+    Who is signed in is checked against the labeler that comes with the assignment, so that the
+    busiest request of all does not read the user twice.
+    """
+    labeler_id = sessions.labeler_id(request)
+    if labeler_id is None:
+        return redirect_to_login(reverse("home"))
     try:
-        recorded, following = submit_and_claim(uuid, request.user.pk, _answer_from(request))
+        answer = _answer_from(request)
+        recorded, following = submit_and_claim(uuid, labeler_id, answer)
+        labeler = sessions.check(request, recorded.assignment.labeler)
+    except sessions.SignedOut:
+        return redirect_to_login(reverse("home"))
     except NotYours as problem:
         raise Http404(str(problem)) from None
     except leases.Conflict as problem:
@@ -137,7 +151,7 @@ def judge(request: SignedInRequest, uuid: UUID) -> HttpResponse:
         return redirect("label", project.slug)
     answered = recorded.is_new and recorded.judgment.kind in Judgment.ANSWERS
     today = _number(request.POST.get("today")) + answered
-    context = _context(recorded.assignment.labeler, project, following, today)
+    context = _context(labeler, project, following, today)
     said = "Skipped" if recorded.judgment.kind == Judgment.Kind.SKIP else "Saved"
     context["announce"] = f"{said}. {_announce(context)}"
     return render(request, "labeling/_comparison.html", context)
@@ -213,25 +227,19 @@ def _announce(context: dict[str, object]) -> str:
     return "Next comparison." if "shown" in context else "Nothing more to compare."
 
 
-def _answer_from(request: SignedInRequest) -> "PostedAnswer":
+def _answer_from(request: SignedInRequest) -> AnswerTo:
     rationale = request.POST.get("rationale", "").strip()
     if len(rationale) > MAX_RATIONALE:
         raise ValueError(f"rationale: longer than {MAX_RATIONALE} characters")
     seconds = _seconds(request.POST.get("seconds"))
-    return PostedAnswer(request.POST.get("choice", ""), rationale, seconds)
 
+    def answer_to(assignment: Assignment) -> Answer:
+        """Which response is on the left is known, and whose work this is, once the row is read."""
+        sessions.check(request, assignment.labeler)
+        answer = parse_choice(request.POST.get("choice", ""), assignment.order)
+        return replace(answer, rationale=rationale, seconds=seconds)
 
-@dataclass(frozen=True)
-class PostedAnswer:
-    """The posted answer. Which response is on the left is known once the row is read."""
-
-    choice: str
-    rationale: str
-    seconds: float | None
-
-    def __call__(self, order: list[int]) -> Answer:
-        answer = parse_choice(self.choice, order)
-        return replace(answer, rationale=self.rationale, seconds=self.seconds)
+    return answer_to
 
 
 def _seconds(text: str | None) -> float | None:
