@@ -113,7 +113,7 @@ class SettingsForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.initial["random_share"] = round(self.instance.random_share * 100, 2)
+        self.initial["random_share"] = f"{self.instance.random_share * 100:.6g}"
         share = self.fields["random_share"]
         share.label, share.help_text = LABELS["random_share"], HELP["random_share"]
         for field in self.fields.values():

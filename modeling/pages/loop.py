@@ -93,7 +93,7 @@ def primary_action(project: Project, summary: LoopSummary) -> Action | None:
     if project.is_paused:
         settings = Action("Open settings", reverse("project-settings", args=[slug]))
         return settings if role == Role.ADMIN else None
-    action = _action_of_step(project, summary) if role == Role.ADMIN else None
+    action = _action_of_admin(project, summary) if role == Role.ADMIN else None
     if action is None and summary.queue.open:
         action = Action("Label", reverse("label", args=[slug]))
     if action is None and summary.active_runs and role != Role.LABELER:
@@ -101,24 +101,22 @@ def primary_action(project: Project, summary: LoopSummary) -> Action | None:
     return action
 
 
-def _action_of_step(project: Project, summary: LoopSummary) -> Action | None:
-    """What the next step asks of an admin."""
+def _action_of_admin(project: Project, summary: LoopSummary) -> Action | None:
+    """What the loop lacks, or what its next step asks of an admin."""
     step, slug = summary.next_step, project.slug
-    train = Action("Retrain now", reverse("train-now", args=[slug]), post=True)
     sample = Action("Start sampling", reverse("sample-now", args=[slug]), post=True)
-    register = Action("Register a policy", f"{reverse('policies', args=[slug])}#register")
+    if not summary.queue.open and not summary.judgments and not project.prompts.exists():
+        return Action("Import prompts", reverse("import", args=[slug]))
+    if not summary.queue.open and summary.policy is None or step.kind == StepKind.NEEDS_MODEL:
+        return Action("Register a policy", f"{reverse('policies', args=[slug])}#register")
     match step.kind:
-        case StepKind.NEEDS_MATERIAL if summary.policy or not project.prompts.exists():
-            return Action("Import prompts", reverse("import", args=[slug]))
-        case StepKind.NEEDS_MATERIAL | StepKind.NEEDS_MODEL:
-            return register
         case StepKind.STUCK if step.run:
             return Action("See what went wrong", reverse("run", args=[step.run.pk]))
         case StepKind.TRAIN:
-            return train
+            return Action("Retrain now", reverse("train-now", args=[slug]), post=True)
         case StepKind.SAMPLE:
             return sample
-        case StepKind.OFF if not summary.queue.open and summary.policy:
+        case StepKind.OFF if not summary.queue.open:
             return sample
     return None
 

@@ -29,6 +29,18 @@ TONES = {
 }
 
 
+DOING = {
+    Run.Kind.TRAIN_REWARD: "The reward model is being trained.",
+    Run.Kind.SAMPLE: "The current policy is writing new responses.",
+    Run.Kind.SCORE: "The queue is being ranked by the reward model.",
+}
+
+
+@register.filter
+def doing(run: Run) -> str:
+    return DOING.get(Run.Kind(run.kind), "")
+
+
 @register.filter
 def tone(state: str) -> str:
     return TONES.get(state, "neutral")  # type: ignore[call-overload, no-any-return]
