@@ -79,7 +79,7 @@ def _chart(
 ) -> dict[str, Any]:
     """What curation/_chart.html draws, with the same numbers for the table behind it."""
     band = more.pop("band", None)
-    series = {"name": more.pop("series", title), "data": values}
+    series = {"name": more["series"], "data": values}
     if band:
         series["band"] = band
     spec = {"type": kind, "labels": labels, "series": [series], "links": links}
@@ -105,7 +105,7 @@ def _judgments_chart(project: Project) -> dict[str, Any]:
 
 def _agreement_chart(project: Project) -> dict[str, Any]:
     by_day = quality.agreement_by_day(project)
-    # One point for each day between the first and the last: a line must not hide a gap.
+    # One place for each day since the first one with data: idle days take room too.
     days = [day for day in quality.last_days(quality.DAYS_SHOWN) if by_day and day >= min(by_day)]
     estimates = [by_day.get(day) for day in days]
     return _chart(
@@ -194,12 +194,13 @@ class AuditLine:
         if entry.target_type == "preference":
             url = reverse("preference", args=[project.slug, entry.target_id])
         # What the undo needs is of no use to a reader.
-        hidden = ("batch", "was_by")
         details = [
             (name.replace("_", " "), str(value))
             for name, value in entry.details.items()
-            if name not in hidden and value not in ("", None) and (name, value) != ("of", 1)
+            if name not in ("batch", "was_by", "of") and value not in ("", None)
         ]
+        if (together := entry.details.get("of")) and together > 1:
+            details.append(("one of", f"{together:,} at once"))
         return cls(entry, url, details)
 
 

@@ -211,6 +211,10 @@ document.addEventListener("htmx:afterSettle", (event) => {
     confirm.querySelector("button, a").focus();
     return;
   }
+  const search = document.getElementById("search");
+  if (target?.id === "preferences" && document.activeElement !== search) {
+    search.value = new URLSearchParams(table().dataset.filter).get("q") ?? "";
+  }
   if (document.activeElement === document.body) {
     const list = rows();
     linkOf(list[Math.min(lastIndex, list.length - 1)])?.focus();

@@ -1,0 +1,233 @@
+"""Django admin over people and data: to look anything up, and to mend what has no page.
+
+Append-only tables are read-only here: what is on record cannot be changed or deleted by hand.
+"""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.template.defaultfilters import truncatechars
+
+from labeling.models import (
+    Assignment,
+    AuditEntry,
+    Comparison,
+    ComparisonResponse,
+    GuidelineVersion,
+    Judgment,
+    Membership,
+    Preference,
+    Project,
+    Prompt,
+    Response,
+    Snapshot,
+    User,
+)
+
+admin.site.site_header = "Preferable"
+admin.site.site_title = "Preferable admin"
+admin.site.index_title = "Every table"
+
+
+class LookupAdmin(admin.ModelAdmin):
+    """For large tables: no second count of all rows, no page of thousands of lines, and no
+    filter that would look for every distinct value of a column."""
+
+    show_full_result_count = False
+    list_per_page = 50
+    list_max_show_all = 200
+
+
+class ReadOnlyAdmin(LookupAdmin):
+    """For tables that only the product itself writes."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class MembershipInline(admin.TabularInline):
+    model = Membership
+    extra = 0
+    autocomplete_fields = ("user", "project")
+    readonly_fields = ("created_at",)
+
+
+@admin.register(User)
+class UserAdmin(BaseUserAdmin):
+    list_display = ("username", "email", "first_name", "last_name", "is_active", "is_superuser",
+                    "last_login")  # fmt: skip
+    list_filter = ("is_active", "is_superuser", "is_staff", "memberships__role")
+    inlines = (MembershipInline,)
+
+
+@admin.register(Membership)
+class MembershipAdmin(LookupAdmin):
+    list_display = ("user", "project", "role", "is_paused", "reliability", "created_at")
+    list_filter = ("role", "is_paused", "project")
+    list_select_related = ("user", "project")
+    search_fields = ("user__username", "user__email", "project__name", "project__slug")
+    autocomplete_fields = ("user", "project")
+
+
+@admin.register(Project)
+class ProjectAdmin(LookupAdmin):
+    list_display = ("name", "slug", "scale", "overlap", "is_paused", "loop_enabled",
+                    "retrain_after", "created_at")  # fmt: skip
+    list_filter = ("scale", "is_paused", "loop_enabled")
+    search_fields = ("name", "slug", "description")
+    raw_id_fields = ("guidelines",)
+    readonly_fields = ("created_at",)
+    inlines = (MembershipInline,)
+
+
+@admin.register(GuidelineVersion)
+class GuidelineVersionAdmin(ReadOnlyAdmin):
+    list_display = ("project", "number", "created_by", "created_at")
+    list_filter = ("project",)
+    list_select_related = ("project", "created_by")
+    search_fields = ("project__name", "text")
+    date_hierarchy = "created_at"
+
+
+@admin.register(Prompt)
+class PromptAdmin(LookupAdmin):
+    list_display = ("id", "beginning", "project", "split", "source", "created_at")
+    list_display_links = ("id", "beginning")
+    list_filter = ("split", "project")
+    list_select_related = ("project",)
+    search_fields = ("messages", "source", "digest")
+    search_help_text = "Part of a message (as stored), a source or a digest."
+    autocomplete_fields = ("project",)
+    # Both follow from the messages and must never move.
+    readonly_fields = ("messages", "digest", "split", "created_at")
+
+    @admin.display(description="prompt")
+    def beginning(self, prompt: Prompt) -> str:
+        return truncatechars(prompt.last_message, 90)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False  # a prompt without its digest and split would break the import's merging
+
+
+@admin.register(Response)
+class ResponseAdmin(LookupAdmin):
+    list_display = ("id", "beginning", "origin", "source", "policy_version", "finished",
+                    "created_at")  # fmt: skip
+    list_display_links = ("id", "beginning")
+    list_filter = ("origin", "finished", "prompt__project")
+    search_fields = ("text", "source")
+    raw_id_fields = ("prompt",)
+    readonly_fields = ("text", "digest", "created_at")
+
+    @admin.display(description="response")
+    def beginning(self, response: Response) -> str:
+        return truncatechars(response.text, 90)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+class ComparisonResponseInline(admin.TabularInline):
+    model = ComparisonResponse
+    extra = 0
+    raw_id_fields = ("response",)
+    can_delete = False
+    readonly_fields = ("response", "position")
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ComparisonResponse]:
+        return super().get_queryset(request).select_related("response")
+
+
+@admin.register(Comparison)
+class ComparisonAdmin(LookupAdmin):
+    list_display = ("id", "prompt", "project", "size", "state", "wanted", "slots_left", "priority",
+                    "arm", "round_number", "created_at")  # fmt: skip
+    list_filter = ("state", "arm", "project")
+    list_select_related = ("prompt", "project")
+    search_fields = ("=id", "=prompt__id", "prompt__source")
+    search_help_text = "Id of the comparison or of its prompt, or the prompt's source."
+    autocomplete_fields = ("project",)
+    raw_id_fields = ("prompt",)
+    # The queue's bookkeeping (labeling/handout.py); changed by hand it would hand out too much.
+    readonly_fields = ("responses_key", "size", "state", "slots_left", "waiting_since", "arm",
+                       "random_key", "created_at", "finished_at")  # fmt: skip
+    inlines = (ComparisonResponseInline,)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(ComparisonResponse)
+class ComparisonResponseAdmin(ReadOnlyAdmin):
+    list_display = ("id", "comparison_id", "position", "response")
+    list_select_related = ("response",)
+    search_fields = ("=comparison__id", "=response__id")
+
+
+@admin.register(Assignment)
+class AssignmentAdmin(ReadOnlyAdmin):
+    list_display = ("id", "comparison_id", "labeler", "project", "state", "leased_at",
+                    "expires_at", "finished_at")  # fmt: skip
+    list_filter = ("state", "project")
+    list_select_related = ("labeler", "project")
+    search_fields = ("=comparison__id", "=uuid", "labeler__username")
+
+
+@admin.register(Judgment)
+class JudgmentAdmin(ReadOnlyAdmin):
+    list_display = ("id", "comparison_id", "labeler", "project", "kind", "strength", "seconds",
+                    "is_late", "is_surplus", "stands", "created_at")  # fmt: skip
+    list_filter = ("kind", "is_late", "is_surplus",
+                   ("superseded_at", admin.EmptyFieldListFilter), "project")  # fmt: skip
+    list_select_related = ("labeler", "project")
+    search_fields = ("=comparison__id", "labeler__username", "rationale")
+
+    @admin.display(boolean=True)
+    def stands(self, judgment: Judgment) -> bool:
+        return judgment.superseded_at is None
+
+
+@admin.register(Preference)
+class PreferenceAdmin(ReadOnlyAdmin):
+    """Excluding is done on the curation page, which asks for a reason and writes the log."""
+
+    list_display = ("id", "prompt", "kind", "provenance", "split", "arm", "agreement", "weight",
+                    "excluded", "settled_at")  # fmt: skip
+    list_filter = ("excluded", "kind", "provenance", "split", "arm",
+                   ("settled_at", admin.EmptyFieldListFilter), "project")  # fmt: skip
+    list_select_related = ("prompt",)
+    search_fields = ("=id", "=comparison__id", "=prompt__id", "excluded_reason")
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "actor", "action", "target_type", "target_id", "reason",
+                    "project")  # fmt: skip
+    list_filter = ("action", "target_type", "project")
+    list_select_related = ("actor", "project")
+    search_fields = ("actor__username", "action", "=target_id", "reason")
+    date_hierarchy = "created_at"
+
+
+@admin.register(Snapshot)
+class SnapshotAdmin(ReadOnlyAdmin):
+    list_display = ("id", "project", "short_hash", "count", "last_settled_at", "created_at")
+    list_filter = ("project",)
+    list_select_related = ("project",)
+    search_fields = ("sha256", "project__name")
+
+    @admin.display(description="SHA-256")
+    def short_hash(self, snapshot: Snapshot) -> Any:
+        return snapshot.sha256[:12]

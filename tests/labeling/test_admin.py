@@ -1,0 +1,152 @@
+"""The admin lists every table, in a fixed number of statements, and cannot rewrite the record."""
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.db import connection
+from django.db.models import Model
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from labeling.curation import exclude
+from labeling.models import (
+    Assignment,
+    AuditEntry,
+    Judgment,
+    Preference,
+    Project,
+    Prompt,
+    Role,
+    Snapshot,
+)
+from modeling.models import Loop, Metric, Policy, RewardModel, Round, Run, Score
+from tests.factories import (
+    claim_and_judge,
+    make_comparisons,
+    make_member,
+    make_project,
+    make_prompt,
+    make_user,
+)
+
+MODELS = [
+    *apps.get_app_config("labeling").get_models(),
+    *apps.get_app_config("modeling").get_models(),
+]
+OURS = [model for model in MODELS if not model._meta.auto_created]
+
+
+def fill(project: Project, number: int) -> None:
+    """One row more in every table."""
+    make_comparisons(project, 1)
+    labeler = make_member(project)
+    claim_and_judge(labeler, project, "left")
+    preference = Preference.objects.filter(project=project).latest("id")
+    exclude(project, labeler, [preference.pk], "Duplicate")
+    policy = Policy.objects.create(project=project, version=number, name="p", location="x")
+    snapshot = Snapshot.objects.create(project=project, sha256=f"{number:064}", count=1)
+    run = Run.objects.create(
+        project=project,
+        kind="train_reward",
+        state="succeeded",
+        input_digest=str(number),
+        snapshot=snapshot,
+        policy=policy,
+        round=Round.objects.create(
+            project=project, number=number, state="finished", started_at=timezone.now()
+        ),
+    )
+    Metric.objects.create(run=run, name="loss", step=1, value=0.5, logged_at=timezone.now())
+    model = RewardModel.objects.create(
+        project=project, version=number, run=run, snapshot=snapshot, base_model="b", folder="f"
+    )
+    Score.objects.create(response=preference.chosen, reward_model=model, value=1.0)
+    Loop.objects.update_or_create(project=project, defaults={"policy": policy})
+
+
+@pytest.fixture
+def project(db: Any) -> Project:
+    project = make_project()
+    for number in range(1, 4):
+        fill(project, number)
+    return project
+
+
+@pytest.fixture
+def root(db: Any, client: Client) -> Client:
+    client.force_login(make_user("root", is_superuser=True, is_staff=True))
+    return client
+
+
+def list_url(model: type[Model]) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
+def test_every_table_is_registered() -> None:
+    assert [model.__name__ for model in OURS if not admin.site.is_registered(model)] == []
+
+
+def statements_of_lists(root: Client) -> dict[str, int]:
+    """SQL statements of each table's list."""
+    counts = {}
+    for model in OURS:
+        with CaptureQueriesContext(connection) as queries:
+            assert root.get(list_url(model)).status_code == 200, model.__name__
+        counts[model.__name__] = len(queries)
+    return counts
+
+
+def test_lists_cost_the_same_for_more_rows(root: Client, project: Project) -> None:
+    root.get(list_url(Project))  # content types are cached after the first request
+    few = statements_of_lists(root)
+    for number in range(4, 9):
+        fill(project, number)
+    assert statements_of_lists(root) == few
+
+
+def test_every_list_can_be_searched(root: Client, project: Project) -> None:
+    for model in OURS:
+        for text in ("what", "7", "“ü”"):
+            answer = root.get(list_url(model), {"q": text})
+            assert answer.status_code == 200, (model.__name__, text)
+
+
+def test_every_row_opens(root: Client, project: Project) -> None:
+    for model in OURS:
+        row = model._default_manager.first()
+        assert row is not None, model.__name__
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
+        assert root.get(reverse(name, args=[row.pk])).status_code == 200, model.__name__
+
+
+@pytest.mark.parametrize(
+    "model", [AuditEntry, Judgment, Assignment, Preference, Snapshot, Run, Metric, RewardModel]
+)
+def test_what_is_on_record_cannot_be_added_changed_or_deleted(
+    model: type[Model], root: Client, project: Project
+) -> None:
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    row = model._default_manager.first()
+    assert row is not None
+    before = model._default_manager.count()
+    assert root.post(reverse(f"{name}_add"), {}).status_code == 403
+    assert root.post(reverse(f"{name}_change", args=[row.pk]), {}).status_code == 403
+    assert root.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+    bulk = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
+    root.post(list_url(model), bulk)
+    assert model._default_manager.count() == before
+
+
+def test_a_prompt_is_found_by_its_text(root: Client, project: Project) -> None:
+    prompt = make_prompt(project, "Where do lemmings live?")
+    found = root.get(list_url(Prompt), {"q": "lemmings"})
+    assert list(found.context["cl"].queryset) == [prompt]
+
+
+def test_project_members_without_staff_rights_stay_out(client: Client, project: Project) -> None:
+    client.force_login(make_member(project, Role.ADMIN, "owner"))
+    assert client.get(list_url(Judgment)).status_code == 302
