@@ -55,7 +55,7 @@ def _unpacked(file: IO[bytes]) -> IO[bytes] | gzip.GzipFile:
     if start.startswith(UTF16_BOMS):
         raise _Unreadable("The text is UTF-16.", "Save the file as UTF-8.")
     if start.startswith(GZIP_MAGIC):
-        return gzip.GzipFile(fileobj=file)
+        return gzip.GzipFile(fileobj=file, mode="rb")
     return file
 
 

@@ -1,0 +1,71 @@
+"""`manage.py import_data`: a report on success, a table of errors and exit code 1 otherwise."""
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from labeling.models import Project, Prompt
+from tests.factories import make_project
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"prompt": "One?", "responses": ["a", "b", "c"]}\n')
+    return path
+
+
+def test_a_file_is_imported_and_reported(file, capsys):
+    project = make_project()
+    call_command("import_data", project.slug, file, pairs=3, source="here", tag=["x"])
+    prompt = Prompt.objects.get()
+    assert (prompt.project, prompt.source, prompt.tags) == (project, "here", ["x"])
+    out = capsys.readouterr().out
+    assert "3  comparisons queued" in out
+    assert "1  new prompts" in out
+
+
+def test_create_makes_the_project(file):
+    call_command("import_data", "fresh", file, create=True)
+    assert Project.objects.get().prompts.count() == 1
+
+
+def test_without_create_an_unknown_project_is_an_error(file):
+    make_project(slug="known")
+    with pytest.raises(CommandError, match=r"no project “fresh” \(there are: known\)"):
+        call_command("import_data", "fresh", file)
+
+
+@pytest.mark.parametrize("slug", ["new", "With Spaces", "x" * 61, ""])
+def test_a_project_is_not_made_under_an_impossible_address(file, slug):
+    with pytest.raises(CommandError, match="cannot be an address"):
+        call_command("import_data", slug, file, create=True)
+
+
+def test_a_faulty_file_lists_its_errors_and_makes_no_project(tmp_path, capsys):
+    path = tmp_path / "bad.jsonl"
+    path.write_text('{"prompt": "One?"}\n{"promt": "Two?"}\n')
+    with pytest.raises(CommandError, match="1 error found, and nothing was stored"):
+        call_command("import_data", "fresh", path, create=True)
+    table = capsys.readouterr().err.splitlines()
+    assert table[0].split() == ["line", "field", "what", "was", "wrong"]
+    assert table[1].split()[:2] == ["2", "prompt"]
+    assert not Project.objects.exists()
+
+
+def test_a_dry_run_leaves_no_new_project(file, capsys):
+    call_command("import_data", "fresh", file, create=True, dry_run=True)
+    assert "Would be imported" in capsys.readouterr().out
+    assert not Project.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["no-such.jsonl", "."])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, name):
+    with pytest.raises(CommandError, match="cannot be read"):
+        call_command("import_data", make_project().slug, tmp_path / name)
+
+
+def test_an_impossible_number_of_pairs_is_refused(file):
+    with pytest.raises(CommandError, match="pairs must be from 0 to 36"):
+        call_command("import_data", make_project().slug, file, pairs=99)

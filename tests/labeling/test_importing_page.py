@@ -1,0 +1,141 @@
+"""The import page: check, look, import; and the page that makes API tokens."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from rest_framework.authtoken.models import Token
+
+from labeling.importing.uploads import keep_upload, kept_upload
+from labeling.models import Prompt, Role
+from tests.factories import make_member, make_project, make_user
+
+pytestmark = pytest.mark.django_db
+
+ROWS = b'{"prompt": "One?", "responses": ["<b>a</b>", "b"], "score": 1}\n{"prompt": "Two?"}\n'
+
+
+@pytest.fixture(autouse=True)
+def data_dir(tmp_path, settings):
+    settings.DATA_DIR = tmp_path
+
+
+@pytest.fixture
+def project():
+    return make_project()
+
+
+@pytest.fixture
+def url(project, client) -> str:
+    client.force_login(make_member(project, Role.CURATOR))
+    return f"/projects/{project.slug}/import/"
+
+
+def upload(client, url, content=ROWS, **fields):
+    file = SimpleUploadedFile("rows.jsonl", content)
+    return client.post(url, {"file": file, "pairs": 1, "tags": "", **fields})
+
+
+def test_the_empty_page_shows_what_a_file_may_hold(client, url):
+    page = client.get(url).content.decode()
+    assert "What a line may hold" in page
+    assert "Earlier imports" not in page
+
+
+def test_a_check_shows_what_is_in_the_file_and_stores_nothing(client, url):
+    response = upload(client, url)
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert "Import 2 rows" in page
+    assert "“score” ignored" in page
+    assert "&lt;b&gt;a&lt;/b&gt;" in page
+    assert not Prompt.objects.exists()
+
+
+def test_the_second_click_imports_with_the_choices_of_the_first(client, url, project):
+    context = upload(client, url, tags="x, y").context
+    fields = {name: context[name] for name in ("token", "name", "pairs", "tags")}
+    response = client.post(url, fields, follow=True)
+    page = response.content.decode()
+    assert "rows.jsonl" in page
+    assert "Comparisons queued" in page
+    assert "Earlier imports" in page
+    assert [prompt.tags for prompt in project.prompts.all()] == [["x", "y"]] * 2
+    assert kept_upload(fields["token"]) is None
+
+
+def test_importing_twice_says_that_the_upload_is_gone(client, url):
+    context = upload(client, url).context
+    fields = {name: context[name] for name in ("token", "name", "pairs", "tags")}
+    client.post(url, fields)
+    response = client.post(url, fields, follow=True)
+    assert "imported already" in response.content.decode()
+    assert Prompt.objects.count() == 2
+
+
+def test_a_faulty_file_shows_line_field_and_fault(client, url):
+    response = upload(client, url, b'{"prompt": "One?"}\n{"prompt": 7}\n')
+    page = response.content.decode()
+    assert response.status_code == 422
+    assert "<code>prompt</code>" in page
+    assert "Must be a text or a list of messages." in page
+    assert "nothing of it was stored" in page
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\x01\x02\xff"])
+def test_empty_and_binary_files_are_refused_in_words(client, url, content):
+    response = upload(client, url, content)
+    assert response.status_code == 422
+    assert "was not imported" in response.content.decode()
+
+
+def test_a_form_without_file_says_so(client, url):
+    response = client.post(url, {"pairs": 1})
+    assert response.status_code == 422
+    assert "This field is required." in response.content.decode()
+
+
+@pytest.mark.parametrize("token", ["../../etc/passwd", "f" * 32, ""])
+def test_only_own_tokens_name_a_file(client, url, token):
+    fields = {"token": token, "name": "x", "pairs": 1}
+    assert client.post(url, fields).status_code == 302
+    assert not Prompt.objects.exists()
+
+
+def test_old_uploads_are_removed_when_a_new_one_comes(tmp_path):
+    token = keep_upload([b"old"])
+    path = kept_upload(token)
+    assert isinstance(path, Path)
+    day_before_yesterday = time.time() - 2 * 24 * 3600
+    os.utime(path, (day_before_yesterday, day_before_yesterday))
+    keep_upload([b"new"])
+    assert kept_upload(token) is None
+
+
+def test_labelers_may_not_import_and_outsiders_see_nothing(client, project):
+    url = f"/projects/{project.slug}/import/"
+    client.force_login(make_member(project))
+    assert client.get(url).status_code == 403
+    client.force_login(make_user())
+    assert client.get(url).status_code == 404
+
+
+def test_a_token_is_shown_once_and_replaced(client):
+    user = make_user()
+    client.force_login(user)
+    first = client.post("/account/api-token/").context["new_key"]
+    assert first == Token.objects.get(user=user).key
+    assert first not in client.get("/account/api-token/").content.decode()
+    second = client.post("/account/api-token/").context["new_key"]
+    assert second != first
+    assert Token.objects.get(user=user).key == second
+
+
+def test_a_token_can_be_deleted(client):
+    user = make_user()
+    client.force_login(user)
+    client.post("/account/api-token/")
+    client.post("/account/api-token/", {"delete": ""})
+    assert not Token.objects.filter(user=user).exists()
