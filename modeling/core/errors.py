@@ -11,5 +11,8 @@ class ProgramError(Exception):
         self.hint = hint
 
 
-class Cancelled(Exception):
-    """SIGTERM was received and a safe point is reached."""
+class Cancelled(BaseException):
+    """SIGTERM was received and a safe point is reached.
+
+    Like KeyboardInterrupt no Exception: code that puts exceptions in words must not catch it.
+    """

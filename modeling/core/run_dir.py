@@ -7,6 +7,7 @@ result.json last, error.json for what went wrong, exit code 143 after SIGTERM.
 """
 
 import json
+import shutil
 import signal
 import sys
 import threading
@@ -140,6 +141,7 @@ def run_program(main: Callable[[RunDir], dict[str, Any]], arguments: list[str]) 
     before = signal.signal(signal.SIGTERM, run.on_sigterm) if in_main_thread else None
     try:
         write_json(run.path / "result.json", main(run))
+        shutil.rmtree(run.path / "checkpoint", ignore_errors=True)  # only now nobody needs it
         return 0
     except Cancelled:
         run.say("Cancelled. Start the same folder again to go on from the last checkpoint.")
@@ -161,6 +163,12 @@ def report_failure(run: RunDir, error: Exception) -> None:
             "error": "The disk is full: a file of this run could not be written.",
             "where": str(run.path),
             "hint": "Free some space, then retry: the run goes on from its last checkpoint.",
+        }
+    elif type(error).__name__ == "OutOfMemoryError":  # torch's; this file does without torch
+        problem = {
+            "error": "The GPU's memory is not enough for this model and batch.",
+            "where": str(error)[:300],
+            "hint": "Lower batch_tokens or max_length, then retry.",
         }
     else:
         traceback.print_exception(error)

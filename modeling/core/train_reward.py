@@ -60,7 +60,7 @@ DEFAULTS: dict[str, Any] = {
     "batch_tokens": 16384,  # padded tokens per forward pass; a batch is cut to fit
     "max_length": None,  # tokens per text; None: the model's, at most 2,048
     "patience": 4,  # evaluations without a lower dev loss before the run stops
-    "eval_every": 1.0,  # up to 1: part of an epoch; above: steps
+    "eval_every": 0.5,  # up to 1: part of an epoch; above: steps
     "schedule": "linear",  # or "constant"; both after the warm-up
     "warmup": 0.1,  # part of all steps
     "weight_decay": 0.0,
@@ -101,8 +101,10 @@ class Loop:
     best_step: int | None = None
     best_loss: float = math.inf
     bad_evals: int = 0
-    finished: bool = False
     window: dict[str, float] = field(default_factory=dict)  # sums since the last train line
+
+    def out_of_patience(self, patience: int) -> bool:
+        return self.bad_evals >= patience
 
 
 @dataclass
@@ -128,13 +130,12 @@ def main(run: RunDir) -> dict[str, Any]:
     training = prepare(run)
     run.cancel_at_once = False  # from here on a cancelled run saves its checkpoint first
     loop = train(training)
-    rewards = score_groups(training, list(range(len(training.groups))))
+    rewards = score_everything(training, loop)
     parity = save_checked(training, rewards)
     write_predictions(run.path / "predictions.jsonl", training.groups, rewards)
     figures, test = summarise(training.groups, rewards, training.config["seed"])
     if test is not None:
         run.log(loop.step, metrics_of("test", test))
-    shutil.rmtree(run.path / "checkpoint", ignore_errors=True)
     return figures | {
         "truncated": sum(text.truncated for texts in training.encoded for text in texts),
         "warnings": training.warnings,
@@ -197,8 +198,8 @@ def resolve(
     tiny = parameters < TINY_PARAMETERS
     few = math.ceil(320 / comparisons)  # passes over a small set until 20 batches of 16 are seen
     return config | {
-        "learning_rate": config["learning_rate"] or (5e-4 if tiny else 1e-5),
-        "epochs": config["epochs"] or (min(20, max(6, few)) if tiny else min(3, max(1, few))),
+        "learning_rate": config["learning_rate"] or (1e-3 if tiny else 1e-5),
+        "epochs": config["epochs"] or (min(10, max(3, few)) if tiny else min(3, max(1, few))),
         "max_length": choose_max_length(config["max_length"], tokenizer, model),
         "threads": choose_threads(config["threads"], parameters),
         "device": device.type,
@@ -228,16 +229,15 @@ def train(training: Training) -> Loop:
     loop = resume(training, checkpoint, optimizer)
     saved_at = time.monotonic()
     early_stop = count_in(training.groups, "dev") >= MIN_DEV
-    while loop.epoch < config["epochs"] and not loop.finished:
+    while loop.epoch < config["epochs"] and not loop.out_of_patience(config["patience"]):
         for batch in plans[loop.epoch][loop.position :]:
             rate = learning_rate(config, loop.step, total)
             figures = train_step(training, optimizer, batch, rate, loop.step + 1)
             loop.step, loop.position = loop.step + 1, loop.position + 1
             log_step(training, loop, figures, rate, total)
             if loop.step % eval_steps == 0 or loop.step == total:
-                improved = evaluate(training, loop)
-                loop.finished = early_stop and loop.bad_evals >= config["patience"]
-                if improved and early_stop:
+                dev_loss = evaluate(training, loop.step)
+                if early_stop and remember_best(loop, dev_loss):
                     checkpoint.save_best(loop.step, model)
                     save(training, checkpoint, optimizer, loop)
                     checkpoint.forget_other_bests(loop.step)
@@ -246,12 +246,13 @@ def train(training: Training) -> Loop:
                 save(training, checkpoint, optimizer, loop)
                 saved_at = time.monotonic()
             run.check_cancelled()
-            if loop.finished:
+            if loop.out_of_patience(config["patience"]):
                 run.say(f"Early stop: the dev loss was lowest at step {loop.best_step}.")
                 break
         else:
             loop.epoch, loop.position = loop.epoch + 1, 0
-    if early_stop and loop.best_step is not None and loop.best_step != loop.step:
+    save(training, checkpoint, optimizer, loop)  # should what follows fail, it can be retried
+    if loop.best_step is not None and loop.best_step != loop.step:
         model.load_state_dict(checkpoint.load_best(loop.best_step, training.device))
     return loop
 
@@ -301,7 +302,8 @@ def train_step(
             figures[name] += value
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config["max_grad_norm"]).item()
     if not (math.isfinite(figures["loss"]) and math.isfinite(norm)):
-        raise not_finite(step, batch)
+        ids = ", ".join(c.id for unit in batch for c in unit.comparisons)
+        raise not_finite(step, f"comparisons {ids}")
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.step()
@@ -341,13 +343,12 @@ def comparison_loss(training: Training, units: list[Unit]) -> tuple[Tensor, dict
     return loss, figures
 
 
-def not_finite(step: int, batch: list[Unit]) -> ProgramError:
-    ids = [c.id for unit in batch for c in unit.comparisons]
+def not_finite(step: int, where: str) -> ProgramError:
     return ProgramError(
         f"The loss or its gradient is no longer a finite number at step {step}.",
-        where=f"step {step}, comparisons {', '.join(ids[:16])}",
+        where=f"step {step}, {where}",
         hint="Lower the learning rate, and look at these comparisons for unusual texts. "
-        "The last checkpoint is from before this step.",
+        "Nothing of this step was saved.",
     )
 
 
@@ -377,27 +378,49 @@ def log_step(
     training.run.progress(loop.step, total, "steps", "training")
 
 
-def evaluate(training: Training, loop: Loop) -> bool:
-    """Score the dev split and log it. True when its loss is the lowest so far."""
+def evaluate(training: Training, step: int) -> float:
+    """Score the dev split, log it, return its loss (infinite when the split is empty)."""
     dev = training.split("dev")
     if not dev:
-        return False
+        return math.inf
     groups = [training.groups[at] for at in dev]
     score = score_split(groups, score_groups(training, dev))
-    training.run.log(loop.step, metrics_of("dev", score))
     if not math.isfinite(score.loss):
-        raise not_finite(loop.step, [])
-    if score.loss < loop.best_loss:
-        loop.best_loss, loop.best_step, loop.bad_evals = score.loss, loop.step, 0
+        raise not_finite(step, "the dev split")
+    training.run.log(step, metrics_of("dev", score))
+    return score.loss
+
+
+def remember_best(loop: Loop, dev_loss: float) -> bool:
+    """True when the dev loss is the lowest so far."""
+    if dev_loss < loop.best_loss:
+        loop.best_loss, loop.best_step, loop.bad_evals = dev_loss, loop.step, 0
         return True
     loop.bad_evals += 1
     return False
 
 
-def score_groups(training: Training, which: list[int]) -> list[list[float]]:
+def score_everything(training: Training, loop: Loop) -> list[list[float]]:
+    """Rewards of all groups with the final weights. Cancelling here loses only this scoring."""
+    run, total = training.run, sum(len(texts) for texts in training.encoded)
+
+    def each_batch(done: int) -> None:
+        run.check_cancelled()
+        run.progress(done, total, "responses", "evaluating")
+
+    rewards = score_groups(training, list(range(len(training.groups))), each_batch)
+    if not all(math.isfinite(reward) for group in rewards for reward in group):
+        raise not_finite(loop.step, "the final weights")
+    return rewards
+
+
+def score_groups(
+    training: Training, which: list[int], each_batch: Callable[[int], None] = lambda done: None
+) -> list[list[float]]:
     """Rewards [group][response] of some groups, all their texts batched together."""
     texts = [text for at in which for text in training.encoded[at]]
-    flat = iter(score_encoded(training.model, texts, training.config["batch_tokens"]))
+    budget = training.config["batch_tokens"]
+    flat = iter(score_encoded(training.model, texts, budget, each_batch))
     return [[next(flat) for _ in training.encoded[at]] for at in which]
 
 
@@ -419,6 +442,9 @@ def resume(training: Training, checkpoint: Checkpoint, optimizer: torch.optim.Op
     training.model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     torch.set_rng_state(state["rng"].cpu())
+    # Another number of threads adds up in another order: the same bytes need the same number.
+    training.config["threads"] = state["threads"]
+    torch.set_num_threads(state["threads"])
     loop = Loop(**state["loop"])
     training.run.say(f"Going on from the checkpoint at step {loop.step}.")
     return loop
@@ -435,6 +461,7 @@ def save(
                 "model": training.model.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "rng": torch.get_rng_state(),
+                "threads": training.config["threads"],
             }
         )
     except Exception as error:

@@ -265,3 +265,33 @@ def test_a_reward_model_can_be_trained_further(finished: Path, tmp_path: Path) -
     result = read(folder / "result.json")
     assert any("head is kept" in note for note in result["warnings"])
     assert metric(folder, "train/loss")[0] < 0.1
+
+
+def test_a_dev_split_too_small_to_stop_on_changes_nothing(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three dev comparisons: logged, but the last weights are kept, and resuming works as well."""
+    rows = [preference(n, split="dev" if n < 3 else "train") for n in range(24)]
+    folder = training_run(tmp_path / "run", tiny_model, rows, epochs=4)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 5)
+        assert run(train_reward, folder) == EXIT_CANCELLED
+    assert run(train_reward, folder) == 0
+    result = read(folder / "result.json")
+    assert result["best_step"] == result["steps"] == 8
+    assert len(metric(folder, "dev/loss")) == 4
+    assert len(metric(folder, "train/loss")) == 8, "the second attempt began at the first step"
+
+
+def test_what_fails_after_the_last_step_is_retried_without_training_again(
+    finished: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = training_run(tmp_path / "run", tiny_model)
+    with monkeypatch.context() as patch:
+        patch.setattr(train_reward, "save_checked", lambda *_: 1 / 0)
+        assert run(train_reward, folder) == 1
+    assert "ZeroDivisionError" in read(folder / "error.json")["error"]
+    steps = metric(folder, "train/loss")
+    assert run(train_reward, folder) == 0
+    assert metric(folder, "train/loss") == steps
+    assert model_bytes(folder) == model_bytes(finished)
