@@ -16,6 +16,9 @@ from config import data_dir as data_folder
 from config import environment
 from tests.config.up_helpers import free_port, manage, running_on, start, wait_until
 
+# Some seconds each; the limit is for a machine that is busy with something else.
+pytestmark = pytest.mark.timeout(480)
+
 
 @pytest.fixture(scope="module")
 def database_with_a_user(tmp_path_factory: pytest.TempPathFactory) -> Path:

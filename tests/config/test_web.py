@@ -46,7 +46,7 @@ def test_pages_are_served_without_torch() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
