@@ -1,0 +1,96 @@
+"""Opens every page and endpoint in this fresh interpreter, and prints what it cost in modules.
+
+    python -m tests.render_every_page
+
+Prints one line of JSON: the status of each address by name, and which heavy libraries were
+loaded. Addresses come from the URL configuration, so a new page is opened without being listed.
+"""
+
+import json
+import sys
+from typing import Any
+
+import django
+
+HEAVY = ("torch", "transformers", "accelerate", "peft", "safetensors", "datasets")
+
+
+def main() -> None:
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    print(json.dumps({"pages": open_all(), "heavy": [m for m in HEAVY if m in sys.modules]}))
+
+
+def open_all() -> dict[str, int]:
+    from django.test import Client
+    from django.urls import reverse
+
+    user, values = make_rows()
+    client = Client()
+    client.force_login(user)
+    statuses = {}
+    for name, parameters in named_addresses():
+        arguments = {key: value_for(name, key, values) for key in parameters}
+        url = reverse(name, kwargs=arguments)
+        statuses[name] = client.get(url, REMOTE_ADDR="127.0.0.1").status_code
+    return statuses
+
+
+def named_addresses() -> list[tuple[str, list[str]]]:
+    """Every named address outside the admin, with the names of its parameters."""
+    from django.urls import URLPattern, get_resolver
+
+    found = []
+    waiting = [(pattern, []) for pattern in get_resolver().url_patterns]
+    while waiting:
+        pattern, above = waiting.pop(0)
+        parameters = above + list(pattern.pattern.converters)
+        if isinstance(pattern, URLPattern):
+            if pattern.name:
+                found.append((pattern.name, parameters))
+        elif pattern.namespace is None:
+            waiting += [(inner, parameters) for inner in pattern.url_patterns]
+    return found
+
+
+def value_for(name: str, parameter: str, values: dict[str, Any]) -> Any:
+    """A row of the kind that the address is about: `run-live` and `pk` mean the run."""
+    for key in (f"{name}.{parameter}", f"{name.split('-')[0]}.{parameter}", parameter):
+        if key in values:
+            return values[key]
+    raise SystemExit(f"Teach tests/render_every_page.py what {parameter!r} is for {name!r}.")
+
+
+def make_rows() -> tuple[Any, dict[str, Any]]:
+    from labeling.handout import claim_next
+    from labeling.models import Membership, Preference
+    from modeling.models import RewardModel, Run
+    from tests.factories import claim_and_judge, make_comparisons, make_project, make_user
+    from tests.modeling.page_helpers import log_metrics, make_history, make_run
+
+    owner, project = make_user("owner", is_superuser=True, is_staff=True), make_project()
+    Membership.objects.create(project=project, user=owner, role="admin")
+    make_comparisons(project, 4)
+    claim_and_judge(owner, project)
+    assignment = claim_next(owner.pk, project)
+    assert assignment is not None
+    make_history(project, 2)
+    run = make_run(project, Run.State.RUNNING, progress=0.5)
+    log_metrics(run, "train/loss", [0.7, 0.6])
+    return owner, {
+        "slug": project.slug,
+        "uuid": assignment.uuid,
+        "version": 1,
+        "run.pk": run.pk,
+        "reward.pk": RewardModel.objects.earliest("pk").pk,
+        "member.pk": Membership.objects.get().pk,
+        "preference.pk": Preference.objects.get().pk,
+        "set-password.uidb64": "MQ",
+        "set-password.token": "abc-123",
+    }
+
+
+if __name__ == "__main__":
+    main()
