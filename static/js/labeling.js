@@ -56,6 +56,11 @@ document.addEventListener("submit", (event) => {
   sending.slow = setTimeout(() => say("Saving…"), SAVING_AFTER_MS);
 }, true);
 
+// htmx sends the button that was clicked or focused last; what counts is the one that was chosen.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.elt.id === "judgment" && sending) event.detail.parameters.choice = sending.button.value;
+});
+
 function retryLater(why) {
   clearTimeout(sending.timer);
   const seconds = RETRY_SECONDS[Math.min(sending.attempt, RETRY_SECONDS.length - 1)];
