@@ -13,6 +13,7 @@ from itertools import islice
 from typing import IO
 
 from django.db import transaction
+from django.utils import timezone
 
 from config.nudges import nudge
 from labeling.audit import write_entry
@@ -97,7 +98,13 @@ def import_file(
     found = check_file(file, max_bytes=options.max_bytes, progress=tell)
     report = ImportReport(notices=found.notices, dry_run=options.dry_run)
     storing = Storing(
-        project, options.source or name[:120], options.source, options.tags, options.pairs, report
+        project=project,
+        source=options.source or name[:120],
+        model=options.source,
+        tags=options.tags,
+        pairs_per_prompt=options.pairs,
+        report=report,
+        now=timezone.now(),
     )
     with transaction.atomic():
         # Two imports at once would wait for each other's rows in opposite order: one at a time.

@@ -6,12 +6,11 @@ A chunk of rows costs a fixed number of look-ups, whatever the project's size.
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias
 
-from django.db.models import Model
-from django.utils import timezone
-
 from labeling.importing.checking import Opinion, Row
+from labeling.importing.inserting import insert_rows
 from labeling.importing.pairing import pick_pairs
 from labeling.importing.reports import ImportReport
 from labeling.material import responses_key
@@ -25,8 +24,6 @@ from labeling.models import (
     Response,
 )
 from labeling.texts import prompt_digest, response_digest, split_of
-
-BATCH = 1000
 
 Pair: TypeAlias = tuple[int, int]  # response ids
 PairName: TypeAlias = tuple[int, str]  # prompt id, responses_key
@@ -42,6 +39,7 @@ class Storing:
     tags: tuple[str, ...]
     pairs_per_prompt: int
     report: ImportReport
+    now: datetime
 
     def store(self, rows: Sequence[Row]) -> None:
         digests = [prompt_digest(row.messages) for row in rows]
@@ -67,21 +65,21 @@ class Storing:
         first_rows = dict(zip(reversed(digests), reversed(rows), strict=True))
         known = self._prompt_ids(first_rows)
         new = [
-            Prompt(
-                project=self.project,
-                messages=row.messages,
-                digest=digest,
-                split=split_of(digest),
-                tags=list(dict.fromkeys([*row.tags, *self.tags])),
-                source=self.source,
-            )
+            {
+                "project_id": self.project.pk,
+                "messages": row.messages,
+                "digest": digest,
+                "split": split_of(digest),
+                "tags": list(dict.fromkeys([*row.tags, *self.tags])),
+                "source": self.source,
+            }
             for digest, row in first_rows.items()
             if digest not in known
         ]
-        _insert(Prompt, reversed(new))
+        insert_rows(Prompt, reversed(new))
         self.report.prompts_new += len(new)
         self.report.prompts_merged += len(rows) - len(new)
-        return known | self._prompt_ids([prompt.digest for prompt in new])
+        return known | self._prompt_ids(first_rows.keys() - known.keys())
 
     def _prompt_ids(self, digests: Iterable[str]) -> dict[str, int]:
         found = Prompt.objects.filter(project=self.project, digest__in=list(digests))
@@ -92,22 +90,22 @@ class Storing:
     ) -> dict[tuple[int, str], int]:
         """The ids of all these responses by prompt and digest."""
         count = 0
-        wanted: dict[tuple[int, str], Response] = {}
+        wanted: dict[tuple[int, str], dict[str, object]] = {}
         for row, prompt_id in zip(rows, prompt_ids, strict=True):
             for response in row.responses:
                 count += 1
                 digest = response_digest(response.text)
                 if (prompt_id, digest) not in wanted:
-                    wanted[prompt_id, digest] = Response(
-                        prompt_id=prompt_id,
-                        text=response.text,
-                        digest=digest,
-                        origin=Response.Origin.IMPORTED,
-                        source=response.source or self.model,
-                    )
+                    wanted[prompt_id, digest] = {
+                        "prompt_id": prompt_id,
+                        "text": response.text,
+                        "digest": digest,
+                        "origin": str(Response.Origin.IMPORTED),
+                        "source": response.source or self.model,
+                    }
         known = _response_ids(wanted.keys())
         new = [response for key, response in wanted.items() if key not in known]
-        _insert(Response, new)
+        insert_rows(Response, new)
         self.report.responses_new += len(new)
         self.report.responses_merged += count - len(new)
         return known | _response_ids(wanted.keys() - known.keys())
@@ -161,22 +159,16 @@ class Storing:
     def _insert_comparisons(
         self, pairs: dict[PairName, Pair], **fields: object
     ) -> dict[PairName, int]:
-        _insert(
+        shared = {"project_id": self.project.pk, "size": 2, **fields}
+        insert_rows(
             Comparison,
-            [
-                Comparison(
-                    project=self.project, prompt_id=prompt_id, responses_key=key, size=2, **fields
-                )
-                for prompt_id, key in pairs
-            ],
+            [shared | {"prompt_id": prompt_id, "responses_key": key} for prompt_id, key in pairs],
         )
         ids = _comparison_ids(pairs.keys())
-        _insert(
+        insert_rows(
             ComparisonResponse,
             [
-                ComparisonResponse(
-                    comparison_id=ids[name], response_id=response_id, position=position
-                )
+                {"comparison_id": ids[name], "response_id": response_id, "position": position}
                 for name, pair in pairs.items()
                 for position, response_id in enumerate(pair)
             ],
@@ -189,17 +181,17 @@ class Storing:
             pair, opinion, _ = triples.pop(name)
             self._count_repeated(pair, opinion.kind, earlier, kind)
         known = _comparison_ids(triples.keys())
-        taken = _take_from_queue(known.values())
+        taken = _take_from_queue(known.values(), self.now)
         ids = {name: found for name, found in known.items() if found in taken}
         for name in known.keys() - ids.keys():
             del triples[name]
             self.report.left_to_people += 1
         ids |= self._insert_comparisons(
             {name: triple[0] for name, triple in triples.items() if name not in ids},
-            **_finished(),
+            **_finished(self.now),
             wanted=1,
         )
-        _insert(
+        insert_rows(
             Preference,
             [
                 self._preference(ids[name], name, pair, opinion, digest)
@@ -210,31 +202,26 @@ class Storing:
 
     def _preference(
         self, comparison_id: int, name: PairName, pair: Pair, opinion: Opinion, digest: str
-    ) -> Preference:
+    ) -> dict[str, object]:
         # Without a direction, the two stand in id order, as in labeling/preferences.py.
         directed = opinion.kind == Preference.Kind.PREFER
         chosen_id, rejected_id = pair if directed else sorted(pair)
-        return Preference(
-            project=self.project,
-            comparison_id=comparison_id,
-            prompt_id=name[0],
-            chosen_id=chosen_id,
-            rejected_id=rejected_id,
-            pair_key=name[1],
-            kind=opinion.kind,
-            target=opinion.target,
-            strength=opinion.strength,
-            weight=opinion.weight,
-            provenance=Preference.Provenance.IMPORTED,
-            split=split_of(digest),
-            arm=Comparison.Arm.IMPORTED,
-            settled_at=timezone.now(),
-        )
-
-
-def _insert(model: type[Model], rows: Iterable[Model]) -> None:
-    """Whoever else adds the same row at this moment wins; the ids are looked up afterwards."""
-    model._default_manager.bulk_create(rows, batch_size=BATCH, ignore_conflicts=True)
+        return {
+            "project_id": self.project.pk,
+            "comparison_id": comparison_id,
+            "prompt_id": name[0],
+            "chosen_id": chosen_id,
+            "rejected_id": rejected_id,
+            "pair_key": name[1],
+            "kind": opinion.kind,
+            "target": opinion.target,
+            "strength": opinion.strength,
+            "weight": opinion.weight,
+            "provenance": str(Preference.Provenance.IMPORTED),
+            "split": split_of(digest),
+            "arm": str(Comparison.Arm.IMPORTED),
+            "settled_at": self.now,
+        }
 
 
 # The three look-ups below name prompts only: with two long IN lists a database may try every
@@ -271,16 +258,16 @@ def _preferences(names: Collection[PairName]) -> dict[PairName, tuple[Pair, str]
     }
 
 
-def _finished() -> dict[str, object]:
+def _finished(now: datetime) -> dict[str, object]:
     return {
-        "state": Comparison.State.FINISHED,
+        "state": str(Comparison.State.FINISHED),
         "slots_left": 0,
-        "arm": Comparison.Arm.IMPORTED,
-        "finished_at": timezone.now(),
+        "arm": str(Comparison.Arm.IMPORTED),
+        "finished_at": now,
     }
 
 
-def _take_from_queue(comparison_ids: Collection[int]) -> set[int]:
+def _take_from_queue(comparison_ids: Collection[int], now: datetime) -> set[int]:
     """Finishes those of these comparisons that nobody was ever asked about: the file brings the
     answer. All others are left to the people who are judging or have judged them."""
     if not comparison_ids:
@@ -292,5 +279,5 @@ def _take_from_queue(comparison_ids: Collection[int]) -> set[int]:
     waiting = set(locked.order_by("pk").values_list("pk", flat=True))
     handed_out = Assignment.objects.filter(comparison_id__in=waiting)
     free = waiting - set(handed_out.values_list("comparison_id", flat=True))
-    Comparison.objects.filter(pk__in=free).update(**_finished(), waiting_since=None)
+    Comparison.objects.filter(pk__in=free).update(**_finished(now), waiting_since=None)
     return free

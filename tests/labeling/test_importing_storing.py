@@ -172,14 +172,14 @@ def test_a_file_with_one_bad_line_leaves_nothing_behind():
 def test_a_failure_while_storing_leaves_nothing_behind(monkeypatch):
     project = make_project()
     monkeypatch.setattr("labeling.importing.CHUNK_ROWS", 1)
-    real = storing._insert
+    real = storing.insert_rows
 
     def fail_late(model, rows):
         if model is Preference and Preference.objects.exists():
             raise IntegrityError("disk full")
         real(model, rows)
 
-    monkeypatch.setattr(storing, "_insert", fail_late)
+    monkeypatch.setattr(storing, "insert_rows", fail_late)
     with pytest.raises(IntegrityError):
         take(project, triple("One?"), triple("Two?"))
     assert not Prompt.objects.exists()
