@@ -20,7 +20,7 @@ from labeling.facets import LABELS
 from labeling.finding import STATES
 from labeling.models import AuditEntry, Judgment, Preference, Project, Role
 from labeling.models.material import Split
-from labeling.pages.preferences import number_in
+from labeling.pages.preferences import number_in, wants_fragment
 from labeling.pages.requests import SignedInRequest
 from labeling.quality import Estimate
 
@@ -173,7 +173,7 @@ def audit(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
     response = render(
         request,
-        "curation/_audit.html" if request.htmx else "curation/audit.html",
+        "curation/_audit.html" if wants_fragment(request) else "curation/audit.html",
         _audit_context(project, request.GET),
     )
     patch_vary_headers(response, ["HX-Request"])

@@ -132,7 +132,7 @@ def _answer(
 
 def _error_beside(request: SignedInRequest, text: str) -> HttpResponse:
     """Only the sentence, next to the form that was sent: ticks and the typed reason stay."""
-    error_id = "drawer-error" if "open" in request.POST else "change-error"
+    error_id = "drawer-error" if request.POST.get("at") == "drawer" else "change-error"
     context = {"text": text, "error_id": error_id}
     response = render(request, "curation/_change_error.html", context, status=422)
     response["HX-Retarget"] = f"#{error_id}"
@@ -145,10 +145,11 @@ def _way_back(request: SignedInRequest, project: Project, opened: int | None) ->
         wanted = PreferenceFilter.parse(request.POST)
     except FilterError:
         wanted = PreferenceFilter()
-    if opened is not None:
+    if opened is not None and request.POST.get("at") == "page":
         query = wanted.querystring()
         return reverse("preference", args=[project.slug, opened]) + (f"?{query}" if query else "")
     places = {name: request.POST.get(name, "") for name in ("before", "after", "from")}
+    places["open"] = str(opened) if opened else ""
     return table_url(project, wanted, **places)
 
 

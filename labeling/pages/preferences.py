@@ -40,7 +40,7 @@ def preferences(request: SignedInRequest, slug: str) -> HttpResponse:
         context = {"project": project, "error": error, "wanted": PreferenceFilter(), "total": 0}
     context["last_change"] = request.session.pop(LAST_CHANGE, None)
     opened = number_in(request.GET, "open")
-    if opened is not None and not request.htmx:
+    if opened is not None and not wants_fragment(request):
         found = Preference.objects.filter(project=project, pk=opened).first()
         context |= detail_context(found, context["wanted"]) if found else {}
     return _page_or_fragment(
@@ -60,7 +60,8 @@ def preference(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
         raise Http404("There is no such preference.")
     row = get_object_or_404(Preference, project=project, pk=pk)
     context = {"project": project, **detail_context(row, wanted)}
-    context["last_change"] = None if request.htmx else request.session.pop(LAST_CHANGE, None)
+    fragment = wants_fragment(request)
+    context["last_change"] = None if fragment else request.session.pop(LAST_CHANGE, None)
     return _page_or_fragment(request, "preference", context)
 
 
@@ -216,6 +217,11 @@ def table_url(project: Project, wanted: PreferenceFilter, **places: Any) -> str:
     return reverse("preferences", args=[project.slug]) + (f"?{query}" if query else "")
 
 
+def wants_fragment(request: SignedInRequest) -> bool:
+    """htmx asks for a whole page when somebody goes back in the browser's history."""
+    return bool(request.htmx) and not request.htmx.history_restore_request
+
+
 def number_in(data: QueryDict, name: str) -> int | None:
     """An id from the address; what is not one is as good as not given."""
     text = data.get(name, "")
@@ -225,7 +231,7 @@ def number_in(data: QueryDict, name: str) -> int | None:
 def _page_or_fragment(
     request: SignedInRequest, name: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
-    template = f"curation/_{name}.html" if request.htmx else f"curation/{name}.html"
+    template = f"curation/_{name}.html" if wants_fragment(request) else f"curation/{name}.html"
     response = render(request, template, context, status=status)
     patch_vary_headers(response, ["HX-Request"])
     return response

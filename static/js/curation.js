@@ -1,8 +1,6 @@
 // The table of preferences by keyboard: / searches, arrows move, Enter opens, X ticks, E excludes,
 // Z undoes, Esc closes. Every action is a link or a form of the page; nothing here but moving focus.
 
-const root = document.getElementById("curation");
-const status = document.getElementById("curation-status");
 const table = () => document.getElementById("preferences");
 const drawer = () => document.getElementById("preference");
 const rows = () => [...table().querySelectorAll("tr[data-row]")];
@@ -14,6 +12,7 @@ function currentRow() {
 }
 
 function say(text) {
+  const status = document.getElementById("curation-status");
   status.textContent = "";
   requestAnimationFrame(() => { status.textContent = text; });
 }
@@ -63,6 +62,7 @@ function closeDrawer() {
   empty.className = "drawer";
   empty.id = "preference";
   empty.hidden = true;
+  empty.innerHTML = '<input type="hidden" name="open" value="">';
   drawer().replaceWith(empty);
   markSelected(null);
   addressWith(null);
@@ -158,7 +158,7 @@ document.addEventListener("keydown", (event) => {
 // Mouse: the whole row opens; a box only ticks; shift ticks a range.
 
 let lastBox;
-root.addEventListener("click", (event) => {
+document.getElementById("curation").addEventListener("click", (event) => {
   const box = event.target.closest('input[name="id"]');
   if (box) {
     const boxes = ticks();
