@@ -9,7 +9,6 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Max
 
 from labeling.handout import set_priorities
@@ -86,19 +85,19 @@ def store_scores(run: Run) -> None:
 
 
 def collect(run: Run, finish: FinishRun) -> None:
-    """Turns the run's results into rows and ends the run with `finish(results)`, in one go."""
-    with transaction.atomic():
-        if run.kind == Run.Kind.TRAIN_REWARD:
-            results = read_json(run.folder / "result.json")
-            _add_reward_model(run, results)
-        else:
-            results = {
-                stage: read_json(folder_of(run, stage) / "result.json") for stage in stages_of(run)
-            }
-            if run.kind == Run.Kind.SAMPLE:
-                results |= _queue_pairs(run)
-            results["ranked"] = _rank_queue(run)
-        finish(results)
+    """Turns the run's results into rows, then ends the run with `finish(results)`. The caller's
+    transaction makes it one step."""
+    if run.kind == Run.Kind.TRAIN_REWARD:
+        results = read_json(run.folder / "result.json")
+        _add_reward_model(run, results)
+    else:
+        results = {
+            stage: read_json(folder_of(run, stage) / "result.json") for stage in stages_of(run)
+        }
+        if run.kind == Run.Kind.SAMPLE:
+            results |= _queue_pairs(run)
+        results["ranked"] = _rank_queue(run)
+    finish(results)
 
 
 def _add_reward_model(run: Run, results: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ import subprocess
 import time
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -123,7 +123,7 @@ class Execution:
                     self._end_early(ending)
                     return
                 outputs.store(self.run, stage)
-            outputs.collect(self.run, self._succeed)
+            self.finish()
         except Cancelled:
             end(self.run, State.CANCELLED)
         except Lost:
@@ -136,6 +136,12 @@ class Execution:
         except Exception as problem:
             log.exception("%s failed on the worker's side", self.run)
             fail(self.run, describe(problem))
+
+    def finish(self) -> None:
+        """The results as rows and the end of the run, in one transaction or not at all."""
+        with transaction.atomic():
+            write(self.run, heartbeat_at=timezone.now())  # locks the row, if it is still ours
+            outputs.collect(self.run, self._succeed)
 
     def _succeed(self, results: dict[str, Any]) -> None:
         end(self.run, State.SUCCEEDED, results=results, progress=1.0, progress_text="done")

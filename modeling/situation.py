@@ -74,6 +74,10 @@ def open_comparisons(project: Project) -> int:
 class Situation:
     def __init__(self, project: Project) -> None:
         self.project = project
+        # Read first: a sampling is named by the number of those before it, so that two workers
+        # who decide from the same situation, however long they take, queue the same one.
+        samplings = Run.objects.filter(project=project, kind=Run.Kind.SAMPLE)
+        self.sampling_runs = samplings.count()
 
     @cached_property
     def _loop(self) -> Loop | None:
@@ -122,10 +126,6 @@ class Situation:
     def last_sampling(self) -> Run | None:
         samplings = Run.objects.filter(project=self.project, kind=Run.Kind.SAMPLE)
         return samplings.order_by("-pk").first()
-
-    @property
-    def sampling_runs(self) -> int:
-        return Run.objects.filter(project=self.project, kind=Run.Kind.SAMPLE).count()
 
     @cached_property
     def began_with_a_run(self) -> bool:
@@ -213,6 +213,8 @@ def running(run: Run) -> NextStep:
     }[Run.Kind(run.kind)]
     if run.state == State.QUEUED:
         text = f"{name} as soon as a worker is free."
+    elif run.progress == 0:
+        text = f"{name}: it is starting."
     else:
         text = f"{name}: {run.progress:.0%} done{time_left(run.seconds_left)}."
     return NextStep(StepKind.RUNNING, text, round(run.progress * 100), 100, run)

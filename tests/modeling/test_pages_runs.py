@@ -163,9 +163,7 @@ def test_the_list_is_filtered_by_its_address(admin, project):
     assert len(admin.get(f"{url}?state=nonsense&before=x").context["runs"]) == 2
 
 
-def test_the_list_costs_the_same_whatever_its_length(
-    admin, project, django_assert_max_num_queries
-):
+def test_the_list_costs_the_same_whatever_its_length(admin, project, django_assert_max_num_queries):
     for _ in range(8):
         make_reward_model(project)
     with django_assert_max_num_queries(8):

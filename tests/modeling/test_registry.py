@@ -1,0 +1,127 @@
+"""Policies registered by hand, and the pointers to what is in service."""
+
+import json
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from labeling.models import AuditEntry
+from modeling import registry
+from modeling.models import Policy, RewardModel
+from tests.factories import make_member, make_project
+from tests.modeling.loop_helpers import label, loop_project, model_folder, train_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_registered_policy_is_the_current_one(tmp_path: Path) -> None:
+    project, folder = make_project(), model_folder(tmp_path / "p")
+    admin = make_member(project, "admin")
+    policy = registry.register_policy(project, "", str(folder), admin, notes="from a test")
+    assert (policy.version, policy.name, policy.notes) == (1, "p", "from a test")
+    assert registry.loop_of(project).policy == policy
+    actions = AuditEntry.objects.filter(actor=admin).values_list("action", flat=True)
+    assert set(actions) == {"policy registered", "policy put in service"}
+
+
+def test_a_policy_can_be_registered_without_taking_over(tmp_path: Path) -> None:
+    project, folder = make_project(), str(model_folder(tmp_path / "p"))
+    first = registry.register_policy(project, "one", folder)
+    second = registry.register_policy(project, "two", folder, make_current=False)
+    assert second.parent == first
+    assert registry.loop_of(project).policy == first
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("config.json", "no config.json"),
+        ("model.safetensors", "no weights"),
+        ("tokenizer.json", "no tokenizer"),
+    ],
+)
+def test_an_incomplete_folder_is_refused_in_words(tmp_path: Path, missing: str, words: str) -> None:
+    folder = model_folder(tmp_path / "p")
+    (folder / missing).unlink()
+    with pytest.raises(registry.NotUsable, match=words):
+        registry.register_policy(make_project(), "p", str(folder))
+    assert not Policy.objects.exists()
+
+
+def test_a_reward_model_is_no_policy(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "p")
+    config = {"architectures": ["LlamaForSequenceClassification"]}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(registry.NotUsable, match="does not write text"):
+        registry.register_policy(make_project(), "p", str(folder))
+
+
+def test_a_damaged_config_is_refused_in_words(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "p")
+    (folder / "config.json").write_text('{"architectures": [')
+    with pytest.raises(registry.NotUsable, match="not JSON"):
+        registry.check_policy(str(folder))
+
+
+@pytest.mark.parametrize("location", ["/no/such/folder", "two words", "a/b/c", ""])
+def test_what_is_neither_folder_nor_hub_id_is_refused(location: str) -> None:
+    with pytest.raises(registry.NotUsable):
+        registry.check_policy(location)
+
+
+def test_hub_ids_are_taken_as_they_are() -> None:
+    registry.check_policy("some-org/some-model")
+    assert registry.resolve("some-org/some-model") == "some-org/some-model"
+
+
+def test_relative_folders_lie_below_the_program_or_the_data(
+    tmp_path: Path, settings: pytest.FixtureRequest
+) -> None:
+    settings.DATA_DIR = tmp_path  # type: ignore[attr-defined]
+    model_folder(tmp_path / "runs" / "7" / "model")
+    assert registry.resolve("runs/7/model") == str(tmp_path / "runs" / "7" / "model")
+
+
+def test_an_earlier_version_can_be_put_back(tmp_path: Path) -> None:
+    project, folder = make_project(), str(model_folder(tmp_path / "p"))
+    first = registry.register_policy(project, "one", folder)
+    registry.register_policy(project, "two", folder)
+    assert registry.make_current(first, None)
+    assert registry.loop_of(project).policy == first
+    assert not registry.make_current(first, None), "it is already"
+
+
+def test_a_vanished_policy_cannot_be_put_back(tmp_path: Path) -> None:
+    project, folder = make_project(), model_folder(tmp_path / "p")
+    policy = registry.register_policy(project, "one", str(folder), make_current=False)
+    folder.rename(tmp_path / "q")
+    with pytest.raises(registry.NotUsable, match="no folder"):
+        registry.make_current(policy, None)
+
+
+def test_an_earlier_reward_model_can_be_put_back(tmp_path: Path) -> None:
+    project = loop_project(tmp_path, queue_target=1)
+    for _ in range(2):
+        train_once(project)
+        label(project, 0)
+        project.runs.filter(state="queued").update(state="cancelled")
+    old, new = RewardModel.objects.filter(project=project).order_by("version")
+    registry.make_live(old, make_member(project, "admin"), "the new one is odd")
+    old.refresh_from_db()
+    new.refresh_from_db()
+    assert (old.status, new.status) == ("live", "retired")
+    assert registry.loop_of(project).reward_model == old
+
+
+def test_the_command_registers_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project, folder = make_project(slug="here"), str(model_folder(tmp_path / "p"))
+    call_command("register_policy", "here", folder, name="Better")
+    assert "Better v1" in capsys.readouterr().out
+    assert registry.loop_of(project).policy is not None
+    with pytest.raises(CommandError, match="no project"):
+        call_command("register_policy", "elsewhere", folder)
+    with pytest.raises(CommandError, match="no folder"):
+        call_command("register_policy", "here", "/no/such/folder")
