@@ -42,8 +42,7 @@ def _save(request: SignedInRequest, project: Project, form: GuidelinesForm) -> H
     except GuidelinesMoved as moved:
         form.add_error("text", str(moved))
         # Saving again after reading the newer version is allowed: it starts from that one.
-        form.data = form.data.copy()
-        form.data["written_on"] = str(moved.newest.number)
+        form.data = {"text": text, "written_on": moved.newest.number}
         return None
     if version is None:
         messages.info(request, "The text is the same as before: no new version.")

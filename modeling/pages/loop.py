@@ -28,7 +28,7 @@ DAYS_DRAWN = 14
 VERSIONS_DRAWN = 30
 
 # Which way of the ring a run is under way on: from this station to the next.
-WAY_OF_RUN = {Run.Kind.SAMPLE: "policy", Run.Kind.TRAIN_REWARD: "preferences"}
+WAY_OF_RUN: dict[str, str] = {Run.Kind.SAMPLE: "policy", Run.Kind.TRAIN_REWARD: "preferences"}
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _action_of_admin(project: Project, summary: LoopSummary) -> Action | None:
     sample = Action("Start sampling", reverse("sample-now", args=[slug]), post=True)
     if not summary.queue.open and not summary.judgments and not project.prompts.exists():
         return Action("Import prompts", reverse("import", args=[slug]))
-    if not summary.queue.open and summary.policy is None or step.kind == StepKind.NEEDS_MODEL:
+    if (not summary.queue.open and summary.policy is None) or step.kind == StepKind.NEEDS_MODEL:
         return Action("Register a policy", f"{reverse('policies', args=[slug])}#register")
     match step.kind:
         case StepKind.STUCK if step.run:

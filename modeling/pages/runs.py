@@ -1,6 +1,5 @@
 """Runs: the list, and the page of one that shows it live."""
 
-import json
 from typing import Any
 
 from django.contrib import messages
@@ -98,14 +97,12 @@ def _parts(request: SignedInRequest, run: Run, project: Project) -> tuple[Part, 
         "project": project,
         "run": run,
         "made": reward_model_of(run),
-        "policies": list(run.policies.all()),
         "reason": reason_of(run),
         "is_active": run.state in Run.ACTIVE,
         "can_cancel": is_admin and runs.can_cancel(run),
         "can_retry": is_admin and runs.can_retry(run),
         "log": runs.log_tail(run),
         "result_rows": flat_rows(run.results, leave_out=("config",)),
-        "raw_results": json.dumps(run.results, indent=2, ensure_ascii=False),
         "warnings": run.results.get("warnings", []),
         "every": POLL_SECONDS,
     }

@@ -87,7 +87,9 @@ def test_other_projects_are_left_alone(project, owner):
     assert slots(other) == (2, 2)
 
 
-def test_lowering_the_overlap_asks_the_database_little(project, owner, django_assert_max_num_queries):
+def test_lowering_the_overlap_asks_the_database_little(
+    project, owner, django_assert_max_num_queries
+):
     make_comparisons(project, 30)
     with django_assert_max_num_queries(8):
         change_settings(project, owner, {"overlap": 1})
