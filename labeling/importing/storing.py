@@ -27,6 +27,7 @@ from labeling.texts import prompt_digest, response_digest, split_of
 
 Pair: TypeAlias = tuple[int, int]  # response ids
 PairName: TypeAlias = tuple[int, str]  # prompt id, responses_key
+ResponseName: TypeAlias = tuple[int, str]  # prompt id, digest of the text
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,15 @@ class Storing:
         digests = [prompt_digest(row.messages) for row in rows]
         prompts = self._store_prompts(rows, digests)
         prompt_ids = [prompts[digest] for digest in digests]
-        responses = self._store_responses(rows, prompt_ids)
+        keys = [
+            [(prompt_id, response_digest(response.text)) for response in row.responses]
+            for row, prompt_id in zip(rows, prompt_ids, strict=True)
+        ]
+        responses = self._store_responses(rows, keys)
         open_pairs: dict[PairName, Pair] = {}
         triples: dict[PairName, tuple[Pair, Opinion, str]] = {}
-        for row, digest, prompt_id in zip(rows, digests, prompt_ids, strict=True):
-            ids = [
-                responses[prompt_id, response_digest(response.text)] for response in row.responses
-            ]
+        for row, digest, prompt_id, row_keys in zip(rows, digests, prompt_ids, keys, strict=True):
+            ids = [responses[key] for key in row_keys]
             if row.opinion:
                 self._add_triple(triples, prompt_id, (ids[0], ids[1]), row.opinion, digest)
             else:
@@ -86,20 +89,19 @@ class Storing:
         return dict(found.values_list("digest", "id"))
 
     def _store_responses(
-        self, rows: Sequence[Row], prompt_ids: Sequence[int]
-    ) -> dict[tuple[int, str], int]:
+        self, rows: Sequence[Row], keys: Sequence[Sequence[ResponseName]]
+    ) -> dict[ResponseName, int]:
         """The ids of all these responses by prompt and digest."""
         count = 0
-        wanted: dict[tuple[int, str], dict[str, object]] = {}
-        for row, prompt_id in zip(rows, prompt_ids, strict=True):
-            for response in row.responses:
+        wanted: dict[ResponseName, dict[str, object]] = {}
+        for row, row_keys in zip(rows, keys, strict=True):
+            for response, key in zip(row.responses, row_keys, strict=True):
                 count += 1
-                digest = response_digest(response.text)
-                if (prompt_id, digest) not in wanted:
-                    wanted[prompt_id, digest] = {
-                        "prompt_id": prompt_id,
+                if key not in wanted:
+                    wanted[key] = {
+                        "prompt_id": key[0],
                         "text": response.text,
-                        "digest": digest,
+                        "digest": key[1],
                         "origin": str(Response.Origin.IMPORTED),
                         "source": response.source or self.model,
                     }
@@ -228,7 +230,7 @@ class Storing:
 # combination of them. A prompt has few rows in each of these tables.
 
 
-def _response_ids(keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], int]:
+def _response_ids(keys: Collection[ResponseName]) -> dict[ResponseName, int]:
     found = Response.objects.filter(prompt_id__in={prompt_id for prompt_id, _ in keys})
     rows = found.values_list("prompt_id", "digest", "id")
     return {
