@@ -60,6 +60,7 @@ DEFAULTS: dict[str, Any] = {
     "batch_tokens": 16384,  # padded tokens per forward pass; a batch is cut to fit
     "max_length": None,  # tokens per text; None: the model's, at most 2,048
     "patience": 4,  # evaluations without a lower dev loss before the run stops
+    "min_dev": 50,  # with fewer dev comparisons their loss is mostly luck: no early stop on it
     "eval_every": 0.5,  # up to 1: part of an epoch; above: steps
     "schedule": "linear",  # or "constant"; both after the warm-up
     "warmup": 0.1,  # part of all steps
@@ -75,6 +76,7 @@ RULES: dict[str, Callable[[Any], bool]] = {
     "batch_size": is_count,
     "batch_tokens": is_count,
     "patience": is_count,
+    "min_dev": is_count,
     "epochs": lambda v: v is None or is_count(v),
     "learning_rate": lambda v: v is None or (is_number(v) and v > 0),
     "eval_every": lambda v: is_number(v) and v > 0,
@@ -87,7 +89,6 @@ RULES: dict[str, Callable[[Any], bool]] = {
     "seed": lambda v: v == 0 or is_count(v),
 }
 TINY_PARAMETERS = 20_000_000
-MIN_DEV = 8  # with fewer dev comparisons the dev loss is mostly luck: no early stop on it
 LOG_LINES = 200  # about so many train lines per run
 
 
@@ -167,7 +168,7 @@ def prepare(run: RunDir) -> Training:
     for name in ("dev", "test"):
         if count[name] == 0:
             warnings.append(f"The {name} split is empty.")
-    if count["dev"] < MIN_DEV:
+    if count["dev"] < config["min_dev"]:
         warnings.append(
             f"Only {count['dev']} dev comparisons: no early stop, all epochs were trained."
         )
@@ -228,7 +229,7 @@ def train(training: Training) -> Loop:
     checkpoint = Checkpoint(run.path)
     loop = resume(training, checkpoint, optimizer)
     saved_at = time.monotonic()
-    early_stop = count_in(training.groups, "dev") >= MIN_DEV
+    early_stop = count_in(training.groups, "dev") >= config["min_dev"]
     while loop.epoch < config["epochs"] and not loop.out_of_patience(config["patience"]):
         for batch in plans[loop.epoch][loop.position :]:
             rate = learning_rate(config, loop.step, total)

@@ -49,8 +49,10 @@ def make_run(folder: Path, rows: list[Row], file: str, **config: Any) -> Path:
 
 
 def training_run(folder: Path, base: Path, rows: list[Row] | None = None, **config: Any) -> Path:
+    """Early stop on the eight dev comparisons, so that its part of the program is run too."""
     rows = preferences(40) if rows is None else rows
-    return make_run(folder, rows, "preferences.jsonl", base_model=base, **config)
+    config = {"base_model": base, "min_dev": 8, "epochs": 10, "eval_every": 1.0} | config
+    return make_run(folder, rows, "preferences.jsonl", **config)
 
 
 def run(program: Any, folder: Path) -> int:
