@@ -92,6 +92,9 @@ def _parse(number: int, line: bytes) -> dict[str, Any] | Problem:
         value = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
         return Problem(number, "line", "Nested too deeply.", "Give plain messages and texts.")
+    except json.JSONDecodeError as fault:
+        problem = f"Not valid JSON: {fault.msg} (character {fault.pos + 1} of the line)."
+        return Problem(number, "line", problem, _json_advice(number, text))
     except ValueError as fault:
         return Problem(number, "line", f"Not valid JSON: {fault}.", _json_advice(number, text))
     if isinstance(value, dict):
