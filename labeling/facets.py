@@ -6,7 +6,6 @@ A choice is counted under all the other filters, so that the numbers say what a 
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Count, Q
 
@@ -88,13 +87,22 @@ def _combinations(
         .values("excluded", "is_settled", "kind", "provenance", "split", "arm")
         .annotate(number=Count("id"))
     )
-    return [({**row, "state": _state(row)}, row["number"]) for row in rows]
+    return [
+        (
+            {
+                "state": _state(row["excluded"], row["is_settled"]),
+                **{name: str(value) for name, value in row.items()},
+            },
+            row["number"],
+        )
+        for row in rows
+    ]
 
 
-def _state(row: dict[str, Any]) -> str:
-    if row["excluded"]:
+def _state(excluded: bool, is_settled: bool) -> str:
+    if excluded:
         return "excluded"
-    return "in_use" if row["is_settled"] else "redoing"
+    return "in_use" if is_settled else "redoing"
 
 
 def _passes(values: dict[str, str], wanted: PreferenceFilter) -> bool:
@@ -108,12 +116,15 @@ def _in_order(name: str, counts: Counter[str]) -> list[tuple[str, int]]:
 
 def _sources(project: Project, wanted: PreferenceFilter, window: Window) -> list[tuple[str, int]]:
     """A preference counts once for each source that wrote one of its two responses."""
-    sides = ("chosen__policy_version", "chosen__source")
-    sides += ("rejected__policy_version", "rejected__source")
     rows = (
         matching(project, wanted.without("source"), window)
         .order_by()
-        .values_list(*sides)
+        .values_list(
+            "chosen__policy_version",
+            "chosen__source",
+            "rejected__policy_version",
+            "rejected__source",
+        )
         .annotate(number=Count("id"))
     )
     counts: Counter[str] = Counter()

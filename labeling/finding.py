@@ -219,7 +219,7 @@ def _narrowed(project: Project, wanted: PreferenceFilter) -> QuerySet[Preference
         rows = rows.filter(_from_source(wanted.source))
     if wanted.settled_on:
         rows = rows.filter(**_on_day("settled_at", wanted.settled_on))
-    judged = {}
+    judged: dict[str, Any] = {}
     if wanted.labeler:
         judged["labeler__username"] = wanted.labeler
     if wanted.answer:
