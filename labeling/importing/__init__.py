@@ -112,6 +112,7 @@ def import_file(
         for rows in _chunks(_sound_rows(file, options.max_bytes)):
             storing.store(rows)
             tell("Storing", report.rows, found.rows)
+        storing.finish()
         if options.dry_run:
             transaction.set_rollback(True)
         else:

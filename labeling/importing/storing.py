@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from django.utils import timezone
+
 from labeling.importing.checking import Opinion, Row
 from labeling.importing.inserting import insert_rows
 from labeling.importing.pairing import pick_pairs
@@ -62,6 +64,12 @@ class Storing:
         self._store_triples(triples)
         self._queue(open_pairs)
         self.report.rows += len(rows)
+
+    def finish(self) -> None:
+        """Call last in the transaction: the preferences count as settled when others can see them,
+        or whoever asks for what is new since a moment during the import would never get them."""
+        stored = Preference.objects.filter(project=self.project, settled_at=self.now)
+        stored.filter(provenance=Preference.Provenance.IMPORTED).update(settled_at=timezone.now())
 
     def _store_prompts(self, rows: Sequence[Row], digests: Sequence[str]) -> dict[str, int]:
         """The ids of all these prompts by digest."""

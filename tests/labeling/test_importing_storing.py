@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from labeling.handout import claim_next
 from labeling.importing import ImportOptions, ImportRefused, ImportReport, import_file, storing
@@ -229,6 +230,21 @@ def test_sql_grows_with_chunks_and_not_with_rows():
     with CaptureQueriesContext(connection) as many:
         take(project, *rows)
     assert len(many) <= len(few) + 45
+
+
+def test_preferences_count_as_settled_when_the_import_ends(monkeypatch):
+    """Judgments that settle while a long import runs must not come after it in time."""
+    project = make_project()
+    middle = []
+    real = storing.insert_rows
+
+    def look_at_the_clock(model, rows):
+        middle.append(timezone.now())
+        real(model, rows)
+
+    monkeypatch.setattr(storing, "insert_rows", look_at_the_clock)
+    take(project, triple(), triple("Two?"))
+    assert all(preference.settled_at > max(middle) for preference in Preference.objects.all())
 
 
 def test_rows_repeated_across_chunks_are_found_again(monkeypatch):
