@@ -5,7 +5,7 @@ an allow-list. Pictures are not loaded (they would tell a stranger's server who 
 when); their address is shown instead. Headings are put below the page's own.
 """
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -167,7 +167,7 @@ def _make_parser() -> MarkdownIt:
     # A link definition would vanish from the page: nothing of a response may.
     parser.disable("reference")
     parser.core.ruler.push("order_headings", _order_headings)
-    rules = {
+    rules: dict[str, Callable[..., str]] = {
         "fence": _fence,
         "code_block": _fence,
         "image": _picture,

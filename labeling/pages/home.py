@@ -1,6 +1,7 @@
 """The first page: one's projects, how far each has come, and the one thing to do next."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
@@ -32,22 +33,24 @@ class Row:
 
 @login_required
 def home(request: SignedInRequest) -> HttpResponse:
-    rows = [_row(project) for project in _projects_with_counts(request.user)]
-    return render(request, "projects/home.html", {"rows": rows})
+    return render(request, "projects/home.html", {"rows": _rows(request.user)})
 
 
-def _row(project: Project) -> Row:
-    return Row(
-        project,
-        Role(project.my_role or Role.ADMIN),
-        project.is_paused or bool(project.my_pause),
-        project.finished,
-        project.total,
-        project.today,
-    )
+def _rows(user: User) -> list[Row]:
+    return [
+        Row(
+            project,
+            Role(project.my_role or Role.ADMIN),
+            project.is_paused or bool(project.my_pause),
+            project.finished,
+            project.total,
+            project.today,
+        )
+        for project in _projects_with_counts(user)
+    ]
 
 
-def _projects_with_counts(user: User) -> QuerySet[Project]:
+def _projects_with_counts(user: User) -> QuerySet[Any]:
     mine = Membership.objects.filter(project=OuterRef("pk"), user=user)
     comparisons = Comparison.objects.filter(project=OuterRef("pk")).order_by().values("project")
     counted = comparisons.filter(state__in=[Comparison.State.OPEN, Comparison.State.FINISHED])

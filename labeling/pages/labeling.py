@@ -5,6 +5,7 @@ plain forms too; htmx only saves the page load.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -209,9 +210,9 @@ def judged_today(user: User, project: Project) -> int:
 
 def _context(
     user: User, project: Project, assignment: Assignment | None, today: int
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """What `_comparison.html` needs."""
-    context: dict[str, object] = {
+    context: dict[str, Any] = {
         "project": project,
         "today": today,
         "choices": choices_of(project),
@@ -223,7 +224,7 @@ def _context(
     return context | {"shown": load_view(assignment)}
 
 
-def _announce(context: dict[str, object]) -> str:
+def _announce(context: dict[str, Any]) -> str:
     return "Next comparison." if "shown" in context else "Nothing more to compare."
 
 

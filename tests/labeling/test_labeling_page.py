@@ -15,16 +15,14 @@ from labeling import handout, leases
 from labeling.models import (
     Assignment,
     Comparison,
-    ComparisonResponse,
     Judgment,
     Membership,
     Project,
-    Prompt,
     Response,
     Scale,
     User,
 )
-from labeling.texts import prompt_digest, response_digest, split_of
+from labeling.texts import response_digest
 from tests.factories import (
     judge,
     make_comparison,
@@ -375,6 +373,7 @@ def test_submit_and_next_within_the_sql_budget(
 def test_submit_and_next_within_the_sql_budget_in_a_long_queue(
     page: Client, project: Project, labeler: User, overlap: int
 ) -> None:
+    Project.objects.filter(pk=project.pk).update(random_share=0)
     make_long_queue(project, 100_000, overlap)
     check_sql_budget(page, project, labeler, "left", overlap)
 
@@ -406,45 +405,39 @@ def take(comparison: Comparison, labeler: User) -> Assignment:
     return assignment
 
 
+QUEUE = """
+    INSERT INTO labeling_comparison (project_id, prompt_id, responses_key, size, state, wanted,
+        slots_left, priority, random_key, arm, created_at)
+    SELECT %s, a.prompt_id, CAST(a.id AS varchar(20)) || '-' || CAST(b.id AS varchar(20)), 2,
+        'open', %s, %s, 0.001 * (a.id * b.id %% 997), 0.0001 * (a.id * b.id %% 9973), '',
+        CURRENT_TIMESTAMP
+    FROM labeling_response a JOIN labeling_response b ON a.prompt_id = b.prompt_id AND a.id < b.id
+    WHERE a.prompt_id = %s
+"""
+PLACES = """
+    INSERT INTO labeling_comparisonresponse (comparison_id, response_id, position)
+    SELECT c.id, r.id, CASE WHEN c.responses_key LIKE CAST(r.id AS varchar(20)) || '-%%'
+                            THEN 0 ELSE 1 END
+    FROM labeling_comparison c JOIN labeling_response r
+        ON c.responses_key LIKE CAST(r.id AS varchar(20)) || '-%%'
+        OR c.responses_key LIKE '%%-' || CAST(r.id AS varchar(20))
+    WHERE c.id BETWEEN %s AND %s
+"""
+
+
 def make_long_queue(project: Project, count: int, wanted: int) -> None:
-    """Many comparisons of one prompt's few responses would clash: each has its own prompt."""
-    messages = [[{"role": "user", "content": f"Question {number}?"}] for number in range(count)]
-    digests = [prompt_digest(message) for message in messages]
-    prompts = Prompt.objects.bulk_create(
-        [
-            Prompt(project=project, messages=message, digest=digest, split=split_of(digest))
-            for message, digest in zip(messages, digests, strict=True)
-        ],
-        batch_size=5_000,
+    """Every pair of one prompt's responses; written by the database, as rows by the hundred
+    thousand take minutes one object at a time. Only those that are handed out get their places.
+    """
+    prompt = make_prompt(project)
+    needed = next(n for n in range(2, 2_000) if n * (n - 1) // 2 >= count)
+    Response.objects.bulk_create(
+        Response(prompt=prompt, text=text, digest=response_digest(text), origin="imported")
+        for text in (f"Response {number}." for number in range(needed))
     )
-    texts = ("Good.", "Bad.")
-    responses = Response.objects.bulk_create(
-        [
-            Response(prompt=prompt, text=text, digest=response_digest(text), origin="imported")
-            for prompt in prompts
-            for text in texts
-        ],
-        batch_size=5_000,
-    )
-    pairs = list(zip(responses[::2], responses[1::2], strict=True))
-    comparisons = Comparison.objects.bulk_create(
-        [
-            Comparison(
-                project=project,
-                prompt=prompt,
-                responses_key=f"{first.pk},{second.pk}",
-                wanted=wanted,
-                slots_left=wanted,
-            )
-            for prompt, (first, second) in zip(prompts, pairs, strict=True)
-        ],
-        batch_size=5_000,
-    )
-    ComparisonResponse.objects.bulk_create(
-        [
-            ComparisonResponse(comparison=comparison, response=response, position=position)
-            for comparison, pair in zip(comparisons, pairs, strict=True)
-            for position, response in enumerate(pair)
-        ],
-        batch_size=5_000,
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(QUEUE, [project.pk, wanted, wanted, prompt.pk])
+        first_in_line = Comparison.objects.order_by("-priority", "id").values_list("id", flat=True)
+        for pk in first_in_line[:10]:
+            cursor.execute(PLACES, [pk, pk])
+    assert Comparison.objects.count() >= count
