@@ -107,3 +107,10 @@ def moment(at: datetime | None) -> str:
         return f"{local:%H:%M}"
     year = f" {local.year}" if local.year != now.year else ""
     return f"{local.day} {local:%b}{year}, {local:%H:%M}"
+
+
+@register.filter
+def spec_rows(spec: dict[str, Any]) -> list[tuple[Any, list[Any]]]:
+    """A chart's numbers as (label, one value per series), for pages without JavaScript."""
+    columns = [series["data"] for series in spec["series"]]
+    return [(label, [column[at] for column in columns]) for at, label in enumerate(spec["labels"])]
