@@ -127,7 +127,7 @@ def _kinds_chart(project: Project, kinds: dict[str, int]) -> dict[str, Any]:
     return _chart(
         "Judgments by kind",
         "bar",
-        [str(Judgment.Kind(kind).label) for kind in kinds],
+        [str(Judgment.Kind(kind).label).lower() for kind in kinds],
         list(kinds.values()),
         [_rows_url(project, answer=kind) for kind in kinds],
         series="Judgments",
