@@ -3,8 +3,9 @@
 # with SQLite and the embedded Redis; `docker exec … python manage.py createsuperuser` lets you in.
 FROM python:3.11-slim-bookworm
 
-# Where torch's CPU-only build comes from, a fraction of the default one's size. Empty: with CUDA.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# An index with torch's CPU-only build, a fraction of the default one's size (see PyTorch's
+# installation page). Empty: the default build, on Linux the one with CUDA.
+ARG TORCH_INDEX=""
 
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -2,9 +2,9 @@
 
 from celery import shared_task
 
-from labeling import handout
+from labeling import leases
 
 
 @shared_task(name="labeling.tasks.expire_leases")
 def expire_leases() -> None:
-    handout.expire_leases()
+    leases.expire_leases()
