@@ -1,5 +1,6 @@
 """A project's home: the loop as a ring of stations with live numbers, and what happens next."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,9 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Exists, OuterRef
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from labeling import quality
@@ -45,7 +48,7 @@ class Action:
 def project_page(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug)
     live, drawn = _parts(request, project)
-    context = {"project": project, "live": with_marks(live, drawn), "drawn": drawn.html}
+    context = {"project": project, "live": with_marks(live, drawn), "drawn": drawn.html()}
     return render(request, "modeling/loop.html", context)
 
 
@@ -77,14 +80,26 @@ def _parts(request: SignedInRequest, project: Project) -> tuple[Part, Part]:
         "is_curator": project.role_of_viewer != Role.LABELER,
         "is_admin": project.role_of_viewer == Role.ADMIN,
     }
-    drawn = {
+    live = render_part(request, "modeling/_project-loop.html", context)
+    mark = charts_mark(reward_models, summary.judgments)
+    return live, Part(mark, lambda: _charts(project, reward_models))
+
+
+def charts_mark(reward_models: list[RewardModel], judgments: int) -> str:
+    """Changes with another model, on another day, or when the judgments have grown by some
+    hundredths: counting them by day is the dearest query of the page."""
+    newest = reward_models[0].pk if reward_models else 0
+    state = f"{timezone.localdate()} {len(reward_models)} {newest} {judgments:.2g}"
+    return hashlib.sha256(state.encode()).hexdigest()[:16]
+
+
+def _charts(project: Project, reward_models: list[RewardModel]) -> str:
+    by_day = quality.judgments_per_day(project, days=DAYS_DRAWN)
+    context = {
         "accuracy": chart_specs.accuracy_by_version(reversed(reward_models)),
-        "judged": chart_specs.judgments_by_day(quality.judgments_per_day(project, days=DAYS_DRAWN)),
+        "judged": chart_specs.judgments_by_day(by_day),
     }
-    return (
-        render_part(request, "modeling/_project-loop.html", context),
-        render_part(request, "modeling/_loop-charts.html", drawn),
-    )
+    return render_to_string("modeling/_loop-charts.html", context)
 
 
 def primary_action(project: Project, summary: LoopSummary) -> Action | None:

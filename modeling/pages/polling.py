@@ -1,13 +1,14 @@
 """Fragments that a page asks for again and again, and that are sent only when they changed.
 
 A page has a live part (numbers, progress) and may have a drawn part (charts). Each is known by a
-mark, a hash of its HTML; the live part's `hx-get` ends in `{{ polled }}`, which carries both
+mark, mostly a hash of its HTML; the live part's `hx-get` ends in `{{ polled }}`, which carries both
 marks back. Nothing changed is answered 204, on which htmx leaves the page alone: no flicker, and
 focus and selection stay.
 """
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,19 +24,22 @@ CSRF_TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="\w+"')
 
 @dataclass(frozen=True)
 class Part:
-    html: str
+    """A part of a page: the mark of its state, and its HTML, made when it is needed."""
+
     mark: str
+    html: Callable[[], str]
 
 
 def render_part(request: HttpRequest, template: str, context: dict[str, Any]) -> Part:
+    """A part that is cheap to make: it is made, and its HTML is its mark."""
     html = render_to_string(template, context | {"polled": POLLED}, request)
     mark = hashlib.sha256(CSRF_TOKEN.sub("", html).encode()).hexdigest()[:16]
-    return Part(html, mark)
+    return Part(mark, lambda: html)
 
 
 def with_marks(live: Part, drawn: Part | None = None) -> SafeString:
     """The live part's HTML with the marks of what is on the page from now on."""
-    html = live.html.replace(SEEN, live.mark).replace(DRAWN, drawn.mark if drawn else "")
+    html = live.html().replace(SEEN, live.mark).replace(DRAWN, drawn.mark if drawn else "")
     return mark_safe(html)  # rendered by a template, which has escaped it
 
 
@@ -46,5 +50,5 @@ def answer_poll(request: HttpRequest, live: Part, drawn: Part | None = None) -> 
         return HttpResponse(status=204)
     body = with_marks(live, drawn)
     if drawn is not None and not is_drawn:
-        body += mark_safe(drawn.html)  # its root says hx-swap-oob
+        body += mark_safe(drawn.html())  # its root says hx-swap-oob
     return HttpResponse(body)

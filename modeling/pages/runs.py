@@ -65,7 +65,7 @@ def run_page(request: SignedInRequest, pk: int) -> HttpResponse:
         "project": project,
         "run": run,
         "live": with_marks(live, drawn),
-        "drawn": drawn.html,
+        "drawn": drawn.html(),
         "config_rows": flat_rows(run.config),
         "folder": run.folder,
     }

@@ -9,7 +9,7 @@ from labeling.models import Role
 from modeling.models import Run
 from modeling.overview import loop_summary
 from modeling.pages import ring
-from modeling.pages.loop import primary_action
+from modeling.pages.loop import charts_mark, primary_action
 from modeling.rounds import advance
 from tests.factories import (
     claim_and_judge,
@@ -172,6 +172,12 @@ def test_a_poll_brings_the_charts_when_a_day_has_more_judgments(client, cast, pr
     second = client.get(poll_url(first))
     assert b'id="loop-charts"' in second.content
     assert b'hx-swap-oob="true"' in second.content
+
+
+def test_the_charts_are_not_counted_anew_for_every_judgment_of_many():
+    assert charts_mark([], 0) != charts_mark([], 1)
+    assert charts_mark([], 50_000) == charts_mark([], 50_001) != charts_mark([], 52_000)
+    assert charts_mark([], 50_000).isalnum(), "it travels in an address"
 
 
 def test_the_page_costs_the_same_whatever_has_happened(
