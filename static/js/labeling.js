@@ -65,7 +65,7 @@ function retryLater(why) {
   clearTimeout(sending.timer);
   const seconds = RETRY_SECONDS[Math.min(sending.attempt, RETRY_SECONDS.length - 1)];
   sending.attempt += 1;
-  say(`Not saved: ${why}. Your choice is kept.`, "warning");
+  say(`Not saved: ${why}`, "warning");
   if (sending.attempt === 1) announce(`Not saved: ${why}. Your choice is kept and sent again.`);
   const now = document.createElement("button");
   now.type = "button";
@@ -101,7 +101,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
   } else if (!xhr?.status) {
     retryLater("waiting for connection");
   } else if (xhr.status === 401) {
-    retryLater("you are signed out; sign in again in another tab");
+    retryLater("sign in again in another tab");
   } else if (xhr.status >= 500 || xhr.status === 409 || xhr.status === 429) {
     retryLater("the server has trouble");
   } else if (xhr.status === 404) {
