@@ -82,9 +82,3 @@ def tabs(content: str, project: Project) -> SafeString:
     ]
     items = format_html_join("", '<li><a href="{}"{}>{}</a></li>', links)
     return format_html('<nav class="tabs" aria-label="Project"><ul>{}</ul></nav>', items)
-
-
-@register.filter
-def of_total(part: float, total: float) -> int:
-    """Whole per cent, for progress bars."""
-    return round(100 * part / total) if total else 0
