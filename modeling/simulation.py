@@ -56,9 +56,13 @@ class Tally:
     def judgments(self) -> int:
         return sum(self.kinds[kind] for kind in Judgment.ANSWERS)
 
+    @property
+    def is_over(self) -> bool:
+        return self.is_stopped or self.judgments >= self.wanted
+
     def reserve(self) -> bool:
         with self.lock:
-            if self.is_stopped or self.reserved >= self.wanted:
+            if self.reserved >= self.wanted:
                 return False
             self.reserved += 1
             return True
@@ -144,15 +148,25 @@ def _work(project: Project, user: User, tally: Tally, rng: random.Random, noise:
     """One labeler, until enough judgments are made."""
     try:
         held: Assignment | None = None
-        while tally.reserve():
-            held = _one_comparison(project, user, held, tally, rng, noise)
-        if held is not None:
-            leases.release_lease(held.uuid, user.pk)
+        while not tally.is_over:
+            if tally.reserve():
+                held = _one_comparison(project, user, held, tally, rng, noise)
+                continue
+            # Whoever has the last one may turn out unable to judge it: stay, with empty hands.
+            _let_go(held, user)
+            held = None
+            time.sleep(0.05)
+        _let_go(held, user)
     except BaseException as problem:
         tally.problems.append(problem)
         tally.is_stopped = True
     finally:
         connection.close()
+
+
+def _let_go(held: Assignment | None, user: User) -> None:
+    if held is not None:
+        leases.release_lease(held.uuid, user.pk)
 
 
 def _one_comparison(
