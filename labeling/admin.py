@@ -17,6 +17,7 @@ from labeling.models import (
     Comparison,
     ComparisonResponse,
     GuidelineVersion,
+    Invitation,
     Judgment,
     Membership,
     Preference,
@@ -58,7 +59,8 @@ class MembershipInline(admin.TabularInline):
     model = Membership
     extra = 0
     autocomplete_fields = ("user", "project")
-    readonly_fields = ("created_at",)
+    fields = ("user", "project", "role", "is_paused", "reliability", "created_at")
+    readonly_fields = ("reliability", "created_at")
 
 
 @admin.register(User)
@@ -76,6 +78,18 @@ class MembershipAdmin(LookupAdmin):
     list_select_related = ("user", "project")
     search_fields = ("user__username", "user__email", "project__name", "project__slug")
     autocomplete_fields = ("user", "project")
+    # Written with the judgments they go with, by the product alone.
+    readonly_fields = ("reliability", "measured", "excluded_at", "excluded_reason")
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin):
+    list_display = ("id", "project", "role", "note", "created_by", "expires_at", "used_by")
+    list_filter = ("role", "project")
+    list_select_related = ("project", "created_by", "used_by")
+    search_fields = ("note", "project__name")
+    fields = ("project", "role", "note", "created_by", "created_at", "expires_at", "used_at",
+              "used_by")  # fmt: skip
 
 
 @admin.register(Project)

@@ -1,5 +1,8 @@
 """People and what they may do in a project."""
 
+from datetime import datetime
+
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
@@ -32,14 +35,59 @@ class Membership(models.Model):
     reliability = models.FloatField(
         default=1.0, help_text="Weight of this person's judgments, in (0, 1]."
     )
+    measured = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="What the reliability rests on; written by labeling/reliability.py.",
+    )
+    excluded_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when this person's judgments are out of training."
+    )
+    excluded_reason = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    # Set by members.members_of.
+    judged: int | None
+    last_judged_at: datetime | None
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["project", "user"], name="membership_once_per_project"),
+            models.CheckConstraint(
+                condition=models.Q(excluded_at__isnull=True) | ~models.Q(excluded_reason=""),
+                name="membership_exclusion_has_reason",
+            ),
             one_of("role", Role, "membership_role_known"),
             between("reliability", 0.0001, 1.0, "membership_reliability_in_0_1"),
         ]
 
     def __str__(self) -> str:
         return f"{self.user} as {self.role} of {self.project}"
+
+
+class Invitation(models.Model):
+    """A link that lets one person join a project, once and until a date. Only the token's hash
+    is stored: who reads the database cannot use the links in it."""
+
+    project = models.ForeignKey(
+        "labeling.Project", on_delete=models.CASCADE, related_name="invitations"
+    )
+    token_hash = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the token.")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.LABELER)
+    note = models.CharField(max_length=120, blank=True, help_text="For whom it is meant.")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    used_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [one_of("role", Role, "invitation_role_known")]
+
+    def __str__(self) -> str:
+        return f"invitation to {self.project} as {self.role}"

@@ -42,6 +42,11 @@ class Project(models.Model):
         validators=[MinValueValidator(10)],
         help_text="How long a comparison is kept for a labeler who has stopped responding.",
     )
+    correction_minutes = models.PositiveIntegerField(
+        default=60,
+        validators=[MaxValueValidator(43_200)],
+        help_text="How long labelers can correct an answer; 0: never.",
+    )
     random_share = models.FloatField(
         default=0.2,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],

@@ -124,6 +124,11 @@ class Judgment(models.Model):
         default=False,
         help_text="Kept, but its slot had gone to someone else: not counted.",
     )
+    excluded_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Taken out of training with its labeler's other judgments: not counted.",
+    )
     created_at = models.DateTimeField()
     superseded_at = models.DateTimeField(null=True, blank=True)
     supersedes = models.OneToOneField(

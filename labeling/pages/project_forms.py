@@ -20,7 +20,7 @@ GROUPS = (
     (
         "Handing out",
         "Who gets which comparison, and for how long.",
-        ("is_paused", "random_share", "lease_seconds"),
+        ("is_paused", "random_share", "lease_seconds", "correction_minutes"),
     ),
     (
         "Learning",
@@ -49,6 +49,7 @@ LABELS = {
     "is_paused": "Pause the project",
     "random_share": "Handed out at random (%)",
     "lease_seconds": "Keep a comparison for (seconds)",
+    "correction_minutes": "Answers can be corrected for (minutes)",
     "loop_enabled": "Retrain and sample without being asked",
     "retrain_after": "Retrain after this many new preferences",
     "base_model": "Reward models start from",
@@ -73,6 +74,8 @@ HELP = {
     "honest test of the reward model; 20 % is a good start.",
     "lease_seconds": "When somebody stops in the middle, their comparison goes to the next "
     "person after this time.",
+    "correction_minutes": "Labelers see their last 100 answers and can change one for so long. "
+    "The first answer is kept, superseded. 0: never.",
     "loop_enabled": "Off: runs start only when somebody presses a button on the loop page.",
     "retrain_after": "Smaller: the queue follows the labelers more closely. Larger: fewer runs.",
     "base_model": "A folder on the server or a Hugging Face hub id. Empty: the current policy.",

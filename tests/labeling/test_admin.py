@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from labeling.curation import exclude
+from labeling.invitations import create_invitation
 from labeling.models import (
     Assignment,
     AuditEntry,
@@ -47,6 +48,7 @@ def fill(project: Project, number: int) -> None:
     claim_and_judge(labeler, project, "left")
     preference = Preference.objects.filter(project=project).latest("id")
     exclude(project, labeler, [preference.pk], "Duplicate")
+    create_invitation(project, labeler, Role.LABELER, f"number {number}")
     policy = Policy.objects.create(project=project, version=number, name="p", location="x")
     snapshot = Snapshot.objects.create(project=project, sha256=f"{number:064}", count=1)
     run = Run.objects.create(
