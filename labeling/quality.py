@@ -1,15 +1,13 @@
-"""How good the judgments are: agreement between labelers, position bias, pace.
+"""How good the judgments are, from thin queries: per cent agreement, sides, pace.
 
-Pure functions on plain numbers; beside them the thin queries that fetch these numbers, grouped
-by the database, so that the cost in Python does not grow with the rows.
+The figures are summed up by the database, so that the cost in Python does not grow with the rows.
+The measures themselves are pure functions in labeling/measures/; what needs the judgments one by
+one (alpha, kappas, what is said of each labeler) is in labeling/answers.py.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-import numpy as np
 from django.db import connection
 from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Sum, Value, When
 from django.db.models.fields.json import KT
@@ -17,87 +15,10 @@ from django.db.models.functions import TruncDate
 from django.db.models.lookups import Exact
 from django.utils import timezone
 
+from labeling.measures.bootstrap import Estimate, PromptGroup, share_by_prompt
 from labeling.models import Judgment, Preference, Project
 
-# Below this many prompts a bootstrap says more than it knows: no interval is given.
-MIN_PROMPTS = 5
-DRAWS = 1000
 DAYS_SHOWN = 30
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A share with its 95 % interval; the bounds are None on too few prompts to tell."""
-
-    value: float
-    low: float | None
-    high: float | None
-    count: int
-    prompts: int
-
-    @property
-    def percent(self) -> int:
-        return round(100 * self.value)
-
-    @property
-    def percent_low(self) -> int | None:
-        return None if self.low is None else round(100 * self.low)
-
-    @property
-    def percent_high(self) -> int | None:
-        return None if self.high is None else round(100 * self.high)
-
-
-@dataclass(frozen=True)
-class PromptGroup:
-    """`prompts` prompts, each with `hits` of `trials`: what the bootstrap draws from."""
-
-    hits: int
-    trials: int
-    prompts: int = 1
-
-
-def agreeing_pairs(votes: Sequence[int]) -> tuple[int, int]:
-    """Of the ordered pairs of judgments behind these vote counts, how many say the same.
-
-    2 for A and 1 for B: labelers 1 and 2 agree (two ordered pairs) of six pairs.
-    """
-    total = sum(votes)
-    return sum(n * (n - 1) for n in votes), total * (total - 1)
-
-
-def share_by_prompt(groups: Iterable[PromptGroup], *, seed: int = 0) -> Estimate | None:
-    """Hits over trials with a percentile bootstrap over prompts; None without trials.
-
-    Prompts with equal figures are interchangeable, so a resample is one multinomial draw over
-    the distinct figures: the same distribution as drawing prompts, at a fraction of the work.
-    """
-    groups = [group for group in groups if group.trials > 0 and group.prompts > 0]
-    if not groups:
-        return None
-    hits = np.array([group.hits for group in groups], dtype=float)  # (G,)
-    trials = np.array([group.trials for group in groups], dtype=float)  # (G,)
-    prompts = np.array([group.prompts for group in groups])  # (G,)
-    count = int(prompts.sum())
-    total = float(trials @ prompts)
-    value = float(hits @ prompts) / total
-    if count < MIN_PROMPTS:
-        return Estimate(value, None, None, int(total), count)
-    if value in (0.0, 1.0):  # nothing to resample: every draw would repeat the value
-        low, high = wilson(value, count)
-        return Estimate(value, low, high, int(total), count)
-    draws = np.random.default_rng(seed).multinomial(
-        count, prompts / count, size=DRAWS
-    )  # (DRAWS, G)
-    low, high = np.percentile((draws @ hits) / (draws @ trials), [2.5, 97.5])
-    return Estimate(value, float(low), float(high), int(total), count)
-
-
-def wilson(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
-    """The Wilson score interval of a share observed in `count` independent trials."""
-    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * (share * (1 - share) / count + z * z / (4 * count**2)) ** 0.5
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def agreement(project: Project) -> Estimate | None:

@@ -18,11 +18,11 @@ from labeling.access import project_for
 from labeling.curation import audit_actions, audit_entries
 from labeling.facets import LABELS
 from labeling.finding import STATES
+from labeling.measures.bootstrap import Estimate
 from labeling.models import AuditEntry, Judgment, Preference, Project, Role
 from labeling.models.material import Split
 from labeling.pages.preferences import number_in, wants_fragment
 from labeling.pages.requests import SignedInRequest
-from labeling.quality import Estimate
 
 AUDIT_PAGE = 50
 

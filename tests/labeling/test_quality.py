@@ -6,8 +6,9 @@ import pytest
 from django.utils import timezone
 
 from labeling import quality
+from labeling.measures.agreement import agreeing_pairs
+from labeling.measures.bootstrap import PromptGroup, share_by_prompt
 from labeling.models import Judgment, Preference, Project
-from labeling.quality import PromptGroup, agreeing_pairs, share_by_prompt
 from tests.factories import (
     claim_and_judge,
     make_comparison,
