@@ -17,6 +17,7 @@ from modeling.core.files import (
     require_text,
     require_unique_id,
 )
+from modeling.core.packing import first_fit, packed_tokens
 from modeling.core.text import Encoded, Prompt
 
 SPLITS = ("train", "calibration", "dev", "test")
@@ -24,7 +25,7 @@ ARMS = ("imported", "random", "active")
 FIELDS = {"id", "prompt", "chosen", "rejected", "target", "weight", "strength", "split", "arm"} | {
     "round"
 }
-WINDOW = 16  # batches sorted by length together: enough to bucket, few enough to stay random
+WINDOW = 16  # batches filled, or sorted by length, together: few enough to stay random
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,10 @@ class Unit:
     def responses(self) -> list[int]:
         """The distinct responses, ascending: each is encoded once."""
         return sorted({side for c in self.comparisons for side in (c.i, c.j)})
+
+    def texts(self, encoded: list[list[Encoded]]) -> list[Encoded]:
+        """Of the distinct responses; `encoded` is [group][response]."""
+        return [encoded[self.group][response] for response in self.responses()]
 
 
 def read_groups(path: Path, strength_margin: float) -> tuple[list[PromptGroup], list[str]]:
@@ -135,14 +140,20 @@ def plan_epoch(
     batch_size: int,
     seed: int,
     epoch: int,
+    by_length: bool,
 ) -> list[list[Unit]]:
-    """All batches of one epoch: shuffled, sorted by length within windows, batches shuffled.
+    """All batches of one epoch, of at most `batch_size` comparisons (or one unit).
 
-    A function of its arguments alone: a resumed run continues with the very same batches.
+    Shuffled, then filled first-fit, so that groups of several comparisons leave no gaps. Padded
+    rows want texts of one length together: with `by_length`, units are sorted by length within
+    windows and the batches shuffled. A function of its arguments alone: a resumed run continues
+    with the very same batches.
     """
     random = Random(f"{seed}:{epoch}")
     units = [unit for at, group in enumerate(groups) for unit in _units(at, group, batch_size)]
     random.shuffle(units)
+    if not by_length:
+        return first_fit(units, lambda unit: len(unit.comparisons), batch_size, WINDOW)
     batches = []
     for window in _fill(units, WINDOW * batch_size):
         window.sort(key=lambda unit: max(len(encoded[unit.group][r].ids) for r in unit.responses()))
@@ -174,17 +185,22 @@ def _fill(units: list[Unit], size: int) -> list[list[Unit]]:
 
 
 def micro_batches(
-    batch: list[Unit], encoded: list[list[Encoded]], batch_tokens: int
+    batch: list[Unit], encoded: list[list[Encoded]], batch_tokens: int, *, padded: bool
 ) -> list[list[Unit]]:
-    """Cut one batch into parts of at most `batch_tokens` padded tokens (one unit at least)."""
+    """Cut one batch into parts of at most `batch_tokens` tokens (one unit at least)."""
+    if not padded:
+        return first_fit(
+            batch, lambda unit: packed_tokens(unit.texts(encoded)), batch_tokens, len(batch)
+        )
     parts: list[list[Unit]] = [[]]
     rows = longest = 0
     for unit in batch:
-        responses = unit.responses()
-        length = max(longest, *(len(encoded[unit.group][r].ids) for r in responses))
-        if parts[-1] and length * (rows + len(responses)) > batch_tokens:
+        texts = unit.texts(encoded)
+        own = max(len(text.ids) for text in texts)
+        length = max(longest, own)
+        if parts[-1] and length * (rows + len(texts)) > batch_tokens:
             parts.append([])
-            rows, length = 0, max(len(encoded[unit.group][r].ids) for r in responses)
+            rows, length = 0, own
         parts[-1].append(unit)
-        rows, longest = rows + len(responses), length
+        rows, longest = rows + len(texts), length
     return parts

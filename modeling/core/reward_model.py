@@ -1,23 +1,23 @@
 """A reward model: any AutoModelForSequenceClassification with one label.
 
-The trunk runs as it is; the scalar head is applied in fp32 to the hidden state of the last real
-token, found by index. Models that pool in their own way (the BERT family) use their own forward.
-Left out: LoRA, several heads on one trunk, prefix sharing.
+What is loaded, how it is saved, and the proof that it reloads to the same rewards. How rewards are
+read while it trains is in reading.py. Left out: LoRA, several heads on one trunk.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from modeling.core.device import move_to
 from modeling.core.errors import ProgramError
 from modeling.core.loading import load_classifier, load_tokenizer, refuse_missing
-from modeling.core.text import Encoded, Prompt, complete_tokenizer, encode_texts
+from modeling.core.reading import pad_batch
+from modeling.core.text import Prompt, complete_tokenizer, encode_texts
 
 PARITY_TEXTS = 32
 PARITY_TOLERANCE = 1e-4  # in fp32; padding alone moves a reward by about 1e-6
@@ -76,65 +76,6 @@ def switch_dropout_off(model: nn.Module) -> None:
         for name in ("attention_dropout", "attn_dropout", "dropout_prob"):
             if isinstance(getattr(layer, name, None), float):
                 setattr(layer, name, 0.0)
-
-
-def pad_batch(
-    texts: Sequence[Encoded], pad: int, device: torch.device
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Right-padded ids (B, T), mask (B, T) and the index of each last real token (B,)."""
-    lengths = torch.tensor([len(text.ids) for text in texts])  # (B,)
-    ids = torch.full((len(texts), int(lengths.max())), pad)  # (B, T)
-    for row, text in enumerate(texts):
-        ids[row, : len(text.ids)] = torch.tensor(text.ids)
-    mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()  # (B, T)
-    return ids.to(device), mask.to(device), (lengths - 1).to(device)
-
-
-def read_rewards(model: PreTrainedModel, ids: Tensor, mask: Tensor, last: Tensor) -> Tensor:
-    """Rewards (B,) in fp32 of a right-padded batch. Shapes as in `pad_batch`."""
-    head = getattr(model, "score", None)
-    if not isinstance(head, nn.Linear):
-        return model(input_ids=ids, attention_mask=mask).logits[:, 0].float()
-    trunk = model.base_model(input_ids=ids, attention_mask=mask, use_cache=False)
-    rows = torch.arange(len(last), device=last.device)
-    hidden = trunk.last_hidden_state[rows, last].float()  # (B, D)
-    with torch.autocast(hidden.device.type, enabled=False):
-        return nn.functional.linear(hidden, head.weight.float(), head.bias)[:, 0]  # (B,)
-
-
-def batches_by_length(texts: Sequence[Encoded], batch_tokens: int) -> Iterator[list[int]]:
-    """Indices in batches of at most `batch_tokens` padded tokens, one text at least.
-
-    Longest first, so that a batch too large for the memory fails at once and not at the end.
-    """
-    order = sorted(range(len(texts)), key=lambda at: (-len(texts[at].ids), at))
-    batch: list[int] = []
-    for at in order:
-        if batch and len(texts[batch[0]].ids) * (len(batch) + 1) > batch_tokens:
-            yield batch
-            batch = []
-        batch.append(at)
-    if batch:
-        yield batch
-
-
-@torch.no_grad()
-def score_encoded(
-    model: PreTrainedModel,
-    texts: Sequence[Encoded],
-    batch_tokens: int,
-    each_batch: Callable[[int], None] = lambda done: None,
-) -> list[float]:
-    """Rewards in the order of `texts`. `each_batch` hears how many are done."""
-    rewards = [0.0] * len(texts)
-    pad, done = model.config.get_text_config().pad_token_id, 0
-    for batch in batches_by_length(texts, batch_tokens):
-        ids, mask, last = pad_batch([texts[at] for at in batch], pad, model.device)
-        for at, reward in zip(batch, read_rewards(model, ids, mask, last).tolist(), strict=True):
-            rewards[at] = reward
-        done += len(batch)
-        each_batch(done)
-    return rewards
 
 
 def save_model(

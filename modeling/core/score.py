@@ -3,9 +3,10 @@
     python -m modeling.core.score RUN_DIR
 
 Reads RUN_DIR/config.json and responses.jsonl; writes scores.jsonl and result.json (formats:
-docs/learning-programs.md). Each distinct text is encoded once per member, longest texts first,
-members one after the other so that only one is in memory. A restart begins again: scoring is
-quick. Left out: prefix sharing, other ways than the mean to combine members.
+docs/learning-programs.md). Responses of one prompt share it in a packed row; each distinct text is
+read once per member, longest groups first, members one after the other so that only one is in
+memory. A restart begins again: scoring is quick. Left out: other ways than the mean to combine
+members.
 """
 
 import statistics
@@ -25,13 +26,14 @@ from modeling.core.files import (
     write_jsonl,
 )
 from modeling.core.loading import load_classifier, load_tokenizer, refuse_missing
-from modeling.core.reward_model import score_encoded
+from modeling.core.reading import WAYS, choose_batch_tokens, choose_reader
 from modeling.core.run_dir import RunDir, is_count, run_program
 from modeling.core.text import Prompt, choose_max_length, complete_tokenizer, encode_texts
 
 DEFAULTS: dict[str, Any] = {
     "reward_models": ...,  # list of folders or Hub ids
-    "batch_tokens": 16384,  # padded tokens per forward pass
+    "batch_tokens": None,  # tokens per forward pass; None: by device
+    "attention": "auto",  # how prompts are shared: "shared", "flex", "padded"
     "max_length": None,  # tokens per text; None: the model's, at most 2,048
     "device": "auto",
     "threads": None,
@@ -39,7 +41,8 @@ DEFAULTS: dict[str, Any] = {
 
 RULES: dict[str, Callable[[Any], bool]] = {
     "reward_models": lambda v: isinstance(v, list) and len(v) > 0,
-    "batch_tokens": is_count,
+    "batch_tokens": lambda v: v is None or is_count(v),
+    "attention": lambda v: v in WAYS,
 }
 
 
@@ -50,10 +53,13 @@ def main(run: RunDir) -> dict[str, Any]:
     ids, texts = read_responses(run)
     distinct = list(dict.fromkeys(texts))
     rewards, truncated = [], 0
+    warnings: list[str] = []
     for number, member in enumerate(members):
-        found, cut = score_member(run, config, member, distinct, number, len(members))
+        found, cut, warning = score_member(run, config, member, distinct, number, len(members))
         rewards.append(dict(zip(distinct, found, strict=True)))
         truncated = max(truncated, cut)
+        if warning is not None and warning not in warnings:
+            warnings.append(warning)
     write_jsonl(
         run.path / "scores.jsonl",
         (
@@ -62,7 +68,13 @@ def main(run: RunDir) -> dict[str, Any]:
         ),
     )
     seconds = round(time.monotonic() - started, 2)
-    return {"count": len(ids), "truncated": truncated, "seconds": seconds, "config": config}
+    return {
+        "count": len(ids),
+        "truncated": truncated,
+        "warnings": warnings,
+        "seconds": seconds,
+        "config": config,
+    }
 
 
 def read_responses(run: RunDir) -> tuple[list[str], list[tuple[Prompt, str]]]:
@@ -82,8 +94,8 @@ def score_member(
     texts: list[tuple[Prompt, str]],
     number: int,
     members: int,
-) -> tuple[list[float], int]:
-    """Rewards of one member, and how many texts had to be truncated for it."""
+) -> tuple[list[float], int, str | None]:
+    """Rewards of one member, how many texts had to be truncated for it, and a warning."""
     tokenizer = load_tokenizer(source)
     complete_tokenizer(tokenizer)
     model, new = load_classifier(source)
@@ -91,17 +103,29 @@ def score_member(
     if model.config.get_text_config().pad_token_id is None:
         model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     torch.set_num_threads(choose_threads(config["threads"], model.num_parameters()))
-    move_to(model.eval(), choose_device(config["device"]))
+    device = choose_device(config["device"])
+    move_to(model.eval(), device)
     max_length = choose_max_length(config["max_length"], tokenizer, model)
+    reader = choose_reader(model, config["attention"], max_length)
     encoded = encode_texts(tokenizer, texts, max_length)
+    by_prompt: dict[Prompt, list[int]] = {}
+    for at, (prompt, _) in enumerate(texts):
+        by_prompt.setdefault(prompt, []).append(at)
     total = len(texts) * members
 
     def each_batch(done: int) -> None:
         run.check_cancelled()
         run.progress(number * len(texts) + done, total, "responses", "scoring")
 
-    rewards = score_encoded(model, encoded, config["batch_tokens"], each_batch)
-    return rewards, sum(text.truncated for text in encoded)
+    groups = [[encoded[at] for at in which] for which in by_prompt.values()]
+    budget = choose_batch_tokens(config["batch_tokens"], device)
+    rewards = [0.0] * len(texts)
+    for which, found in zip(
+        by_prompt.values(), reader.score(groups, budget, each_batch), strict=True
+    ):
+        for at, reward in zip(which, found, strict=True):
+            rewards[at] = reward
+    return rewards, sum(text.truncated for text in encoded), reader.warning
 
 
 def summarise(identifier: str, members: list[float]) -> dict[str, Any]:

@@ -7,8 +7,9 @@ at the end model/, predictions.jsonl and result.json (formats: docs/learning-pro
 again on the same folder it goes on from its checkpoint and ends with the same bytes.
 
 In short: Bradley-Terry loss on the difference of two fp32 rewards, AdamW, linear warm-up and
-decay, early stop on the dev split with the best weights restored. A batch encodes each distinct
-text once. Left out: prefix sharing, LoRA, ensembles, several GPUs, calibration.
+decay, early stop on the dev split with the best weights restored. A prompt and its responses are
+read as one packed row, every token once, where the model allows it. Left out: LoRA, ensembles,
+several GPUs, calibration.
 """
 
 import dataclasses
@@ -39,14 +40,8 @@ from modeling.core.groups import (
     read_groups,
 )
 from modeling.core.losses import bradley_terry
-from modeling.core.reward_model import (
-    check_reload,
-    load_reward_model,
-    pad_batch,
-    read_rewards,
-    save_model,
-    score_encoded,
-)
+from modeling.core.reading import WAYS, Reader, choose_batch_tokens, choose_reader
+from modeling.core.reward_model import check_reload, load_reward_model, save_model
 from modeling.core.reward_report import count_in, metrics_of, summarise, write_predictions
 from modeling.core.run_dir import RunDir, is_count, is_number, run_program
 from modeling.core.text import Encoded, choose_max_length, encode_texts
@@ -57,7 +52,8 @@ DEFAULTS: dict[str, Any] = {
     "epochs": None,  # at most; None: by model size and data
     "learning_rate": None,  # None: by model size
     "batch_size": 16,  # comparisons per optimiser step
-    "batch_tokens": 16384,  # padded tokens per forward pass; a batch is cut to fit
+    "batch_tokens": None,  # tokens per forward pass, a batch is cut to fit; None: by device
+    "attention": "auto",  # how prompts are shared: "shared", "flex", "padded"
     "max_length": None,  # tokens per text; None: the model's, at most 2,048
     "patience": 4,  # evaluations without a lower dev loss before the run stops
     "min_dev": 50,  # with fewer dev comparisons their loss is mostly luck: no early stop on it
@@ -74,7 +70,8 @@ DEFAULTS: dict[str, Any] = {
 }
 RULES: dict[str, Callable[[Any], bool]] = {
     "batch_size": is_count,
-    "batch_tokens": is_count,
+    "batch_tokens": lambda v: v is None or is_count(v),
+    "attention": lambda v: v in WAYS,
     "patience": is_count,
     "min_dev": is_count,
     "epochs": lambda v: v is None or is_count(v),
@@ -117,6 +114,7 @@ class Training:
     groups: list[PromptGroup]
     encoded: list[list[Encoded]]  # [group][response]
     model: PreTrainedModel
+    reader: Reader
     tokenizer: PreTrainedTokenizerBase
     device: torch.device
     data_sha256: str
@@ -179,11 +177,23 @@ def prepare(run: RunDir) -> Training:
     torch.set_num_threads(config["threads"])
     torch.use_deterministic_algorithms(True, warn_only=True)
     move_to(model, device)
+    reader = choose_reader(model, config["attention"], config["max_length"])
+    config["attention"] = reader.way
     encoded = encode_groups(groups, tokenizer, config["max_length"])
+    notes += [reader.warning] if reader.warning else []
     for sentence in notes:
         run.say(sentence)
     return Training(
-        run, config, groups, encoded, model, tokenizer, device, sha256_of(path), warnings + notes
+        run,
+        config,
+        groups,
+        encoded,
+        model,
+        reader,
+        tokenizer,
+        device,
+        sha256_of(path),
+        warnings + notes,
     )
 
 
@@ -202,6 +212,7 @@ def resolve(
         "learning_rate": config["learning_rate"] or (1e-3 if tiny else 1e-5),
         "epochs": config["epochs"] or (min(10, max(3, few)) if tiny else min(3, max(1, few))),
         "max_length": choose_max_length(config["max_length"], tokenizer, model),
+        "batch_tokens": choose_batch_tokens(config["batch_tokens"], device),
         "threads": choose_threads(config["threads"], parameters),
         "device": device.type,
         "dtype": "bfloat16" if choose_autocast(config["dtype"], device) else "float32",
@@ -266,6 +277,7 @@ def plan(training: Training, train_groups: list[int], epoch: int) -> list[list[U
         batch_size=training.config["batch_size"],
         seed=training.config["seed"],
         epoch=epoch,
+        by_length=training.reader.way == "padded",
     )
     return [
         [dataclasses.replace(unit, group=train_groups[unit.group]) for unit in batch]
@@ -295,7 +307,8 @@ def train_step(
     total_weight = sum(c.weight for unit in batch for c in unit.comparisons)
     figures = dict.fromkeys(("loss", "points", "decided", "margin", "reward", "tokens"), 0.0)
     figures |= {"weight": total_weight, "count": float(sum(len(u.comparisons) for u in batch))}
-    for part in micro_batches(batch, training.encoded, config["batch_tokens"]):
+    padded = training.reader.way == "padded"
+    for part in micro_batches(batch, training.encoded, config["batch_tokens"], padded=padded):
         with torch.autocast(training.device.type, torch.bfloat16, config["dtype"] == "bfloat16"):
             loss, part_figures = comparison_loss(training, part)
         (loss / total_weight).backward()
@@ -318,16 +331,14 @@ def comparison_loss(training: Training, units: list[Unit]) -> tuple[Tensor, dict
     for unit in units:
         for response in unit.responses():
             places.setdefault((unit.group, response), len(places))
-    texts = [training.encoded[group][response] for group, response in places]
+    texts = [unit.texts(training.encoded) for unit in units]
     pairs = [(unit.group, c) for unit in units for c in unit.comparisons]
     i = torch.tensor([places[group, c.i] for group, c in pairs], device=training.device)  # (C,)
     j = torch.tensor([places[group, c.j] for group, c in pairs], device=training.device)  # (C,)
     target, weight, margin = torch.tensor(
         [(c.target, c.weight, c.margin) for _, c in pairs], device=training.device
     ).T  # (C,) each
-    assert training.tokenizer.pad_token_id is not None
-    rows = pad_batch(texts, training.tokenizer.pad_token_id, training.device)
-    rewards = read_rewards(training.model, *rows)  # (R,)
+    rewards = training.reader.rewards(texts)  # (R,)
     delta = rewards[i] - rewards[j]  # (C,)
     loss = (bradley_terry(delta, target, margin) * weight).sum()
     with torch.no_grad():
@@ -339,7 +350,7 @@ def comparison_loss(training: Training, units: list[Unit]) -> tuple[Tensor, dict
             "decided": side.abs().sum().item(),
             "margin": (delta * side).sum().item(),
             "reward": ((rewards[i] + rewards[j]) / 2).sum().item(),
-            "tokens": float(sum(len(text.ids) for text in texts)),
+            "tokens": float(sum(training.reader.tokens(group) for group in texts)),
         }
     return loss, figures
 
@@ -418,11 +429,9 @@ def score_everything(training: Training, loop: Loop) -> list[list[float]]:
 def score_groups(
     training: Training, which: list[int], each_batch: Callable[[int], None] = lambda done: None
 ) -> list[list[float]]:
-    """Rewards [group][response] of some groups, all their texts batched together."""
-    texts = [text for at in which for text in training.encoded[at]]
+    """Rewards [group][response] of some groups, all batched together."""
     budget = training.config["batch_tokens"]
-    flat = iter(score_encoded(training.model, texts, budget, each_batch))
-    return [[next(flat) for _ in training.encoded[at]] for at in which]
+    return training.reader.score([training.encoded[at] for at in which], budget, each_batch)
 
 
 def resume(training: Training, checkpoint: Checkpoint, optimizer: torch.optim.Optimizer) -> Loop:

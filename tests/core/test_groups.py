@@ -13,6 +13,7 @@ from modeling.core.groups import (
     plan_epoch,
     read_groups,
 )
+from modeling.core.packing import packed_tokens
 from modeling.core.text import Encoded
 from tests.core.factories import messages, preference, write_lines
 
@@ -57,22 +58,29 @@ def make_groups(sizes: list[int]) -> tuple[list[PromptGroup], list[list[Encoded]
     sizes=st.lists(st.integers(1, 9), min_size=1, max_size=60),
     batch_size=st.integers(1, 8),
     budget=st.integers(1, 200),
+    by_length=st.booleans(),
 )
 def test_an_epoch_holds_every_comparison_once_within_the_limits(
-    sizes: list[int], batch_size: int, budget: int
+    sizes: list[int], batch_size: int, budget: int, by_length: bool
 ) -> None:
     groups, encoded = make_groups(sizes)
-    plan = plan_epoch(groups, encoded, batch_size=batch_size, seed=3, epoch=1)
+    plan = plan_epoch(groups, encoded, batch_size=batch_size, seed=3, epoch=1, by_length=by_length)
     everything = sorted(c.id for group in groups for c in group.comparisons)
     assert sorted(c.id for batch in plan for unit in batch for c in unit.comparisons) == everything
     for batch in plan:
         assert 1 <= sum(len(unit.comparisons) for unit in batch) <= batch_size
-        parts = micro_batches(batch, encoded, budget)
-        assert [unit for part in parts for unit in part] == batch
-        assert all(len(part) == 1 or padded_tokens(part, encoded) <= budget for part in parts)
+        for padded, cost in ((True, padded_cost), (False, packed_cost)):
+            parts = micro_batches(batch, encoded, budget, padded=padded)
+            units = [unit for part in parts for unit in part]
+            assert sorted(units, key=repr) == sorted(batch, key=repr)
+            assert all(len(part) == 1 or cost(part, encoded) <= budget for part in parts)
 
 
-def padded_tokens(units: list[Unit], encoded: list[list[Encoded]]) -> int:
+def packed_cost(units: list[Unit], encoded: list[list[Encoded]]) -> int:
+    return sum(packed_tokens(unit.texts(encoded)) for unit in units)
+
+
+def padded_cost(units: list[Unit], encoded: list[list[Encoded]]) -> int:
     lengths = [len(encoded[unit.group][r].ids) for unit in units for r in unit.responses()]
     return len(lengths) * max(lengths)
 
@@ -80,7 +88,8 @@ def padded_tokens(units: list[Unit], encoded: list[list[Encoded]]) -> int:
 def test_epochs_differ_and_each_can_be_planned_again() -> None:
     groups, encoded = make_groups([1] * 40)
     first, again, second = (
-        plan_epoch(groups, encoded, batch_size=4, seed=0, epoch=epoch) for epoch in (0, 0, 1)
+        plan_epoch(groups, encoded, batch_size=4, seed=0, epoch=epoch, by_length=False)
+        for epoch in (0, 0, 1)
     )
     assert first == again
     assert first != second
@@ -89,7 +98,7 @@ def test_epochs_differ_and_each_can_be_planned_again() -> None:
 def test_batches_hold_texts_of_similar_length() -> None:
     """64 groups of rising length in batches of 4: sorted within windows of 64, little padding."""
     groups, encoded = make_groups([1] * 64)
-    plan = plan_epoch(groups, encoded, batch_size=4, seed=0, epoch=0)
+    plan = plan_epoch(groups, encoded, batch_size=4, seed=0, epoch=0, by_length=True)
     for batch in plan:
         lengths = [len(encoded[unit.group][0].ids) for unit in batch]
         assert max(lengths) - min(lengths) == 3

@@ -1,0 +1,65 @@
+"""Compute the last layer only where a reward is read.
+
+Its keys and values are needed for every token, its queries, output projection and MLP only for the
+last token of each text. General for layers that take hidden states (1, T, D) and whose attention
+is `shared_attention`: the layer starts on all tokens, the attention takes the keys and values out
+of it, and the layer runs again on the chosen tokens alone, attending to what was taken.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from modeling.core.shared_attention import KeysReady, UnsupportedAttentionError, current
+
+
+def find_last_layer(model: PreTrainedModel) -> nn.Module | None:
+    """The end of the one list that has as many modules as the config has layers."""
+    count = model.config.get_text_config().num_hidden_layers
+    lists = [
+        part
+        for part in model.base_model.modules()
+        if isinstance(part, nn.ModuleList) and len(part) == count
+    ]
+    return lists[0][-1] if len(lists) == 1 else None
+
+
+def prune(layer: nn.Module) -> None:
+    """Patch this layer's forward. Nothing changes unless a packed row asks for pruning."""
+    whole = layer.forward
+
+    def forward(*arguments: Any, **options: Any) -> Any:
+        one = current()
+        if one is None or not one.prune:
+            return whole(*arguments, **options)
+        one.stage = "keys"
+        try:
+            whole(*arguments, **options)
+        except KeysReady as ready:
+            one.kept = (ready.keys, ready.values)
+        else:
+            raise UnsupportedAttentionError("its last layer has no attention that can be shared")
+        one.stage = "reads"
+        length = one.row.ids.shape[1]
+        try:
+            return whole(
+                *pick(arguments, one.row.reads, length), **pick(options, one.row.reads, length)
+            )
+        finally:
+            one.stage, one.kept = "all", None
+
+    layer.forward = forward
+
+
+def pick(value: Any, reads: Tensor, length: int) -> Any:
+    """The chosen tokens of every tensor (1, T, ...) in arguments of any nesting."""
+    if isinstance(value, Tensor):
+        per_token = value.dim() >= 2 and value.shape[:2] == (1, length)
+        return torch.index_select(value, 1, reads) if per_token else value
+    if isinstance(value, dict):
+        return {key: pick(part, reads, length) for key, part in value.items()}
+    if isinstance(value, tuple):
+        return tuple(pick(part, reads, length) for part in value)
+    return value

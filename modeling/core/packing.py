@@ -1,0 +1,108 @@
+"""Prompt groups as packed rows: `[prompt][r1]...[rK]`, every token once, no padding.
+
+A group is the encoded texts of one prompt. It is split at the longest token prefix that all its
+texts share, so that neither a tokenizer that merges across the boundary nor a truncated prompt
+can put a token where it does not belong. Positions restart after the prefix for each response:
+a token stands where it would stand in its text alone.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from modeling.core.text import Encoded, common_prefix
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Span:
+    """One group's place in a row: a shared prefix, then what is left of each text."""
+
+    start: int
+    prefix: int  # tokens; 0 for a group of one text
+    rests: tuple[int, ...]  # tokens of each text beyond the prefix, at least one
+
+    def bounds(self) -> list[tuple[int, int]]:
+        """Where each rest begins and ends."""
+        at, found = self.start + self.prefix, []
+        for length in self.rests:
+            found.append((at, at + length))
+            at += length
+        return found
+
+
+@dataclass(frozen=True)
+class Row:
+    """Several groups side by side; T tokens, R texts."""
+
+    ids: Tensor  # (1, T)
+    positions: Tensor  # (1, T)
+    reads: Tensor  # (R,) the last token of each text
+    spans: tuple[Span, ...]
+
+
+def shared_prefix(texts: Sequence[Encoded]) -> int:
+    """Tokens that all texts of a group begin with; each keeps at least its last token."""
+    if len(texts) == 1:
+        return 0
+    first = texts[0].ids
+    length = min(len(text.ids) for text in texts) - 1
+    for text in texts[1:]:
+        length = min(length, common_prefix(first[:length], text.ids))
+    return length
+
+
+def packed_tokens(texts: Sequence[Encoded]) -> int:
+    """What a group costs in a packed row."""
+    return sum(len(text.ids) for text in texts) - (len(texts) - 1) * shared_prefix(texts)
+
+
+def pack(groups: Iterable[Sequence[Encoded]], device: torch.device) -> Row:
+    ids: list[int] = []
+    positions: list[int] = []
+    reads: list[int] = []
+    spans: list[Span] = []
+    for texts in groups:
+        prefix = shared_prefix(texts)
+        rests = tuple(len(text.ids) - prefix for text in texts)
+        spans.append(Span(len(ids), prefix, rests))
+        ids += texts[0].ids[:prefix]
+        positions += range(prefix)
+        for text in texts:
+            ids += text.ids[prefix:]
+            positions += range(prefix, len(text.ids))
+            reads.append(len(ids) - 1)
+    as_row = torch.tensor([ids, positions], device=device)
+    return Row(as_row[:1], as_row[1:], torch.tensor(reads, device=device), tuple(spans))
+
+
+def first_fit(
+    items: Iterable[T], size: Callable[[T], int], capacity: int, window: int
+) -> list[list[T]]:
+    """Fill bins of `capacity` in the given order, each item into the first of the `window` open
+    bins that has room. A bin leaves the window when it is full, or the fullest when it must.
+
+    An item larger than the capacity gets a bin of its own.
+    """
+    bins: list[list[T]] = []
+    room: list[int] = []
+    opened: list[int] = []
+    for item in items:
+        need = size(item)
+        at = next((at for at in opened if room[at] >= need), None)
+        if at is None:
+            at = len(bins)
+            bins.append([])
+            room.append(capacity)
+            opened.append(at)
+        bins[at].append(item)
+        room[at] -= need
+        if room[at] <= 0:
+            opened.remove(at)
+        elif len(opened) > window:
+            opened.remove(min(opened, key=lambda other: room[other]))
+    return bins
