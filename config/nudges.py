@@ -20,23 +20,38 @@ from config.celery import app
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 5.0
+# Many labelers at once would send the same message dozens of times a second; one is enough.
+REPEAT_SECONDS = 0.5
 EXPIRE_SECONDS = 60
 # Far shorter than a worker's: a labeler waits for this one.
 PATIENCE = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5, "max_retries": 0}
 
 _lock = threading.Lock()
 _silent_until = 0.0
+_sent_at: dict[tuple[int | str, ...], float] = {}
 
 
 def nudge(task_name: str, *args: int | str) -> None:
     """Asks a worker to run `task_name` now; gives up at once where Redis does not answer."""
-    if time.monotonic() < _silent_until:
+    if time.monotonic() < _silent_until or _sent_just_now((task_name, *args)):
         return
     try:
         with _producers().acquire(block=True, timeout=1) as producer:
             app.send_task(task_name, args=args, producer=producer, expires=EXPIRE_SECONDS)
     except (OSError, OperationalError, LimitExceeded, redis.exceptions.RedisError) as problem:
         _fall_silent(task_name, problem)
+
+
+def _sent_just_now(message: tuple[int | str, ...]) -> bool:
+    """Whether this process sent the same message a moment ago; notes it if not."""
+    now = time.monotonic()
+    with _lock:
+        if now - _sent_at.get(message, -REPEAT_SECONDS) < REPEAT_SECONDS:
+            return True
+        if len(_sent_at) > 1000:
+            _sent_at.clear()
+        _sent_at[message] = now
+        return False
 
 
 def _fall_silent(task_name: str, problem: Exception) -> None:

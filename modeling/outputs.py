@@ -54,7 +54,7 @@ def store_samples(run: Run) -> None:
                 text=text,
                 digest=digest,
                 origin=Response.Origin.POLICY,
-                source=str(run.policy)[:120],
+                source=run.policy.name,
                 policy_version=run.policy.version,
                 seed=sample.get("seed"),
                 temperature=temperature,

@@ -91,11 +91,12 @@ def loop_summary(project: Project) -> LoopSummary:
 
 
 def accuracy_of(reward_model: RewardModel | None) -> Accuracy | None:
-    """On the test split, or where there is none on the best substitute, which is then named."""
+    """On the test split, or while that is empty on the dev split. What a model was trained on says
+    nothing about how good it is, so without either there is no figure."""
     if reward_model is None:
         return None
     told = reward_model.results.get("accuracy") or {}
-    for split in ("test", "dev", "train"):
+    for split in ("test", "dev"):
         found = told.get(split)
         if found and found.get("value") is not None:
             return Accuracy(

@@ -11,6 +11,9 @@ from modeling.pages.run_results import outcome_of
 
 register = template.Library()
 
+# An interval that reaches further to one side by more than these points is given by its ends.
+LOPSIDED = 2.0
+
 TONES = {
     Run.State.QUEUED: "neutral",
     Run.State.RUNNING: "accent",
@@ -72,7 +75,8 @@ def thousands(number: int | float | None) -> str:
 
 @register.filter
 def estimate(figure: Any, digits: int = 1) -> str:
-    """71.2 % ± 1.8: a share with half the width of its 95 % interval, where that is known.
+    """71.2 % ± 1.8: a share with half the width of its 95 % interval, where that is known; a
+    lopsided interval, as of few comparisons, is given by its ends: 90.0 % [60.1, 98.2].
 
     Takes anything with `value`, `low` and `high`.
     """
@@ -81,7 +85,10 @@ def estimate(figure: Any, digits: int = 1) -> str:
     text = f"{100 * figure.value:.{digits}f} %"
     if figure.low is None or figure.high is None:
         return text
-    return f"{text} ± {50 * (figure.high - figure.low):.{digits}f}"
+    above, below = 100 * (figure.high - figure.value), 100 * (figure.value - figure.low)
+    if abs(above - below) > LOPSIDED:
+        return f"{text} [{100 * figure.low:.{digits}f}, {100 * figure.high:.{digits}f}]"
+    return f"{text} ± {(above + below) / 2:.{digits}f}"
 
 
 @register.filter

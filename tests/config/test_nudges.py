@@ -20,6 +20,7 @@ pytestmark = pytest.mark.usefixtures("fresh_nudges")
 @pytest.fixture
 def fresh_nudges(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(nudges, "_silent_until", 0.0)
+    monkeypatch.setattr(nudges, "_sent_at", {})
     nudges._producers.cache_clear()
     yield
     nudges._producers().force_close_all()
@@ -102,8 +103,8 @@ def test_after_the_pause_it_is_tried_again(
     server: ServerThatHangsUp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nudges, "PAUSE_SECONDS", 0.0)
-    for _ in range(3):
-        nudges.nudge("tests.look")
+    for project in range(3):
+        nudges.nudge("tests.look", project)
     assert server.attempts == 3
 
 
@@ -134,3 +135,17 @@ def test_redis_that_restarted_between_two_nudges_costs_at_most_one(
 def test_a_mistake_of_ours_is_not_swallowed(redis: "EmbeddedRedis") -> None:
     with pytest.raises(EncodeError):
         nudges.nudge("tests.look", object())  # type: ignore[arg-type]
+
+
+def test_the_same_message_is_sent_once_in_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [100.0]
+    sent: list[tuple[str, tuple[int, ...]]] = []
+    monkeypatch.setattr(nudges.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(app, "send_task", lambda name, args, **options: sent.append((name, args)))
+    for project in (1, 1, 2):
+        nudges.nudge("a.task", project)
+    clock[0] += nudges.REPEAT_SECONDS
+    nudges.nudge("a.task", 1)
+    assert sent == [("a.task", (1,)), ("a.task", (2,)), ("a.task", (1,))]

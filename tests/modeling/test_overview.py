@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from labeling.handout import claim_next
 from modeling import rounds
-from modeling.models import Run
-from modeling.overview import loop_summary
+from modeling.models import RewardModel, Run
+from modeling.overview import accuracy_of, loop_summary
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
 from tests.modeling.loop_helpers import advance_one, execute, label, loop_project, train_once
 
@@ -53,6 +53,14 @@ def test_an_empty_project_has_a_summary_too() -> None:
     summary = loop_summary(make_project())
     assert (summary.policy, summary.reward_model, summary.accuracy) == (None, None, None)
     assert summary.queue.random_measured is None
+
+
+def test_what_a_model_was_trained_on_does_not_say_how_good_it_is() -> None:
+    share = {"value": 1.0, "low": 0.8, "high": 1.0, "n": 15}
+    assert accuracy_of(RewardModel(results={"accuracy": {"train": share}})) is None
+    both = accuracy_of(RewardModel(results={"accuracy": {"train": share, "dev": share}}))
+    assert both is not None
+    assert both.split == "dev"
 
 
 def test_a_failed_training_is_an_alarm_with_its_reason(tmp_path: Path) -> None:
