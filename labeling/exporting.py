@@ -153,7 +153,7 @@ def judgment_rows(
     include_superseded: bool = False,
 ) -> Iterator[Row]:
     """What people answered, in id order, each with the responses as they stood on screen."""
-    found = Judgment.objects.filter(project=project)
+    found = Judgment.objects.filter(project=project, purpose=Judgment.Purpose.WORK)
     if since:
         found = found.filter(created_at__gte=since)
     if not include_superseded:

@@ -7,17 +7,22 @@ A claim is one UPDATE whose row is chosen by an index in either line, so its cos
 neither on the queue's size nor on how much this labeler has done. On PostgreSQL concurrent
 claims step over each other's rows (SKIP LOCKED); on SQLite an IMMEDIATE transaction lets one
 claim at a time pass.
-Leases are kept in labeling/leases.py.
+Now and then a check comes instead, without a sign of it: *gold*, whose answer is known, or a
+*mirrored repeat* of one's own answer. The SQL is in labeling/lines.py, leases are kept in
+labeling/leases.py.
 """
 
+import json
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from labeling.leases import expire_leases
+from labeling import lines
+from labeling.leases import expire_leases, give_slot_back, leases_of, write_lease
 from labeling.models import (
     Assignment,
     Comparison,
@@ -25,47 +30,21 @@ from labeling.models import (
     Membership,
     Project,
     Response,
+    Role,
     User,
 )
-from labeling.models.work import assignment_uuid
+from labeling.models.people import PausedBy, Qualification
+from labeling.models.work import Purpose, assignment_uuid
 
 State = Assignment.State
+
+ATTEMPTS = 3
+# How often a labeler who has a mirrored repeat due gets it instead of work.
+REPEAT_CHANCE = 0.25
 
 # A claim that is being committed right now may become visible with a slightly earlier time.
 CURSOR_SLACK = timedelta(seconds=30)
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-
-NOT_MINE = """
-    NOT EXISTS (
-        SELECT 1 FROM labeling_assignment a
-        WHERE a.comparison_id = c.id AND a.labeler_id = %(labeler)s
-          AND a.state NOT IN ('expired', 'released'))
-"""
-WAITING = f"""
-    (SELECT c.id FROM labeling_comparison c
-     WHERE c.project_id = %(project)s AND c.slots_left > 0 AND c.waiting_since IS NOT NULL
-       AND c.waiting_since >= %(cursor)s AND {NOT_MINE}
-     ORDER BY c.waiting_since, c.id LIMIT 1 {{lock}})
-"""
-FRESH = f"""
-    (SELECT c.id FROM labeling_comparison c
-     WHERE c.project_id = %(project)s AND c.slots_left > 0 AND c.waiting_since IS NULL
-       AND {NOT_MINE}
-     ORDER BY c.priority DESC, c.id LIMIT 1 {{lock}})
-"""
-FRESH_RANDOM = FRESH.replace("ORDER BY c.priority DESC, c.id", "ORDER BY c.random_key")
-FRESH_FROM_RANDOM_KEY = FRESH_RANDOM.replace(
-    "ORDER BY", "AND c.random_key >= %(random_key)s ORDER BY"
-)
-CLAIM = """
-    UPDATE labeling_comparison
-    SET slots_left = slots_left - 1,
-        waiting_since = CASE WHEN waiting_since IS NULL AND slots_left > 1
-                             THEN %(now)s ELSE waiting_since END,
-        arm = CASE WHEN arm = '' THEN %(arm)s ELSE arm END
-    WHERE id = COALESCE({lines}) AND slots_left > 0
-    RETURNING id, waiting_since
-"""
 
 
 @dataclass(frozen=True)
@@ -76,30 +55,38 @@ class Nothing:
     text: str
 
 
-def current_or_next(user: User, project: Project) -> Assignment | None:
-    """The comparison this labeler holds already, so that a reload loses nothing; else the next."""
-    held = (
-        Assignment.objects.filter(
-            labeler=user,
-            project=project,
-            state=State.LEASED,
-            expires_at__gt=timezone.now(),
-        )
-        .order_by("-leased_at")
-        .first()
-    )
+def current_or_next(
+    user: User, project: Project, on_screen: UUID | None = None
+) -> Assignment | None:
+    """The comparison this labeler holds already, so that a reload loses nothing; else the next.
+
+    With `on_screen`, the one to read after that: a labeler holds two at most.
+    """
+    held = leases_of(user.pk, project.pk, on_screen).first()
     if held is not None:
         return held
-    if project.is_paused or not may_label(user, project):
+    membership = None if project.is_paused else active_membership(user, project)
+    if project.is_paused or not (membership or user.is_superuser):
         return None
     last = Assignment.objects.filter(labeler=user, project=project).order_by("-leased_at").first()
-    return claim_next(user.pk, project, cursor=last.queue_cursor if last else None)
+    with transaction.atomic():
+        cursor = last.queue_cursor if last else None
+        only_gold = must_qualify(project, membership)
+        return claim_in_transaction(user.pk, project, cursor, only_gold=only_gold)
 
 
-def may_label(user: User, project: Project) -> bool:
-    if user.is_superuser:
-        return True
-    return Membership.objects.filter(project=project, user=user, is_paused=False).exists()
+def active_membership(user: User, project: Project) -> Membership | None:
+    return Membership.objects.filter(project=project, user=user, is_paused=False).first()
+
+
+def must_qualify(project: Project, membership: Membership | None) -> bool:
+    """Whether this member gets nothing but gold until the qualification round is passed."""
+    return (
+        project.qualification_items > 0
+        and membership is not None
+        and membership.role == Role.LABELER
+        and membership.qualification == Qualification.OPEN
+    )
 
 
 def claim_next(
@@ -115,28 +102,43 @@ def claim_next(
 
 
 def claim_in_transaction(
-    labeler_id: int, project: Project, cursor: datetime | None
+    labeler_id: int, project: Project, cursor: datetime | None, *, only_gold: bool = False
 ) -> Assignment | None:
-    """`claim_next` for callers inside a transaction of their own, without a savepoint."""
+    """`claim_next` for callers inside a transaction of their own, without a savepoint.
+    `only_gold`: for a labeler who has yet to pass the qualification round."""
     now = timezone.now()
-    claimed = _claim(labeler_id, project, cursor or BEGINNING, now)
-    if claimed is None and cursor is not None:
-        claimed = _claim(labeler_id, project, BEGINNING, now)
-    if claimed is None and expire_leases(now, project):
-        claimed = _claim(labeler_id, project, BEGINNING, now)
-    if claimed is None:
-        return None
-    return _lease(labeler_id, project, *claimed, now)
+    for _ in range(ATTEMPTS):
+        claimed = _claim(labeler_id, project, cursor or BEGINNING, now, only_gold)
+        if claimed is None and cursor is not None:
+            claimed = _claim(labeler_id, project, BEGINNING, now, only_gold)
+        if claimed is None and expire_leases(now, project):
+            claimed = _claim(labeler_id, project, BEGINNING, now, only_gold)
+        if claimed is None:
+            return None
+        assignment = _lease(labeler_id, project, claimed, now)
+        if assignment is not None:
+            return assignment
+        # Another tab of the same labeler took the same comparison at the same moment.
+        if claimed.purpose == Purpose.WORK:
+            give_slot_back(claimed.comparison_id)
+    return None
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A comparison taken for a labeler. `order` is set for a mirrored repeat."""
+
+    comparison_id: int
+    cursor: datetime
+    purpose: Purpose
+    order: tuple[int, ...] = ()
 
 
 def _claim(
-    labeler_id: int, project: Project, cursor: datetime, now: datetime
-) -> tuple[int, datetime] | None:
-    """Takes a slot of the next comparison; gives its id and the labeler's new cursor."""
+    labeler_id: int, project: Project, cursor: datetime, now: datetime, only_gold: bool
+) -> Claimed | None:
+    """Takes a slot of the next comparison, or something to check the labeler with."""
     at_random = random.random() < project.random_share
-    fresh = [FRESH_FROM_RANDOM_KEY, FRESH_RANDOM] if at_random else [FRESH]
-    lock = "FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
-    sql = CLAIM.format(lines=", ".join([WAITING, *fresh, "NULL"])).replace("{lock}", lock)
     adapt = connection.ops.adapt_datetimefield_value
     parameters = {
         "project": project.pk,
@@ -146,14 +148,32 @@ def _claim(
         "random_key": random.random(),
         "arm": Comparison.Arm.RANDOM if at_random else Comparison.Arm.ACTIVE,
     }
-    with connection.cursor() as database:
-        database.execute(sql, parameters)
-        row = database.fetchone()
-    if row is None:
+    taken = lines.take(_lines_to_read(project, at_random, only_gold), parameters)
+    if taken is None:
         return None
-    comparison_id, waiting_since = row[0], _from_database(row[1])
+    if taken.first_order is not None:
+        mirrored = tuple(reversed(json.loads(taken.first_order)))
+        return Claimed(taken.comparison_id, cursor, Purpose.REPEAT, mirrored)
+    if taken.state != Comparison.State.OPEN:
+        return Claimed(taken.comparison_id, cursor, Purpose.GOLD)
+    waiting_since = _from_database(taken.waiting_since)
     was_waiting = waiting_since is not None and waiting_since != now
-    return comparison_id, waiting_since if was_waiting else now - CURSOR_SLACK
+    reached = waiting_since if was_waiting else now - CURSOR_SLACK
+    assert reached is not None
+    return Claimed(taken.comparison_id, reached, Purpose.WORK)
+
+
+def _lines_to_read(project: Project, at_random: bool, only_gold: bool) -> list[str]:
+    """Work, and before it, now and then, a check. With nothing to check with, work."""
+    if only_gold:
+        return [*lines.GOLD_LINES]
+    fresh = [lines.FRESH_FROM_RANDOM_KEY, lines.FRESH_RANDOM] if at_random else [lines.FRESH]
+    work = [lines.WAITING, *fresh]
+    if random.random() < project.gold_share:
+        return [*lines.GOLD_LINES, *work]
+    if project.repeat_share and random.random() < REPEAT_CHANCE:
+        return [lines.REPEAT, *work]
+    return work
 
 
 def _from_database(value: datetime | str | None) -> datetime | None:
@@ -163,45 +183,33 @@ def _from_database(value: datetime | str | None) -> datetime | None:
     return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
 
 
-def _lease(
-    labeler_id: int,
-    project: Project,
-    comparison_id: int,
-    cursor: datetime,
-    now: datetime,
-) -> Assignment:
-    """Writes the assignment. One that had expired or was released is taken up again."""
-    responses = responses_of(comparison_id)
-    uuid = assignment_uuid(comparison_id, labeler_id)
-    # Sides follow from the assignment's id: a lease taken anew must not swap them under a page
-    # that is still open from the first time and says "left".
-    random.Random(uuid.int).shuffle(responses)
+def _lease(labeler_id: int, project: Project, claimed: Claimed, now: datetime) -> Assignment | None:
+    """Writes the assignment. One that had expired or was released is taken up again; None when
+    the labeler has this comparison already."""
+    showing = 2 if claimed.purpose == Purpose.REPEAT else 1
+    uuid = assignment_uuid(claimed.comparison_id, labeler_id, showing)
     assignment = Assignment(
         uuid=uuid,
         project=project,
-        comparison_id=comparison_id,
+        comparison_id=claimed.comparison_id,
         labeler_id=labeler_id,
         state=State.LEASED,
-        order=[response.pk for response in responses],
+        purpose=claimed.purpose,
+        showing=showing,
         leased_at=now,
         expires_at=now + timedelta(seconds=project.lease_seconds),
-        queue_cursor=cursor,
+        queue_cursor=claimed.cursor,
     )
+    responses = responses_of(claimed.comparison_id)
+    if claimed.order:
+        responses.sort(key=lambda response: claimed.order.index(response.pk))
+    else:
+        # Sides follow from the assignment's id: a lease taken anew must not swap them under a
+        # page that is still open from the first time and says "left".
+        random.Random(uuid.int).shuffle(responses)
+    assignment.order = [response.pk for response in responses]
     assignment.shown = responses
-    Assignment.objects.bulk_create(
-        [assignment],
-        update_conflicts=True,
-        unique_fields=["comparison", "labeler"],
-        update_fields=[
-            "state",
-            "order",
-            "leased_at",
-            "expires_at",
-            "queue_cursor",
-            "finished_at",
-        ],
-    )
-    return assignment
+    return assignment if write_lease(assignment) else None
 
 
 def responses_of(comparison_id: int) -> list[Response]:
@@ -231,12 +239,29 @@ def set_priorities(priorities: dict[int, float]) -> None:
     )
 
 
+def why_paused(membership: Membership | None) -> str:
+    """What a paused member reads: which rule or person stopped them, and what happens next."""
+    by_rule = membership.paused_by_rule if membership else PausedBy.NOBODY
+    said = f" A curator wrote: {membership.note}" if membership and membership.note else ""
+    if by_rule == PausedBy.GOLD:
+        return (
+            "Several of your last answers differ from ones that are known. A curator will look "
+            f"at them with you; everything you did is kept.{said}"
+        )
+    if by_rule == PausedBy.QUALIFICATION:
+        return f"The first round was not passed. A curator will decide how to go on.{said}"
+    return f"A curator has paused your work in this project.{said}"
+
+
 def why_nothing(user: User, project: Project) -> Nothing:
     """Says to a labeler who has nothing to compare why, and what will change that."""
     if project.is_paused:
         return Nothing("paused", "The project is paused. Your work is saved.")
-    if not may_label(user, project):
-        return Nothing("member_paused", "A curator has paused your work in this project.")
+    membership = Membership.objects.filter(project=project, user=user).first()
+    if not user.is_superuser and (membership is None or membership.is_paused):
+        return Nothing("member_paused", why_paused(membership))
+    if must_qualify(project, membership):
+        return Nothing("qualification", "You have judged all there is of the first round.")
     comparisons = Comparison.objects.filter(project=project)
     if not comparisons.exists():
         return Nothing("empty", "There is nothing to compare yet.")

@@ -7,23 +7,28 @@ time; an answer that comes after its lease expired is kept, and counted if its s
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
 from config.nudges import nudge
-from labeling import handout, leases
-from labeling.models import Assignment, Comparison, Judgment, Project, User
+from labeling import adaptive, checks, handout, leases
+from labeling.models import Assignment, Comparison, FlagCategory, Judgment, Project, User
 from labeling.preferences import counted_judgments, settle, unsettle
+from labeling.rewrites import add_rewrite, prefer_rewrite, refresh_rewrites
 
 Kind = Judgment.Kind
+Purpose = Assignment.Purpose
 State = Assignment.State
 
 
 class NotYours(Exception):
     """There is no such assignment of this labeler."""
+
+
+class NoMember(Exception):
+    """The labeler was removed from the project while the comparison was on their screen."""
 
 
 class CannotUndo(Exception):
@@ -39,7 +44,10 @@ class Answer:
     strength: int | None = None
     rationale: str = ""
     seconds: float | None = None
-    aspects: dict[str, Any] = field(default_factory=dict)
+    aspects: dict[str, int | None] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+    flag: str = ""
+    rewrite: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in Kind.values:
@@ -53,8 +61,14 @@ class Answer:
             raise ValueError("tiers: a tier is empty")
         if self.strength is not None and self.kind != Kind.PREFER:
             raise ValueError(f"strength: not allowed for {self.kind}")
-        if self.strength is not None and self.strength not in (1, 2, 3):
-            raise ValueError(f"strength: {self.strength} is not 1, 2 or 3")
+        if self.strength is not None and self.strength not in (0, 1, 2, 3):
+            raise ValueError(f"strength: {self.strength} is not 0, 1, 2 or 3")
+        if bool(self.flag) != (self.kind == Kind.FLAG):
+            raise ValueError(f"flag: {'not allowed' if self.flag else 'missing'} for {self.kind}")
+        if self.flag and self.flag not in FlagCategory.values:
+            raise ValueError(f"flag: {self.flag!r} is not one of {', '.join(FlagCategory.values)}")
+        if self.rewrite and not is_answer:
+            raise ValueError(f"rewrite: not allowed for {self.kind}")
         if self.seconds is not None and not 0 <= self.seconds < 1e7:
             raise ValueError(f"seconds: {self.seconds} is not a sensible time")
 
@@ -70,20 +84,33 @@ class Recorded:
     judgment: Judgment
     assignment: Assignment
     is_new: bool
+    outcome: checks.Outcome | None = None
 
 
 def submit_and_claim(
-    assignment_uuid: UUID, labeler_id: int, answer: Answer | AnswerTo
+    assignment_uuid: UUID,
+    labeler_id: int,
+    answer: Answer | AnswerTo,
+    on_screen: UUID | None = None,
 ) -> tuple[Recorded, Assignment | None]:
-    """Records the answer and hands out the next comparison, both or neither."""
+    """Records the answer and hands out the next comparison, both or neither.
+
+    A page that shows the next one already names it as `on_screen` and gets the one after it.
+    """
     with transaction.atomic():
-        recorded = _record(assignment_uuid, labeler_id, answer)
+        recorded = _record(assignment_uuid, labeler_id, answer, on_screen)
         done = recorded.assignment
         if not recorded.is_new:
-            return recorded, handout.current_or_next(done.labeler, done.project)
+            return recorded, handout.current_or_next(done.labeler, done.project, on_screen)
         if done.project.is_paused or not (done.labeler_is_active or done.labeler.is_superuser):
             return recorded, None
-        return recorded, handout.claim_in_transaction(labeler_id, done.project, done.queue_cursor)
+        if done.other_lease_id:
+            return recorded, Assignment.objects.get(pk=done.other_lease_id)
+        only_gold = checks.in_qualification(done)
+        following = handout.claim_in_transaction(
+            labeler_id, done.project, done.queue_cursor, only_gold=only_gold
+        )
+        return recorded, following
 
 
 def record_judgment(assignment_uuid: UUID, labeler_id: int, answer: Answer | AnswerTo) -> Recorded:
@@ -92,8 +119,13 @@ def record_judgment(assignment_uuid: UUID, labeler_id: int, answer: Answer | Ans
         return _record(assignment_uuid, labeler_id, answer)
 
 
-def _record(assignment_uuid: UUID, labeler_id: int, answer: Answer | AnswerTo) -> Recorded:
-    assignment = leases.lock_assignment(assignment_uuid, labeler_id)
+def _record(
+    assignment_uuid: UUID,
+    labeler_id: int,
+    answer: Answer | AnswerTo,
+    on_screen: UUID | None = None,
+) -> Recorded:
+    assignment = leases.lock_assignment(assignment_uuid, labeler_id, on_screen)
     if assignment is None:
         raise NotYours("This comparison was not handed out to you.")
     if assignment.state in (State.JUDGED, State.SKIPPED):
@@ -101,47 +133,73 @@ def _record(assignment_uuid: UUID, labeler_id: int, answer: Answer | AnswerTo) -
         return Recorded(existing, assignment, is_new=False)
     if not isinstance(answer, Answer):
         answer = answer(assignment)
+    if not (assignment.labeler_is_member or assignment.labeler.is_superuser):
+        raise NoMember("you are no longer a member of this project")
     _check_answer(answer, assignment)
     judgment = _write_judgment(assignment, answer)
+    if judgment.purpose != Purpose.WORK:
+        outcome = checks.after_check(assignment, judgment)
+        return Recorded(judgment, assignment, is_new=True, outcome=outcome)
     if answer.kind in Judgment.ANSWERS and not judgment.is_surplus:
         _settle(assignment, judgment)
+    prefer_rewrite(assignment, judgment)
     return Recorded(judgment, assignment, is_new=True)
 
 
 def _write_judgment(assignment: Assignment, answer: Answer) -> Judgment:
     """Appends the judgment and closes the assignment. Its slot stays taken by an answer and
-    goes back to the queue, for others, by a skip."""
+    goes back to the queue, for others, by a skip. A check never has one."""
     now = timezone.now()
     is_answer = answer.kind in Judgment.ANSWERS
-    has_slot = assignment.state == State.LEASED
-    if is_answer and not has_slot:
+    is_work = assignment.purpose == Purpose.WORK
+    has_slot = is_work and assignment.state == State.LEASED
+    if is_answer and is_work and not has_slot:
         has_slot = leases.take_slot(assignment.comparison_id)
+        assignment.comparison.slots_left -= has_slot
     judgment = Judgment(
         project_id=assignment.project_id,
         assignment=assignment,
         comparison_id=assignment.comparison_id,
         labeler_id=assignment.labeler_id,
         kind=answer.kind,
+        purpose=assignment.purpose,
         tiers=[list(tier) for tier in answer.tiers],
         strength=answer.strength,
         aspects=answer.aspects,
         rationale=answer.rationale,
+        reasons=list(answer.reasons),
+        flag=answer.flag,
+        rewrite=add_rewrite(assignment, answer.rewrite) if answer.rewrite else None,
         seconds=answer.seconds,
         order=assignment.order,
         guidelines_id=assignment.project.guidelines_id,
         is_late=assignment.expires_at < now,
-        is_surplus=is_answer
-        and (not has_slot or assignment.comparison.state == Comparison.State.WITHDRAWN),
+        is_right=checks.is_right(answer.kind, answer.tiers, assignment.expected or [])
+        if assignment.purpose == Purpose.GOLD
+        else None,
+        too_fast=checks.is_too_fast(assignment, answer.kind, answer.seconds, now),
+        is_surplus=_is_surplus(assignment, is_answer, has_slot),
         created_at=now,
         supersedes_id=assignment.last_judgment_id,
     )
     leases.change_assignment(
-        assignment, state=State.JUDGED if is_answer else State.SKIPPED, finished_at=now
+        assignment,
+        state=State.JUDGED if is_answer else State.SKIPPED,
+        finished_at=now,
+        repeat_at=checks.repeat_at(assignment, answer.kind, now),
     )
     judgment.save(force_insert=True)
     if not is_answer and has_slot:
         leases.give_slot_back(assignment.comparison_id)
     return judgment
+
+
+def _is_surplus(assignment: Assignment, is_answer: bool, has_slot: bool) -> bool:
+    """Whether the judgment is kept without being counted."""
+    if assignment.purpose != Purpose.WORK:
+        return True
+    is_withdrawn = assignment.comparison.state == Comparison.State.WITHDRAWN
+    return is_answer and (not has_slot or is_withdrawn)
 
 
 def _settle(assignment: Assignment, judgment: Judgment) -> None:
@@ -151,8 +209,27 @@ def _settle(assignment: Assignment, judgment: Judgment) -> None:
         judgments = [judgment]
     else:
         judgments = counted_judgments(comparison)
+    _adapt(assignment.project, comparison, judgments)
     if settle(comparison, judgments):
         transaction.on_commit(partial(nudge, "modeling.tasks.advance", comparison.project_id))
+
+
+def _adapt(project: Project, comparison: Comparison, judgments: list[Judgment]) -> None:
+    """With adaptive overlap, asks for fewer or more judgments from now on. What is complete is
+    written by `settle`."""
+    wanted = adaptive.wanted_now(project, comparison, judgments)
+    if wanted == comparison.wanted:
+        return
+    taken = comparison.wanted - comparison.slots_left
+    comparison.planned = comparison.planned or comparison.wanted
+    comparison.wanted, comparison.slots_left = wanted, max(wanted - taken, 0)
+    if len(judgments) < wanted:
+        Comparison.objects.filter(pk=comparison.pk).update(
+            planned=comparison.planned,
+            wanted=wanted,
+            slots_left=comparison.slots_left,
+            waiting_since=timezone.now(),
+        )
 
 
 def _check_answer(answer: Answer, assignment: Assignment) -> None:
@@ -184,6 +261,8 @@ def undo_last(user: User, project: Project) -> Assignment:
             raise CannotUndo("There is nothing to undo.")
         assignment = leases.lock_assignment(last.assignment.uuid, user.pk)
         assert assignment is not None
+        if last.purpose == Purpose.GOLD and checks.in_qualification(assignment):
+            raise CannotUndo("Answers of the first round stand: you have seen how they were meant.")
         _supersede(last)
         _reopen(assignment, last)
     for uuid in Assignment.objects.filter(
@@ -193,16 +272,32 @@ def undo_last(user: User, project: Project) -> Assignment:
     return assignment
 
 
+def judge_again(
+    judgment: Judgment, assignment: Assignment, answer: Answer | AnswerTo
+) -> Recorded:
+    """Puts another answer in the place of one's earlier one, whose comparison is locked. Call in
+    a transaction; labeling/correcting.py says until when."""
+    if judgment.purpose == Purpose.GOLD and checks.in_qualification(assignment):
+        raise CannotUndo("Answers of the first round stand: you have seen how they were meant.")
+    _supersede(judgment)
+    _reopen(assignment, judgment)
+    return _record(assignment.uuid, assignment.labeler_id, answer)
+
+
 def _supersede(judgment: Judgment) -> None:
     changed = Judgment.objects.filter(pk=judgment.pk, superseded_at__isnull=True).update(
         superseded_at=timezone.now()
     )
     if not changed:
         raise CannotUndo("This answer was taken back already.")
+    refresh_rewrites([judgment.rewrite_id])
 
 
 def _reopen(assignment: Assignment, judgment: Judgment) -> None:
     """Leases the assignment again. An answer kept its slot; a skip gave it away."""
+    if judgment.purpose != Purpose.WORK:
+        leases.start_lease(assignment)
+        return
     has_slot = judgment.kind in Judgment.ANSWERS and not judgment.is_surplus
     if not has_slot and not judgment.is_surplus and not leases.take_slot(assignment.comparison_id):
         raise CannotUndo("Someone else has this comparison now, so the skip stands.")
@@ -216,17 +311,17 @@ def _reopen(assignment: Assignment, judgment: Judgment) -> None:
 def parse_choice(choice: str, order: list[int]) -> Answer:
     """An answer to a pair from what the page's buttons send.
 
-    `left`, `right` (with `-1`, `-2`, `-3` for slightly, better, much better), `tie`,
-    `both_bad`, `skip`.
+    `left`, `right` (with `-0` to `-3` for negligibly, slightly, better, much better), `tie`,
+    `both_bad`, `skip`. Rankings and what else a form can hold are read in labeling/modes.py.
     """
     side, _, strength = choice.partition("-")
     if side in ("left", "right") and len(order) == 2:
         best, worst = order if side == "left" else reversed(order)
-        if strength and strength not in ("1", "2", "3"):
+        if strength and strength not in ("0", "1", "2", "3"):
             raise ValueError(f"choice: {choice!r} has no known strength")
         return Answer(Kind.PREFER, ((best,), (worst,)), int(strength) if strength else None)
     if choice in (Kind.TIE, Kind.BOTH_BAD):
         return Answer(choice, (tuple(order),))
-    if choice in (Kind.SKIP, Kind.FLAG):
+    if choice == Kind.SKIP:
         return Answer(choice)
     raise ValueError(f"choice: {choice!r} is not something one can answer here")

@@ -3,40 +3,67 @@
 An assignment's state changes only while its comparison's row is locked, and by compare-and-set.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Subquery
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from labeling.models import Assignment, Comparison, Judgment, Membership, Project
+from labeling.models import Assignment, Comparison, Gold, Judgment, Membership, Project, Role
 
 State = Assignment.State
+Purpose = Assignment.Purpose
 
 EXPIRY_BATCH = 500
+# How long a comparison is kept after its page has closed: a reload, or the way back, finds it.
+GRACE = timedelta(seconds=30)
 
 
 class Conflict(Exception):
     """Two requests changed one assignment at the same moment; the later one starts again."""
 
 
-def lock_assignment(uuid: UUID, labeler_id: int) -> Assignment | None:
+def leases_of(
+    labeler_id: Any, project_id: Any, on_screen: UUID | None = None
+) -> QuerySet[Assignment]:
+    """What the labeler holds in the project, first handed out first; of that, what is not on
+    their screen already."""
+    held = Assignment.objects.filter(
+        labeler_id=labeler_id,
+        project_id=project_id,
+        state=State.LEASED,
+        expires_at__gt=timezone.now(),
+    ).order_by("leased_at", "pk")
+    return held.exclude(uuid=on_screen) if on_screen else held
+
+
+def lock_assignment(
+    uuid: UUID, labeler_id: int, on_screen: UUID | None = None
+) -> Assignment | None:
     """The labeler's assignment with all that judging it needs, in one query, its comparison's
-    row locked; None when it is not theirs."""
+    row locked; None when it is not theirs. `on_screen` is what they look at meanwhile."""
     membership = Membership.objects.filter(
         project_id=OuterRef("project_id"), user_id=OuterRef("labeler_id")
     )
+    newcomer = membership.filter(role=Role.LABELER)
     last_judgment = Judgment.objects.filter(assignment_id=OuterRef("pk")).order_by("-id")
+    gold = Gold.objects.filter(comparison_id=OuterRef("comparison_id"))
+    others = leases_of(OuterRef("labeler_id"), OuterRef("project_id"), on_screen)
     return (
         Assignment.objects.select_for_update(of=("comparison",))
         .select_related("comparison__prompt", "project", "labeler")
         .annotate(
             reliability=Coalesce(Subquery(membership.values("reliability")[:1]), 1.0),
             labeler_is_active=Exists(membership.filter(is_paused=False)),
+            labeler_is_member=Exists(membership),
+            other_lease_id=Subquery(others.exclude(pk=OuterRef("pk")).values("pk")[:1]),
             last_judgment_id=Subquery(last_judgment.values("pk")[:1]),
+            expected=Subquery(gold.values("expected")[:1]),
+            qualification=Subquery(newcomer.values("qualification")[:1]),
         )
         .filter(uuid=uuid, labeler_id=labeler_id)
         .first()
@@ -52,11 +79,53 @@ def change_assignment(assignment: Assignment, **values: Any) -> None:
         setattr(assignment, name, value)
 
 
+WRITTEN = (
+    "uuid", "project", "comparison", "labeler", "state", "purpose", "showing", "order",
+    "leased_at", "expires_at", "queue_cursor",
+)  # fmt: skip
+FIELDS = [Assignment._meta.get_field(name) for name in WRITTEN]
+# Django's upsert has no WHERE: it would hand out to the same labeler what they hold already.
+LEASE = """
+    INSERT INTO labeling_assignment ({columns}) VALUES ({places})
+    ON CONFLICT (comparison_id, labeler_id, showing) DO UPDATE
+    SET state = excluded.state, purpose = excluded.purpose, "order" = excluded."order",
+        leased_at = excluded.leased_at, expires_at = excluded.expires_at,
+        queue_cursor = excluded.queue_cursor, finished_at = NULL
+    WHERE labeling_assignment.state IN ('expired', 'released')
+    RETURNING id
+""".format(
+    columns=", ".join(f'"{field.column}"' for field in FIELDS),
+    places=", ".join(["%s"] * len(FIELDS)),
+)
+
+
+def write_lease(assignment: Assignment) -> bool:
+    """Stores a new lease, or takes up again one that had ended; False when it had not."""
+    values = [
+        field.get_db_prep_save(getattr(assignment, field.attname), connection) for field in FIELDS
+    ]
+    with connection.cursor() as database:
+        database.execute(LEASE, values)
+        row = database.fetchone()
+    if row is not None:
+        assignment.pk = row[0]
+        assignment._state.adding = False
+    return row is not None
+
+
 def start_lease(assignment: Assignment) -> None:
     """The assignment is the labeler's from now on, for the project's time. Its slot is taken."""
-    now = timezone.now()
-    expires_at = now + timedelta(seconds=assignment.project.lease_seconds)
-    change_assignment(assignment, state=State.LEASED, leased_at=now, expires_at=expires_at)
+    change_assignment(
+        assignment,
+        state=State.LEASED,
+        leased_at=timezone.now(),
+        expires_at=_end_of_lease(assignment),
+        repeat_at=None,
+    )
+
+
+def _end_of_lease(assignment: Assignment) -> datetime:
+    return timezone.now() + timedelta(seconds=assignment.project.lease_seconds)
 
 
 def renew_lease(uuid: UUID, labeler_id: int) -> bool:
@@ -67,12 +136,24 @@ def renew_lease(uuid: UUID, labeler_id: int) -> bool:
         if assignment is None:
             return False
         if assignment.state in (State.EXPIRED, State.RELEASED):
-            if not take_slot(assignment.comparison_id):
+            if assignment.purpose == Purpose.WORK and not take_slot(assignment.comparison_id):
                 return False
-        elif assignment.state != State.LEASED:
+            start_lease(assignment)
+            return True
+        if assignment.state != State.LEASED:
             return False
-        start_lease(assignment)
+        # `leased_at` stays: of two leases, the one handed out first is on screen.
+        change_assignment(assignment, expires_at=_end_of_lease(assignment))
         return True
+
+
+def let_go(uuids: Iterable[UUID], labeler_id: int) -> int:
+    """The labeler's page has closed: what it held goes back to the queue after a moment of
+    grace. Shortening a lease is no change of state, so nothing is locked."""
+    end = timezone.now() + GRACE
+    return Assignment.objects.filter(
+        uuid__in=list(uuids), labeler_id=labeler_id, state=State.LEASED, expires_at__gt=end
+    ).update(expires_at=end)
 
 
 def release_lease(uuid: UUID, labeler_id: int) -> bool:
@@ -82,7 +163,8 @@ def release_lease(uuid: UUID, labeler_id: int) -> bool:
         if assignment is None or assignment.state != State.LEASED:
             return False
         change_assignment(assignment, state=State.RELEASED)
-        give_slot_back(assignment.comparison_id)
+        if assignment.purpose == Purpose.WORK:
+            give_slot_back(assignment.comparison_id)
         return True
 
 
@@ -93,16 +175,17 @@ def expire_leases(now: datetime | None = None, project: Project | None = None) -
     if project is not None:
         overdue = overdue.filter(project=project)
     expired = 0
-    for assignment_id, comparison_id in overdue.values_list("pk", "comparison_id")[:EXPIRY_BATCH]:
+    found = overdue.values_list("pk", "comparison_id", "purpose")
+    for assignment_id, comparison_id, purpose in found[:EXPIRY_BATCH]:
         with transaction.atomic():
             if not _lock_comparison(comparison_id, skip_locked=True):
                 continue
             changed = Assignment.objects.filter(
-                pk=assignment_id, state=State.LEASED, expires_at__lt=now
+                pk=assignment_id, state=State.LEASED, expires_at__lt=now, purpose=purpose
             ).update(state=State.EXPIRED)
-            if changed:
+            if changed and purpose == Purpose.WORK:
                 give_slot_back(comparison_id)
-                expired += changed
+            expired += changed
     return expired
 
 

@@ -67,22 +67,38 @@ def settle(comparison: Comparison, judgments: Sequence[Judgment] | None = None) 
     if len(judgments) < comparison.wanted:
         return []
     now = timezone.now()
+    preferences = draw_up(comparison, judgments, now)
+    store(preferences)
+    comparison.state, comparison.finished_at = Comparison.State.FINISHED, now
+    Comparison.objects.filter(pk=comparison.pk).update(
+        state=comparison.state,
+        finished_at=now,
+        slots_left=0,
+        wanted=comparison.wanted,
+        planned=comparison.planned,
+    )
+    return preferences
+
+
+def draw_up(
+    comparison: Comparison, judgments: Sequence[Judgment], now: datetime
+) -> list[Preference]:
+    """The comparison's preferences as these judgments have it, not stored yet."""
     response_ids = sorted(response_id for tier in judgments[0].tiers for response_id in tier)
-    preferences = [
+    return [
         _preference(comparison, pair, [vote_on(pair, judgment) for judgment in judgments], now)
         for pair in combinations(response_ids, 2)
     ]
+
+
+def store(preferences: Sequence[Preference]) -> None:
+    """Writes them anew or over what was settled before; an exclusion by a curator stays."""
     Preference.objects.bulk_create(
         preferences,
         update_conflicts=True,
         unique_fields=["comparison", "pair_key"],
         update_fields=REWRITTEN,
     )
-    comparison.state, comparison.finished_at = Comparison.State.FINISHED, now
-    Comparison.objects.filter(pk=comparison.pk).update(
-        state=comparison.state, finished_at=now, slots_left=0
-    )
-    return preferences
 
 
 def unsettle(comparison: Comparison) -> None:
@@ -95,14 +111,20 @@ def unsettle(comparison: Comparison) -> None:
 
 def counted_judgments(comparison: Comparison) -> list[Judgment]:
     """The current answers that fill the comparison's slots, with their labelers' reliability."""
+    return list(counted(comparison.project_id).filter(comparison=comparison))
+
+
+def counted(project_id: int) -> QuerySet[Judgment]:
+    """The answers of a project that preferences are made of, each with its `reliability`."""
     reliability = Membership.objects.filter(
-        project_id=comparison.project_id, user_id=OuterRef("labeler_id")
+        project_id=project_id, user_id=OuterRef("labeler_id")
     ).values("reliability")[:1]
-    return list(
+    return (
         Judgment.objects.filter(
-            comparison=comparison,
+            project_id=project_id,
             superseded_at__isnull=True,
             is_surplus=False,
+            excluded_at__isnull=True,
             kind__in=Judgment.ANSWERS,
         )
         .annotate(reliability=Coalesce(Subquery(reliability), 1.0))

@@ -52,7 +52,9 @@ def left_share(project: Project) -> Estimate | None:
 
 
 def current_judgments(project: Project) -> QuerySet[Judgment]:
-    return Judgment.objects.filter(project=project, superseded_at__isnull=True)
+    """Answers and skips that stand; checks of labelers are not among them."""
+    work = Judgment.Purpose.WORK
+    return Judgment.objects.filter(project=project, superseded_at__isnull=True, purpose=work)
 
 
 def judgments_per_day(project: Project, *, days: int = DAYS_SHOWN) -> dict[date, int]:

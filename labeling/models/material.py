@@ -63,6 +63,7 @@ class ResponseOrigin(models.TextChoices):
     IMPORTED = "imported"
     POLICY = "policy"
     HUMAN = "human"
+    CHECK = "check", "made for a check of labelers"
 
 
 class Response(models.Model):
@@ -99,6 +100,7 @@ class ComparisonState(models.TextChoices):
     OPEN = "open"
     FINISHED = "finished"
     WITHDRAWN = "withdrawn"
+    CHECK = "check", "made to check labelers, never work"
 
 
 class Arm(models.TextChoices):
@@ -135,6 +137,11 @@ class Comparison(models.Model):
     )
     state = models.CharField(max_length=9, choices=State.choices, default=State.OPEN)
     wanted = models.PositiveSmallIntegerField(default=1, help_text="Judgments asked for.")
+    planned = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="Judgments asked for before adaptive overlap changed `wanted`.",
+    )
     slots_left = models.PositiveSmallIntegerField(default=1)
     waiting_since = models.DateTimeField(null=True, blank=True)
     priority = models.FloatField(default=0.0, help_text="Higher is handed out sooner.")

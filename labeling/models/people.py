@@ -12,6 +12,12 @@ from labeling.models.constraints import between, one_of
 class User(AbstractUser):
     """A person who signs in. Superusers are admins of every project."""
 
+    ui_preferences = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Keys, text size and the like; read and written by labeling/habits.py.",
+    )
+
     def __str__(self) -> str:
         return self.get_full_name() or self.username
 
@@ -20,6 +26,19 @@ class Role(models.TextChoices):
     LABELER = "labeler"
     CURATOR = "curator"
     ADMIN = "admin"
+
+
+class PausedBy(models.TextChoices):
+    NOBODY = "", "no check"
+    GOLD = "gold", "too many gold comparisons answered wrongly"
+    QUALIFICATION = "qualification", "qualification round not passed"
+
+
+class Qualification(models.TextChoices):
+    OPEN = "", "not passed yet"
+    PASSED = "passed"
+    FAILED = "failed"
+    EXEMPT = "exempt", "was a member before, or excused by a curator"
 
 
 class Membership(models.Model):
@@ -32,6 +51,22 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.LABELER)
     is_paused = models.BooleanField(default=False, help_text="A paused member gets no comparisons.")
+    paused_by_rule = models.CharField(
+        max_length=13,
+        choices=PausedBy.choices,
+        default=PausedBy.NOBODY,
+        blank=True,
+        help_text="The check that paused this member and that a curator has yet to review.",
+    )
+    note = models.CharField(
+        max_length=400, blank=True, help_text="From a curator's review, for the member to read."
+    )
+    qualification = models.CharField(
+        max_length=7, choices=Qualification.choices, default=Qualification.OPEN, blank=True
+    )
+    gold_since = models.DateTimeField(
+        null=True, blank=True, help_text="Gold answered before does not count for a pause."
+    )
     reliability = models.FloatField(
         default=1.0, help_text="Weight of this person's judgments, in (0, 1]."
     )
@@ -58,6 +93,8 @@ class Membership(models.Model):
                 name="membership_exclusion_has_reason",
             ),
             one_of("role", Role, "membership_role_known"),
+            one_of("paused_by_rule", PausedBy, "membership_paused_by_known"),
+            one_of("qualification", Qualification, "membership_qualification_known"),
             between("reliability", 0.0001, 1.0, "membership_reliability_in_0_1"),
         ]
 

@@ -9,7 +9,15 @@ from labeling.models.constraints import between, one_of
 
 class Scale(models.TextChoices):
     BINARY = "binary", "A or B"
-    STRENGTH = "strength", "How much better (three steps each way)"
+    STRENGTH = "strength", "How much better: slightly, better, much better"
+    LEVELS = "levels", "How much better: negligibly, slightly, better, significantly (no tie)"
+    RANKING = "ranking", "Ranking of several responses"
+
+
+class AskReason(models.TextChoices):
+    OFF = "off", "Do not ask"
+    OPTIONAL = "optional", "Optional"
+    REQUIRED = "required", "Required with every choice"
 
 
 class Project(models.Model):
@@ -30,8 +38,24 @@ class Project(models.Model):
 
     # How a comparison is judged
     scale = models.CharField(max_length=10, choices=Scale.choices, default=Scale.BINARY)
+    ranked_responses = models.PositiveSmallIntegerField(
+        default=4,
+        validators=[MinValueValidator(3), MaxValueValidator(9)],
+        help_text="Responses in a new comparison when they are ranked.",
+    )
     allow_tie = models.BooleanField(default=True)
     allow_both_bad = models.BooleanField(default=True)
+    aspects = models.JSONField(
+        default=list, blank=True, help_text="Asked beside the overall choice of a pair."
+    )
+    ask_reason = models.CharField(
+        max_length=8, choices=AskReason.choices, default=AskReason.OPTIONAL
+    )
+    reason_chips = models.JSONField(
+        default=list, blank=True, help_text="Reasons that can be ticked instead of written."
+    )
+    allow_flags = models.BooleanField(default=True)
+    allow_rewrite = models.BooleanField(default=False)
     overlap = models.PositiveSmallIntegerField(
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(20)],
@@ -51,6 +75,57 @@ class Project(models.Model):
         default=0.2,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
         help_text="Share of hand-outs drawn uniformly at random: the honest test stream.",
+    )
+
+    # How judgments are checked (labeling/checks.py)
+    gold_share = models.FloatField(
+        default=0.05,
+        validators=[MinValueValidator(0.0), MaxValueValidator(0.5)],
+        help_text="Share of hand-outs that are gold, while there is gold the labeler has not seen.",
+    )
+    gold_mark = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text="Members below this share of right gold answers are paused; 0: nobody is.",
+    )
+    gold_minimum = models.PositiveSmallIntegerField(
+        default=10,
+        validators=[MinValueValidator(3), MaxValueValidator(200)],
+        help_text="Gold answers before anybody is paused, and how many of the last ones count.",
+    )
+    repeat_share = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(0.5)],
+        help_text="Share of answers asked for again later, with the sides swapped.",
+    )
+    repeat_after_hours = models.PositiveSmallIntegerField(
+        default=24, validators=[MinValueValidator(1), MaxValueValidator(720)]
+    )
+    min_seconds = models.PositiveSmallIntegerField(
+        default=0,
+        validators=[MaxValueValidator(600)],
+        help_text="Faster answers are counted and get a quiet remark; 0: none.",
+    )
+    qualification_items = models.PositiveSmallIntegerField(
+        default=0,
+        validators=[MaxValueValidator(100)],
+        help_text="Gold comparisons that new labelers judge first; 0: no qualification round.",
+    )
+    qualification_mark = models.FloatField(
+        default=0.8, validators=[MinValueValidator(0.0), MaxValueValidator(1.0)]
+    )
+
+    # Adaptive overlap (labeling/adaptive.py)
+    adaptive_overlap = models.BooleanField(
+        default=False, help_text="Ask fewer or more people, by how sure the answer is."
+    )
+    adaptive_confidence = models.FloatField(
+        default=0.85, validators=[MinValueValidator(0.5), MaxValueValidator(0.999)]
+    )
+    overlap_cap = models.PositiveSmallIntegerField(
+        default=5,
+        validators=[MinValueValidator(1), MaxValueValidator(20)],
+        help_text="With adaptive overlap: never more judgments than this.",
     )
 
     # How the loop turns
@@ -97,8 +172,14 @@ class Project(models.Model):
         ordering = ["name"]
         constraints = [
             one_of("scale", Scale, "project_scale_known"),
+            between("ranked_responses", 3, 9, "project_ranked_responses_3_to_9"),
+            one_of("ask_reason", AskReason, "project_ask_reason_known"),
             between("overlap", 1, 20, "project_overlap_1_to_20"),
             between("random_share", 0.0, 1.0, "project_random_share_in_0_1"),
+            between("gold_share", 0.0, 0.5, "project_gold_share_in_0_half"),
+            between("repeat_share", 0.0, 0.5, "project_repeat_share_in_0_half"),
+            between("adaptive_confidence", 0.5, 0.9999, "project_adaptive_confidence_in_half_1"),
+            between("overlap_cap", 1, 20, "project_overlap_cap_1_to_20"),
             between("samples_per_prompt", 2, 64, "project_samples_per_prompt_2_to_64"),
             between("top_p", 0.0001, 1.0, "project_top_p_in_0_1"),
             models.CheckConstraint(
@@ -117,6 +198,10 @@ class Project(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def responses_per_comparison(self) -> int:
+        return self.ranked_responses if self.scale == Scale.RANKING else 2
 
 
 class GuidelineVersion(models.Model):

@@ -20,6 +20,7 @@ class Provenance(models.TextChoices):
     CONTESTED = "contested"
     ADJUDICATED = "adjudicated"
     IMPORTED = "imported"
+    HUMAN = "human"
 
 
 class Preference(models.Model):

@@ -15,10 +15,19 @@ if TYPE_CHECKING:
 ASSIGNMENT_NAMESPACE = uuid.UUID("5b0f6c3e-57b4-4f3c-9d36-0c3f4a8f1f7e")
 
 
-def assignment_uuid(comparison_id: int, labeler_id: int) -> uuid.UUID:
+def assignment_uuid(comparison_id: int, labeler_id: int, showing: int = 1) -> uuid.UUID:
     """The assignment's public id. It follows from its comparison and labeler, so that a lease
     taken anew keeps the address under which an open page will submit."""
-    return uuid.uuid5(ASSIGNMENT_NAMESPACE, f"{comparison_id}/{labeler_id}")
+    name = f"{comparison_id}/{labeler_id}" + (f"/{showing}" if showing > 1 else "")
+    return uuid.uuid5(ASSIGNMENT_NAMESPACE, name)
+
+
+class Purpose(models.TextChoices):
+    """Why a comparison is shown to a labeler. Only work fills slots and settles preferences."""
+
+    WORK = "work"
+    GOLD = "gold"
+    REPEAT = "repeat"
 
 
 class AssignmentState(models.TextChoices):
@@ -32,10 +41,13 @@ class AssignmentState(models.TextChoices):
 class Assignment(models.Model):
     """A comparison handed to one labeler until `expires_at`, in this order on screen.
 
+    A mirrored repeat is the second showing of a comparison to the same labeler, sides swapped.
     Its state changes only while its comparison's row is locked.
     """
 
     State = AssignmentState
+
+    Purpose = Purpose
 
     uuid = models.UUIDField(unique=True, editable=False)
     project = models.ForeignKey("labeling.Project", on_delete=models.CASCADE)
@@ -46,6 +58,11 @@ class Assignment(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="assignments"
     )
     state = models.CharField(max_length=8, choices=State.choices, default=State.LEASED)
+    purpose = models.CharField(max_length=6, choices=Purpose.choices, default=Purpose.WORK)
+    showing = models.PositiveSmallIntegerField(default=1, help_text="2: a mirrored repeat.")
+    repeat_at = models.DateTimeField(
+        null=True, blank=True, help_text="From when on it may be shown again, sides swapped."
+    )
     order = models.JSONField(help_text="Response ids from left to right.")
     leased_at = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -58,12 +75,21 @@ class Assignment(models.Model):
     shown: "list[Response] | None" = None
     reliability: float
     labeler_is_active: bool
+    labeler_is_member: bool
+    other_lease_id: int | None
     last_judgment_id: int | None
+    expected: "list[list[int]] | None"
+    qualification: str | None
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["comparison", "labeler"], name="assignment_once_per_labeler"
+                fields=["comparison", "labeler", "showing"], name="assignment_once_per_labeler"
+            ),
+            one_of("purpose", Purpose, "assignment_purpose_known"),
+            models.CheckConstraint(
+                condition=Q(purpose="repeat", showing=2) | (~Q(purpose="repeat") & Q(showing=1)),
+                name="assignment_repeat_is_second_showing",
             ),
             one_of("state", AssignmentState, "assignment_state_known"),
         ]
@@ -74,6 +100,11 @@ class Assignment(models.Model):
                 name="assignment_leases",
             ),
             models.Index(fields=["labeler", "project", "-id"], name="assignment_of_labeler"),
+            models.Index(
+                fields=["labeler", "project", "repeat_at"],
+                condition=Q(repeat_at__isnull=False),
+                name="assignment_to_repeat",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -88,6 +119,14 @@ class JudgmentKind(models.TextChoices):
     FLAG = "flag"
 
 
+class FlagCategory(models.TextChoices):
+    UNSAFE = "unsafe", "Unsafe content"
+    NONSENSE = "nonsense", "Nonsense"
+    PERSONAL_DATA = "personal", "Personal data"
+    BROKEN = "broken", "Shown wrongly"
+    OTHER = "other", "Something else"
+
+
 class Judgment(models.Model):
     """One labeler's answer. Append-only: an undo or a correction supersedes, nothing is deleted.
 
@@ -96,6 +135,8 @@ class Judgment(models.Model):
     """
 
     Kind = JudgmentKind
+
+    Purpose = Purpose
 
     ANSWERS = (Kind.PREFER, Kind.TIE, Kind.BOTH_BAD)
 
@@ -110,19 +151,40 @@ class Judgment(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="judgments"
     )
     kind = models.CharField(max_length=8, choices=Kind.choices)
+    purpose = models.CharField(max_length=6, choices=Purpose.choices, default=Purpose.WORK)
     tiers = models.JSONField(default=list)
-    strength = models.PositiveSmallIntegerField(null=True, blank=True)
-    aspects = models.JSONField(default=dict, blank=True)
+    strength = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="1 slightly, 2 better, 3 much better; 0 negligibly."
+    )
+    aspects = models.JSONField(
+        default=dict, blank=True, help_text="Aspect: id of the better response, null for neither."
+    )
     rationale = models.TextField(blank=True)
+    reasons = models.JSONField(default=list, blank=True, help_text="The reason chips ticked.")
+    flag = models.CharField(max_length=8, choices=FlagCategory.choices, blank=True)
+    rewrite = models.ForeignKey(
+        "labeling.Response",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="What the labeler wrote as an improvement of the best tier.",
+    )
     seconds = models.FloatField(null=True, blank=True, help_text="From shown to answered.")
     order = models.JSONField(help_text="Response ids from left to right, as shown.")
     guidelines = models.ForeignKey(
         "labeling.GuidelineVersion", on_delete=models.SET_NULL, null=True, blank=True
     )
+    is_right = models.BooleanField(
+        null=True, blank=True, help_text="Of gold: whether it is the expected answer."
+    )
+    too_fast = models.BooleanField(
+        default=False, help_text="Answered in less than the project's minimum reading time."
+    )
     is_late = models.BooleanField(default=False, help_text="Came after its lease had expired.")
     is_surplus = models.BooleanField(
         default=False,
-        help_text="Kept, but its slot had gone to someone else: not counted.",
+        help_text="Kept, not counted: its slot had gone to someone else, or it was a check.",
     )
     excluded_at = models.DateTimeField(
         null=True,
@@ -149,10 +211,24 @@ class Judgment(models.Model):
                 name="judgment_one_current_per_assignment",
             ),
             one_of("kind", JudgmentKind, "judgment_kind_known"),
-            between("strength", 1, 3, "judgment_strength_1_to_3"),
+            between("strength", 0, 3, "judgment_strength_0_to_3"),
+            one_of("purpose", Purpose, "judgment_purpose_known"),
+            models.CheckConstraint(
+                condition=Q(purpose="work") | Q(is_surplus=True),
+                name="judgment_of_check_never_counts",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_right__isnull=True) | Q(purpose="gold"),
+                name="judgment_right_only_of_gold",
+            ),
             models.CheckConstraint(
                 condition=Q(strength__isnull=True) | Q(kind="prefer"),
                 name="judgment_strength_only_when_preferring",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="flag", flag__in=FlagCategory.values)
+                | (~Q(kind="flag") & Q(flag="")),
+                name="judgment_flag_has_category",
             ),
             models.CheckConstraint(
                 condition=Q(seconds__isnull=True) | Q(seconds__gte=0),
@@ -162,6 +238,11 @@ class Judgment(models.Model):
         indexes = [
             models.Index(fields=["labeler", "project", "-created_at"], name="judgment_of_labeler"),
             models.Index(fields=["project", "-created_at"], name="judgment_of_project"),
+            models.Index(
+                fields=["project", "labeler", "purpose", "-created_at"],
+                condition=~Q(purpose="work"),
+                name="judgment_of_check",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -23,6 +23,26 @@ GROUPS = (
         ("is_paused", "random_share", "lease_seconds", "correction_minutes"),
     ),
     (
+        "Quality control",
+        "How answers are checked without disturbing anybody. The gold itself is on the page "
+        "Quality control.",
+        (
+            "gold_share",
+            "gold_mark",
+            "gold_minimum",
+            "repeat_share",
+            "repeat_after_hours",
+            "min_seconds",
+            "qualification_items",
+            "qualification_mark",
+        ),
+    ),
+    (
+        "Adaptive overlap",
+        "Spends judgments where people disagree.",
+        ("adaptive_overlap", "adaptive_confidence", "overlap_cap"),
+    ),
+    (
         "Learning",
         "When the reward model is retrained, and what it starts from.",
         ("loop_enabled", "retrain_after", "base_model"),
@@ -50,6 +70,17 @@ LABELS = {
     "random_share": "Handed out at random (%)",
     "lease_seconds": "Keep a comparison for (seconds)",
     "correction_minutes": "Answers can be corrected for (minutes)",
+    "gold_share": "Gold among what is handed out (%)",
+    "gold_mark": "Pause below this share of right gold answers (%)",
+    "gold_minimum": "Gold answers that decide",
+    "repeat_share": "Answers asked for again (%)",
+    "repeat_after_hours": "Asked again after (hours)",
+    "min_seconds": "Minimum reading time (seconds)",
+    "qualification_items": "Gold comparisons in the first round",
+    "qualification_mark": "Right answers to pass the first round (%)",
+    "adaptive_overlap": "Ask fewer or more people, by how sure the answer is",
+    "adaptive_confidence": "Sure enough (%)",
+    "overlap_cap": "Never more judgments than",
     "loop_enabled": "Retrain and sample without being asked",
     "retrain_after": "Retrain after this many new preferences",
     "base_model": "Reward models start from",
@@ -76,6 +107,23 @@ HELP = {
     "person after this time.",
     "correction_minutes": "Labelers see their last 100 answers and can change one for so long. "
     "The first answer is kept, superseded. 0: never.",
+    "gold_share": "Gold looks like any comparison. Each person sees a gold comparison once; its "
+    "answers are never learnt from. At most 50.",
+    "gold_mark": "The person reads that a curator will look at it; you resume or remove them on "
+    "the page Quality control. 0: nobody is paused.",
+    "gold_minimum": "The last so many gold answers of a person decide, never fewer.",
+    "repeat_share": "The same comparison later, sides swapped: shows how steady a person is and "
+    "whether they favour a side. It does not count as a judgment. At most 50.",
+    "repeat_after_hours": "24 asks again a day later.",
+    "min_seconds": "A faster answer is kept and gets a quiet remark. 0: no remark.",
+    "qualification_items": "New labelers judge so many gold comparisons first and see after each "
+    "what was expected. 0: no first round. Needs at least as much gold.",
+    "qualification_mark": "Who stays below is paused, and you decide how to go on.",
+    "adaptive_overlap": "Begins with the judgments for each comparison set above; stops early "
+    "when people agree, asks one more at a time when they do not.",
+    "adaptive_confidence": "How probable it must be that most labelers would answer the same. "
+    "Two who agree make 87.5, three 93.8.",
+    "overlap_cap": "A comparison that stays unclear is settled as it is.",
     "loop_enabled": "Off: runs start only when somebody presses a button on the loop page.",
     "retrain_after": "Smaller: the queue follows the labelers more closely. Larger: fewer runs.",
     "base_model": "A folder on the server or a Hugging Face hub id. Empty: the current policy.",
@@ -102,11 +150,32 @@ class ProjectForm(forms.ModelForm):
         self.fields["name"].widget.attrs["autofocus"] = True
 
 
+class PercentField(forms.FloatField):
+    """A share that people read and write as per cent."""
+
+    def to_python(self, value: Any) -> float | None:
+        percent = super().to_python(value)
+        return None if percent is None else percent / 100
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        limits = {"min": self.min_value or 0, "max": self.max_value or 1}
+        return {"step": "any"} | {name: f"{100 * limit:g}" for name, limit in limits.items()}
+
+
+# Each with the least and the most it can be.
+SHARES = {
+    "random_share": (0.0, 1.0),
+    "gold_share": (0.0, 0.5),
+    "gold_mark": (0.0, 1.0),
+    "repeat_share": (0.0, 0.5),
+    "qualification_mark": (0.0, 1.0),
+    "adaptive_confidence": (0.5, 0.999),
+}
+
+
 class SettingsForm(forms.ModelForm):
     """All settings. Each field carries the value it was shown with, so that `changed_data` is
     what this person changed, whatever others have saved in the meantime."""
-
-    random_share = forms.FloatField(min_value=0, max_value=100, required=True)
 
     class Meta:
         model = Project
@@ -116,14 +185,20 @@ class SettingsForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.initial["random_share"] = f"{self.instance.random_share * 100:.6g}"
-        share = self.fields["random_share"]
-        share.label, share.help_text = LABELS["random_share"], HELP["random_share"]
+        for name, (low, high) in SHARES.items():
+            self.initial[name] = f"{getattr(self.instance, name) * 100:.6g}"
+            self.fields[name] = PercentField(
+                min_value=low,
+                max_value=high,
+                label=LABELS[name],
+                help_text=HELP[name],
+                error_messages={
+                    "min_value": f"At least {100 * low:g} %%.",
+                    "max_value": f"At most {100 * high:g} %%.",
+                },
+            )
         for field in self.fields.values():
             field.show_hidden_initial = True
-
-    def clean_random_share(self) -> float:
-        return float(self.cleaned_data["random_share"]) / 100
 
     def changed_fields(self) -> dict[str, Any]:
         return {name: self.cleaned_data[name] for name in self.changed_data}

@@ -1,0 +1,229 @@
+"""Makes gold: comparisons whose answer is known, to check labelers with.
+
+From what labelers agreed on, with a curator's approval, or by rule from a response and a worse
+copy of it (labeling/corruption.py). How gold is handed out is in labeling/handout.py, what
+follows from its answers in labeling/checks.py.
+"""
+
+import random
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from labeling import corruption
+from labeling.audit import new_entry, write_entry
+from labeling.material import add_response, responses_key
+from labeling.models import (
+    AuditEntry,
+    Comparison,
+    ComparisonResponse,
+    Gold,
+    Judgment,
+    Preference,
+    Project,
+    Prompt,
+    Response,
+    User,
+)
+
+MOST_AT_ONCE = 100
+# Beyond this, responses of so many other prompts are enough to draw off-topic ones from.
+OTHERS_READ = 200
+RULES = (Gold.Origin.TRUNCATED, Gold.Origin.SHUFFLED, Gold.Origin.OFF_TOPIC)
+
+
+class CannotMakeGold(ValueError):
+    """Nothing was made; the message says why."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A pair made by rule, before it is stored."""
+
+    source: Response
+    worse: str
+    origin: str
+
+
+def candidates(project: Project) -> QuerySet[Preference]:
+    """Pairs on which at least two labelers agreed without exception, not yet gold, surest first."""
+    has_gold = Gold.objects.filter(comparison_id=OuterRef("comparison_id"))
+    return (
+        Preference.objects.filter(
+            project=project,
+            kind=Preference.Kind.PREFER,
+            provenance=Preference.Provenance.UNANIMOUS,
+            excluded=False,
+            settled_at__isnull=False,
+            votes_chosen__gte=2,
+            comparison__size=2,
+            comparison__state=Comparison.State.FINISHED,
+        )
+        .filter(~Exists(has_gold))
+        .select_related("prompt", "chosen", "rejected")
+        .order_by("-votes_chosen", "id")
+    )
+
+
+def approve(project: Project, actor: User, preference_ids: Collection[int]) -> int:
+    """Makes gold of these unanimous preferences; returns how many. Those that are no candidates
+    (any more) are left out."""
+    with transaction.atomic():
+        golds = [
+            Gold(
+                project=project,
+                comparison_id=preference.comparison_id,
+                expected=[[preference.chosen_id], [preference.rejected_id]],
+                origin=Gold.Origin.UNANIMOUS,
+                created_by=actor,
+            )
+            for preference in candidates(project).filter(pk__in=preference_ids)
+        ]
+        _store(project, actor, golds)
+    return len(golds)
+
+
+def construct(
+    project: Project, actor: User, count: int, *, rules: Sequence[str] = RULES, seed: int = 0
+) -> list[Gold]:
+    """Makes up to `count` gold comparisons by rule, the rules in turn. The same seed on the same
+    data gives the same pairs; a prompt gets one at most."""
+    if not 1 <= count <= MOST_AT_ONCE:
+        raise CannotMakeGold(f"Between 1 and {MOST_AT_ONCE} can be made at once.")
+    unknown = set(rules) - set(RULES)
+    if unknown or not rules:
+        raise CannotMakeGold("Choose at least one of: cut off, shuffled, off topic.")
+    with transaction.atomic():
+        built = _build(project, count, rules, seed)
+        if not built:
+            raise CannotMakeGold(
+                "No response is fit for it: they are too short, mostly code, or all used already. "
+                "Import longer responses, or approve pairs that labelers agreed on."
+            )
+        golds = [_gold_of(project, actor, pair) for pair in built]
+        _store(project, actor, golds)
+    return golds
+
+
+def _build(project: Project, count: int, rules: Sequence[str], seed: int) -> list[Built]:
+    sources = _sources(project, seed)
+    others = list(
+        Response.objects.filter(prompt__project=project)
+        .exclude(origin=Response.Origin.CHECK)
+        .order_by("pk")
+        .values_list("prompt_id", "text")[:OTHERS_READ]
+    )
+    built: list[Built] = []
+    for source in sources:
+        if len(built) == count:
+            break
+        turn = len(built) % len(rules)
+        for rule in [*rules[turn:], *rules[:turn]]:
+            foreign = [text for prompt_id, text in others if prompt_id != source.prompt_id]
+            worse = _corrupted(source.text, rule, foreign, seed + source.pk)
+            if worse is not None:
+                built.append(Built(source, worse, rule))
+                break
+    return built
+
+
+def _sources(project: Project, seed: int) -> list[Response]:
+    """Responses to make worse copies of, one for each prompt that has no constructed gold yet;
+    those that people chose first."""
+    used = Gold.objects.filter(project=project).exclude(origin=Gold.Origin.UNANIMOUS)
+    free = Prompt.objects.filter(project=project).exclude(
+        pk__in=used.values("comparison__prompt_id")
+    )
+    prompt_ids = list(free.order_by("pk").values_list("pk", flat=True))
+    random.Random(seed).shuffle(prompt_ids)
+    chosen = Preference.objects.filter(
+        chosen_id=OuterRef("pk"), kind=Preference.Kind.PREFER, settled_at__isnull=False
+    )
+    found = (
+        Response.objects.filter(prompt_id__in=prompt_ids[: 5 * MOST_AT_ONCE], finished=True)
+        .exclude(origin=Response.Origin.CHECK)
+        .annotate(was_chosen=Exists(chosen))
+        .select_related("prompt")
+        .order_by("-was_chosen", "pk")
+    )
+    best: dict[int, Response] = {}
+    for response in found:
+        best.setdefault(response.prompt_id, response)
+    return [best[prompt_id] for prompt_id in prompt_ids if prompt_id in best]
+
+
+def _corrupted(text: str, rule: str, foreign: list[str], seed: int) -> str | None:
+    if rule == Gold.Origin.TRUNCATED:
+        return corruption.truncated(text, seed)
+    if rule == Gold.Origin.SHUFFLED:
+        return corruption.shuffled(text, seed)
+    return corruption.off_topic(text, foreign, seed)
+
+
+def _gold_of(project: Project, actor: User, pair: Built) -> Gold:
+    """Stores the pair as a comparison that is nobody's work."""
+    worse, _ = add_response(pair.source.prompt, pair.worse, origin=Response.Origin.CHECK)
+    comparison, created = Comparison.objects.get_or_create(
+        prompt=pair.source.prompt,
+        responses_key=responses_key([pair.source.pk, worse.pk]),
+        defaults={
+            "project": project,
+            "state": Comparison.State.CHECK,
+            "wanted": 0,
+            "slots_left": 0,
+        },
+    )
+    if created:
+        ComparisonResponse.objects.bulk_create(
+            ComparisonResponse(comparison=comparison, response=response, position=position)
+            for position, response in enumerate((pair.source, worse))
+        )
+    expected = [[pair.source.pk], [worse.pk]]
+    return Gold(
+        project=project,
+        comparison=comparison,
+        expected=expected,
+        origin=pair.origin,
+        created_by=actor,
+    )
+
+
+def _store(project: Project, actor: User, golds: list[Gold]) -> None:
+    Gold.objects.bulk_create(golds)
+    AuditEntry.objects.bulk_create(
+        new_entry(project, actor, "make gold", gold, origin=str(gold.origin)) for gold in golds
+    )
+
+
+def retire(gold: Gold, actor: User, reason: str = "") -> bool:
+    """Nobody gets it any more; its answers so far stay. False when it was retired already."""
+    with transaction.atomic():
+        changed = Gold.objects.filter(pk=gold.pk, retired_at__isnull=True).update(
+            retired_at=timezone.now()
+        )
+        if changed:
+            write_entry(gold.project, actor, "retire gold", gold, reason=reason)
+    return bool(changed)
+
+
+def golds_of(project: Project) -> QuerySet[Gold]:
+    """Gold in use, newest first, each with how often it was answered and how often rightly: one
+    that most get wrong is itself in doubt."""
+    standing = Q(
+        comparison__judgments__purpose=Judgment.Purpose.GOLD,
+        comparison__judgments__superseded_at__isnull=True,
+        comparison__judgments__is_right__isnull=False,
+    )
+    right = standing & Q(comparison__judgments__is_right=True)
+    return (
+        Gold.objects.filter(project=project, retired_at__isnull=True)
+        .select_related("comparison__prompt")
+        .annotate(
+            answered=Count("comparison__judgments", filter=standing),
+            right=Count("comparison__judgments", filter=right),
+        )
+        .order_by("-id")
+    )
