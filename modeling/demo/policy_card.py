@@ -22,6 +22,8 @@ to show what they can do. Use it for nothing else.
 
 - **Made by** `python -m modeling.demo.build_policy`, from scratch, on text that the generator in
   `modeling/demo/` writes. No other data was used.
+- **Temperature:** meant to be sampled at 1. The trained logits are scaled by 1/0.75 through the
+  last norm, which makes slips of spelling rare.
 - **Measured by** `python -m modeling.demo.measure_policy`: share of fluent samples, score by the
   oracle, gain of best-of-n.
 - **Format:** weights in half precision, which load as float32; byte-level BPE tokenizer with a
