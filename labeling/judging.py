@@ -154,7 +154,9 @@ def _write_judgment(assignment: Assignment, answer: Answer) -> Judgment:
     is_work = assignment.purpose == Purpose.WORK
     has_slot = is_work and assignment.state == State.LEASED
     if is_answer and is_work and not has_slot:
-        has_slot = leases.take_slot(assignment.comparison_id)
+        has_slot = not assignment.labeler_is_excluded and leases.take_slot(
+            assignment.comparison_id
+        )
         assignment.comparison.slots_left -= has_slot
     judgment = Judgment(
         project_id=assignment.project_id,
@@ -189,7 +191,7 @@ def _write_judgment(assignment: Assignment, answer: Answer) -> Judgment:
         repeat_at=checks.repeat_at(assignment, answer.kind, now),
     )
     judgment.save(force_insert=True)
-    if not is_answer and has_slot:
+    if has_slot and (not is_answer or assignment.labeler_is_excluded):
         leases.give_slot_back(assignment.comparison_id)
     return judgment
 
@@ -199,7 +201,7 @@ def _is_surplus(assignment: Assignment, is_answer: bool, has_slot: bool) -> bool
     if assignment.purpose != Purpose.WORK:
         return True
     is_withdrawn = assignment.comparison.state == Comparison.State.WITHDRAWN
-    return is_answer and (not has_slot or is_withdrawn)
+    return is_answer and (not has_slot or is_withdrawn or assignment.labeler_is_excluded)
 
 
 def _settle(assignment: Assignment, judgment: Judgment) -> None:
@@ -267,7 +269,7 @@ def undo_last(user: User, project: Project) -> Assignment:
         _reopen(assignment, last)
     for uuid in Assignment.objects.filter(
         labeler=user, project=project, state=State.LEASED
-    ).exclude(pk=assignment.pk).values_list("uuid", flat=True):  # fmt: skip
+    ).exclude(pk=assignment.pk).order_by("leased_at", "pk").values_list("uuid", flat=True):  # fmt: skip
         leases.release_lease(uuid, user.pk)
     return assignment
 

@@ -60,6 +60,7 @@ def lock_assignment(
             reliability=Coalesce(Subquery(membership.values("reliability")[:1]), 1.0),
             labeler_is_active=Exists(membership.filter(is_paused=False)),
             labeler_is_member=Exists(membership),
+            labeler_is_excluded=Exists(membership.filter(excluded_at__isnull=False)),
             other_lease_id=Subquery(others.exclude(pk=OuterRef("pk")).values("pk")[:1]),
             last_judgment_id=Subquery(last_judgment.values("pk")[:1]),
             expected=Subquery(gold.values("expected")[:1]),

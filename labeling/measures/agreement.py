@@ -7,6 +7,7 @@ look as if labelers agreed by chance.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import krippendorff
 import numpy as np
@@ -48,7 +49,7 @@ def fleiss(counts: Ints) -> float:
     return float(_fleiss(_fleiss_features(_comparable(counts)).sum(axis=0)))
 
 
-def alpha(counts: Ints, level: str = "ordinal") -> float:
+def alpha(counts: Ints, level: Literal["nominal", "ordinal"] = "ordinal") -> float:
     """Krippendorff's alpha; the values are in the order of the columns."""
     counts = _comparable(counts)
     if np.count_nonzero(counts.sum(axis=0)) < 2:
@@ -96,12 +97,19 @@ def cohen_estimate(confusions: Ints, prompts: Ints) -> Estimate | None:
     value = float(mean(flat.sum(axis=0))) if len(flat) else float("nan")
     if not np.isfinite(value):
         return None
-    return Estimate(value, *interval(flat, mean), int(sums.sum()), len(flat))
+    return _with_interval(value, flat, mean, int(sums.sum()))
 
 
 def both_ways(counts: Ints, prompts: Ints, mirrored: Sequence[int]) -> tuple[Ints, Ints]:
     """Every unit twice, once with the responses' names swapped: value i becomes `mirrored[i]`."""
     return np.concatenate([counts, counts[:, list(mirrored)]]), np.concatenate([prompts, prompts])
+
+
+def _with_interval(
+    value: float, sums: Floats, measure: Callable[[Floats], Floats], count: int
+) -> Estimate:
+    low, high = interval(sums, measure)
+    return Estimate(value, low, high, count, len(sums))
 
 
 def _estimate(
@@ -118,7 +126,7 @@ def _estimate(
     if not np.isfinite(value):
         return None
     sums = sum_by(prompts, features(counts))
-    return Estimate(value, *interval(sums, measure), int(counts.sum()), len(sums))
+    return _with_interval(value, sums, measure, int(counts.sum()))
 
 
 def _comparable(counts: Ints) -> Ints:
@@ -150,7 +158,8 @@ def _cohen(flat: Floats) -> Floats:
         shares = table / table.sum(axis=(-1, -2), keepdims=True)
         observed = np.trace(shares, axis1=-2, axis2=-1)
         expected = (shares.sum(axis=-1) * shares.sum(axis=-2)).sum(axis=-1)
-        return np.asarray(np.where(expected < 1, (observed - expected) / (1 - expected), np.nan))
+        kappa: Floats = np.where(expected < 1, (observed - expected) / (1 - expected), np.nan)
+        return kappa
 
 
 def _fleiss_features(counts: Ints) -> Floats:
@@ -164,7 +173,8 @@ def _fleiss(sums: Floats) -> Floats:
         observed = sums[..., 0] / sums[..., 1]
         said = sums[..., 2:] / sums[..., 2:].sum(axis=-1, keepdims=True)
         expected = (said**2).sum(axis=-1)
-        return np.asarray(np.where(expected < 1, (observed - expected) / (1 - expected), np.nan))
+        kappa: Floats = np.where(expected < 1, (observed - expected) / (1 - expected), np.nan)
+        return kappa
 
 
 def _coincidences(counts: Ints) -> Floats:
@@ -174,7 +184,8 @@ def _coincidences(counts: Ints) -> Floats:
     table = counts[:, :, None] * counts[:, None, :]
     values = np.arange(counts.shape[1])
     table[:, values, values] -= counts
-    return (table / (total - 1)[:, None, None]).reshape(len(counts), -1).astype(float)
+    features: Floats = table / (total - 1)[:, None, None]
+    return features.reshape(len(counts), -1)
 
 
 def _ordinal_alpha(flat: Floats) -> Floats:

@@ -76,7 +76,8 @@ def share_by_prompt(groups: Iterable[PromptGroup], *, seed: int = 0) -> Estimate
     if value in (0.0, 1.0) and count >= MIN_PROMPTS:
         # Nothing to resample: every draw would repeat the value.
         return Estimate(value, *wilson(value, count), total, count)
-    return Estimate(value, *interval(sums, _share, repeats=prompts, seed=seed), total, count)
+    low, high = interval(sums, _share, repeats=prompts, seed=seed)
+    return Estimate(value, low, high, total, count)
 
 
 def interval(

@@ -109,8 +109,8 @@ def weights(skills: Floats) -> Floats:
     """Votes' weights from log-odds, relative to the best."""
     best = skills.max(initial=0.0)
     if best <= 0:
-        return np.ones_like(skills)  # nobody tells better from worse: nobody is preferred
-    return np.clip(skills / best, LEAST_WEIGHT, 1.0)
+        return np.ones(len(skills))  # nobody tells better from worse: nobody is preferred
+    return np.asarray(np.clip(skills / best, LEAST_WEIGHT, 1.0))
 
 
 def posterior_of_pair(directions: Floats, skills: Floats) -> float:
@@ -139,13 +139,13 @@ def _side(choices: Choices, first_better: bool) -> Ints:
 
 def _expected_counts(choices: Choices, better: Floats, labelers: int) -> Floats:
     """(labelers, side of the better response, right or all) under the pairs' posterior."""
-    counts = np.zeros((labelers, 2, 2))
+    right, all_ = np.zeros((labelers, 2)), np.zeros((labelers, 2))
     for first_better in (True, False):
         chance = better[choices.pair] if first_better else 1 - better[choices.pair]
         side = _side(choices, first_better)
-        np.add.at(counts, (choices.labeler, side, 1), chance)
-        np.add.at(counts, (choices.labeler, side, 0), chance * _right(choices, first_better))
-    return counts
+        np.add.at(all_, (choices.labeler, side), chance)
+        np.add.at(right, (choices.labeler, side), chance * _right(choices, first_better))
+    return np.stack([right, all_], axis=2)
 
 
 def _prior_precision() -> Floats:

@@ -1,7 +1,5 @@
 """People and what they may do in a project."""
 
-from datetime import datetime
-
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -80,10 +78,6 @@ class Membership(models.Model):
     )
     excluded_reason = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-
-    # Set by members.members_of.
-    judged: int | None
-    last_judged_at: datetime | None
 
     class Meta:
         constraints = [

@@ -76,6 +76,7 @@ class Assignment(models.Model):
     reliability: float
     labeler_is_active: bool
     labeler_is_member: bool
+    labeler_is_excluded: bool
     other_lease_id: int | None
     last_judgment_id: int | None
     expected: "list[list[int]] | None"

@@ -1,0 +1,138 @@
+"""Takes all judgments of one labeler out of training, or brings them back; and says which
+snapshots had used them. A flag with a reason: no judgment is deleted."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from labeling import leases
+from labeling.audit import write_entry
+from labeling.members import MembersError
+from labeling.models import Assignment, Judgment, Membership, Project, Snapshot, User
+from labeling.reliability import resettle_pending
+from labeling.resettling import Resettled
+from labeling.rewrites import refresh_rewrites
+
+SNAPSHOTS_SHOWN = 100
+
+
+@dataclass(frozen=True)
+class Use:
+    """A snapshot, and how many of its preferences rest on judgments of one labeler: at most so
+    many, since a curator may have excluded some of them at that time."""
+
+    snapshot: Snapshot
+    judgments: int
+
+
+def take_out(membership: Membership, actor: User, reason: str) -> Resettled:
+    """The person is paused, their judgments do not count any more, and what they settled is
+    settled anew without them. What nobody else has judged goes back to the queue."""
+    reason = reason.strip()
+    if not reason:
+        raise MembersError("Say why: the reason is kept with the judgments.", "reason")
+    now = timezone.now()
+    with transaction.atomic():
+        changed = Membership.objects.filter(pk=membership.pk, excluded_at__isnull=True).update(
+            excluded_at=now,
+            excluded_reason=reason[:300],
+            is_paused=True,
+            measured={**membership.measured, "pending": timezone.now().isoformat()},
+        )
+        if not changed:
+            raise MembersError(f"The judgments of {membership.user} are out of training already.")
+        count = _all_of(membership).filter(excluded_at__isnull=True).update(excluded_at=now)
+        _refresh_rewrites(membership)
+        write_entry(
+            membership.project,
+            actor,
+            "take judgments out",
+            membership,
+            reason,
+            user=membership.user.username,
+            judgments=count,
+        )
+    release_all(membership)
+    membership.refresh_from_db()
+    return resettle_pending(membership.project)
+
+
+def bring_back(membership: Membership, actor: User) -> Resettled:
+    """Their judgments count again. They stay paused until somebody lets them go on."""
+    with transaction.atomic():
+        changed = Membership.objects.filter(pk=membership.pk, excluded_at__isnull=False).update(
+            excluded_at=None,
+            excluded_reason="",
+            measured={**membership.measured, "pending": timezone.now().isoformat()},
+        )
+        if not changed:
+            raise MembersError(f"The judgments of {membership.user} are in training already.")
+        count = _all_of(membership).update(excluded_at=None)
+        _refresh_rewrites(membership)
+        write_entry(
+            membership.project,
+            actor,
+            "bring judgments back",
+            membership,
+            user=membership.user.username,
+            judgments=count,
+        )
+    membership.refresh_from_db()
+    return resettle_pending(membership.project)
+
+
+def release_all(membership: Membership) -> int:
+    """Gives what this person holds at the moment to others; returns how many comparisons."""
+    held = Assignment.objects.filter(
+        project=membership.project_id,
+        labeler=membership.user_id,
+        state=Assignment.State.LEASED,
+    ).values_list("uuid", flat=True)
+    return sum(leases.release_lease(uuid, membership.user_id) for uuid in list(held))
+
+
+def reassign(membership: Membership, actor: User) -> int:
+    """`release_all` by a curator, on record."""
+    count = release_all(membership)
+    if count:
+        user = membership.user.username
+        write_entry(membership.project, actor, "reassign", membership, user=user, comparisons=count)
+    return count
+
+
+def snapshots_using(project: Project, labeler: User) -> list[Use]:
+    """The snapshots taken while answers of this labeler stood, newest first."""
+    answers: list[tuple[datetime, datetime | None]] = list(
+        Judgment.objects.filter(
+            project=project,
+            labeler=labeler,
+            kind__in=Judgment.ANSWERS,
+            is_surplus=False,
+            comparison__preferences__isnull=False,
+        )
+        .values_list("created_at", "superseded_at")
+        .distinct()
+    )
+    uses = []
+    for snapshot in project.snapshots.all()[:SNAPSHOTS_SHOWN]:
+        until = snapshot.last_settled_at or snapshot.created_at
+        count = sum(
+            1
+            for given, superseded in answers
+            if given <= until and (superseded is None or superseded > until)
+        )
+        if count:
+            uses.append(Use(snapshot, count))
+    return uses
+
+
+def _all_of(membership: Membership) -> QuerySet[Judgment]:
+    return Judgment.objects.filter(project=membership.project_id, labeler=membership.user_id)
+
+
+def _refresh_rewrites(membership: Membership) -> None:
+    rewritten = _all_of(membership).filter(rewrite__isnull=False)
+    refresh_rewrites(rewritten.values_list("rewrite_id", flat=True))
