@@ -47,8 +47,8 @@ def free_slug(name: str) -> str:
     """The name as an address that no project has yet."""
     base = slugify(name)[:50] or "project"
     taken = set(Project.objects.filter(slug__startswith=base).values_list("slug", flat=True))
-    # "new" is the address of the page that makes projects.
-    taken.add("new")
+    # The addresses of pages about no project.
+    taken |= {"new", "preview"}
     number = 2
     slug = base
     while slug in taken:

@@ -4,7 +4,7 @@ One answer is one request: its response carries the next comparison. Everything 
 plain forms too; htmx only saves the page load.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -25,18 +25,16 @@ from labeling.judging import (
     AnswerTo,
     CannotUndo,
     NotYours,
-    parse_choice,
     submit_and_claim,
     undo_last,
 )
 from labeling.models import Assignment, Judgment, Project, Prompt, Response, User
+from labeling.modes import LETTERS, Asked, read_answer
 from labeling.pages import sessions
 from labeling.pages.days import midnight
 from labeling.pages.requests import SignedInRequest
 
-MAX_RATIONALE = 5_000
-LETTERS = "ABCDEFGHI"
-KEY_NAMES = {"ArrowLeft": "←", "ArrowRight": "→"}
+SAID = {Judgment.Kind.SKIP: "Skipped", Judgment.Kind.FLAG: "Flagged"}
 
 
 @dataclass(frozen=True)
@@ -56,56 +54,11 @@ class Shown:
     sides: list[Side]
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A button of the bar: what it sends, says, and which keys press it."""
-
-    value: str
-    side: str
-    text: str
-    keys: str
-
-    @property
-    def label(self) -> str:
-        return f"{self.side} {self.text}".strip()
-
-    @property
-    def key_names(self) -> list[str]:
-        return [KEY_NAMES.get(key, key) for key in self.keys.split()]
-
-    @property
-    def first_key(self) -> str:
-        return self.key_names[0]
-
-
-BINARY = (
-    Choice("left", "A", "is better", "1 ArrowLeft"),
-    Choice("tie", "", "About the same", "3"),
-    Choice("right", "B", "is better", "2 ArrowRight"),
-)
-STRENGTH = (
-    Choice("left-3", "A", "much better", "1"),
-    Choice("left-2", "A", "better", "2"),
-    Choice("left-1", "A", "slightly better", "3"),
-    Choice("tie", "", "About the same", "4"),
-    Choice("right-1", "B", "slightly better", "5"),
-    Choice("right-2", "B", "better", "6"),
-    Choice("right-3", "B", "much better", "7"),
-)
-SCALES = {"binary": BINARY, "strength": STRENGTH}
-
-
 def load_view(assignment: Assignment) -> Shown:
     """The comparison as this labeler sees it, in one query at most."""
     responses = handout.shown_responses(assignment)
     sides = [Side(*pair) for pair in zip(LETTERS, responses, strict=False)]
     return Shown(assignment, responses[0].prompt, sides)
-
-
-def choices_of(project: Project) -> list[Choice]:
-    return [
-        choice for choice in SCALES[project.scale] if choice.value != "tie" or project.allow_tie
-    ]
 
 
 @never_cache
@@ -153,7 +106,7 @@ def judge(request: SignedInRequest, uuid: UUID) -> HttpResponse:
     answered = recorded.is_new and recorded.judgment.kind in Judgment.ANSWERS
     today = _number(request.POST.get("today")) + answered
     context = _context(labeler, project, following, today)
-    said = "Skipped" if recorded.judgment.kind == Judgment.Kind.SKIP else "Saved"
+    said = SAID.get(recorded.judgment.kind, "Saved")
     context["announce"] = f"{said}. {_announce(context)}"
     return render(request, "labeling/_comparison.html", context)
 
@@ -215,13 +168,15 @@ def _context(
     context: dict[str, Any] = {
         "project": project,
         "today": today,
-        "choices": choices_of(project),
         # Three chances to be heard before the lease ends.
         "heartbeat_seconds": max(project.lease_seconds // 3, 3),
     }
     if assignment is None:
-        return context | {"nothing": handout.why_nothing(user, project)}
-    return context | {"shown": load_view(assignment)}
+        # The list of keys is part of a page without a comparison, too.
+        asked = Asked(project, project.responses_per_comparison)
+        return context | {"asked": asked, "nothing": handout.why_nothing(user, project)}
+    shown = load_view(assignment)
+    return context | {"asked": Asked(project, len(shown.sides)), "shown": shown}
 
 
 def _announce(context: dict[str, Any]) -> str:
@@ -229,27 +184,12 @@ def _announce(context: dict[str, Any]) -> str:
 
 
 def _answer_from(request: SignedInRequest) -> AnswerTo:
-    rationale = request.POST.get("rationale", "").strip()
-    if len(rationale) > MAX_RATIONALE:
-        raise ValueError(f"rationale: longer than {MAX_RATIONALE} characters")
-    seconds = _seconds(request.POST.get("seconds"))
-
     def answer_to(assignment: Assignment) -> Answer:
         """Which response is on the left is known, and whose work this is, once the row is read."""
         sessions.check(request, assignment.labeler)
-        answer = parse_choice(request.POST.get("choice", ""), assignment.order)
-        return replace(answer, rationale=rationale, seconds=seconds)
+        return read_answer(request.POST, assignment.project, assignment.order)
 
     return answer_to
-
-
-def _seconds(text: str | None) -> float | None:
-    """The browser's measure of reading time; nonsense is no reason to refuse an answer."""
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if 0 <= value < 86_400 else None
 
 
 def _number(text: str | None) -> int:

@@ -7,6 +7,7 @@ from django import forms
 from django.contrib.auth.validators import UnicodeUsernameValidator
 
 from labeling.models import Project, Role
+from labeling.pages.mode_forms import MODE_FIELDS, MODE_HELP, MODE_LABELS, mode_fields
 from labeling.projects import MAX_GUIDELINES
 
 # Every setting belongs to one group; a test fails when a new setting has none.
@@ -15,7 +16,7 @@ GROUPS = (
     (
         "Judging",
         "What labelers are asked, and which answers they can give.",
-        ("question", "scale", "allow_tie", "allow_both_bad", "overlap"),
+        (*MODE_FIELDS, "overlap"),
     ),
     (
         "Handing out",
@@ -61,10 +62,7 @@ GROUPS = (
     ),
 )
 
-LABELS = {
-    "scale": "Answers",
-    "allow_tie": "Labelers may say “about the same”",
-    "allow_both_bad": "Labelers may say “both bad”",
+LABELS = MODE_LABELS | {
     "overlap": "Judgments for each comparison",
     "is_paused": "Pause the project",
     "random_share": "Handed out at random (%)",
@@ -91,12 +89,8 @@ LABELS = {
     "max_new_tokens": "Longest response (tokens)",
 }
 
-HELP = {
+HELP = MODE_HELP | {
     "description": "One sentence about what this project is for.",
-    "question": "Stands above every comparison.",
-    "scale": "With strength, labelers also say how much better. It is learnt as a margin.",
-    "allow_tie": "A tie counts as half a win for each side.",
-    "allow_both_bad": "Kept apart from ties: it says nothing about which is better.",
     "overlap": "By how many different people each comparison is judged. Comparisons that are "
     "still open follow a change; finished ones stay as they are. With 2 or more, the project "
     "shows how often people agree.",
@@ -141,13 +135,19 @@ class ProjectForm(forms.ModelForm):
 
     class Meta:
         model = Project
-        fields = ["name", "description", "question", "scale", "overlap"]
+        fields = ["name", "description", "question", "scale", "ranked_responses", "overlap"]
         labels = LABELS
         help_texts = HELP
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].widget.attrs["autofocus"] = True
+        self.fields["ranked_responses"].required = False
+
+    def clean_ranked_responses(self) -> int:
+        """Only asked for with ranking."""
+        default: int = Project._meta.get_field("ranked_responses").default
+        return self.cleaned_data["ranked_responses"] or default
 
 
 class PercentField(forms.FloatField):
@@ -197,6 +197,7 @@ class SettingsForm(forms.ModelForm):
                     "max_value": f"At most {100 * high:g} %%.",
                 },
             )
+        self.fields.update(mode_fields())
         for field in self.fields.values():
             field.show_hidden_initial = True
 

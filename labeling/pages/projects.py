@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from labeling.access import project_for
 from labeling.models import Project, Role, User
+from labeling.pages.mode_forms import preview_context
 from labeling.pages.project_forms import ProjectForm, SettingsForm
 from labeling.pages.requests import SignedInRequest
 from labeling.projects import can_create_projects, change_settings, create_project
@@ -25,7 +26,8 @@ def project_new(request: SignedInRequest) -> HttpResponse:
         messages.success(request, f"{project.name} is ready. Next: import its prompts.")
         return redirect("project", project.slug)
     status = 422 if form.errors else 200
-    return render(request, "projects/new.html", {"form": form}, status=status)
+    context = {"form": form, "preview": preview_context(form.instance)}
+    return render(request, "projects/new.html", context, status=status)
 
 
 @login_required
@@ -37,7 +39,7 @@ def project_settings(request: SignedInRequest, slug: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         _say_what_changed(request, project, request.user, form)
         return redirect("project-settings", slug)
-    context = {"project": project, "form": form}
+    context = {"project": project, "form": form, "preview": preview_context(form.instance)}
     status = 422 if form.errors else 200
     return render(request, "projects/settings.html", context, status=status)
 

@@ -10,6 +10,7 @@ from labeling.pages import (
     importing,
     labeling,
     members,
+    mode_forms,
     preference_changes,
     preferences,
     projects,
@@ -48,6 +49,7 @@ urlpatterns: list[URLPattern] = [
         name="preferences-undo",
     ),
     path("projects/new/", projects.project_new, name="project-new"),
+    path("projects/preview/", mode_forms.mode_preview, name="mode-preview"),
     path("projects/<slug:slug>/settings/", projects.project_settings, name="project-settings"),
     path(
         "projects/<slug:slug>/guidelines/edit/", guidelines.guidelines_edit, name="guidelines-edit"

@@ -70,7 +70,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"There is no project “{slug}” (there are: {known}). Add --create to make it."
             )
-        if slugify(slug) != slug or not slug or len(slug) > 60 or slug == "new":
+        if slugify(slug) != slug or not slug or len(slug) > 60 or slug in ("new", "preview"):
             raise CommandError(f"“{slug}” cannot be an address: use small letters, digits and -.")
         return Project.objects.create(slug=slug, name=slug), True
 

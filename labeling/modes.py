@@ -1,0 +1,246 @@
+"""What a project asks of a labeler, and what a posted form says in answer.
+
+Two responses are compared by one button (A or B, with or without how much better), with aspects
+beside it if the project names some; three to nine are ranked. A reason, a flag and a rewrite
+can come with either. Everything is plain form fields, listed in docs/labeling-modes.md.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from labeling.judging import Answer, parse_choice
+from labeling.models import AskReason, FlagCategory, Judgment, Project, Scale
+
+Kind = Judgment.Kind
+
+LETTERS = "ABCDEFGHI"
+KEY_NAMES = {"ArrowLeft": "←", "ArrowRight": "→"}
+MAX_RATIONALE = 5_000
+MAX_REWRITE = 100_000
+RANK = "rank"
+FLAG = "flag-"
+SKIP = "skip"
+# Answers that say which response is better, and so can be asked why.
+DIRECTED = (Kind.PREFER, Kind.TIE)
+
+
+class Form(Protocol):
+    """What is read of a QueryDict."""
+
+    def get(self, key: str, default: str = "", /) -> str | None: ...
+
+    def getlist(self, key: str, /) -> list[str]: ...
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A button of the bar: what it sends, says, and which keys press it."""
+
+    value: str
+    side: str
+    text: str
+    keys: str
+
+    @property
+    def label(self) -> str:
+        return f"{self.side} {self.text}".strip()
+
+    @property
+    def key_names(self) -> list[str]:
+        return [KEY_NAMES.get(key, key) for key in self.keys.split()]
+
+    @property
+    def first_key(self) -> str:
+        return self.key_names[0]
+
+
+BINARY = (
+    Choice("left", "A", "is better", "1 ArrowLeft"),
+    Choice("tie", "", "About the same", "3"),
+    Choice("right", "B", "is better", "2 ArrowRight"),
+)
+STRENGTH = (
+    Choice("left-3", "A", "much better", "1"),
+    Choice("left-2", "A", "better", "2"),
+    Choice("left-1", "A", "slightly better", "3"),
+    Choice("tie", "", "About the same", "4"),
+    Choice("right-1", "B", "slightly better", "5"),
+    Choice("right-2", "B", "better", "6"),
+    Choice("right-3", "B", "much better", "7"),
+)
+# The four levels of Llama 2. The lowest has a direction and takes the place of the tie.
+LEVELS = (
+    Choice("left-3", "A", "significantly better", "1"),
+    Choice("left-2", "A", "better", "2"),
+    Choice("left-1", "A", "slightly better", "3"),
+    Choice("left-0", "A", "negligibly, or unsure", "4"),
+    Choice("right-0", "B", "negligibly, or unsure", "5"),
+    Choice("right-1", "B", "slightly better", "6"),
+    Choice("right-2", "B", "better", "7"),
+    Choice("right-3", "B", "significantly better", "8"),
+)
+SCALES: Mapping[str, tuple[Choice, ...]] = {
+    Scale.BINARY: BINARY,
+    Scale.STRENGTH: STRENGTH,
+    Scale.LEVELS: LEVELS,
+    Scale.RANKING: BINARY,  # of a pair
+}
+VERDICTS = (("left", "A"), ("same", "Same"), ("right", "B"))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the bar shows for one comparison."""
+
+    project: Project
+    size: int
+
+    @property
+    def is_ranking(self) -> bool:
+        return self.size > 2
+
+    @property
+    def places(self) -> range:
+        return range(1, self.size + 1)
+
+    @property
+    def letters(self) -> str:
+        return LETTERS[: self.size]
+
+    @property
+    def scale(self) -> str:
+        """The pair's scale; a ranking project's pairs are plain ones."""
+        return Scale.BINARY if self.project.scale == Scale.RANKING else self.project.scale
+
+    @property
+    def choices(self) -> list[Choice]:
+        if self.is_ranking:
+            return []
+        return [
+            choice
+            for choice in SCALES[self.project.scale]
+            if choice.value != "tie" or self.project.allow_tie
+        ]
+
+    @property
+    def aspects(self) -> list[str]:
+        return [] if self.is_ranking else self.project.aspects
+
+    @property
+    def verdicts(self) -> tuple[tuple[str, str], ...]:
+        return VERDICTS
+
+    @property
+    def has_reason(self) -> bool:
+        return self.project.ask_reason != AskReason.OFF
+
+    @property
+    def reason_is_required(self) -> bool:
+        return self.project.ask_reason == AskReason.REQUIRED
+
+    @property
+    def flags(self) -> list[tuple[str, str]]:
+        return list(FlagCategory.choices) if self.project.allow_flags else []
+
+
+def read_answer(form: Form, project: Project, order: Sequence[int]) -> Answer:
+    """The answer to the responses in this order; raises ValueError naming the field at fault."""
+    asked = Asked(project, len(order))
+    answer = _read_choice(form, asked, list(order))
+    if answer.kind not in Judgment.ANSWERS:
+        return replace(answer, rationale=_read_rationale(form), seconds=_read_seconds(form))
+    answer = replace(
+        answer,
+        aspects=_read_aspects(form, asked, order),
+        rationale=_read_rationale(form) if asked.has_reason else "",
+        reasons=_read_reasons(form, project) if asked.has_reason else (),
+        rewrite=_read_rewrite(form) if project.allow_rewrite else "",
+        seconds=_read_seconds(form),
+    )
+    _check_complete(answer, asked)
+    return answer
+
+
+def _read_choice(form: Form, asked: Asked, order: list[int]) -> Answer:
+    choice = form.get("choice", "") or ""
+    if choice.startswith(FLAG):
+        category = choice.removeprefix(FLAG)
+        if not asked.project.allow_flags or category not in FlagCategory.values:
+            raise ValueError(f"choice: {choice!r} is not something one can flag here")
+        return Answer(Kind.FLAG, flag=category)
+    if choice == RANK:
+        return _read_ranking(form, asked, order)
+    if asked.is_ranking and choice == Kind.TIE:
+        raise ValueError("choice: give each response its place")
+    return parse_choice(choice, order)
+
+
+def _read_ranking(form: Form, asked: Asked, order: list[int]) -> Answer:
+    """Places, 1 the best. Equal places are a tie; places nobody has do not matter."""
+    tiers: dict[int, list[int]] = {}
+    for letter, response_id in zip(asked.letters, order, strict=True):
+        place = form.get(f"place-{letter}", "") or ""
+        if not place:
+            raise ValueError(f"place: response {letter} has no place yet")
+        if not place.isdecimal() or int(place) not in asked.places:
+            raise ValueError(f"place: {place!r} is not a place from 1 to {asked.size}")
+        tiers.setdefault(int(place), []).append(response_id)
+    if len(tiers) < asked.size and not asked.project.allow_tie:
+        raise ValueError("place: two responses have the same; this project does not allow ties")
+    ranked = tuple(tuple(tiers[place]) for place in sorted(tiers))
+    return Answer(Kind.PREFER if len(ranked) > 1 else Kind.TIE, ranked)
+
+
+def _read_aspects(form: Form, asked: Asked, order: Sequence[int]) -> dict[str, int | None]:
+    verdicts: dict[str, int | None] = {"same": None}
+    if len(order) == 2:
+        verdicts |= {"left": order[0], "right": order[1]}
+    found: dict[str, int | None] = {}
+    for number, aspect in enumerate(asked.aspects):
+        verdict = form.get(f"aspect-{number}", "") or ""
+        if verdict and verdict not in verdicts:
+            raise ValueError(f"aspect: {verdict!r} is not left, same or right")
+        if verdict:
+            found[aspect] = verdicts[verdict]
+    return found
+
+
+def _read_rationale(form: Form) -> str:
+    rationale = (form.get("rationale", "") or "").strip()
+    if len(rationale) > MAX_RATIONALE:
+        raise ValueError(f"rationale: longer than {MAX_RATIONALE} characters")
+    return rationale
+
+
+def _read_reasons(form: Form, project: Project) -> tuple[str, ...]:
+    """A chip that the project has taken away meanwhile was still meant."""
+    ticked = dict.fromkeys(form.getlist("reasons"))
+    return tuple(chip for chip in ticked if chip and len(chip) <= 60)[:20]
+
+
+def _read_rewrite(form: Form) -> str:
+    text = (form.get("rewrite", "") or "").replace("\r\n", "\n").strip()
+    if len(text) > MAX_REWRITE:
+        raise ValueError(f"rewrite: longer than {MAX_REWRITE:,} characters")
+    return text
+
+
+def _read_seconds(form: Form) -> float | None:
+    """The browser's measure of reading time; nonsense is no reason to refuse an answer."""
+    try:
+        value = float(form.get("seconds", "") or "")
+    except ValueError:
+        return None
+    return value if 0 <= value < 86_400 else None
+
+
+def _check_complete(answer: Answer, asked: Asked) -> None:
+    """Both bad is complete in itself: nothing is better, in whatever aspect."""
+    if answer.kind not in DIRECTED:
+        return
+    missing = [aspect for aspect in asked.aspects if aspect not in answer.aspects]
+    if missing:
+        raise ValueError(f"aspects: still to choose: {', '.join(missing)}")
+    if asked.reason_is_required and not answer.rationale and not answer.reasons:
+        raise ValueError("rationale: this project asks why; a few words are enough")

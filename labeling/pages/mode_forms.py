@@ -1,0 +1,141 @@
+"""The part of a project's settings that decides what labelers are asked, and its live preview."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_POST
+
+from labeling.models import Project
+from labeling.modes import LETTERS, Asked
+from labeling.pages.requests import SignedInRequest
+
+MODE_FIELDS = (
+    "question", "scale", "ranked_responses", "allow_tie", "allow_both_bad", "aspects",
+    "ask_reason", "reason_chips", "allow_flags", "allow_rewrite",
+)  # fmt: skip
+
+MODE_LABELS = {
+    "scale": "Answers",
+    "ranked_responses": "Responses to rank",
+    "allow_tie": "Labelers may say “about the same”",
+    "allow_both_bad": "Labelers may say “both bad”",
+    "aspects": "Aspects",
+    "ask_reason": "A reason with the choice",
+    "reason_chips": "Reasons to tick",
+    "allow_flags": "Labelers may flag a comparison",
+    "allow_rewrite": "Labelers may write a better response",
+}
+
+MODE_HELP = {
+    "question": "Stands above every comparison.",
+    "scale": "How much better is learnt as a margin. Ranking: one answer gives the preference of "
+    "every two responses.",
+    "ranked_responses": "3 to 9, with Ranking. New imports make comparisons of so many.",
+    "allow_tie": "A tie counts as half a win for each side. In a ranking: equal places.",
+    "allow_both_bad": "Kept apart from ties: it says nothing about which is better.",
+    "aspects": "Asked beside the overall choice of two, with commas between them: helpful, "
+    "honest, harmless. The overall choice is what models learn from.",
+    "ask_reason": "A sentence, or a tick where you list reasons.",
+    "reason_chips": "With commas between them: more correct, clearer, safer, better style.",
+    "allow_flags": "Unsafe, nonsense, personal data, shown wrongly. The comparison goes to "
+    "others; you see the flags under Curation.",
+    "allow_rewrite": "What they write becomes a response by a person, preferred over the better "
+    "one of the comparison.",
+}
+
+SAMPLE_PROMPT = "How do I remove a red wine stain from a wool rug?"
+SAMPLE_RESPONSES = (
+    "Blot it at once with a clean cloth, never rub. Then dab with cold water and a little "
+    "white vinegar, and let it dry flat.",
+    "Use bleach and scrub firmly until it is gone.",
+    "Salt draws out much of the wine. Vacuum it up after an hour.",
+    "Wool cleaner from a shop; follow the label.",
+    "Cold water, then mild wool detergent, from the edge inwards.",
+    "I cannot help with that.",
+    "Call a cleaner.",
+    "Cover it with a chair.",
+    "White wine neutralises red wine.",
+)
+
+
+class WordsField(forms.CharField):
+    """A list of short phrases, written with commas between them."""
+
+    def __init__(self, *, most: int, longest: int, **more: Any) -> None:
+        super().__init__(required=False, **more)
+        self.most, self.longest = most, longest
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return value
+        words = [" ".join(word.split()) for word in str(value or "").split(",")]
+        return list(dict.fromkeys(word for word in words if word))
+
+    def run_validators(self, value: Any) -> None:
+        if len(value) > self.most:
+            raise forms.ValidationError(f"At most {self.most}.")
+        if any(len(word) > self.longest for word in value):
+            raise forms.ValidationError(f"Each has at most {self.longest} characters.")
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(self.to_python(initial) != self.to_python(data))
+
+
+def mode_fields() -> dict[str, forms.Field]:
+    """The fields that a model form would not make well by itself."""
+    return {
+        "aspects": WordsField(
+            most=6, longest=30, label=MODE_LABELS["aspects"], help_text=MODE_HELP["aspects"]
+        ),
+        "reason_chips": WordsField(
+            most=9,
+            longest=40,
+            label=MODE_LABELS["reason_chips"],
+            help_text=MODE_HELP["reason_chips"],
+        ),
+    }
+
+
+class ModeForm(forms.ModelForm):
+    """Only for the preview: whatever is sound in a form that is still being filled in."""
+
+    class Meta:
+        model = Project
+        fields = MODE_FIELDS
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields.update({k: v for k, v in mode_fields().items() if k in self.fields})
+
+
+@login_required
+@require_POST
+def mode_preview(request: SignedInRequest) -> HttpResponse:
+    """A sample comparison as labelers would see it with these settings; nothing is saved."""
+    project = Project()
+    given = [name for name in MODE_FIELDS if name in request.POST or "shows-all" in request.POST]
+    form = ModeForm(request.POST, instance=project)
+    for name in set(form.fields) - set(given):
+        del form.fields[name]  # the short form of a new project: its defaults hold
+    form.is_valid()
+    return render(request, "projects/_mode_preview.html", preview_context(project))
+
+
+def preview_context(project: Project) -> dict[str, Any]:
+    size = min(max(project.responses_per_comparison, 2), 9)
+    sides = [
+        {"letter": letter, "text": text}
+        for letter, text in zip(LETTERS[:size], SAMPLE_RESPONSES, strict=False)
+    ]
+    return {
+        "project": project,
+        "asked": Asked(project, size),
+        "sides": sides,
+        "sample_prompt": SAMPLE_PROMPT,
+    }

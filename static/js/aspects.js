@@ -1,0 +1,33 @@
+// Aspects beside the overall choice: in one of them 1, 2, 3 choose A, the same, B and go on.
+
+const groups = () => [...document.querySelectorAll("#aspects .aspect")];
+const isOpen = (group) => !group.querySelector("input:checked");
+
+export function missingAspect() {
+  const group = groups().find(isOpen);
+  if (!group) return null;
+  return { element: group.querySelector("input"), text: `Still to choose: ${group.querySelector("legend").textContent}` };
+}
+
+export function watchAspects(form, goOn) {
+  const aspects = form.querySelector("#aspects");
+  if (!aspects) return;
+  aspects.querySelector("[data-starts-aspects]").addEventListener("click", () => {
+    (groups().find(isOpen) ?? groups()[0]).querySelector("input:checked, input").focus();
+  });
+  aspects.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.type !== "radio") return;
+    const group = event.target.closest(".aspect");
+    // The arrows stay with the radio buttons.
+    if (event.key.startsWith("Arrow")) event.stopPropagation();
+    const input = /^[1-3]$/.test(event.key) && group.querySelectorAll("input")[event.key - 1];
+    if (!input) return;
+    event.preventDefault();
+    event.stopPropagation();
+    input.click();
+    const all = groups();
+    const next = all.slice(all.indexOf(group) + 1)[0];
+    if (next) (next.querySelector("input:checked") ?? next.querySelector("input")).focus();
+    else goOn();
+  });
+}
