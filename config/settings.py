@@ -45,7 +45,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.static_files.CompressedStaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -148,6 +148,11 @@ _EVERY = {
 CELERY_BEAT_SCHEDULE = {
     "advance": {"task": "modeling.tasks.advance_all", **_EVERY},
     "expire-leases": {"task": "labeling.tasks.expire_leases", **_EVERY},
+    "update-reliability": {
+        "task": "labeling.tasks.update_reliability",
+        "schedule": 3600,
+        "options": {"expires": 3600},
+    },
 }
 
 REST_FRAMEWORK = {

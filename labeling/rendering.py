@@ -22,6 +22,8 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
 from pygments.util import ClassNotFound
 
+from labeling.math_rules import add_math
+
 HIGHLIGHT_LIMIT = 20_000  # characters of one code block; beyond, colouring costs seconds
 MARKDOWN_LIMIT = 100_000  # characters; beyond, the plain text is shown
 BRACKET_LIMIT = 2_000  # each may open a link: parsing takes the square of their number
@@ -43,8 +45,9 @@ ATTRIBUTES = {
     "div": {"tabindex"},
 }
 CLASSES = {
-    "span": {name for name in STANDARD_TYPES.values() if name} | {"picture", "language"},
-    "div": {"table-scroll", "code"},
+    "span": {name for name in STANDARD_TYPES.values() if name}
+    | {"picture", "language", "math", "display"},
+    "div": {"table-scroll", "code", "math", "display"},
     "th": {"align-left", "align-center", "align-right"},
     "td": {"align-left", "align-center", "align-right"},
     **{f"h{level}": {f"level-{n}" for n in range(1, 7)} for level in range(TOP_HEADING, 7)},
@@ -161,17 +164,30 @@ def _order_headings(state: Any) -> None:
         token.tag = f"h{min(TOP_HEADING - 1 + len(open_levels), 6)}"
 
 
+def _formula(tag: str, classes: str) -> Callable[..., str]:
+    """The formula's source, signs included, for the page to draw; readable as it is."""
+
+    def render(_: RendererHTML, tokens: Sequence[Token], index: int, *__: Any) -> str:
+        return f'<{tag} class="{classes}">{escape(tokens[index].content)}</{tag}>'
+
+    return render
+
+
 def _make_parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": NESTING_LIMIT})
     parser.enable(["table", "strikethrough"])
     # A link definition would vanish from the page: nothing of a response may.
     parser.disable("reference")
+    add_math(parser)
     parser.core.ruler.push("order_headings", _order_headings)
     rules: dict[str, Callable[..., str]] = {
         "fence": _fence,
         "code_block": _fence,
         "image": _picture,
         "link_open": _link,
+        "math": _formula("span", "math"),
+        "math_display": _formula("span", "math display"),
+        "math_block": _formula("div", "math display"),
         "th_open": _cell,
         "td_open": _cell,
         "table_open": lambda *_: '<div class="table-scroll" tabindex="0"><table>\n',

@@ -20,15 +20,18 @@ from django_htmx.http import trigger_client_event
 
 from labeling import handout, leases
 from labeling.access import project_for
+from labeling.habits import habits_of
 from labeling.judging import (
     Answer,
     AnswerTo,
     CannotUndo,
+    NoMember,
     NotYours,
+    Recorded,
     submit_and_claim,
     undo_last,
 )
-from labeling.models import Assignment, Judgment, Project, Prompt, Response, User
+from labeling.models import Assignment, Comparison, Judgment, Project, Prompt, Response, User
 from labeling.modes import LETTERS, Asked, read_answer
 from labeling.pages import sessions
 from labeling.pages.days import midnight
@@ -71,11 +74,27 @@ def label(request: SignedInRequest, slug: str) -> HttpResponse:
     assignment = handout.current_or_next(request.user, project)
     context = _context(request.user, project, assignment, judged_today(request.user, project))
     if not request.htmx:
+        habits = habits_of(request.user)
+        script = {"instant": habits.instant, "keys": habits.keys}
+        context |= {"habits": habits, "habits_for_script": script}
         return render(request, "labeling/label.html", context)
     nothing = context.get("nothing")
     if nothing and nothing.reason == request.GET.get("nothing"):
         return HttpResponse(status=204)
     return render(request, "labeling/_comparison.html", context | {"announce": _announce(context)})
+
+
+@login_required
+@require_POST
+def ahead(request: SignedInRequest, slug: str) -> HttpResponse:
+    """The comparison after the one on screen, handed out while that one is read; 204: none."""
+    project = project_for(request.user, slug)
+    assignment = handout.current_or_next(request.user, project, _uuid(request, "on_screen"))
+    if assignment is None:
+        return HttpResponse(status=204)
+    today = _number(request.POST.get("today"))
+    context = _context(request.user, project, assignment, today)
+    return render(request, "labeling/_comparison.html", context)
 
 
 @require_POST
@@ -90,12 +109,16 @@ def judge(request: SignedInRequest, uuid: UUID) -> HttpResponse:
         return redirect_to_login(reverse("home"))
     try:
         answer = _answer_from(request)
-        recorded, following = submit_and_claim(uuid, labeler_id, answer)
+        recorded, following = submit_and_claim(
+            uuid, labeler_id, answer, _uuid(request, "on_screen")
+        )
         labeler = sessions.check(request, recorded.assignment.labeler)
     except sessions.SignedOut:
         return redirect_to_login(reverse("home"))
     except NotYours as problem:
         raise Http404(str(problem)) from None
+    except NoMember as problem:
+        return _refusal(f"Not saved: {problem}.", 403)
     except leases.Conflict as problem:
         return _refusal(f"Not saved: {problem}. Please try again.", 409)
     except ValueError as problem:
@@ -108,6 +131,7 @@ def judge(request: SignedInRequest, uuid: UUID) -> HttpResponse:
     context = _context(labeler, project, following, today)
     said = SAID.get(recorded.judgment.kind, "Saved")
     context["announce"] = f"{said}. {_announce(context)}"
+    context["note"] = _note(recorded, answer)
     return render(request, "labeling/_comparison.html", context)
 
 
@@ -136,9 +160,22 @@ def undo(request: SignedInRequest, slug: str) -> HttpResponse:
 @login_required
 @require_POST
 def heartbeat(request: SignedInRequest, uuid: UUID) -> HttpResponse:
-    """The labeler is still reading. 410: the comparison has gone to someone else meanwhile."""
+    """The labeler is still reading. 410: the comparison has gone to someone else meanwhile.
+    `ahead` names the one that their page has ready."""
     kept = leases.renew_lease(uuid, request.user.pk)
+    following = _uuid(request, "ahead")
+    if following:
+        leases.renew_lease(following, request.user.pk)
     return HttpResponse(status=204 if kept else 410)
+
+
+@login_required
+@require_POST
+def let_go(request: SignedInRequest) -> HttpResponse:
+    """The page has closed: what it held is soon somebody else's."""
+    held = [found for text in request.POST.getlist("held")[:9] if (found := _as_uuid(text))]
+    leases.let_go(held, request.user.pk)
+    return HttpResponse(status=204)
 
 
 @login_required
@@ -181,6 +218,40 @@ def _context(
 
 def _announce(context: dict[str, Any]) -> str:
     return "Next comparison." if "shown" in context else "Nothing more to compare."
+
+
+def _note(recorded: Recorded, answer: AnswerTo) -> str:
+    """What the labeler should know about an answer that was not simply counted."""
+    judgment, assignment = recorded.judgment, recorded.assignment
+    if not recorded.is_new and not _says_the_same(judgment, answer, assignment):
+        return "You had answered this in another window: that answer stands."
+    if judgment.is_surplus and assignment.comparison.state == Comparison.State.WITHDRAWN:
+        return "Your answer is kept but not counted: the comparison was withdrawn meanwhile."
+    if judgment.is_surplus:
+        return "Your answer is kept but not counted: it came late, and others have judged this."
+    return ""
+
+
+def _says_the_same(judgment: Judgment, answer: AnswerTo, assignment: Assignment) -> bool:
+    """Whether an answer that came again, as after a lost reply, is the one that was kept."""
+    try:
+        again = answer(assignment)
+    except ValueError:
+        return False
+    tiers = [list(tier) for tier in again.tiers]
+    kept = (judgment.kind, judgment.tiers, judgment.strength)
+    return (again.kind, tiers, again.strength) == kept
+
+
+def _uuid(request: SignedInRequest, name: str) -> UUID | None:
+    return _as_uuid(request.POST.get(name, ""))
+
+
+def _as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _answer_from(request: SignedInRequest) -> AnswerTo:

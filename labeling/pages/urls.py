@@ -11,6 +11,7 @@ from labeling.pages import (
     labeling,
     members,
     mode_forms,
+    my_settings,
     preference_changes,
     preferences,
     projects,
@@ -25,6 +26,8 @@ urlpatterns: list[URLPattern] = [
     path("projects/<slug:slug>/label/", labeling.label, name="label"),
     path("assignments/<uuid:uuid>/judgment/", labeling.judge, name="judge"),
     path("assignments/<uuid:uuid>/heartbeat/", labeling.heartbeat, name="heartbeat"),
+    path("projects/<slug:slug>/ahead/", labeling.ahead, name="ahead"),
+    path("assignments/let-go/", labeling.let_go, name="let-go"),
     path("projects/<slug:slug>/undo/", labeling.undo, name="undo"),
     path("projects/<slug:slug>/guidelines/", labeling.guidelines, name="guidelines"),
     path("projects/<slug:slug>/curation/", curation.dashboard, name="curation"),
@@ -77,5 +80,6 @@ urlpatterns: list[URLPattern] = [
         "set-password/<uidb64>/<token>/", members.SetPassword.as_view(), name="set-password"
     ),
     path("projects/<slug:slug>/import/", importing.import_page, name="import"),
+    path("account/settings/", my_settings.my_settings, name="my-settings"),
     path("account/api-token/", tokens.api_token, name="api-token"),
 ]

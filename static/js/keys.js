@@ -1,47 +1,90 @@
-// Keys of the comparison screen. An element says which keys press it (data-keys="1 ArrowLeft");
-// scrolling keys move the responses wherever the focus is. Nothing fires while someone types.
+// Keys of the comparison screen. An element says which keys press it (data-keys="1 ArrowLeft").
+// These are the default keys; a person's own are turned into them before any other script sees
+// them. Nothing fires while someone types.
+
+import { scrollBoth, scrollPane, scrollPrompt } from "./reading.js";
 
 const SCROLL = {
-  j: ["panes", 0.3], k: ["panes", -0.3],
-  ArrowDown: ["panes", 0.12], ArrowUp: ["panes", -0.12],
-  PageDown: ["panes", 0.9], PageUp: ["panes", -0.9],
-  "]": ["prompt", 0.5], "[": ["prompt", -0.5],
+  j: () => scrollBoth(0.3), k: () => scrollBoth(-0.3),
+  ArrowDown: () => scrollBoth(0.12), ArrowUp: () => scrollBoth(-0.12),
+  PageDown: () => scrollBoth(0.9), PageUp: () => scrollBoth(-0.9),
+  "[": (back) => scrollPane(0, back ? -0.3 : 0.3),
+  "]": (back) => scrollPane(-1, back ? -0.3 : 0.3),
+  ".": () => scrollPrompt(0.5), ",": () => scrollPrompt(-0.5),
 };
+const NAMES = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", " ": "Space" };
+// A shifted bracket is another character, and another one on each keyboard.
+const UNSHIFTED = { "{": "[", "}": "]" };
 
-function isTyping(target) {
-  return target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
+const element = document.getElementById("habits");
+export const habits = { instant: true, keys: {}, ...(element ? JSON.parse(element.textContent) : {}) };
+const meant = new Map(Object.entries(habits.keys).map(([key, own]) => [own, key]));
+
+const own = (key) => habits.keys[key] ?? key;
+const nameOf = (key) => NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+
+export function isTyping(target) {
+  return target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
 }
 
-function scrollable(name) {
-  const element = document.querySelector(`.${name}`);
-  if (name === "prompt" || !element || element.scrollHeight > element.clientHeight + 1) return element;
-  // On a phone each pane scrolls by itself: take the one in view.
-  const panes = [...element.children];
-  return panes[Math.round(Math.abs(element.scrollLeft) / element.clientWidth)];
+function translate(event) {
+  if (!event.isTrusted || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  const pressed = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const key = meant.get(pressed);
+  if ((!key && !(pressed in habits.keys)) || isTyping(event.target)) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  // A key whose own action has moved away stands for nothing.
+  if (!key) return;
+  const { shiftKey, repeat } = event;
+  event.target.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey, repeat, bubbles: true, cancelable: true }));
+}
+addEventListener("keydown", translate, true);
+
+// Buttons and the list of keys show the person's own.
+export function showKeys(root) {
+  if (!Object.keys(habits.keys).length) return;
+  for (const button of root.querySelectorAll("[data-keys]")) {
+    const keys = button.dataset.keys.split(" ").map(own);
+    button.setAttribute("aria-keyshortcuts", keys.map((key) => key.length === 1 ? key.toUpperCase() : key).join(" "));
+    const shown = button.querySelector("kbd");
+    if (shown) shown.textContent = nameOf(keys[0]);
+  }
+  for (const shown of root.querySelectorAll("#keys-sheet kbd")) {
+    const key = Object.keys(NAMES).find((name) => NAMES[name] === shown.textContent) ?? shown.textContent.toLowerCase();
+    shown.textContent = nameOf(own(key));
+  }
 }
 
-function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+function confirm(event, selected) {
+  if (event.key !== "Enter" || !selected || event.target.closest("button, a, summary")) return false;
+  event.preventDefault();
+  if (!event.repeat) selected.click();
+  return true;
+}
+
+function onKey(event, selected) {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (confirm(event, selected)) return;
+  const unshifted = UNSHIFTED[event.key];
+  const key = unshifted ?? (event.key.length === 1 ? event.key.toLowerCase() : event.key);
   const arrows = key.startsWith("Arrow") || key.startsWith("Page");
   // Wide code and tables scroll by the arrow keys once they have the focus; so does a menu.
-  if (arrows && event.target.closest("pre, .table-scroll, details.menu[open]")) return;
-  if (SCROLL[key] && !event.shiftKey) {
-    const [name, share] = SCROLL[key];
-    const element = scrollable(name);
-    if (!element) return;
+  if (arrows && event.target.closest("pre, .table-scroll, details.menu[open], [type=radio]")) return;
+  if (SCROLL[key] && (!event.shiftKey || unshifted)) {
     event.preventDefault();
-    element.scrollBy({ top: share * element.clientHeight });
+    SCROLL[key](Boolean(unshifted));
     return;
   }
   const button = document.querySelector(`[data-keys~="${CSS.escape(key)}"]`);
-  if (!button || (event.shiftKey && key !== "?")) return;
+  const isSign = !/^[a-z0-9]$/.test(event.key.toLowerCase());
+  if (!button || (event.shiftKey && !isSign)) return;
   event.preventDefault();
   // A key held down answers once.
   if (!event.repeat) button.click();
 }
 
-export function listenToKeys() {
-  document.addEventListener("keydown", onKey);
+export function listenToKeys(selected) {
+  document.addEventListener("keydown", (event) => onKey(event, selected()));
 }

@@ -1,33 +1,34 @@
-// The comparison screen: keys, the chosen side, and an answer that is never lost. The page works
-// without this file; each choice is a submit button and each request can be repeated safely.
+// The comparison screen: takes the answer, shows the next comparison, keeps the focus. The page
+// works without this file; each choice is a submit button and each request can be repeated safely.
+// Others are told with the event "comparison:shown" when a comparison has come on screen.
 
-import { startHeartbeat } from "./heartbeat.js";
-import { listenToKeys } from "./keys.js";
+import * as ahead from "./ahead.js";
+import { keepDrafts, restoreDraft } from "./drafts.js";
+import { keepLeases, startHeartbeat } from "./heartbeat.js";
+import { habits, listenToKeys, showKeys } from "./keys.js";
+import { renderMath } from "./math.js";
+import { startReading, showReading } from "./reading.js";
+import { parse, post } from "./requests.js";
+import { isIdle, isWaiting, save, startSaving, tell } from "./saving.js";
+import { announce, say, sayAgain } from "./status.js";
+import { pending } from "./store.js";
 
 // A double click or a bouncing key must not answer the comparison that has just appeared.
 const SETTLE_MS = 250;
-const RETRY_SECONDS = [1, 2, 4, 8, 15];
-const SAVING_AFTER_MS = 300;
+const CHOSEN_MS = 90;
+const KEPT = 2; // comparisons that can come back if the server refuses their answer
 
 let shownAt = performance.now();
-let sending = null; // {button, attempt, timer, saved: false} from the press until the server has it
+let today = 0;
+let locked = null; // the assignment whose answer's reply the page waits for
+let selected = null; // with instant submit off: what Enter confirms
+let wantsUndo = false;
+let leaving = null; // resolves when the chosen side has been seen
+const previous = new Map();
 
 const comparison = () => document.getElementById("comparison");
-const form = () => document.getElementById("judgment");
-
-function say(text, tone = "") {
-  const state = document.getElementById("save-state");
-  if (!state) return;
-  state.textContent = text;
-  state.dataset.tone = tone;
-}
-
-function announce(text) {
-  const region = document.getElementById("announcement");
-  region.textContent = "";
-  // The same words twice are read twice only if the region was empty in between.
-  setTimeout(() => { region.textContent = text; }, 40);
-}
+const shownUuid = () => ahead.uuidOf(comparison());
+const main = document.querySelector("main");
 
 function markChosen(button) {
   button.classList.add("is-chosen");
@@ -35,161 +36,203 @@ function markChosen(button) {
   for (const side of sides) document.getElementById(`response-${side}`)?.classList.add("is-chosen");
 }
 
-function unmark() {
-  for (const element of document.querySelectorAll(".is-chosen")) element.classList.remove("is-chosen");
+function unmark(root) {
+  for (const element of root.querySelectorAll(".is-chosen, .is-selected")) element.classList.remove("is-chosen", "is-selected");
+  for (const element of root.querySelectorAll("[name=choice][aria-pressed]")) element.removeAttribute("aria-pressed");
+  selected = null;
 }
 
-// Before htmx sees the submit: one answer at a time, and none to what was not yet seen.
+// Instant submit off: the first press selects, the second one or Enter confirms.
+function select(button) {
+  unmark(comparison());
+  selected = button;
+  button.classList.add("is-selected");
+  button.setAttribute("aria-pressed", "true");
+  const words = (button.querySelector(".words") ?? button.firstChild).textContent.trim();
+  say("Enter confirms");
+  announce(`${words}: selected. Enter confirms.`);
+}
+
+const needsConfirming = (button) => !habits.instant && button !== selected && button.value !== "rank";
+
 document.addEventListener("submit", (event) => {
-  if (event.target.id !== "judgment") return;
+  if (event.target.id === "undo") return undo(event);
+  if (event.target.id !== "judgment" || event.defaultPrevented) return;
+  event.preventDefault();
   const button = event.submitter;
-  const isRetry = sending && sending.button === button && sending.retrying;
-  if (!button || (sending && !isRetry) || performance.now() - shownAt < SETTLE_MS) {
-    event.preventDefault();
-    event.stopImmediatePropagation();
+  if (!button || locked || leaving || performance.now() - shownAt < SETTLE_MS) return;
+  if (needsConfirming(button)) select(button);
+  else answer(event.target, button);
+});
+
+function answer(form, button) {
+  const uuid = shownUuid();
+  form.elements.seconds.value = ((performance.now() - shownAt) / 1000).toFixed(1);
+  form.elements.today.value = today;
+  const counts = button.value !== "skip" && !button.value.startsWith("flag");
+  markChosen(button);
+  const next = ahead.take();
+  locked = next ? null : uuid;
+  ahead.answered(uuid);
+  leaving = new Promise((resolve) => setTimeout(resolve, CHOSEN_MS));
+  if (next) leaving.then(() => { today += counts; show(next); });
+  else leaving.then(() => { leaving = null; });
+  nextUuid = ahead.uuidOf(next);
+  save({ uuid, url: form.action, fields: [...new FormData(form, button)] });
+}
+
+// What is on screen, or will be in a moment: the server hands out the one after it.
+let nextUuid = null;
+const onScreen = () => nextUuid ?? shownUuid();
+
+function prepare(root) {
+  showKeys(root);
+  renderMath(root);
+}
+
+function show(root) {
+  const old = comparison();
+  const uuid = ahead.uuidOf(old);
+  if (uuid) previous.set(uuid, old);
+  for (const [first] of previous) if (previous.size > KEPT) previous.delete(first);
+  old.replaceWith(root);
+  window.htmx?.process(root);
+  arrive();
+}
+
+async function saved(entry, html) {
+  const root = parse(html);
+  await leaving;
+  tell(root.dataset.note);
+  noticeGuidelines(root);
+  const isLast = isIdle();
+  if (locked === entry.uuid) {
+    locked = null;
+    today = Number(root.dataset.today);
+    prepare(root);
+    show(root);
+    return announce(root.dataset.announce);
+  }
+  ahead.offer(root, onScreen(), prepare);
+  announce(root.dataset.announce.replace("Nothing more to compare.", "Next comparison."));
+  goOn();
+  if (isLast && wantsUndo) comparison().querySelector("#undo")?.requestSubmit();
+}
+
+// The page waited with an answer that still waits itself, and now there is something to show.
+function goOn() {
+  if (!locked || !ahead.aheadUuid()) return;
+  locked = null;
+  today += 1;
+  show(ahead.take());
+}
+
+function refused(entry, text, status) {
+  ahead.comesBack(entry.uuid);
+  const old = previous.get(entry.uuid);
+  previous.delete(entry.uuid);
+  if (locked === entry.uuid || shownUuid() === entry.uuid) {
+    locked = null;
+    unmark(comparison());
     return;
   }
-  sending ??= { button, attempt: 0 };
-  sending.retrying = false;
-  event.target.elements.seconds.value ||= ((performance.now() - shownAt) / 1000).toFixed(1);
-  markChosen(button);
-  sending.slow = setTimeout(() => say("Saving…"), SAVING_AFTER_MS);
-}, true);
-
-// htmx sends the button that was clicked or focused last; what counts is the one that was chosen.
-document.addEventListener("htmx:configRequest", (event) => {
-  if (event.detail.elt.id === "judgment" && sending) event.detail.parameters.choice = sending.button.value;
-});
-
-function retryLater(why) {
-  clearTimeout(sending.timer);
-  const seconds = RETRY_SECONDS[Math.min(sending.attempt, RETRY_SECONDS.length - 1)];
-  sending.attempt += 1;
-  say(`Not saved: ${why}`, "warning");
-  if (sending.attempt === 1) announce(`Not saved: ${why}. Your choice is kept and sent again.`);
-  const now = document.createElement("button");
-  now.type = "button";
-  now.className = "quiet";
-  now.textContent = "Try now";
-  now.addEventListener("click", retry);
-  document.getElementById("save-state").append(now);
-  sending.timer = setTimeout(retry, seconds * 1000);
-}
-
-function retry() {
-  if (!sending || !form()) return;
-  clearTimeout(sending.timer);
-  sending.retrying = true;
-  form().requestSubmit(sending.button);
-}
-
-function refused(text) {
-  sending = null;
-  unmark();
+  tell(text);
+  // What can be answered otherwise comes back on screen; the one there waits behind it.
+  if (!old || [403, 404].includes(status)) return;
+  const current = comparison();
+  unmark(old);
+  show(old);
+  ahead.offer(current, onScreen(), prepare);
   say(text, "warning");
-  announce(text);
 }
 
-document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.elt.id !== "judgment" || !sending) return;
-  clearTimeout(sending.slow);
-  const { xhr, successful } = event.detail;
-  if (successful) {
-    clearTimeout(sending.timer);
-    sending = null;
-    say("Saved ✓", "success");
-  } else if (!xhr?.status) {
-    retryLater("waiting for connection");
-  } else if (xhr.status === 401) {
-    retryLater("sign in again in another tab");
-  } else if (xhr.status >= 500 || xhr.status === 409 || xhr.status === 429) {
-    retryLater("the server has trouble");
-  } else if (xhr.status === 404) {
-    refused("This comparison is no longer yours. Reload the page for the next one.");
-  } else {
-    refused(xhr.getResponseHeader("Content-Type")?.startsWith("text/plain") ? xhr.responseText : `Not saved (error ${xhr.status}). Reload the page.`);
+async function undo(event) {
+  event.preventDefault();
+  wantsUndo = false;
+  if (leaving) await leaving;
+  if (!isIdle()) {
+    // A moment ago answered: as soon as that is saved. Without a connection: not now.
+    if (isWaiting()) announce("Undo has to wait until your answer is saved.");
+    else wantsUndo = true;
+    return;
   }
-});
-addEventListener("online", retry);
-addEventListener("beforeunload", (event) => {
-  if (sending) event.preventDefault();
+  try {
+    const response = await post(event.target.action);
+    if (response.status === 401) return location.assign(`${main.dataset.signIn}?next=${encodeURIComponent(location.pathname)}`);
+    const words = JSON.parse(response.headers.get("HX-Trigger") ?? "{}").toast;
+    if (words) return document.dispatchEvent(new CustomEvent("toast", { detail: words }));
+    if (!response.ok) return say(`Undo did not work (error ${response.status}).`, "warning");
+    const root = parse(await response.text());
+    ahead.forget();
+    previous.clear();
+    locked = null;
+    today = Number(root.dataset.today);
+    prepare(root);
+    show(root);
+    say("Taken back");
+    announce(root.dataset.announce);
+  } catch {
+    say("Undo needs a connection to the server.", "warning");
+  }
+}
+
+// The guidelines are those of the page's first moment until the person has opened the new ones.
+function noticeGuidelines(root) {
+  const notice = document.getElementById("guidelines-notice");
+  if (!root.dataset.guidelines || root.dataset.guidelines === notice.dataset.known) return;
+  notice.dataset.known = root.dataset.guidelines;
+  notice.hidden = false;
+  announce("The guidelines have changed.");
+}
+document.addEventListener("click", (event) => {
+  if (event.target.closest("#guidelines-notice :is(a, button)")) document.getElementById("guidelines-notice").hidden = true;
 });
 
 // A comparison has come on screen.
 function arrive() {
   const root = comparison();
+  leaving = null;
+  nextUuid = null;
+  selected = null;
   shownAt = performance.now();
-  document.getElementById("today").textContent = root.dataset.today;
-  if (root.dataset.announce) announce(root.dataset.announce);
-  showRaw(isRaw());
+  document.getElementById("today").textContent = today;
+  sayAgain();
+  showReading(root);
+  restoreDraft();
   startHeartbeat(root.dataset.heartbeat, Number(root.dataset.heartbeatSeconds), (text) => say(text, "warning"));
-  watchPanes(root);
   document.getElementById("choices")?.focus({ preventScroll: true });
+  document.dispatchEvent(new CustomEvent("comparison:shown", { detail: { root } }));
+  // The eye comes first: what is next is asked for when this one has been painted.
+  setTimeout(() => {
+    if (root.isConnected && isIdle()) ahead.ask(root, today, onScreen, prepare);
+  }, SETTLE_MS);
 }
 
+// The page that waits for comparisons polls by htmx, and what it gets is the next one.
 document.addEventListener("htmx:afterSwap", (event) => {
-  // The new root has taken the old one's place: only the document knows it.
   if (event.detail.target.id !== "comparison") return;
-  if (event.detail.requestConfig?.elt?.id === "undo") say("Taken back");
+  const root = comparison();
+  today = Number(root.dataset.today);
+  prepare(root);
   arrive();
+  if (root.dataset.announce) announce(root.dataset.announce);
 });
 
-// Raw text, kept in this browser
-const RAW = "raw-text";
-
-function isRaw() {
-  try {
-    return localStorage.getItem(RAW) === "yes";
-  } catch {
-    return comparison().classList.contains("show-raw");
-  }
+// An answer from before a reload is on its way: its comparison takes no second one.
+function start() {
+  const uuid = shownUuid();
+  today = Number(comparison().dataset.today);
+  if (uuid && pending.has(uuid)) locked = uuid;
+  for (const entry of pending.all()) ahead.answered(entry.uuid);
+  document.documentElement.classList.add("has-script");
+  listenToKeys(() => selected);
+  keepDrafts();
+  startReading();
+  showKeys(document);
+  renderMath(comparison());
+  arrive();
+  keepLeases(ahead.aheadUuid, () => [pending.has(shownUuid()) ? null : shownUuid(), ahead.aheadUuid()], main.dataset.letGo);
+  startSaving({ onScreen, saved, refused });
 }
 
-function showRaw(raw) {
-  comparison().classList.toggle("show-raw", raw);
-  document.querySelector("[data-raw]")?.setAttribute("aria-pressed", raw);
-  try {
-    localStorage.setItem(RAW, raw ? "yes" : "no");
-  } catch {
-    // the choice then lasts as long as this comparison
-  }
-}
-
-document.addEventListener("click", (event) => {
-  if (event.target.closest("[data-raw]")) showRaw(!comparison().classList.contains("show-raw"));
-  const segment = event.target.closest(".segments a");
-  if (segment) {
-    event.preventDefault();
-    document.querySelector(segment.hash).scrollIntoView({ inline: "start", block: "nearest" });
-  }
-});
-
-// The reason: opening puts the cursor in it; Escape goes back to the choices
-document.addEventListener("toggle", (event) => {
-  if (event.target.matches?.(".reason[open]")) document.getElementById("rationale").focus();
-}, true);
-document.addEventListener("input", (event) => {
-  if (event.target.id === "rationale") event.target.closest(".reason").classList.toggle("is-filled", Boolean(event.target.value.trim()));
-});
-document.addEventListener("keydown", (event) => {
-  const reason = document.querySelector(".reason[open]");
-  if (event.key !== "Escape" || !reason) return;
-  reason.open = false;
-  document.getElementById("choices").focus({ preventScroll: true });
-});
-
-// On a phone, which pane is in view
-function watchPanes(root) {
-  const panes = root.querySelector(".panes");
-  panes?.addEventListener("scroll", () => {
-    const current = Math.round(Math.abs(panes.scrollLeft) / panes.clientWidth);
-    root.querySelectorAll(".segments a").forEach((link, index) => {
-      if (index === current) link.setAttribute("aria-current", "true");
-      else link.removeAttribute("aria-current");
-    });
-  }, { passive: true });
-}
-
-document.documentElement.classList.add("has-script");
-listenToKeys();
-arrive();
+start();

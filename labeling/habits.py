@@ -1,0 +1,158 @@
+"""How a labeler likes to work: their keys, size of text, density, and whether a key answers at
+once. Kept on the user, so that it follows them to every project and browser."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from labeling.models import User
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something a key does. Pages name the action by its default key, in `data-keys`."""
+
+    key: str
+    text: str
+
+
+ACTIONS = (
+    *(
+        Action(str(n), f"{name} choice; in a ranking, {name} place")
+        for n, name in enumerate(
+            ("First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth"),
+            start=1,
+        )
+    ),
+    Action("0", "Both bad"),
+    Action("ArrowLeft", "The response on the left"),
+    Action("ArrowRight", "The response on the right"),
+    Action("s", "Skip"),
+    Action("u", "Undo"),
+    Action("f", "Flag"),
+    Action("w", "Write why"),
+    Action("t", "Write a better response"),
+    Action("a", "Choose by aspect"),
+    Action("x", "All bad, in a ranking"),
+    Action("j", "Scroll the responses down"),
+    Action("k", "Scroll the responses up"),
+    Action("[", "Scroll the left response only"),
+    Action("]", "Scroll the right response only"),
+    Action(".", "Scroll the prompt down"),
+    Action(",", "Scroll the prompt up"),
+    Action("d", "Show which words differ"),
+    Action("r", "Raw text"),
+    Action("e", "Earlier messages"),
+    Action("g", "Guidelines"),
+    Action("?", "List of keys"),
+)
+DEFAULT_KEYS = tuple(action.key for action in ACTIONS)
+# What a key is called where it has no character of its own.
+KEY_NAMES = {
+    "ArrowLeft": "←",
+    "ArrowRight": "→",
+    "ArrowUp": "↑",
+    "ArrowDown": "↓",
+    " ": "Space",
+}
+# These keep their meaning: they confirm, leave, move the focus, scroll.
+RESERVED = {
+    *("Enter", "Escape", "Tab", "Backspace", "ArrowUp", "ArrowDown"),
+    *("PageUp", "PageDown", "Home", "End"),
+}
+NAMED = {"ArrowLeft", "ArrowRight", "Delete", "Insert"} | {f"F{number}" for number in range(2, 11)}
+
+TEXT_SIZES = {"small": "Small", "medium": "Medium", "large": "Large", "largest": "Largest"}
+DENSITIES = {"comfortable": "Comfortable", "compact": "Compact"}
+
+
+class HabitsError(ValueError):
+    """A choice that cannot be; `action` is the default key of the field it belongs to."""
+
+    def __init__(self, message: str, action: str = "") -> None:
+        self.action = action
+        super().__init__(message)
+
+
+@dataclass(frozen=True)
+class Habits:
+    """`keys` holds what differs from the defaults: default key -> this person's key."""
+
+    text_size: str = "medium"
+    density: str = "comfortable"
+    instant: bool = True
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.text_size not in TEXT_SIZES:
+            raise HabitsError(f"text_size: {self.text_size!r} is not known")
+        if self.density not in DENSITIES:
+            raise HabitsError(f"density: {self.density!r} is not known")
+        for action, key in self.keys.items():
+            _check_key(action, key)
+        _check_conflicts(self.keys)
+
+    def key_for(self, action: Action) -> str:
+        return self.keys.get(action.key, action.key)
+
+
+def _check_key(action: str, key: str) -> None:
+    if action not in DEFAULT_KEYS:
+        raise HabitsError(f"There is no action with the key {action!r}.")
+    is_character = len(key) == 1 and key.isprintable() and not key.isspace() and not key.isupper()
+    if key in RESERVED:
+        raise HabitsError(f"{key} keeps its meaning; choose another key.", action)
+    if not is_character and key not in NAMED:
+        raise HabitsError("Press one key: a letter, a digit, a sign or F2 to F10.", action)
+
+
+def _check_conflicts(keys: dict[str, str]) -> None:
+    """Each key does one thing. A key whose own action has moved away is free."""
+    taken: dict[str, str] = {}
+    for action in ACTIONS:
+        key = keys.get(action.key, action.key)
+        if key in taken:
+            changed = action.key if action.key in keys else taken[key]
+            other = taken[key] if changed == action.key else action.key
+            text = next(known.text for known in ACTIONS if known.key == other)
+            raise HabitsError(f"“{name_of(key)}” is the key for “{text}” already.", changed)
+        taken[key] = action.key
+
+
+def name_of(key: str) -> str:
+    return KEY_NAMES.get(key, key.upper() if len(key) == 1 else key)
+
+
+def habits_of(user: User) -> Habits:
+    """What the person chose. What no longer fits (an action is gone, or took a key over) falls
+    back to the default: a page must open whatever an older version has stored."""
+    stored = user.ui_preferences if isinstance(user.ui_preferences, dict) else {}
+    known = {name: stored[name] for name in ("text_size", "density", "instant") if name in stored}
+    keys = stored.get("keys") or {}
+    for choice in ({**known, "keys": keys}, known):
+        try:
+            return Habits(**choice)
+        except (HabitsError, TypeError, AttributeError):
+            continue
+    return Habits()
+
+
+def set_habits(user: User, habits: Habits) -> None:
+    user.ui_preferences = asdict(habits)
+    user.save(update_fields=["ui_preferences"])
+
+
+def habits_from(data: dict[str, Any]) -> Habits:
+    """From the settings form: `key-<default>` fields hold a key each; empty means the default."""
+    keys = {}
+    for action in ACTIONS:
+        key = str(data.get(f"key-{action.key}", "")).strip()
+        if len(key) == 1:
+            key = key.lower()
+        if key and key != action.key:
+            keys[action.key] = key
+    return Habits(
+        text_size=str(data.get("text_size", "medium")),
+        density=str(data.get("density", "comfortable")),
+        instant=data.get("instant") == "yes",
+        keys=keys,
+    )

@@ -1,0 +1,135 @@
+// Reading two texts at once: panes that scroll together, raw text, word differences, a map of the
+// position in long ones.
+
+import { diffWords, wordsOf } from "./differences.js";
+import { announce } from "./status.js";
+import { drawMaps, watchMaps } from "./minimap.js";
+
+const comparison = () => document.getElementById("comparison");
+const panesOf = (root) => [...(root?.querySelectorAll(".panes > .response") ?? [])];
+const isWide = matchMedia("(min-width: 48rem)");
+
+// Scrolling together: what the hand does to one pane, the others do too. A short text stays at
+// its end while a long one goes on.
+const placed = new WeakMap(); // pane -> where it is known to be
+
+function put(pane, top) {
+  pane.scrollTop = top;
+  placed.set(pane, pane.scrollTop);
+}
+
+function follow(event) {
+  const pane = event.target;
+  if (!pane.matches?.(".response")) return;
+  const moved = pane.scrollTop - (placed.get(pane) ?? 0);
+  placed.set(pane, pane.scrollTop);
+  if (!isWide.matches || Math.abs(moved) < 1) return;
+  const others = panesOf(comparison()).filter((other) => other !== pane);
+  // At the top of one, all begin together again.
+  for (const other of others) put(other, pane.scrollTop === 0 ? 0 : other.scrollTop + moved);
+}
+
+export function scrollBoth(share) {
+  const panes = panesOf(comparison());
+  const all = panes[0]?.parentElement;
+  // A ranking's responses share one place to scroll in.
+  if (all && all.scrollHeight > all.clientHeight + 1) return all.scrollBy({ top: share * all.clientHeight });
+  if (!isWide.matches) return scrollPane(paneInView(), share);
+  const step = share * (panes[0]?.clientHeight ?? 0);
+  for (const pane of panes) put(pane, pane.scrollTop + step);
+}
+
+export function scrollPane(index, share) {
+  const pane = panesOf(comparison()).at(index);
+  if (pane) put(pane, pane.scrollTop + share * pane.clientHeight);
+}
+
+export function scrollPrompt(share) {
+  const prompt = comparison().querySelector(".prompt");
+  prompt?.scrollBy({ top: share * prompt.clientHeight });
+}
+
+// On a phone, which pane is in view
+function paneInView() {
+  const panes = comparison().querySelector(".panes");
+  return panes ? Math.round(Math.abs(panes.scrollLeft) / panes.clientWidth) : 0;
+}
+
+function watchSegments(root) {
+  const panes = root.querySelector(".panes");
+  panes?.addEventListener("scroll", () => {
+    const current = paneInView();
+    root.querySelectorAll(".segments a").forEach((link, index) => {
+      if (index === current) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    });
+  }, { passive: true });
+}
+
+// Two switches, kept in this browser
+const SWITCHES = { raw: ["raw-text", "show-raw"], differences: ["word-differences", "show-differences"] };
+
+function isOn(name) {
+  const [key, className] = SWITCHES[name];
+  try {
+    return localStorage.getItem(key) === "yes";
+  } catch {
+    return comparison().classList.contains(className);
+  }
+}
+
+function turn(name, on) {
+  const [key, className] = SWITCHES[name];
+  comparison().classList.toggle(className, on);
+  document.querySelector(`[data-${name}]`)?.setAttribute("aria-pressed", on);
+  try {
+    localStorage.setItem(key, on ? "yes" : "no");
+  } catch {
+    // the choice then lasts as long as this comparison
+  }
+}
+
+// Marks lie over the text (CSS highlights): nothing of it changes, however long it is.
+function markDifferences(say) {
+  if (!window.CSS?.highlights) return;
+  CSS.highlights.delete("differs");
+  const panes = panesOf(comparison());
+  if (!isOn("differences") || panes.length !== 2) return;
+  const texts = panes.map((pane) => wordsOf(pane.querySelector(isOn("raw") ? ".raw" : ".cooked")));
+  const runs = diffWords(texts[0].words, texts[1].words);
+  const ranges = texts.flatMap((text, side) => runs[side].map(([from, to]) => text.range(from, to)));
+  CSS.highlights.set("differs", new Highlight(...ranges));
+  const counts = runs.map((side) => side.reduce((sum, [from, to]) => sum + to - from, 0));
+  if (say) announce(ranges.length ? `Words that differ are underlined: ${counts[0]} on the left, ${counts[1]} on the right.` : "Both say the same, word for word.");
+}
+
+export function showReading(root) {
+  if (!window.CSS?.highlights) root.querySelector("[data-differences]")?.remove();
+  turn("raw", isOn("raw"));
+  turn("differences", isOn("differences"));
+  markDifferences(false);
+  watchSegments(root);
+  drawMaps(root);
+}
+
+export function startReading() {
+  document.addEventListener("scroll", follow, { capture: true, passive: true });
+  watchMaps(put);
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-raw]")) {
+      turn("raw", !comparison().classList.contains("show-raw"));
+      markDifferences(false);
+      drawMaps(comparison());
+    }
+    if (event.target.closest("[data-differences]")) {
+      turn("differences", !comparison().classList.contains("show-differences"));
+      markDifferences(true);
+      drawMaps(comparison());
+    }
+    const segment = event.target.closest(".segments a");
+    if (segment) {
+      event.preventDefault();
+      document.querySelector(segment.hash).scrollIntoView({ inline: "start", block: "nearest" });
+    }
+  });
+}

@@ -1,0 +1,42 @@
+// What the page says about itself: the state of saving in the bar, and words for screen readers.
+
+let state = { text: "", tone: "", action: null };
+
+function render() {
+  const place = document.getElementById("save-state");
+  if (!place) return;
+  place.textContent = state.text;
+  place.dataset.tone = state.tone;
+  if (state.action) place.append(" ", control(state.action));
+}
+
+function control({ text, href, run }) {
+  const element = document.createElement(href ? "a" : "button");
+  element.textContent = text;
+  if (href) element.href = href;
+  else {
+    element.type = "button";
+    element.className = "quiet";
+    element.addEventListener("click", run);
+  }
+  return element;
+}
+
+// The line in the bar; `action` is a link or a button after it. It outlasts a swap.
+export function say(text, tone = "", action = null) {
+  state = { text, tone, action };
+  render();
+}
+
+export const sayAgain = render;
+
+export function announce(text) {
+  const region = document.getElementById("announcement");
+  region.textContent = "";
+  // The same words twice are read twice only if the region was empty in between.
+  setTimeout(() => { region.textContent = text; }, 40);
+}
+
+export function toast(text, tone = "warning") {
+  document.dispatchEvent(new CustomEvent("toast", { detail: { text, tone } }));
+}
