@@ -25,10 +25,13 @@ Ints = NDArray[np.int64]
 # The prior: a typical person chooses as the others would in three of four pairs, most lie
 # between 0.53 and 0.89, and few are drawn to a side.
 PRIOR_SKILL = 1.1
-PRIOR_SPREAD = 1.0
+PRIOR_SPREAD = 0.7
 PRIOR_BIAS_SPREAD = 0.5
-# The centre is learnt, within what a project of people can be.
+# Centre and spread are learnt, the prior being worth so many people, within what people can be:
+# where all are alike, weights stay close, and noise does not make one outvote two.
+PRIOR_PEOPLE = 2
 SKILL_RANGE = (0.3, 3.0)
+SPREAD_RANGE = (0.1, 2.0)
 # Someone whose votes say nothing, or the opposite, counts for next to nothing, but not below:
 # a preference that only they judged keeps a weight that a loss can carry.
 LEAST_WEIGHT = 0.05
@@ -81,6 +84,20 @@ class Reliabilities:
     first_is_better: Floats  # (pairs,) posterior
 
 
+@dataclass(frozen=True)
+class Prior:
+    """What is believed of a labeler before any of their choices: log-odds, normal."""
+
+    skill: float
+    spread: float
+
+    @property
+    def precision(self) -> Floats:
+        """Of (left, right) log-odds, from skill = (l + r) / 2 and bias = (l − r) / 2."""
+        skill, bias = 1 / self.spread**2 / 4, 1 / PRIOR_BIAS_SPREAD**2 / 4
+        return np.array([[skill + bias, skill - bias], [skill - bias, skill + bias]])
+
+
 def estimate(
     choices: Choices, labelers: int, pairs: int, gold: dict[int, bool] | None = None, seed: int = 0
 ) -> Reliabilities:
@@ -90,18 +107,18 @@ def estimate(
         known[pair] = float(first)
     better = _majority(choices, pairs, known)
     theta = np.full((labelers, 2), PRIOR_SKILL)  # log-odds to be right: better left, better right
-    centre = PRIOR_SKILL
+    prior = Prior(PRIOR_SKILL, PRIOR_SPREAD)
     for _ in range(MAX_STEPS):
         counts = _expected_counts(choices, better, labelers)
-        theta = _most_probable(theta, counts, centre)
-        centre = _new_centre(theta, counts)
+        theta = _most_probable(theta, counts, prior)
+        prior = _learn(theta, _covariance(choices, theta, better, labelers, prior), counts)
         before, better = better, _posterior(choices, theta, known)
         if len(better) == 0 or np.abs(better - before).max() < TOLERANCE:
             break
-    covariance = _covariance(choices, theta, better, labelers)
+    covariance = _covariance(choices, theta, better, labelers, prior)
     shared = _shared(choices, labelers, pairs, known)
     # Judging alone tells of sides, not of skill.
-    skills = np.where(shared > 0, theta.mean(axis=1), centre)
+    skills = np.where(shared > 0, theta.mean(axis=1), prior.skill)
     return Reliabilities(_describe(theta, covariance, skills, shared, seed), better)
 
 
@@ -148,18 +165,12 @@ def _expected_counts(choices: Choices, better: Floats, labelers: int) -> Floats:
     return np.stack([right, all_], axis=2)
 
 
-def _prior_precision() -> Floats:
-    """Of (left, right) log-odds, from skill = (l + r) / 2 and bias = (l − r) / 2."""
-    skill, bias = 1 / PRIOR_SPREAD**2 / 4, 1 / PRIOR_BIAS_SPREAD**2 / 4
-    return np.array([[skill + bias, skill - bias], [skill - bias, skill + bias]])
-
-
-def _most_probable(theta: Floats, counts: Floats, centre: float) -> Floats:
+def _most_probable(theta: Floats, counts: Floats, prior: Prior) -> Floats:
     """Newton steps for every labeler at once: two numbers each, a concave problem."""
-    precision = _prior_precision()
+    precision = prior.precision
     for _ in range(20):
         chance = _sigmoid(theta)
-        slope = counts[:, :, 0] - counts[:, :, 1] * chance - (theta - centre) @ precision
+        slope = counts[:, :, 0] - counts[:, :, 1] * chance - (theta - prior.skill) @ precision
         curve = precision + _diagonal(counts[:, :, 1] * chance * (1 - chance))
         step = np.linalg.solve(curve, slope[:, :, None])[:, :, 0]
         theta = theta + np.clip(step, -2, 2)
@@ -168,12 +179,15 @@ def _most_probable(theta: Floats, counts: Floats, centre: float) -> Floats:
     return theta
 
 
-def _new_centre(theta: Floats, counts: Floats) -> float:
-    """The mean skill of those with evidence, held by a prior worth two people."""
+def _learn(theta: Floats, covariance: Floats, counts: Floats) -> Prior:
+    """Centre and spread of the skills of those with evidence."""
     seen = counts[:, :, 1].sum(axis=1) > 0
     skills = theta.mean(axis=1)[seen]
-    centre = (skills.sum() + 2 * PRIOR_SKILL) / (len(skills) + 2)
-    return float(np.clip(centre, *SKILL_RANGE))
+    people = len(skills) + PRIOR_PEOPLE
+    centre = float(np.clip((skills.sum() + PRIOR_PEOPLE * PRIOR_SKILL) / people, *SKILL_RANGE))
+    unsure = covariance[seen].mean(axis=(1, 2))  # of (left + right) / 2
+    squares = ((skills - centre) ** 2 + unsure).sum() + PRIOR_PEOPLE * PRIOR_SPREAD**2
+    return Prior(centre, float(np.clip((squares / people) ** 0.5, *SPREAD_RANGE)))
 
 
 def _posterior(choices: Choices, theta: Floats, known: Floats) -> Floats:
@@ -187,7 +201,9 @@ def _posterior(choices: Choices, theta: Floats, known: Floats) -> Floats:
     return np.where(np.isnan(known), _sigmoid(log_odds), known)
 
 
-def _covariance(choices: Choices, theta: Floats, better: Floats, labelers: int) -> Floats:
+def _covariance(
+    choices: Choices, theta: Floats, better: Floats, labelers: int, prior: Prior
+) -> Floats:
     """(labelers, 2, 2) from the observed scores: unlike the curvature of the completed data, they
     know that the better response was never seen."""
     scores = np.zeros((len(choices.pair), 2))
@@ -200,7 +216,7 @@ def _covariance(choices: Choices, theta: Floats, better: Floats, labelers: int) 
         scores[rows, side] += belief * miss
     information = np.zeros((labelers, 2, 2))
     np.add.at(information, choices.labeler, scores[:, :, None] * scores[:, None, :])
-    return np.asarray(np.linalg.inv(information + _prior_precision()))
+    return np.asarray(np.linalg.inv(information + prior.precision))
 
 
 def _shared(choices: Choices, labelers: int, pairs: int, known: Floats) -> Ints:
