@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from labeling.audit import write_entry
-from labeling.models import Assignment, Judgment, Membership, Project, User
+from labeling.models import Assignment, Judgment, Membership, Project, Role, User
 from labeling.models.people import PausedBy, Qualification
 from labeling.models.work import Purpose
 
@@ -101,7 +101,7 @@ def after_check(assignment: Assignment, judgment: Judgment) -> Outcome | None:
 
 def in_qualification(assignment: Assignment) -> bool:
     """Whether the labeler of a locked assignment has yet to pass the qualification round."""
-    asks = assignment.project.qualification_items > 0
+    asks = assignment.project.qualification_items > 0 and assignment.labeler_role == Role.LABELER
     return asks and assignment.qualification == Qualification.OPEN
 
 

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from labeling import lines
@@ -35,6 +36,7 @@ from labeling.models import (
 )
 from labeling.models.people import PausedBy, Qualification
 from labeling.models.work import Purpose, assignment_uuid
+from labeling.prepared import Prepared
 
 State = Assignment.State
 
@@ -214,12 +216,17 @@ def _lease(labeler_id: int, project: Project, claimed: Claimed, now: datetime) -
 
 def responses_of(comparison_id: int) -> list[Response]:
     """The comparison's responses with their prompt, in one query."""
-    return [
-        place.response
-        for place in ComparisonResponse.objects.filter(comparison_id=comparison_id).select_related(
-            "response__prompt"
-        )
-    ]
+    return [place.response for place in PLACES.rows(comparison=comparison_id)]
+
+
+def _places(comparison: int) -> QuerySet[ComparisonResponse]:
+    found = ComparisonResponse.objects.filter(comparison_id=comparison)
+    return found.select_related("response__prompt")
+
+
+PLACES = Prepared(
+    _places, {"comparison": (ComparisonResponse._meta.get_field("comparison"), 2**62 + 1)}
+)
 
 
 def shown_responses(assignment: Assignment) -> list[Response]:

@@ -4,16 +4,27 @@ An assignment's state changes only while its comparison's row is locked, and by 
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import (
+    BooleanField,
+    Case,
+    F,
+    FilteredRelation,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    When,
+)
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from labeling.models import Assignment, Comparison, Gold, Judgment, Membership, Project, Role
+from labeling.models import Assignment, Comparison, Judgment, Project
+from labeling.prepared import Prepared
 
 State = Assignment.State
 Purpose = Assignment.Purpose
@@ -28,7 +39,10 @@ class Conflict(Exception):
 
 
 def leases_of(
-    labeler_id: Any, project_id: Any, on_screen: UUID | None = None
+    labeler_id: Any,
+    project_id: Any,
+    on_screen: UUID | None = None,
+    now: datetime | None = None,
 ) -> QuerySet[Assignment]:
     """What the labeler holds in the project, first handed out first; of that, what is not on
     their screen already."""
@@ -36,7 +50,7 @@ def leases_of(
         labeler_id=labeler_id,
         project_id=project_id,
         state=State.LEASED,
-        expires_at__gt=timezone.now(),
+        expires_at__gt=now or timezone.now(),
     ).order_by("leased_at", "pk")
     return held.exclude(uuid=on_screen) if on_screen else held
 
@@ -46,29 +60,52 @@ def lock_assignment(
 ) -> Assignment | None:
     """The labeler's assignment with all that judging it needs, in one query, its comparison's
     row locked; None when it is not theirs. `on_screen` is what they look at meanwhile."""
-    membership = Membership.objects.filter(
-        project_id=OuterRef("project_id"), user_id=OuterRef("labeler_id")
-    )
-    newcomer = membership.filter(role=Role.LABELER)
+    values = {"uuid": uuid, "labeler": labeler_id, "on_screen": on_screen or NOTHING}
+    found = LOCKED.rows(**values, now=timezone.now())
+    return found[0] if found else None
+
+
+def _locked(uuid: UUID, labeler: int, on_screen: UUID, now: datetime) -> QuerySet[Assignment]:
     last_judgment = Judgment.objects.filter(assignment_id=OuterRef("pk")).order_by("-id")
-    gold = Gold.objects.filter(comparison_id=OuterRef("comparison_id"))
-    others = leases_of(OuterRef("labeler_id"), OuterRef("project_id"), on_screen)
+    others = leases_of(OuterRef("labeler_id"), OuterRef("project_id"), on_screen, now)
+    is_member = Q(member__isnull=False)
     return (
         Assignment.objects.select_for_update(of=("comparison",))
         .select_related("comparison__prompt", "project", "labeler")
         .annotate(
-            reliability=Coalesce(Subquery(membership.values("reliability")[:1]), 1.0),
-            labeler_is_active=Exists(membership.filter(is_paused=False)),
-            labeler_is_member=Exists(membership),
-            labeler_is_excluded=Exists(membership.filter(excluded_at__isnull=False)),
+            member=FilteredRelation(
+                "project__memberships",
+                condition=Q(project__memberships__user=F("labeler")),
+            ),
+            reliability=Coalesce(F("member__reliability"), 1.0),
+            labeler_is_active=_truth(is_member & Q(member__is_paused=False)),
+            labeler_is_member=_truth(is_member),
+            labeler_is_excluded=_truth(is_member & Q(member__excluded_at__isnull=False)),
+            labeler_role=F("member__role"),
+            qualification=F("member__qualification"),
+            expected=F("comparison__gold__expected"),
             other_lease_id=Subquery(others.exclude(pk=OuterRef("pk")).values("pk")[:1]),
             last_judgment_id=Subquery(last_judgment.values("pk")[:1]),
-            expected=Subquery(gold.values("expected")[:1]),
-            qualification=Subquery(newcomer.values("qualification")[:1]),
         )
-        .filter(uuid=uuid, labeler_id=labeler_id)
-        .first()
+        .filter(uuid=uuid, labeler_id=labeler)
     )
+
+
+def _truth(condition: Q) -> Case:
+    return Case(When(condition, then=True), default=False, output_field=BooleanField())
+
+
+NOTHING = UUID(int=0)
+# Compiled once: building it would take most of the busiest request's time.
+LOCKED = Prepared(
+    _locked,
+    {
+        "uuid": (Assignment._meta.get_field("uuid"), UUID(int=1)),
+        "labeler": (Assignment._meta.get_field("labeler"), 2**62 + 1),
+        "on_screen": (Assignment._meta.get_field("uuid"), UUID(int=2)),
+        "now": (Assignment._meta.get_field("expires_at"), datetime(1970, 1, 2, tzinfo=UTC)),
+    },
+)
 
 
 def change_assignment(assignment: Assignment, **values: Any) -> None:

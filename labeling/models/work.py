@@ -80,6 +80,7 @@ class Assignment(models.Model):
     other_lease_id: int | None
     last_judgment_id: int | None
     expected: "list[list[int]] | None"
+    labeler_role: str | None
     qualification: str | None
 
     class Meta:

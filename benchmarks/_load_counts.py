@@ -1,0 +1,76 @@
+"""What the load left in the database: `_load_counts.py` prints it as one line of JSON.
+
+Handed out: an assignment that is held, judged or skipped; expired and released ones went back.
+Duplicates: hand-outs of a comparison beyond the judgments it wants (a skip gives its slot away).
+Overshoot: judgments that count beyond those wanted. `sql`: the statements of a submit-and-next,
+counted in this process on the same database, transaction control left out; the most of five.
+"""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+TRANSACTION = re.compile(r"^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE SAVEPOINT)\b")
+
+
+def main() -> None:
+    import django
+
+    django.setup()
+    from django.db.models import Count, F, Q
+
+    from labeling.models import Assignment, Comparison, Judgment
+
+    work = Q(assignments__purpose="work", assignments__state__in=["leased", "judged"])
+    touched = Comparison.objects.filter(waiting_since__isnull=False) | Comparison.objects.filter(
+        slots_left__lt=F("wanted")
+    )
+    handed = touched.annotate(out=Count("assignments", filter=work, distinct=True))
+    counted = Q(
+        judgments__superseded_at__isnull=True,
+        judgments__is_surplus=False,
+        judgments__kind__in=Judgment.ANSWERS,
+    )
+    judged = touched.annotate(got=Count("judgments", filter=counted, distinct=True))
+    print(
+        json.dumps(
+            {
+                "duplicates": sum(c.out - c.wanted for c in handed if c.out > c.wanted),
+                "overshoot": sum(c.got - c.wanted for c in judged if c.got > c.wanted),
+                "surplus": Judgment.objects.filter(is_surplus=True, purpose="work").count(),
+                "judgments": Judgment.objects.count(),
+                "assignments": Assignment.objects.count(),
+                "sql": count_sql(),
+            }
+        )
+    )
+
+
+def count_sql() -> int:
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+
+    from labeling.models import Membership
+
+    member = Membership.objects.select_related("user", "project").earliest("pk")
+    client = Client(headers={"host": "localhost", "hx-request": "true"})
+    client.force_login(member.user)
+    html = client.get(f"/projects/{member.project.slug}/label/").content.decode()
+    most = 0
+    for _ in range(5):
+        address = re.search(r"/assignments/[0-9a-f-]+/judgment/", html)
+        assert address, html[:300]
+        with CaptureQueriesContext(connection) as captured:
+            html = client.post(address.group(), {"choice": "left"}).content.decode()
+        most = max(most, sum(1 for query in captured if not TRANSACTION.match(query["sql"])))
+    return most
+
+
+if __name__ == "__main__":
+    main()

