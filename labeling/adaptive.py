@@ -95,9 +95,15 @@ def judgments_saved(project: Project) -> Saved:
     )
     found = decided.aggregate(
         comparisons=Count("id"),
-        planned=Sum("planned", default=0),
-        asked=Sum("wanted", default=0),
+        all_planned=Sum("planned", default=0),
+        all_asked=Sum("wanted", default=0),
         stopped_early=Count("id", filter=Q(wanted__lt=F("planned"))),
         extended=Count("id", filter=Q(wanted__gt=F("planned"))),
     )
-    return Saved(**found)
+    return Saved(
+        comparisons=found["comparisons"],
+        planned=found["all_planned"],
+        asked=found["all_asked"],
+        stopped_early=found["stopped_early"],
+        extended=found["extended"],
+    )

@@ -14,6 +14,7 @@ from config.nudges import nudge
 from labeling.audit import write_entry
 from labeling.models import Comparison, GuidelineVersion, Membership, Project, Role, User
 from labeling.preferences import settle
+from labeling.reviews import excuse_present_members
 
 MAX_GUIDELINES = 100_000
 
@@ -78,6 +79,8 @@ def change_settings(project: Project, actor: User, fields: Mapping[str, Any]) ->
         current.save(update_fields=list(changes))
         if "overlap" in changes:
             ask_for(current, *changes["overlap"])
+        if "qualification_items" in changes and not changes["qualification_items"][0]:
+            excuse_present_members(current)
         write_entry(project, actor, "change settings", project, changes=changes)
         transaction.on_commit(partial(nudge, "modeling.tasks.advance", project.pk))
     return changes

@@ -27,6 +27,11 @@ STATES = {
         "Ask a curator of the project if you do not know why. What you judged is kept.",
         False,
     ),
+    "qualification": WaitingState(
+        "First round: nothing left",
+        "A curator has to add comparisons for the first round; they appear here by themselves.",
+        False,
+    ),
     "empty": WaitingState(
         "Nothing here yet", "Comparisons appear here as soon as responses are imported or sampled."
     ),
