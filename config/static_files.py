@@ -2,8 +2,8 @@
 
 WhiteNoise sends `x.gz` in place of `x` where it finds one, and `collectstatic` would write those.
 This project runs straight from a checkout without that step, so the compressed copies are made at
-start, once per version of a file, in DATA_DIR. Pages themselves are not compressed: a response that holds a
-secret beside what a stranger may choose must not be (BREACH).
+start, once per version of a file, in DATA_DIR. Pages themselves are not compressed: a response
+that holds a secret beside what a stranger may choose must not be (BREACH).
 """
 
 import gzip

@@ -4,7 +4,7 @@
 // the text.
 
 const WORD = /[\p{L}\p{N}\p{M}_]+|[^\p{L}\p{N}\p{M}_\s]/gu;
-const MAX_EDITS = 600; // before a stretch is cut in two
+const MAX_EDITS = 400; // before a stretch is cut in two
 
 // The words below an element, and the Range of a run of them.
 export function wordsOf(element) {
@@ -46,14 +46,15 @@ export function diffWords(left, right) {
   const sameRight = new Uint8Array(right.length);
   const stretches = [[0, left.length, 0, right.length]];
   while (stretches.length) {
-    let [a, aEnd, b, bEnd] = stretches.pop();
+    let [a, aEnd, b, bEnd, isRest] = stretches.pop();
     while (a < aEnd && b < bEnd && left[a] === right[b]) sameLeft[a++] = sameRight[b++] = 1;
     while (a < aEnd && b < bEnd && left[aEnd - 1] === right[bEnd - 1]) sameLeft[--aEnd] = sameRight[--bEnd] = 1;
     if (a === aEnd || b === bEnd) continue;
-    const anchors = anchorsIn(left, right, a, aEnd, b, bEnd);
+    // What is left of a stretch without anchors is not searched for them again.
+    const anchors = isRest ? [] : anchorsIn(left, right, a, aEnd, b, bEnd);
     if (!anchors.length) {
       const [x, y] = shortestEdit(left, right, a, aEnd, b, bEnd, sameLeft, sameRight);
-      stretches.push([x, aEnd, y, bEnd]);
+      stretches.push([x, aEnd, y, bEnd, true]);
       continue;
     }
     for (const [x, y] of [...anchors, [aEnd, bEnd]]) {
@@ -110,8 +111,8 @@ function increasing(pairs) {
     tails[low] = index;
   });
   const result = [];
-  for (let index = tails.at(-1) ?? -1; index >= 0; index = before[index]) result.unshift(pairs[index]);
-  return result;
+  for (let index = tails.at(-1) ?? -1; index >= 0; index = before[index]) result.push(pairs[index]);
+  return result.reverse();
 }
 
 // Marks what is the same as far as it comes, and says how far that is.

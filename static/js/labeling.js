@@ -127,7 +127,8 @@ function goOn() {
   show(ahead.take());
 }
 
-function refused(entry, text, status) {
+async function refused(entry, text, status) {
+  await leaving;
   ahead.comesBack(entry.uuid);
   const old = previous.get(entry.uuid);
   previous.delete(entry.uuid);
