@@ -1,17 +1,23 @@
 """How good a reward model is on a split: accuracy with an interval, loss, margin."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from modeling.core.groups import Comparison, PromptGroup
+from modeling.core.intervals import accuracy_interval, wilson
 from modeling.core.losses import bradley_terry, weighted_mean
 
-RESAMPLES = 1000
-Z = 1.959964  # 95 %
+__all__ = [
+    "SplitScore",
+    "accuracy_interval",
+    "longer_wins",
+    "points",
+    "points_by_prompt",
+    "score_split",
+    "wilson",
+]
 
 
 @dataclass(frozen=True)
@@ -70,32 +76,6 @@ def score_split(groups: Sequence[PromptGroup], rewards: Sequence[Sequence[float]
         reward_std=every.std(correction=0).item(),
         count=len(rows),
     )
-
-
-def accuracy_interval(by_prompt: Sequence[Sequence[float]], seed: int = 0) -> dict[str, float]:
-    """Accuracy with a 95 % bootstrap interval that draws whole prompts.
-
-    Comparisons of one prompt stand or fall together, so that drawing them one by one would make
-    the interval too narrow. When all prompts agree, every bootstrap sample is the same and would
-    claim certainty: then Wilson's interval over the number of prompts is given.
-    """
-    sums = np.array([sum(prompt) for prompt in by_prompt])  # (P,)
-    counts = np.array([len(prompt) for prompt in by_prompt])  # (P,)
-    value = float(sums.sum() / counts.sum())
-    if len(set((sums / counts).tolist())) == 1:
-        low, high = wilson(value, len(by_prompt))
-    else:
-        drawn = np.random.default_rng(seed).integers(len(sums), size=(RESAMPLES, len(sums)))
-        samples = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)  # (RESAMPLES,)
-        low, high = (float(q) for q in np.quantile(samples, (0.025, 0.975)))
-    return {"value": value, "low": low, "high": high, "n": int(counts.sum())}
-
-
-def wilson(share: float, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share among n."""
-    middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    half = Z / (1 + Z * Z / n) * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def longer_wins(groups: Sequence[PromptGroup]) -> float | None:

@@ -1,6 +1,6 @@
 """What is reported of a trained reward model: predictions.jsonl, the figures of result.json."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ from modeling.core.evaluation import (
     points_by_prompt,
     score_split,
 )
-from modeling.core.files import write_jsonl
+from modeling.core.files import read_jsonl, write_jsonl
 from modeling.core.groups import SPLITS, PromptGroup
+from modeling.core.predictions import prompt_key
 
 REPORTED = ("test", "dev", "train")  # the most honest first; calibration is for later use
 
@@ -35,15 +36,38 @@ def metrics_of(split: str, score: SplitScore) -> dict[str, float]:
 def write_predictions(
     path: Path, groups: Sequence[PromptGroup], rewards: Sequence[Sequence[float]]
 ) -> None:
-    """One line per comparison, so that any figure can be computed again later."""
-    write_jsonl(
-        path,
-        (
-            {"id": c.id, "split": group.split, "reward_chosen": r[c.i], "reward_rejected": r[c.j]}
-            for group, r in zip(groups, rewards, strict=True)
-            for c in group.comparisons
-        ),
-    )
+    """One line per comparison, so that any figure can be computed again later.
+
+    What the training itself has no use for (arm, round, strength) is taken from the
+    preferences.jsonl beside it.
+    """
+    told = _provenance(path.with_name("preferences.jsonl"))
+
+    def lines() -> Iterator[dict[str, Any]]:
+        for group, r in zip(groups, rewards, strict=True):
+            key = prompt_key(group.prompt)
+            for c in group.comparisons:
+                yield {
+                    "id": c.id,
+                    "split": group.split,
+                    "reward_chosen": r[c.i],
+                    "reward_rejected": r[c.j],
+                    "prompt": key,
+                    "target": c.target,
+                    "weight": c.weight,
+                    "chosen_length": len(group.responses[c.i]),
+                    "rejected_length": len(group.responses[c.j]),
+                    **told.get(c.id, {}),
+                }
+
+    write_jsonl(path, lines())
+
+
+def _provenance(path: Path) -> dict[str, dict[str, Any]]:
+    if not path.is_file():
+        return {}
+    keys = ("arm", "round", "strength")
+    return {row["id"]: {key: row.get(key) for key in keys} for _, row in read_jsonl(path)}
 
 
 def summarise(

@@ -1,0 +1,240 @@
+"""What a reward model said of each comparison, and the figures that follow from it. No torch.
+
+A line of predictions.jsonl: the two rewards beside everything that is needed to count them again
+by any slice. Lines written by earlier versions lack some fields; those have defaults.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from modeling.core.calibration import calibrate
+from modeling.core.intervals import accuracy_interval, difference_interval
+
+HEADLINE = ("test", "dev")  # the most honest first; never what the model learned from
+HELD_OUT = ("test", "dev", "calibration")
+BANDS = ((200, "under 200 characters"), (800, "200 to 799"), (2000, "800 to 1,999"))
+LONGEST = "2,000 and more"
+STRENGTHS = ((1.5, "slightly better"), (2.5, "better"))
+STRONGEST = "much better"
+MARGIN_BINS = 24
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """`target`: the share of judgments for chosen, 0.5 for a tie. Lengths in characters."""
+
+    id: str
+    split: str
+    reward_chosen: float
+    reward_rejected: float
+    prompt: str = ""
+    target: float = 1.0
+    weight: float = 1.0
+    strength: float | None = None
+    arm: str | None = ""
+    round: int | None = None
+    chosen_length: int = 0
+    rejected_length: int = 0
+    slices: dict[str, Sequence[str]] = field(default_factory=dict)  # e.g. {"tag": ["maths"]}
+
+    @property
+    def delta(self) -> float:
+        return self.reward_chosen - self.reward_rejected
+
+    @property
+    def point(self) -> float | None:
+        """1 for the judged order, 0 for the reverse, a half for equal rewards; None for a tie."""
+        if self.target == 0.5:
+            return None
+        if self.delta == 0:
+            return 0.5
+        return float((self.delta > 0) == (self.target > 0.5))
+
+    @property
+    def longer_by(self) -> int:
+        """How many characters the judged winner is longer than the other."""
+        longer = self.chosen_length - self.rejected_length
+        return longer if self.target >= 0.5 else -longer
+
+
+def read_predictions(path: Path) -> list[Prediction]:
+    """Those of a run; [] when it has left none. Fields nobody knows are passed over."""
+    if not path.is_file():
+        return []
+    known = Prediction.__dataclass_fields__.keys()
+    with path.open("rb") as lines:
+        rows = [json.loads(line) for line in lines if line.strip()]
+    found = [{key: row[key] for key in row.keys() & known} for row in rows]
+    return [Prediction(**{"prompt": row["id"]} | row) for row in found]
+
+
+def prompt_key(prompt: Iterable[tuple[str, str]]) -> str:
+    """A short name for a prompt: comparisons of one prompt are drawn together."""
+    text = json.dumps([list(message) for message in prompt], ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def headline_of(rows: Sequence[Prediction]) -> tuple[str, list[Prediction]]:
+    """The most honest split that there is, and its rows; ("", []) without one."""
+    for split in HEADLINE:
+        found = [row for row in rows if row.split == split]
+        if any(row.point is not None for row in found):
+            return split, found
+    return "", []
+
+
+def accuracy_of(
+    rows: Iterable[Prediction], point: Callable[[Prediction], float | None] | None = None
+) -> dict[str, float] | None:
+    """Accuracy with its interval by prompt; None without a decided comparison."""
+    by_prompt: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        value = row.point if point is None else point(row)
+        if value is not None:
+            by_prompt[row.prompt].append(value)
+    return accuracy_interval(list(by_prompt.values())) if by_prompt else None
+
+
+def length_band(row: Prediction) -> str:
+    """By the longer of the two responses."""
+    longer = max(row.chosen_length, row.rejected_length)
+    return next((name for limit, name in BANDS if longer < limit), LONGEST)
+
+
+def strength_band(row: Prediction) -> str:
+    if row.strength is None:
+        return "not given"
+    return next((name for limit, name in STRENGTHS if abs(row.strength) < limit), STRONGEST)
+
+
+def names_of(row: Prediction) -> dict[str, Sequence[str]]:
+    """Every slice that the row is in, by kind."""
+    return {
+        "strength": [strength_band(row)],
+        "length": [length_band(row)],
+        "arm": [row.arm or "not known"],
+        "round": ["imported" if row.round is None else str(row.round)],
+        **row.slices,
+    }
+
+
+def by_slice(rows: Iterable[Prediction]) -> dict[str, dict[str, list[Prediction]]]:
+    """kind -> name -> rows."""
+    found: dict[str, dict[str, list[Prediction]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        for kind, names in names_of(row).items():
+            for name in names:
+                found[kind][name].append(row)
+    return found
+
+
+def _order(kind: str, name: str) -> tuple[int, str]:
+    """Bands by size, rounds by number, the rest by name."""
+    known = [*(n for _, n in BANDS), LONGEST, *(n for _, n in STRENGTHS), STRONGEST]
+    if kind in ("length", "strength"):
+        return (known.index(name) if name in known else len(known), name)
+    return (int(name) if name.isdecimal() else -1, name)
+
+
+def slice_table(rows: Iterable[Prediction]) -> dict[str, list[dict[str, Any]]]:
+    """kind -> [{"name", "value", "low", "high", "n"}]."""
+    table: dict[str, list[dict[str, Any]]] = {}
+    for kind, named in by_slice(rows).items():
+        lines: list[dict[str, Any]] = []
+        for name in sorted(named, key=lambda name, kind=kind: _order(kind, name)):  # type: ignore[misc]
+            accuracy = accuracy_of(named[name])
+            if accuracy is not None:
+                lines.append({"name": name, **accuracy})
+        table[kind] = lines
+    return table
+
+
+def newest_slice(rows: Iterable[Prediction]) -> list[Prediction]:
+    """Held-out, drawn at random, from the newest round: what the policy of today is like."""
+    drawn = [r for r in rows if r.arm == "random" and r.split in HELD_OUT and r.round is not None]
+    newest = max((row.round or 0 for row in drawn), default=None)
+    return [row for row in drawn if row.round == newest]
+
+
+def arrays(rows: Sequence[Prediction]) -> tuple[np.ndarray, np.ndarray]:
+    """(deltas, targets)."""
+    return np.array([row.delta for row in rows]), np.array([row.target for row in rows])
+
+
+def length_correlation(rows: Sequence[Prediction]) -> float | None:
+    """Correlation of the difference in reward with the difference in length; None when either
+    does not vary. Each pair counts both ways round, so that who won does not enter."""
+    delta = np.array([row.delta for row in rows])
+    longer = np.array([row.chosen_length - row.rejected_length for row in rows], dtype=float)
+    scale = float(np.sqrt((delta**2).sum() * (longer**2).sum()))
+    return float((delta * longer).sum() / scale) if scale > 0 else None
+
+
+def longer_point(row: Prediction) -> float | None:
+    """What "the longer one is better" would score here."""
+    if row.target == 0.5:
+        return None
+    return 0.5 if row.longer_by == 0 else float(row.longer_by > 0)
+
+
+def length_report(rows: Sequence[Prediction]) -> dict[str, Any]:
+    return {
+        "correlation": length_correlation(rows),
+        "longer_wins": accuracy_of(rows, longer_point),
+        "longer_lost": accuracy_of([row for row in rows if row.longer_by < 0]),
+    }
+
+
+def margin_histogram(rows: Sequence[Prediction]) -> dict[str, list[Any]]:
+    """How far apart the rewards of the judged winner and loser are, in bins of equal width."""
+    margins = [row.delta if row.target > 0.5 else -row.delta for row in rows if row.target != 0.5]
+    if not margins:
+        return {"edges": [], "counts": []}
+    reach = float(np.quantile(np.abs(margins), 0.99)) or 1.0
+    counts, edges = np.histogram(np.clip(margins, -reach, reach), MARGIN_BINS, (-reach, reach))
+    return {"edges": [round(float(edge), 4) for edge in edges], "counts": counts.tolist()}
+
+
+def evaluate(rows: Sequence[Prediction]) -> dict[str, Any]:
+    """Everything about one model that is not about its training. `split` is the headline split
+    that figures are of unless they say otherwise; {} without a held-out comparison."""
+    split, held_out = headline_of(rows)
+    if not split:
+        return {}
+    fit_on = [(name, [r for r in rows if r.split == name]) for name in ("calibration", "dev")]
+    newest = newest_slice(rows)
+    newest_accuracy = accuracy_of(newest)
+    return {
+        "split": split,
+        "accuracy": accuracy_of(held_out),
+        "slices": slice_table(held_out),
+        "newest": newest_accuracy and {"round": newest[0].round, **newest_accuracy},
+        "calibration": calibrate(
+            [(name, *arrays(part)) for name, part in fit_on if name != split], *arrays(held_out)
+        ),
+        "length": length_report(held_out),
+        "margins": margin_histogram(held_out),
+    }
+
+
+def paired(
+    new: Iterable[Prediction], old: Mapping[str, Prediction]
+) -> list[tuple[Prediction, Prediction]]:
+    """The rows that both models have scored, as (new, old)."""
+    return [(row, old[row.id]) for row in new if row.id in old]
+
+
+def compare(pairs: Iterable[tuple[Prediction, Prediction]]) -> dict[str, float] | None:
+    """How much more accurate the new model is on the same rows, with its interval by prompt."""
+    by_prompt: dict[str, list[float]] = defaultdict(list)
+    for new, old in pairs:
+        if new.point is not None and old.point is not None:
+            by_prompt[new.prompt].append(new.point - old.point)
+    return difference_interval(list(by_prompt.values())) if by_prompt else None
