@@ -31,10 +31,11 @@ from labeling.judging import (
     submit_and_claim,
     undo_last,
 )
-from labeling.models import Assignment, Comparison, Judgment, Project, Prompt, Response, User
+from labeling.models import Assignment, Judgment, Project, Prompt, Response, User
 from labeling.modes import LETTERS, Asked, read_answer
 from labeling.pages import sessions
 from labeling.pages.days import midnight
+from labeling.pages.remarks import remark_on
 from labeling.pages.requests import SignedInRequest
 
 SAID = {Judgment.Kind.SKIP: "Skipped", Judgment.Kind.FLAG: "Flagged"}
@@ -124,14 +125,17 @@ def judge(request: SignedInRequest, uuid: UUID) -> HttpResponse:
     except ValueError as problem:
         return _refusal(f"Not saved: {problem}.", 400)
     project = recorded.assignment.project
+    note = _note(recorded, answer)
     if not request.htmx:
+        if note:
+            messages.info(request, note)
         return redirect("label", project.slug)
     answered = recorded.is_new and recorded.judgment.kind in Judgment.ANSWERS
     today = _number(request.POST.get("today")) + answered
     context = _context(labeler, project, following, today)
     said = SAID.get(recorded.judgment.kind, "Saved")
     context["announce"] = f"{said}. {_announce(context)}"
-    context["note"] = _note(recorded, answer)
+    context["note"] = note
     return render(request, "labeling/_comparison.html", context)
 
 
@@ -225,11 +229,7 @@ def _note(recorded: Recorded, answer: AnswerTo) -> str:
     judgment, assignment = recorded.judgment, recorded.assignment
     if not recorded.is_new and not _says_the_same(judgment, answer, assignment):
         return "You had answered this in another window: that answer stands."
-    if judgment.is_surplus and assignment.comparison.state == Comparison.State.WITHDRAWN:
-        return "Your answer is kept but not counted: the comparison was withdrawn meanwhile."
-    if judgment.is_surplus:
-        return "Your answer is kept but not counted: it came late, and others have judged this."
-    return ""
+    return remark_on(recorded)
 
 
 def _says_the_same(judgment: Judgment, answer: AnswerTo, assignment: Assignment) -> bool:

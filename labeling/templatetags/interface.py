@@ -30,12 +30,14 @@ class Tab:
 TABS = (
     Tab("loop", "Loop", "project", Role.LABELER),
     Tab("label", "Label", "label", Role.LABELER),
+    Tab("my-work", "My work", "my-work", Role.LABELER),
     Tab("curation", "Curation", "curation", Role.CURATOR),
+    Tab("quality", "Quality control", "quality-control", Role.CURATOR),
     Tab("preferences", "Preferences", "preferences", Role.CURATOR),
     Tab("runs", "Runs", "runs", Role.CURATOR),
     Tab("policies", "Policies", "policies", Role.CURATOR),
     Tab("import", "Import", "import", Role.CURATOR),
-    Tab("people", "People", "members", Role.ADMIN),
+    Tab("people", "People", "members", Role.CURATOR),
     Tab("audit", "Audit log", "audit", Role.CURATOR),
     Tab("settings", "Settings", "project-settings", Role.ADMIN),
 )
