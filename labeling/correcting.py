@@ -28,7 +28,7 @@ def own_judgments(user: User, project: Project) -> QuerySet[Judgment]:
     return (
         Judgment.objects.filter(labeler=user, project=project, superseded_at__isnull=True)
         .annotate(given_at=_first_given())
-        .select_related("comparison__prompt", "assignment")
+        .select_related("project", "comparison__prompt", "assignment")
         .order_by("-created_at", "-id")[:SHOWN]
     )
 

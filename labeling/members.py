@@ -4,6 +4,7 @@ from django.contrib.auth.tokens import default_token_generator
 from django.db import transaction
 from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
@@ -97,6 +98,10 @@ def new_invitation(actor: User, membership: Membership) -> str:
 
 def change_member(membership: Membership, actor: User, *, role: Role, is_paused: bool) -> bool:
     """Sets role and pause; False when both are so already."""
+    if membership.excluded_at is not None and not is_paused:
+        raise MembersError(
+            f"The judgments of {membership.user} are out of training. Bring them back first."
+        )
     with transaction.atomic():
         _keep_an_admin(membership, role)
         changes = {
@@ -107,7 +112,10 @@ def change_member(membership: Membership, actor: User, *, role: Role, is_paused:
         if not changes:
             return False
         membership.role, membership.is_paused = role, is_paused
-        membership.save(update_fields=["role", "is_paused"])
+        if "is_paused" in changes:
+            # Whoever a check had paused starts anew: what was answered before is reviewed now.
+            membership.paused_by_rule, membership.gold_since = "", timezone.now()
+        membership.save(update_fields=["role", "is_paused", "paused_by_rule", "gold_since"])
         username = membership.user.username
         write_entry(
             membership.project, actor, "change member", membership, user=username, changes=changes

@@ -65,7 +65,8 @@ def value_for(name: str, parameter: str, values: dict[str, Any]) -> Any:
 
 def make_rows() -> tuple[Any, dict[str, Any]]:
     from labeling.handout import claim_next
-    from labeling.models import Membership, Preference
+    from labeling.invitations import create_invitation
+    from labeling.models import Judgment, Membership, Preference
     from modeling.models import RewardModel, Run
     from tests.factories import claim_and_judge, make_comparisons, make_project, make_user
     from tests.modeling.page_helpers import log_metrics, make_history, make_run
@@ -77,6 +78,7 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
     assignment = claim_next(owner.pk, project)
     assert assignment is not None
     make_history(project, 2)
+    invitation, token = create_invitation(project, owner, "labeler")
     run = make_run(project, Run.State.RUNNING, progress=0.5)
     log_metrics(run, "train/loss", [0.7, 0.6])
     return owner, {
@@ -85,6 +87,11 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
         "version": 1,
         "run.pk": run.pk,
         "reward.pk": RewardModel.objects.earliest("pk").pk,
+        "labeler.pk": Membership.objects.get().pk,
+        "my.pk": Judgment.objects.get(labeler=owner).pk,
+        "flagged.pk": Judgment.objects.get(labeler=owner).pk,
+        "invitation.token": token,
+        "invitation.pk": invitation.pk,
         "member.pk": Membership.objects.get().pk,
         "preference.pk": Preference.objects.get().pk,
         "set-password.uidb64": "MQ",

@@ -1,5 +1,6 @@
 """The people of a project: list, add, invite, change, remove; and the page an invitation opens."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -10,36 +11,80 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from labeling import members
+from config.nudges import nudge
+from labeling import labelers, members
 from labeling.access import project_for
+from labeling.invitations import open_invitations
+from labeling.measures.labelers import LabelerMeasures
 from labeling.members import MembersError
 from labeling.models import Membership, Project, Role
-from labeling.pages.project_forms import ROLE_CHOICES, AddMemberForm, InviteForm, MemberForm
+from labeling.pages.invitations import LINK, InvitationForm
+from labeling.pages.measure_words import bounds, per_cent
+from labeling.pages.project_forms import AddMemberForm, InviteForm, MemberForm
 from labeling.pages.requests import SignedInRequest
 
 INVITATION = "invitation"
 
 
+@dataclass(frozen=True)
+class Row:
+    """A member with the figures of the table; those that are refused are a dash."""
+
+    member: Membership
+    figures: list[tuple[str, str, str, str]]  # name, figure, interval, why there is none
+
+    @classmethod
+    def of(cls, member: Membership, measures: LabelerMeasures) -> "Row":
+        named = (
+            ("Agreement", measures.agreement),
+            ("Known answers", measures.gold),
+            ("Same again", measures.repeats),
+            ("Left side", measures.left),
+        )
+        return cls(
+            member,
+            [
+                (name, per_cent(measure), bounds(measure), getattr(measure, "reason", ""))
+                for name, measure in named
+            ],
+        )
+
+
 @login_required
 @require_safe
 def people(request: SignedInRequest, slug: str) -> HttpResponse:
-    project = project_for(request.user, slug, Role.ADMIN)
-    # Shown once: reading it takes it out of the session.
+    project = project_for(request.user, slug, Role.CURATOR)
+    # Shown once: reading them takes them out of the session.
     invitation = request.session.pop(INVITATION, None)
-    return _page(request, project, invitation=invitation)
+    return _page(request, project, invitation=invitation, link=request.session.pop(LINK, None))
 
 
 def _page(request: SignedInRequest, project: Project, **context: Any) -> HttpResponse:
     forms = {"add_form": AddMemberForm(prefix="add"), "invite_form": InviteForm(prefix="invite")}
-    context = forms | {"invitation": None} | context
+    context = forms | {"invitation": None, "link": None} | context
+    everybody = labelers.measure_everybody(project)
+    found = list(members.members_of(project))
     context |= {
         "project": project,
-        "members": members.members_of(project),
-        "role_choices": ROLE_CHOICES,
-        "roles": Role.choices,
+        "rows": [Row.of(member, everybody.measures_of(member.user_id)) for member in found],
+        "members": found,
+        "weighed_at": max((m.measured["at"] for m in found if "at" in m.measured), default=""),
+        "link_form": InvitationForm(project, prefix="link"),
+        "invitations": open_invitations(project).select_related("created_by"),
+        "is_admin": project.role_of_viewer == Role.ADMIN,
     }
     has_errors = any(context[name].errors for name in forms)
     return render(request, "projects/people.html", context, status=422 if has_errors else 200)
+
+
+@login_required
+@require_POST
+def weigh_now(request: SignedInRequest, slug: str) -> HttpResponse:
+    """Asks a worker to weigh everybody's judgments now instead of within the hour."""
+    project = project_for(request.user, slug, Role.CURATOR)
+    nudge("labeling.tasks.update_reliability", project.pk)
+    messages.success(request, "The judgments are being weighed anew. Reload in a moment.")
+    return redirect("members", slug)
 
 
 @login_required

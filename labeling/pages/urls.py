@@ -8,13 +8,17 @@ from labeling.pages import (
     guidelines,
     home,
     importing,
+    invitations,
     labeling,
     members,
     mode_forms,
     my_settings,
+    my_work,
+    person,
     preference_changes,
     preferences,
     projects,
+    quality_control,
     tokens,
 )
 
@@ -51,6 +55,23 @@ urlpatterns: list[URLPattern] = [
         preference_changes.preferences_undo,
         name="preferences-undo",
     ),
+    path(
+        "projects/<slug:slug>/quality-control/",
+        quality_control.quality_control,
+        name="quality-control",
+    ),
+    path("projects/<slug:slug>/gold/make/", quality_control.gold_make, name="gold-make"),
+    path("projects/<slug:slug>/gold/approve/", quality_control.gold_approve, name="gold-approve"),
+    path(
+        "projects/<slug:slug>/gold/<int:pk>/retire/",
+        quality_control.gold_retire,
+        name="gold-retire",
+    ),
+    path(
+        "projects/<slug:slug>/people/<int:pk>/review/",
+        quality_control.review,
+        name="quality-review",
+    ),
     path("projects/new/", projects.project_new, name="project-new"),
     path("projects/preview/", mode_forms.mode_preview, name="mode-preview"),
     path("projects/<slug:slug>/settings/", projects.project_settings, name="project-settings"),
@@ -62,7 +83,40 @@ urlpatterns: list[URLPattern] = [
         guidelines.guidelines_history,
         name="guidelines-history",
     ),
+    path("projects/<slug:slug>/my-work/", my_work.my_work, name="my-work"),
+    path("projects/<slug:slug>/my-work/<int:pk>/", my_work.my_judgment, name="my-judgment"),
     path("projects/<slug:slug>/people/", members.people, name="members"),
+    path("projects/<slug:slug>/people/weigh/", members.weigh_now, name="members-weigh"),
+    path(
+        "projects/<slug:slug>/people/invitations/",
+        invitations.invitation_new,
+        name="invitation-new",
+    ),
+    path(
+        "projects/<slug:slug>/people/invitations/<int:pk>/withdraw/",
+        invitations.invitation_withdraw,
+        name="invitation-withdraw",
+    ),
+    path("invitations/<str:token>/", invitations.invitation, name="invitation"),
+    path("projects/<slug:slug>/people/<int:pk>/measures/", person.person, name="member"),
+    path(
+        "projects/<slug:slug>/people/<int:pk>/pause/", person.member_pause, name="member-pause"
+    ),
+    path(
+        "projects/<slug:slug>/people/<int:pk>/reassign/",
+        person.member_reassign,
+        name="member-reassign",
+    ),
+    path(
+        "projects/<slug:slug>/people/<int:pk>/take-out/",
+        person.member_take_out,
+        name="member-take-out",
+    ),
+    path(
+        "projects/<slug:slug>/people/<int:pk>/bring-back/",
+        person.member_bring_back,
+        name="member-bring-back",
+    ),
     path("projects/<slug:slug>/people/add/", members.member_add, name="member-add"),
     path("projects/<slug:slug>/people/invite/", members.member_invite, name="member-invite"),
     path(

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from modeling.pages import loop, policies, reward_models, runs
+from modeling.pages import labeler_models, loop, policies, reward_models, runs
 
 PROJECT = "projects/<slug:slug>/"
 
@@ -22,6 +22,11 @@ urlpatterns = [
         f"{PROJECT}policies/<int:version>/make-current/",
         policies.policy_make_current,
         name="policy-make-current",
+    ),
+    path(
+        f"{PROJECT}people/<int:pk>/reward-models/",
+        labeler_models.labeler_models,
+        name="labeler-models",
     ),
     path(f"{PROJECT}reward-models/", reward_models.reward_model_list, name="reward-models"),
     path("reward-models/<int:pk>/", reward_models.reward_model_page, name="reward-model"),

@@ -47,7 +47,7 @@ def form_data(form, **changes):
     ("name", "allowed"),
     [
         ("project-settings", {"admin"}),
-        ("members", {"admin"}),
+        ("members", {"admin", "curator"}),
         ("guidelines-edit", {"admin", "curator"}),
         ("guidelines-history", {"admin", "curator"}),
     ],

@@ -1,0 +1,192 @@
+"""A labeler's own page: today, how one judges, and the last answers, each to be corrected."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from labeling import correcting, handout, labelers, leases
+from labeling.access import project_for
+from labeling.correcting import CannotCorrect
+from labeling.judging import NotYours
+from labeling.models import Assignment, Judgment, Membership, Project, User
+from labeling.modes import LETTERS, SCALES, Asked, read_answer
+from labeling.pages.days import midnight
+from labeling.pages.measure_words import Line, own_lines
+from labeling.pages.requests import SignedInRequest
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One of the last answers, as the list shows it."""
+
+    judgment: Judgment
+    prompt: str
+    said: str
+    why_not: str
+
+
+@login_required
+@require_safe
+@never_cache
+def my_work(request: SignedInRequest, slug: str) -> HttpResponse:
+    project = project_for(request.user, slug)
+    context = {
+        "project": project,
+        "membership": Membership.objects.filter(project=project, user=request.user).first(),
+        "counts": _counts(request.user, project),
+        "lines": _lines(request.user, project),
+        "answers": answered(request.user, project),
+        "shown": correcting.SHOWN,
+    }
+    return render(request, "labeling/my_work.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def my_judgment(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
+    """One's answer with its comparison, and the form that corrects it."""
+    project = project_for(request.user, slug)
+    judgment = correcting.own_judgment(request.user, pk)
+    if judgment is None or judgment.project_id != project.pk:
+        raise Http404("This is not an answer of yours.")
+    problem, status = correcting.why_not(judgment), 200
+    if request.method == "POST":
+        try:
+            _correct(request, judgment, project)
+        except CannotCorrect as refused:
+            problem, status = str(refused), 409
+        except (ValueError, leases.Conflict) as refused:
+            return _judgment_page(request, project, judgment, error=str(refused), status=400)
+        else:
+            messages.success(request, "Corrected. Your first answer stays on record.")
+            return redirect("my-work", slug)
+    return _judgment_page(request, project, judgment, problem=problem, status=status)
+
+
+def _correct(request: SignedInRequest, judgment: Judgment, project: Project) -> None:
+    def answer_to(assignment: Assignment) -> Any:
+        return read_answer(request.POST, project, assignment.order)
+
+    try:
+        correcting.correct(judgment.pk, request.user, answer_to)
+    except NotYours as problem:
+        raise Http404(str(problem)) from None
+
+
+def _judgment_page(
+    request: SignedInRequest,
+    project: Project,
+    judgment: Judgment,
+    *,
+    problem: str = "",
+    error: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    by_id = {r.pk: r for r in handout.responses_of(judgment.comparison_id)}
+    responses = [by_id[response_id] for response_id in judgment.order]
+    asked = Asked(project, len(responses))
+    context = {
+        "project": project,
+        "judgment": judgment,
+        "prompt": judgment.comparison.prompt,
+        "sides": list(zip(LETTERS, responses, strict=False)),
+        "asked": asked,
+        "aspects": [
+            (number, aspect, _side_of(judgment, judgment.aspects.get(aspect, 0)))
+            for number, aspect in enumerate(asked.aspects)
+        ],
+        "places": _places(judgment),
+        "chosen": choice_of(judgment),
+        "said": describe(judgment),
+        "problem": problem,
+        "error": error,
+        "until": _until(judgment, project),
+    }
+    return render(request, "labeling/my_judgment.html", context, status=status)
+
+
+def _until(judgment: Judgment, project: Project) -> Any:
+    given_at = judgment.given_at  # type: ignore[attr-defined]
+    return given_at + timedelta(minutes=project.correction_minutes)
+
+
+def _counts(user: User, project: Project) -> dict[str, int]:
+    """What this person did, and how far the project is: no streaks, no race."""
+    mine = Judgment.objects.filter(
+        labeler=user, project=project, superseded_at=None, kind__in=Judgment.ANSWERS
+    )
+    comparisons = project.comparisons.exclude(state="withdrawn")
+    return {
+        "today": mine.filter(created_at__gte=midnight()).count(),
+        "week": mine.filter(created_at__gte=timezone.now() - timedelta(days=7)).count(),
+        "all": mine.count(),
+        "finished": comparisons.filter(state="finished").count(),
+        "comparisons": comparisons.count(),
+    }
+
+
+def _lines(user: User, project: Project) -> list[Line]:
+    everybody = labelers.measure_everybody(project, only=[user.pk])
+    return own_lines(everybody.measures_of(user.pk), everybody)
+
+
+def answered(user: User, project: Project) -> list[Answered]:
+    now = timezone.now()
+    return [
+        Answered(
+            judgment,
+            judgment.comparison.prompt.last_message,
+            describe(judgment),
+            correcting.why_not(judgment, now),
+        )
+        for judgment in correcting.own_judgments(user, project)
+    ]
+
+
+def choice_of(judgment: Judgment) -> str:
+    """The value of the button that gave this answer; of a ranking, none."""
+    if judgment.kind == Judgment.Kind.PREFER and len(judgment.order) == 2:
+        side = "left" if judgment.tiers[0][0] == judgment.order[0] else "right"
+        return side if judgment.strength is None else f"{side}-{judgment.strength}"
+    return judgment.kind
+
+
+def describe(judgment: Judgment) -> str:
+    """The answer in words, by the letters that were on screen."""
+    if judgment.kind == Judgment.Kind.PREFER and len(judgment.order) > 2:
+        letter = dict(zip(judgment.order, LETTERS, strict=False))
+        tiers = (" = ".join(sorted(letter[pk] for pk in tier)) for tier in judgment.tiers)
+        return " > ".join(tiers)
+    if judgment.kind == Judgment.Kind.FLAG:
+        return f"Flagged: {judgment.get_flag_display()}"
+    plain = {"tie": "About the same", "both_bad": "Both bad", "skip": "Skipped"}
+    if judgment.kind in plain:
+        return plain[judgment.kind]
+    chosen = choice_of(judgment)
+    for scale in SCALES.values():
+        for choice in scale:
+            if choice.value == chosen:
+                return choice.label
+    return f"{'A' if chosen.startswith('left') else 'B'} is better"
+
+
+def _places(judgment: Judgment) -> dict[str, int]:
+    """Letter -> place of a ranking, to fill the form with."""
+    letter = dict(zip(judgment.order, LETTERS, strict=False))
+    return {letter[pk]: place for place, tier in enumerate(judgment.tiers, 1) for pk in tier}
+
+
+def _side_of(judgment: Judgment, response_id: int | None) -> str:
+    if response_id is None:
+        return "same"
+    sides = dict(zip(judgment.order, ("left", "right"), strict=False))
+    return sides.get(response_id, "")
