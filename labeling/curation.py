@@ -219,8 +219,11 @@ def _record(
 
 def judgments_behind(preference: Preference) -> list[Judgment]:
     """Every judgment of its comparison, also superseded ones, in the order they were made."""
+    behind = Q(comparison=preference.comparison_id)
+    if preference.provenance == Preference.Provenance.HUMAN:
+        behind |= Q(rewrite=preference.chosen_id)  # the judgment that came with the rewrite
     return list(
-        Judgment.objects.filter(comparison=preference.comparison_id)
+        Judgment.objects.filter(behind)
         .select_related("labeler", "guidelines", "assignment")
         .order_by("created_at", "id")
     )

@@ -63,9 +63,11 @@ class Findings:
 @dataclass(frozen=True)
 class ImportOptions:
     """Choices for a whole file. `pairs` is how many comparisons to queue for each prompt that
-    comes with two or more responses."""
+    comes with two or more responses; each is of two responses, or of as many as the project
+    ranks, unless `responses_per_comparison` says otherwise."""
 
     pairs: int = 1
+    responses_per_comparison: int | None = None
     source: str = ""
     tags: tuple[str, ...] = ()
     dry_run: bool = False
@@ -74,6 +76,9 @@ class ImportOptions:
     def __post_init__(self) -> None:
         if not 0 <= self.pairs <= MAX_PAIRS:
             raise ValueError(f"pairs must be from 0 to {MAX_PAIRS}, not {self.pairs}")
+        size = self.responses_per_comparison
+        if size is not None and not 2 <= size <= 9:
+            raise ValueError(f"responses_per_comparison must be from 2 to 9, not {size}")
         for name, text in [("source", self.source), *(("tag", tag) for tag in self.tags)]:
             if len(text) > 120 or "\x00" in text:
                 raise ValueError(f"{name} must have at most 120 characters and no NUL")
@@ -103,6 +108,8 @@ def import_file(
         model=options.source,
         tags=options.tags,
         pairs_per_prompt=options.pairs,
+        responses_per_comparison=options.responses_per_comparison
+        or project.responses_per_comparison,
         report=report,
         now=timezone.now(),
     )

@@ -1,4 +1,4 @@
-"""Which pairs of a prompt's responses are compared."""
+"""Which of a prompt's responses are compared with each other."""
 
 import random
 from collections.abc import Sequence
@@ -22,3 +22,29 @@ def pick_pairs(items: Sequence[T], count: int, *, seed: str) -> list[tuple[T, T]
                 pairs.append((left, right))
         shuffled[1:] = [shuffled[-1], *shuffled[1:-1]]
     return pairs
+
+
+def pick_groups(items: Sequence[T], count: int, size: int, *, seed: str) -> list[tuple[T, ...]]:
+    """`count` different groups of `size` items to rank, or as many as there are. They follow
+    from the seed alone, and no item is in a second group before every other is in one. Fewer
+    items than `size` are one group."""
+    if size == 2:
+        return [*pick_pairs(items, count, seed=seed)]
+    if len(items) <= size:
+        return [tuple(items)] if len(items) > 1 and count else []
+    draw = random.Random(seed)
+    groups: dict[frozenset[T], tuple[T, ...]] = {}
+    waiting: list[T] = []
+    # Enough rounds that a group drawn twice costs none of the wanted ones.
+    for _ in range(10 * count):
+        if len(groups) == count:
+            break
+        group = waiting[:size]
+        if len(group) < size:
+            fresh = [item for item in items if item not in group]
+            draw.shuffle(fresh)
+            group, waiting = [*group, *fresh[: size - len(group)]], fresh[size - len(group) :]
+        else:
+            waiting = waiting[size:]
+        groups.setdefault(frozenset(group), tuple(group))
+    return list(groups.values())

@@ -4,7 +4,7 @@ found again, and identical responses never become a comparison.
 A chunk of rows costs a fixed number of look-ups, whatever the project's size.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from labeling.importing.checking import Opinion, Row
 from labeling.importing.inserting import insert_rows
-from labeling.importing.pairing import pick_pairs
+from labeling.importing.pairing import pick_groups
 from labeling.importing.reports import ImportReport
 from labeling.material import responses_key
 from labeling.models import (
@@ -28,6 +28,7 @@ from labeling.models import (
 from labeling.texts import prompt_digest, response_digest, split_of
 
 Pair: TypeAlias = tuple[int, int]  # response ids
+Group: TypeAlias = tuple[int, ...]  # response ids to compare: two, or up to nine to rank
 PairName: TypeAlias = tuple[int, str]  # prompt id, responses_key
 ResponseName: TypeAlias = tuple[int, str]  # prompt id, digest of the text
 
@@ -41,6 +42,7 @@ class Storing:
     model: str  # that wrote the responses, where a row does not say
     tags: tuple[str, ...]
     pairs_per_prompt: int
+    responses_per_comparison: int
     report: ImportReport
     now: datetime
 
@@ -53,16 +55,16 @@ class Storing:
             for row, prompt_id in zip(rows, prompt_ids, strict=True)
         ]
         responses = self._store_responses(rows, keys)
-        open_pairs: dict[PairName, Pair] = {}
+        open_groups: dict[PairName, Group] = {}
         triples: dict[PairName, tuple[Pair, Opinion, str]] = {}
         for row, digest, prompt_id, row_keys in zip(rows, digests, prompt_ids, keys, strict=True):
             ids = [responses[key] for key in row_keys]
             if row.opinion:
                 self._add_triple(triples, prompt_id, (ids[0], ids[1]), row.opinion, digest)
             else:
-                self._add_open_pairs(open_pairs, prompt_id, ids, digest)
+                self._add_open_groups(open_groups, prompt_id, ids, digest)
         self._store_triples(triples)
-        self._queue(open_pairs)
+        self._queue(open_groups)
         self.report.rows += len(rows)
 
     def finish(self) -> None:
@@ -145,42 +147,46 @@ class Storing:
         else:
             self.report.preferences_merged += 1
 
-    def _add_open_pairs(
-        self, pairs: dict[PairName, Pair], prompt_id: int, ids: Sequence[int], digest: str
+    def _add_open_groups(
+        self, groups: dict[PairName, Group], prompt_id: int, ids: Sequence[int], digest: str
     ) -> None:
         distinct = list(dict.fromkeys(ids))
         if len(ids) == 2 and len(distinct) == 1:
             self.report.identical_pairs += 1
-        for pair in pick_pairs(distinct, self.pairs_per_prompt, seed=digest):
-            name = (prompt_id, responses_key(pair))
-            if name in pairs:
+        size = self.responses_per_comparison
+        for group in pick_groups(distinct, self.pairs_per_prompt, size, seed=digest):
+            name = (prompt_id, responses_key(group))
+            if name in groups:
                 self.report.comparisons_merged += 1
-            pairs[name] = pair
+            groups[name] = group
 
-    def _queue(self, pairs: dict[PairName, Pair]) -> None:
+    def _queue(self, groups: dict[PairName, Group]) -> None:
         """Comparisons for people, fresh in the queue."""
-        known = _comparison_ids(pairs.keys())
-        new = {name: pair for name, pair in pairs.items() if name not in known}
+        known = _comparison_ids(groups.keys())
+        new = {name: group for name, group in groups.items() if name not in known}
         overlap = self.project.overlap
         self._insert_comparisons(new, wanted=overlap, slots_left=overlap)
         self.report.comparisons_new += len(new)
         self.report.comparisons_merged += len(known)
 
     def _insert_comparisons(
-        self, pairs: dict[PairName, Pair], **fields: object
+        self, groups: Mapping[PairName, Group], **fields: object
     ) -> dict[PairName, int]:
-        shared = {"project_id": self.project.pk, "size": 2, **fields}
+        shared = {"project_id": self.project.pk, **fields}
         insert_rows(
             Comparison,
-            [shared | {"prompt_id": prompt_id, "responses_key": key} for prompt_id, key in pairs],
+            [
+                shared | {"prompt_id": prompt_id, "responses_key": key, "size": len(group)}
+                for (prompt_id, key), group in groups.items()
+            ],
         )
-        ids = _comparison_ids(pairs.keys())
+        ids = _comparison_ids(groups.keys())
         insert_rows(
             ComparisonResponse,
             [
                 {"comparison_id": ids[name], "response_id": response_id, "position": position}
-                for name, pair in pairs.items()
-                for position, response_id in enumerate(pair)
+                for name, group in groups.items()
+                for position, response_id in enumerate(group)
             ],
         )
         return ids

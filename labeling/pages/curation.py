@@ -13,13 +13,14 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET
 
-from labeling import quality
+from labeling import adaptive, quality
 from labeling.access import project_for
 from labeling.curation import audit_actions, audit_entries
 from labeling.facets import LABELS
 from labeling.finding import STATES
+from labeling.flags import flags_of
 from labeling.measures.bootstrap import Estimate
-from labeling.models import AuditEntry, Judgment, Preference, Project, Role
+from labeling.models import AuditEntry, Comparison, Judgment, Preference, Project, Role
 from labeling.models.material import Split
 from labeling.pages.preferences import number_in, wants_fragment
 from labeling.pages.requests import SignedInRequest
@@ -39,7 +40,9 @@ def dashboard(request: SignedInRequest, slug: str) -> HttpResponse:
         "counts": counts,
         "agreement": quality.agreement(project),
         "left": quality.left_share(project),
-        "comparisons": project.comparisons.count(),
+        "comparisons": project.comparisons.exclude(state=Comparison.State.CHECK).count(),
+        "saved": adaptive.judgments_saved(project),
+        "flagged": flags_of(project).count(),
     }
     if context["judgments"] or counts["all"]:
         context["charts"] = [

@@ -36,7 +36,7 @@ class OptionsForm(forms.Form):
         min_value=0,
         max_value=MAX_PAIRS,
         initial=1,
-        help_text="Pairs to queue where a prompt comes with two or more responses.",
+        help_text="Where a prompt comes with two or more responses.",
     )
     tags = forms.CharField(
         label="Tags",

@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from labeling.pages import (
     accounts,
     curation,
+    flagged,
     guidelines,
     home,
     importing,
@@ -35,6 +36,12 @@ urlpatterns: list[URLPattern] = [
     path("projects/<slug:slug>/undo/", labeling.undo, name="undo"),
     path("projects/<slug:slug>/guidelines/", labeling.guidelines, name="guidelines"),
     path("projects/<slug:slug>/curation/", curation.dashboard, name="curation"),
+    path("projects/<slug:slug>/flagged/", flagged.flagged, name="flagged"),
+    path(
+        "projects/<slug:slug>/flagged/<int:pk>/withdraw/",
+        flagged.flagged_withdraw,
+        name="flagged-withdraw",
+    ),
     path("projects/<slug:slug>/audit/", curation.audit, name="audit"),
     path("projects/<slug:slug>/preferences/", preferences.preferences, name="preferences"),
     path(

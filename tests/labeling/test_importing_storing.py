@@ -277,3 +277,22 @@ def test_packed_and_plain_are_the_same():
     project = make_project()
     packed = gzip.compress(json.dumps(triple()).encode())
     assert import_file(project, None, io.BytesIO(packed), name="x").preferences_new == 1
+
+
+def test_a_ranking_project_gets_comparisons_of_as_many_responses_as_it_ranks():
+    project = make_project(scale="ranking", ranked_responses=3)
+    take(project, {"prompt": "One?", "responses": ["a", "b", "c", "d", "e"]}, pairs=2)
+    take(project, {"prompt": "Two?", "responses": ["a", "b"]})
+    comparisons = Comparison.objects.order_by("id")
+    assert [comparison.size for comparison in comparisons] == [3, 3, 2]
+    assert all(comparison.responses.count() == comparison.size for comparison in comparisons)
+
+
+def test_the_number_of_responses_can_be_said_at_the_import():
+    project = make_project()
+    row = {"prompt": "One?", "responses": list("abcdefgh")}
+    assert take(project, row, pairs=3, responses_per_comparison=4).comparisons_new == 3
+    assert take(project, row, pairs=3, responses_per_comparison=4).comparisons_new == 0
+    assert set(Comparison.objects.values_list("size", flat=True)) == {4}
+    with pytest.raises(ValueError, match="from 2 to 9, not 10"):
+        ImportOptions(responses_per_comparison=10)

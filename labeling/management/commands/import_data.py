@@ -27,6 +27,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--pairs", type=int, default=1, help="Comparisons to queue for each prompt (1)."
         )
+        parser.add_argument(
+            "--responses-per-comparison",
+            type=int,
+            metavar="K",
+            help="2 to 9; more than two are ranked (what the project asks for).",
+        )
         parser.add_argument("--source", default="", help="Where it is from (the file's name).")
         parser.add_argument(
             "--tag", action="append", default=[], help="A tag for every new prompt; repeatable."
@@ -40,6 +46,7 @@ class Command(BaseCommand):
         try:
             options = ImportOptions(
                 pairs=given["pairs"],
+                responses_per_comparison=given["responses_per_comparison"],
                 source=given["source"],
                 tags=tuple(given["tag"]),
                 dry_run=given["dry_run"],

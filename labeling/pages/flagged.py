@@ -1,0 +1,42 @@
+"""The page of flagged comparisons."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import Count
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from labeling.access import project_for
+from labeling.flags import flagged_page, flags_of, withdraw
+from labeling.models import Comparison, FlagCategory, Role
+from labeling.pages.preferences import number_in
+from labeling.pages.requests import SignedInRequest
+
+
+@login_required
+@require_GET
+def flagged(request: SignedInRequest, slug: str) -> HttpResponse:
+    project = project_for(request.user, slug, Role.CURATOR)
+    category = request.GET.get("category", "")
+    counts = dict(flags_of(project).values_list("flag").annotate(Count("id")).order_by())
+    context = {
+        "project": project,
+        "page": flagged_page(project, category=category, before=number_in(request.GET, "before")),
+        "category": category,
+        "categories": [(value, text, counts.get(value, 0)) for value, text in FlagCategory.choices],
+        "total": sum(counts.values()),
+        "open": Comparison.State.OPEN,
+    }
+    return render(request, "curation/flagged.html", context)
+
+
+@login_required
+@require_POST
+def flagged_withdraw(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
+    project = project_for(request.user, slug, Role.CURATOR)
+    if withdraw(project, request.user, pk):
+        messages.success(request, "Withdrawn: nobody is asked about it any more.")
+    else:
+        messages.info(request, "Nothing to withdraw: it is no longer open.")
+    return redirect("flagged", slug)
