@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -q \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test test-postgres lint format types imports check bench clean
+.PHONY: help run install test test-postgres stress lint format types imports check bench clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: $(BIN)/.installed-dev ## tests on SQLite and the embedded Redis
 
 test-postgres: $(BIN)/.installed-dev ## the same tests on PostgreSQL
 	$(BIN)/python tests/run_on_postgres.py $(ARGS)
+
+stress: $(BIN)/.installed-dev ## fifty labelers at once on 2,000 comparisons, on PostgreSQL (minutes)
+	STRESS=1 $(BIN)/python tests/run_on_postgres.py tests/labeling/test_stress.py $(ARGS)
 
 lint: $(BIN)/.installed-dev ## ruff: mistakes and format
 	$(BIN)/ruff check .
