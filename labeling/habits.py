@@ -17,7 +17,7 @@ class Action:
 
 ACTIONS = (
     *(
-        Action(str(n), f"{name} choice; in a ranking, {name} place")
+        Action(str(n), f"{name} choice; {name.lower()} place in a ranking")
         for n, name in enumerate(
             ("First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth"),
             start=1,

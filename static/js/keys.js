@@ -82,7 +82,14 @@ function onKey(event, selected) {
   if (!button || (event.shiftKey && !isSign)) return;
   event.preventDefault();
   // A key held down answers once.
-  if (!event.repeat) button.click();
+  if (!event.repeat) press(button);
+}
+
+// What a key opens has the focus at once: the next letters are meant for it.
+function press(button) {
+  button.click();
+  const pop = button.matches("summary") ? button.parentElement : null;
+  if (pop?.open) (pop.querySelector("[data-first-field]") ?? pop.querySelector("button"))?.focus();
 }
 
 export function listenToKeys(selected) {

@@ -62,10 +62,10 @@ async function send() {
 function settle(entry, response, text) {
   const isPlain = response?.headers.get("Content-Type")?.startsWith("text/plain");
   if (response?.ok) return settled(entry, text);
-  if (!response) return waitFor("the connection");
+  if (!response) return waitFor("Waiting for connection");
   // A refusal in words is ours; any other 403 is a token that signing in renews.
   if (response.status === 401 || (response.status === 403 && !isPlain)) return waitForSignIn();
-  if (response.status >= 500 || [409, 429].includes(response.status)) return waitFor("the server, which has trouble");
+  if (response.status >= 500 || [409, 429].includes(response.status)) return waitFor("The server has trouble");
   return refuse(entry, response.status, isPlain ? text : `Not saved (error ${response.status}).`);
 }
 
@@ -90,11 +90,12 @@ function refuse(entry, status, text) {
   send();
 }
 
+// Few words in the bar, which must not grow; whole sentences for those who hear them.
 function sayWaiting(what, action) {
   const count = pending.all().length;
-  const held = count === 1 ? "Your answer is kept" : `Your ${count} answers are kept`;
-  say(`Not saved yet. ${held}: waiting for ${what}.`, "warning", action);
-  if (attempt === 1) announce(`Not saved yet. ${held} and will be sent: waiting for ${what}.`);
+  say(`${what} · ${count} kept`, "warning", action);
+  if (attempt > 1) return;
+  announce(`Not saved yet: ${what}. ${count === 1 ? "Your answer is kept and" : `Your ${count} answers are kept and`} will be sent.`);
 }
 
 function again() {
@@ -112,7 +113,7 @@ function waitFor(what) {
 function waitForSignIn() {
   attempt += 1;
   const here = encodeURIComponent(location.pathname);
-  sayWaiting("you to sign in", { text: "Sign in", href: `${document.querySelector("main").dataset.signIn}?next=${here}` });
+  sayWaiting("Signed out", { text: "Sign in", href: `${document.querySelector("main").dataset.signIn}?next=${here}` });
   again();
 }
 

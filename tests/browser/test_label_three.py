@@ -134,7 +134,7 @@ def test_choice_survives_a_lost_connection(page: Page, sign_in: SignIn, project:
     on_screen(page, 1)
     page.context.set_offline(True)
     page.keyboard.press("1")
-    expect(page.locator("#save-state")).to_contain_text("Your answer is kept: waiting for the connection")
+    expect(page.locator("#save-state")).to_contain_text("Waiting for connection")
     expect(page.locator("#response-A")).to_have_class(re.compile("is-chosen"))
     page.keyboard.press("2")
     assert judgments() == []

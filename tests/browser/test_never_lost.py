@@ -56,9 +56,9 @@ def test_answers_given_without_connection_are_sent_in_order(page: Page, path: st
     page.context.set_offline(True)
     page.keyboard.press("1")
     on_screen(page, 2)
-    expect(page.locator(STATE)).to_contain_text("Your answer is kept: waiting for the connection")
+    expect(page.locator(STATE)).to_contain_text("Waiting for connection · 1 kept")
     page.keyboard.press("2")
-    expect(page.locator(STATE)).to_contain_text("Your 2 answers are kept")
+    expect(page.locator(STATE)).to_contain_text("Waiting for connection · 2 kept")
     expect(page.locator(".prompt")).to_contain_text("Prompt number 2")
     assert judgments() == []
     page.context.set_offline(False)
@@ -72,7 +72,7 @@ def test_answer_outlasts_a_reload(page: Page, path: str) -> None:
     page.route("**/judgment/", lambda route: route.abort())
     page.keyboard.press("2")
     on_screen(page, 2)
-    expect(page.locator(STATE)).to_contain_text("Your answer is kept")
+    expect(page.locator(STATE)).to_contain_text("Waiting for connection · 1 kept")
     page.reload()
     page.wait_for_timeout(300)
     assert judgments() == []
@@ -88,7 +88,7 @@ def test_session_that_ends_keeps_the_answer_until_sign_in(
 ) -> None:
     page.context.clear_cookies()
     page.keyboard.press("2")
-    expect(page.locator(STATE)).to_contain_text("Your answer is kept: waiting for you to sign in")
+    expect(page.locator(STATE)).to_contain_text("Signed out · 1 kept")
     page.click(f"{STATE} a")
     fill_sign_in(page)
     page.wait_for_url(live_server.url + path)
@@ -102,7 +102,7 @@ def test_next_person_on_the_machine_sends_nothing_of_the_last(
     make_member(project, name="bob")
     page.route("**/judgment/", lambda route: route.abort())
     page.keyboard.press("2")
-    expect(page.locator(STATE)).to_contain_text("Your answer is kept")
+    expect(page.locator(STATE)).to_contain_text("Waiting for connection · 1 kept")
     page.context.clear_cookies()
     page.unroute("**/judgment/")
     page.goto(live_server.url + path)
