@@ -33,10 +33,19 @@ def agreement(project: Project) -> Estimate | None:
 
 
 def agreement_by_day(project: Project, *, days: int = DAYS_SHOWN) -> dict[date, Estimate]:
-    """Agreement of the preferences settled on each of the last `days` days."""
-    rows = _agreement_rows(project).filter(settled_at__gte=_start_of(days))
+    """Agreement of the comparisons finished on each of the last `days` days.
+
+    Not by the time of settling: new weights settle anew just those that people disagree on.
+    """
+    start = _start_of(days)
+    # Settled no earlier than finished: the first condition has an index.
+    rows = _agreement_rows(project).filter(
+        settled_at__gte=start, comparison__finished_at__gte=start
+    )
     by_day: dict[date, list[PromptGroup]] = {}
-    for day, hits, trials, prompts in _count_groups(rows, day=TruncDate("settled_at")):
+    for day, hits, trials, prompts in _count_groups(
+        rows, day=TruncDate("comparison__finished_at")
+    ):
         group = PromptGroup(hits, trials, prompts)
         by_day.setdefault(date.fromisoformat(str(day)), []).append(group)
     estimates = {day: share_by_prompt(groups) for day, groups in sorted(by_day.items())}

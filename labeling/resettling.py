@@ -61,8 +61,7 @@ def _resettle_batch(project: Project, ids: Sequence[int]) -> Resettled:
     comparisons = list(
         Comparison.objects.select_for_update(of=("self",))
         .select_related("prompt")
-        .filter(pk__in=ids, project=project)
-        .exclude(state=State.WITHDRAWN)
+        .filter(pk__in=ids, project=project, state__in=(State.OPEN, State.FINISHED))
         .order_by("pk")
     )
     judgments: dict[int, list[Judgment]] = defaultdict(list)

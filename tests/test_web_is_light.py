@@ -28,6 +28,7 @@ READ = {
     "my-judgment",
     "invitation",
     "curation",
+    "agreement",
     "preferences",
     "preference",
     "audit",

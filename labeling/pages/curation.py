@@ -121,8 +121,8 @@ def _agreement_chart(project: Project) -> dict[str, Any]:
         band=[_band(estimate) for estimate in estimates],
         y={"min": 0, "max": 100, "unit": " %"},
         unit=" %",
-        note="Share of pairs of judgments that say the same, by the day the preference was "
-        "settled, with 95 % intervals by prompt. Needs two judgments of a comparison.",
+        note="Share of pairs of judgments that say the same, by the day the comparison was "
+        "finished, with 95 % intervals by prompt. Needs two judgments of a comparison.",
     )
 
 

@@ -124,7 +124,7 @@ def _counts(user: User, project: Project) -> dict[str, int]:
     mine = Judgment.objects.filter(
         labeler=user, project=project, superseded_at=None, kind__in=Judgment.ANSWERS
     )
-    comparisons = project.comparisons.exclude(state="withdrawn")
+    comparisons = project.comparisons.filter(state__in=("open", "finished"))
     return {
         "today": mine.filter(created_at__gte=midnight()).count(),
         "week": mine.filter(created_at__gte=timezone.now() - timedelta(days=7)).count(),

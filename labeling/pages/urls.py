@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from labeling.pages import (
     accounts,
+    agreement,
     curation,
     flagged,
     guidelines,
@@ -36,6 +37,9 @@ urlpatterns: list[URLPattern] = [
     path("projects/<slug:slug>/undo/", labeling.undo, name="undo"),
     path("projects/<slug:slug>/guidelines/", labeling.guidelines, name="guidelines"),
     path("projects/<slug:slug>/curation/", curation.dashboard, name="curation"),
+    path(
+        "projects/<slug:slug>/curation/agreement/", agreement.agreement_page, name="agreement"
+    ),
     path("projects/<slug:slug>/flagged/", flagged.flagged, name="flagged"),
     path(
         "projects/<slug:slug>/flagged/<int:pk>/withdraw/",

@@ -150,7 +150,6 @@ def test_a_ranking_is_shown_and_corrected_by_places(client: Any) -> None:
     make_comparison(project, ("one", "two", "three"), wanted=1)
     client.force_login(me)
     page(client, "label", project.slug)
-    from labeling.models import Assignment
 
     assignment = Assignment.objects.get()
     places = {"choice": "rank", "place-A": "1", "place-B": "2", "place-C": "2"}
@@ -347,3 +346,30 @@ def test_a_link_that_was_used_cannot_be_withdrawn(project: Any, curator: User) -
     invitations.accept(invitation, make_user())
     with pytest.raises(members.MembersError, match="used this link"):
         invitations.withdraw(invitation, curator)
+
+
+# Agreement
+
+
+def test_the_dashboard_leads_to_agreement_in_depth(client: Any, curator: User) -> None:
+    project = make_project(overlap=2, random_share=0, gold_share=0)
+    Membership.objects.create(project=project, user=curator, role=Role.CURATOR)
+    make_comparisons(project, 25)
+    for _ in range(2):
+        labeler = make_member(project)
+        for _ in range(25):
+            judge_for(labeler, project, "Good.")
+    address = reverse("agreement", args=[project.slug])
+    assert f'hx-get="{address}"' in page(client, "curation", project.slug)
+    text = page(client, "agreement", project.slug)
+    assert "100 %" in text and "1.00" in text and "version 1" in text
+    fragment = client.get(address, headers={"HX-Request": "true"}).content.decode()
+    assert fragment.lstrip().startswith('<section id="agreement"')
+
+
+def test_without_two_judgments_of_a_pair_agreement_says_how_to_get_it(
+    client: Any, project: Any, curator: User
+) -> None:
+    make_comparison(project)
+    judge_for(make_member(project), project, "Good.")
+    assert "Ask for two or more judgments" in page(client, "agreement", project.slug)

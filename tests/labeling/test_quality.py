@@ -8,7 +8,7 @@ from django.utils import timezone
 from labeling import quality
 from labeling.measures.agreement import agreeing_pairs
 from labeling.measures.bootstrap import PromptGroup, share_by_prompt
-from labeling.models import Judgment, Preference, Project
+from labeling.models import Comparison, Judgment, Preference, Project
 from tests.factories import (
     claim_and_judge,
     make_comparison,
@@ -111,14 +111,15 @@ def test_agreement_equals_the_pure_function_over_the_rows_and_counts_excluded_on
 
 
 @pytest.mark.django_db
-def test_agreement_by_day_puts_each_preference_on_the_day_it_was_settled() -> None:
+def test_agreement_by_day_puts_each_preference_on_the_day_it_was_finished() -> None:
     project = make_project(overlap=2)
     make_comparisons(project, 2)
     judge_all(project, "tie", "tie")
     first = Preference.objects.filter(project=project).order_by("id").first()
     assert first is not None
-    Preference.objects.filter(pk=first.pk).update(
-        settled_at=timezone.now() - timedelta(days=3), votes_tie=1, votes_both_bad=1
+    Preference.objects.filter(pk=first.pk).update(votes_tie=1, votes_both_bad=1)
+    Comparison.objects.filter(pk=first.comparison_id).update(
+        finished_at=timezone.now() - timedelta(days=3)
     )
     by_day = quality.agreement_by_day(project)
     assert [estimate.value for estimate in by_day.values()] == [0.0, 1.0]
