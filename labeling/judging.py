@@ -154,9 +154,7 @@ def _write_judgment(assignment: Assignment, answer: Answer) -> Judgment:
     is_work = assignment.purpose == Purpose.WORK
     has_slot = is_work and assignment.state == State.LEASED
     if is_answer and is_work and not has_slot:
-        has_slot = not assignment.labeler_is_excluded and leases.take_slot(
-            assignment.comparison_id
-        )
+        has_slot = not assignment.labeler_is_excluded and leases.take_slot(assignment.comparison_id)
         assignment.comparison.slots_left -= has_slot
     judgment = Judgment(
         project_id=assignment.project_id,
@@ -274,9 +272,7 @@ def undo_last(user: User, project: Project) -> Assignment:
     return assignment
 
 
-def judge_again(
-    judgment: Judgment, assignment: Assignment, answer: Answer | AnswerTo
-) -> Recorded:
+def judge_again(judgment: Judgment, assignment: Assignment, answer: Answer | AnswerTo) -> Recorded:
     """Puts another answer in the place of one's earlier one, whose comparison is locked. Call in
     a transaction; labeling/correcting.py says until when."""
     if judgment.purpose == Purpose.GOLD and checks.in_qualification(assignment):
