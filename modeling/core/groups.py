@@ -72,6 +72,23 @@ class Unit:
         """Of the distinct responses; `encoded` is [group][response]."""
         return [encoded[self.group][response] for response in self.responses()]
 
+    def ranking(self) -> list[int] | None:
+        """The responses best first, when the comparisons say so of every two of them."""
+        wins = dict.fromkeys(self.responses(), 0)
+        pairs = set()
+        for c in self.comparisons:
+            if c.target not in (0.0, 1.0):
+                return None
+            wins[c.i if c.target == 1.0 else c.j] += 1
+            pairs.add(frozenset((c.i, c.j)))
+        count = len(wins)
+        whole = len(pairs) == len(self.comparisons) == count * (count - 1) // 2
+        # With every pair judged once, the numbers of wins are K-1, ..., 0 just when there is no
+        # circle among them.
+        if not whole or sorted(wins.values()) != list(range(count)):
+            return None
+        return sorted(wins, key=lambda response: -wins[response])
+
 
 def read_groups(path: Path, strength_margin: float) -> tuple[list[PromptGroup], list[str]]:
     """Groups in the order of first appearance, and warnings about rows that teach nothing."""
@@ -113,7 +130,28 @@ def _warnings(groups: list[PromptGroup], skipped: int) -> list[str]:
         warnings.append(
             f"{leaks} prompts are in more than one split: the held-out accuracy is too kind."
         )
-    return warnings
+    return warnings + _contradictions(groups)
+
+
+def _contradictions(groups: list[PromptGroup]) -> list[str]:
+    """Pairs that were judged more than once, and those judged both ways."""
+    again = both_ways = 0
+    for group in groups:
+        sides: dict[frozenset[int], set[bool]] = {}
+        for c in group.comparisons:
+            known = sides.get(frozenset((c.i, c.j)))
+            again += known is not None
+            known = sides.setdefault(frozenset((c.i, c.j)), set())
+            if c.target != 0.5:
+                known.add((c.target > 0.5) == (c.i < c.j))
+        both_ways += sum(len(known) == 2 for known in sides.values())
+    if not again:
+        return []
+    contradicted = f", {both_ways} of them with opposite answers" if both_ways else ""
+    return [
+        f"{again} comparisons repeat the pair of another one{contradicted}. All count: opposite "
+        "answers pull the two rewards together."
+    ]
 
 
 def _one_of(row: dict[str, Any], key: str, allowed: Sequence[str], path: Path, number: int) -> str:

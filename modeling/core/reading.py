@@ -21,7 +21,7 @@ WAYS = ("auto", "shared", "flex", "padded")
 Group = Sequence[Encoded]  # the texts of one prompt
 TOLERANCE = 1e-3  # of the largest hidden value in fp32; a token too few or too many is beyond 0.1
 # On a CPU what fits its caches is fastest; a GPU wants to be filled.
-CPU_TOKENS, GPU_TOKENS = 4096, 16384
+CPU_TOKENS, GPU_TOKENS = 2048, 16384
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,9 @@ from modeling.core.files import (
     write_jsonl,
 )
 from modeling.core.loading import load_classifier, load_tokenizer, refuse_missing
-from modeling.core.reading import WAYS, choose_batch_tokens, choose_reader
+from modeling.core.reading import WAYS, Reader, choose_batch_tokens, choose_reader
 from modeling.core.run_dir import RunDir, is_count, run_program
-from modeling.core.text import Prompt, choose_max_length, complete_tokenizer, encode_texts
+from modeling.core.text import Encoded, Prompt, choose_max_length, complete_tokenizer, encode_texts
 
 DEFAULTS: dict[str, Any] = {
     "reward_models": ...,  # list of folders or Hub ids
@@ -108,24 +108,35 @@ def score_member(
     max_length = choose_max_length(config["max_length"], tokenizer, model)
     reader = choose_reader(model, config["attention"], max_length)
     encoded = encode_texts(tokenizer, texts, max_length)
-    by_prompt: dict[Prompt, list[int]] = {}
-    for at, (prompt, _) in enumerate(texts):
-        by_prompt.setdefault(prompt, []).append(at)
     total = len(texts) * members
 
     def each_batch(done: int) -> None:
         run.check_cancelled()
         run.progress(number * len(texts) + done, total, "responses", "scoring")
 
-    groups = [[encoded[at] for at in which] for which in by_prompt.values()]
     budget = choose_batch_tokens(config["batch_tokens"], device)
-    rewards = [0.0] * len(texts)
-    for which, found in zip(
-        by_prompt.values(), reader.score(groups, budget, each_batch), strict=True
-    ):
-        for at, reward in zip(which, found, strict=True):
-            rewards[at] = reward
+    rewards = score_texts(reader, encoded, texts, budget, each_batch)
     return rewards, sum(text.truncated for text in encoded), reader.warning
+
+
+def score_texts(
+    reader: Reader,
+    encoded: list[Encoded],
+    texts: list[tuple[Prompt, str]],
+    batch_tokens: int,
+    each_batch: Callable[[int], None] = lambda done: None,
+) -> list[float]:
+    """Rewards in the order of the texts, those of one prompt read together."""
+    by_prompt: dict[Prompt, list[int]] = {}
+    for at, (prompt, _) in enumerate(texts):
+        by_prompt.setdefault(prompt, []).append(at)
+    groups = [[encoded[at] for at in which] for which in by_prompt.values()]
+    rewards = [0.0] * len(texts)
+    found = reader.score(groups, batch_tokens, each_batch)
+    for which, group in zip(by_prompt.values(), found, strict=True):
+        for at, reward in zip(which, group, strict=True):
+            rewards[at] = reward
+    return rewards
 
 
 def summarise(identifier: str, members: list[float]) -> dict[str, Any]:

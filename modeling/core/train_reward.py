@@ -23,7 +23,6 @@ from typing import Any
 
 import torch
 import transformers
-from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from modeling.core.checkpoint import Checkpoint
@@ -39,7 +38,8 @@ from modeling.core.groups import (
     plan_epoch,
     read_groups,
 )
-from modeling.core.losses import bradley_terry
+from modeling.core.losses import tie_weight_of
+from modeling.core.objective import comparison_loss
 from modeling.core.reading import WAYS, Reader, choose_batch_tokens, choose_reader
 from modeling.core.reward_model import check_reload, load_reward_model, save_model
 from modeling.core.reward_report import count_in, metrics_of, summarise, write_predictions
@@ -63,6 +63,11 @@ DEFAULTS: dict[str, Any] = {
     "weight_decay": 0.0,
     "max_grad_norm": 1.0,
     "strength_margin": 0.0,  # margin in the loss per unit of a preference's strength
+    "label_smoothing": 0.0,  # share of the judgments taken to be the wrong way round
+    "ties": "half",  # a tie is a target of 0.5, or an outcome of its own: "davidson"
+    "tie_weight": None,  # of "davidson"; None: from the share of ties in the train split
+    "centering": 0.0,  # times (r_i + r_j)^2; 0.01 keeps rewards around zero
+    "rankings": "pairs",  # or "plackett_luce" where a prompt's comparisons are a whole ranking
     "checkpoint_seconds": 30,
     "dtype": "auto",
     "device": "auto",
@@ -82,10 +87,16 @@ RULES: dict[str, Callable[[Any], bool]] = {
     "weight_decay": lambda v: is_number(v) and v >= 0,
     "max_grad_norm": lambda v: is_number(v) and v > 0,
     "strength_margin": lambda v: is_number(v) and v >= 0,
+    "label_smoothing": lambda v: is_number(v) and 0 <= v < 0.5,
+    "ties": lambda v: v in ("half", "davidson"),
+    "tie_weight": lambda v: v is None or (is_number(v) and v >= 0),
+    "centering": lambda v: is_number(v) and v >= 0,
+    "rankings": lambda v: v in ("pairs", "plackett_luce"),
     "checkpoint_seconds": lambda v: is_number(v) and v >= 0,
     "seed": lambda v: v == 0 or is_count(v),
 }
 TINY_PARAMETERS = 20_000_000
+EXPLODED = 1e3  # mean loss of a batch: rewards a thousand apart, the wrong way round
 LOG_LINES = 200  # about so many train lines per run
 
 
@@ -163,6 +174,16 @@ def prepare(run: RunDir) -> Training:
             where="preferences.jsonl",
             hint="Label more comparisons; four prompts in five fall into the train split.",
         )
+    train = [c for group in groups if group.split == "train" for c in group.comparisons]
+    tie_share = sum(c.target == 0.5 for c in train) / len(train)
+    if tie_share == 1:
+        raise ProgramError(
+            "There is nothing to learn: every train comparison is a tie.",
+            where="preferences.jsonl: target",
+            hint="Label comparisons in which one response is better.",
+        )
+    if config["tie_weight"] is None:
+        config["tie_weight"] = tie_weight_of(tie_share)
     for name in ("dev", "test"):
         if count[name] == 0:
             warnings.append(f"The {name} split is empty.")
@@ -234,9 +255,7 @@ def train(training: Training) -> Loop:
     total = sum(len(epoch) for epoch in plans)
     fraction = config["eval_every"]
     eval_steps = max(1, round(fraction * len(plans[0]) if fraction <= 1 else fraction))
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=config["learning_rate"], weight_decay=config["weight_decay"]
-    )
+    optimizer = make_optimizer(model, config)
     checkpoint = Checkpoint(run.path)
     loop = resume(training, checkpoint, optimizer)
     saved_at = time.monotonic()
@@ -267,6 +286,16 @@ def train(training: Training) -> Loop:
     if loop.best_step is not None and loop.best_step != loop.step:
         model.load_state_dict(checkpoint.load_best(loop.best_step, training.device))
     return loop
+
+
+def make_optimizer(model: PreTrainedModel, config: dict[str, Any]) -> torch.optim.Optimizer:
+    """Fused: one pass over the weights, on CPU and GPU alike."""
+    return torch.optim.AdamW(
+        model.parameters(),
+        lr=config["learning_rate"],
+        weight_decay=config["weight_decay"],
+        fused=True,
+    )
 
 
 def plan(training: Training, train_groups: list[int], epoch: int) -> list[list[Unit]]:
@@ -310,14 +339,15 @@ def train_step(
     padded = training.reader.way == "padded"
     for part in micro_batches(batch, training.encoded, config["batch_tokens"], padded=padded):
         with torch.autocast(training.device.type, torch.bfloat16, config["dtype"] == "bfloat16"):
-            loss, part_figures = comparison_loss(training, part)
+            loss, part_figures = comparison_loss(config, training.reader, training.encoded, part)
         (loss / total_weight).backward()
         for name, value in part_figures.items():
             figures[name] += value
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config["max_grad_norm"]).item()
-    if not (math.isfinite(figures["loss"]) and math.isfinite(norm)):
+    exploded = figures["loss"] > EXPLODED * max(total_weight, 1e-12)
+    if exploded or not (math.isfinite(figures["loss"]) and math.isfinite(norm)):
         ids = ", ".join(c.id for unit in batch for c in unit.comparisons)
-        raise not_finite(step, f"comparisons {ids}")
+        raise not_finite(step, f"comparisons {ids}", exploded=exploded)
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.step()
@@ -325,39 +355,10 @@ def train_step(
     return figures | {"grad_norm": norm, "steps": 1.0}
 
 
-def comparison_loss(training: Training, units: list[Unit]) -> tuple[Tensor, dict[str, float]]:
-    """Sum of weight * loss over the units' comparisons, each distinct text encoded once."""
-    places: dict[tuple[int, int], int] = {}  # (group, response) -> row
-    for unit in units:
-        for response in unit.responses():
-            places.setdefault((unit.group, response), len(places))
-    texts = [unit.texts(training.encoded) for unit in units]
-    pairs = [(unit.group, c) for unit in units for c in unit.comparisons]
-    i = torch.tensor([places[group, c.i] for group, c in pairs], device=training.device)  # (C,)
-    j = torch.tensor([places[group, c.j] for group, c in pairs], device=training.device)  # (C,)
-    target, weight, margin = torch.tensor(
-        [(c.target, c.weight, c.margin) for _, c in pairs], device=training.device
-    ).T  # (C,) each
-    rewards = training.reader.rewards(texts)  # (R,)
-    delta = rewards[i] - rewards[j]  # (C,)
-    loss = (bradley_terry(delta, target, margin) * weight).sum()
-    with torch.no_grad():
-        side = torch.sign(target - 0.5)  # 1, -1, or 0 for a tie
-        right = (delta * side > 0).float() + 0.5 * ((delta == 0) & (side != 0)).float()
-        figures = {
-            "loss": loss.item(),
-            "points": right.sum().item(),
-            "decided": side.abs().sum().item(),
-            "margin": (delta * side).sum().item(),
-            "reward": ((rewards[i] + rewards[j]) / 2).sum().item(),
-            "tokens": float(sum(training.reader.tokens(group) for group in texts)),
-        }
-    return loss, figures
-
-
-def not_finite(step: int, where: str) -> ProgramError:
+def not_finite(step: int, where: str, *, exploded: bool = False) -> ProgramError:
+    what = "The loss has exploded" if exploded else "The loss or its gradient is no longer a finite"
     return ProgramError(
-        f"The loss or its gradient is no longer a finite number at step {step}.",
+        f"{what}{'' if exploded else ' number'} at step {step}.",
         where=f"step {step}, {where}",
         hint="Lower the learning rate, and look at these comparisons for unusual texts. "
         "Nothing of this step was saved.",

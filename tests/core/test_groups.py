@@ -102,3 +102,36 @@ def test_batches_hold_texts_of_similar_length() -> None:
     for batch in plan:
         lengths = [len(encoded[unit.group][0].ids) for unit in batch]
         assert max(lengths) - min(lengths) == 3
+
+
+def unit(*pairs: tuple[int, int, float]) -> Unit:
+    comparisons = (
+        Comparison(str(at), i, j, target, 1.0, 0.0) for at, (i, j, target) in enumerate(pairs)
+    )
+    return Unit(0, tuple(comparisons))
+
+
+def test_a_whole_strict_order_is_a_ranking() -> None:
+    assert unit((0, 1, 1.0), (2, 1, 0.0), (0, 2, 1.0)).ranking() == [0, 1, 2]
+    assert unit((4, 2, 0.0)).ranking() == [2, 4]
+
+
+def test_circles_gaps_ties_and_repeats_are_no_ranking() -> None:
+    assert unit((0, 1, 1.0), (1, 2, 1.0), (2, 0, 1.0)).ranking() is None
+    assert unit((0, 1, 1.0), (1, 2, 1.0)).ranking() is None
+    assert unit((0, 1, 1.0), (1, 2, 0.5), (0, 2, 1.0)).ranking() is None
+    assert unit((0, 1, 1.0), (1, 2, 1.0), (1, 2, 1.0)).ranking() is None
+
+
+def test_pairs_judged_both_ways_are_counted(tmp_path: Path) -> None:
+    same = messages("Same?")
+    rows = [
+        preference(0, prompt=same, chosen="a", rejected="b"),
+        preference(1, prompt=same, chosen="b", rejected="a"),
+        preference(2, prompt=same, chosen="a", rejected="c"),
+        preference(3, prompt=same, chosen="a", rejected="c"),
+    ]
+    write_lines(tmp_path / "preferences.jsonl", rows)
+    _, warnings = read_groups(tmp_path / "preferences.jsonl", strength_margin=0.0)
+    assert len(warnings) == 1
+    assert warnings[0].startswith("2 comparisons repeat the pair of another one, 1 of them with")

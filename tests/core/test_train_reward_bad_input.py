@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, BertConfig, BertModel, PreTrainedModel
 
-from modeling.core import checkpoint, reward_model, train_reward
+from modeling.core import checkpoint, objective, reward_model, train_reward
 from modeling.core.run_dir import run_program
 from tests.core.factories import (
     error_of,
@@ -201,20 +201,37 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_batch(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = iter(range(1, 100))
-    plain = train_reward.bradley_terry
+    plain = objective.bradley_terry
 
     def poisoned(delta: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
         return plain(delta, *rest) * (float("nan") if next(steps) == 4 else 1.0)
 
     folder = training_run(tmp_path / "r", tiny_model, checkpoint_seconds=0)
     with monkeypatch.context() as patch:
-        patch.setattr(train_reward, "bradley_terry", poisoned)
+        patch.setattr(objective, "bradley_terry", poisoned)
         said = error_of(train_reward, folder)
     assert "no longer a finite number at step 4" in said
     assert "comparisons p" in said
     assert torch.load(folder / "checkpoint" / "state.pt")["loop"]["step"] == 3
     assert run(train_reward, folder) == 0
     assert not (folder / "error.json").exists()
+
+
+def test_a_loss_that_explodes_stops_the_run_before_it_spoils_the_weights(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    """A margin of 3 x 500 that the untrained model misses costs 1,500 per comparison."""
+    rows = [preference(n, strength=3) for n in range(16)]
+    folder = training_run(tmp_path / "r", tiny_model, rows, strength_margin=500)
+    said = error_of(train_reward, folder)
+    assert "The loss has exploded at step 1" in said
+    assert "comparisons p" in said
+
+
+def test_nothing_but_ties_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    rows = [preference(n, target=0.5) for n in range(8)]
+    said = error_of(train_reward, training_run(tmp_path / "r", tiny_model, rows))
+    assert "every train comparison is a tie" in said
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(
@@ -280,8 +297,11 @@ def test_a_checkpoint_cut_short_on_disk_is_replaced_by_a_fresh_start(
     tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = training_run(tmp_path / "r", tiny_model, epochs=1)
-    (folder / "checkpoint").mkdir()
-    (folder / "checkpoint" / "state.pt").write_bytes(b"PK\x03\x04 half a zip")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train_reward, "save_checked", lambda *_: 1 / 0)
+        assert "ZeroDivisionError" in error_of(train_reward, folder)
+    state = folder / "checkpoint" / "state.pt"
+    state.write_bytes(state.read_bytes()[: state.stat().st_size // 2])
     assert run(train_reward, folder) == 0
     assert "cannot be read" in capsys.readouterr().err
 

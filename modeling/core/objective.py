@@ -1,0 +1,81 @@
+"""The loss of some prompt groups, in the way the config asks for.
+
+The losses themselves are in losses.py; here comparisons find their rewards, and rankings their
+comparisons.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from modeling.core.groups import Unit
+from modeling.core.losses import bradley_terry, centering, davidson, plackett_luce, smooth
+from modeling.core.reading import Reader
+from modeling.core.text import Encoded
+
+
+def comparison_loss(
+    config: dict[str, Any], reader: Reader, encoded: list[list[Encoded]], units: list[Unit]
+) -> tuple[Tensor, dict[str, float]]:
+    """Sum of weight * loss over the units' comparisons, and sums for the log.
+
+    `encoded` is [group][response]; each distinct text of the units is read once.
+    """
+    device = reader.model.device
+    places: dict[tuple[int, int], int] = {}  # (group, response) -> row
+    for unit in units:
+        for response in unit.responses():
+            places.setdefault((unit.group, response), len(places))
+    texts = [unit.texts(encoded) for unit in units]
+    pairs = [(unit.group, c) for unit in units for c in unit.comparisons]
+    i = torch.tensor([places[group, c.i] for group, c in pairs], device=device)  # (C,)
+    j = torch.tensor([places[group, c.j] for group, c in pairs], device=device)  # (C,)
+    target, weight, margin = torch.tensor(
+        [(c.target, c.weight, c.margin) for _, c in pairs], device=device
+    ).T  # (C,) each
+    rewards = reader.rewards(texts)  # (R,)
+    delta = rewards[i] - rewards[j]  # (C,)
+    losses = pair_losses(config, delta, target, margin)
+    ranked = rankings(config, units)
+    as_pairs = torch.tensor(
+        [number not in ranked for number, unit in enumerate(units) for _ in unit.comparisons],
+        device=device,
+    )
+    loss = (losses * weight * as_pairs).sum()
+    for number, order in ranked.items():
+        # A ranking of K is K - 1 choices; together they weigh what its pairs would.
+        unit = units[number]
+        share = sum(c.weight for c in unit.comparisons) / (len(order) - 1)
+        loss = loss + share * plackett_luce(rewards[[places[unit.group, k] for k in order]])
+    if config["centering"]:
+        level = centering(rewards[i], rewards[j])
+        loss = loss + config["centering"] * (level * weight).sum()
+    with torch.no_grad():
+        side = torch.sign(target - 0.5)  # 1, -1, or 0 for a tie
+        right = (delta * side > 0).float() + 0.5 * ((delta == 0) & (side != 0)).float()
+        figures = {
+            "loss": loss.item(),
+            "points": right.sum().item(),
+            "decided": side.abs().sum().item(),
+            "margin": (delta * side).sum().item(),
+            "reward": ((rewards[i] + rewards[j]) / 2).sum().item(),
+            "tokens": float(sum(reader.tokens(group) for group in texts)),
+        }
+    return loss, figures
+
+
+def pair_losses(config: dict[str, Any], delta: Tensor, target: Tensor, margin: Tensor) -> Tensor:
+    """(C,) in the way the config asks for. Ties are told from smoothed targets before smoothing."""
+    smoothed = smooth(target, config["label_smoothing"])
+    if config["ties"] == "davidson" and config["tie_weight"]:
+        return davidson(delta, smoothed, margin, tie_weight=config["tie_weight"])
+    return bradley_terry(delta, smoothed, margin)
+
+
+def rankings(config: dict[str, Any], units: list[Unit]) -> dict[int, list[int]]:
+    """Unit number to its ranking, for units of three responses and more that have one."""
+    if config["rankings"] == "pairs":
+        return {}
+    found = {number: unit.ranking() for number, unit in enumerate(units)}
+    return {n: order for n, order in found.items() if order is not None and len(order) > 2}
