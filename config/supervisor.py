@@ -51,8 +51,12 @@ class Supervisor:
     def run(self, prepare: Callable[[], None], welcome: Callable[[], str]) -> None:
         """Runs until told to stop. `prepare` brings the database up to date; `welcome` tells how
         to sign in."""
-        # A parent such as nohup may want a closed terminal to be ignored.
-        heeded = [name for name in STOP_SIGNALS if signal.getsignal(name) is not signal.SIG_IGN]
+        # nohup wants a closed terminal to be ignored. An ignored Ctrl-C only means that a script
+        # started us in the background: whoever sends it now means it.
+        hung_up = signal.getsignal(signal.SIGHUP)
+        heeded = [
+            name for name in STOP_SIGNALS if name != signal.SIGHUP or hung_up is not signal.SIG_IGN
+        ]
         previous = {name: signal.signal(name, self._heed) for name in heeded}
         try:
             with data_folder.only_user(self.data_dir):

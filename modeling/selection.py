@@ -20,7 +20,8 @@ def predictive_entropy(difference: float) -> float:
     The entropy of Bradley-Terry's probability 1 / (1 + exp(-difference))."""
     size = min(abs(difference), 700.0)
     # H = ln(1 + e^-d) + d / (1 + e^d), which neither overflows nor takes the log of zero.
-    return math.log1p(math.exp(-size)) + size / (1.0 + math.exp(size))
+    # Rounding may lift it above its bound by one unit in the last place.
+    return min(math.log(2), math.log1p(math.exp(-size)) + size / (1.0 + math.exp(size)))
 
 
 def worth_of(rewards: Sequence[float]) -> float:
