@@ -1,0 +1,104 @@
+"""A labeler's own keys and reading: what is accepted, refused in words, kept and reset."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+
+from labeling.habits import ACTIONS, DEFAULT_KEYS, Habits, HabitsError, habits_of
+from labeling.models import User
+from tests.factories import make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def labeler() -> User:
+    return make_user("ada")
+
+
+def post(client: Client, labeler: User, **fields: str) -> int:
+    client.force_login(labeler)
+    status = client.post(reverse("my-settings"), {"instant": "yes", **fields}).status_code
+    labeler.refresh_from_db()
+    return status
+
+
+def test_defaults_do_not_contradict_each_other() -> None:
+    assert len(DEFAULT_KEYS) == len(set(DEFAULT_KEYS))
+    assert Habits().keys == {}
+
+
+def test_every_key_of_the_page_can_be_changed() -> None:
+    templates = Path(settings.BASE_DIR / "templates" / "labeling").glob("*.html")
+    text = "".join(re.sub(r"{%.*?%}|{{.*?}}", " ", each.read_text()) for each in templates)
+    keys = {key for found in re.findall(r'data-keys="([^"]*)"', text) for key in found.split()}
+    assert {"s", "u", "d", "r"} <= keys <= set(DEFAULT_KEYS)
+
+
+def test_own_keys_and_reading_are_kept(client: Client, labeler: User) -> None:
+    fields = {"key-1": "Q", "text_size": "large", "density": "compact"}
+    assert post(client, labeler, **fields) == 302
+    assert habits_of(labeler) == Habits("large", "compact", True, {"1": "q"})
+
+
+def test_two_actions_may_swap_their_keys(client: Client, labeler: User) -> None:
+    assert post(client, labeler, **{"key-j": "k", "key-k": "j"}) == 302
+    assert habits_of(labeler).keys == {"j": "k", "k": "j"}
+
+
+@pytest.mark.parametrize(
+    ("action", "key", "words"),
+    [
+        ("1", "u", "is the key for “Undo” already"),
+        ("s", "Enter", "Enter keeps its meaning"),
+        ("s", "ab", "Press one key"),
+    ],
+)
+def test_keys_that_cannot_be_are_refused_beside_their_field(
+    client: Client, labeler: User, action: str, key: str, words: str
+) -> None:
+    client.force_login(labeler)
+    response = client.post(reverse("my-settings"), {f"key-{action}": key, "density": "compact"})
+    html = response.content.decode()
+    assert response.status_code == 422
+    assert words in html
+    number = next(n for n, known in enumerate(ACTIONS) if known.key == action)
+    assert f'id="error-{number}"' in html
+    assert f'value="{key}"' in html, "what was entered is there to be mended"
+    labeler.refresh_from_db()
+    assert labeler.ui_preferences == {}
+
+
+def test_reset_brings_the_keys_back_and_keeps_the_rest(client: Client, labeler: User) -> None:
+    post(client, labeler, **{"key-1": "q", "text_size": "large", "density": "compact"})
+    post(client, labeler, reset="yes")
+    assert habits_of(labeler) == Habits("large", "compact", True, {})
+
+
+@pytest.mark.parametrize(
+    "stored", [[], {"keys": {"1": "u"}}, {"text_size": "huge"}, {"keys": "x"}, {"keys": {"é": "q"}}]
+)
+def test_stored_nonsense_falls_back_to_the_defaults(labeler: User, stored: object) -> None:
+    labeler.ui_preferences = stored
+    assert habits_of(labeler) == Habits()
+
+
+def test_unknown_sizes_are_refused() -> None:
+    with pytest.raises(HabitsError, match="text_size"):
+        Habits(text_size="huge")
+
+
+def test_nobody_signed_out_has_settings(client: Client) -> None:
+    assert client.get(reverse("my-settings"))["Location"].startswith("/sign-in/")
+
+
+def test_settings_lead_back_only_within_the_site(client: Client, labeler: User) -> None:
+    client.force_login(labeler)
+    url = reverse("my-settings")
+    away = client.post(url, {"next": "https://evil.example/"})
+    assert away["Location"] == "/"
+    assert client.post(url, {"next": "/projects/x/label/"})["Location"] == "/projects/x/label/"
