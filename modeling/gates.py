@@ -1,26 +1,70 @@
-"""Whether a newly trained reward model goes into service."""
+"""Whether a newly trained reward model goes into service: a list of checks, each with its reason.
 
-import json
-import math
-from dataclasses import dataclass
-from pathlib import Path
+A check that has too few comparisons to go by says so and lets the model pass: on a handful chance
+decides more than quality does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
 
 from django.db import transaction
 
+from config.nudges import nudge
+from labeling.audit import write_entry
+from labeling.models import User
 from modeling import registry
+from modeling.core.predictions import (
+    Prediction,
+    by_slice,
+    compare,
+    length_correlation,
+    newest_slice,
+)
+from modeling.evaluating import on_same_rows
 from modeling.models import RewardModel
 
 Status = RewardModel.Status
+Pairs = Sequence[tuple[Prediction, Prediction]]
 
-# On fewer test comparisons than this, chance decides more than quality does.
 FEWEST_TO_JUDGE = 30
-CLEARLY = 1.96  # standard errors of the mean difference: 95 %
+FEWEST_TO_CALIBRATE = 100
+PARITY = 1e-3  # of the reward, or of 1 where that is smaller: what train_reward refuses beyond
+MISCALIBRATED = 0.05  # ECE; less is of no consequence even when it is more than chance
+SLICE_LOSS = 0.05  # accuracy that a slice may lose
+LENGTH_RISE = 0.1  # correlation that may be added
+SLICED_BY = ("strength", "length", "arm", "tag", "policy")
+
+
+@dataclass(frozen=True)
+class Check:
+    """`passed` is None where there was too little to tell."""
+
+    name: str
+    passed: bool | None
+    text: str
 
 
 @dataclass(frozen=True)
 class Verdict:
-    passed: bool
-    reason: str
+    checks: list[Check]
+
+    @property
+    def passed(self) -> bool:
+        return all(check.passed is not False for check in self.checks)
+
+    @property
+    def reason(self) -> str:
+        """The sentences that decided; when nothing could be told, the first of why not."""
+        decided = [c for c in self.checks if c.passed is False] or [
+            c for c in self.checks if c.name in ("First", "Test split")
+        ]
+        return " ".join(check.text for check in decided)
+
+    def as_json(self) -> dict[str, Any]:
+        checks = [asdict(check) for check in self.checks]
+        return {"passed": self.passed, "reason": self.reason, "checks": checks}
 
 
 def apply(candidate: RewardModel | None) -> bool:
@@ -29,7 +73,7 @@ def apply(candidate: RewardModel | None) -> bool:
         return False
     live = RewardModel.objects.filter(project=candidate.project, status=Status.LIVE).first()
     verdict = judge(candidate, live)
-    noted = candidate.results | {"gate": {"passed": verdict.passed, "reason": verdict.reason}}
+    noted = candidate.results | {"gate": verdict.as_json()}
     with transaction.atomic():
         mine = RewardModel.objects.filter(pk=candidate.pk, status=Status.CANDIDATE).update(
             status=Status.RETIRED if verdict.passed else Status.REJECTED, results=noted
@@ -40,45 +84,140 @@ def apply(candidate: RewardModel | None) -> bool:
 
 
 def judge(candidate: RewardModel, live: RewardModel | None) -> Verdict:
-    """Not clearly worse than the live one on the test comparisons that both have seen scored."""
+    """Every check against the model in service on the comparisons that both have scored."""
+    checks = [check_parity(candidate.results), check_calibration(candidate.results)]
     if live is None:
-        return Verdict(True, "It is the first reward model of the project.")
-    now, before = test_points(candidate.run.folder), test_points(live.run.folder)
-    shared = sorted(now.keys() & before.keys())
-    if len(shared) < FEWEST_TO_JUDGE:
-        return Verdict(
-            True,
-            f"Only {len(shared)} test comparisons are shared with the model in service: "
+        first = Check("First", True, "It is the first reward model of the project.")
+        return Verdict([first, *checks])
+    margin = registry.loop_of(candidate.project).gate_margin
+    pairs = on_same_rows(candidate, live)
+    on_test = [pair for pair in pairs if pair[0].split == "test"]
+    return Verdict(
+        [
+            check_test(on_test, margin),
+            check_newest(pairs),
+            check_slices(on_test),
+            check_length(on_test),
+            *checks,
+        ]
+    )
+
+
+def check_test(pairs: Pairs, margin: float) -> Check:
+    """Not clearly worse, and not worse than the margin by more than a standard error."""
+    name, found = "Test split", compare(pairs)
+    shared = int(found["n"]) if found else 0
+    if found is None or shared < FEWEST_TO_JUDGE:
+        return Check(
+            name,
+            None,
+            f"Only {shared} test comparisons are shared with the model in service: "
             "too few to tell which is better.",
         )
-    differences = [now[key] - before[key] for key in shared]
-    mean = sum(differences) / len(differences)
-    variance = sum((value - mean) ** 2 for value in differences) / (len(differences) - 1)
-    slack = CLEARLY * math.sqrt(variance / len(differences))
-    compared = (
-        f"On {len(shared)} shared test comparisons its accuracy differs by {mean:+.1%} "
-        f"(± {slack:.1%}) from that of the model in service"
+    told = (
+        f"On {shared} shared test comparisons its accuracy differs by {found['value']:+.1%} "
+        f"[{found['low']:+.1%}, {found['high']:+.1%}] from that of the model in service"
     )
-    if mean + slack < 0:
-        return Verdict(False, f"{compared}: clearly worse.")
-    return Verdict(True, f"{compared}: not clearly worse.")
+    if found["high"] < 0:
+        return Check(name, False, f"{told}: clearly worse.")
+    if found["value"] + found["error"] < -margin:
+        return Check(name, False, f"{told}: worse by more than the {margin:.1%} allowed.")
+    return Check(name, True, f"{told}: not clearly worse.")
 
 
-def test_points(folder: Path) -> dict[str, float]:
-    """Test comparison -> 1 right, 0 wrong, 0.5 undecided, from the run's predictions.jsonl."""
-    try:
-        lines = (folder / "predictions.jsonl").read_text().splitlines()
-    except FileNotFoundError:
-        return {}
-    rows = [json.loads(line) for line in lines if line.strip()]
-    return {
-        row["id"]: points(row["reward_chosen"] - row["reward_rejected"])
-        for row in rows
-        if row.get("split") == "test"
-    }
+def check_newest(pairs: Pairs) -> Check:
+    """Better or equal where it counts next: held out, at random, from the newest round."""
+    name = "Newest round"
+    newest = {row.id for row in newest_slice([new for new, _ in pairs])}
+    found = compare([pair for pair in pairs if pair[0].id in newest])
+    shared = int(found["n"]) if found else 0
+    if found is None or shared < FEWEST_TO_JUDGE:
+        return Check(
+            name, None, f"Only {shared} held-out random comparisons of the newest round: too few."
+        )
+    told = (
+        f"On {shared} held-out random comparisons of the newest round: {found['value']:+.1%} "
+        f"[{found['low']:+.1%}, {found['high']:+.1%}]"
+    )
+    if found["value"] + found["error"] < 0:
+        return Check(name, False, f"{told}: worse.")
+    return Check(name, True, f"{told}: not worse.")
 
 
-def points(margin: float) -> float:
-    if margin == 0:
-        return 0.5
-    return 1.0 if margin > 0 else 0.0
+def check_slices(pairs: Pairs) -> Check:
+    """No slice much worse: by more than five points, and clearly so."""
+    name, judged, worse = "Slices", 0, []
+    old_of = {new.id: old for new, old in pairs}
+    for kind, named in by_slice([new for new, _ in pairs]).items():
+        for value, rows in named.items() if kind in SLICED_BY else ():
+            found = compare([(row, old_of[row.id]) for row in rows])
+            if found is None or found["n"] < FEWEST_TO_JUDGE:
+                continue
+            judged += 1
+            if found["high"] < 0 and found["value"] < -SLICE_LOSS:
+                worse.append(f"{kind} “{value}” by {-found['value']:.1%} of {found['n']:.0f}")
+    if worse:
+        return Check(name, False, f"It has become much worse for {'; '.join(worse)}.")
+    if not judged:
+        return Check(name, None, f"No slice has {FEWEST_TO_JUDGE} shared test comparisons.")
+    return Check(name, True, f"None of {judged} slices has become much worse.")
+
+
+def check_length(pairs: Pairs) -> Check:
+    """The reward does not follow length more than it did."""
+    name = "Length"
+    now = length_correlation([new for new, _ in pairs])
+    before = length_correlation([old for _, old in pairs])
+    if len(pairs) < FEWEST_TO_JUDGE or now is None or before is None:
+        return Check(name, None, f"Only {len(pairs)} shared test comparisons: too few.")
+    told = f"The reward's correlation with length goes from {before:+.2f} to {now:+.2f}"
+    if abs(now) > abs(before) + LENGTH_RISE:
+        return Check(name, False, f"{told}: it rewards length as such.")
+    return Check(name, True, f"{told}.")
+
+
+def check_calibration(results: dict[str, Any]) -> Check:
+    """Its claims come true, after the temperature, within what chance does to so few."""
+    name, evaluation = "Calibration", results.get("evaluation") or {}
+    found = evaluation.get("calibration") or {}
+    rows = sum(part["n"] for part in found.get("reliability", []))
+    if not found or rows < FEWEST_TO_CALIBRATE:
+        return Check(name, None, f"Only {rows} held-out comparisons: too few to tell.")
+    error, chance = found.get("after", found["before"])["ece"], found["ece_by_chance"]
+    told = (
+        f"Its claims are off by {error:.1%} on average; a perfect model stays below {chance:.1%}"
+        f" on {rows} comparisons"
+    )
+    if error > max(chance, MISCALIBRATED):
+        return Check(name, False, f"{told}: not calibrated.")
+    return Check(name, True, f"{told}.")
+
+
+def check_parity(results: dict[str, Any]) -> Check:
+    """The saved folder gives the rewards that the trained model gave."""
+    name, error = "Reload", results.get("parity_max_error")
+    if error is None:
+        return Check(name, None, "The run did not say whether its folder reloads exactly.")
+    scale = max(1.0, abs(results.get("reward_mean") or 0) + (results.get("reward_std") or 0))
+    told = f"Loaded again, its rewards differ by at most {error:.1e}"
+    if not error <= PARITY * scale:
+        return Check(name, False, f"{told}: the folder is not the model.")
+    return Check(name, True, f"{told}.")
+
+
+def promote(model: RewardModel, by: User, reason: str = "") -> bool:
+    """Into service by hand, whatever the checks said: also the way back to an earlier version."""
+    return registry.make_live(model, by, reason or "by hand")
+
+
+def reject(model: RewardModel, by: User, reason: str = "") -> bool:
+    """Out of the line by hand. One in service goes when another one takes its place, not before:
+    False then, and for one that is rejected already."""
+    with transaction.atomic():
+        changed = RewardModel.objects.filter(
+            pk=model.pk, status__in=(Status.CANDIDATE, Status.RETIRED)
+        ).update(status=Status.REJECTED)
+        if changed:
+            write_entry(model.project, by, "reward model rejected", model, reason or "by hand")
+            transaction.on_commit(partial(nudge, "modeling.tasks.advance", model.project_id))
+    return bool(changed)

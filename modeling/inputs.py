@@ -15,6 +15,7 @@ from labeling.models import Comparison, Prompt, Response
 from labeling.snapshots import SnapshotDamaged, verify
 from labeling.texts import response_digest
 from modeling import registry
+from modeling.evaluating import unscored_by
 from modeling.models import RewardModel, Run, Score
 from modeling.selection import prompts_to_sample
 
@@ -29,10 +30,15 @@ class CannotPrepare(ValueError):
 def stages_of(run: Run) -> tuple[str, ...]:
     """The programs of a run, in order. Responses are scored only by a model in service."""
     if run.kind == Run.Kind.TRAIN_REWARD:
-        return ("train_reward",)
+        return ("train_reward", "score") if run.config.get("incumbent") else ("train_reward",)
     if run.kind == Run.Kind.SCORE:
         return ("score",)
     return ("sample", "score") if run.config.get("reward_model") else ("sample",)
+
+
+def may_fail(run: Run, stage: str) -> bool:
+    """A model in service that cannot be read any more must not keep its successor from coming."""
+    return run.kind == Run.Kind.TRAIN_REWARD and stage == "score"
 
 
 def folder_of(run: Run, stage: str) -> Path:
@@ -60,8 +66,9 @@ def _prepare_training(run: Run, folder: Path) -> bool:
         shutil.copyfile(verify(run.snapshot), folder / "preferences.jsonl")
     except SnapshotDamaged as problem:
         raise CannotPrepare(str(problem)) from problem
+    config = {key: value for key, value in run.config.items() if key != "incumbent"}
     base_model = usable(run.config["base_model"], "base model")
-    write_json(folder / "config.json", run.config | {"base_model": base_model})
+    write_json(folder / "config.json", config | {"base_model": base_model})
     return True
 
 
@@ -81,6 +88,8 @@ def _prepare_sampling(run: Run, folder: Path) -> bool:
 
 
 def _prepare_scoring(run: Run, folder: Path) -> bool:
+    if run.kind == Run.Kind.TRAIN_REWARD:
+        return _prepare_incumbent(run, folder)
     reward_model = RewardModel.objects.get(pk=run.config["reward_model"])
     path = usable(str(reward_model.path), str(reward_model))
     wanted = ranked_responses(run) | sampled_responses(run)
@@ -96,6 +105,24 @@ def _prepare_scoring(run: Run, folder: Path) -> bool:
     )
     write_json(folder / "config.json", {"reward_models": [path]})
     return bool(missing)
+
+
+def _prepare_incumbent(run: Run, folder: Path) -> bool:
+    """The model in service reads what it has not scored in its own training."""
+    incumbent = RewardModel.objects.filter(pk=run.config["incumbent"]).first()
+    if incumbent is None or not incumbent.path.is_dir():
+        return False
+    rows = unscored_by(incumbent, run)
+    write_jsonl(
+        folder / "responses.jsonl",
+        (
+            {"id": f"{row['id']}/{side}", "prompt": row["prompt"], "response": row[side]}
+            for row in rows
+            for side in ("chosen", "rejected")
+        ),
+    )
+    write_json(folder / "config.json", {"reward_models": [str(incumbent.path)]})
+    return bool(rows)
 
 
 def ranked_responses(run: Run) -> set[int]:

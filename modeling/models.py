@@ -114,6 +114,13 @@ class Loop(models.Model):
     reward_model = models.ForeignKey(
         RewardModel, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+    gate_margin = models.FloatField(
+        default=0.01,
+        help_text="How much accuracy on the test split a new reward model may lose, 0 to 1.",
+    )
+
+    class Meta:
+        constraints = [between("gate_margin", 0.0, 1.0, "loop_gate_margin_in_0_1")]
 
     def __str__(self) -> str:
         return f"loop of {self.project}"
@@ -297,3 +304,29 @@ class Score(models.Model):
 
     def __str__(self) -> str:
         return f"{self.value:.3f}"
+
+
+class Foretold(models.Model):
+    """What the reward model in service said of a randomly drawn pair before any model could learn
+    from people's judgment of it. The first word counts; a later correction changes nothing."""
+
+    preference = models.OneToOneField(
+        "labeling.Preference", on_delete=models.CASCADE, related_name="foretold"
+    )
+    reward_model = models.ForeignKey(RewardModel, on_delete=models.CASCADE, related_name="foretold")
+    policy_version = models.PositiveIntegerField(
+        null=True, help_text="The newer of the policies that wrote the two; null for others."
+    )
+    margin = models.FloatField(help_text="Reward of chosen less that of rejected.")
+    point = models.FloatField(
+        help_text="1 when the order was foretold, 0 when not, a half between."
+    )
+    loss = models.FloatField(help_text="Calibrated log-loss, clipped (modeling/drift.py).")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "foretold"
+        constraints = [between("point", 0.0, 1.0, "foretold_point_in_0_1")]
+
+    def __str__(self) -> str:
+        return f"{self.margin:+.3f} for preference {self.preference_id}"

@@ -15,6 +15,8 @@ from labeling.handout import set_priorities
 from labeling.material import responses_key
 from labeling.models import Comparison, ComparisonResponse, Response
 from labeling.texts import response_digest
+from modeling.drift import note_from_training
+from modeling.evaluating import evaluation_of
 from modeling.inputs import (
     clean,
     folder_of,
@@ -34,6 +36,8 @@ FinishRun = Callable[[dict[str, Any]], None]
 
 def store(run: Run, stage: str) -> None:
     """What the next stage needs as rows."""
+    if run.kind == Run.Kind.TRAIN_REWARD:
+        return  # its scores are for the gate and stay in its folder
     if stage == "sample":
         store_samples(run)
     elif stage == "score":
@@ -89,7 +93,9 @@ def collect(run: Run, finish: FinishRun) -> None:
     transaction makes it one step."""
     if run.kind == Run.Kind.TRAIN_REWARD:
         results = read_json(run.folder / "result.json")
+        results["evaluation"] = evaluation_of(run)
         _add_reward_model(run, results)
+        note_from_training(run)
     else:
         results = {
             stage: read_json(folder_of(run, stage) / "result.json") for stage in stages_of(run)

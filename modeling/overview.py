@@ -146,6 +146,8 @@ def alarms_of(situation: Situation) -> list[Alarm]:
             alarms.append(
                 Alarm(tone="danger", text=f"The current policy cannot be used: {problem}")
             )
+    if situation.drift:
+        alarms.append(Alarm(tone="warning", text=situation.drift))
     rejected = _rejected_since_live(situation)
     if rejected is not None:
         reason = rejected.results.get("gate", {}).get("reason", "")

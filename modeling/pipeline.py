@@ -120,6 +120,8 @@ class Execution:
             for number, stage in enumerate(self.stages):
                 ending = self._run_stage(number, stage)
                 if ending.problem:
+                    if self._goes_on_without(stage, ending):
+                        continue
                     self._end_early(ending)
                     return
                 outputs.store(self.run, stage)
@@ -136,6 +138,12 @@ class Execution:
         except Exception as problem:
             log.exception("%s failed on the worker's side", self.run)
             fail(self.run, describe(problem))
+
+    def _goes_on_without(self, stage: str, ending: Ending) -> bool:
+        if ending.was_stopped or not inputs.may_fail(self.run, stage):
+            return False
+        log.warning("%s goes on without its stage %s: %s", self.run, stage, ending.problem)
+        return not self._cancel_requested()
 
     def finish(self) -> None:
         """The results as rows and the end of the run, in one transaction or not at all."""

@@ -21,7 +21,7 @@ from config.nudges import nudge
 from labeling.audit import write_entry
 from labeling.models import Project, User
 from labeling.snapshots import take_snapshot
-from modeling import gates, registry
+from modeling import drift, gates, registry
 from modeling.models import Round, Run
 from modeling.runs import code_version
 from modeling.situation import NextStep, Situation, StepKind, decide, open_comparisons
@@ -48,6 +48,7 @@ def advance(project: Project, now: datetime | None = None) -> list[Run]:
     once, changes nothing."""
     now = now or timezone.now()
     queued: list[Run] = []
+    drift.note_foretold(project, Situation(project).reward_model)
     for _ in range(MOST_STEPS_AT_ONCE):
         situation = Situation(project)
         step = decide(situation)
@@ -132,7 +133,7 @@ def _queue_training(situation: Situation, by: User | None = None) -> Run | None:
             situation,
             Run.Kind.TRAIN_REWARD,
             digest,
-            config | {"seed": seed_of(digest)},
+            config | {"seed": seed_of(digest)} | incumbent_of(situation),
             by,
             snapshot=snapshot,
             policy=situation.policy,
@@ -140,6 +141,12 @@ def _queue_training(situation: Situation, by: User | None = None) -> Run | None:
         if run is None:
             transaction.set_rollback(True)
         return run
+
+
+def incumbent_of(situation: Situation) -> dict[str, int]:
+    """The model in service also says what it thinks of the new preferences, for the gate. It is no
+    part of the digest: the same preferences make the same model, whoever is in service."""
+    return {"incumbent": situation.reward_model.pk} if situation.reward_model else {}
 
 
 def _queue_sampling(situation: Situation, by: User | None = None) -> Run | None:

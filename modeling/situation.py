@@ -10,6 +10,7 @@ from functools import cached_property
 
 from labeling.models import Comparison, Preference, Project, Prompt
 from labeling.preferences import settled
+from modeling.drift import alarm_of
 from modeling.models import Loop, Policy, RewardModel, Round, Run
 
 State = Run.State
@@ -81,7 +82,7 @@ class Situation:
 
     @cached_property
     def _loop(self) -> Loop | None:
-        loops = Loop.objects.select_related("policy", "reward_model")
+        loops = Loop.objects.select_related("policy", "reward_model__snapshot")
         return loops.filter(project=self.project).first()
 
     @property
@@ -149,6 +150,10 @@ class Situation:
             return self.usable_preferences
         usable = settled(self.project).filter(kind__in=USABLE)
         return usable.filter(settled_at__gt=snapshot.last_settled_at).count()
+
+    @cached_property
+    def drift(self) -> str:
+        return alarm_of(self.reward_model)
 
     @cached_property
     def open_comparisons(self) -> int:
@@ -240,9 +245,14 @@ def while_sampling(situation: Situation) -> NextStep:
 
 
 def while_labeling(situation: Situation) -> NextStep:
-    if situation.new_preferences >= situation.preferences_needed:
+    due = situation.new_preferences >= situation.preferences_needed
+    # Drift does not wait for the full number, but for enough to learn something new from.
+    if due or (situation.new_preferences >= FEWEST_TO_TRAIN and situation.drift):
         if situation.base_model:
-            return NextStep(StepKind.TRAIN, "The reward model is about to be trained.")
+            return NextStep(
+                StepKind.TRAIN,
+                "The reward model is about to be trained." if due else situation.drift,
+            )
         return NextStep(
             StepKind.NEEDS_MODEL,
             f"{situation.new_preferences} new preferences wait for a model to learn from them: set "

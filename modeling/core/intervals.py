@@ -68,7 +68,7 @@ def wilson(share: float, n: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def anytime_radius(n: int, span: float = 1.0, alpha: float = 0.05, rho: float = 0.1) -> float:
+def anytime_radius(n: int, span: float = 1.0, alpha: float = 0.05, rho: float = 0.25) -> float:
     """Half the width of an interval for the running mean of n values within a range of `span`.
 
     Robbins' normal mixture (H. Robbins, 1970, "Statistical methods related to the law of the
@@ -80,7 +80,7 @@ def anytime_radius(n: int, span: float = 1.0, alpha: float = 0.05, rho: float = 
     With probability 1 - alpha the mean of the values' conditional expectations lies within it at
     *every* n at once, so that looking after each judgment and stopping at the worst moment is
     allowed, and the expectations may change on the way. An ordinary 95 % interval looked at like
-    that is wrong sooner or later with certainty. rho = 0.1 makes it tightest near n = 500.
+    that is wrong sooner or later with certainty. rho = 0.25 makes it tightest near n = 125.
     """
     spread = n * rho * rho + 1
     inner = 2 * spread / (n * n * rho * rho) * math.log(math.sqrt(spread) / alpha)

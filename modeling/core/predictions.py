@@ -42,7 +42,7 @@ class Prediction:
     round: int | None = None
     chosen_length: int = 0
     rejected_length: int = 0
-    slices: dict[str, Sequence[str]] = field(default_factory=dict)  # e.g. {"tag": ["maths"]}
+    slices: Mapping[str, Sequence[str]] = field(default_factory=dict)  # e.g. {"tag": ["maths"]}
 
     @property
     def delta(self) -> float:

@@ -10,11 +10,11 @@ from modeling.core.intervals import accuracy_interval, anytime_radius, differenc
 
 
 def test_the_anytime_radius_by_hand() -> None:
-    """n = 100, rho = 0.1: spread 2, so 1/2 sqrt(2 * 2 / 100 * log(sqrt(2) / 0.05)) = 0.18282."""
-    by_hand = 0.5 * math.sqrt(0.04 * (math.log(math.sqrt(2)) + math.log(20)))
+    """n = 100, rho = 1/4: spread 7.25; 1/2 sqrt(14.5 / 625 * log(sqrt(7.25) / 0.05)) = 0.15205."""
+    by_hand = 0.5 * math.sqrt(14.5 / 625 * (math.log(math.sqrt(7.25)) + math.log(20)))
     assert anytime_radius(100) == pytest.approx(by_hand)
-    assert anytime_radius(100) == pytest.approx(0.18282, abs=1e-5)
-    assert anytime_radius(100, span=4.0) == pytest.approx(4 * 0.18282, abs=1e-4)
+    assert anytime_radius(100) == pytest.approx(0.15205, abs=1e-5)
+    assert anytime_radius(100, span=4.0) == pytest.approx(4 * 0.15205, abs=1e-4)
 
 
 def test_looking_after_every_judgment_is_wrong_at_most_one_time_in_twenty() -> None:

@@ -1,0 +1,178 @@
+"""Test-then-train: every randomly drawn judgment is foretold by the model in service before any
+model may learn from it. The running accuracy and log-loss have intervals that are valid however
+often one looks (modeling/core/intervals.py), so an alarm on them is no accident of looking.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from django.db.models import Avg, Count, QuerySet
+
+from labeling.models import Comparison, Preference, Project
+from labeling.preferences import settled
+from modeling.core.calibration import log_loss
+from modeling.core.intervals import anytime_radius
+from modeling.evaluating import scored_apart
+from modeling.models import Foretold, RewardModel, Run, Score
+
+# A claim of more than 99 % counts as 99 %: the loss of one comparison is at most log 100.
+MOST_SURE = math.log(99.0)
+LOSS_SPAN = math.log(100.0) - math.log(100.0 / 99.0)
+COIN = math.log(2.0)
+MOST_AT_ONCE = 2000
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running mean with its anytime-valid 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Prequential:
+    """`policy_version` is None for all of them together; 0 for responses of no policy of ours."""
+
+    policy_version: int | None
+    accuracy: Running
+    loss: Running
+
+
+def note_foretold(project: Project, live: RewardModel | None) -> int:
+    """What the model in service said of judgments that have come in since its training, where it
+    had scored both responses already (it ranks the queue, so mostly it has)."""
+    if live is None or live.snapshot.last_settled_at is None:
+        return 0
+    fresh = _eligible(project).filter(settled_at__gt=live.snapshot.last_settled_at)
+    rows = list(fresh.filter(foretold__isnull=True).order_by("pk")[:MOST_AT_ONCE])
+    wanted = {pk for row in rows for pk in (row.chosen_id, row.rejected_id)}
+    scores = dict(
+        Score.objects.filter(reward_model=live, response__in=wanted).values_list(
+            "response_id", "value"
+        )
+    )
+    rewards = {
+        row.pk: (scores[row.chosen_id], scores[row.rejected_id])
+        for row in rows
+        if row.chosen_id in scores and row.rejected_id in scores
+    }
+    return _note(live, [row for row in rows if row.pk in rewards], rewards)
+
+
+def note_from_training(run: Run) -> int:
+    """The same from what the incumbent scored for a training, for those it had not ranked."""
+    live = RewardModel.objects.filter(pk=run.config.get("incumbent")).first()
+    apart = {int(key): both for key, both in scored_apart(run).items() if key.isdecimal()}
+    if live is None or live.snapshot.last_settled_at is None:
+        return 0
+    noted, ids = 0, sorted(apart)
+    for start in range(0, len(ids), MOST_AT_ONCE):
+        found = _eligible(run.project).filter(
+            pk__in=ids[start : start + MOST_AT_ONCE],
+            settled_at__gt=live.snapshot.last_settled_at,
+            foretold__isnull=True,
+        )
+        noted += _note(live, list(found), apart)
+    return noted
+
+
+def _eligible(project: Project) -> QuerySet[Preference]:
+    return (
+        settled(project)
+        .filter(arm=Comparison.Arm.RANDOM, kind=Preference.Kind.PREFER)
+        .exclude(target=0.5)
+        .select_related("chosen", "rejected")
+    )
+
+
+def _note(
+    live: RewardModel, rows: Iterable[Preference], rewards: dict[int, tuple[float, float]]
+) -> int:
+    temperature = temperature_of(live)
+    noted = []
+    for row in rows:
+        chosen, rejected = rewards[row.pk]
+        margin = chosen - rejected
+        point = 0.5 if margin == 0 else float((margin > 0) == (row.target > 0.5))
+        versions = [r.policy_version for r in (row.chosen, row.rejected) if r.policy_version]
+        noted.append(
+            Foretold(
+                preference=row,
+                reward_model=live,
+                policy_version=max(versions, default=None),
+                margin=margin,
+                point=point,
+                loss=clipped_loss(margin, row.target, temperature),
+            )
+        )
+    Foretold.objects.bulk_create(noted, ignore_conflicts=True)
+    return len(noted)
+
+
+def temperature_of(model: RewardModel) -> float:
+    """What makes its rewards into probabilities; 1 where too little was held out to tell."""
+    evaluation = model.results.get("evaluation") or {}
+    return float((evaluation.get("calibration") or {}).get("temperature") or 1.0)
+
+
+def clipped_loss(margin: float, target: float, temperature: float) -> float:
+    logit = float(np.clip(margin / temperature, -MOST_SURE, MOST_SURE))
+    return float(log_loss(np.array([logit]), np.array([target]))[0])
+
+
+def running(value: float, n: int, span: float) -> Running:
+    radius = anytime_radius(n, span)
+    top = 1.0 if span == 1.0 else math.inf
+    return Running(value, max(0.0, value - radius), min(top, value + radius), n)
+
+
+def prequential(model: RewardModel) -> list[Prequential]:
+    """Of what this model foretold: all together first, then by policy version."""
+    rows = Foretold.objects.filter(reward_model=model, preference__excluded=False)
+    sums: dict[int | None, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    found = rows.values("policy_version").annotate(
+        count=Count("pk"), right=Avg("point"), lost=Avg("loss")
+    )
+    for row in found.order_by("policy_version"):
+        for key in (None, row["policy_version"] or 0):
+            sums[key][0] += row["count"]
+            sums[key][1] += row["count"] * row["right"]
+            sums[key][2] += row["count"] * row["lost"]
+    return [
+        Prequential(
+            version,
+            running(right / count, int(count), 1.0),
+            running(lost / count, int(count), LOSS_SPAN),
+        )
+        for version, (count, right, lost) in sums.items()
+    ]
+
+
+def alarm_of(model: RewardModel | None) -> str:
+    """A sentence when the model in service has certainly become worse than it was when it was
+    measured; "" otherwise."""
+    if model is None:
+        return ""
+    overall = next(iter(prequential(model)), None)
+    promised = ((model.results.get("evaluation") or {}).get("accuracy") or {}).get("low")
+    if overall is None:
+        return ""
+    now = overall.accuracy
+    if promised is not None and now.high < promised:
+        return (
+            f"{str(model).capitalize()} has drifted: of {now.n} new random judgments it foretold "
+            f"{now.value:.0%} (at most {now.high:.0%}), but at least {promised:.0%} when it was "
+            "measured."
+        )
+    if overall.loss.low > COIN:
+        return (
+            f"{str(model).capitalize()} has drifted: on {now.n} new random judgments its claims "
+            f"are worse than tossing a coin (log-loss at least {overall.loss.low:.2f})."
+        )
+    return ""

@@ -1,0 +1,137 @@
+"""How good a reward model is, from what its run left behind: figures for its page and the gate.
+
+The predictions lie in the run's folder; tags, policies and agreement come from rows. The model in
+service (the incumbent) is measured on the same comparisons, those it had not seen included.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from labeling.models import Preference
+from modeling.core.predictions import Prediction, evaluate, headline_of, paired, read_predictions
+from modeling.models import RewardModel, Run
+
+BATCH = 500
+CONTRADICTED = 50
+
+
+def evaluation_of(run: Run) -> dict[str, Any]:
+    """The figures of a finished training; {} when nothing was held out."""
+    rows = read_predictions(run.folder / "predictions.jsonl")
+    split, held_out = headline_of(rows)
+    if not split:
+        return {"contradicted": contradicted(rows)} if rows else {}
+    told = _about([row.id for row in rows if row.split != "train"])
+    rows = _with_slices(rows, told)
+    votes = [told[row.id][1] for row in held_out if row.id in told]
+    agreements = [share for share in votes if share is not None]
+    return evaluate(rows) | {
+        "agreement": {"value": sum(agreements) / len(agreements), "n": len(agreements)}
+        if agreements
+        else None,
+        "contradicted": contradicted(rows),
+    }
+
+
+About = dict[str, tuple[dict[str, list[str]], float | None]]
+
+
+def _with_slices(rows: list[Prediction], told: About) -> list[Prediction]:
+    return [replace(row, slices=told[row.id][0]) if row.id in told else row for row in rows]
+
+
+def _about(ids: list[str]) -> About:
+    """Preference -> (slices, agreement where several people judged it)."""
+    found: About = {}
+    for start in range(0, len(ids), BATCH):
+        chunk = [pk for pk in ids[start : start + BATCH] if pk.isdecimal()]
+        rows = Preference.objects.filter(pk__in=chunk).values_list(
+            "pk", "prompt__tags", "chosen__policy_version", "rejected__policy_version",
+            "comparison__wanted", "agreement",
+        )  # fmt: skip
+        for pk, tags, left, right, wanted, agreement in rows:
+            versions = sorted({version for version in (left, right) if version is not None})
+            slices = {
+                "tag": [str(tag) for tag in tags or []],
+                "policy": [f"v{version}" for version in versions] or ["no policy of ours"],
+            }
+            found[str(pk)] = (slices, agreement if wanted > 1 else None)
+    return found
+
+
+def contradicted(rows: Iterable[Prediction]) -> list[dict[str, Any]]:
+    """The preferences that the model denies most strongly: where it has learned from them and
+    still does, they are most likely to be wrong."""
+    against = sorted(
+        ((row.delta if row.target > 0.5 else -row.delta, row) for row in rows if row.point == 0.0),
+        key=lambda pair: pair[0],
+    )
+    return [
+        {"id": row.id, "margin": round(margin, 4), "split": row.split}
+        for margin, row in against[:CONTRADICTED]
+    ]
+
+
+def pair_digest(chosen: str, rejected: str) -> str:
+    """Names the two texts in their order: a preference that was turned round is another one."""
+    return hashlib.sha256(json.dumps([chosen, rejected]).encode()).hexdigest()[:16]
+
+
+def preferences_of(run: Run) -> Iterator[dict[str, Any]]:
+    path = run.folder / "preferences.jsonl"
+    if not path.is_file():
+        return
+    with path.open("rb") as lines:
+        for line in lines:
+            if line.strip():
+                yield json.loads(line)
+
+
+def digests_of(run: Run) -> dict[str, str]:
+    return {row["id"]: pair_digest(row["chosen"], row["rejected"]) for row in preferences_of(run)}
+
+
+def unscored_by(incumbent: RewardModel, run: Run) -> list[dict[str, Any]]:
+    """The run's preferences that the incumbent's own training did not score."""
+    before = digests_of(incumbent.run)
+    return [
+        row
+        for row in preferences_of(run)
+        if before.get(row["id"]) != pair_digest(row["chosen"], row["rejected"])
+    ]
+
+
+def scored_apart(run: Run) -> dict[str, tuple[float, float]]:
+    """Preference -> (reward of chosen, of rejected) as the incumbent scored them for this run."""
+    path = run.folder / "score" / "scores.jsonl"
+    if not path.is_file():
+        return {}
+    rewards: dict[str, dict[str, float]] = {}
+    with path.open("rb") as lines:
+        for line in lines:
+            row = json.loads(line)
+            identifier, _, side = row["id"].rpartition("/")
+            rewards.setdefault(identifier, {})[side] = row["reward"]
+    return {key: (both["chosen"], both["rejected"]) for key, both in rewards.items()}
+
+
+def on_same_rows(new: RewardModel, old: RewardModel) -> list[tuple[Prediction, Prediction]]:
+    """What both said of the same comparisons, as (new, old). Of what the new run knows."""
+    rows = read_predictions(new.run.folder / "predictions.jsonl")
+    rows = _with_slices(rows, _about([row.id for row in rows if row.split != "train"]))
+    theirs: Mapping[str, Prediction] = {
+        row.id: row for row in read_predictions(old.run.folder / "predictions.jsonl")
+    }
+    now, before = digests_of(new.run), digests_of(old.run)
+    same = {key: row for key, row in theirs.items() if now.get(key) == before.get(key)}
+    if new.run.config.get("incumbent") == old.pk:
+        apart = scored_apart(new.run)
+        same |= {
+            row.id: replace(row, reward_chosen=apart[row.id][0], reward_rejected=apart[row.id][1])
+            for row in rows
+            if row.id in apart
+        }
+    return paired(rows, same)
