@@ -16,6 +16,11 @@ export function take() {
   return root;
 }
 
+// What comes on screen by another way, as in the reply to an answer, is no longer ahead.
+export function isShown(uuid) {
+  if (uuidOf(ready) === uuid) ready = null;
+}
+
 // What the server sent as next, or a comparison that has to step back behind another.
 export function offer(root, onScreen, prepare) {
   const uuid = uuidOf(root);

@@ -95,6 +95,7 @@ function show(root) {
   const uuid = ahead.uuidOf(old);
   if (uuid) previous.set(uuid, old);
   for (const [first] of previous) if (previous.size > KEPT) previous.delete(first);
+  ahead.isShown(ahead.uuidOf(root));
   old.replaceWith(root);
   window.htmx?.process(root);
   arrive();

@@ -224,6 +224,28 @@ def test_closing_gives_the_leases_back_soon(
         assert (lease.expires_at - timezone.now()).total_seconds() < 31
 
 
+def test_answer_before_the_next_one_has_come_shows_it_once(
+    page: Page, live_server: LiveServer, project: Project, labeler: User
+) -> None:
+    """The next one then comes twice: in the reply, and as what had been asked for ahead."""
+    held_back: list[Route] = []
+    page.route("**/ahead/", held_back.append)
+    sign_in(page, live_server, f"/projects/{project.slug}/label/")
+    on_screen(page, 1)
+    page.wait_for_timeout(300)
+    page.route("**/judgment/", held_back.append)
+    page.keyboard.press("1")
+    page.wait_for_timeout(300)
+    page.unroute_all()
+    for route in held_back:
+        route.continue_()
+        page.wait_for_timeout(300)
+    on_screen(page, 2)
+    page.keyboard.press("1")
+    on_screen(page, 3)
+    assert len(judgments()) == 2
+
+
 def test_undo_right_after_an_answer_waits_for_it(page: Page, path: str) -> None:
     page.keyboard.press("1")
     page.wait_for_timeout(100)
