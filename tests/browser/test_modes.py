@@ -1,4 +1,4 @@
-"""Every answer mode in a real browser: by keyboard alone, by mouse, by touch, and without scripts."""
+"""Every answer mode in a browser: by keyboard alone, by mouse, by touch, and without scripts."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
