@@ -140,8 +140,8 @@ STYLES: dict[str, Style] = {"messages": _as_messages, "text": _as_texts}
 
 JUDGMENT_COLUMNS = (
     "id", "comparison_id", "comparison__prompt__messages", "labeler__username", "kind", "tiers",
-    "strength", "aspects", "rationale", "seconds", "order", "guidelines__number", "is_late",
-    "is_surplus", "created_at", "superseded_at",
+    "strength", "aspects", "rationale", "reasons", "flag", "rewrite__text", "seconds", "order",
+    "guidelines__number", "is_late", "is_surplus", "created_at", "superseded_at",
 )  # fmt: skip
 
 
@@ -186,6 +186,9 @@ def _judgment_row(values: Row, responses: dict[int, Row]) -> Row:
         "strength": values["strength"],
         "aspects": values["aspects"],
         "rationale": values["rationale"],
+        "reasons": values["reasons"],
+        "flag": values["flag"],
+        "rewrite": values["rewrite__text"],
         "seconds": values["seconds"],
         "guidelines": values["guidelines__number"],
         "is_late": values["is_late"],

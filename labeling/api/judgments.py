@@ -43,9 +43,19 @@ class JudgmentSerializer(serializers.Serializer[Any]):
         child=serializers.ListField(child=serializers.IntegerField()),
         help_text="Response ids, best first; responses of one tier are tied.",
     )
-    strength = serializers.IntegerField(allow_null=True)
-    aspects = serializers.DictField()
+    strength = serializers.IntegerField(
+        allow_null=True, help_text="1 slightly, 2 better, 3 much better; 0 negligibly."
+    )
+    aspects = serializers.DictField(
+        child=serializers.IntegerField(allow_null=True),
+        help_text="Aspect: id of the better response, null for neither.",
+    )
     rationale = serializers.CharField()
+    reasons = serializers.ListField(child=serializers.CharField(), help_text="Ticked reasons.")
+    flag = serializers.CharField(help_text="Of a flag: its category.")
+    rewrite = serializers.CharField(
+        allow_null=True, help_text="What the labeler wrote as a better response."
+    )
     seconds = serializers.FloatField(allow_null=True)
     guidelines = serializers.IntegerField(allow_null=True, help_text="Version that applied.")
     is_late = serializers.BooleanField()

@@ -6,6 +6,7 @@ import pytest
 from django.http import QueryDict
 from django.urls import reverse
 
+from labeling.exporting import judgment_rows
 from labeling.flags import flagged_page, withdraw
 from labeling.handout import claim_next
 from labeling.judging import Answer, record_judgment, undo_last
@@ -159,6 +160,15 @@ def test_a_rewrite_is_a_response_by_a_person_preferred_over_the_better_one() -> 
     better = Response.objects.get(pk=judgment.tiers[0][0])
     assert by_people(project) == {("Better still.", better.text)}
     assert claim_next(make_member(project).pk, project) is None
+
+
+@pytest.mark.django_db
+def test_exported_judgments_carry_reasons_flags_and_rewrites() -> None:
+    project = make_project(allow_rewrite=True)
+    make_comparison(project)
+    rewrite(project)
+    (row,) = judgment_rows(project)
+    assert (row["rewrite"], row["flag"], row["reasons"]) == ("Better still.", "", [])
 
 
 @pytest.mark.django_db
