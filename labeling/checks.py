@@ -8,9 +8,10 @@ curator reviews it (labeling/reviews.py).
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from labeling.audit import write_entry
@@ -18,6 +19,7 @@ from labeling.models import Assignment, Judgment, Membership, Project, Role, Use
 from labeling.models.people import PausedBy, Qualification
 from labeling.models.work import Purpose
 
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 Tiers = Sequence[Sequence[int]]
 
 
@@ -153,12 +155,12 @@ def _record(assignment: Assignment, rule: PausedBy) -> None:
 
 def _last_results(assignment: Assignment, count: int) -> list[bool]:
     """The labeler's last gold answers, newest first, since the last review. In one statement."""
-    since = Membership.objects.filter(
-        project_id=assignment.project_id, user_id=assignment.labeler_id, gold_since__isnull=False
-    ).values("gold_since")
-    found = gold_results(assignment.project, assignment.labeler)
-    counted = found.exclude(created_at__lte=since[:1]) if since else found
-    return list(counted.order_by("-created_at").values_list("is_right", flat=True)[:count])
+    membership = Membership.objects.filter(
+        project_id=assignment.project_id, user_id=assignment.labeler_id
+    )
+    since = Coalesce(Subquery(membership.values("gold_since")[:1]), BEGINNING)
+    found = gold_results(assignment.project, assignment.labeler).filter(created_at__gt=since)
+    return list(found.order_by("-created_at").values_list("is_right", flat=True)[:count])
 
 
 def gold_results(project: Project, labeler: User | None = None) -> QuerySet[Judgment]:

@@ -6,7 +6,7 @@ follows from its answers in labeling/checks.py.
 """
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -32,6 +32,9 @@ from labeling.models import (
 MOST_AT_ONCE = 100
 # Beyond this, responses of so many other prompts are enough to draw off-topic ones from.
 OTHERS_READ = 200
+# Where few responses are fit, so many prompts are looked at, in batches.
+PROMPTS_READ = 20_000
+BATCH = 500
 RULES = (Gold.Origin.TRUNCATED, Gold.Origin.SHUFFLED, Gold.Origin.OFF_TOPIC)
 
 
@@ -130,7 +133,7 @@ def _build(project: Project, count: int, rules: Sequence[str], seed: int) -> lis
     return built
 
 
-def _sources(project: Project, seed: int) -> list[Response]:
+def _sources(project: Project, seed: int) -> Iterator[Response]:
     """Responses to make worse copies of, one for each prompt that has no constructed gold yet;
     those that people chose first."""
     used = Gold.objects.filter(project=project).exclude(origin=Gold.Origin.UNANIMOUS)
@@ -139,11 +142,17 @@ def _sources(project: Project, seed: int) -> list[Response]:
     )
     prompt_ids = list(free.order_by("pk").values_list("pk", flat=True))
     random.Random(seed).shuffle(prompt_ids)
+    for start in range(0, min(len(prompt_ids), PROMPTS_READ), BATCH):
+        yield from _best_of(prompt_ids[start : start + BATCH])
+
+
+def _best_of(prompt_ids: list[int]) -> list[Response]:
+    """For each prompt, in this order, a response that people chose, else its first."""
     chosen = Preference.objects.filter(
         chosen_id=OuterRef("pk"), kind=Preference.Kind.PREFER, settled_at__isnull=False
     )
     found = (
-        Response.objects.filter(prompt_id__in=prompt_ids[: 5 * MOST_AT_ONCE], finished=True)
+        Response.objects.filter(prompt_id__in=prompt_ids, finished=True)
         .exclude(origin=Response.Origin.CHECK)
         .annotate(was_chosen=Exists(chosen))
         .select_related("prompt")

@@ -150,9 +150,9 @@ def check_counts(project: Project) -> None:
 
 def run_stress(people: int, comparisons: int, seconds: float, **settings: object) -> Project:
     project = make_project(overlap=OVERLAP, **settings)
-    make_comparisons(project, comparisons)
     make_response(make_prompt(project), LONG)
     gold.construct(project, make_member(project, role="curator"), 1)
+    make_comparisons(project, comparisons)
     workers = [Worker(make_member(project), project, random.Random(seed)) for seed in range(people)]
     in_threads([worker.work for worker in workers], seconds)
     for _ in range(5):
