@@ -229,17 +229,24 @@ def test_answer_before_the_next_one_has_come_shows_it_once(
 ) -> None:
     """The next one then comes twice: in the reply, and as what had been asked for ahead."""
     held_back: list[Route] = []
-    page.route("**/ahead/", held_back.append)
+
+    def hold(route: Route) -> None:
+        if len(held_back) < 2:
+            held_back.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/ahead/", hold)
     sign_in(page, live_server, f"/projects/{project.slug}/label/")
     on_screen(page, 1)
     page.wait_for_timeout(300)
-    page.route("**/judgment/", held_back.append)
+    page.route("**/judgment/", hold)
     page.keyboard.press("1")
     page.wait_for_timeout(300)
-    page.unroute_all()
+    assert len(held_back) == 2
     for route in held_back:
         route.continue_()
-        page.wait_for_timeout(300)
+        page.wait_for_timeout(400)
     on_screen(page, 2)
     page.keyboard.press("1")
     on_screen(page, 3)
