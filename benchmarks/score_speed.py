@@ -3,7 +3,7 @@
 1,000 HH pairs, tokenisation included, a 4-layer, 256-wide Llama in fp32, one thread. Three ways,
 taking turns in one process: `score`, the reading part of our program; `transformers.pipeline` at
 batch 16; and length-sorted batches of 16 with the plain model. Processor time counts. Needs the
-data (real_pairs.py). Ends with one line of JSON.
+data (_real_pairs.py). Ends with one line of JSON.
 """
 
 import argparse
@@ -22,7 +22,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
-from benchmarks.real_pairs import LONGEST, build_model, hh_groups
+from benchmarks._real_pairs import LONGEST, build_model, hh_groups
 from modeling.core.reading import choose_batch_tokens, choose_reader
 from modeling.core.score import score_texts
 from modeling.core.text import Prompt, encode_texts, render_text
@@ -32,9 +32,9 @@ BATCH = 16
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="200 pairs, one round")
+    parser.add_argument("--quick", action="store_true", help="60 pairs, one round")
     options = parser.parse_args()
-    pairs, rounds = (200, 1) if options.quick else (1000, 3)
+    pairs, rounds = (60, 1) if options.quick else (1000, 3)
     torch.set_num_threads(1)
     groups = hh_groups()
     with tempfile.TemporaryDirectory() as name:

@@ -6,7 +6,7 @@ machine slows all alike; what counts is the processor time of the optimiser step
 and the peak of the process's memory. Tokenisation is left out on both sides. TRL's bf16 is off:
 on, as it ships, it is slower still on processors without matrix units for it.
 
-Needs trl and datasets (requirements-dev.txt) and the data (real_pairs.py). Ends with one line of
+Needs trl and datasets (requirements-dev.txt) and the data (_real_pairs.py). Ends with one line of
 JSON: `ratio_*` is TRL's time over ours.
 """
 
@@ -28,7 +28,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1
 
 import torch
 
-from benchmarks.real_pairs import (
+from benchmarks._real_pairs import (
     LONGEST,
     alpaca_groups_of_four,
     build_model,

@@ -19,6 +19,9 @@ from modeling.core.loading import load_classifier, load_tokenizer, refuse_missin
 from modeling.core.reading import pad_batch
 from modeling.core.text import Prompt, complete_tokenizer, encode_texts
 
+# Rewards begin all but equal: at 1 they would begin a random order with a loss of 0.9, and a few
+# hundred comparisons are spent on forgetting it. At 0 the trunk would learn nothing in step one.
+HEAD_SCALE = 0.05
 PARITY_TEXTS = 32
 PARITY_TOLERANCE = 1e-4  # in fp32; padding alone moves a reward by about 1e-6
 
@@ -36,7 +39,7 @@ def load_reward_model(
     model, new = load_classifier(source)
     name, head = find_head(model)
     if any(key.startswith(name + ".") for key in new):
-        nn.init.normal_(head.weight, std=1 / math.sqrt(head.in_features + 1))
+        nn.init.normal_(head.weight, std=HEAD_SCALE / math.sqrt(head.in_features + 1))
         if head.bias is not None:
             nn.init.zeros_(head.bias)
     else:

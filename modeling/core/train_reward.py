@@ -228,10 +228,10 @@ def resolve(
     """The config with every None replaced by what it stands for."""
     parameters = sum(p.numel() for p in model.parameters())
     tiny = parameters < TINY_PARAMETERS
-    few = math.ceil(320 / comparisons)  # passes over a small set until 20 batches of 16 are seen
+    few = math.ceil(160 / comparisons)  # passes over a small set until 10 batches of 16 are seen
     return config | {
         "learning_rate": config["learning_rate"] or (1e-3 if tiny else 1e-5),
-        "epochs": config["epochs"] or (min(10, max(3, few)) if tiny else min(3, max(1, few))),
+        "epochs": config["epochs"] or min(10 if tiny else 3, few),
         "max_length": choose_max_length(config["max_length"], tokenizer, model),
         "batch_tokens": choose_batch_tokens(config["batch_tokens"], device),
         "threads": choose_threads(config["threads"], parameters),
