@@ -20,6 +20,8 @@ Ints = NDArray[np.int64]
 
 # What a page looks back on: older answers say little about the people and guidelines of today.
 NEWEST = 20_000
+# Of one labeler: as many as fit in one statement on every database.
+LATELY = 900
 
 WORK = (Judgment.Purpose.WORK,)
 WORK_AND_GOLD = (Judgment.Purpose.WORK, Judgment.Purpose.GOLD)
@@ -81,15 +83,21 @@ def read_votes(
     newest: int = NEWEST,
     in_training: bool = True,
     purposes: Sequence[str] = WORK,
+    shared_with: int | None = None,
 ) -> Votes:
     """The newest answers that stand, of everybody. A mirrored repeat is never among them: it is
-    not a second opinion. `in_training` leaves out what was taken out of training."""
+    not a second opinion. `in_training` leaves out what was taken out of training; `shared_with`
+    asks only for the comparisons that this labeler has judged lately."""
     rows = Judgment.objects.filter(
         project=project,
         superseded_at__isnull=True,
         kind__in=Judgment.ANSWERS,
         purpose__in=purposes,
     )
+    if shared_with is not None:
+        theirs = Judgment.objects.filter(project=project, labeler_id=shared_with)
+        lately = theirs.order_by("-created_at").values_list("comparison_id", flat=True)
+        rows = rows.filter(comparison__in=list(lately[:LATELY]))
     if in_training:
         rows = rows.filter(excluded_at__isnull=True)
     return votes_from(_values(rows.order_by("-id")[:newest]))

@@ -1,6 +1,5 @@
 """What the answers say about each labeler of a project: the numbers for labeling/measures."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,9 +27,10 @@ class Everybody:
         return self.of.get(labeler_id) or _measure(labeler_id, _Columns.of(_nothing()), [], [], [])
 
 
-def measure_everybody(project: Project, only: Iterable[int] | None = None) -> Everybody:
-    """`only`: whom to measure; the others' answers are still what they are compared with."""
-    votes = answers.read_votes(project, in_training=False)
+def measure_everybody(project: Project, only: int | None = None) -> Everybody:
+    """`only`: whom to measure, from what they judged lately; the others' answers to the same
+    comparisons are what they are compared with."""
+    votes = answers.read_votes(project, in_training=False, shared_with=only)
     columns = _Columns.of(votes)
     gold = list(checks.gold_results(project).values_list("labeler_id", "is_right"))
     repeats = [
@@ -38,7 +38,7 @@ def measure_everybody(project: Project, only: Iterable[int] | None = None) -> Ev
     ]
     wanted = set(np.unique(votes.labeler).tolist()) | {who for who, _ in gold + repeats}
     if only is not None:
-        wanted &= set(only)
+        wanted &= {only}
     of = {
         who: _measure(
             who,

@@ -56,15 +56,17 @@ def resettle_pending(project: Project) -> Resettled:
 
     The mark goes when all is done: work that was cut off is found again by the next update.
     """
-    total = Resettled()
-    for membership in Membership.objects.filter(project=project, measured__has_key="pending"):
-        total += resettle(project, _comparisons_of(project, membership.user_id))
-        done = {name: value for name, value in membership.measured.items() if name != "pending"}
+    pending = list(Membership.objects.filter(project=project, measured__has_key="pending"))
+    # Together, since they share comparisons: each is settled once.
+    ids = {pk for member in pending for pk in _comparisons_of(project, member.user_id)}
+    done = resettle(project, ids)
+    for member in pending:
+        measured = {name: value for name, value in member.measured.items() if name != "pending"}
         # Marked again in the meantime: then there is more to do, and the mark stays.
         Membership.objects.filter(
-            pk=membership.pk, measured__pending=membership.measured["pending"]
-        ).update(measured=done)
-    return total
+            pk=member.pk, measured__pending=member.measured["pending"]
+        ).update(measured=measured)
+    return done
 
 
 def update_all() -> None:

@@ -4,6 +4,7 @@ Each function takes one labeler's plain numbers and gives an `Estimate` with its
 or a `Refusal` that says how much is missing. Nobody is ranked by a `Refusal`.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,10 +62,10 @@ def agreement_with_others(
         row = rows.setdefault(prompt, [0, 0])
         row[0] += hits
         row[1] += trials
-    groups = [PromptGroup(hits, trials) for hits, trials in rows.values() if trials]
-    if len(groups) < NEEDED_SHARED:
-        return _too_few(len(groups), NEEDED_SHARED, "prompts that others judged too")
-    found = share_by_prompt(groups)
+    figures = Counter((hits, trials) for hits, trials in rows.values() if trials)
+    if figures.total() < NEEDED_SHARED:
+        return _too_few(figures.total(), NEEDED_SHARED, "prompts that others judged too")
+    found = share_by_prompt(PromptGroup(*row, count) for row, count in figures.items())
     assert found is not None
     return found
 

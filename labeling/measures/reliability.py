@@ -36,7 +36,7 @@ SPREAD_RANGE = (0.1, 2.0)
 # a preference that only they judged keeps a weight that a loss can carry.
 LEAST_WEIGHT = 0.05
 MAX_STEPS = 200
-TOLERANCE = 1e-4
+TOLERANCE = 1e-3
 # Shared pairs below which a labeler's own evidence is too thin to name a number for it.
 NEEDED_SHARED = 20
 DRAWS = 2000

@@ -135,7 +135,7 @@ def _counts(user: User, project: Project) -> dict[str, int]:
 
 
 def _lines(user: User, project: Project) -> list[Line]:
-    everybody = labelers.measure_everybody(project, only=[user.pk])
+    everybody = labelers.measure_everybody(project, only=user.pk)
     return own_lines(everybody.measures_of(user.pk), everybody)
 
 
@@ -175,7 +175,7 @@ def describe(judgment: Judgment) -> str:
     for scale in SCALES.values():
         for choice in scale:
             if choice.value == chosen:
-                return choice.label
+                return str(choice.label)
     return f"{'A' if chosen.startswith('left') else 'B'} is better"
 
 

@@ -37,7 +37,7 @@ def _page(
     request: SignedInRequest, project: Project, membership: Membership, **more: Any
 ) -> HttpResponse:
     user = membership.user
-    everybody = labelers.measure_everybody(project, only=[user.pk])
+    everybody = labelers.measure_everybody(project, only=user.pk)
     measures = everybody.measures_of(user.pk)
     context = {
         "project": project,

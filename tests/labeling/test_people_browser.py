@@ -1,0 +1,104 @@
+"""One's own work, people and agreement in a real browser: by keyboard, on a phone, and for axe."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from labeling.models import Membership, Preference, Role
+from tests.factories import judge_for, make_comparisons, make_member, make_project
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def sign_in(page: Page, server: Any, name: str) -> None:
+    page.goto(server.url + reverse("sign-in"))
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill(f"{name}-password")
+    page.keyboard.press("Enter")
+    page.wait_for_url(server.url + "/")
+
+
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found]
+
+
+@pytest.fixture
+def project() -> Any:
+    project = make_project(overlap=2, random_share=0, gold_share=0)
+    make_comparisons(project, 32)
+    for name in ("noor", "ana"):
+        labeler = make_member(project, name=name)
+        for _ in range(32):
+            judge_for(labeler, project, "Good." if name == "noor" else "Bad.")
+    make_member(project, Role.ADMIN, "owner")
+    return project
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_no_page_breaks_a_rule_of_axe_or_is_wider_than_the_screen(
+    page: Page, live_server: Any, project: Any, scheme: Any, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    sign_in(page, live_server, "owner")
+    noor = Membership.objects.get(user__username="noor")
+    addresses = [
+        reverse("members", args=[project.slug]),
+        reverse("member", args=[project.slug, noor.pk]),
+        reverse("agreement", args=[project.slug]),
+        reverse("my-work", args=[project.slug]),
+    ]
+    for address in addresses:
+        page.goto(live_server.url + address)
+        page.wait_for_load_state("networkidle")
+        assert violations(page) == [], address
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+
+
+def test_an_answer_is_corrected_by_keyboard(page: Page, live_server: Any, project: Any) -> None:
+    sign_in(page, live_server, "noor")
+    page.goto(live_server.url + reverse("my-work", args=[project.slug]))
+    assert violations(page) == []
+    page.get_by_role("button", name="Correct").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Your answer")
+    assert violations(page) == []
+    page.get_by_role("radio", name="About the same").focus()
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Save the correction").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Corrected. Your first answer stays")).to_be_visible()
+    assert Preference.objects.filter(votes_tie=1).count() == 1
+
+
+def test_a_link_is_made_and_lets_somebody_in(page: Page, live_server: Any, project: Any) -> None:
+    sign_in(page, live_server, "owner")
+    page.goto(live_server.url + reverse("members", args=[project.slug]))
+    page.get_by_label("For whom").fill("Mila")
+    page.get_by_role("button", name="Make a link").click()
+    link = page.get_by_label("Invitation link").input_value()
+    page.context.clear_cookies()
+    page.goto(link)
+    assert violations(page) == []
+    page.get_by_label("User name").fill("mila")
+    page.get_by_label("Password").fill("a-long-secret-7")
+    page.get_by_role("button", name="Make an account and join").click()
+    page.wait_for_url("**/label/")
+    assert Membership.objects.get(user__username="mila").role == Role.LABELER
+
+
+def test_judgments_leave_training_and_the_models_are_listed(
+    page: Page, live_server: Any, project: Any
+) -> None:
+    sign_in(page, live_server, "owner")
+    ana = Membership.objects.get(user__username="ana")
+    page.goto(live_server.url + reverse("member", args=[project.slug, ana.pk]))
+    page.get_by_label("Why").fill("Always the other way round")
+    page.get_by_role("button", name="Take out").click()
+    expect(page.get_by_text("32 preferences settled anew")).to_be_visible()
+    assert set(Preference.objects.values_list("chosen__text", flat=True)) == {"Good."}
