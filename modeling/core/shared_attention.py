@@ -266,7 +266,7 @@ def shared_attention(
         key, value = one.kept
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     if one.flex and one.stage == "all":
-        attend: Callable[..., Any] = compiled_flex() if query.is_cuda else flex_attention
+        attend: Any = compiled_flex() if query.is_cuda else flex_attention
         gqa = key.shape[1] != query.shape[1]
         flexed: Any = attend(
             query, key, value, block_mask=one.block_mask, scale=scale, enable_gqa=gqa
