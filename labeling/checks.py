@@ -160,7 +160,8 @@ def _last_results(assignment: Assignment, count: int) -> list[bool]:
     )
     since = Coalesce(Subquery(membership.values("gold_since")[:1]), BEGINNING)
     found = gold_results(assignment.project, assignment.labeler).filter(created_at__gt=since)
-    return list(found.order_by("-created_at").values_list("is_right", flat=True)[:count])
+    newest = found.order_by("-created_at").values_list("is_right", flat=True)[:count]
+    return [bool(is_right) for is_right in newest]
 
 
 def gold_results(project: Project, labeler: User | None = None) -> QuerySet[Judgment]:

@@ -265,9 +265,9 @@ def undo_last(user: User, project: Project) -> Assignment:
             raise CannotUndo("Answers of the first round stand: you have seen how they were meant.")
         _supersede(last)
         _reopen(assignment, last)
-    for uuid in Assignment.objects.filter(
-        labeler=user, project=project, state=State.LEASED
-    ).exclude(pk=assignment.pk).order_by("leased_at", "pk").values_list("uuid", flat=True):  # fmt: skip
+    held = Assignment.objects.filter(labeler=user, project=project, state=State.LEASED)
+    others = held.exclude(pk=assignment.pk).order_by("leased_at", "pk")
+    for uuid in others.values_list("uuid", flat=True):
         leases.release_lease(uuid, user.pk)
     return assignment
 

@@ -72,7 +72,7 @@ def _locked(uuid: UUID, labeler: int, on_screen: UUID, now: datetime) -> QuerySe
     return (
         Assignment.objects.select_for_update(of=("comparison",))
         .select_related("comparison__prompt", "project", "labeler")
-        .annotate(
+        .annotate(  # type: ignore[no-redef]  # the model declares them, for those who read them
             member=FilteredRelation(
                 "project__memberships",
                 condition=Q(project__memberships__user=F("labeler")),
@@ -121,7 +121,7 @@ WRITTEN = (
     "uuid", "project", "comparison", "labeler", "state", "purpose", "showing", "order",
     "leased_at", "expires_at", "queue_cursor",
 )  # fmt: skip
-FIELDS = [Assignment._meta.get_field(name) for name in WRITTEN]
+FIELDS = [field for field in Assignment._meta.concrete_fields if field.name in WRITTEN]
 # Django's upsert has no WHERE: it would hand out to the same labeler what they hold already.
 LEASE = """
     INSERT INTO labeling_assignment ({columns}) VALUES ({places})

@@ -7,7 +7,8 @@ can come with either. Everything is plain form fields, listed in docs/labeling-m
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+
+from django.http import QueryDict
 
 from labeling.judging import Answer, parse_choice
 from labeling.models import AskReason, FlagCategory, Judgment, Project, Scale
@@ -23,14 +24,6 @@ FLAG = "flag-"
 SKIP = "skip"
 # Answers that say which response is better, and so can be asked why.
 DIRECTED = (Kind.PREFER, Kind.TIE)
-
-
-class Form(Protocol):
-    """What is read of a QueryDict."""
-
-    def get(self, key: str, default: str = "", /) -> str | None: ...
-
-    def getlist(self, key: str, /) -> list[str]: ...
 
 
 @dataclass(frozen=True)
@@ -144,7 +137,7 @@ class Asked:
         return list(FlagCategory.choices) if self.project.allow_flags else []
 
 
-def read_answer(form: Form, project: Project, order: Sequence[int]) -> Answer:
+def read_answer(form: QueryDict, project: Project, order: Sequence[int]) -> Answer:
     """The answer to the responses in this order; raises ValueError naming the field at fault."""
     asked = Asked(project, len(order))
     answer = _read_choice(form, asked, list(order))
@@ -162,7 +155,7 @@ def read_answer(form: Form, project: Project, order: Sequence[int]) -> Answer:
     return answer
 
 
-def _read_choice(form: Form, asked: Asked, order: list[int]) -> Answer:
+def _read_choice(form: QueryDict, asked: Asked, order: list[int]) -> Answer:
     choice = form.get("choice", "") or ""
     if choice.startswith(FLAG):
         category = choice.removeprefix(FLAG)
@@ -176,7 +169,7 @@ def _read_choice(form: Form, asked: Asked, order: list[int]) -> Answer:
     return parse_choice(choice, order)
 
 
-def _read_ranking(form: Form, asked: Asked, order: list[int]) -> Answer:
+def _read_ranking(form: QueryDict, asked: Asked, order: list[int]) -> Answer:
     """Places, 1 the best. Equal places are a tie; places nobody has do not matter."""
     tiers: dict[int, list[int]] = {}
     for letter, response_id in zip(asked.letters, order, strict=True):
@@ -192,7 +185,7 @@ def _read_ranking(form: Form, asked: Asked, order: list[int]) -> Answer:
     return Answer(Kind.PREFER if len(ranked) > 1 else Kind.TIE, ranked)
 
 
-def _read_aspects(form: Form, asked: Asked, order: Sequence[int]) -> dict[str, int | None]:
+def _read_aspects(form: QueryDict, asked: Asked, order: Sequence[int]) -> dict[str, int | None]:
     verdicts: dict[str, int | None] = {"same": None}
     if len(order) == 2:
         verdicts |= {"left": order[0], "right": order[1]}
@@ -206,27 +199,27 @@ def _read_aspects(form: Form, asked: Asked, order: Sequence[int]) -> dict[str, i
     return found
 
 
-def _read_rationale(form: Form) -> str:
+def _read_rationale(form: QueryDict) -> str:
     rationale = (form.get("rationale", "") or "").strip()
     if len(rationale) > MAX_RATIONALE:
         raise ValueError(f"rationale: longer than {MAX_RATIONALE} characters")
     return rationale
 
 
-def _read_reasons(form: Form, project: Project) -> tuple[str, ...]:
+def _read_reasons(form: QueryDict, project: Project) -> tuple[str, ...]:
     """A chip that the project has taken away meanwhile was still meant."""
     ticked = dict.fromkeys(form.getlist("reasons"))
     return tuple(chip for chip in ticked if chip and len(chip) <= 60)[:20]
 
 
-def _read_rewrite(form: Form) -> str:
+def _read_rewrite(form: QueryDict) -> str:
     text = (form.get("rewrite", "") or "").replace("\r\n", "\n").strip()
     if len(text) > MAX_REWRITE:
         raise ValueError(f"rewrite: longer than {MAX_REWRITE:,} characters")
     return text
 
 
-def _read_seconds(form: Form) -> float | None:
+def _read_seconds(form: QueryDict) -> float | None:
     """The browser's measure of reading time; nonsense is no reason to refuse an answer."""
     try:
         value = float(form.get("seconds", "") or "")

@@ -127,7 +127,7 @@ def counted(project_id: int) -> QuerySet[Judgment]:
             excluded_at__isnull=True,
             kind__in=Judgment.ANSWERS,
         )
-        .annotate(reliability=Coalesce(Subquery(reliability), 1.0))
+        .annotate(reliability=Coalesce(Subquery(reliability), 1.0))  # type: ignore[no-redef]
         .order_by("id")
     )
 

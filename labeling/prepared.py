@@ -60,7 +60,7 @@ class _Compiled:
         missing = set(written.values()) - set(self.places)
         assert not missing, f"not in the SQL: {', '.join(sorted(missing))}"
         compiler.as_sql = self.as_sql
-        self.queryset.query.get_compiler = lambda *_, **__: compiler
+        self.queryset.query.get_compiler = lambda *_, **__: compiler  # type: ignore[method-assign]
         self.values: dict[str, Any] = {}
 
     def as_sql(self, *_: Any, **__: Any) -> tuple[str, tuple[Any, ...]]:

@@ -1,6 +1,7 @@
 """The curators' review of members whom a check has paused: resume or remove, with a note."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
@@ -55,7 +56,7 @@ def decide(membership: Membership, actor: User, decision: str, note: str = "") -
         raise CannotReview("Say in a note why, for the person to read.")
     if len(note) > LONGEST_NOTE:
         raise CannotReview(f"The note is longer than {LONGEST_NOTE} characters.")
-    values = {"paused_by_rule": PausedBy.NOBODY, "note": note.strip()}
+    values: dict[str, Any] = {"paused_by_rule": PausedBy.NOBODY, "note": note.strip()}
     if decision == RESUME:
         values |= {"is_paused": False, "gold_since": timezone.now()}
         if membership.paused_by_rule == PausedBy.QUALIFICATION:
@@ -80,7 +81,8 @@ def checked_members(project: Project) -> list[Checked]:
         too_fast=Count("id", filter=Q(too_fast=True)),
         answers=Count("id"),
     )
-    by_labeler = {row.pop("labeler_id"): row for row in counts.order_by()}
+    rows: list[dict[str, Any]] = [{**row} for row in counts.order_by()]
+    by_labeler = {row.pop("labeler_id"): row for row in rows}
     nothing = dict.fromkeys(("gold", "right", "repeats", "too_fast", "answers"), 0)
     members = Membership.objects.filter(project=project).select_related("user").order_by("pk")
     return [Checked(member, **by_labeler.get(member.user_id, nothing)) for member in members]

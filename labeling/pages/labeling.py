@@ -38,7 +38,7 @@ from labeling.pages.days import midnight
 from labeling.pages.remarks import remark_on
 from labeling.pages.requests import SignedInRequest
 
-SAID = {Judgment.Kind.SKIP: "Skipped", Judgment.Kind.FLAG: "Flagged"}
+SAID: dict[str, str] = {Judgment.Kind.SKIP: "Skipped", Judgment.Kind.FLAG: "Flagged"}
 
 
 @dataclass(frozen=True)

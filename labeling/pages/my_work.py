@@ -188,5 +188,5 @@ def _places(judgment: Judgment) -> dict[str, int]:
 def _side_of(judgment: Judgment, response_id: int | None) -> str:
     if response_id is None:
         return "same"
-    sides = dict(zip(judgment.order, ("left", "right"), strict=False))
-    return sides.get(response_id, "")
+    sides: dict[int, str] = dict(zip(judgment.order, ("left", "right"), strict=False))
+    return str(sides.get(response_id, ""))

@@ -153,12 +153,12 @@ class ProjectForm(forms.ModelForm):
 class PercentField(forms.FloatField):
     """A share that people read and write as per cent."""
 
-    def to_python(self, value: Any) -> float | None:
+    def to_python(self, value: Any) -> Any:
         percent = super().to_python(value)
         return None if percent is None else percent / 100
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        limits = {"min": self.min_value or 0, "max": self.max_value or 1}
+        limits: dict[str, Any] = {"min": self.min_value or 0, "max": self.max_value or 1}
         return {"step": "any"} | {name: f"{100 * limit:g}" for name, limit in limits.items()}
 
 
