@@ -16,6 +16,7 @@ from labeling.models import (
     AuditEntry,
     Comparison,
     ComparisonResponse,
+    Gold,
     GuidelineVersion,
     Invitation,
     Judgment,
@@ -223,6 +224,16 @@ class PreferenceAdmin(ReadOnlyAdmin):
                    ("settled_at", admin.EmptyFieldListFilter), "project")  # fmt: skip
     list_select_related = ("prompt",)
     search_fields = ("=id", "=comparison__id", "=prompt__id", "excluded_reason")
+
+
+@admin.register(Gold)
+class GoldAdmin(ReadOnlyAdmin):
+    list_display = ("id", "project", "comparison_id", "origin", "created_by", "created_at",
+                    "retired_at")  # fmt: skip
+    list_filter = ("origin", ("retired_at", admin.EmptyFieldListFilter), "project")
+    list_select_related = ("project", "created_by")
+    search_fields = ("=id", "=comparison__id")
+    raw_id_fields = ("comparison",)
 
 
 @admin.register(AuditEntry)

@@ -90,6 +90,8 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
         "labeler.pk": Membership.objects.get().pk,
         "my.pk": Judgment.objects.get(labeler=owner).pk,
         "flagged.pk": Judgment.objects.get(labeler=owner).pk,
+        "gold.pk": 1,
+        "quality.pk": Membership.objects.get().pk,
         "invitation.token": token,
         "invitation.pk": invitation.pk,
         "member.pk": Membership.objects.get().pk,

@@ -17,6 +17,7 @@ from labeling.invitations import create_invitation
 from labeling.models import (
     Assignment,
     AuditEntry,
+    Gold,
     Judgment,
     Preference,
     Project,
@@ -48,6 +49,9 @@ def fill(project: Project, number: int) -> None:
     claim_and_judge(labeler, project, "left")
     preference = Preference.objects.filter(project=project).latest("id")
     exclude(project, labeler, [preference.pk], "Duplicate")
+    Gold.objects.create(
+        project=project, comparison_id=preference.comparison_id, expected=[], origin="unanimous"
+    )
     create_invitation(project, labeler, Role.LABELER, f"number {number}")
     policy = Policy.objects.create(project=project, version=number, name="p", location="x")
     snapshot = Snapshot.objects.create(project=project, sha256=f"{number:064}", count=1)
