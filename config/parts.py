@@ -109,6 +109,14 @@ def worker_part(data_dir: Path, queue: str, *, concurrency: int) -> Part:
     )
 
 
+def scorer_part(data_dir: Path) -> Part:
+    return Part(
+        name="scorer",
+        command=[sys.executable, "manage.py", "scorer"],
+        log=rotate_log(data_dir / "logs" / "scorer.log"),
+    )
+
+
 def beat_part(data_dir: Path) -> Part:
     celery = [sys.executable, "-m", "celery", "-A", "config", "beat", "--loglevel", "WARNING"]
     return Part(
@@ -124,5 +132,6 @@ def in_start_order(data_dir: Path) -> list[Part]:
         web_part(data_dir),
         worker_part(data_dir, "gpu", concurrency=1),
         worker_part(data_dir, "default", concurrency=2),
+        scorer_part(data_dir),
         beat_part(data_dir),
     ]

@@ -10,5 +10,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("labeling.pages.urls")),
     path("", include("modeling.pages.urls")),
+    path("", include("modeling.pages.model_urls")),
     path("api/", include("labeling.api.urls")),
+    path("api/", include("modeling.api")),
 ]

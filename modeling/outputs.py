@@ -25,6 +25,7 @@ from modeling.inputs import (
     sampled_by_prompt,
     stages_of,
 )
+from modeling.model_card import write_card
 from modeling.models import RewardModel, Run, Score
 from modeling.programs import read_json
 from modeling.selection import Pair, most_uncertain_pair, random_pair, worth_of
@@ -109,7 +110,7 @@ def collect(run: Run, finish: FinishRun) -> None:
 def _add_reward_model(run: Run, results: dict[str, Any]) -> None:
     assert run.snapshot is not None
     models = RewardModel.objects.filter(project=run.project)
-    RewardModel.objects.create(
+    model = RewardModel.objects.create(
         project=run.project,
         version=(models.aggregate(last=Max("version"))["last"] or 0) + 1,
         run=run,
@@ -118,6 +119,7 @@ def _add_reward_model(run: Run, results: dict[str, Any]) -> None:
         folder=f"runs/{run.pk}/{results.get('model_dir', 'model')}",
         results=results,
     )
+    write_card(model)
 
 
 def _queue_pairs(run: Run) -> dict[str, int]:

@@ -1,22 +1,29 @@
-"""Reward models: the versions, and the page of one: is it good, what from, how to use it."""
+"""Reward models: the versions, the page of one, two of them compared, and what is done by hand."""
+
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from labeling.access import project_for, projects_of
+from labeling.audit import write_entry
 from labeling.models import Project, Role
 from labeling.pages.requests import SignedInRequest
-from modeling import registry
-from modeling.models import RewardModel
+from modeling import drift, gates, registry
+from modeling.archive import tar_stream
+from modeling.evaluating import on_same_rows
+from modeling.models import Loop, RewardModel
 from modeling.overview import accuracy_of
-from modeling.pages import chart_specs
+from modeling.pages import chart_specs, model_report
 from modeling.pages.run_results import flat_rows
 
 PAGE_SIZE = 50
-SHOWN_ELSEWHERE = ("config", "warnings", "accuracy", "gate")
+SHOWN_ELSEWHERE = ("config", "warnings", "accuracy", "gate", "evaluation")
 
 
 @login_required
@@ -30,12 +37,16 @@ def reward_model_list(request: SignedInRequest, slug: str) -> HttpResponse:
         found = found.filter(version__lt=int(before))
     page = list(found.order_by("-version")[: PAGE_SIZE + 1])
     shown = page[:PAGE_SIZE]
+    loop = Loop.objects.filter(project=project).first() or Loop(project=project)
     context = {
         "project": project,
         "models": [(model, accuracy_of(model)) for model in shown],
         "older_than": shown[-1].version if len(page) > PAGE_SIZE else None,
         "is_first_page": not before,
         "chart": chart_specs.accuracy_by_version(reversed(shown)),
+        "can_compare": len(shown) > 1,
+        "margin_points": 100 * loop.gate_margin,
+        "is_admin": project.role_of_viewer == Role.ADMIN,
     }
     return render(request, "modeling/reward_models.html", context)
 
@@ -45,19 +56,48 @@ def reward_model_list(request: SignedInRequest, slug: str) -> HttpResponse:
 def reward_model_page(request: SignedInRequest, pk: int) -> HttpResponse:
     model, project = _model_for(request, pk, Role.CURATOR)
     results = model.results
+    evaluation = results.get("evaluation") or {}
+    previous = RewardModel.objects.filter(project=project, version__lt=model.version).first()
+    is_admin = project.role_of_viewer == Role.ADMIN
     context = {
         "project": project,
         "model": model,
-        "accuracy": accuracy_of(model),
-        "by_split": results.get("accuracy", {}),
-        "gate": results.get("gate"),
-        "warnings": results.get("warnings", []),
-        "result_rows": flat_rows(results, leave_out=SHOWN_ELSEWHERE),
+        "previous": previous,
         "is_gone": not (model.path / "config.json").is_file(),
-        "can_put_in_service": project.role_of_viewer == Role.ADMIN
-        and model.status != RewardModel.Status.LIVE,
+        "can_put_in_service": is_admin and model.status != RewardModel.Status.LIVE,
+        "can_reject": is_admin
+        and model.status in (RewardModel.Status.CANDIDATE, RewardModel.Status.RETIRED),
+        **_is_it_good(model, evaluation),
+        "calibration": evaluation.get("calibration"),
+        "reliability": model_report.reliability_chart(evaluation),
+        "slices": model_report.slices_of(evaluation),
+        "margins": model_report.margin_chart(evaluation),
+        "contradicted": model_report.contradicted_by(model),
+        "warnings": results.get("warnings", []),
+        "score_url": request.build_absolute_uri(
+            reverse("api-score", args=[project.slug, model.version])
+        ),
+        "result_rows": flat_rows(results, leave_out=SHOWN_ELSEWHERE),
     }
     return render(request, "modeling/reward_model.html", context)
+
+
+def _is_it_good(model: RewardModel, evaluation: dict[str, Any]) -> dict[str, Any]:
+    length = evaluation.get("length") or {}
+    newest = evaluation.get("newest")
+    return {
+        "accuracy": accuracy_of(model),
+        "by_split": model.results.get("accuracy", {}),
+        "agreement": evaluation.get("agreement"),
+        "longer_wins": model_report.figure_of(length.get("longer_wins")),
+        "longer_lost": model_report.figure_of(length.get("longer_lost")),
+        "length_correlation": length.get("correlation"),
+        "newest": model_report.figure_of(newest),
+        "newest_round": newest and newest["round"],
+        "gate": model.results.get("gate"),
+        "foretold": drift.prequential(model),
+        "drift": drift.alarm_of(model) if model.status == RewardModel.Status.LIVE else "",
+    }
 
 
 def _model_for(request: SignedInRequest, pk: int, at_least: Role) -> tuple[RewardModel, Project]:
@@ -67,12 +107,92 @@ def _model_for(request: SignedInRequest, pk: int, at_least: Role) -> tuple[Rewar
 
 
 @login_required
+@require_safe
+def compare(request: SignedInRequest, slug: str) -> HttpResponse:
+    """`?new=VERSION&old=VERSION`; without them the two newest."""
+    project = project_for(request.user, slug, Role.CURATOR)
+    versions = list(
+        RewardModel.objects.filter(project=project).select_related("run", "project")[:PAGE_SIZE]
+    )
+    if len(versions) < 2:
+        raise Http404("Two versions are needed to compare.")
+    new = _asked(versions, request.GET.get("new", ""), versions[0])
+    old = _asked(versions, request.GET.get("old", ""), versions[1])
+    found = model_report.compare_versions(on_same_rows(new, old))
+    known = model_report.known_preferences(project, [key for key, _, _ in found.changed])
+    changed = [
+        (known[key], model_report.excerpt_of(known[key].prompt.messages), now, before)
+        for key, now, before in found.changed
+        if key in known
+    ]
+    context = {
+        "project": project,
+        "versions": versions,
+        "new": new,
+        "old": old,
+        "found": found,
+        "changed": changed,
+    }
+    return render(request, "modeling/compare_models.html", context)
+
+
+def _asked(versions: list[RewardModel], asked: str, otherwise: RewardModel) -> RewardModel:
+    return next((model for model in versions if str(model.version) == asked), otherwise)
+
+
+@login_required
 @require_POST
 def reward_model_in_service(request: SignedInRequest, pk: int) -> HttpResponse:
-    """Rolls back or forward: this version ranks the queue from now on."""
+    """Promotes, rolls back or forward: this version ranks the queue from now on."""
     model, _ = _model_for(request, pk, Role.ADMIN)
-    if registry.make_live(model, request.user, reason="by hand"):
+    if gates.promote(model, request.user):
         messages.success(request, f"Reward model v{model.version} is in service.")
     else:
         messages.info(request, "It was in service already, or somebody else was faster.")
     return redirect("reward-model", pk)
+
+
+@login_required
+@require_POST
+def reject(request: SignedInRequest, pk: int) -> HttpResponse:
+    model, _ = _model_for(request, pk, Role.ADMIN)
+    if gates.reject(model, request.user):
+        messages.success(request, f"Reward model v{model.version} is rejected.")
+    else:
+        messages.info(request, "It is in service: put another one there first.")
+    return redirect("reward-model", pk)
+
+
+@login_required
+@require_POST
+def change_margin(request: SignedInRequest, slug: str) -> HttpResponse:
+    """How many points of accuracy a new model may lose on the test split."""
+    project = project_for(request.user, slug, Role.ADMIN)
+    try:
+        points = float(request.POST.get("margin", "").replace(",", "."))
+    except ValueError:
+        points = -1.0
+    if not 0 <= points <= 100:  # NaN fails too
+        messages.error(request, "The margin is a number of points from 0 to 100.")
+        return redirect("reward-models", slug)
+    loop = registry.loop_of(project)
+    before, loop.gate_margin = loop.gate_margin, points / 100
+    loop.save(update_fields=["gate_margin"])
+    write_entry(
+        project, request.user, "gate margin changed", loop, before=before, after=points / 100
+    )
+    messages.success(request, f"A new reward model may lose {points:g} points on the test split.")
+    return redirect("reward-models", slug)
+
+
+@login_required
+@require_safe
+def download(request: SignedInRequest, pk: int) -> HttpResponseBase:
+    """The model's folder with its card, as a tar."""
+    model, project = _model_for(request, pk, Role.CURATOR)
+    if not (model.path / "config.json").is_file():
+        raise Http404("The model's folder is gone.")
+    name = f"{project.slug}-reward-model-v{model.version}"
+    response = StreamingHttpResponse(tar_stream(model.path, name), content_type="application/x-tar")
+    response["Content-Disposition"] = f'attachment; filename="{name}.tar"'
+    return response

@@ -92,6 +92,13 @@ def estimate(figure: Any, digits: int = 1) -> str:
 
 
 @register.filter
+def points(figure: Any) -> str:
+    """+1.4 [-0.3, 3.1]: a difference of shares in points with its 95 % interval."""
+    value, low, high = (100 * figure[key] for key in ("value", "low", "high"))
+    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
+@register.filter
 def duration(seconds: float | None) -> str:
     """42 s, 3 min 20 s, 2 h 5 min."""
     if seconds is None:

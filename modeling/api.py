@@ -1,0 +1,144 @@
+"""The API of the learning side: a project's reward models, and scores by one of them."""
+
+from typing import Any
+
+from django.urls import URLPattern, path
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from labeling.api.preferences import MessageSerializer
+from labeling.api.requests import project_of
+from labeling.models import Project
+from modeling import serving
+from modeling.models import RewardModel
+from modeling.overview import accuracy_of
+
+LIVE = "live"
+
+
+class NobodyAnswers(APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+
+
+class FigureSerializer(serializers.Serializer[Any]):
+    value = serializers.FloatField()
+    low = serializers.FloatField(help_text="Of the 95 % interval.")
+    high = serializers.FloatField()
+    n = serializers.IntegerField(help_text="Comparisons.")
+    split = serializers.CharField()
+
+
+class RewardModelSerializer(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=RewardModel.Status.choices)
+    accuracy = FigureSerializer(allow_null=True, help_text="On what was held out.")
+    base_model = serializers.CharField()
+    preferences = serializers.IntegerField(help_text="In the snapshot it was trained on.")
+    snapshot = serializers.CharField(help_text="SHA-256.")
+    created_at = serializers.DateTimeField()
+
+
+def model_row(model: RewardModel) -> dict[str, Any]:
+    return {
+        "version": model.version,
+        "status": model.status,
+        "accuracy": accuracy_of(model),
+        "base_model": model.base_model,
+        "preferences": model.snapshot.count,
+        "snapshot": model.snapshot.sha256,
+        "created_at": model.created_at,
+    }
+
+
+class RewardModelsView(APIView):
+    @extend_schema(
+        summary="The reward models of a project, newest first",
+        description="For curators and admins of the project.",
+        responses=RewardModelSerializer(many=True),
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        found = RewardModel.objects.filter(project=project_of(request, slug))
+        rows = [model_row(model) for model in found.select_related("snapshot")]
+        return Response(RewardModelSerializer(rows, many=True).data)
+
+
+class TextSerializer(serializers.Serializer[Any]):
+    prompt = MessageSerializer(many=True, allow_empty=False)
+    response = serializers.CharField(allow_blank=True, trim_whitespace=False)
+
+
+class ScoreRequestSerializer(serializers.Serializer[Any]):
+    texts = TextSerializer(many=True, allow_empty=False)
+
+
+class ScoredSerializer(serializers.Serializer[Any]):
+    reward = serializers.FloatField(
+        help_text="Higher is better; only differences for the same prompt mean something."
+    )
+    probability = serializers.FloatField(
+        allow_null=True,
+        help_text="That people prefer this response to the first one of the same prompt, by the "
+        "model's calibration; null for a first one.",
+    )
+
+
+class ScoreResponseSerializer(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    scores = ScoredSerializer(many=True, help_text="In the order of the texts.")
+
+
+class ScoreView(APIView):
+    @extend_schema(
+        summary="Score responses with a reward model",
+        description=(
+            "For curators and admins. `version` is a number, or `live` for the one in service. At "
+            f"most {serving.MOST_TEXTS} texts. 503 while the scorer or Redis is away."
+        ),
+        request=ScoreRequestSerializer,
+        responses=ScoreResponseSerializer,
+    )
+    def post(self, request: Request, slug: str, version: str) -> Response:
+        model = find_version(project_of(request, slug), version)
+        given = ScoreRequestSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        texts = [serving.Text(**text) for text in given.validated_data["texts"]]
+        try:
+            scored = serving.score(model, texts)
+        except serving.CannotScore as problem:
+            raise ValidationError({"texts": [str(problem)]}) from problem
+        except serving.Unavailable as problem:
+            raise NobodyAnswers(str(problem)) from problem
+        told = {"version": model.version, "scores": scored}
+        return Response(ScoreResponseSerializer(told).data)
+
+
+def find_version(project: Project, version: str) -> RewardModel:
+    """By number, or the one in service."""
+    found = RewardModel.objects.filter(project=project)
+    if version == LIVE:
+        model = found.filter(status=RewardModel.Status.LIVE).first()
+        words = "No reward model is in service yet."
+    else:
+        model = found.filter(version=int(version)).first() if version.isdecimal() else None
+        words = f"There is no reward model {version}."
+    if model is None:
+        raise NotFound(words)
+    return model
+
+
+urlpatterns: list[URLPattern] = [
+    path(
+        "v1/projects/<slug:slug>/reward-models/",
+        RewardModelsView.as_view(),
+        name="api-reward-models",
+    ),
+    path(
+        "v1/projects/<slug:slug>/reward-models/<slug:version>/score/",
+        ScoreView.as_view(),
+        name="api-score",
+    ),
+]

@@ -1,0 +1,130 @@
+"""The model card: README.md in a reward model's folder, so that it explains itself anywhere."""
+
+from pathlib import Path
+from typing import Any
+
+from modeling.models import RewardModel
+
+USE = """```python
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+folder = "."  # where this file is
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+messages = [
+    {"role": "user", "content": "How do I keep basil fresh?"},
+    {"role": "assistant", "content": "Stand it in a glass of water, like flowers."},
+]
+text = tokenizer.apply_chat_template(messages, tokenize=False).rstrip()
+if not text.endswith(tokenizer.eos_token):
+    text += tokenizer.eos_token
+inputs = tokenizer(text, add_special_tokens=False, return_tensors="pt")
+with torch.no_grad():
+    reward = model(**inputs).logits[0, 0].item()
+```"""
+
+
+def write_card(model: RewardModel) -> None:
+    """Into the model's folder; a later call writes it anew."""
+    if model.path.is_dir():
+        (model.path / "README.md").write_text(card_of(model), encoding="utf-8")
+
+
+def card_of(model: RewardModel) -> str:
+    results = model.results
+    evaluation = results.get("evaluation") or {}
+    parts = [
+        _front_matter(model),
+        f"# Reward model v{model.version} of {model.project.name}",
+        "Gives a response to a prompt one number, its reward: higher is better. Only differences "
+        "between responses to the same prompt mean something. Made with Preferable.",
+        "## How good it is",
+        *_accuracy(evaluation, results),
+        "## Calibration",
+        _calibration(evaluation),
+        "## What it was made from",
+        "\n".join(
+            [
+                f"- base model: `{_base_name(model.base_model)}`",
+                f"- preferences: {model.snapshot.count:,} (snapshot `{model.snapshot.sha256}`)",
+                f"- run {model.run_id}, seed {model.run.seed}, code `{model.run.code_version}`",
+                f"- made {model.created_at:%Y-%m-%d %H:%M} UTC",
+            ]
+        ),
+        "## How to use it",
+        USE,
+        "## What it is not",
+        "It has learned what the labelers of one project preferred in the texts they saw. It is no "
+        "judge of truth, and a policy that is optimised against it will find its mistakes: watch "
+        "the KL to the reference policy and ask people again.",
+        *_warnings(results),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _base_name(location: str) -> str:
+    """Without the path of the machine it was trained on."""
+    return Path(location).name if location.startswith(("/", "~", ".")) else location
+
+
+def _front_matter(model: RewardModel) -> str:
+    name = _base_name(model.base_model)
+    return (
+        f"---\nlibrary_name: transformers\npipeline_tag: text-classification\nbase_model: {name}\n"
+        "tags:\n- reward-model\n- preferable\n---"
+    )
+
+
+def _figure(name: str, figure: dict[str, Any] | None) -> str:
+    if not figure:
+        return ""
+    low, high = figure["low"], figure["high"]
+    return f"| {name} | {figure['value']:.1%} | {low:.1%} to {high:.1%} | {figure['n']:.0f} |"
+
+
+def _accuracy(evaluation: dict[str, Any], results: dict[str, Any]) -> list[str]:
+    split = evaluation.get("split", "")
+    length = evaluation.get("length") or {}
+    rows = [
+        _figure(f"accuracy on the {split} split", evaluation.get("accuracy")),
+        _figure("random pairs of the newest round", evaluation.get("newest")),
+        _figure("where the longer response lost", length.get("longer_lost")),
+        _figure("“the longer one is better”, for comparison", length.get("longer_wins")),
+        *(
+            _figure(f"strength: {row['name']}", row)
+            for row in (evaluation.get("slices") or {}).get("strength", [])
+        ),
+    ]
+    table = [row for row in rows if row]
+    if not table:
+        return ["Nothing was held out, so nobody knows."]
+    head = "| | share | 95 % interval | comparisons |\n|---|---|---|---|"
+    agreement = evaluation.get("agreement")
+    told = f"Labelers agree with each other on {agreement['value']:.1%}." if agreement else ""
+    correlation = length.get("correlation")
+    if correlation is not None:
+        told += f" The reward's correlation with length is {correlation:+.2f}."
+    return ["\n".join([head, *table]), told.strip()]
+
+
+def _calibration(evaluation: dict[str, Any]) -> str:
+    found = evaluation.get("calibration") or {}
+    if not found:
+        return "Not measured."
+    if "refused" in found:
+        return str(found["refused"])
+    before, after = found["before"], found["after"]
+    return (
+        f"P(A preferred to B) = sigmoid((reward of A - reward of B) / {found['temperature']:.3f}). "
+        f"With that temperature, fitted on {found['fitted_n']} {found['fitted_on']} comparisons: "
+        f"ECE {after['ece']:.3f} (before {before['ece']:.3f}), Brier score {after['brier']:.3f} "
+        f"({before['brier']:.3f}), log-loss {after['nll']:.3f} ({before['nll']:.3f})."
+    )
+
+
+def _warnings(results: dict[str, Any]) -> list[str]:
+    warnings = results.get("warnings") or []
+    return (
+        ["## Warnings of its training", "\n".join(f"- {w}" for w in warnings)] if warnings else []
+    )

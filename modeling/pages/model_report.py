@@ -1,0 +1,175 @@
+"""One reward model's figures as its page shows them: slices, diagrams, what it contradicts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from labeling.models import Preference, Project
+from modeling.core.predictions import Prediction, by_slice, compare, length_correlation
+from modeling.models import RewardModel
+from modeling.overview import Accuracy
+from modeling.pages.chart_specs import Spec
+
+KINDS = {
+    "strength": "Strength of the preference",
+    "length": "Length of the longer response",
+    "round": "Round",
+    "arm": "How the pair was drawn",
+    "policy": "Policy that wrote them",
+    "tag": "Tag",
+}
+SHOWN_CONTRADICTED = 12
+EXCERPT = 140
+MOST_TAGS = 20
+
+
+@dataclass(frozen=True)
+class Contradicted:
+    """A preference that the model denies, most strongly first."""
+
+    preference: Preference
+    excerpt: str
+    margin: float
+    was_trained_on: bool
+
+
+def figure_of(told: Mapping[str, Any] | None, split: str = "") -> Accuracy | None:
+    if not told:
+        return None
+    return Accuracy(
+        value=told["value"], low=told["low"], high=told["high"], n=int(told["n"]), split=split
+    )
+
+
+def slices_of(evaluation: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, Accuracy | None]]]]:
+    """(title, [(name, accuracy)]) of every kind that tells more than one thing apart."""
+    found = []
+    for kind, title in KINDS.items():
+        rows = (evaluation.get("slices") or {}).get(kind, [])[:MOST_TAGS]
+        if len(rows) > 1:
+            found.append((title, [(row["name"], figure_of(row)) for row in rows]))
+    return found
+
+
+def reliability_chart(evaluation: Mapping[str, Any]) -> Spec | None:
+    """How often the model's claims came true, against how often it said they would."""
+    parts = (evaluation.get("calibration") or {}).get("reliability") or []
+    if len(parts) < 2:
+        return None
+    claimed = [round(100 * part["confidence"], 1) for part in parts]
+    return {
+        "type": "line",
+        "labels": [f"{value:.0f} %" for value in claimed],
+        "series": [
+            {"name": "came true", "data": [round(100 * part["accuracy"], 1) for part in parts]},
+            {"name": "claimed", "data": claimed},
+        ],
+        "y": {"min": 0, "max": 100, "unit": " %"},
+    }
+
+
+def margin_chart(evaluation: Mapping[str, Any]) -> Spec | None:
+    told = evaluation.get("margins") or {}
+    edges, counts = told.get("edges") or [], told.get("counts") or []
+    if not counts:
+        return None
+    middles = [(low + high) / 2 for low, high in pairwise(edges)]
+    wrong = [count if middle < 0 else 0 for middle, count in zip(middles, counts, strict=True)]
+    right = [count if middle >= 0 else 0 for middle, count in zip(middles, counts, strict=True)]
+    return {
+        "type": "bar",
+        "labels": [f"{middle:+.2f}" for middle in middles],
+        "series": [{"name": "right", "data": right}, {"name": "wrong", "data": wrong}],
+        "y": {"min": 0},
+    }
+
+
+def contradicted_by(model: RewardModel) -> list[Contradicted]:
+    """Those that are still there and not excluded."""
+    told = (model.results.get("evaluation") or {}).get("contradicted") or []
+    ids = [int(row["id"]) for row in told if str(row["id"]).isdecimal()]
+    rows = Preference.objects.filter(project=model.project, excluded=False, pk__in=ids)
+    known = {row.pk: row for row in rows.select_related("prompt")}
+    found = [
+        Contradicted(
+            known[int(row["id"])],
+            excerpt_of(known[int(row["id"])].prompt.messages),
+            row["margin"],
+            row["split"] == "train",
+        )
+        for row in told
+        if str(row["id"]).isdecimal() and int(row["id"]) in known
+    ]
+    return found[:SHOWN_CONTRADICTED]
+
+
+def excerpt_of(messages: Sequence[Mapping[str, Any]]) -> str:
+    text = " ".join(str(messages[-1].get("content", "")).split()) if messages else ""
+    return text if len(text) <= EXCERPT else f"{text[:EXCERPT]}…"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two versions on the same held-out comparisons. Differences in points, new less old."""
+
+    count: int
+    difference: Mapping[str, float] | None
+    both_right: int
+    only_new: int
+    only_old: int
+    both_wrong: int
+    slices: list[tuple[str, list[tuple[str, Mapping[str, float]]]]]
+    length_new: float | None
+    length_old: float | None
+    changed: list[tuple[str, float, float]]
+
+
+def compare_versions(pairs: Iterable[tuple[Prediction, Prediction]]) -> Comparison:
+    """`pairs` from evaluating.on_same_rows; only the test split counts."""
+    on_test = [(new, old) for new, old in pairs if new.split == "test"]
+    decided = [(new, old) for new, old in on_test if new.point is not None]
+
+    def count(new_right: bool, old_right: bool) -> int:
+        return sum(
+            (new.point == 1.0) == new_right and (old.point == 1.0) == old_right
+            for new, old in decided
+        )
+
+    turned = [(new, old) for new, old in decided if new.point != old.point]
+    turned.sort(key=lambda pair: -abs(pair[0].delta - pair[1].delta))
+    return Comparison(
+        count=len(decided),
+        difference=compare(on_test),
+        both_right=count(True, True),
+        only_new=count(True, False),
+        only_old=count(False, True),
+        both_wrong=count(False, False),
+        slices=_slice_differences(on_test),
+        length_new=length_correlation([new for new, _ in on_test]),
+        length_old=length_correlation([old for _, old in on_test]),
+        changed=[(new.id, new.delta, old.delta) for new, old in turned[:SHOWN_CONTRADICTED]],
+    )
+
+
+def _slice_differences(
+    pairs: Sequence[tuple[Prediction, Prediction]],
+) -> list[tuple[str, list[tuple[str, Mapping[str, float]]]]]:
+    old_of = {new.id: old for new, old in pairs}
+    named_by_kind = by_slice([new for new, _ in pairs])
+    tables = []
+    for kind, title in KINDS.items():
+        rows: list[tuple[str, Mapping[str, float]]] = []
+        for name, members in list(named_by_kind.get(kind, {}).items())[:MOST_TAGS]:
+            found = compare([(row, old_of[row.id]) for row in members])
+            if found is not None:
+                rows.append((name, found))
+        if len(rows) > 1:
+            tables.append((title, rows))
+    return tables
+
+
+def known_preferences(project: Project, ids: Iterable[str]) -> dict[str, Preference]:
+    wanted = [int(key) for key in ids if key.isdecimal()]
+    found = Preference.objects.filter(project=project, pk__in=wanted).select_related("prompt")
+    return {str(row.pk): row for row in found}

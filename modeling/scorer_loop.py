@@ -1,0 +1,108 @@
+"""The scorer's loop: takes requests out of Redis, answers them with models kept in memory.
+
+Torch is imported with the first request, so that a scorer nobody asks costs little; models that
+nobody has asked for in a while are let go.
+"""
+
+import json
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import redis
+from django.db import close_old_connections
+
+from modeling.models import RewardModel
+from modeling.serving import ALIVE, ALIVE_SECONDS, REQUESTS, redis_client
+
+log = logging.getLogger(__name__)
+
+MODELS_IN_MEMORY = 2
+IDLE_SECONDS = 600.0
+PAUSE_SECONDS = 2.0
+ANSWER_SECONDS = 60  # an answer that nobody fetches is gone after that
+
+Texts = list[tuple[tuple[tuple[str, str], ...], str]]
+Load = Callable[[str], Callable[[Texts], list[float]]]
+
+
+class NotThere(LookupError):
+    """The model that was asked for. The message is a sentence for people."""
+
+
+class Models:
+    """The models asked for last, by their folders."""
+
+    def __init__(self, load: Load) -> None:
+        self.load = load
+        self.held: OrderedDict[str, tuple[Callable[[Texts], list[float]], float]] = OrderedDict()
+
+    def score(self, folder: str, texts: Texts) -> list[float]:
+        found = self.held.pop(folder, None)
+        if found is None and len(self.held) >= MODELS_IN_MEMORY:
+            self.held.popitem(last=False)  # first, so that three are never in memory at once
+        scorer = found[0] if found else self.load(folder)
+        self.held[folder] = (scorer, time.monotonic())
+        return scorer(texts)
+
+    def let_go(self, now: float) -> None:
+        """Of what has not been asked for in a while."""
+        for folder in [key for key, (_, at) in self.held.items() if now - at > IDLE_SECONDS]:
+            log.info("%s is let go", folder)
+            del self.held[folder]
+
+
+def load_scorer(device: str) -> Load:
+    def load(folder: str) -> Callable[[Texts], list[float]]:
+        from modeling.core.scorer import Scorer  # torch: only when somebody asks
+
+        log.info("loading %s", folder)
+        return Scorer(folder, device=device).score
+
+    return load
+
+
+def serve(models: Models, stop: Callable[[], bool], take_seconds: float = 1.0) -> None:
+    """Until `stop` says so. Redis may go and come back."""
+    client = redis_client(take_seconds + 10)
+    while not stop():
+        try:
+            client.set(ALIVE, "1", ex=ALIVE_SECONDS)
+            taken: Any = client.blpop([REQUESTS], timeout=take_seconds)
+            if taken is not None:
+                answer(client, models, json.loads(taken[1]))
+        except (redis.RedisError, OSError) as problem:
+            log.warning("Redis is away (%s)", problem)
+            time.sleep(PAUSE_SECONDS)
+        models.let_go(time.monotonic())
+    with suppress(redis.RedisError, OSError):  # it expires by itself
+        client.delete(ALIVE)
+
+
+def answer(client: redis.Redis, models: Models, request: dict[str, Any]) -> None:
+    """One request, whatever is wrong with it: its asker hears, the next one is served."""
+    if time.time() > request["until"]:
+        return  # nobody waits for it any more
+    try:
+        told: dict[str, Any] = {"rewards": rewards_for(models, request)}
+    except Exception as problem:
+        log.exception("could not score")
+        words = getattr(problem, "message", "") or str(problem) or type(problem).__name__
+        told = {"error": f"The model could not score this: {words}"}
+    client.rpush(request["answer_to"], json.dumps(told))
+    client.expire(request["answer_to"], ANSWER_SECONDS)
+
+
+def rewards_for(models: Models, request: dict[str, Any]) -> list[float]:
+    close_old_connections()
+    model = RewardModel.objects.filter(pk=request["model"]).first()
+    if model is None:
+        raise NotThere("there is no such version any more.")
+    texts: Texts = [
+        (tuple((message["role"], message["content"]) for message in prompt), response)
+        for prompt, response in request["texts"]
+    ]
+    return models.score(str(model.path), texts)

@@ -1,0 +1,137 @@
+"""Scores of a few texts while somebody waits: the web process asks, the scorer answers.
+
+The web process never loads torch. It puts a request into a Redis list; the scorer (`manage.py
+scorer`, one of the parts of `up`) takes it, keeps the models it was asked for in memory, and puts
+the answer where the asker waits. Nothing is stored: when Redis or the scorer is away, the asker
+says so at once and the caller asks again.
+"""
+
+import json
+import math
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from modeling.drift import temperature_of
+from modeling.models import RewardModel
+
+REQUESTS = "preferable:score:requests"
+ALIVE = "preferable:score:alive"
+ALIVE_SECONDS = 90  # longer than it takes to load a large model
+WAIT_SECONDS = 45.0  # gunicorn gives up after 60
+MOST_TEXTS = 256
+MOST_CHARACTERS = 200_000  # of all texts of a request
+
+Message = dict[str, str]
+
+
+class Unavailable(RuntimeError):
+    """Nobody can answer now. The message is a sentence for people."""
+
+
+class CannotScore(ValueError):
+    """These texts cannot be scored by this model. The message is a sentence for people."""
+
+
+@dataclass(frozen=True)
+class Text:
+    prompt: list[Message]
+    response: str
+
+
+@dataclass(frozen=True)
+class Scored:
+    """`probability`: that people prefer this response to the first one of the same prompt, by the
+    model's own calibration; None for a first one."""
+
+    reward: float
+    probability: float | None
+
+
+def redis_client(timeout: float) -> redis.Redis:
+    """Celery's address of Redis in the form that redis-py knows."""
+    url = settings.REDIS_URL.replace("redis+socket://", "unix://", 1)
+    client: redis.Redis = redis.Redis.from_url(
+        url, socket_connect_timeout=2.0, socket_timeout=timeout, retry=Retry(NoBackoff(), 0)
+    )
+    return client
+
+
+def score(model: RewardModel, texts: Sequence[Text], wait: float = WAIT_SECONDS) -> list[Scored]:
+    """Rewards in the order of the texts. Raises Unavailable or CannotScore."""
+    check(texts)
+    if not (model.path / "config.json").is_file():
+        raise CannotScore(f"The folder of {model} is gone: train again, or use another version.")
+    rewards = ask(model, texts, wait)
+    return with_probabilities(texts, rewards, temperature_of(model))
+
+
+def check(texts: Sequence[Text]) -> None:
+    if not texts:
+        raise CannotScore("There is nothing to score.")
+    if len(texts) > MOST_TEXTS:
+        raise CannotScore(f"At most {MOST_TEXTS} texts at once; there are {len(texts)}.")
+    characters = sum(
+        len(text.response) + sum(len(message["content"]) for message in text.prompt)
+        for text in texts
+    )
+    if characters > MOST_CHARACTERS:
+        raise CannotScore(
+            f"At most {MOST_CHARACTERS:,} characters at once; there are {characters:,}."
+        )
+
+
+def ask(model: RewardModel, texts: Sequence[Text], wait: float) -> list[float]:
+    key = f"preferable:score:answer:{uuid.uuid4().hex}"
+    request = {
+        "answer_to": key,
+        "until": time.time() + wait,
+        "model": model.pk,
+        "texts": [[text.prompt, text.response] for text in texts],
+    }
+    try:
+        client = redis_client(wait + 5)
+        try:
+            if not client.exists(ALIVE):
+                raise Unavailable(
+                    "The scorer is not running: start it with `manage.py up`, or as the service "
+                    "`scorer` of docker-compose.yml."
+                )
+            client.rpush(REQUESTS, json.dumps(request))
+            answer: Any = client.blpop([key], timeout=wait)
+        finally:
+            client.close()
+    except (redis.RedisError, OSError) as problem:
+        raise Unavailable("Redis is away: nothing can be scored until it is back.") from problem
+    if answer is None:
+        raise Unavailable(f"The scorer did not answer within {wait:.0f} s: it is busy. Try again.")
+    told = json.loads(answer[1])
+    if "error" in told:
+        raise CannotScore(told["error"])
+    return [float(reward) for reward in told["rewards"]]
+
+
+def with_probabilities(
+    texts: Sequence[Text], rewards: Sequence[float], temperature: float
+) -> list[Scored]:
+    first: dict[str, float] = {}
+    scored = []
+    for text, reward in zip(texts, rewards, strict=True):
+        prompt = json.dumps(text.prompt)
+        if prompt in first:
+            scored.append(Scored(reward, logistic((reward - first[prompt]) / temperature)))
+        else:
+            first[prompt] = reward
+            scored.append(Scored(reward, None))
+    return scored
+
+
+def logistic(value: float) -> float:
+    return 0.5 * (1.0 + math.tanh(0.5 * value))

@@ -1,0 +1,96 @@
+"""Reward models over HTTP: the list, and scores by one of them."""
+
+import pytest
+from django.test import Client
+from rest_framework.authtoken.models import Token
+
+from modeling import serving
+from tests.factories import make_member, make_project
+from tests.modeling.page_helpers import make_reward_model
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project():
+    return make_project()
+
+
+def client_of(project, role="curator") -> Client:
+    token = Token.objects.create(user=make_member(project, role))
+    return Client(headers={"authorization": f"Token {token.key}"})
+
+
+def post(client, project, version, body):
+    url = f"/api/v1/projects/{project.slug}/reward-models/{version}/score/"
+    return client.post(url, body, content_type="application/json")
+
+
+def text(response):
+    return {"prompt": [{"role": "user", "content": "Q"}], "response": response}
+
+
+def answer_with(monkeypatch, outcome):
+    def score(model, texts):
+        if isinstance(outcome, Exception):
+            raise outcome
+        return [serving.Scored(float(len(one.response)), None) for one in texts]
+
+    monkeypatch.setattr(serving, "score", score)
+
+
+def test_the_list_has_versions_with_their_accuracy(project):
+    make_reward_model(project, 0.7)
+    make_reward_model(project, 0.8, status="live")
+    rows = client_of(project).get(f"/api/v1/projects/{project.slug}/reward-models/").json()
+    assert [(row["version"], row["status"]) for row in rows] == [(2, "live"), (1, "candidate")]
+    assert rows[0]["accuracy"]["value"] == 0.8
+    assert rows[0]["accuracy"]["split"] == "test"
+
+
+def test_responses_are_scored_by_a_version_or_the_one_in_service(project, monkeypatch):
+    make_reward_model(project)
+    make_reward_model(project, status="live")
+    answer_with(monkeypatch, None)
+    body = {"texts": [text(" four"), text("")]}
+    found = post(client_of(project), project, "live", body).json()
+    assert found == {
+        "version": 2,
+        "scores": [{"reward": 5.0, "probability": None}, {"reward": 0.0, "probability": None}],
+    }
+    assert post(client_of(project), project, "1", body).json()["version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [(serving.Unavailable("Redis is away."), 503), (serving.CannotScore("Too long."), 400)],
+)
+def test_what_goes_wrong_is_said_in_words(project, monkeypatch, outcome, status):
+    make_reward_model(project)
+    answer_with(monkeypatch, outcome)
+    found = post(client_of(project), project, "1", {"texts": [text("a")]})
+    assert found.status_code == status
+    assert str(outcome) in found.json()["detail"]
+    assert found.headers["Content-Type"] == "application/problem+json"
+
+
+def test_a_version_that_is_not_there_is_named(project):
+    client = client_of(project)
+    found = post(client, project, "live", {"texts": [text("a")]})
+    assert (found.status_code, found.json()["detail"]) == (
+        404,
+        "No reward model is in service yet.",
+    )
+    assert post(client, project, "9", {"texts": [text("a")]}).status_code == 404
+
+
+def test_a_request_without_texts_is_refused(project):
+    make_reward_model(project)
+    assert post(client_of(project), project, "1", {"texts": []}).status_code == 400
+    assert post(client_of(project), project, "1", {"texts": [{"prompt": "Q"}]}).status_code == 400
+
+
+def test_scores_are_for_curators_and_admins(project):
+    make_reward_model(project)
+    assert post(client_of(project, "labeler"), project, "1", {}).status_code == 403
+    assert post(client_of(make_project()), project, "1", {}).status_code == 404

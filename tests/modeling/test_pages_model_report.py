@@ -1,0 +1,248 @@
+"""The page of one model in its order, two versions compared, the playground, the download."""
+
+import io
+import json
+import tarfile
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from django.urls import reverse
+
+from labeling.models import AuditEntry, Preference
+from modeling import serving
+from modeling.archive import tar_stream
+from modeling.core.predictions import Prediction
+from modeling.evaluating import evaluation_of
+from modeling.model_card import write_card
+from modeling.models import Loop, RewardModel
+from modeling.pages import model_report
+from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
+from tests.modeling.page_helpers import make_cast, make_reward_model
+from tests.modeling.test_pages_loop import text_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project():
+    return make_project(name="Teatime")
+
+
+@pytest.fixture
+def cast(project):
+    return make_cast(project)
+
+
+@pytest.fixture
+def admin(client, cast):
+    client.force_login(cast["admin"])
+    return client
+
+
+def predict(model: RewardModel, margins: list[float], first: int = 0) -> None:
+    """What a finished training leaves: test comparisons with these margins, 60 to calibrate."""
+    rows = [
+        Prediction(f"{first + at}", "test", margin, 0.0, f"p{at}", strength=1 + at % 3, round=1,
+                   arm="random", chosen_length=100 + at, rejected_length=90 + at * 2)
+        for at, margin in enumerate(margins)
+    ]  # fmt: skip
+    rows += [
+        Prediction(f"c{at}", "calibration", 1.0 if at % 4 else -1.0, 0.0, f"c{at}")
+        for at in range(60)
+    ]
+    model.run.folder.mkdir(parents=True, exist_ok=True)
+    text = "".join(f"{json.dumps(asdict(row))}\n" for row in rows)
+    (model.run.folder / "predictions.jsonl").write_text(text)
+    model.results = model.results | {"evaluation": evaluation_of(model.run)}
+    model.save()
+
+
+def with_folder(model: RewardModel) -> RewardModel:
+    model.path.mkdir(parents=True, exist_ok=True)
+    (model.path / "config.json").write_text("{}")
+    return model
+
+
+def opened(parts) -> tarfile.TarFile:
+    return tarfile.TarFile(fileobj=io.BytesIO(b"".join(parts)))
+
+
+def test_the_page_answers_its_five_questions_in_order(admin, project):
+    model = with_folder(make_reward_model(project))
+    predict(model, [1.0, -0.5, 2.0, 1.5, -1.0, 0.5] * 8)
+    shown = text_of(admin.get(reverse("reward-model", args=[model.pk])))
+    questions = [
+        "Is it good?", "Is it calibrated?", "Where does it fail?", "What was it made from?",
+        "How do I use it?",
+    ]  # fmt: skip
+    assert [shown.count(question) for question in questions] == [1] * 5
+    assert sorted(questions, key=shown.index) == questions
+    assert "If the longer one always won" in shown
+    assert "much better" in shown
+    assert "fitted on 60 calibration comparisons" in shown
+    assert "/api/v1/projects/" in shown
+
+
+def test_a_model_with_nothing_held_out_says_so(admin, project):
+    shown = text_of(admin.get(reverse("reward-model", args=[make_reward_model(project).pk])))
+    assert "Not measured: nothing was held out when it was trained." in shown
+
+
+def test_the_checks_of_the_gate_are_a_list(admin, project):
+    model = make_reward_model(project)
+    check = {"name": "Slices", "passed": False, "text": "It has become much worse for long ones."}
+    model.results |= {"gate": {"passed": False, "reason": "x", "checks": [check]}}
+    model.save()
+    shown = text_of(admin.get(reverse("reward-model", args=[model.pk])))
+    assert "failed Slices It has become much worse for long ones." in shown
+
+
+def test_what_it_contradicts_links_to_the_preference_while_it_counts(admin, project):
+    make_comparisons(project, 2)
+    labeler = make_member(project)
+    for _ in range(2):
+        claim_and_judge(labeler, project)
+    kept, excluded = Preference.objects.order_by("pk")
+    model = make_reward_model(project)
+    predict(model, [-3.0, -2.0], first=kept.pk)
+    Preference.objects.filter(pk=excluded.pk).update(excluded=True, excluded_reason="wrong")
+    assert [row.preference for row in model_report.contradicted_by(model)] == [kept]
+    page = admin.get(reverse("reward-model", args=[model.pk]))
+    assert reverse("preference", args=[project.slug, kept.pk]) in page.content.decode()
+
+
+def test_the_reliability_diagram_has_bins_of_rising_claims(project):
+    model = make_reward_model(project)
+    predict(model, [0.1 * at for at in range(1, 46)])
+    spec = model_report.reliability_chart(model.results["evaluation"])
+    assert spec is not None
+    claimed = spec["series"][1]["data"]
+    assert len(claimed) == 15
+    assert claimed == sorted(claimed)
+    assert set(spec["series"][0]["data"]) == {100.0}
+    margins = model_report.margin_chart(model.results["evaluation"])
+    assert margins is not None
+    assert (sum(margins["series"][0]["data"]), sum(margins["series"][1]["data"])) == (45, 0)
+
+
+def test_two_versions_are_compared_on_the_same_comparisons(admin, project):
+    old, new = make_reward_model(project), make_reward_model(project)
+    predict(old, [1.0] * 10 + [-1.0] * 10)
+    predict(new, [1.0] * 15 + [-1.0] * 10)
+    page = admin.get(reverse("reward-models-compare", args=[project.slug]))
+    found = page.context["found"]
+    assert (found.count, found.only_new, found.only_old, found.both_right, found.both_wrong) == (
+        20, 5, 0, 10, 5,
+    )  # fmt: skip
+    assert found.difference["value"] == 0.25
+    other = admin.get(reverse("reward-models-compare", args=[project.slug]) + "?new=1&old=2")
+    assert other.context["found"].difference["value"] == -0.25
+    assert "v1 against v2" in text_of(other)
+
+
+def test_versions_without_a_common_comparison_cannot_be_compared(admin, project):
+    make_reward_model(project)
+    assert admin.get(reverse("reward-models-compare", args=[project.slug])).status_code == 404
+    make_reward_model(project)
+    page = admin.get(reverse("reward-models-compare", args=[project.slug]))
+    assert "Nothing to compare them on" in text_of(page)
+
+
+def test_a_model_is_rejected_by_admins_only_and_leaves_a_record(client, cast, project):
+    model = make_reward_model(project)
+    url = reverse("reward-model-reject", args=[model.pk])
+    client.force_login(cast["curator"])
+    assert client.post(url).status_code == 403
+    client.force_login(cast["admin"])
+    assert "is rejected" in text_of(client.post(url, follow=True))
+    model.refresh_from_db()
+    assert model.status == "rejected"
+    assert AuditEntry.objects.get(project=project).action == "reward model rejected"
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"), [("2.5", 0.025), ("0", 0.0), ("-1", 0.01), ("x", 0.01), ("nan", 0.01)]
+)
+def test_the_gates_margin_is_set_in_points(admin, project, typed, kept):
+    Loop.objects.create(project=project)
+    admin.post(reverse("gate-margin", args=[project.slug]), {"margin": typed})
+    assert Loop.objects.get(project=project).gate_margin == pytest.approx(kept)
+
+
+def test_the_download_is_a_tar_of_the_folder_with_its_card(admin, project):
+    model = with_folder(make_reward_model(project))
+    (model.path / "model.safetensors").write_bytes(b"w" * 700)
+    write_card(model)
+    answer = admin.get(reverse("reward-model-download", args=[model.pk]))
+    archive = opened(answer)
+    name = f"{project.slug}-reward-model-v1"
+    assert sorted(archive.getnames()) == [
+        f"{name}/README.md", f"{name}/config.json", f"{name}/model.safetensors",
+    ]  # fmt: skip
+    weights = archive.extractfile(f"{name}/model.safetensors")
+    assert weights is not None
+    assert weights.read() == b"w" * 700
+    assert f'filename="{name}.tar"' in answer["Content-Disposition"]
+
+
+def test_a_link_out_of_the_folder_is_not_sent(tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret").write_text("x")
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "secret")
+    archive = opened(tar_stream(tmp_path / "in", "m"))
+    assert archive.getnames() == []
+
+
+def test_the_card_tells_how_good_it_is_and_no_path_of_the_machine(project, tmp_path):
+    model = with_folder(make_reward_model(project, base_model=str(tmp_path / "my-base")))
+    predict(model, [1.0] * 30 + [-1.0] * 10)
+    write_card(model)
+    card = (model.path / "README.md").read_text()
+    assert "| accuracy on the test split | 75.0% |" in card
+    assert "sigmoid((reward of A - reward of B) / " in card
+    assert "base_model: my-base" in card
+    assert str(tmp_path) not in card
+
+
+def test_own_text_is_scored_in_the_playground(admin, project, monkeypatch):
+    model = make_reward_model(project, status="live")
+    asked = []
+
+    def score(which, texts):
+        asked.append((which, texts))
+        return [serving.Scored(1.25, None), serving.Scored(2.0, 0.68)]
+
+    monkeypatch.setattr(serving, "score", score)
+    typed = {"prompt": "Why?", "first": "Because.", "second": "No idea.", "version": "1"}
+    page = admin.post(reverse("playground", args=[project.slug]), typed)
+    assert "Reward of A 1.250" in text_of(page)
+    assert "People prefer B 68 %" in text_of(page)
+    assert asked[0][0] == model
+    assert [text.response for text in asked[0][1]] == ["Because.", "No idea."]
+    assert b"No idea.</textarea>" in page.content
+
+
+def test_the_playground_says_what_is_missing(admin, project, monkeypatch):
+    url = reverse("playground", args=[project.slug])
+    assert "No reward model yet" in text_of(admin.get(url))
+    make_reward_model(project)
+    assert admin.post(url, {"prompt": " ", "first": "x"}).status_code == 400
+
+    def away(model, texts):
+        raise serving.Unavailable("The scorer is not running.")
+
+    monkeypatch.setattr(serving, "score", away)
+    page = admin.post(url, {"prompt": "Why?", "first": "x"})
+    assert page.status_code == 503
+    assert "The scorer is not running." in text_of(page)
+
+
+@pytest.mark.parametrize("name", ["playground", "reward-models-compare"])
+def test_these_pages_are_for_curators_and_admins(client, cast, project, name):
+    make_reward_model(project), make_reward_model(project)
+    statuses = {}
+    for who, user in cast.items():
+        client.force_login(user)
+        statuses[who] = client.get(reverse(name, args=[project.slug])).status_code
+    assert statuses == {"admin": 200, "curator": 200, "labeler": 403, "outsider": 404}

@@ -1,0 +1,167 @@
+"""Asking the scorer: what the web side refuses, how the scorer answers, what happens without it."""
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from django.db import connections
+
+from config import environment, redis_server
+from modeling import scorer_loop, serving
+from modeling.models import RewardModel
+from modeling.scorer_loop import Models
+from modeling.serving import CannotScore, Text, Unavailable, with_probabilities
+from tests.factories import make_project
+from tests.modeling.page_helpers import make_reward_model
+
+
+def text(response: str, prompt: str = "Q") -> Text:
+    return Text([{"role": "user", "content": prompt}], response)
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis of our own: the server that `manage.py up` starts."""
+    folder = tmp_path_factory.mktemp("redis")
+    socket = environment.redis_socket(folder)
+    redis_server.prepare_folders(folder, socket)
+    command = redis_server.command(redis_server.find_program(), folder, socket)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 20
+    while not redis_server.is_ready(socket):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    yield environment.embedded_redis_url(folder)
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture
+def model(settings: Any, redis_url: str, transactional_db: None) -> RewardModel:
+    settings.REDIS_URL = redis_url
+    made = make_reward_model(make_project())
+    made.path.mkdir(parents=True, exist_ok=True)
+    (made.path / "config.json").write_text("{}")
+    return made
+
+
+@pytest.fixture
+def scorer(model: RewardModel) -> Iterator[list[str]]:
+    """A scorer in a thread whose model is the length of the response; the loaded folders."""
+    loaded: list[str] = []
+    stopping = threading.Event()
+
+    def load(folder: str) -> Any:
+        loaded.append(folder)
+        return lambda texts: [1 / 0 if text == "bad" else float(len(text)) for _, text in texts]
+
+    def work() -> None:
+        scorer_loop.serve(Models(load), stopping.is_set, take_seconds=0.1)
+        connections.close_all()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_for(lambda: serving.redis_client(1).exists(serving.ALIVE))
+    yield loaded
+    stopping.set()
+    thread.join(10)
+    assert not serving.redis_client(1).exists(serving.ALIVE)
+
+
+def wait_for(is_so: Any) -> None:
+    until = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_texts_are_scored_by_a_model_that_stays_loaded(
+    model: RewardModel, scorer: list[str]
+) -> None:
+    found = serving.score(model, [text("four"), text("eight888"), text("one", "other")], 5)
+    assert [one.reward for one in found] == [4.0, 8.0, 3.0]
+    assert serving.score(model, [text("ab")], 5)[0].reward == 2.0
+    assert scorer == [str(model.path)]
+
+
+def test_a_text_that_breaks_the_model_is_reported_and_the_next_one_served(
+    model: RewardModel, scorer: list[str]
+) -> None:
+    with pytest.raises(CannotScore, match="division by zero"):
+        serving.score(model, [text("bad")], 5)
+    assert serving.score(model, [text("good")], 5)[0].reward == 4.0
+
+
+def test_without_a_scorer_the_asker_hears_so_at_once(model: RewardModel) -> None:
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="scorer is not running"):
+        serving.score(model, [text("a")])
+    assert time.monotonic() - began < 5
+
+
+def test_a_scorer_that_does_not_answer_in_time_is_busy(model: RewardModel) -> None:
+    client = serving.redis_client(1)
+    client.set(serving.ALIVE, "1", ex=30)
+    with pytest.raises(Unavailable, match="busy"):
+        serving.score(model, [text("a")], wait=0.2)
+    left: Any = client.lpop(serving.REQUESTS)
+    client.delete(serving.ALIVE)
+    scorer_loop.answer(client, Models(lambda folder: pytest.fail("too late")), json.loads(left))
+
+
+@pytest.mark.django_db
+def test_without_redis_the_asker_hears_so(settings: Any, tmp_path: Path) -> None:
+    settings.REDIS_URL = f"redis+socket://{tmp_path}/none.sock"
+    model = make_reward_model(make_project())
+    model.path.mkdir(parents=True, exist_ok=True)
+    (model.path / "config.json").write_text("{}")
+    with pytest.raises(Unavailable, match="Redis is away"):
+        serving.score(model, [text("a")])
+
+
+def test_too_much_at_once_and_nothing_are_refused() -> None:
+    with pytest.raises(CannotScore, match="nothing"):
+        serving.check([])
+    with pytest.raises(CannotScore, match="At most 256 texts"):
+        serving.check([text("a")] * 257)
+    with pytest.raises(CannotScore, match="200,000 characters"):
+        serving.check([text("a" * 200_000)])
+
+
+def test_probabilities_are_against_the_first_response_of_the_same_prompt() -> None:
+    """Rewards 1 and 1 + 2 log 3 at temperature 2: sigmoid(log 3) = 3/4."""
+    texts = [text("a"), text("b"), text("c", "another"), text("d")]
+    found = with_probabilities(texts, [1.0, 1.0 + 2 * 1.0986123, 5.0, 1.0], 2.0)
+    assert [one.probability for one in found] == [None, pytest.approx(0.75), None, 0.5]
+
+
+def test_only_two_models_are_held_and_idle_ones_are_let_go() -> None:
+    loaded: list[str] = []
+
+    def load(folder: str) -> Any:
+        loaded.append(folder)
+        return lambda texts: []
+
+    models = Models(load)
+    for folder in ("a", "b", "a", "c", "a", "b"):
+        models.score(folder, [])
+    assert loaded == ["a", "b", "c", "b"]
+    models.let_go(time.monotonic() + scorer_loop.IDLE_SECONDS + 1)
+    assert not models.held
+
+
+def test_redis_that_goes_away_does_not_end_the_scorer(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REDIS_URL = f"redis+socket://{tmp_path}/none.sock"
+    monkeypatch.setattr(scorer_loop, "PAUSE_SECONDS", 0.01)
+    rounds = iter([False, False, True])
+    scorer_loop.serve(Models(lambda folder: pytest.fail("asked")), lambda: next(rounds))
+    with pytest.raises(redis.ConnectionError):
+        serving.redis_client(1).ping()
