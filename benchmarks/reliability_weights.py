@@ -1,6 +1,6 @@
 """Does weighing labelers by their estimated reliability settle more preferences rightly?
 
-    python -m benchmarks.reliability_weights [--seeds 40]
+    python benchmarks/reliability_weights.py [--seeds 40]
 
 A simulation with known answers: 20 labelers, three judgments for each of 400 pairs. Of the
 labelers some are careful, some guess, some always take one side, one says the opposite. The same
@@ -12,11 +12,14 @@ answers. A tie counts half. The last line is JSON; the interval is over seeds, p
 import argparse
 import json
 import os
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings_test")
 
 import django
