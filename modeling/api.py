@@ -82,7 +82,7 @@ class ScoredSerializer(serializers.Serializer[Any]):
     probability = serializers.FloatField(
         allow_null=True,
         help_text="That people prefer this response to the first one of the same prompt, by the "
-        "model's calibration; null for a first one.",
+        "model's calibration (temperature 1 until one can be fitted); null for a first one.",
     )
 
 

@@ -121,6 +121,11 @@ def temperature_of(model: RewardModel) -> float:
     return float((evaluation.get("calibration") or {}).get("temperature") or 1.0)
 
 
+def is_calibrated(model: RewardModel) -> bool:
+    evaluation = model.results.get("evaluation") or {}
+    return bool((evaluation.get("calibration") or {}).get("temperature"))
+
+
 def clipped_loss(margin: float, target: float, temperature: float) -> float:
     logit = float(np.clip(margin / temperature, -MOST_SURE, MOST_SURE))
     return float(log_loss(np.array([logit]), np.array([target]))[0])

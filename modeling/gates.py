@@ -30,7 +30,7 @@ Pairs = Sequence[tuple[Prediction, Prediction]]
 
 FEWEST_TO_JUDGE = 30
 FEWEST_TO_CALIBRATE = 100
-PARITY = 1e-3  # of the reward, or of 1 where that is smaller: what train_reward refuses beyond
+PARITY = 1e-4  # of the reward, or of 1 where that is smaller: what train_reward refuses beyond
 MISCALIBRATED = 0.05  # ECE; less is of no consequence even when it is more than chance
 SLICE_LOSS = 0.05  # accuracy that a slice may lose
 LENGTH_RISE = 0.1  # correlation that may be added

@@ -94,6 +94,7 @@ def _accuracy(evaluation: dict[str, Any], results: dict[str, Any]) -> list[str]:
         *(
             _figure(f"strength: {row['name']}", row)
             for row in (evaluation.get("slices") or {}).get("strength", [])
+            if row["name"] != "not given"
         ),
     ]
     table = [row for row in rows if row]

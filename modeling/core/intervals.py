@@ -32,7 +32,7 @@ def accuracy_interval(by_prompt: Sequence[Sequence[float]], seed: int = 0) -> di
 
 
 def difference_interval(by_prompt: Sequence[Sequence[float]], seed: int = 0) -> dict[str, float]:
-    """As `accuracy_interval`, of paired differences, with the bootstrap's standard error.
+    """As `accuracy_interval`, of paired differences (-1 to 1), with the bootstrap's standard error.
 
     Fewer than two prompts, or prompts that all differ by the same, say nothing about chance: then
     the interval is Wilson's of "no difference", mirrored about the mean.
@@ -47,6 +47,7 @@ def difference_interval(by_prompt: Sequence[Sequence[float]], seed: int = 0) -> 
         samples = _resample(sums, counts, seed)
         low, high = (float(q) for q in np.quantile(samples, (0.025, 0.975)))
         error = float(samples.std())
+    low, high = max(-1.0, low), min(1.0, high)
     return {"value": value, "low": low, "high": high, "error": error, "n": int(counts.sum())}
 
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from labeling.models import Preference, Project
+from modeling.core.intervals import wilson
 from modeling.core.predictions import Prediction, by_slice, compare, length_correlation
 from modeling.models import RewardModel
 from modeling.overview import Accuracy
@@ -21,6 +22,7 @@ KINDS = {
 }
 SHOWN_CONTRADICTED = 12
 EXCERPT = 140
+FEWEST_PER_POINT = 10  # comparisons that a point of the reliability diagram stands for
 MOST_TAGS = 20
 
 
@@ -54,7 +56,7 @@ def slices_of(evaluation: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, 
 
 def reliability_chart(evaluation: Mapping[str, Any]) -> Spec | None:
     """How often the model's claims came true, against how often it said they would."""
-    parts = (evaluation.get("calibration") or {}).get("reliability") or []
+    parts = _wide_enough((evaluation.get("calibration") or {}).get("reliability") or [])
     if len(parts) < 2:
         return None
     claimed = [round(100 * part["confidence"], 1) for part in parts]
@@ -62,11 +64,34 @@ def reliability_chart(evaluation: Mapping[str, Any]) -> Spec | None:
         "type": "line",
         "labels": [f"{value:.0f} %" for value in claimed],
         "series": [
-            {"name": "came true", "data": [round(100 * part["accuracy"], 1) for part in parts]},
+            {
+                "name": "came true",
+                "data": [round(100 * part["accuracy"], 1) for part in parts],
+                "band": [
+                    [round(100 * end, 1) for end in wilson(part["accuracy"], int(part["n"]))]
+                    for part in parts
+                ],
+            },
             {"name": "claimed", "data": claimed},
         ],
         "y": {"min": 0, "max": 100, "unit": " %"},
     }
+
+
+def _wide_enough(parts: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+    """Neighbouring bins put together until each has enough comparisons to draw a share of."""
+    found: list[dict[str, float]] = []
+    for part in parts:
+        if found and found[-1]["n"] < FEWEST_PER_POINT:
+            last, n = found[-1], found[-1]["n"] + part["n"]
+            for key in ("confidence", "accuracy"):
+                last[key] = (last[key] * last["n"] + part[key] * part["n"]) / n
+            last["n"] = n
+        else:
+            found.append(dict(part))
+    if len(found) > 1 and found[-1]["n"] < FEWEST_PER_POINT:
+        found.pop()
+    return found
 
 
 def margin_chart(evaluation: Mapping[str, Any]) -> Spec | None:

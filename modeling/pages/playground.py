@@ -11,6 +11,7 @@ from labeling.access import project_for
 from labeling.models import Project, Role
 from labeling.pages.requests import SignedInRequest
 from modeling import serving
+from modeling.drift import is_calibrated
 from modeling.models import RewardModel
 
 VERSIONS_OFFERED = 50
@@ -70,5 +71,6 @@ def _score(model: RewardModel, given: Given, context: dict[str, object]) -> int:
         context["problem"] = str(problem)
         return 503
     context["scored"] = list(zip("AB", scored, strict=False))
+    context["is_calibrated"] = is_calibrated(model)
     context["probability"] = scored[1].probability if len(scored) > 1 else None
     return 200

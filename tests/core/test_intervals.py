@@ -41,6 +41,10 @@ def test_models_that_never_differ_are_not_known_to_be_equal() -> None:
     assert (found["low"], found["high"]) == pytest.approx((-0.161, 0.161), abs=1e-3)
 
 
+def test_a_difference_of_shares_stays_between_minus_one_and_one() -> None:
+    assert difference_interval([[1.0]] * 3)["high"] == 1.0
+
+
 def test_many_prompts_are_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     values = [[float(at % 3 == 0)] for at in range(300)]
     whole = accuracy_interval(values)

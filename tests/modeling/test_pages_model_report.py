@@ -114,7 +114,7 @@ def test_what_it_contradicts_links_to_the_preference_while_it_counts(admin, proj
 
 def test_the_reliability_diagram_has_bins_of_rising_claims(project):
     model = make_reward_model(project)
-    predict(model, [0.1 * at for at in range(1, 46)])
+    predict(model, [0.02 * at for at in range(1, 151)])
     spec = model_report.reliability_chart(model.results["evaluation"])
     assert spec is not None
     claimed = spec["series"][1]["data"]
@@ -123,7 +123,17 @@ def test_the_reliability_diagram_has_bins_of_rising_claims(project):
     assert set(spec["series"][0]["data"]) == {100.0}
     margins = model_report.margin_chart(model.results["evaluation"])
     assert margins is not None
-    assert (sum(margins["series"][0]["data"]), sum(margins["series"][1]["data"])) == (45, 0)
+    assert (sum(margins["series"][0]["data"]), sum(margins["series"][1]["data"])) == (150, 0)
+
+
+def test_bins_of_few_comparisons_are_drawn_together(project):
+    model = make_reward_model(project)
+    predict(model, [0.1 * at for at in range(1, 46)])
+    spec = model_report.reliability_chart(model.results["evaluation"])
+    assert spec is not None
+    assert len(spec["labels"]) == 3  # 45 in 15 bins of 3: by fours, and the last 9 are too few
+    predict(model, [1.0] * 9)
+    assert model_report.reliability_chart(model.results["evaluation"]) is None
 
 
 def test_two_versions_are_compared_on_the_same_comparisons(admin, project):
