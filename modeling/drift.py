@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from django.db.models import Avg, Count, QuerySet
+from django.db.models import Avg, Count, OuterRef, QuerySet, Subquery
 
 from labeling.models import Comparison, Preference, Project
 from labeling.preferences import settled
@@ -49,20 +49,19 @@ def note_foretold(project: Project, live: RewardModel | None) -> int:
     had scored both responses already (it ranks the queue, so mostly it has)."""
     if live is None or live.snapshot.last_settled_at is None:
         return 0
-    fresh = _eligible(project).filter(settled_at__gt=live.snapshot.last_settled_at)
-    rows = list(fresh.filter(foretold__isnull=True).order_by("pk")[:MOST_AT_ONCE])
-    wanted = {pk for row in rows for pk in (row.chosen_id, row.rejected_id)}
-    scores = dict(
-        Score.objects.filter(reward_model=live, response__in=wanted).values_list(
-            "response_id", "value"
-        )
+    known = (
+        _eligible(project)
+        .filter(settled_at__gt=live.snapshot.last_settled_at, foretold__isnull=True)
+        .annotate(said_chosen=_score_of("chosen", live), said_rejected=_score_of("rejected", live))
+        .filter(said_chosen__isnull=False, said_rejected__isnull=False)
     )
-    rewards = {
-        row.pk: (scores[row.chosen_id], scores[row.rejected_id])
-        for row in rows
-        if row.chosen_id in scores and row.rejected_id in scores
-    }
-    return _note(live, [row for row in rows if row.pk in rewards], rewards)
+    rows = list(known.order_by("pk")[:MOST_AT_ONCE])
+    return _note(live, rows, {row.pk: (row.said_chosen, row.said_rejected) for row in rows})
+
+
+def _score_of(side: str, live: RewardModel) -> Subquery:
+    scores = Score.objects.filter(reward_model=live, response=OuterRef(f"{side}_id"))
+    return Subquery(scores.values("value")[:1])
 
 
 def note_from_training(run: Run) -> int:
@@ -88,6 +87,7 @@ def _eligible(project: Project) -> QuerySet[Preference]:
         .filter(arm=Comparison.Arm.RANDOM, kind=Preference.Kind.PREFER)
         .exclude(target=0.5)
         .select_related("chosen", "rejected")
+        .defer("chosen__text", "rejected__text")
     )
 
 
