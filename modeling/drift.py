@@ -149,7 +149,7 @@ def prequential(model: RewardModel) -> list[Prequential]:
             sums[key][0] += row["count"]
             sums[key][1] += row["count"] * row["right"]
             sums[key][2] += row["count"] * row["lost"]
-    return [
+    parts = [
         Prequential(
             version,
             running(right / count, int(count), 1.0),
@@ -157,6 +157,8 @@ def prequential(model: RewardModel) -> list[Prequential]:
         )
         for version, (count, right, lost) in sums.items()
     ]
+    # One version alone would only repeat the line of all together.
+    return parts if len(parts) > 2 else parts[:1]
 
 
 def alarm_of(model: RewardModel | None) -> str:
