@@ -4,6 +4,7 @@ A check that has too few comparisons to go by says so and lets the model pass: o
 decides more than quality does.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -15,6 +16,7 @@ from config.nudges import nudge
 from labeling.audit import write_entry
 from labeling.models import User
 from modeling import registry
+from modeling.core.intervals import Z
 from modeling.core.predictions import (
     Prediction,
     by_slice,
@@ -164,15 +166,17 @@ def check_slices(pairs: Pairs) -> Check:
 
 
 def check_length(pairs: Pairs) -> Check:
-    """The reward does not follow length more than it did."""
+    """The reward does not follow length more than it did, by more than chance brings about: on
+    n pairs a correlation has a standard error of about 1 / sqrt(n)."""
     name = "Length"
     now = length_correlation([new for new, _ in pairs])
     before = length_correlation([old for _, old in pairs])
     if len(pairs) < FEWEST_TO_JUDGE or now is None or before is None:
         return Check(name, None, f"Only {len(pairs)} shared test comparisons: too few.")
     told = f"The reward's correlation with length goes from {before:+.2f} to {now:+.2f}"
-    if abs(now) > abs(before) + LENGTH_RISE:
-        return Check(name, False, f"{told}: it rewards length as such.")
+    if abs(now) > abs(before) + LENGTH_RISE + Z / math.sqrt(len(pairs)):
+        kind = "length" if now > 0 else "brevity"
+        return Check(name, False, f"{told}: it rewards {kind} as such.")
     return Check(name, True, f"{told}.")
 
 

@@ -133,6 +133,10 @@ def test_a_reward_that_follows_length_more_than_before_is_stopped() -> None:
     found = gates.check_length(pairs)
     assert found.passed is False
     assert "to +1.00: it rewards length as such" in found.text
+    # From 0 to 0.30 is what chance does to 40 pairs (0.1 + 1.96 / sqrt(40) = 0.41).
+    short = [pair(at, 1.0 if at % 20 < 13 else -1.0, 1.0 if at % 2 else -1.0, chosen_length=9)
+             for at in range(40)]  # fmt: skip
+    assert gates.check_length(short).passed is True
     assert gates.check_length([(old, old) for _, old in pairs]).passed is True
 
 
