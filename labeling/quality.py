@@ -43,9 +43,7 @@ def agreement_by_day(project: Project, *, days: int = DAYS_SHOWN) -> dict[date, 
         settled_at__gte=start, comparison__finished_at__gte=start
     )
     by_day: dict[date, list[PromptGroup]] = {}
-    for day, hits, trials, prompts in _count_groups(
-        rows, day=TruncDate("comparison__finished_at")
-    ):
+    for day, hits, trials, prompts in _count_groups(rows, day=TruncDate("comparison__finished_at")):
         group = PromptGroup(hits, trials, prompts)
         by_day.setdefault(date.fromisoformat(str(day)), []).append(group)
     estimates = {day: share_by_prompt(groups) for day, groups in sorted(by_day.items())}

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from labeling.admin import LookupAdmin, ReadOnlyAdmin
-from modeling.models import Loop, Metric, Policy, RewardModel, Round, Run, Score
+from modeling.models import Foretold, Loop, Metric, Policy, RewardModel, Round, Run, Score
 
 
 @admin.register(Policy)
@@ -75,3 +75,12 @@ class ScoreAdmin(ReadOnlyAdmin):
     list_filter = ("reward_model__project",)
     list_select_related = ("response", "reward_model")
     search_fields = ("=response__id",)
+
+
+@admin.register(Foretold)
+class ForetoldAdmin(ReadOnlyAdmin):
+    list_display = ("preference_id", "reward_model", "policy_version", "margin", "point", "loss",
+                    "created_at")  # fmt: skip
+    list_filter = ("reward_model__project", "policy_version")
+    list_select_related = ("reward_model",)
+    search_fields = ("=preference__id",)

@@ -37,9 +37,7 @@ urlpatterns: list[URLPattern] = [
     path("projects/<slug:slug>/undo/", labeling.undo, name="undo"),
     path("projects/<slug:slug>/guidelines/", labeling.guidelines, name="guidelines"),
     path("projects/<slug:slug>/curation/", curation.dashboard, name="curation"),
-    path(
-        "projects/<slug:slug>/curation/agreement/", agreement.agreement_page, name="agreement"
-    ),
+    path("projects/<slug:slug>/curation/agreement/", agreement.agreement_page, name="agreement"),
     path("projects/<slug:slug>/flagged/", flagged.flagged, name="flagged"),
     path(
         "projects/<slug:slug>/flagged/<int:pk>/withdraw/",
@@ -48,9 +46,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("projects/<slug:slug>/audit/", curation.audit, name="audit"),
     path("projects/<slug:slug>/preferences/", preferences.preferences, name="preferences"),
-    path(
-        "projects/<slug:slug>/preferences/<int:pk>/", preferences.preference, name="preference"
-    ),
+    path("projects/<slug:slug>/preferences/<int:pk>/", preferences.preference, name="preference"),
     path(
         "projects/<slug:slug>/preferences/exclude/",
         preference_changes.preferences_exclude,
@@ -110,9 +106,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("invitations/<str:token>/", invitations.invitation, name="invitation"),
     path("projects/<slug:slug>/people/<int:pk>/measures/", person.person, name="member"),
-    path(
-        "projects/<slug:slug>/people/<int:pk>/pause/", person.member_pause, name="member-pause"
-    ),
+    path("projects/<slug:slug>/people/<int:pk>/pause/", person.member_pause, name="member-pause"),
     path(
         "projects/<slug:slug>/people/<int:pk>/reassign/",
         person.member_reassign,
@@ -141,9 +135,7 @@ urlpatterns: list[URLPattern] = [
         members.member_remove,
         name="member-remove",
     ),
-    path(
-        "set-password/<uidb64>/<token>/", members.SetPassword.as_view(), name="set-password"
-    ),
+    path("set-password/<uidb64>/<token>/", members.SetPassword.as_view(), name="set-password"),
     path("projects/<slug:slug>/import/", importing.import_page, name="import"),
     path("account/settings/", my_settings.my_settings, name="my-settings"),
     path("account/api-token/", tokens.api_token, name="api-token"),

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import kombu.pools
 import pytest
 from kombu.exceptions import EncodeError
 
@@ -23,7 +24,8 @@ def fresh_nudges(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(nudges, "_sent_at", {})
     nudges._producers.cache_clear()
     yield
-    nudges._producers().force_close_all()
+    # Kombu keeps its pools by address: a closed one must not be found by the next test.
+    kombu.pools.reset()
     nudges._producers.cache_clear()
 
 

@@ -8,7 +8,7 @@ from django.test import Client
 
 from tests.config.up_helpers import ROOT
 
-HEAVY = "torch", "transformers", "accelerate", "modeling.core"
+HEAVY = "torch", "transformers", "accelerate"
 # Every page's module is imported once the addresses are; then one page of each kind is asked for.
 FRESH_WEB_PROCESS = f"""
 import sys

@@ -25,7 +25,7 @@ from labeling.models import (
     Role,
     Snapshot,
 )
-from modeling.models import Loop, Metric, Policy, RewardModel, Round, Run, Score
+from modeling.models import Foretold, Loop, Metric, Policy, RewardModel, Round, Run, Score
 from tests.factories import (
     claim_and_judge,
     make_comparisons,
@@ -71,12 +71,15 @@ def fill(project: Project, number: int) -> None:
         project=project, version=number, run=run, snapshot=snapshot, base_model="b", folder="f"
     )
     Score.objects.create(response=preference.chosen, reward_model=model, value=1.0)
+    Foretold.objects.create(
+        preference=preference, reward_model=model, margin=0.3, point=1.0, loss=0.55
+    )
     Loop.objects.update_or_create(project=project, defaults={"policy": policy})
 
 
 @pytest.fixture
 def project(db: Any) -> Project:
-    project = make_project()
+    project = make_project(gold_share=0.0)  # each labeler here does work that settles
     for number in range(1, 4):
         fill(project, number)
     return project
