@@ -57,8 +57,9 @@ def on_screen(page: Page, number: int) -> None:
     """Waits until this comparison is there and takes answers."""
     expect(page.locator(".prompt")).to_contain_text(f"Prompt number {number}")
     expect(page.locator("#choices")).to_be_focused()
-    # A press within the first quarter of a second is taken for a bouncing key.
-    page.wait_for_timeout(300)
+    # A press within the first quarter of a second is taken for a bouncing key; the rest of the wait
+    # is for machines with other work.
+    page.wait_for_timeout(700)
 
 
 def judgments() -> list[Judgment]:

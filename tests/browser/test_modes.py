@@ -39,7 +39,7 @@ def sign_in(page: Page, live_server: LiveServer, project: Project) -> None:
 def on_screen(page: Page, number: int) -> None:
     expect(page.locator(".prompt")).to_contain_text(f"Prompt number {number}")
     page.wait_for_load_state()  # its scripts have run
-    page.wait_for_timeout(350)
+    page.wait_for_timeout(700)
 
 
 @pytest.fixture

@@ -81,7 +81,9 @@ def finish(up: Up, simulation: subprocess.Popen[bytes]) -> None:
 
 
 def test_people_judge_models_learn_and_new_pairs_come(up: Up) -> None:
-    finish(up, simulate(up, "--judgments", "60", "--labelers", "4", "--wait-for-loop"))
+    # Twice, each time until the loop is at rest: people may be quicker than a training.
+    for _ in range(2):
+        finish(up, simulate(up, "--judgments", "30", "--labelers", "4", "--wait-for-loop"))
     facts = facts_of(up)
     assert facts["judgments"] == 60
     assert {run["state"] for run in facts["runs"]} == {"succeeded"}, facts["runs"]
