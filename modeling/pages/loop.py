@@ -1,6 +1,7 @@
 """A project's home: the loop as a ring of stations with live numbers, and what happens next."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,26 +154,28 @@ def other_actions(project: Project, summary: LoopSummary, first: Action | None) 
 @login_required
 @require_POST
 def train_now(request: SignedInRequest, slug: str) -> HttpResponse:
-    project = project_for(request.user, slug, Role.ADMIN)
-    try:
-        rounds.start_training_now(project, request.user)
-    except rounds.CannotStart as problem:
-        messages.error(request, str(problem))
-    else:
-        messages.success(request, "The reward model is being retrained.")
-    return redirect("project", slug)
+    return _start(request, slug, rounds.start_training_now, "The reward model is being retrained.")
 
 
 @login_required
 @require_POST
 def sample_now(request: SignedInRequest, slug: str) -> HttpResponse:
+    return _start(
+        request, slug, rounds.start_sampling_now, "The current policy is writing new responses."
+    )
+
+
+def _start(
+    request: SignedInRequest, slug: str, start: Callable[[Project, User], Run], said: str
+) -> HttpResponse:
+    """Starts a run by hand, and says so or why it cannot be started."""
     project = project_for(request.user, slug, Role.ADMIN)
     try:
-        rounds.start_sampling_now(project, request.user)
+        start(project, request.user)
     except rounds.CannotStart as problem:
         messages.error(request, str(problem))
     else:
-        messages.success(request, "The current policy is writing new responses.")
+        messages.success(request, said)
     return redirect("project", slug)
 
 
