@@ -105,6 +105,18 @@ SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
 # Sessions and messages stay in the database and in a cookie: labeling must go on without Redis.
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 
+# Invitations are mailed where a server is set; without one their links are shown to copy.
+EMAIL_HOST = os.environ.get("EMAIL_HOST") or ""
+EMAIL_PORT = int(environment.number("EMAIL_PORT", default=587))
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_SSL = EMAIL_PORT == 465
+EMAIL_USE_TLS = not EMAIL_USE_SSL and environment.flag("EMAIL_USE_TLS", default=True)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = (
+    os.environ.get("DEFAULT_FROM_EMAIL") or EMAIL_HOST_USER or "preferable@localhost"
+)
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = os.environ.get("TIME_ZONE") or "UTC"
 USE_I18N = False

@@ -1,9 +1,15 @@
-"""Invitations: a link with a role in it, that lets one person join a project once."""
+"""Invitations: a link with a role in it, that lets one person join a project once.
+
+The curator passes the link on, or, where a mail server is set, Preferable sends it.
+"""
 
 import hashlib
+import logging
 import secrets
 from datetime import timedelta
 
+from django.conf import settings
+from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -14,6 +20,7 @@ from labeling.members import MembersError
 from labeling.models import Invitation, Membership, Project, Role, User
 
 VALID_FOR = timedelta(days=7)
+logger = logging.getLogger(__name__)
 
 
 class InvitationGone(Exception):
@@ -21,7 +28,7 @@ class InvitationGone(Exception):
 
 
 def create_invitation(
-    project: Project, actor: User, role: Role, note: str = ""
+    project: Project, actor: User, role: Role, note: str = "", email: str = ""
 ) -> tuple[Invitation, str]:
     """The invitation and its token, which is not stored and cannot be shown again."""
     token = secrets.token_urlsafe(24)
@@ -31,11 +38,38 @@ def create_invitation(
             token_hash=_hash(token),
             role=role,
             note=note,
+            email=email,
             created_by=actor,
             expires_at=timezone.now() + VALID_FOR,
         )
-        write_entry(project, actor, "invite", invitation, role=role, note=note)
+        write_entry(project, actor, "invite", invitation, role=role, note=note, email=email)
     return invitation, token
+
+
+def can_send() -> bool:
+    """Whether a mail server is set."""
+    return bool(settings.EMAIL_HOST)
+
+
+def send(invitation: Invitation, url: str) -> bool:
+    """Mails the link to the invitation's address; False if the mail server did not take it.
+
+    At once and not by a worker: the token is in no table, and a message may not carry it.
+    """
+    project, host = invitation.project, invitation.created_by
+    until = timezone.localtime(invitation.expires_at).strftime("%-d %B, %H:%M %Z")
+    text = (
+        f"{host or 'Somebody'} invites you to join {project.name} as {invitation.role}.\n\n"
+        f"{url}\n\n"
+        f"The link lets one person in and works until {until}.\n"
+        "If you did not expect it, do nothing.\n"
+    )
+    try:
+        send_mail(f"Join {project.name}", text, None, [invitation.email])
+    except OSError:  # smtplib's errors are OSErrors, as are those of the network
+        logger.exception("The mail server %s did not take an invitation.", settings.EMAIL_HOST)
+        return False
+    return True
 
 
 def open_invitations(project: Project) -> QuerySet[Invitation]:

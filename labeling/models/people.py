@@ -106,6 +106,7 @@ class Invitation(models.Model):
     token_hash = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the token.")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.LABELER)
     note = models.CharField(max_length=120, blank=True, help_text="For whom it is meant.")
+    email = models.EmailField(blank=True, help_text="Where the link was sent; empty: by hand.")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )

@@ -35,12 +35,19 @@ class InvitationForm(forms.Form):
         max_length=120,
         required=False,
         label="For whom",
-        help_text="A name or e-mail, so that you know which link is whose. Nothing is sent.",
+        help_text="A name, so that you know which link is whose.",
+    )
+    email = forms.EmailField(
+        required=False,
+        label="E-mail",
+        help_text="The link is sent there. Without it you get the link to send yourself.",
     )
     role = forms.ChoiceField(choices=ROLE_CHOICES, initial=Role.LABELER)
 
     def __init__(self, project: Project, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not invitations.can_send():
+            del self.fields["email"]
         rank = RANK[Role(project.role_of_viewer)]
         allowed = [choice for choice in ROLE_CHOICES if RANK[choice[0]] <= rank]
         self.fields["role"].choices = allowed  # type: ignore[attr-defined]
@@ -94,13 +101,22 @@ def invitation_new(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
     form = InvitationForm(project, request.POST, prefix="link")
     if not form.is_valid():
-        messages.error(request, "This is not a role that you can invite to.")
+        problem = next(iter(form.errors.values()))[0]
+        messages.error(request, f"No link was made: {problem}")
         return redirect("members", slug)
     role, note = Role(form.cleaned_data["role"]), form.cleaned_data["note"]
-    _, token = invitations.create_invitation(project, request.user, role, note)
+    email = form.cleaned_data.get("email", "")
+    invited, token = invitations.create_invitation(project, request.user, role, note, email)
     url = request.build_absolute_uri(reverse("invitation", args=[token]))
+    if email and invitations.send(invited, url):
+        messages.success(request, f"The link is on its way to {email}.")
+        return redirect("members", slug)
+    if email:
+        messages.error(
+            request, f"The mail server did not take the mail to {email}: send the link yourself."
+        )
     # Shown once: the page takes it out of the session.
-    request.session[LINK] = {"note": note, "role": str(role), "url": url}
+    request.session[LINK] = {"note": note or email, "role": str(role), "url": url}
     return redirect("members", slug)
 
 
@@ -141,6 +157,7 @@ def _join(request: HttpRequest, found: Invitation) -> HttpResponse:
         return _page(request, found, form, status=422)
     with transaction.atomic():
         user = form.new_user()
+        user.email = found.email
         user.set_password(form.cleaned_data["password"])
         user.save()
         invitations.accept(found, user)

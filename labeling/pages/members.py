@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from config.nudges import nudge
 from labeling import labelers, members
 from labeling.access import project_for
-from labeling.invitations import open_invitations
+from labeling.invitations import can_send, open_invitations
 from labeling.measures.labelers import LabelerMeasures
 from labeling.members import MembersError
 from labeling.models import Membership, Project, Role
@@ -71,6 +71,7 @@ def _page(request: SignedInRequest, project: Project, **context: Any) -> HttpRes
         "weighed_at": max((m.measured["at"] for m in found if "at" in m.measured), default=""),
         "link_form": InvitationForm(project, prefix="link"),
         "invitations": open_invitations(project).select_related("created_by"),
+        "can_send": can_send(),
         "is_admin": project.role_of_viewer == Role.ADMIN,
     }
     has_errors = any(context[name].errors for name in forms)

@@ -341,6 +341,51 @@ def test_the_token_is_not_in_the_database(project: Any, curator: User) -> None:
     assert token not in str(list(AuditEntry.objects.values()))
 
 
+def invite_by_mail(client: Any, project: Any, address: str) -> str:
+    url = reverse("invitation-new", args=[project.slug])
+    fields = {"link-role": "labeler", "link-email": address}
+    return str(client.post(url, fields, follow=True).content.decode())
+
+
+def test_an_invitation_is_mailed_and_its_address_becomes_the_accounts(
+    client: Any, project: Any, curator: User, settings: Any, mailoutbox: list[Any]
+) -> None:
+    settings.EMAIL_HOST = "mail.example.org"
+    text = invite_by_mail(client, project, "noor@example.org")
+    assert "on its way to noor@example.org" in text and 'id="join-link"' not in text
+    (mail,) = mailoutbox
+    assert mail.to == ["noor@example.org"] and mail.subject == f"Join {project.name}"
+    path = "/invitations/" + mail.body.split("/invitations/")[1].split()[0]
+    client.logout()
+    client.post(path, {"username": "noor", "password": "a-long-secret-7"})
+    assert User.objects.get(username="noor").email == "noor@example.org"
+
+
+def test_a_mail_server_that_fails_leaves_the_link_to_send_by_hand(
+    client: Any, project: Any, curator: User, settings: Any
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1  # nobody listens there
+    text = invite_by_mail(client, project, "noor@example.org")
+    assert "did not take the mail to noor@example.org" in text and 'id="join-link"' in text
+    assert Invitation.objects.get().email == "noor@example.org"
+
+
+def test_a_wrong_address_makes_no_link(
+    client: Any, project: Any, curator: User, settings: Any
+) -> None:
+    settings.EMAIL_HOST = "mail.example.org"
+    assert "Enter a valid email address" in invite_by_mail(client, project, "noor@")
+    assert not Invitation.objects.exists()
+
+
+def test_without_a_mail_server_no_address_is_asked_for(
+    client: Any, project: Any, curator: User
+) -> None:
+    text = page(client, "members", project.slug)
+    assert "link-email" not in text and "Make a link" in text
+
+
 def test_a_link_that_was_used_cannot_be_withdrawn(project: Any, curator: User) -> None:
     invitation, _ = invitations.create_invitation(project, curator, Role.LABELER)
     invitations.accept(invitation, make_user())
