@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Avg
 from django.utils import timezone
 
 from labeling.models import Assignment, Comparison, Judgment, Project
@@ -58,7 +57,6 @@ class LoopSummary:
     judgments_today: int
     preferences: int
     new_preferences: int
-    agreement: float | None
     next_step: NextStep
     active_runs: list[Run]
     recent_runs: list[Run]
@@ -71,7 +69,6 @@ def loop_summary(project: Project) -> LoopSummary:
         project=project, superseded_at__isnull=True, kind__in=Judgment.ANSWERS
     )
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    several_votes = settled(project).filter(comparison__wanted__gt=1, agreement__isnull=False)
     return LoopSummary(
         round=situation.round,
         policy=situation.policy,
@@ -82,7 +79,6 @@ def loop_summary(project: Project) -> LoopSummary:
         judgments_today=answers.filter(created_at__gte=midnight).count(),
         preferences=settled(project).count(),
         new_preferences=situation.new_preferences,
-        agreement=several_votes.aggregate(mean=Avg("agreement"))["mean"],
         next_step=decide(situation),
         active_runs=situation.active_runs,
         recent_runs=list(Run.objects.filter(project=project)[:5]),

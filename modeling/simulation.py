@@ -11,27 +11,20 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, connection
-from django.db.models import Count, Q
 from django.utils import timezone
 
 from labeling import handout, judging, leases
-from labeling.models import Assignment, Comparison, Judgment, Membership, Project, Response, User
+from labeling.models import Assignment, Judgment, Membership, Project, User
 from modeling import rounds
-from modeling.demo.oracle import oracle_prefers, score
-from modeling.models import RewardModel
+from modeling.simulated_labeler import decide
+from modeling.simulation_report import Summary, summarise
 from modeling.situation import StepKind
 
-Kind = Judgment.Kind
 T = TypeVar("T")
 
-SKIP_SHARE = 0.03
-TIE_MARGIN = 0.15
-BAD_BELOW = -1.5
-WORDS_PER_SECOND = 4.0
 PAUSE_SECOND = 0.3
 TELL_EVERY_SECONDS = 2.0
 # With these next steps no waiting helps: somebody has to do something.
@@ -79,24 +72,6 @@ class Tally:
                 self.reserved -= 1
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What came of a simulation. `faults` names every broken promise; it should be empty."""
-
-    kinds: dict[str, int]
-    seconds: float
-    preferences: int
-    reward_models: list[str]
-    policy_comparisons: dict[int, int]
-    finished: int
-    faults: list[str]
-    gave_up: str
-
-    @property
-    def judgments(self) -> int:
-        return sum(self.kinds.get(kind, 0) for kind in Judgment.ANSWERS)
-
-
 def simulate(
     project: Project,
     *,
@@ -132,7 +107,8 @@ def simulate(
         raise tally.problems[0]
     if wait_for_loop and not gave_up:
         gave_up = _wait_for_loop(project, patience, tell)
-    return _summary(project, tally, users, started_at, time.monotonic() - started, gave_up)
+    seconds = time.monotonic() - started
+    return summarise(project, dict(tally.kinds), users, started_at, seconds, gave_up)
 
 
 def _labeler(project: Project, number: int) -> User:
@@ -207,45 +183,6 @@ def patiently(call: Callable[[], T], tally: Tally) -> T:
             time.sleep(PAUSE_SECOND)
 
 
-def decide(assignment: Assignment, rng: random.Random, noise: float) -> judging.Answer:
-    """What this labeler says about the responses, as the oracle sees them."""
-    responses = handout.shown_responses(assignment)
-    words = sum(len(response.text.split()) for response in responses)
-    seconds = round(1.0 + words / WORDS_PER_SECOND * rng.uniform(0.7, 1.3), 1)
-    if rng.random() < SKIP_SHARE:
-        return judging.Answer(Kind.SKIP, seconds=seconds)
-    if len(responses) != 2:
-        return judging.Answer(Kind.PREFER, ranking(responses, rng, noise), seconds=seconds)
-    project = assignment.project
-    left, right = responses
-    verdict = oracle_prefers(
-        left.prompt.messages,
-        left.text,
-        right.text,
-        rng,
-        noise,
-        tie_margin=TIE_MARGIN if project.allow_tie else 0.0,
-        bad_below=BAD_BELOW if project.allow_both_bad else float("-inf"),
-    )
-    if verdict == "tie":
-        return judging.Answer(Kind.TIE, ((left.pk, right.pk),), seconds=seconds)
-    if verdict == "both_bad":
-        return judging.Answer(Kind.BOTH_BAD, ((left.pk, right.pk),), seconds=seconds)
-    best, worst = (left, right) if verdict == "a" else (right, left)
-    return judging.Answer(Kind.PREFER, ((best.pk,), (worst.pk,)), seconds=seconds)
-
-
-def ranking(
-    responses: list[Response], rng: random.Random, noise: float
-) -> tuple[tuple[int, ...], ...]:
-    """Best first; with probability `noise` two neighbours change places."""
-    order = sorted(responses, key=lambda response: -score(response.prompt.messages, response.text))
-    if rng.random() < noise:
-        at = rng.randrange(len(order) - 1)
-        order[at : at + 2] = reversed(order[at : at + 2])
-    return tuple((response.pk,) for response in order)
-
-
 def _watch(
     project: Project,
     threads: list[threading.Thread],
@@ -289,68 +226,3 @@ def _wait_for_loop(project: Project, patience: float, tell: Callable[[str], None
             told = step.text
         time.sleep(PAUSE_SECOND)
     return f"The loop was not done within {patience:.0f} s. Does a worker run (manage.py up)?"
-
-
-def _summary(
-    project: Project,
-    tally: Tally,
-    users: list[User],
-    since: datetime,
-    seconds: float,
-    gave_up: str,
-) -> Summary:
-    by_policy = (
-        project.comparisons.filter(responses__origin=Response.Origin.POLICY)
-        .values_list("round_number")
-        .annotate(Count("pk", distinct=True))
-        .order_by("round_number")
-    )
-    finished = project.comparisons.filter(state=Comparison.State.FINISHED)
-    return Summary(
-        kinds=dict(tally.kinds),
-        seconds=seconds,
-        preferences=project.preferences.filter(settled_at__isnull=False).count(),
-        reward_models=[
-            describe(model)
-            for model in RewardModel.objects.filter(project=project).order_by("version")
-        ],
-        policy_comparisons={number or 0: count for number, count in by_policy},
-        finished=finished.count(),
-        faults=faults_of(project, tally, users, since),
-        gave_up=gave_up,
-    )
-
-
-def describe(model: RewardModel) -> str:
-    told = model.results.get("accuracy") or {}
-    parts = [
-        f"{split} {found['value']:.2f} (n={found['n']})"
-        for split in ("test", "dev", "train")
-        if (found := told.get(split)) and found.get("value") is not None
-    ]
-    return f"v{model.version} {model.status}, accuracy {', '.join(parts) or 'unknown'}"
-
-
-def faults_of(project: Project, tally: Tally, users: list[User], since: datetime) -> list[str]:
-    """Promises that were broken: lost or doubled judgments, too many for one comparison."""
-    faults = []
-    current = Judgment.objects.filter(project=project, superseded_at__isnull=True)
-    made = current.filter(labeler__in=users, created_at__gte=since, kind__in=Judgment.ANSWERS)
-    if made.count() != tally.judgments:
-        faults.append(f"{tally.judgments} judgments were made, {made.count()} are stored")
-    counted = Count("pk", filter=Q(kind__in=Judgment.ANSWERS, is_surplus=False))
-    people = Count("labeler", distinct=True, filter=Q(kind__in=Judgment.ANSWERS, is_surplus=False))
-    for row in (
-        current.values("comparison", "comparison__wanted", "comparison__state")
-        .annotate(counted=counted, people=people)
-        .order_by("comparison")
-    ):
-        name = f"comparison {row['comparison']}"
-        if row["counted"] > row["comparison__wanted"]:
-            faults.append(f"{name} has {row['counted']} judgments of {row['comparison__wanted']}")
-        if row["people"] != row["counted"]:
-            faults.append(f"{name} has two judgments by one labeler")
-        is_finished = row["comparison__state"] == Comparison.State.FINISHED
-        if is_finished and row["counted"] != row["comparison__wanted"]:
-            faults.append(f"{name} is finished with {row['counted']} judgments")
-    return faults

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 
 from labeling.handout import claim_next
 from labeling.models import Assignment, Comparison, Judgment, Membership, Project
-from modeling import demo_project, registry, simulation
+from modeling import demo_project, registry, simulated_labeler, simulation, simulation_report
 from modeling.demo.oracle import score
 from tests.factories import make_comparison, make_comparisons, make_member, make_project
 
@@ -42,7 +42,7 @@ def test_finished_comparisons_have_the_overlap_by_different_people() -> None:
 def test_who_cannot_judge_the_last_one_leaves_it_to_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(simulation, "SKIP_SHARE", 0.0)
+    monkeypatch.setattr(simulated_labeler, "SKIP_SHARE", 0.0)
     project = make_project(overlap=2)
     for seed in range(5):  # whoever comes first cannot take the second slot
         make_comparison(project)
@@ -67,8 +67,7 @@ def test_a_doubled_judgment_would_be_noticed() -> None:
     summary = simulation.simulate(project, judgments=1, labelers=1, tell=quiet)
     assert summary.faults == []
     Comparison.objects.filter(pk=comparison.pk).update(wanted=2)
-    tally = simulation.Tally(1)
-    faults = simulation.faults_of(project, tally, [], comparison.created_at)
+    faults = simulation_report.faults_of(project, 0, [], comparison.created_at)
     assert faults == [f"comparison {comparison.pk} is finished with 1 judgments"]
 
 
@@ -80,7 +79,7 @@ def test_the_oracle_labeler_prefers_the_better_response_wherever_it_is() -> None
         make_comparison(project, (good, bad))
         assignment = claim_next(make_member(project).pk, project)
         assert assignment is not None
-        answer = simulation.decide(assignment, random.Random(4), noise=0.0)
+        answer = simulated_labeler.decide(assignment, random.Random(4), noise=0.0)
         best = next(r for r in assignment.comparison.responses.all() if r.pk == answer.tiers[0][0])
         choices.add(best.text)
     assert score("anything", good) > score("anything", bad)
@@ -92,8 +91,11 @@ def test_noise_turns_verdicts_round() -> None:
     make_comparison(project, ("I do not know that, sorry.", "Shut up."))
     assignment = claim_next(make_member(project).pk, project)
     assert assignment is not None
-    honest = simulation.decide(assignment, random.Random(4), noise=0.0)
-    assert simulation.decide(assignment, random.Random(4), noise=1.0).tiers == honest.tiers[::-1]
+    honest = simulated_labeler.decide(assignment, random.Random(4), noise=0.0)
+    assert (
+        simulated_labeler.decide(assignment, random.Random(4), noise=1.0).tiers
+        == honest.tiers[::-1]
+    )
 
 
 def test_a_comparison_of_many_is_ranked() -> None:
@@ -102,7 +104,7 @@ def test_a_comparison_of_many_is_ranked() -> None:
     make_comparison(project, texts)
     assignment = claim_next(make_member(project).pk, project)
     assert assignment is not None
-    answer = simulation.decide(assignment, random.Random(4), noise=0.0)
+    answer = simulated_labeler.decide(assignment, random.Random(4), noise=0.0)
     by_id = {r.pk: r.text for r in assignment.comparison.responses.all()}
     assert [by_id[tier[0]] for tier in answer.tiers] == [texts[1], texts[0], texts[2]]
 

@@ -6,7 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from labeling.models import Project
-from modeling.simulation import Summary, simulate
+from modeling.simulation import simulate
+from modeling.simulation_report import Summary
 
 
 class Command(BaseCommand):
