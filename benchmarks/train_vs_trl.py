@@ -126,22 +126,26 @@ class Clock:
 def train_ours(
     folder: Path, groups: list[PromptGroup], encoded: list[list[Encoded]], batches: list[list[Unit]]
 ) -> dict[str, Any]:
-    from modeling.core import train_reward
+    from modeling.core.reading import choose_reader
+    from modeling.core.reward_loop import make_optimizer, train_step
+    from modeling.core.reward_model import load_reward_model
+    from modeling.core.reward_settings import DEFAULTS, resolve
+    from modeling.core.reward_setup import Training
 
-    model, tokenizer, _ = train_reward.load_reward_model(str(folder), 0)
+    model, tokenizer, _ = load_reward_model(str(folder), 0)
     device = torch.device("cpu")
-    config = train_reward.DEFAULTS | {"learning_rate": RATE, "threads": 1}
-    config = train_reward.resolve(config, model, tokenizer, len(groups), device)
-    reader = train_reward.choose_reader(model, "auto", config["max_length"])
+    config = DEFAULTS | {"learning_rate": RATE, "threads": 1}
+    config = resolve(config, model, tokenizer, len(groups), device)
+    reader = choose_reader(model, "auto", config["max_length"])
     assert reader.way == "shared", reader.warning
-    training = train_reward.Training(
+    training = Training(
         RunDir(folder), config, groups, encoded, model, reader, tokenizer, device, "", []
     )
-    optimizer = train_reward.make_optimizer(model, config)
+    optimizer = make_optimizer(model, config)
     clock = Clock()
     model.get_input_embeddings().register_forward_hook(clock.count)
     for step, batch in enumerate(batches, 1):
-        figures = train_reward.train_step(training, optimizer, batch, RATE, step)
+        figures = train_step(training, optimizer, batch, RATE, step)
         clock.losses.append(figures["loss"] / figures["weight"])
         clock.step_done()
     return clock.report()

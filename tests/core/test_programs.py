@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from modeling.core import sample, score, train_reward
+from modeling.core import reward_settings, sample, score, train_reward
 from tests.core.factories import lines, training_run
 from tests.core.factories import run as run_in_process
 
@@ -32,6 +32,6 @@ def test_every_logged_metric_is_in_the_glossary(tiny_model: Path, tmp_path: Path
 
 def test_every_setting_is_explained() -> None:
     text = (DOCS / "learning-programs.md").read_text()
-    for program in (train_reward, score, sample):
+    for program in (reward_settings, score, sample):
         for key in program.DEFAULTS:
             assert f"`{key}`" in text, f"{program.__name__}: {key}"

@@ -11,6 +11,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from modeling.core import score, train_reward
 from modeling.core.errors import Cancelled
+from modeling.core.reward_model import load_reward_model
 from modeling.core.run_dir import EXIT_CANCELLED, RunDir
 from tests.core.factories import (
     lines,
@@ -86,7 +87,7 @@ def test_the_model_is_a_plain_folder_that_scores_the_same(finished: Path, tmp_pa
 
 def test_every_parameter_moves(tiny_model: Path, tmp_path: Path) -> None:
     folder = training_run(tmp_path / "run", tiny_model, epochs=1, schedule="constant")
-    base, _, _ = train_reward.load_reward_model(str(tiny_model), 0)
+    base, _, _ = load_reward_model(str(tiny_model), 0)
     assert run(train_reward, folder) == 0
     trained = AutoModelForSequenceClassification.from_pretrained(folder / "model").state_dict()
     for name, value in base.state_dict().items():

@@ -1,0 +1,214 @@
+"""The training loop of a reward model: batches, optimiser steps, early stop, log.
+
+Bradley-Terry loss on the difference of two fp32 rewards (objective.py), AdamW, linear warm-up and
+decay, early stop on the dev split with the best weights restored.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from modeling.core.checkpoint import Checkpoint
+from modeling.core.errors import ProgramError
+from modeling.core.evaluation import score_split
+from modeling.core.groups import Unit, micro_batches, plan_epoch
+from modeling.core.objective import comparison_loss
+from modeling.core.reward_report import count_in, metrics_of
+from modeling.core.reward_setup import Training
+from modeling.core.reward_state import Loop, resume, save
+
+EXPLODED = 1e3  # mean loss of a batch: rewards a thousand apart, the wrong way round
+LOG_LINES = 200  # about so many train lines per run
+
+
+def train(training: Training) -> Loop:
+    """The loop. Returns where it ended; the model holds the best weights."""
+    run, config, model = training.run, training.config, training.model
+    train_groups = training.split("train")
+    plans = [plan(training, train_groups, epoch) for epoch in range(config["epochs"])]
+    total = sum(len(epoch) for epoch in plans)
+    fraction = config["eval_every"]
+    eval_steps = max(1, round(fraction * len(plans[0]) if fraction <= 1 else fraction))
+    optimizer = make_optimizer(model, config)
+    checkpoint = Checkpoint(run.path)
+    loop = resume(training, checkpoint, optimizer)
+    saved_at = time.monotonic()
+    early_stop = count_in(training.groups, "dev") >= config["min_dev"]
+    while loop.epoch < config["epochs"] and not loop.out_of_patience(config["patience"]):
+        for batch in plans[loop.epoch][loop.position :]:
+            rate = learning_rate(config, loop.step, total)
+            figures = train_step(training, optimizer, batch, rate, loop.step + 1)
+            loop.step, loop.position = loop.step + 1, loop.position + 1
+            log_step(training, loop, figures, rate, total)
+            if loop.step % eval_steps == 0 or loop.step == total:
+                dev_loss = evaluate(training, loop.step)
+                if early_stop and remember_best(loop, dev_loss):
+                    checkpoint.save_best(loop.step, model)
+                    save(training, checkpoint, optimizer, loop)
+                    checkpoint.forget_other_bests(loop.step)
+            due = time.monotonic() - saved_at >= config["checkpoint_seconds"]
+            if run.cancel_asked or due:
+                save(training, checkpoint, optimizer, loop)
+                saved_at = time.monotonic()
+            run.check_cancelled()
+            if loop.out_of_patience(config["patience"]):
+                run.say(f"Early stop: the dev loss was lowest at step {loop.best_step}.")
+                break
+        else:
+            loop.epoch, loop.position = loop.epoch + 1, 0
+    save(training, checkpoint, optimizer, loop)  # should what follows fail, it can be retried
+    if loop.best_step is not None and loop.best_step != loop.step:
+        model.load_state_dict(checkpoint.load_best(loop.best_step, training.device))
+    return loop
+
+
+def make_optimizer(model: PreTrainedModel, config: dict[str, Any]) -> torch.optim.Optimizer:
+    """Fused: one pass over the weights, on CPU and GPU alike."""
+    return torch.optim.AdamW(
+        model.parameters(),
+        lr=config["learning_rate"],
+        weight_decay=config["weight_decay"],
+        fused=True,
+    )
+
+
+def plan(training: Training, train_groups: list[int], epoch: int) -> list[list[Unit]]:
+    """The epoch's batches, with the units' groups numbered as in `training.groups`."""
+    batches = plan_epoch(
+        [training.groups[at] for at in train_groups],
+        [training.encoded[at] for at in train_groups],
+        batch_size=training.config["batch_size"],
+        seed=training.config["seed"],
+        epoch=epoch,
+        by_length=training.reader.way == "padded",
+    )
+    return [
+        [dataclasses.replace(unit, group=train_groups[unit.group]) for unit in batch]
+        for batch in batches
+    ]
+
+
+def learning_rate(config: dict[str, Any], step: int, total: int) -> float:
+    """The rate of the step that follows `step` finished ones."""
+    peak = float(config["learning_rate"])
+    warmup = round(config["warmup"] * total)
+    if step < warmup:
+        return peak * (step + 1) / (warmup + 1)
+    if config["schedule"] == "constant":
+        return peak
+    return peak * (total - step) / max(1, total - warmup)
+
+
+def train_step(
+    training: Training, optimizer: torch.optim.Optimizer, batch: list[Unit], rate: float, step: int
+) -> dict[str, float]:
+    """One optimiser step; the loss is summed over the micro-batches and divided once.
+
+    Returns sums over the batch's comparisons, ready to be added up for the log.
+    """
+    config, model = training.config, training.model
+    total_weight = sum(c.weight for unit in batch for c in unit.comparisons)
+    figures = dict.fromkeys(("loss", "points", "decided", "margin", "reward", "tokens"), 0.0)
+    figures |= {"weight": total_weight, "count": float(sum(len(u.comparisons) for u in batch))}
+    padded = training.reader.way == "padded"
+    for part in micro_batches(batch, training.encoded, config["batch_tokens"], padded=padded):
+        with torch.autocast(training.device.type, torch.bfloat16, config["dtype"] == "bfloat16"):
+            loss, part_figures = comparison_loss(config, training.reader, training.encoded, part)
+        (loss / total_weight).backward()
+        for name, value in part_figures.items():
+            figures[name] += value
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config["max_grad_norm"]).item()
+    exploded = figures["loss"] > EXPLODED * max(total_weight, 1e-12)
+    if exploded or not (math.isfinite(figures["loss"]) and math.isfinite(norm)):
+        ids = ", ".join(c.id for unit in batch for c in unit.comparisons)
+        raise not_finite(step, f"comparisons {ids}", exploded=exploded)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return figures | {"grad_norm": norm, "steps": 1.0}
+
+
+def not_finite(step: int, where: str, *, exploded: bool = False) -> ProgramError:
+    what = "The loss has exploded" if exploded else "The loss or its gradient is no longer a finite"
+    return ProgramError(
+        f"{what}{'' if exploded else ' number'} at step {step}.",
+        where=f"step {step}, {where}",
+        hint="Lower the learning rate, and look at these comparisons for unusual texts. "
+        "Nothing of this step was saved.",
+    )
+
+
+def log_step(
+    training: Training, loop: Loop, figures: dict[str, float], rate: float, total: int
+) -> None:
+    """Add the step to the window; every so often write the window's means and the progress."""
+    for name, value in figures.items():
+        loop.window[name] = loop.window.get(name, 0.0) + value
+    if loop.step % max(1, total // LOG_LINES) and loop.step != total:
+        return
+    sums, loop.window = loop.window, {}
+    decided = max(1.0, sums["decided"])
+    training.run.log(
+        loop.step,
+        {
+            "train/loss": sums["loss"] / sums["weight"],
+            "train/accuracy": sums["points"] / decided,
+            "train/margin": sums["margin"] / decided,
+            "train/mean_reward": sums["reward"] / sums["count"],
+            "train/grad_norm": sums["grad_norm"] / sums["steps"],
+            "train/learning_rate": rate,
+            "train/tokens": sums["tokens"] / sums["steps"],
+            "train/epoch": round(loop.step / total * training.config["epochs"], 4),
+        },
+    )
+    training.run.progress(loop.step, total, "steps", "training")
+
+
+def evaluate(training: Training, step: int) -> float:
+    """Score the dev split, log it, return its loss (infinite when the split is empty)."""
+    dev = training.split("dev")
+    if not dev:
+        return math.inf
+    groups = [training.groups[at] for at in dev]
+    score = score_split(groups, score_groups(training, dev))
+    if not math.isfinite(score.loss):
+        raise not_finite(step, "the dev split")
+    training.run.log(step, metrics_of("dev", score))
+    return score.loss
+
+
+def remember_best(loop: Loop, dev_loss: float) -> bool:
+    """True when the dev loss is the lowest so far."""
+    if dev_loss < loop.best_loss:
+        loop.best_loss, loop.best_step, loop.bad_evals = dev_loss, loop.step, 0
+        return True
+    loop.bad_evals += 1
+    return False
+
+
+def score_everything(training: Training, loop: Loop) -> list[list[float]]:
+    """Rewards of all groups with the final weights. Cancelling here loses only this scoring."""
+    run, total = training.run, sum(len(texts) for texts in training.encoded)
+
+    def each_batch(done: int) -> None:
+        run.check_cancelled()
+        run.progress(done, total, "responses", "evaluating")
+
+    rewards = score_groups(training, list(range(len(training.groups))), each_batch)
+    if not all(math.isfinite(reward) for group in rewards for reward in group):
+        raise not_finite(loop.step, "the final weights")
+    return rewards
+
+
+def score_groups(
+    training: Training, which: list[int], each_batch: Callable[[int], None] = lambda done: None
+) -> list[list[float]]:
+    """Rewards [group][response] of some groups, all batched together."""
+    budget = training.config["batch_tokens"]
+    return training.reader.score([training.encoded[at] for at in which], budget, each_batch)

@@ -1,0 +1,86 @@
+"""What can be set of a reward model's training, what makes sense, and what null stands for."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from modeling.core.device import choose_autocast, choose_threads
+from modeling.core.reading import WAYS, choose_batch_tokens
+from modeling.core.run_dir import is_count, is_number
+from modeling.core.text import choose_max_length
+
+DEFAULTS: dict[str, Any] = {
+    "base_model": ...,  # a folder or a Hub id
+    "seed": 0,
+    "epochs": None,  # at most; None: by model size and data
+    "learning_rate": None,  # None: by model size
+    "batch_size": 16,  # comparisons per optimiser step
+    "batch_tokens": None,  # tokens per forward pass, a batch is cut to fit; None: by device
+    "attention": "auto",  # how prompts are shared: "shared", "flex", "padded"
+    "max_length": None,  # tokens per text; None: the model's, at most 2,048
+    "patience": 4,  # evaluations without a lower dev loss before the run stops
+    "min_dev": 50,  # with fewer dev comparisons their loss is mostly luck: no early stop on it
+    "eval_every": 0.5,  # up to 1: part of an epoch; above: steps
+    "schedule": "linear",  # or "constant"; both after the warm-up
+    "warmup": 0.1,  # part of all steps
+    "weight_decay": 0.0,
+    "max_grad_norm": 1.0,
+    "strength_margin": 0.0,  # margin in the loss per unit of a preference's strength
+    "label_smoothing": 0.0,  # share of the judgments taken to be the wrong way round
+    "ties": "half",  # a tie is a target of 0.5, or an outcome of its own: "davidson"
+    "tie_weight": None,  # of "davidson"; None: from the share of ties in the train split
+    "centering": 0.0,  # times (r_i + r_j)^2; 0.01 keeps rewards around zero
+    "rankings": "pairs",  # or "plackett_luce" where a prompt's comparisons are a whole ranking
+    "checkpoint_seconds": 30,
+    "dtype": "auto",
+    "device": "auto",
+    "threads": None,
+}
+RULES: dict[str, Callable[[Any], bool]] = {
+    "batch_size": is_count,
+    "batch_tokens": lambda v: v is None or is_count(v),
+    "attention": lambda v: v in WAYS,
+    "patience": is_count,
+    "min_dev": is_count,
+    "epochs": lambda v: v is None or is_count(v),
+    "learning_rate": lambda v: v is None or (is_number(v) and v > 0),
+    "eval_every": lambda v: is_number(v) and v > 0,
+    "schedule": lambda v: v in ("linear", "constant"),
+    "warmup": lambda v: is_number(v) and 0 <= v < 1,
+    "weight_decay": lambda v: is_number(v) and v >= 0,
+    "max_grad_norm": lambda v: is_number(v) and v > 0,
+    "strength_margin": lambda v: is_number(v) and v >= 0,
+    "label_smoothing": lambda v: is_number(v) and 0 <= v < 0.5,
+    "ties": lambda v: v in ("half", "davidson"),
+    "tie_weight": lambda v: v is None or (is_number(v) and v >= 0),
+    "centering": lambda v: is_number(v) and v >= 0,
+    "rankings": lambda v: v in ("pairs", "plackett_luce"),
+    "checkpoint_seconds": lambda v: is_number(v) and v >= 0,
+    "seed": lambda v: v == 0 or is_count(v),
+}
+TINY_PARAMETERS = 20_000_000
+
+
+def resolve(
+    config: dict[str, Any],
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    comparisons: int,
+    device: torch.device,
+) -> dict[str, Any]:
+    """The config with every None replaced by what it stands for."""
+    parameters = sum(p.numel() for p in model.parameters())
+    tiny = parameters < TINY_PARAMETERS
+    few = math.ceil(160 / comparisons)  # passes over a small set until 10 batches of 16 are seen
+    return config | {
+        "learning_rate": config["learning_rate"] or (1e-3 if tiny else 1e-5),
+        "epochs": config["epochs"] or min(10 if tiny else 3, few),
+        "max_length": choose_max_length(config["max_length"], tokenizer, model),
+        "batch_tokens": choose_batch_tokens(config["batch_tokens"], device),
+        "threads": choose_threads(config["threads"], parameters),
+        "device": device.type,
+        "dtype": "bfloat16" if choose_autocast(config["dtype"], device) else "float32",
+    }

@@ -1,0 +1,87 @@
+"""Where a training is, and how it is taken up again: what goes into the checkpoint and out."""
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from modeling.core.checkpoint import Checkpoint
+from modeling.core.errors import ProgramError
+from modeling.core.files import is_disk_full
+from modeling.core.reward_setup import Training
+
+
+@dataclass
+class Loop:
+    """Where the training is. All of it goes into the checkpoint."""
+
+    step: int = 0
+    epoch: int = 0
+    position: int = 0  # batches of this epoch that are done
+    best_step: int | None = None
+    best_loss: float = math.inf
+    bad_evals: int = 0
+    window: dict[str, float] = field(default_factory=dict)  # sums since the last train line
+
+    def out_of_patience(self, patience: int) -> bool:
+        return self.bad_evals >= patience
+
+
+def resume(training: Training, checkpoint: Checkpoint, optimizer: torch.optim.Optimizer) -> Loop:
+    """Take up the checkpoint of this very run, if there is one."""
+    if not checkpoint.state_file.exists():
+        return Loop()
+    state = checkpoint.load_state(training.device)
+    if state is None:
+        training.run.say("The checkpoint cannot be read: training starts again from step 0.")
+        checkpoint.forget_other_bests(None)
+        return Loop()
+    if state["identity"] != identity(training):
+        raise ProgramError(
+            "The checkpoint in this folder belongs to another config or other preferences.",
+            where="checkpoint/state.pt",
+            hint="Use a new run folder, or delete checkpoint/ to start from the beginning.",
+        )
+    training.model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    torch.set_rng_state(state["rng"].cpu())
+    # Another number of threads adds up in another order: the same bytes need the same number.
+    training.config["threads"] = state["threads"]
+    torch.set_num_threads(state["threads"])
+    loop = Loop(**state["loop"])
+    training.run.say(f"Going on from the checkpoint at step {loop.step}.")
+    return loop
+
+
+def save(
+    training: Training, checkpoint: Checkpoint, optimizer: torch.optim.Optimizer, loop: Loop
+) -> None:
+    try:
+        checkpoint.save_state(
+            {
+                "identity": identity(training),
+                "loop": dataclasses.asdict(loop),
+                "model": training.model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "rng": torch.get_rng_state(),
+                "threads": training.config["threads"],
+            }
+        )
+    except Exception as error:
+        if not is_disk_full(error, training.run.path):
+            raise
+        raise ProgramError(
+            f"The disk is full: the checkpoint of step {loop.step} could not be written.",
+            where=str(checkpoint.state_file),
+            hint="Free some space, then retry: the run goes on from the checkpoint before.",
+        ) from error
+
+
+def identity(training: Training) -> dict[str, Any]:
+    """What must be equal for a resumed run to be the same run. Thread counts and the checkpoint
+    interval change no comparison, and may have been decided anew."""
+    loose = ("threads", "checkpoint_seconds")
+    fixed = {key: value for key, value in training.config.items() if key not in loose}
+    return fixed | {"data_sha256": training.data_sha256}
