@@ -1,0 +1,9 @@
+"""Seeds that depend on what they are for and on nothing else, such as the order of work."""
+
+import hashlib
+
+
+def derive_seed(seed: int, identifier: str, sample: int) -> int:
+    """A seed for one response: 63 bits."""
+    digest = hashlib.sha256(f"{seed}:{sample}:{identifier}".encode()).digest()
+    return int.from_bytes(digest[:8]) >> 1
