@@ -94,6 +94,14 @@ class Asked:
         return self.size > 2
 
     @property
+    def question(self) -> str:
+        """The project's; where nobody wrote one, a ranking asks for more than the best."""
+        usual = self.project.question == Project._meta.get_field("question").default
+        return (
+            "Rank the responses, best first" if usual and self.is_ranking else self.project.question
+        )
+
+    @property
     def places(self) -> range:
         return range(1, self.size + 1)
 

@@ -5,6 +5,8 @@
 import { missingAspect, watchAspects } from "./aspects.js";
 import { missingPlace, watchRanking } from "./ranking.js";
 
+const COMPLETE = "Complete. Press Enter or choose again to save.";
+
 let waiting = null; // the choice that was made while something was missing
 
 const form = () => document.getElementById("judgment");
@@ -65,12 +67,17 @@ export function goOn() {
   if (waiting && lack) {
     waitWith(waiting, lack);
   } else if (waiting) {
-    hint("Complete. Enter saves.");
+    hint(COMPLETE);
     waiting.focus();
   } else {
     choices().focus({ preventScroll: true });
   }
 }
+
+// By mouse and touch nothing moves on by itself: the hint says what is left.
+addEventListener("change", (event) => {
+  if (waiting && event.target.closest("#judgment :is(.aspects, .reason-row)")) hint(missing()?.text ?? COMPLETE);
+});
 
 // Keys
 
@@ -132,6 +139,7 @@ document.addEventListener("toggle", (event) => {
 
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-starts-reason]")) {
+    form().classList.add("is-unfolded"); // on a phone it is folded until it is needed
     document.querySelector("[data-required-reason]").querySelector("input, textarea").focus();
   }
   const copy = event.target.closest("[data-copies]");

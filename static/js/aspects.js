@@ -13,6 +13,7 @@ export function watchAspects(form, goOn) {
   const aspects = form.querySelector("#aspects");
   if (!aspects) return;
   aspects.querySelector("[data-starts-aspects]").addEventListener("click", () => {
+    form.classList.add("is-unfolded");
     (groups().find(isOpen) ?? groups()[0]).querySelector("input:checked, input").focus();
   });
   aspects.addEventListener("keydown", (event) => {

@@ -204,7 +204,11 @@ def test_a_choice_waits_for_the_aspects(page: Page, live_server: LiveServer) -> 
 
 def test_aspects_by_touch(phone: Page, live_server: LiveServer) -> None:
     sign_in(phone, live_server, set_up(aspects=["helpful"]))
+    expect(phone.locator(".aspects")).to_be_hidden()  # the screen is for reading
+    phone.tap("button[value=left]")
+    expect(phone.locator(".bar-hint")).to_have_text("Still to choose: helpful")
     phone.tap(".aspect label:nth-child(2)")
+    expect(phone.locator(".bar-hint")).to_contain_text("choose again to save")
     phone.tap("button[value=left]")
     assert judged(phone).aspects == {"helpful": None}
 
@@ -230,6 +234,7 @@ def test_a_reason_is_ticked_by_key_and_by_touch(
     phone.fill("[name=password]", "ada-password")
     phone.click("main button[type=submit]")
     on_screen(phone, 2)
+    phone.tap("button[value=left]")
     phone.tap(".chip:nth-of-type(1)")
     phone.tap("button[value=left]")
     expect(phone.locator("#nothing")).to_be_visible()

@@ -1,4 +1,4 @@
-"""One's own work, people and agreement in a real browser: by keyboard, on a phone, and for axe."""
+"""One's own pages and those of curators in a real browser: by keyboard, on a phone, and for axe."""
 
 from typing import Any
 
@@ -7,8 +7,17 @@ from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from labeling.models import Membership, Preference, Role
-from tests.factories import judge_for, make_comparisons, make_member, make_project
+from labeling import gold, invitations
+from labeling.models import Judgment, Membership, Preference, Role
+from tests.factories import (
+    judge_for,
+    make_comparisons,
+    make_member,
+    make_project,
+    make_prompt,
+    make_response,
+)
+from tests.labeling.test_gold import LONG
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -45,13 +54,25 @@ def test_no_page_breaks_a_rule_of_axe_or_is_wider_than_the_screen(
 ) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=scheme)
-    sign_in(page, live_server, "owner")
     noor = Membership.objects.get(user__username="noor")
+    Membership.objects.filter(pk=noor.pk).update(role=Role.ADMIN)
+    sign_in(page, live_server, "noor")
+    make_response(make_prompt(project), LONG)
+    gold.construct(project, noor.user, 1)
+    _, token = invitations.create_invitation(project, noor.user, Role.LABELER)
+    own = Judgment.objects.filter(labeler=noor.user)[0]
     addresses = [
         reverse("members", args=[project.slug]),
         reverse("member", args=[project.slug, noor.pk]),
         reverse("agreement", args=[project.slug]),
         reverse("my-work", args=[project.slug]),
+        reverse("my-judgment", args=[project.slug, own.pk]),
+        reverse("my-settings"),
+        reverse("labeler-models", args=[project.slug, noor.pk]),
+        reverse("quality-control", args=[project.slug]),
+        reverse("flagged", args=[project.slug]),
+        reverse("project-settings", args=[project.slug]),
+        reverse("invitation", args=[token]),
     ]
     for address in addresses:
         page.goto(live_server.url + address)
