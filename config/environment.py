@@ -91,7 +91,7 @@ def _write_once(path: Path, text: str) -> None:
 def database(data_dir: Path) -> dj_database_url.DBConfig:
     url = os.environ.get("DATABASE_URL") or f"sqlite:///{data_dir / 'preferable.sqlite3'}"
     try:
-        return dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)
+        return dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)
     except ValueError:
         # The address holds a password: it is not repeated here.
         raise ImproperlyConfigured(
