@@ -23,8 +23,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 from benchmarks._real_pairs import LONGEST, build_model, hh_groups
-from modeling.core.reading import choose_batch_tokens, choose_reader
-from modeling.core.score import score_texts
+from modeling.core.loading_rewards import load_scorer
 from modeling.core.text import Prompt, encode_texts, render_text
 
 BATCH = 16
@@ -70,16 +69,15 @@ def make_ways(
     """Each from raw texts to rewards in the order of the texts; models are loaded before."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     load = AutoModelForSequenceClassification.from_pretrained
-    reader = choose_reader(load(folder).eval(), "auto", LONGEST)
-    assert reader.way == "shared", reader.warning
-    budget = choose_batch_tokens(None, torch.device("cpu"))
+    loaded = load_scorer(str(folder), torch.device("cpu"), max_length=LONGEST, threads=1)
+    assert loaded.reader.way == "shared", loaded.reader.warning
     plain = load(folder).eval()
     classify = pipeline(
         "text-classification", model=load(folder), tokenizer=tokenizer, function_to_apply="none"
     )
 
     def ours() -> list[float]:
-        return score_texts(reader, encode_texts(tokenizer, texts, LONGEST), texts, budget)
+        return loaded.score(texts)[:, 0].tolist()
 
     def with_pipeline() -> list[float]:
         rendered = [render_text(tokenizer, *text) for text in texts]

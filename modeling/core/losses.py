@@ -11,7 +11,7 @@ def bradley_terry(delta: Tensor, target: Tensor, margin: Tensor | None = None) -
     P(i beats j) = sigmoid(delta), so that the loss is
     -target * log sigmoid(delta) - (1 - target) * log sigmoid(-delta).
 
-    Shape: all (C,), and so is the result.
+    Shape: all (C,), and so is the result. Of several heads at once: delta (C, M), the rest (C, 1).
         delta: reward of i minus reward of j
         target: share of the judgments for i: 1 = i was preferred, 0 = j was, 0.5 = a tie
         margin: by how much the preferred one should win (>= 0); it pushes towards the side the
@@ -20,7 +20,7 @@ def bradley_terry(delta: Tensor, target: Tensor, margin: Tensor | None = None) -
     delta, target = delta.float(), target.float()
     if margin is not None:
         delta = delta - margin.float() * torch.sign(target - 0.5)
-    return binary_cross_entropy_with_logits(delta, target, reduction="none")
+    return binary_cross_entropy_with_logits(delta, target.expand_as(delta), reduction="none")
 
 
 def smooth(target: Tensor, epsilon: float) -> Tensor:
@@ -51,8 +51,8 @@ def davidson(
     log_nu = torch.log(torch.tensor(tie_weight))
     log_tie = logsigmoid(log_nu - log_cosh)
     log_decided = -softplus(log_nu - log_cosh)
-    decided = binary_cross_entropy_with_logits(delta, target, reduction="none") - log_decided
-    return torch.where(tie, -log_tie, decided)
+    loss = binary_cross_entropy_with_logits(delta, target.expand_as(delta), reduction="none")
+    return torch.where(tie, -log_tie, loss - log_decided)
 
 
 def tie_weight_of(share: float) -> float:
@@ -74,11 +74,11 @@ def plackett_luce(rewards: Tensor) -> Tensor:
     The best is drawn among all by a softmax of the rewards, the next among the rest, and so on:
     -sum_k (r_k - logsumexp(r_k, ..., r_K)). For two it is Bradley and Terry's.
 
-    Shape: (K,) to a scalar.
+    Shape: (K,) to a scalar; of several heads at once (K, M) to (M,).
     """
     rewards = rewards.float()
     rest = torch.logcumsumexp(rewards.flip(0), 0).flip(0)  # (K,) over k, ..., K
-    return (rest - rewards).sum()
+    return (rest - rewards).sum(0)
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:

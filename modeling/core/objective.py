@@ -4,6 +4,7 @@ The losses themselves are in losses.py; here comparisons find their rewards, and
 comparisons.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,11 +17,16 @@ from modeling.core.text import Encoded
 
 
 def comparison_loss(
-    config: dict[str, Any], reader: Reader, encoded: list[list[Encoded]], units: list[Unit]
+    config: dict[str, Any],
+    reader: Reader,
+    encoded: list[list[Encoded]],
+    units: list[Unit],
+    bootstrap: Sequence[Sequence[float]] | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
     """Sum of weight * loss over the units' comparisons, and sums for the log.
 
-    `encoded` is [group][response]; each distinct text of the units is read once.
+    `encoded` is [group][response]; each distinct text of the units is read once. With M heads the
+    loss is the mean of theirs; `bootstrap` [group][head] multiplies the weights each head sees.
     """
     device = reader.model.device
     places: dict[tuple[int, int], int] = {}  # (group, response) -> row
@@ -33,13 +39,15 @@ def comparison_loss(
     j = torch.tensor([places[group, c.j] for group, c in pairs], device=device)  # (C,)
     target, weight, margin = torch.tensor(
         [(c.target, c.weight, c.margin) for _, c in pairs], device=device
-    ).T  # (C,) each
-    rewards = reader.rewards(texts)  # (R,)
-    delta = rewards[i] - rewards[j]  # (C,)
+    ).T.unsqueeze(2)  # (C, 1) each
+    rewards = reader.member_rewards(texts)  # (R, M)
+    if bootstrap is not None:
+        weight = weight * torch.tensor([bootstrap[group] for group, _ in pairs], device=device)
+    delta = rewards[i] - rewards[j]  # (C, M)
     losses = pair_losses(config, delta, target, margin)
     ranked = rankings(config, units)
     as_pairs = torch.tensor(
-        [number not in ranked for number, unit in enumerate(units) for _ in unit.comparisons],
+        [[number not in ranked] for number, unit in enumerate(units) for _ in unit.comparisons],
         device=device,
     )
     loss = (losses * weight * as_pairs).sum()
@@ -47,26 +55,35 @@ def comparison_loss(
         # A ranking of K is K - 1 choices; together they weigh what its pairs would.
         unit = units[number]
         share = sum(c.weight for c in unit.comparisons) / (len(order) - 1)
-        loss = loss + share * plackett_luce(rewards[[places[unit.group, k] for k in order]])
+        each = plackett_luce(rewards[[places[unit.group, k] for k in order]])  # (M,)
+        if bootstrap is not None:
+            each = each * torch.tensor(bootstrap[unit.group], device=device)
+        loss = loss + share * each.sum()
     if config["centering"]:
         level = centering(rewards[i], rewards[j])
         loss = loss + config["centering"] * (level * weight).sum()
-    with torch.no_grad():
-        side = torch.sign(target - 0.5)  # 1, -1, or 0 for a tie
-        right = (delta * side > 0).float() + 0.5 * ((delta == 0) & (side != 0)).float()
-        figures = {
-            "loss": loss.item(),
-            "points": right.sum().item(),
-            "decided": side.abs().sum().item(),
-            "margin": (delta * side).sum().item(),
-            "reward": ((rewards[i] + rewards[j]) / 2).sum().item(),
-            "tokens": float(sum(reader.tokens(group) for group in texts)),
-        }
-    return loss, figures
+    loss = loss / rewards.shape[1]
+    tokens = sum(reader.tokens(group) for group in texts)
+    figures = sums_for_log(rewards.detach().mean(1), i, j, target[:, 0])
+    return loss, figures | {"loss": loss.item(), "tokens": float(tokens)}
+
+
+@torch.no_grad()
+def sums_for_log(rewards: Tensor, i: Tensor, j: Tensor, target: Tensor) -> dict[str, float]:
+    """Over comparisons (C,) of rewards (R,)."""
+    delta = rewards[i] - rewards[j]
+    side = torch.sign(target - 0.5)  # 1, -1, or 0 for a tie
+    right = (delta * side > 0).float() + 0.5 * ((delta == 0) & (side != 0)).float()
+    return {
+        "points": right.sum().item(),
+        "decided": side.abs().sum().item(),
+        "margin": (delta * side).sum().item(),
+        "reward": ((rewards[i] + rewards[j]) / 2).sum().item(),
+    }
 
 
 def pair_losses(config: dict[str, Any], delta: Tensor, target: Tensor, margin: Tensor) -> Tensor:
-    """(C,) in the way the config asks for. Ties are told from smoothed targets before smoothing."""
+    """(C, M) in the way the config asks for. Ties are told before smoothing."""
     smoothed = smooth(target, config["label_smoothing"])
     if config["ties"] == "davidson" and config["tie_weight"]:
         return davidson(delta, smoothed, margin, tie_weight=config["tie_weight"])

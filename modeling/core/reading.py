@@ -34,7 +34,11 @@ class Reader:
     warning: str | None = None
 
     def rewards(self, groups: Sequence[Group]) -> Tensor:
-        """(R,) in fp32, group after group. Shapes inside as in `pack` and `pad_batch`."""
+        """(R,) in fp32, group after group; the mean of the heads where there are several."""
+        return self.member_rewards(groups).mean(1)
+
+    def member_rewards(self, groups: Sequence[Group]) -> Tensor:
+        """(R, M) in fp32 by each of the M heads. Shapes inside as in `pack` and `pad_batch`."""
         if self.way == "padded":
             texts = [text for group in groups for text in group]
             pad = self.model.config.get_text_config().pad_token_id
@@ -75,13 +79,25 @@ class Reader:
         each_batch: Callable[[int], None] = lambda done: None,
     ) -> list[list[float]]:
         """Rewards [group][text]. `each_batch` hears how many texts are done."""
-        found: list[list[float]] = [[] for _ in groups]
+        found = self.score_members(groups, batch_tokens, each_batch)
+        return [rewards.mean(1).tolist() for rewards in found]
+
+    @torch.no_grad()
+    def score_members(
+        self,
+        groups: Sequence[Group],
+        batch_tokens: int,
+        each_batch: Callable[[int], None] = lambda done: None,
+    ) -> list[Tensor]:
+        """Of each group its rewards (K, M) by every head, on the CPU."""
+        found: list[Tensor] = [torch.empty(0)] * len(groups)
         done = 0
         for batch in self.batches(groups, batch_tokens):
-            flat = iter(self.rewards([groups[at] for at in batch]).tolist())
-            for at in batch:
-                found[at] = [next(flat) for _ in groups[at]]
-                done += len(groups[at])
+            rewards = self.member_rewards([groups[at] for at in batch]).cpu()
+            sizes = [len(groups[at]) for at in batch]
+            for at, part in zip(batch, rewards.split(sizes), strict=True):
+                found[at] = part
+            done += sum(sizes)
             each_batch(done)
         return found
 
@@ -191,19 +207,19 @@ def pad_batch(
 
 
 def read_rewards(model: PreTrainedModel, ids: Tensor, mask: Tensor, last: Tensor) -> Tensor:
-    """Rewards (B,) in fp32 of a right-padded batch. Shapes as in `pad_batch`."""
+    """Rewards (B, M) in fp32 of a right-padded batch. Shapes as in `pad_batch`."""
     if not isinstance(getattr(model, "score", None), nn.Linear):
-        return model(input_ids=ids, attention_mask=mask).logits[:, 0].float()
+        return model(input_ids=ids, attention_mask=mask).logits.float()
     trunk = model.base_model(input_ids=ids, attention_mask=mask, use_cache=False)
     rows = torch.arange(len(last), device=last.device)
     return apply_head(model, trunk.last_hidden_state[rows, last])
 
 
 def apply_head(model: PreTrainedModel, hidden: Tensor) -> Tensor:
-    """Rewards (R,) of hidden states (R, D), in fp32 whatever the trunk computes in."""
+    """Rewards (R, M) of hidden states (R, D), in fp32 whatever the trunk computes in."""
     head = model.score
     with torch.autocast(hidden.device.type, enabled=False):
-        return nn.functional.linear(hidden.float(), head.weight.float(), head.bias)[:, 0]
+        return nn.functional.linear(hidden.float(), head.weight.float(), head.bias)
 
 
 def batches_by_length(groups: Sequence[Group], batch_tokens: int) -> Iterator[list[int]]:

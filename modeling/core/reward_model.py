@@ -1,7 +1,7 @@
 """A reward model: any AutoModelForSequenceClassification with one label.
 
 What is loaded, how it is saved, and the proof that it reloads to the same rewards. How rewards are
-read while it trains is in reading.py. Left out: LoRA, several heads on one trunk.
+read while it trains is in reading.py, adapters in adapters.py, several heads in heads.py.
 """
 
 import math
@@ -15,6 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from modeling.core.device import move_to
 from modeling.core.errors import ProgramError
+from modeling.core.heads import find_head, load_heads, widen_head
 from modeling.core.loading import load_classifier, load_tokenizer, refuse_missing
 from modeling.core.reading import pad_batch
 from modeling.core.text import Prompt, complete_tokenizer, encode_texts
@@ -27,23 +28,28 @@ PARITY_TOLERANCE = 1e-4  # in fp32; padding alone moves a reward by about 1e-6
 
 
 def load_reward_model(
-    source: str, seed: int
+    source: str, seed: int, heads: int = 1
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
     """Model (fp32, no dropout), tokenizer, and sentences on what had to be added.
 
-    A base model gets a new head from `seed`; a reward model keeps its own and is trained further.
+    A base model gets a new head, or several, from `seed`; a reward model keeps its own and is
+    trained further.
     """
     tokenizer = load_tokenizer(source)
     notes = complete_tokenizer(tokenizer)
     torch.manual_seed(seed)  # weights the checkpoint lacks come from the seed too
     model, new = load_classifier(source)
     name, head = find_head(model)
-    if any(key.startswith(name + ".") for key in new):
-        nn.init.normal_(head.weight, std=HEAD_SCALE / math.sqrt(head.in_features + 1))
+    std = HEAD_SCALE / math.sqrt(head.in_features + 1)
+    is_new = any(key.startswith(name + ".") for key in new)
+    if is_new:
+        nn.init.normal_(head.weight, std=std)
         if head.bias is not None:
             nn.init.zeros_(head.bias)
     else:
         notes.append("The base model is a reward model already: its head is kept.")
+    if heads > 1 and (is_new or load_heads(Path(source), model, heads) != heads):
+        widen_head(model, heads, seed, std if is_new else None)
     root = name.split(".")[0]
     refuse_missing(source, [k for k in new if not k.startswith(root + ".") and "pooler" not in k])
     embeddings: Any = model.get_input_embeddings()
@@ -53,22 +59,6 @@ def load_reward_model(
     model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     switch_dropout_off(model)
     return model.eval(), tokenizer, notes
-
-
-def find_head(model: PreTrainedModel) -> tuple[str, nn.Linear]:
-    """The one linear layer with a single output, and its name."""
-    heads = [
-        (name, layer)
-        for name, layer in model.named_modules()
-        if isinstance(layer, nn.Linear) and layer.out_features == 1
-    ]
-    if not heads:
-        raise ProgramError(
-            f"{type(model).__name__} has no linear head with one output.",
-            where="base_model",
-            hint="Use a causal language model or an encoder of the BERT family.",
-        )
-    return heads[-1]
 
 
 def switch_dropout_off(model: nn.Module) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from modeling.core import score, train_reward
+from modeling.core.aggregation import Scale, write_scales
 from tests.core.factories import (
     error_of,
     lines,
@@ -36,6 +37,8 @@ def members(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> list[
 
 
 def test_the_reward_is_the_mean_of_the_members(members: list[Path], tmp_path: Path) -> None:
+    for member in members:  # as a model of another origin: its rewards are taken as they are
+        (member / "reward_scale.json").unlink(missing_ok=True)
     both = make_run(tmp_path / "both", RESPONSES, "responses.jsonl", reward_models=members)
     assert run(score, both) == 0
     single = []
@@ -54,6 +57,49 @@ def test_the_reward_is_the_mean_of_the_members(members: list[Path], tmp_path: Pa
         assert row["std"] > 0
     result = read(both / "result.json")
     assert (result["count"], result["truncated"]) == (6, 1)
+    assert any("no reward_scale.json" in warning for warning in result["warnings"])
+
+
+def test_members_are_put_on_one_scale_and_combined_as_asked(
+    members: list[Path], tmp_path: Path
+) -> None:
+    """The second member's rewards count in tens; on one scale neither outweighs the other."""
+    raw = []
+    for number, (member, scale) in enumerate(
+        zip(members, (Scale(0, 1), Scale(5, 10)), strict=True)
+    ):
+        alone = make_run(
+            tmp_path / str(number), RESPONSES, "responses.jsonl", reward_models=[member]
+        )
+        assert run(score, alone) == 0
+        raw.append([row["reward"] for row in lines(alone / "scores.jsonl")])
+        write_scales(member, [scale], responses=1)
+    # The average member has level 2.5 and spread 5.5.
+    expected = [
+        [5.5 * first + 2.5, 5.5 * (second - 5) / 10 + 2.5]
+        for first, second in zip(*raw, strict=True)
+    ]
+    for aggregate, one in (
+        ("mean", lambda both: sum(both) / 2),
+        ("wco", min),
+        ("uwo", lambda both: sum(both) / 2 - 0.25 * (both[0] - both[1]) ** 2 / 4),
+    ):
+        folder = make_run(
+            tmp_path / aggregate,
+            RESPONSES,
+            "responses.jsonl",
+            reward_models=members,
+            aggregate=aggregate,
+            uwo_weight=0.25,
+        )
+        assert run(score, folder) == 0
+        rows = lines(folder / "scores.jsonl")
+        for row, both in zip(rows, expected, strict=True):
+            assert row["members"] == pytest.approx(both, rel=1e-5)
+            assert row["reward"] == pytest.approx(one(both), rel=1e-5)
+        assert read(folder / "result.json")["warnings"] == []
+    for member in members:
+        (member / "reward_scale.json").unlink()
 
 
 def test_scores_do_not_depend_on_the_batch(members: list[Path], tmp_path: Path) -> None:
@@ -87,6 +133,10 @@ def test_a_language_model_is_no_reward_model(tiny_model: Path, tmp_path: Path) -
 def test_no_member_and_missing_text_are_named(members: list[Path], tmp_path: Path) -> None:
     none = make_run(tmp_path / "none", RESPONSES, "responses.jsonl", reward_models=[])
     assert "'reward_models' makes no sense" in error_of(score, none)
+    median = make_run(
+        tmp_path / "way", RESPONSES, "responses.jsonl", reward_models=members, aggregate="median"
+    )
+    assert "'aggregate' makes no sense" in error_of(score, median)
     rows = [RESPONSES[0], {"id": "b", "prompt": messages("Hi")}]
     folder = make_run(tmp_path / "r", rows, "responses.jsonl", reward_models=members)
     assert "responses.jsonl:2" in error_of(score, folder)

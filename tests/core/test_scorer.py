@@ -7,6 +7,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from modeling.core.errors import ProgramError
+from modeling.core.heads import save_heads, take_heads
 from modeling.core.reward_model import load_reward_model, save_model
 from modeling.core.scorer import Scorer
 from modeling.core.text import render_text
@@ -41,6 +42,46 @@ def test_rewards_are_those_of_a_plain_forward_in_the_order_of_the_texts(folder: 
             expected.append(model(**ids).logits[0, 0].item())
     assert scorer.score(TEXTS) == pytest.approx(expected, abs=1e-4)
     assert scorer.score(TEXTS[2:3]) == pytest.approx(expected[2:3], abs=1e-4)
+
+
+def test_several_models_are_one_scorer(folder: Path, tiny_model: Path, tmp_path: Path) -> None:
+    """Worst case over two members: the lower of the two, text by text."""
+    model, tokenizer, _ = load_reward_model(str(tiny_model), 1)
+    other = tmp_path / "other"
+    save_model(model, tokenizer, other, 128)
+    sources = [str(folder), str(other)]
+    alone = [Scorer(source, device="cpu", threads=1).score(TEXTS) for source in sources]
+    lowest = Scorer(sources, device="cpu", threads=1, aggregate="wco")
+    assert lowest.score(TEXTS) == pytest.approx([min(both) for both in zip(*alone, strict=True)])
+    members = lowest.scores(TEXTS).members
+    assert members.T.tolist() == [pytest.approx(rewards) for rewards in alone]
+
+
+def test_several_heads_give_their_mean_and_each_their_own(
+    folder: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    """The plain folder holds the heads' mean, so whoever ignores the heads gets the same reward."""
+    model, tokenizer, _ = load_reward_model(str(tiny_model), 3, heads=4)
+    heads = take_heads(model, "score")
+    assert heads["weight"].shape == (4, 32)
+    save_model(model, tokenizer, tmp_path / "heads", 128)
+    plain = Scorer(str(tmp_path / "heads"), device="cpu", threads=1)
+    assert plain.scores(TEXTS).members.shape == (4, 1)
+    save_heads(tmp_path / "heads", heads)
+    several = Scorer(str(tmp_path / "heads"), device="cpu", threads=1)
+    found = several.scores(TEXTS)
+    assert found.members.shape == (4, 4)
+    assert found.spread().min() > 0
+    assert several.score(TEXTS) == pytest.approx(plain.score(TEXTS), abs=1e-6)
+
+
+def test_heads_of_another_model_are_refused(folder: Path) -> None:
+    save_heads(folder, {"weight": torch.ones(3, 32)})
+    with pytest.raises(ProgramError, match="does not fit"):
+        Scorer(str(folder))
+    (folder / "heads.safetensors").write_bytes(b"cut sho")
+    with pytest.raises(ProgramError, match="does not fit"):
+        Scorer(str(folder))
 
 
 def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
