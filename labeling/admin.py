@@ -16,6 +16,7 @@ from labeling.models import (
     AuditEntry,
     Comparison,
     ComparisonResponse,
+    Doubt,
     Gold,
     GuidelineVersion,
     Invitation,
@@ -224,6 +225,14 @@ class PreferenceAdmin(ReadOnlyAdmin):
                    ("settled_at", admin.EmptyFieldListFilter), "project")  # fmt: skip
     list_select_related = ("prompt",)
     search_fields = ("=id", "=comparison__id", "=prompt__id", "excluded_reason")
+
+
+@admin.register(Doubt)
+class DoubtAdmin(ReadOnlyAdmin):
+    list_display = ("preference_id", "strength", "against", "members", "model_version",
+                    "raised_at", "confirmed_at", "confirmed_by")  # fmt: skip
+    list_select_related = ("confirmed_by",)
+    search_fields = ("=preference__id",)
 
 
 @admin.register(Gold)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q
 
+from labeling.doubts import DOUBTS
 from labeling.finding import STATES, PreferenceFilter, Window, matching
 from labeling.models import Judgment, Project
 
@@ -25,6 +26,7 @@ TITLES = {
     "arm": "Handed out",
     "source": "Written by",
     "labeler": "Judged by",
+    "doubt": "The reward model",
 }
 LABELS = {
     "in_use": "in use",
@@ -33,6 +35,8 @@ LABELS = {
     "prefer": "preferred",
     "random": "at random",
     "active": "by priority",
+    "open": "disagrees",
+    "confirmed": "disagreed, confirmed",
 }
 
 
@@ -67,6 +71,7 @@ def count_facets(
                 counts[values[name]] += number
         facets.append(_facet(name, wanted, _in_order(name, counts)))
     total = sum(number for values, number in combinations if _passes(values, wanted))
+    facets.append(_facet("doubt", wanted, _doubts(project, wanted, window)))
     facets.append(_facet("source", wanted, _sources(project, wanted, window), source_label))
     facets.append(_facet("labeler", wanted, _labelers(project, wanted, window)))
     return facets, total
@@ -112,6 +117,12 @@ def _passes(values: dict[str, str], wanted: PreferenceFilter) -> bool:
 def _in_order(name: str, counts: Counter[str]) -> list[tuple[str, int]]:
     order = list(STATES) if name == "state" else PreferenceFilter.CHOICES[name]
     return [(value, counts[value]) for value in order]
+
+
+def _doubts(project: Project, wanted: PreferenceFilter, window: Window) -> list[tuple[str, int]]:
+    rows = matching(project, wanted.without("doubt"), window).order_by()
+    counts = rows.aggregate(**{name: Count("id", filter=rule) for name, rule in DOUBTS.items()})
+    return list(counts.items())
 
 
 def _sources(project: Project, wanted: PreferenceFilter, window: Window) -> list[tuple[str, int]]:

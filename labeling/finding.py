@@ -11,24 +11,16 @@ from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from django.db.models import (
-    Exists,
-    F,
-    Func,
-    OuterRef,
-    Q,
-    QuerySet,
-    TextField,
-)
-from django.db.models.functions import Left
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from labeling.models import Judgment, Preference, Project, User
+from labeling.doubts import DOUBTS
+from labeling.excerpts import AllContents, with_excerpts
+from labeling.models import Doubt, Judgment, Preference, Project, User
 from labeling.models.material import Arm, Split
 
 PAGE_SIZE = 50
 SEARCH_WINDOW = 20_000
-EXCERPT = 240
 
 STATES = {
     "in_use": Q(excluded=False, settled_at__isnull=False),
@@ -61,6 +53,7 @@ class PreferenceFilter:
     answer: str = ""  # kind of a judgment that stands
     judged_on: str = ""  # ISO date of a judgment that stands
     settled_on: str = ""
+    doubt: str = ""  # what the reward model contradicts: "open" comes strongest first
 
     CHOICES: ClassVar[Mapping[str, list[str]]] = {
         "state": list(STATES),
@@ -69,6 +62,7 @@ class PreferenceFilter:
         "split": Split.values,
         "arm": ARMS,
         "answer": Judgment.Kind.values,
+        "doubt": list(DOUBTS),
     }
 
     def __post_init__(self) -> None:
@@ -128,44 +122,6 @@ def _on_day(column: str, text: str) -> dict[str, datetime]:
     return {f"{column}__gte": start, f"{column}__lt": start + timedelta(days=1)}
 
 
-class LastContent(Func):
-    """Content of a prompt's last message, taken out by the database."""
-
-    output_field: ClassVar = TextField()
-
-    def as_sqlite(self, compiler: Any, connection: Any, **kwargs: Any) -> Any:
-        return self.as_sql(
-            compiler, connection, template="json_extract(%(expressions)s, '$[#-1].content')"
-        )
-
-    def as_postgresql(self, compiler: Any, connection: Any, **kwargs: Any) -> Any:
-        return self.as_sql(compiler, connection, template="(%(expressions)s->-1->>'content')")
-
-
-class AllContents(Func):
-    """Contents of all messages of a prompt as one text: what a search looks through.
-
-    A cast of the column would also find the words role, user and content in every prompt, and
-    on SQLite no letter beyond ASCII.
-    """
-
-    output_field: ClassVar = TextField()
-
-    def as_sqlite(self, compiler: Any, connection: Any, **kwargs: Any) -> Any:
-        template = (
-            "(SELECT group_concat(json_extract(value, '$.content'), char(10))"
-            " FROM json_each(%(expressions)s))"
-        )
-        return self.as_sql(compiler, connection, template=template)
-
-    def as_postgresql(self, compiler: Any, connection: Any, **kwargs: Any) -> Any:
-        template = (
-            "(SELECT string_agg(message->>'content', chr(10))"
-            " FROM jsonb_array_elements(%(expressions)s) AS message)"
-        )
-        return self.as_sql(compiler, connection, template=template)
-
-
 @dataclass(frozen=True)
 class Window:
     """The ids looked at: above `low`, up to and including `high`; None is unbounded.
@@ -217,6 +173,8 @@ def _narrowed(project: Project, wanted: PreferenceFilter) -> QuerySet[Preference
             rows = rows.filter(**{field: getattr(wanted, field)})
     if wanted.source:
         rows = rows.filter(_from_source(wanted.source))
+    if wanted.doubt:
+        rows = rows.filter(DOUBTS[wanted.doubt])
     if wanted.settled_on:
         rows = rows.filter(**_on_day("settled_at", wanted.settled_on))
     judged: dict[str, Any] = {}
@@ -276,17 +234,25 @@ class Page:
 
 
 def page_of(
-    rows: QuerySet[Preference], *, before: int | None = None, after: int | None = None
+    rows: QuerySet[Preference],
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    by_doubt: bool = False,
 ) -> Page:
-    """One keyset page: the same cost however far back it lies."""
+    """One keyset page: the same cost however far back it lies. `by_doubt`: the most strongly
+    doubted first, of rows that all have a doubt."""
     rows = with_excerpts(rows)
     if after is not None:
-        found = list(rows.filter(id__gt=after).order_by("id")[: PAGE_SIZE + 1])
+        order = ("doubt__strength", "id") if by_doubt else ("id",)
+        ahead = rows.filter(_beyond(after, "gt", by_doubt))
+        found = list(ahead.order_by(*order)[: PAGE_SIZE + 1])
         more_newer, more_older = len(found) > PAGE_SIZE, True
         found = found[:PAGE_SIZE][::-1]
     else:
-        rows = rows.filter(id__lt=before) if before is not None else rows
-        found = list(rows.order_by("-id")[: PAGE_SIZE + 1])
+        order = ("-doubt__strength", "-id") if by_doubt else ("-id",)
+        rows = rows.filter(_beyond(before, "lt", by_doubt)) if before is not None else rows
+        found = list(rows.order_by(*order)[: PAGE_SIZE + 1])
         more_newer, more_older = before is not None, len(found) > PAGE_SIZE
         found = found[:PAGE_SIZE]
     if not found:
@@ -298,14 +264,12 @@ def page_of(
     )
 
 
-def with_excerpts(rows: QuerySet[Preference]) -> QuerySet[Preference]:
-    """What a table row shows, in one query and without reading 200 kB texts."""
-    return rows.annotate(
-        prompt_excerpt=Left(LastContent("prompt__messages"), EXCERPT),
-        chosen_excerpt=Left("chosen__text", EXCERPT),
-        rejected_excerpt=Left("rejected__text", EXCERPT),
-        chosen_source=F("chosen__source"),
-        chosen_version=F("chosen__policy_version"),
-        rejected_source=F("rejected__source"),
-        rejected_version=F("rejected__policy_version"),
+def _beyond(pk: int, side: str, by_doubt: bool) -> Q:
+    """What comes after the row `pk` in the order, or before it. A row whose doubt has been settled
+    meanwhile leaves its place to its id."""
+    strength = Doubt.objects.filter(preference=pk).values_list("strength", flat=True).first()
+    if not by_doubt or strength is None:
+        return Q(**{f"id__{side}": pk})
+    return Q(**{f"doubt__strength__{side}": strength}) | Q(
+        **{"doubt__strength": strength, f"id__{side}": pk}
     )

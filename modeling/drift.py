@@ -7,12 +7,14 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
-from django.db.models import Avg, Count, OuterRef, QuerySet, Subquery
+from django.db.models import Avg, Count, Exists, OuterRef, QuerySet, Subquery
 
 from labeling.models import Comparison, Preference, Project
 from labeling.preferences import settled
+from modeling import registry
 from modeling.core.calibration import log_loss
 from modeling.core.intervals import anytime_radius
 from modeling.evaluating import scored_apart
@@ -46,17 +48,43 @@ class Prequential:
 
 def note_foretold(project: Project, live: RewardModel | None) -> int:
     """What the model in service said of judgments that have come in since its training, where it
-    had scored both responses already (it ranks the queue, so mostly it has)."""
-    if live is None or live.snapshot.last_settled_at is None:
+    had scored both responses already (it ranks the queue, so mostly it has). The same of its
+    predecessor, as long as that one foretells in its shadow."""
+    since = _learned_until(live)
+    if live is None or since is None:
         return 0
+    noted = _note_scored(project, live, since)
+    shadow = registry.shadow_of(project)
+    until = _learned_until(shadow)
+    if shadow is not None and until is not None:
+        noted += _note_scored(project, shadow, max(since, until), in_shadow=True)
+    return noted
+
+
+def _learned_until(model: RewardModel | None) -> datetime | None:
+    return model.snapshot.last_settled_at if model is not None else None
+
+
+def _note_scored(
+    project: Project, model: RewardModel, since: datetime, *, in_shadow: bool = False
+) -> int:
     known = (
         _eligible(project)
-        .filter(settled_at__gt=live.snapshot.last_settled_at, foretold__isnull=True)
-        .annotate(said_chosen=_score_of("chosen", live), said_rejected=_score_of("rejected", live))
+        .filter(~_foretold_by(model, in_shadow), settled_at__gt=since)
+        .annotate(
+            said_chosen=_score_of("chosen", model), said_rejected=_score_of("rejected", model)
+        )
         .filter(said_chosen__isnull=False, said_rejected__isnull=False)
     )
     rows = list(known.order_by("pk")[:MOST_AT_ONCE])
-    return _note(live, rows, {row.pk: (row.said_chosen, row.said_rejected) for row in rows})
+    rewards = {row.pk: (row.said_chosen, row.said_rejected) for row in rows}
+    return _note(model, rows, rewards, in_shadow)
+
+
+def _foretold_by(model: RewardModel, in_shadow: bool) -> Exists:
+    """In service the first word counts, whoever said it; in its shadow each model's own."""
+    said = Foretold.objects.filter(preference=OuterRef("pk"))
+    return Exists(said.filter(reward_model=model) if in_shadow else said.filter(in_shadow=False))
 
 
 def _score_of(side: str, live: RewardModel) -> Subquery:
@@ -73,9 +101,9 @@ def note_from_training(run: Run) -> int:
     noted, ids = 0, sorted(apart)
     for start in range(0, len(ids), MOST_AT_ONCE):
         found = _eligible(run.project).filter(
+            ~_foretold_by(live, in_shadow=False),
             pk__in=ids[start : start + MOST_AT_ONCE],
             settled_at__gt=live.snapshot.last_settled_at,
-            foretold__isnull=True,
         )
         noted += _note(live, list(found), apart)
     return noted
@@ -92,9 +120,12 @@ def _eligible(project: Project) -> QuerySet[Preference]:
 
 
 def _note(
-    live: RewardModel, rows: Iterable[Preference], rewards: dict[int, tuple[float, float]]
+    model: RewardModel,
+    rows: Iterable[Preference],
+    rewards: dict[int, tuple[float, float]],
+    in_shadow: bool = False,
 ) -> int:
-    temperature = temperature_of(live)
+    temperature = temperature_of(model)
     noted = []
     for row in rows:
         chosen, rejected = rewards[row.pk]
@@ -104,7 +135,8 @@ def _note(
         noted.append(
             Foretold(
                 preference=row,
-                reward_model=live,
+                reward_model=model,
+                in_shadow=in_shadow,
                 policy_version=max(versions, default=None),
                 margin=margin,
                 point=point,
@@ -139,7 +171,7 @@ def running(value: float, n: int, span: float) -> Running:
 
 def prequential(model: RewardModel) -> list[Prequential]:
     """Of what this model foretold: all together first, then by policy version."""
-    rows = Foretold.objects.filter(reward_model=model, preference__excluded=False)
+    rows = Foretold.objects.filter(reward_model=model, in_shadow=False, preference__excluded=False)
     sums: dict[int | None, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
     found = rows.values("policy_version").annotate(
         count=Count("pk"), right=Avg("point"), lost=Avg("loss")

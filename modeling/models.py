@@ -58,7 +58,8 @@ class RewardModelStatus(models.TextChoices):
 
 
 class RewardModel(models.Model):
-    """A trained scorer: a plain sequence-classification folder below DATA_DIR."""
+    """A trained scorer below DATA_DIR: a plain sequence-classification folder, unless its results
+    say otherwise, with further folders for the other members of an ensemble."""
 
     Status = RewardModelStatus
 
@@ -98,6 +99,31 @@ class RewardModel(models.Model):
     def path(self) -> Path:
         return Path(settings.DATA_DIR) / self.folder
 
+    @property
+    def member_paths(self) -> list[Path]:
+        """Every folder of the ensemble, the model's own first. Several heads share one folder."""
+        names = self.results.get("members") or []
+        others = [name for name in names if self.path.parent / name != self.path]
+        return [self.path, *(self.path.parent / name for name in others)]
+
+    @property
+    def member_count(self) -> int:
+        """How many opinions it has of a text: heads in all folders."""
+        heads = (self.results.get("config") or {}).get("heads") or 1
+        return len(self.member_paths) * int(heads)
+
+    @property
+    def is_here(self) -> bool:
+        return all((folder / "config.json").is_file() for folder in self.member_paths)
+
+    @property
+    def why_not_plain(self) -> str:
+        """Why only Preferable's own loader reads its folder; "" for a plain folder."""
+        export = self.results.get("export") or {}
+        if export.get("plain", True):
+            return ""
+        return str(export.get("reason") or "It is no plain sequence-classification model.")
+
 
 class Loop(models.Model):
     """What is in service in a project."""
@@ -117,6 +143,17 @@ class Loop(models.Model):
     gate_margin = models.FloatField(
         default=0.01,
         help_text="How much accuracy on the test split a new reward model may lose, 0 to 1.",
+    )
+    shadow = models.ForeignKey(
+        RewardModel,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="The reward model before this one: it goes on foretelling for one round.",
+    )
+    shadow_until = models.PositiveIntegerField(
+        default=0, help_text="The last round in which it does."
     )
 
     class Meta:
@@ -293,7 +330,10 @@ class Score(models.Model):
         "labeling.Response", on_delete=models.CASCADE, related_name="scores"
     )
     reward_model = models.ForeignKey(RewardModel, on_delete=models.CASCADE, related_name="scores")
-    value = models.FloatField()
+    value = models.FloatField(help_text="The mean of its members.")
+    members = models.JSONField(
+        default=list, help_text="The reward by each member, on one scale; empty for one alone."
+    )
 
     class Meta:
         constraints = [
@@ -310,10 +350,13 @@ class Foretold(models.Model):
     """What the reward model in service said of a randomly drawn pair before any model could learn
     from people's judgment of it. The first word counts; a later correction changes nothing."""
 
-    preference = models.OneToOneField(
+    preference = models.ForeignKey(
         "labeling.Preference", on_delete=models.CASCADE, related_name="foretold"
     )
     reward_model = models.ForeignKey(RewardModel, on_delete=models.CASCADE, related_name="foretold")
+    in_shadow = models.BooleanField(
+        default=False, help_text="Said by the predecessor, while another one was in service."
+    )
     policy_version = models.PositiveIntegerField(
         null=True, help_text="The newer of the policies that wrote the two; null for others."
     )
@@ -326,7 +369,17 @@ class Foretold(models.Model):
 
     class Meta:
         verbose_name_plural = "foretold"
-        constraints = [between("point", 0.0, 1.0, "foretold_point_in_0_1")]
+        constraints = [
+            between("point", 0.0, 1.0, "foretold_point_in_0_1"),
+            models.UniqueConstraint(
+                fields=["preference", "reward_model"], name="foretold_once_per_model"
+            ),
+            models.UniqueConstraint(
+                fields=["preference"],
+                condition=Q(in_shadow=False),
+                name="foretold_once_in_service",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.margin:+.3f} for preference {self.preference_id}"

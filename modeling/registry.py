@@ -4,75 +4,46 @@ A promotion or a roll-back changes a pointer in `Loop` and nothing else.
 """
 
 import json
-import re
 from functools import partial
 from pathlib import Path
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from config.nudges import nudge
 from labeling.audit import write_entry
+from labeling.model_locations import NotUsable, check_model, resolve
 from labeling.models import Project, User
-from modeling.models import Loop, Policy, RewardModel
+from modeling.models import Loop, Policy, RewardModel, Round
 
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
-WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin")
-TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 LANGUAGE_MODELS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 
 Status = RewardModel.Status
 
-
-class NotUsable(ValueError):
-    """The model cannot be used as asked. The message is a sentence for people."""
+__all__ = [
+    "NotUsable", "check_model", "check_policy", "loop_of", "make_current", "make_live",
+    "register_policy", "resolve", "shadow_of",
+]  # fmt: skip
 
 
 def loop_of(project: Project) -> Loop:
     return Loop.objects.get_or_create(project=project)[0]
 
 
-def resolve(location: str) -> str:
-    """The absolute folder that `location` names, or else the hub id as it is.
-
-    Relative folders lie below the program's folder (the demo policy) or DATA_DIR (what runs
-    have made), so that both can be moved."""
-    path = Path(location).expanduser()
-    if path.is_absolute():
-        return str(path)
-    for root in (Path(settings.BASE_DIR), Path(settings.DATA_DIR)):
-        if (root / path).is_dir():
-            return str(root / path)
-    return location
-
-
 def check_policy(location: str) -> None:
     """Raises NotUsable unless a folder holds a language model; hub ids are checked by their form,
     for nothing is downloaded here."""
-    folder = Path(resolve(location))
-    if not folder.is_absolute():
-        if not HUB_ID.fullmatch(location):
-            raise NotUsable(f"“{location}” is neither a folder nor a hub id such as org/name.")
-        return
-    if not folder.is_dir():
-        raise NotUsable(f"There is no folder {folder}.")
-    architectures = _architectures(folder)
+    folder = check_model(location)
+    architectures = _architectures(folder) if folder else []
     if architectures and not any(name.endswith(LANGUAGE_MODELS) for name in architectures):
         raise NotUsable(
             f"{folder} holds a {architectures[0]}, which does not write text: "
             "a policy is a causal language model."
         )
-    if not any(any(folder.glob(pattern)) for pattern in WEIGHTS):
-        raise NotUsable(f"{folder} has no weights (model.safetensors): the model is incomplete.")
-    if not any((folder / name).is_file() for name in TOKENIZERS):
-        raise NotUsable(f"{folder} has no tokenizer (tokenizer.json): save it beside the model.")
 
 
 def _architectures(folder: Path) -> list[str]:
     path = folder / "config.json"
-    if not path.is_file():
-        raise NotUsable(f"{folder} has no config.json: it is not a model folder.")
     try:
         config = json.loads(path.read_bytes())
     except ValueError as problem:
@@ -150,7 +121,9 @@ def make_live(reward_model: RewardModel, by: User | None, reason: str = "") -> b
         if before == reward_model:
             return False
         changed = Loop.objects.filter(pk=loop.pk, reward_model=before).update(
-            reward_model=reward_model
+            reward_model=reward_model,
+            shadow=before,
+            shadow_until=_newest_round(reward_model.project) + 1,
         )
         if not changed:
             return False
@@ -169,3 +142,17 @@ def make_live(reward_model: RewardModel, by: User | None, reason: str = "") -> b
         )
         transaction.on_commit(partial(nudge, "modeling.tasks.advance", reward_model.project_id))
         return True
+
+
+def shadow_of(project: Project) -> RewardModel | None:
+    """The predecessor of the model in service, as long as it foretells in its shadow: until the
+    end of the first whole round after the promotion."""
+    loop = Loop.objects.filter(project=project).select_related("shadow__snapshot").first()
+    if loop is None or loop.shadow is None or _newest_round(project) > loop.shadow_until:
+        return None
+    return loop.shadow
+
+
+def _newest_round(project: Project) -> int:
+    rounds = Round.objects.filter(project=project)
+    return rounds.aggregate(newest=Max("number"))["newest"] or 0

@@ -5,6 +5,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from labeling.models.constraints import between, one_of
+from labeling.models.learning import Adapter, Aggregate, Pooling, RewardMethod
 
 
 class Scale(models.TextChoices):
@@ -143,6 +144,33 @@ class Project(models.Model):
         validators=[MinValueValidator(1)],
         help_text="New preferences after which the reward model is retrained.",
     )
+    reward_method = models.CharField(
+        max_length=8, choices=RewardMethod.choices, default=RewardMethod.FINETUNE
+    )
+    reward_adapter = models.CharField(max_length=5, choices=Adapter.choices, default=Adapter.NONE)
+    reward_pooling = models.CharField(max_length=4, choices=Pooling.choices, default=Pooling.LAST)
+    reward_heads = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(32)],
+        help_text="Bootstrap heads on one model.",
+    )
+    reward_members = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(8)],
+        help_text="Models trained one after the other, each with a bootstrap of its own.",
+    )
+    aggregate = models.CharField(
+        max_length=4, choices=Aggregate.choices, default=Aggregate.MEAN,
+        help_text="How the rewards of several heads or members become one.",
+    )  # fmt: skip
+    uwo_weight = models.FloatField(
+        default=0.5,
+        validators=[MinValueValidator(0.0), MaxValueValidator(100.0)],
+        help_text="Of the variance, with the aggregate “uwo”.",
+    )
+    learning_curve = models.BooleanField(
+        default=False, help_text="Train on 25, 50 and 75 % of the data as well."
+    )
     sample_prompts = models.PositiveIntegerField(
         default=50,
         validators=[MinValueValidator(1)],
@@ -182,6 +210,13 @@ class Project(models.Model):
             between("overlap_cap", 1, 20, "project_overlap_cap_1_to_20"),
             between("samples_per_prompt", 2, 64, "project_samples_per_prompt_2_to_64"),
             between("top_p", 0.0001, 1.0, "project_top_p_in_0_1"),
+            one_of("reward_method", RewardMethod, "project_reward_method_known"),
+            one_of("reward_adapter", Adapter, "project_reward_adapter_known"),
+            one_of("reward_pooling", Pooling, "project_reward_pooling_known"),
+            one_of("aggregate", Aggregate, "project_aggregate_known"),
+            between("reward_heads", 1, 32, "project_reward_heads_1_to_32"),
+            between("reward_members", 1, 8, "project_reward_members_1_to_8"),
+            between("uwo_weight", 0.0, 100.0, "project_uwo_weight_0_to_100"),
             models.CheckConstraint(
                 condition=models.Q(lease_seconds__gte=10),
                 name="project_lease_at_least_10_s",

@@ -104,3 +104,46 @@ class Preference(models.Model):
 
     def __str__(self) -> str:
         return f"preference {self.pk} ({self.kind})"
+
+
+class Doubt(models.Model):
+    """The reward model in service contradicts this preference: a question to the curators.
+
+    Written by the learning side each time another model goes into service (labeling/doubts.py).
+    It is about the preference as it was: when `chosen` is no longer the chosen one, it is void.
+    """
+
+    preference = models.OneToOneField(Preference, on_delete=models.CASCADE, related_name="doubt")
+    chosen = models.ForeignKey("labeling.Response", on_delete=models.CASCADE, related_name="+")
+    strength = models.FloatField(help_text="Probability of the other answer, by the model.")
+    against = models.PositiveSmallIntegerField(default=1, help_text="Members that contradict.")
+    members = models.PositiveSmallIntegerField(default=1)
+    was_trained_on = models.BooleanField(default=False)
+    model_version = models.PositiveIntegerField()
+    raised_at = models.DateTimeField(auto_now_add=True)
+    confirmed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a curator said that the preference stands."
+    )
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
+
+    class Meta:
+        constraints = [
+            between("strength", 0.0, 1.0, "doubt_strength_in_0_1"),
+            models.CheckConstraint(
+                condition=Q(against__lte=F("members")), name="doubt_against_at_most_members"
+            ),
+        ]
+        indexes = [models.Index(fields=["strength"], name="doubt_by_strength")]
+
+    def __str__(self) -> str:
+        return f"doubt of preference {self.preference_id} ({self.strength:.0%})"
+
+    @property
+    def strength_percent(self) -> int:
+        return round(100 * self.strength)

@@ -2,11 +2,11 @@
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from labeling import curation
+from labeling import curation, doubts
 from labeling.access import project_for
 from labeling.curation import EXCLUDE, RESTORE, CannotChange, Change
 from labeling.finding import FilterError, PreferenceFilter, Window, matching
@@ -43,6 +43,21 @@ def preferences_undo(request: SignedInRequest, slug: str) -> HttpResponse:
     except CannotChange as error:
         return _answer(request, project, text=str(error), tone="warning", status=422)
     return _answer(request, project, text=_sentence(done, undone=True), tone="success")
+
+
+@login_required
+@require_POST
+def preference_doubt(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
+    """Confirms a preference that the reward model contradicts, or takes that back."""
+    project = project_for(request.user, slug, Role.CURATOR)
+    row = get_object_or_404(Preference, project=project, pk=min(pk, BIGGEST_ID))
+    if "again" in request.POST:
+        changed, text = doubts.doubt_again(row, request.user), "The doubt is open again."
+    else:
+        changed, text = doubts.confirm(row, request.user), f"Preference {row.pk} is confirmed."
+    return _answer(
+        request, project, text=text if changed else "Nothing was changed.", tone="success"
+    )
 
 
 def _change(request: SignedInRequest, slug: str, action: str) -> HttpResponse:

@@ -1,6 +1,6 @@
 """The table of preferences, and one preference with everything behind it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 
 from labeling import curation
 from labeling.access import project_for
+from labeling.doubts import doubt_of
 from labeling.facets import count_facets, source_label
 from labeling.finding import (
     SEARCH_WINDOW,
@@ -22,7 +23,7 @@ from labeling.finding import (
     page_of,
     window_for,
 )
-from labeling.models import Judgment, Preference, Project, Response, Role
+from labeling.models import Doubt, Judgment, Preference, Project, Response, Role
 from labeling.pages.requests import SignedInRequest
 from labeling.rendering import render_markdown
 
@@ -70,7 +71,8 @@ def table_context(project: Project, data: QueryDict) -> dict[str, Any]:
     wanted = PreferenceFilter.parse(data)
     window = window_for(project, wanted, start=number_in(data, "from"))
     before, after = number_in(data, "before"), number_in(data, "after")
-    page = page_of(matching(project, wanted, window), before=before, after=after)
+    rows = matching(project, wanted, window)
+    page = page_of(rows, before=before, after=after, by_doubt=bool(wanted.doubt))
     facets, total = count_facets(project, wanted, window)
     start = {"from": number_in(data, "from")}
     places = [("before", before), ("after", after), *start.items()]
@@ -80,7 +82,7 @@ def table_context(project: Project, data: QueryDict) -> dict[str, Any]:
         "window": window,
         "facets": facets,
         "total": total,
-        "rows": [Row.of(row) for row in page.rows],
+        "rows": _with_doubts([Row.of(row) for row in page.rows]),
         "state_fields": [*wanted.fields, *((name, at) for name, at in places if at is not None)],
         "filter_query": wanted.querystring(),
         "has_any": total > 0 or Preference.objects.filter(project=project).exists(),
@@ -115,16 +117,28 @@ class Row:
     votes: str
     chosen_by: str
     rejected_by: str
+    doubt: Doubt | None = None
 
     @classmethod
     def of(cls, row: Any) -> "Row":
-        """From a preference with the excerpts of finding.with_excerpts."""
+        """From a preference with the excerpts of excerpts.with_excerpts."""
         return cls(
             row,
             votes_of(row),
             _source(row.chosen_version, row.chosen_source),
             _source(row.rejected_version, row.rejected_source),
         )
+
+
+def _with_doubts(rows: list[Row]) -> list[Row]:
+    """Each row with what the reward model says against it, in one query."""
+    by_preference = {row.preference.pk: row for row in rows}
+    doubts = {
+        doubt.preference_id: doubt
+        for doubt in Doubt.objects.filter(preference__in=by_preference, confirmed_at__isnull=True)
+        if doubt.chosen_id == by_preference[doubt.preference_id].preference.chosen_id
+    }
+    return [replace(row, doubt=doubts.get(row.preference.pk)) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -173,6 +187,7 @@ def detail_context(row: Preference, wanted: PreferenceFilter) -> dict[str, Any]:
             for message in shown.prompt.messages
         ],
         "votes": votes_of(shown),
+        "doubt": doubt_of(shown),
         "judgments": [
             (judgment, *say(judgment, shown)) for judgment in curation.judgments_behind(shown)
         ],

@@ -6,7 +6,8 @@ from typing import Any
 from django import forms
 from django.contrib.auth.validators import UnicodeUsernameValidator
 
-from labeling.models import Project, Role
+from labeling.model_locations import NotUsable, check_model
+from labeling.models import Adapter, Project, RewardMethod, Role
 from labeling.pages.mode_forms import MODE_FIELDS, MODE_HELP, MODE_LABELS, mode_fields
 from labeling.projects import MAX_GUIDELINES
 
@@ -45,8 +46,20 @@ GROUPS = (
     ),
     (
         "Learning",
-        "When the reward model is retrained, and what it starts from.",
-        ("loop_enabled", "retrain_after", "base_model"),
+        "When the reward model is retrained, from what, and how.",
+        (
+            "loop_enabled",
+            "retrain_after",
+            "base_model",
+            "reward_method",
+            "reward_adapter",
+            "reward_pooling",
+            "reward_heads",
+            "reward_members",
+            "aggregate",
+            "uwo_weight",
+            "learning_curve",
+        ),
     ),
     (
         "Sampling",
@@ -82,6 +95,14 @@ LABELS = MODE_LABELS | {
     "loop_enabled": "Retrain and sample without being asked",
     "retrain_after": "Retrain after this many new preferences",
     "base_model": "Reward models start from",
+    "reward_method": "How it is trained",
+    "reward_adapter": "What is trained of the model",
+    "reward_pooling": "Where the reward is read",
+    "reward_heads": "Heads on one model",
+    "reward_members": "Models in the ensemble",
+    "aggregate": "The reward of several heads or models",
+    "uwo_weight": "Penalty for disagreement",
+    "learning_curve": "Show how accuracy grows with the data",
     "queue_target": "Enough comparisons waiting",
     "sample_prompts": "Prompts for each sampling",
     "samples_per_prompt": "Responses for each prompt",
@@ -121,6 +142,21 @@ HELP = MODE_HELP | {
     "loop_enabled": "Off: runs start only when somebody presses a button on the loop page.",
     "retrain_after": "Smaller: the queue follows the labelers more closely. Larger: fewer runs.",
     "base_model": "A folder on the server or a Hugging Face hub id. Empty: the current policy.",
+    "reward_method": "The quick way reads each text once and trains for seconds: a good start with "
+    "a few hundred preferences and a strong base model.",
+    "reward_adapter": "LoRA needs much less memory and suits large models; the result is merged "
+    "into plain weights.",
+    "reward_pooling": "At the end: the folder loads anywhere. Averaged: often better with a few "
+    "hundred preferences, but only Preferable's own loader reads it.",
+    "reward_heads": "More than one cheaply shows where the reward is uncertain. 8 is a good "
+    "number. The mean of all is still one plain model.",
+    "reward_members": "Each one costs a whole training. 4 or 5 keep a policy from exploiting the "
+    "mistakes of one; 1 is enough to choose what to label.",
+    "aggregate": "The lowest or the penalised reward is for improving a policy. Accuracy is always "
+    "that of the mean.",
+    "uwo_weight": "The reward is the mean less this times the variance.",
+    "learning_curve": "Trains on 25, 50 and 75 % of the data as well, after each training: tells "
+    "whether more labels are worth it. Takes about two and a half times as long.",
     "queue_target": "Nothing is sampled while this many comparisons are waiting.",
     "sample_prompts": "How many prompts get new responses after each retraining.",
     "samples_per_prompt": "The two responses that tell most about the reward model are queued.",
@@ -200,6 +236,24 @@ class SettingsForm(forms.ModelForm):
         self.fields.update(mode_fields())
         for field in self.fields.values():
             field.show_hidden_initial = True
+
+    def clean_base_model(self) -> str:
+        """Only a new one is checked: others can be saved while a disk is away."""
+        location: str = self.cleaned_data["base_model"].strip()
+        if location and location != self.initial.get("base_model"):
+            try:
+                check_model(location)
+            except NotUsable as problem:
+                raise forms.ValidationError(str(problem)) from None
+        return location
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        given = cleaned or {}
+        is_quick = given.get("reward_method") == RewardMethod.FROZEN
+        if is_quick and given.get("reward_adapter") != Adapter.NONE:
+            self.add_error("reward_adapter", "The quick way trains no weights of the model.")
+        return cleaned
 
     def changed_fields(self) -> dict[str, Any]:
         return {name: self.cleaned_data[name] for name in self.changed_data}

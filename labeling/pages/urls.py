@@ -58,6 +58,11 @@ urlpatterns: list[URLPattern] = [
         name="preferences-restore",
     ),
     path(
+        "projects/<slug:slug>/preferences/<int:pk>/doubt/",
+        preference_changes.preference_doubt,
+        name="preference-doubt",
+    ),
+    path(
         "projects/<slug:slug>/preferences/undo/",
         preference_changes.preferences_undo,
         name="preferences-undo",

@@ -17,6 +17,7 @@ from labeling.invitations import create_invitation
 from labeling.models import (
     Assignment,
     AuditEntry,
+    Doubt,
     Gold,
     Judgment,
     Preference,
@@ -49,6 +50,9 @@ def fill(project: Project, number: int) -> None:
     claim_and_judge(labeler, project, "left")
     preference = Preference.objects.filter(project=project).latest("id")
     exclude(project, labeler, [preference.pk], "Duplicate")
+    Doubt.objects.create(
+        preference=preference, chosen=preference.chosen, strength=0.9, model_version=number
+    )
     Gold.objects.create(
         project=project, comparison_id=preference.comparison_id, expected=[], origin="unanimous"
     )

@@ -1,0 +1,112 @@
+"""The settings of the reward model's training: what is refused, beside its field, and why."""
+
+import json
+
+import pytest
+from django.urls import reverse
+
+from labeling.models import Project, Role
+from labeling.pages.project_forms import SettingsForm
+from tests.factories import make_member, make_project
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    return make_project()
+
+
+def filled(project, **changes):
+    """The form as the page sends it when nothing but `changes` was typed."""
+    shown = SettingsForm(instance=Project.objects.get(pk=project.pk))
+    data = {}
+    for bound in shown:
+        value = bound.value()
+        if value is True:
+            data[bound.html_name] = data[f"initial-{bound.html_name}"] = "on"
+        elif value is not None and value is not False:
+            data[bound.html_name] = data[f"initial-{bound.html_name}"] = value
+    data |= changes
+    return SettingsForm(data, instance=Project.objects.get(pk=project.pk))
+
+
+def model_folder(path, *, without=""):
+    path.mkdir()
+    for name, content in {
+        "config.json": json.dumps({"architectures": ["BertModel"]}),
+        "model.safetensors": "weights",
+        "tokenizer.json": "{}",
+    }.items():
+        if name != without:
+            (path / name).write_text(content)
+    return path
+
+
+def test_an_untouched_form_changes_nothing(project):
+    form = filled(project)
+    assert form.is_valid(), form.errors
+    assert form.changed_fields() == {}
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("config.json", "is not a model folder"),
+        ("model.safetensors", "has no weights"),
+        ("tokenizer.json", "has no tokenizer"),
+    ],
+)
+def test_a_base_model_that_lacks_a_part_is_refused(project, tmp_path, missing, words):
+    folder = model_folder(tmp_path / "base", without=missing)
+    form = filled(project, base_model=str(folder))
+    assert words in form.errors["base_model"][0]
+
+
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        ("/no/such/folder", "There is no folder /no/such/folder."),
+        ("not a hub id", "neither a folder nor a hub id"),
+        ("../up", "neither a folder nor a hub id"),
+    ],
+)
+def test_a_base_model_that_cannot_be_is_refused(project, location, words):
+    assert words in filled(project, base_model=location).errors["base_model"][0]
+
+
+@pytest.mark.parametrize("location", ["", "org/model", "bert-base-uncased"])
+def test_nothing_and_hub_ids_are_taken(project, location):
+    assert filled(project, base_model=location).errors == {}
+
+
+def test_a_folder_is_taken_also_below_the_data_folder(project, tmp_path):
+    model_folder(tmp_path / "base")
+    assert filled(project, base_model=str(tmp_path / "base")).errors == {}
+    assert filled(project, base_model="base").errors == {}
+
+
+def test_other_settings_can_be_saved_while_the_base_model_is_away(project):
+    Project.objects.update(base_model="/was/here")
+    form = filled(project, retrain_after="30")
+    assert form.is_valid(), form.errors
+    assert form.changed_fields() == {"retrain_after": 30}
+
+
+def test_a_frozen_model_has_nothing_to_adapt(project):
+    form = filled(project, reward_method="frozen", reward_adapter="lora")
+    assert "trains no weights" in form.errors["reward_adapter"][0]
+
+
+def test_the_page_explains_each_and_keeps_what_was_typed(client, project):
+    client.force_login(make_member(project, Role.ADMIN, "owner"))
+    url = reverse("project-settings", args=[project.slug])
+    page = client.get(url).content.decode()
+    assert "The lowest of them (worst case)" in page
+    form = filled(project, base_model="/no/such/folder", reward_members="4")
+    answer = client.post(url, form.data)
+    assert answer.status_code == 422
+    assert "There is no folder /no/such/folder." in answer.content.decode()
+    assert answer.context["form"]["reward_members"].value() == "4"
+    assert Project.objects.get(pk=project.pk).reward_members == 1
