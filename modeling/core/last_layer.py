@@ -15,15 +15,20 @@ from transformers import PreTrainedModel
 from modeling.core.shared_attention import KeysReady, UnsupportedAttentionError, current
 
 
-def find_last_layer(model: PreTrainedModel) -> nn.Module | None:
-    """The end of the one list that has as many modules as the config has layers."""
+def find_layers(model: PreTrainedModel) -> nn.ModuleList | None:
+    """The one list that has as many modules as the config has layers."""
     count = model.config.get_text_config().num_hidden_layers
     lists = [
         part
         for part in model.base_model.modules()
         if isinstance(part, nn.ModuleList) and len(part) == count
     ]
-    return lists[0][-1] if len(lists) == 1 else None
+    return lists[0] if len(lists) == 1 else None
+
+
+def find_last_layer(model: PreTrainedModel) -> nn.Module | None:
+    layers = find_layers(model)
+    return None if layers is None else layers[-1]
 
 
 def prune(layer: nn.Module) -> None:

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import torch
 from transformers import (
+    AutoModel,
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -63,6 +64,20 @@ def load_classifier(source: str) -> tuple[PreTrainedModel, set[str]]:
     new = set(report["missing_keys"])
     new |= {key if isinstance(key, str) else key[0] for key in report.get("mismatched_keys", ())}
     return model, new
+
+
+def load_trunk(source: str) -> PreTrainedModel:
+    """A model without any head, in fp32."""
+    check_source(source, weights=True)
+    try:
+        loaded: Any = AutoModel.from_pretrained(
+            source, dtype=torch.float32, output_loading_info=True
+        )
+    except Exception as error:
+        raise in_words(source, "model", error) from error
+    model, report = loaded
+    refuse_missing(source, [key for key in report["missing_keys"] if "pooler" not in key])
+    return cast(PreTrainedModel, model.eval())
 
 
 def refuse_missing(source: str, missing: Any) -> None:

@@ -1,4 +1,5 @@
-"""Prompt groups as packed rows: `[prompt][r1]...[rK]`, every token once, no padding.
+"""Texts as tensors: prompt groups as packed rows, `[prompt][r1]...[rK]`, every token once, no
+padding; and, for models that cannot read those, padded batches.
 
 A group is the encoded texts of one prompt. It is split at the longest token prefix that all its
 texts share, so that neither a tokenizer that merges across the boundary nor a truncated prompt
@@ -78,6 +79,18 @@ def pack(groups: Iterable[Sequence[Encoded]], device: torch.device) -> Row:
             reads.append(len(ids) - 1)
     as_row = torch.tensor([ids, positions], device=device)
     return Row(as_row[:1], as_row[1:], torch.tensor(reads, device=device), tuple(spans))
+
+
+def pad_batch(
+    texts: Sequence[Encoded], pad: int, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Right-padded ids (B, T), mask (B, T) and the index of each last real token (B,)."""
+    lengths = torch.tensor([len(text.ids) for text in texts])  # (B,)
+    ids = torch.full((len(texts), int(lengths.max())), pad)  # (B, T)
+    for row, text in enumerate(texts):
+        ids[row, : len(text.ids)] = torch.tensor(text.ids)
+    mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()  # (B, T)
+    return ids.to(device), mask.to(device), (lengths - 1).to(device)
 
 
 def first_fit(

@@ -33,8 +33,19 @@ DEFAULT_MAX_LENGTH = 2048
 
 
 @dataclass(frozen=True)
+class Tokenized:
+    """A whole text's ids. `ids[:prompt_length]` belong to the prompt; the last id is the EOS."""
+
+    ids: list[int]
+    prompt_length: int
+
+
+@dataclass(frozen=True)
 class Encoded:
-    """One tokenised text. `ids[:prompt_length]` belong to the prompt; the last id is the EOS."""
+    """A text's ids at the length it is read with.
+
+    `ids[:prompt_length]` belong to the prompt; the last id is the EOS.
+    """
 
     ids: list[int]
     prompt_length: int
@@ -97,17 +108,33 @@ def encode_texts(
     tokenizer: PreTrainedTokenizerBase, texts: Sequence[tuple[Prompt, str]], max_length: int
 ) -> list[Encoded]:
     """Tokenise (prompt, response) texts. Each distinct prompt is tokenised alone once as well."""
+    return cut_texts(tokenizer, tokenize_texts(tokenizer, texts), max_length)
+
+
+def tokenize_texts(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[tuple[Prompt, str]]
+) -> list[Tokenized]:
+    """Whole texts, however long."""
     prompts = list(dict.fromkeys(prompt for prompt, _ in texts))
     rendered = [render_prompt(tokenizer, prompt) for prompt in prompts]
     prompt_ids = dict(zip(prompts, _tokenize(tokenizer, rendered), strict=True))
     full = _tokenize(tokenizer, [render_text(tokenizer, *text) for text in texts])
+    return [
+        Tokenized(ids, common_prefix(prompt_ids[prompt], ids))
+        for (prompt, _), ids in zip(texts, full, strict=True)
+    ]
+
+
+def cut_texts(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[Tokenized], max_length: int
+) -> list[Encoded]:
+    """The texts at a length of at most `max_length` tokens."""
     eos = tokenizer.eos_token_id
     keep_first = {tokenizer.bos_token_id, tokenizer.cls_token_id} - {None}
-    encoded = []
-    for (prompt, _), ids in zip(texts, full, strict=True):
-        length = common_prefix(prompt_ids[prompt], ids)
-        encoded.append(truncate(ids, length, max_length, eos=eos, keep_first=keep_first))
-    return encoded
+    return [
+        truncate(text.ids, text.prompt_length, max_length, eos=eos, keep_first=keep_first)
+        for text in texts
+    ]
 
 
 def encode_prompts(

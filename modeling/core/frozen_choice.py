@@ -1,0 +1,94 @@
+"""Which layers a head on frozen features reads, and how strongly it is held back.
+
+Each candidate layer alone and the best of them together are tried by cross-validation inside the
+train split; what has the lowest loss on prompts left out is fitted to the whole split.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from modeling.core.frozen_fit import FOLDS, STRENGTHS, Pairs, cross_validate, fit, scale_of
+
+MOST_FEATURES = 16_384  # of layers read together: a comparison's row is 64 kB
+
+
+@dataclass(frozen=True)
+class Choice:
+    """`columns` of the candidates are read, under the penalty `l2`. `trials`: the best strength of
+    each set of layers, {"layers", "l2", "loss", "accuracy"}, for the run's result."""
+
+    columns: tuple[int, ...]
+    l2: float
+    trials: list[dict[str, Any]]
+
+
+def count_fits(candidates: int) -> int:
+    """How often `choose` fits a head, for a progress bar."""
+    return (candidates + (candidates > 1)) * FOLDS * len(STRENGTHS)
+
+
+def choose(
+    table: Tensor,
+    layers: Sequence[int],
+    pairs: Pairs,
+    config: dict[str, Any],
+    each_fit: Callable[[], None] = lambda: None,
+) -> Choice:
+    """By the loss, which a few comparisons settle sooner than the accuracy.
+
+    Shape: table (N, L, E), N texts at L candidate layers, named by `layers` in the trials.
+    """
+
+    def best(columns: tuple[int, ...]) -> dict[str, Any]:
+        features = standardised(table, columns)
+        found = cross_validate(features, pairs, config, STRENGTHS, each_fit)
+        return min(found, key=lambda trial: trial["loss"]) | {"columns": columns}
+
+    trials = [best((column,)) for column in range(table.shape[1])]
+    if len(trials) > 1:
+        by_loss = sorted(range(len(trials)), key=lambda column: trials[column]["loss"])
+        together = sorted(by_loss[: max(2, MOST_FEATURES // table.shape[2])])
+        trials.append(best(tuple(together)))
+    chosen = min(trials, key=lambda trial: trial["loss"])
+    told = [
+        {"layers": [layers[column] for column in trial["columns"]]}
+        | {key: trial[key] for key in ("l2", "loss", "accuracy")}
+        for trial in trials
+    ]
+    return Choice(chosen["columns"], chosen["l2"], told)
+
+
+def standardised(table: Tensor, columns: Sequence[int]) -> Tensor:
+    """(N, F) of (N, L, E)."""
+    features = table[:, list(columns)].flatten(1)
+    return scale_of(features).apply(features)
+
+
+def fit_head(
+    table: Tensor, choice: Choice, pairs: Pairs, config: dict[str, Any]
+) -> tuple[Tensor, Tensor]:
+    """Weights (F,) and bias () of the chosen head on the features as they are read."""
+    features = table[:, list(choice.columns)].flatten(1)
+    scale = scale_of(features)
+    weights = fit(scale.apply(features), pairs, choice.l2, config)
+    return scale.unfold(weights)
+
+
+def fit_heads(
+    table: Tensor,
+    choice: Choice,
+    pairs: Pairs,
+    config: dict[str, Any],
+    factors: Sequence[Tensor],
+    each_fit: Callable[[], None] = lambda: None,
+) -> tuple[Tensor, Tensor]:
+    """One head per bootstrap weighting (C,) of the comparisons: weights (M, F), biases (M,)."""
+    heads = []
+    for factor in factors:
+        heads.append(fit_head(table, choice, pairs.reweighted(factor), config))
+        each_fit()
+    return torch.stack([weight for weight, _ in heads]), torch.stack([bias for _, bias in heads])
