@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from labeling.api.preferences import MessageSerializer
 from labeling.api.requests import project_of
-from labeling.models import Project
+from labeling.models import Aggregate, Project
 from modeling import serving
 from modeling.models import RewardModel
 from modeling.overview import accuracy_of
@@ -36,6 +36,10 @@ class RewardModelSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField()
     status = serializers.ChoiceField(choices=RewardModel.Status.choices)
     accuracy = FigureSerializer(allow_null=True, help_text="On what was held out.")
+    members = serializers.IntegerField(help_text="How many opinions it has of a text.")
+    is_plain = serializers.BooleanField(
+        help_text="Whether its folder loads as AutoModelForSequenceClassification."
+    )
     base_model = serializers.CharField()
     preferences = serializers.IntegerField(help_text="In the snapshot it was trained on.")
     snapshot = serializers.CharField(help_text="SHA-256.")
@@ -47,6 +51,8 @@ def model_row(model: RewardModel) -> dict[str, Any]:
         "version": model.version,
         "status": model.status,
         "accuracy": accuracy_of(model),
+        "members": model.member_count,
+        "is_plain": not model.why_not_plain,
         "base_model": model.base_model,
         "preferences": model.snapshot.count,
         "snapshot": model.snapshot.sha256,
@@ -73,11 +79,25 @@ class TextSerializer(serializers.Serializer[Any]):
 
 class ScoreRequestSerializer(serializers.Serializer[Any]):
     texts = TextSerializer(many=True, allow_empty=False)
+    aggregate = serializers.ChoiceField(
+        choices=Aggregate.choices,
+        required=False,
+        help_text="How the rewards of several members become one; else as the project has it.",
+    )
+    uwo_weight = serializers.FloatField(
+        required=False, min_value=0.0, help_text="Times the variance, with `uwo`."
+    )
 
 
 class ScoredSerializer(serializers.Serializer[Any]):
     reward = serializers.FloatField(
-        help_text="Higher is better; only differences for the same prompt mean something."
+        help_text="Of all members together. Higher is better; only differences for the same "
+        "prompt mean something."
+    )
+    mean = serializers.FloatField(help_text="Of the members.")
+    std = serializers.FloatField(help_text="Over the members: how unsure they are; 0 for one.")
+    members = serializers.ListField(
+        child=serializers.FloatField(), help_text="The reward by each member, on one scale."
     )
     probability = serializers.FloatField(
         allow_null=True,
@@ -88,6 +108,7 @@ class ScoredSerializer(serializers.Serializer[Any]):
 
 class ScoreResponseSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField()
+    aggregate = serializers.CharField()
     scores = ScoredSerializer(many=True, help_text="In the order of the texts.")
 
 
@@ -105,20 +126,25 @@ class ScoreView(APIView):
         model = find_version(project_of(request, slug), version)
         given = ScoreRequestSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        texts = [serving.Text(**text) for text in given.validated_data["texts"]]
+        asked = given.validated_data
+        texts = [serving.Text(**text) for text in asked["texts"]]
+        usual = serving.way_of(model.project)
+        way = serving.Way(
+            asked.get("aggregate", usual.aggregate), asked.get("uwo_weight", usual.uwo_weight)
+        )
         try:
-            scored = serving.score(model, texts)
+            scored = serving.score(model, texts, way=way)
         except serving.CannotScore as problem:
             raise ValidationError({"texts": [str(problem)]}) from problem
         except serving.Unavailable as problem:
             raise NobodyAnswers(str(problem)) from problem
-        told = {"version": model.version, "scores": scored}
+        told = {"version": model.version, "aggregate": way.aggregate, "scores": scored}
         return Response(ScoreResponseSerializer(told).data)
 
 
 def find_version(project: Project, version: str) -> RewardModel:
     """By number, or the one in service."""
-    found = RewardModel.objects.filter(project=project)
+    found = RewardModel.objects.filter(project=project).select_related("project")
     if version == LIVE:
         model = found.filter(status=RewardModel.Status.LIVE).first()
         words = "No reward model is in service yet."

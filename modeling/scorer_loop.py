@@ -26,7 +26,9 @@ PAUSE_SECONDS = 2.0
 ANSWER_SECONDS = 60  # an answer that nobody fetches is gone after that
 
 Texts = list[tuple[tuple[tuple[str, str], ...], str]]
-Load = Callable[[str], Callable[[Texts], list[float]]]
+Folders = tuple[str, ...]  # of the members of one reward model
+ScoreTexts = Callable[[Texts], list[list[float]]]  # of each text the reward by every member
+Load = Callable[[Folders], ScoreTexts]
 
 
 class NotThere(LookupError):
@@ -34,33 +36,34 @@ class NotThere(LookupError):
 
 
 class Models:
-    """The models asked for last, by their folders."""
+    """The reward models asked for last, each with all of its members."""
 
     def __init__(self, load: Load) -> None:
         self.load = load
-        self.held: OrderedDict[str, tuple[Callable[[Texts], list[float]], float]] = OrderedDict()
+        self.held: OrderedDict[Folders, tuple[ScoreTexts, float]] = OrderedDict()
 
-    def score(self, folder: str, texts: Texts) -> list[float]:
-        found = self.held.pop(folder, None)
+    def score(self, folders: Folders, texts: Texts) -> list[list[float]]:
+        found = self.held.pop(folders, None)
         if found is None and len(self.held) >= MODELS_IN_MEMORY:
             self.held.popitem(last=False)  # first, so that three are never in memory at once
-        scorer = found[0] if found else self.load(folder)
-        self.held[folder] = (scorer, time.monotonic())
+        scorer = found[0] if found else self.load(folders)
+        self.held[folders] = (scorer, time.monotonic())
         return scorer(texts)
 
     def let_go(self, now: float) -> None:
         """Of what has not been asked for in a while."""
-        for folder in [key for key, (_, at) in self.held.items() if now - at > IDLE_SECONDS]:
-            log.info("%s is let go", folder)
-            del self.held[folder]
+        for folders in [key for key, (_, at) in self.held.items() if now - at > IDLE_SECONDS]:
+            log.info("%s is let go", ", ".join(folders))
+            del self.held[folders]
 
 
 def load_scorer(device: str) -> Load:
-    def load(folder: str) -> Callable[[Texts], list[float]]:
+    def load(folders: Folders) -> ScoreTexts:
         from modeling.core.scorer import Scorer  # torch: only when somebody asks
 
-        log.info("loading %s", folder)
-        return Scorer(folder, device=device).score
+        log.info("loading %s", ", ".join(folders))
+        scorer = Scorer(folders, device=device)
+        return lambda texts: scorer.scores(texts).members.tolist()
 
     return load
 
@@ -87,7 +90,7 @@ def answer(client: redis.Redis, models: Models, request: dict[str, Any]) -> None
     if time.time() > request["until"]:
         return  # nobody waits for it any more
     try:
-        told: dict[str, Any] = {"rewards": rewards_for(models, request)}
+        told: dict[str, Any] = {"members": rewards_for(models, request)}
     except Exception as problem:
         log.exception("could not score")
         words = getattr(problem, "message", "") or str(problem) or type(problem).__name__
@@ -96,7 +99,7 @@ def answer(client: redis.Redis, models: Models, request: dict[str, Any]) -> None
     client.expire(request["answer_to"], ANSWER_SECONDS)
 
 
-def rewards_for(models: Models, request: dict[str, Any]) -> list[float]:
+def rewards_for(models: Models, request: dict[str, Any]) -> list[list[float]]:
     close_old_connections()
     model = RewardModel.objects.filter(pk=request["model"]).first()
     if model is None:
@@ -105,4 +108,4 @@ def rewards_for(models: Models, request: dict[str, Any]) -> list[float]:
         (tuple((message["role"], message["content"]) for message in prompt), response)
         for prompt, response in request["texts"]
     ]
-    return models.score(str(model.path), texts)
+    return models.score(tuple(str(path) for path in model.member_paths), texts)

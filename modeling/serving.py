@@ -8,6 +8,7 @@ says so at once and the caller asks again.
 
 import json
 import math
+import statistics
 import time
 import uuid
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from labeling.models import Aggregate, Project
+from modeling import ensembles
 from modeling.drift import temperature_of
 from modeling.models import RewardModel
 
@@ -48,11 +51,33 @@ class Text:
 
 @dataclass(frozen=True)
 class Scored:
-    """`probability`: that people prefer this response to the first one of the same prompt, by the
-    model's own calibration; None for a first one."""
+    """`reward`: the members' rewards made one. `probability`: that people prefer this response to
+    the first one of the same prompt, by the calibration of the mean; None for a first one."""
 
     reward: float
     probability: float | None
+    members: list[float]
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.members)
+
+    @property
+    def std(self) -> float:
+        return ensembles.spread(self.members)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How the rewards of several members become one."""
+
+    aggregate: str = Aggregate.MEAN
+    uwo_weight: float = 0.5
+
+
+def way_of(project: Project) -> Way:
+    """As the project's settings have it."""
+    return Way(project.aggregate, project.uwo_weight)
 
 
 def redis_client(timeout: float) -> redis.Redis:
@@ -64,13 +89,20 @@ def redis_client(timeout: float) -> redis.Redis:
     return client
 
 
-def score(model: RewardModel, texts: Sequence[Text], wait: float = WAIT_SECONDS) -> list[Scored]:
-    """Rewards in the order of the texts. Raises Unavailable or CannotScore."""
+def score(
+    model: RewardModel,
+    texts: Sequence[Text],
+    wait: float = WAIT_SECONDS,
+    *,
+    way: Way | None = None,
+) -> list[Scored]:
+    """Rewards in the order of the texts, aggregated in this way, else as the project has it.
+    Raises Unavailable or CannotScore."""
     check(texts)
-    if not (model.path / "config.json").is_file():
+    if not model.is_here:
         raise CannotScore(f"The folder of {model} is gone: train again, or use another version.")
-    rewards = ask(model, texts, wait)
-    return with_probabilities(texts, rewards, temperature_of(model))
+    members = ask(model, texts, wait)
+    return combined(texts, members, way or way_of(model.project), temperature_of(model))
 
 
 def check(texts: Sequence[Text]) -> None:
@@ -88,7 +120,8 @@ def check(texts: Sequence[Text]) -> None:
         )
 
 
-def ask(model: RewardModel, texts: Sequence[Text], wait: float) -> list[float]:
+def ask(model: RewardModel, texts: Sequence[Text], wait: float) -> list[list[float]]:
+    """Of each text the rewards by every member, on one scale."""
     key = f"preferable:score:answer:{uuid.uuid4().hex}"
     request = {
         "answer_to": key,
@@ -115,21 +148,21 @@ def ask(model: RewardModel, texts: Sequence[Text], wait: float) -> list[float]:
     told = json.loads(answer[1])
     if "error" in told:
         raise CannotScore(told["error"])
-    return [float(reward) for reward in told["rewards"]]
+    return [[float(reward) for reward in members] for members in told["members"]]
 
 
-def with_probabilities(
-    texts: Sequence[Text], rewards: Sequence[float], temperature: float
+def combined(
+    texts: Sequence[Text], members: Sequence[list[float]], way: Way, temperature: float
 ) -> list[Scored]:
+    """Probabilities are of the means, which the temperature was fitted to."""
     first: dict[str, float] = {}
     scored = []
-    for text, reward in zip(texts, rewards, strict=True):
-        prompt = json.dumps(text.prompt)
-        if prompt in first:
-            scored.append(Scored(reward, logistic((reward - first[prompt]) / temperature)))
-        else:
-            first[prompt] = reward
-            scored.append(Scored(reward, None))
+    for text, opinions in zip(texts, members, strict=True):
+        prompt, mean = json.dumps(text.prompt), statistics.fmean(opinions)
+        known = prompt in first
+        lead = mean - first.setdefault(prompt, mean)
+        reward = ensembles.combine(opinions, way.aggregate, way.uwo_weight)
+        scored.append(Scored(reward, logistic(lead / temperature) if known else None, opinions))
     return scored
 
 

@@ -1,4 +1,5 @@
-"""The playground: own text scored by a reward model, by default the one in service."""
+"""The playground: own text scored by a reward model, by default the one in service, with every
+member of it, and by the predecessor as long as that foretells in its shadow."""
 
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from labeling.access import project_for
 from labeling.models import Project, Role
 from labeling.pages.requests import SignedInRequest
-from modeling import serving
+from modeling import registry, serving
 from modeling.drift import is_calibrated
 from modeling.models import RewardModel
 
@@ -31,11 +32,34 @@ class Given:
         return [serving.Text(messages, response) for response in responses]
 
 
+@dataclass(frozen=True)
+class Opinion:
+    """What one version says of A and, where there is one, of B."""
+
+    model: RewardModel
+    scored: list[tuple[str, serving.Scored]]
+    is_calibrated: bool
+    in_shadow: bool = False
+
+    @property
+    def probability(self) -> float | None:
+        """That people prefer B."""
+        return self.scored[1][1].probability if len(self.scored) > 1 else None
+
+    @property
+    def members(self) -> list[list[float]]:
+        """One row for each member, when there are several: its rewards of A and B."""
+        rows = zip(*(one.members for _, one in self.scored), strict=True)
+        found = [list(row) for row in rows]
+        return found if len(found) > 1 else []
+
+
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def playground(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
-    versions = list(RewardModel.objects.filter(project=project)[:VERSIONS_OFFERED])
+    found = RewardModel.objects.filter(project=project).select_related("project")
+    versions = list(found[:VERSIONS_OFFERED])
     given = Given(*(request.POST.get(name, "") for name in ("prompt", "first", "second")))
     chosen = request.POST.get("version") or request.GET.get("version") or ""
     model = chosen_version(project, versions, chosen)
@@ -52,7 +76,8 @@ def chosen_version(
     """The one asked for, else the one in service, else the newest."""
     live = next((m for m in versions if m.status == RewardModel.Status.LIVE), None)
     if live is None:
-        live = RewardModel.objects.filter(project=project, status=RewardModel.Status.LIVE).first()
+        found = RewardModel.objects.filter(project=project, status=RewardModel.Status.LIVE)
+        live = found.select_related("project").first()
     asked = next((model for model in versions if str(model.version) == chosen), None)
     return asked or live or next(iter(versions), None)
 
@@ -63,14 +88,30 @@ def _score(model: RewardModel, given: Given, context: dict[str, object]) -> int:
         context["problem"] = "Write a prompt and at least response A."
         return 400
     try:
-        scored = serving.score(model, given.texts())
+        context["opinions"] = [opinion_of(model, given), *_shadows(model, given, context)]
     except serving.CannotScore as problem:
         context["problem"] = str(problem)
         return 400
     except serving.Unavailable as problem:
         context["problem"] = str(problem)
         return 503
-    context["scored"] = list(zip("AB", scored, strict=False))
-    context["is_calibrated"] = is_calibrated(model)
-    context["probability"] = scored[1].probability if len(scored) > 1 else None
     return 200
+
+
+def opinion_of(model: RewardModel, given: Given, *, in_shadow: bool = False) -> Opinion:
+    scored = serving.score(model, given.texts())
+    named = list(zip("AB", scored, strict=False))
+    return Opinion(model, named, is_calibrated(model), in_shadow)
+
+
+def _shadows(model: RewardModel, given: Given, context: dict[str, object]) -> list[Opinion]:
+    """The predecessor's opinion beside that of the model in service. That it cannot be had is a
+    remark: the answer that was asked for is there."""
+    shadow = registry.shadow_of(model.project)
+    if shadow is None or model.status != RewardModel.Status.LIVE:
+        return []
+    try:
+        return [opinion_of(shadow, given, in_shadow=True)]
+    except (serving.CannotScore, serving.Unavailable) as problem:
+        context["remark"] = f"v{shadow.version}, in its shadow, could not be asked: {problem}"
+        return []

@@ -1,5 +1,7 @@
 """Reward models over HTTP: the list, and scores by one of them."""
 
+import math
+
 import pytest
 from django.test import Client
 from rest_framework.authtoken.models import Token
@@ -31,10 +33,11 @@ def text(response):
 
 
 def answer_with(monkeypatch, outcome):
-    def score(model, texts):
+    def score(model, texts, *, way):
         if isinstance(outcome, Exception):
             raise outcome
-        return [serving.Scored(float(len(one.response)), None) for one in texts]
+        members = [[float(len(one.response)), 2.0 + len(one.response)] for one in texts]
+        return serving.combined(texts, members, way, 1.0)
 
     monkeypatch.setattr(serving, "score", score)
 
@@ -54,11 +57,33 @@ def test_responses_are_scored_by_a_version_or_the_one_in_service(project, monkey
     answer_with(monkeypatch, None)
     body = {"texts": [text(" four"), text("")]}
     found = post(client_of(project), project, "live", body).json()
-    assert found == {
-        "version": 2,
-        "scores": [{"reward": 5.0, "probability": None}, {"reward": 0.0, "probability": None}],
-    }
+    assert (found["version"], found["aggregate"]) == (2, "mean")
+    first, second = found["scores"]
+    assert first == {
+        "reward": 6.0, "mean": 6.0, "std": 1.0, "members": [5.0, 7.0], "probability": None,
+    }  # fmt: skip
+    assert second["probability"] == pytest.approx(1 / (1 + math.exp(5)))
     assert post(client_of(project), project, "1", body).json()["version"] == 1
+
+
+def test_the_way_of_aggregating_can_be_chosen(project, monkeypatch):
+    make_reward_model(project)
+    answer_with(monkeypatch, None)
+    body = {"texts": [text("four")]}
+    client = client_of(project)
+
+    def reward(**options):
+        return post(client, project, "1", body | options).json()["scores"][0]["reward"]
+
+    assert reward(aggregate="wco") == 4.0
+    assert reward(aggregate="uwo", uwo_weight=0.2) == pytest.approx(4.8)
+    project.aggregate = "wco"
+    project.save()
+    assert reward() == 4.0
+    assert reward(aggregate="mean") == 5.0
+    refused = post(client, project, "1", body | {"aggregate": "max"})
+    assert refused.status_code == 400
+    assert "aggregate" in refused.json()["errors"][0]["field"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from django.urls import reverse
 
 from labeling.models import AuditEntry, Preference
-from modeling import serving
+from modeling import registry, serving
 from modeling.archive import tar_stream
 from modeling.core.predictions import Prediction
 from modeling.evaluating import evaluation_of
@@ -221,7 +221,7 @@ def test_own_text_is_scored_in_the_playground(admin, project, monkeypatch):
 
     def score(which, texts):
         asked.append((which, texts))
-        return [serving.Scored(1.25, None), serving.Scored(2.0, 0.68)]
+        return [serving.Scored(1.25, None, [1.25]), serving.Scored(2.0, 0.68, [2.0])]
 
     monkeypatch.setattr(serving, "score", score)
     typed = {"prompt": "Why?", "first": "Because.", "second": "No idea.", "version": "1"}
@@ -256,3 +256,39 @@ def test_these_pages_are_for_curators_and_admins(client, cast, project, name):
         client.force_login(user)
         statuses[who] = client.get(reverse(name, args=[project.slug])).status_code
     assert statuses == {"admin": 200, "curator": 200, "labeler": 403, "outsider": 404}
+
+
+def test_every_member_and_the_predecessor_are_asked_too(admin, project, monkeypatch):
+    before, live = make_reward_model(project, status="retired"), make_reward_model(project)
+    Loop.objects.create(project=project, reward_model=before)
+    registry.make_live(live, None)
+    members = {before.pk: [[1.0], [0.5]], live.pk: [[1.0, 3.0], [2.0, 6.0]]}
+
+    def score(which, texts):
+        return serving.combined(texts, members[which.pk], serving.Way("wco"), 1.0)
+
+    monkeypatch.setattr(serving, "score", score)
+    typed = {"prompt": "Why?", "first": "Because.", "second": "No idea."}
+    url = reverse("playground", args=[project.slug])
+    shown = text_of(admin.post(url, typed))
+    assert "Reward of A 1.000 mean 2.000, spread 1.000" in shown
+    assert "Each of its 2 members" in shown
+    assert "Reward model v1 before it, in its shadow Reward of A 1.000 Reward of B 0.500" in shown
+    older = text_of(admin.post(url, typed | {"version": "1"}))
+    assert "Reward model v2" not in older, "only the model in service has a shadow"
+
+
+def test_a_predecessor_that_cannot_be_asked_is_a_remark(admin, project, monkeypatch):
+    before, live = make_reward_model(project, status="retired"), make_reward_model(project)
+    Loop.objects.create(project=project, reward_model=before)
+    registry.make_live(live, None)
+
+    def score(which, texts):
+        if which == before:
+            raise serving.CannotScore("Its folder is gone.")
+        return [serving.Scored(1.25, None, [1.25])]
+
+    monkeypatch.setattr(serving, "score", score)
+    page = admin.post(reverse("playground", args=[project.slug]), {"prompt": "Q", "first": "x"})
+    assert page.status_code == 200
+    assert "v1, in its shadow, could not be asked: Its folder is gone." in text_of(page)

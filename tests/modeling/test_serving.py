@@ -16,7 +16,7 @@ from config import environment, redis_server
 from modeling import scorer_loop, serving
 from modeling.models import RewardModel
 from modeling.scorer_loop import Models
-from modeling.serving import CannotScore, Text, Unavailable, with_probabilities
+from modeling.serving import CannotScore, Text, Unavailable, Way, combined
 from tests.factories import make_project
 from tests.modeling.page_helpers import make_reward_model
 
@@ -57,9 +57,12 @@ def scorer(model: RewardModel) -> Iterator[list[str]]:
     loaded: list[str] = []
     stopping = threading.Event()
 
-    def load(folder: str) -> Any:
-        loaded.append(folder)
-        return lambda texts: [1 / 0 if text == "bad" else float(len(text)) for _, text in texts]
+    def load(folders: tuple[str, ...]) -> Any:
+        loaded.extend(folders)
+        return lambda texts: [
+            [1 / 0 if text == "bad" else float(len(text)) + at for at in range(len(folders))]
+            for _, text in texts
+        ]
 
     def work() -> None:
         scorer_loop.serve(Models(load), stopping.is_set, take_seconds=0.1)
@@ -137,20 +140,48 @@ def test_too_much_at_once_and_nothing_are_refused() -> None:
 def test_probabilities_are_against_the_first_response_of_the_same_prompt() -> None:
     """Rewards 1 and 1 + 2 log 3 at temperature 2: sigmoid(log 3) = 3/4."""
     texts = [text("a"), text("b"), text("c", "another"), text("d")]
-    found = with_probabilities(texts, [1.0, 1.0 + 2 * 1.0986123, 5.0, 1.0], 2.0)
+    rewards = [[1.0], [1.0 + 2 * 1.0986123], [5.0], [1.0]]
+    found = combined(texts, rewards, Way(), 2.0)
     assert [one.probability for one in found] == [None, pytest.approx(0.75), None, 0.5]
+
+
+def test_the_way_of_aggregating_changes_the_reward_and_not_the_probability() -> None:
+    """Members 1 and 5: mean 3, variance 4; 3 - 0.25 * 4 = 2. Members 3 and 3 agree."""
+    texts, members = [text("a"), text("b")], [[1.0, 5.0], [3.0, 3.0]]
+    ways = {"mean": 3.0, "wco": 1.0, "uwo": 2.0}
+    for way, reward in ways.items():
+        first, second = combined(texts, members, Way(way, 0.25), 1.0)
+        assert (first.reward, first.mean, first.std) == (reward, 3.0, 2.0)
+        assert (second.reward, second.std, second.probability) == (3.0, 0.0, 0.5)
+
+
+def test_an_ensemble_is_asked_with_all_its_folders(
+    settings: Any, model: RewardModel, scorer: list[str]
+) -> None:
+    model.results |= {"members": ["model", "members/1"]}
+    model.save()
+    folder = model.path.parent / "members" / "1"
+    with pytest.raises(CannotScore, match="is gone"):
+        serving.score(model, [text("four")], 5)
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (found,) = serving.score(model, [text("four")], 5)
+    assert (found.members, found.reward) == ([4.0, 5.0], 4.5)
+    assert scorer == [str(model.path), str(folder)]
+    model.project.aggregate = "wco"
+    assert serving.score(model, [text("four")], 5)[0].reward == 4.0
 
 
 def test_only_two_models_are_held_and_idle_ones_are_let_go() -> None:
     loaded: list[str] = []
 
-    def load(folder: str) -> Any:
-        loaded.append(folder)
+    def load(folders: tuple[str, ...]) -> Any:
+        loaded.extend(folders)
         return lambda texts: []
 
     models = Models(load)
     for folder in ("a", "b", "a", "c", "a", "b"):
-        models.score(folder, [])
+        models.score((folder,), [])
     assert loaded == ["a", "b", "c", "b"]
     models.let_go(time.monotonic() + scorer_loop.IDLE_SECONDS + 1)
     assert not models.held
