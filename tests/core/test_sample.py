@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from modeling.core import sample
 from modeling.core.errors import Cancelled
+from modeling.core.local_policy import find_stop_ids
 from modeling.core.run_dir import EXIT_CANCELLED
 from tests.core.factories import error_of, lines, make_run, messages, read, run, start
 
@@ -19,8 +19,8 @@ QUESTIONS = ["Hi", "What is the capital of France?", "How do I boil an egg? " * 
 PROMPTS = [{"id": f"q{n}", "prompt": messages(text)} for n, text in enumerate(QUESTIONS)]
 
 
-def sampling_run(folder: Path, policy: Path, **config: Any) -> Path:
-    config = {"policy": policy, "n": 3, "max_new_tokens": 16} | config
+def sampling_run(folder: Path, source: Path, **config: Any) -> Path:
+    config = {"policy": source, "n": 3, "max_new_tokens": 16} | config
     return make_run(folder, PROMPTS, "prompts.jsonl", **config)
 
 
@@ -86,35 +86,6 @@ def test_our_loop_draws_what_the_model_says(tiny_model: Path, tmp_path: Path) ->
         assert texts(folder)[row["id"], 0] == tokenizer.decode(new, skip_special_tokens=True)
 
 
-def test_draws_follow_the_probabilities() -> None:
-    """Logits log 1, log 2, log 7: 10 %, 20 %, 70 %. 20,000 draws: standard error 0.3 %."""
-    sampler = sample.Sampler(None, None, 1.0, 1.0, 1, frozenset())  # type: ignore[arg-type]
-    logits = torch.tensor([[1.0, 2.0, 7.0]]).log().expand(20_000, 3)
-    tokens = sample.pick(logits, sample.uniforms(0, 20_000), sampler)
-    shares = torch.bincount(tokens, minlength=3) / 20_000
-    assert shares.tolist() == pytest.approx([0.1, 0.2, 0.7], abs=0.015)
-
-
-def test_top_p_keeps_the_likeliest_and_temperature_sharpens() -> None:
-    """Of 10, 20 and 70 %, top-p 0.75 keeps the last two: 2/9 and 7/9. At temperature 0.5 the
-    shares are squared: 1, 4 and 49 of 54."""
-    logits = torch.tensor([[1.0, 2.0, 7.0]]).log().expand(20_000, 3)
-    draws = sample.uniforms(1, 20_000)
-    nucleus = sample.Sampler(None, None, 1.0, 0.75, 1, frozenset())  # type: ignore[arg-type]
-    shares = torch.bincount(sample.pick(logits, draws, nucleus), minlength=3) / 20_000
-    assert shares.tolist() == pytest.approx([0, 2 / 9, 7 / 9], abs=0.015)
-    sharp = sample.Sampler(None, None, 0.5, 1.0, 1, frozenset())  # type: ignore[arg-type]
-    shares = torch.bincount(sample.pick(logits, draws, sharp), minlength=3) / 20_000
-    assert shares.tolist() == pytest.approx([1 / 54, 4 / 54, 49 / 54], abs=0.015)
-
-
-def test_a_draw_at_either_end_hits_a_token_that_can_occur() -> None:
-    sampler = sample.Sampler(None, None, 1.0, 0.5, 1, frozenset())  # type: ignore[arg-type]
-    logits = torch.tensor([[-1e9, 3.0, -1e9], [-1e9, 3.0, -1e9]])
-    draws = torch.tensor([0.0, 1 - 1e-16], dtype=torch.float64)
-    assert sample.pick(logits, draws, sampler).tolist() == [1, 1]
-
-
 def test_a_stop_token_of_the_generation_config_ends_a_response(
     tiny_model: Path, tmp_path: Path
 ) -> None:
@@ -134,7 +105,7 @@ def test_the_end_of_turn_of_the_template_is_a_stop_token(tiny_model: Path, tmp_p
     end = tokenizer.eos_token
     tokenizer.eos_token = "<|pad|>"
     tokenizer.chat_template = tokenizer.chat_template.replace("{{ eos_token }}", end)
-    stop = sample.find_stop_ids(AutoModelForCausalLM.from_pretrained(tiny_model), tokenizer)
+    stop = find_stop_ids(AutoModelForCausalLM.from_pretrained(tiny_model), tokenizer)
     assert tokenizer.convert_tokens_to_ids(end) in stop
 
 
@@ -150,6 +121,18 @@ def test_a_resumed_run_repeats_nothing_and_misses_nothing(
     assert run(sample, folder) == 0
     assert (folder / "samples.jsonl").read_bytes() == whole
     assert read(folder / "result.json")["count"] == 12
+
+
+def test_two_policies_are_sampled_one_after_the_other(tiny_model: Path, tmp_path: Path) -> None:
+    """The same model under two names: no two texts are the same."""
+    policies = {"before": str(tiny_model), "after": str(tiny_model)}
+    folder = sampling_run(tmp_path / "run", tiny_model, policy=None, policies=policies)
+    assert run(sample, folder) == 0
+    rows = lines(folder / "samples.jsonl")
+    assert [row["policy"] for row in rows] == ["before"] * 12 + ["after"] * 12
+    assert len({row["text"] for row in rows}) == 24
+    result = read(folder / "result.json")
+    assert (result["count"], result["policies"]["after"]["count"]) == (24, 12)
 
 
 def test_a_cancelled_run_keeps_its_finished_batches(
@@ -209,6 +192,10 @@ def test_no_prompts_is_a_result_of_nothing(tiny_model: Path, tmp_path: Path) -> 
         ({"n": 0}, "'n' makes no sense"),
         ({"max_new_tokens": 510}, "no room for a prompt"),
         ({"top_k": 5}, "unknown key 'top_k'"),
+        ({"policies": {"a": "x", "b": "y"}}, "either 'policy' or 'policies'"),
+        ({"policy": None}, "either 'policy' or 'policies'"),
+        ({"policies": {"a": "x"}}, "'policies' makes no sense"),
+        ({"policy": "http://host/v1"}, "does not name a model"),
     ],
 )
 def test_a_bad_setting_is_named(

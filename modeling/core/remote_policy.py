@@ -1,0 +1,142 @@
+"""Sampling from an OpenAI-compatible server: many requests at once, and nothing asked twice.
+
+A request asks for one sample (or a few, `samples_per_request`) and carries the sample's own seed.
+Samples that the server leaves out are asked for again, and told as missing if they never come.
+A prompt that it refuses (too long, say) is left out and told; when it refuses the first ones, all
+of them, the run ends. Chat templates, stop tokens and truncation are the server's.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from modeling.core.chat_client import ChatClient, Refused
+from modeling.core.chat_server import ChatServer
+from modeling.core.errors import ProgramError
+from modeling.core.run_dir import RunDir
+from modeling.core.samples_file import Keep, Prompt, Wanted
+
+TIMES_ASKED = 4  # for a sample that the server leaves out
+REFUSED_AT_FIRST = 5  # so many refusals before any answer mean that something is wrong
+SECONDS_BETWEEN_LOOKS = 0.2  # at whether somebody asked the run to stop
+
+
+def sample_remotely(
+    run: RunDir,
+    server: ChatServer,
+    prompts: dict[str, Prompt],
+    wanted: Sequence[Wanted],
+    config: dict[str, Any],
+    keep: Keep,
+) -> list[str]:
+    """Asks for the wanted responses. Returns a sentence for each thing that went wrong without
+    ending the run."""
+    run.cancel_at_once = False
+    work = _Work(run, server, prompts, config, keep)
+    asyncio.run(work.do(in_requests(wanted, server.samples_per_request)))
+    return work.warnings()
+
+
+def in_requests(wanted: Sequence[Wanted], most: int) -> list[list[Wanted]]:
+    """Samples of one prompt, at most so many together."""
+    by_prompt: dict[str, list[Wanted]] = {}
+    for one in wanted:
+        by_prompt.setdefault(one.id, []).append(one)
+    return [
+        members[start : start + most]
+        for members in by_prompt.values()
+        for start in range(0, len(members), most)
+    ]
+
+
+class _Work:
+    """What the workers of one server share."""
+
+    def __init__(
+        self,
+        run: RunDir,
+        server: ChatServer,
+        prompts: dict[str, Prompt],
+        config: dict[str, Any],
+        keep: Keep,
+    ) -> None:
+        self.run, self.server, self.prompts, self.keep = run, server, prompts, keep
+        self.settings = {
+            "temperature": float(config["temperature"]),
+            "top_p": float(config["top_p"]),
+            "max_tokens": config["max_new_tokens"],
+        }
+        self.answered = self.missing = 0
+        self.refused: Counter[str] = Counter()  # the server's words -> prompts
+
+    async def do(self, requests: list[list[Wanted]]) -> None:
+        todo = iter(requests)
+        async with ChatClient(self.server) as client:
+            workers = [
+                asyncio.create_task(self.work(client, todo))
+                for _ in range(min(self.server.concurrency, len(requests)))
+            ]
+            try:
+                await self.watch(workers)
+            finally:
+                for worker in workers:
+                    worker.cancel()
+                await asyncio.gather(*workers, return_exceptions=True)
+        if self.refused and not self.answered:
+            raise self.nothing_but_refusals()
+
+    async def watch(self, workers: list[asyncio.Task[None]]) -> None:
+        """Until all are done or one has failed; raises what it raised, or Cancelled."""
+        waiting = set(workers)
+        while waiting:
+            self.run.check_cancelled()
+            done, waiting = await asyncio.wait(
+                waiting, timeout=SECONDS_BETWEEN_LOOKS, return_when=asyncio.FIRST_EXCEPTION
+            )
+            for worker in done:
+                worker.result()
+
+    async def work(self, client: ChatClient, todo: Iterator[list[Wanted]]) -> None:
+        for request in todo:
+            try:
+                await self.ask(client, request)
+            except Refused as refusal:
+                self.refused[str(refusal)] += 1
+                if not self.answered and self.refused.total() >= REFUSED_AT_FIRST:
+                    raise self.nothing_but_refusals() from None
+
+    async def ask(self, client: ChatClient, request: list[Wanted]) -> None:
+        """Until all samples are there, or the server has left some out too often."""
+        messages = [
+            {"role": role, "content": content} for role, content in self.prompts[request[0].id]
+        ]
+        for _ in range(TIMES_ASKED):
+            settings = self.settings | {"seed": request[0].seed % 2**31}
+            answers = await client.ask(messages, len(request), settings)
+            for one, answer in zip(request, answers, strict=False):
+                self.answered += 1
+                self.keep(one, answer.text, answer.finished, answer.tokens)
+            request = request[len(answers) :]
+            if not request:
+                return
+        self.missing += len(request)
+
+    def nothing_but_refusals(self) -> ProgramError:
+        words, _ = self.refused.most_common(1)[0]
+        return ProgramError(
+            f"{self.server.name} refuses every prompt: {words}",
+            where=self.server.base_url,
+            hint="Its own words say what it does not take: a setting, the length, or a role.",
+        )
+
+    def warnings(self) -> list[str]:
+        told = [
+            f"{self.server.name} refused {count} request{'s' * (count > 1)}: {words}"
+            for words, count in self.refused.most_common()
+        ]
+        if self.missing:
+            told.append(
+                f"{self.server.name} left {self.missing} samples out, asked {TIMES_ASKED} times."
+            )
+        return told
