@@ -1,0 +1,89 @@
+"""Several processes on one run: each does its share, all hold the same weights.
+
+`accelerate launch --num_processes N -m modeling.core.train_policy RUN_DIR` (or torchrun) starts N
+processes that find each other through the environment. Every process has the whole model and makes
+every decision, on figures that were gathered first, so that all come to the same one; only the
+first writes files. Left out: sharding a model that is too large for one device.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+T = TypeVar("T")
+PATIENCE = timedelta(hours=2)  # one process may generate much longer than another
+
+
+@dataclass(frozen=True)
+class Group:
+    """The processes of one run. Alone, everything is done here and nothing is sent."""
+
+    rank: int = 0
+    size: int = 1
+
+    def share(self, items: Sequence[T]) -> list[T]:
+        """What this process does of the items: every size-th."""
+        return list(items[self.rank :: self.size])
+
+    def collect(self, items: Sequence[Any], done: Sequence[T]) -> list[T]:
+        """Everybody's results in the order of `items`, of which each did `share`."""
+        if self.size == 1:
+            return list(done)
+        found: list[list[T]] = [[] for _ in range(self.size)]
+        dist.all_gather_object(found, list(done))
+        return [found[at % self.size][at // self.size] for at in range(len(items))]
+
+    def add_gradients(self, model: nn.Module) -> None:
+        """Sum over the processes, in place: the loss of each is already divided by the whole."""
+        if self.size == 1:
+            return
+        for weight in model.parameters():
+            if weight.requires_grad:
+                if weight.grad is None:  # nothing fell to this process
+                    weight.grad = torch.zeros_like(weight)
+                dist.all_reduce(weight.grad)
+
+    def total(self, figures: dict[str, float]) -> dict[str, float]:
+        """Each figure's sum over the processes."""
+        if self.size == 1:
+            return figures
+        found: list[dict[str, float]] = [{}] * self.size
+        dist.all_gather_object(found, figures)
+        return {name: sum(other[name] for other in found) for name in figures}
+
+    def any(self, flag: bool) -> bool:
+        """Whether it holds in one of them."""
+        if self.size == 1:
+            return flag
+        found: list[bool] = [False] * self.size
+        dist.all_gather_object(found, flag)
+        return any(found)
+
+
+def rank() -> int:
+    """Of this process; 0 when it is alone."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def join() -> Group:
+    """Meet the other processes of a launcher. Gloo between CPUs, NCCL between GPUs."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        return Group()
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        dist.init_process_group("cpu:gloo,cuda:nccl", timeout=PATIENCE)
+    else:
+        dist.init_process_group("gloo", timeout=PATIENCE)
+    return Group(dist.get_rank(), size)
+
+
+def leave() -> None:
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()

@@ -1,0 +1,172 @@
+"""What a set of rollouts says about the policy that wrote them, and which weights are kept.
+
+The rollouts of a step are drawn before its update, so they measure the policy as the steps before
+have left it. Only weights that were measured can be kept.
+"""
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from modeling.core.kl import sequence_kl
+from modeling.core.policy_models import put_weights, trained_weights
+from modeling.core.policy_rewards import Shaping
+from modeling.core.rollouts import Rollout
+
+MOST_EMPTY = 0.5  # share of the responses
+MOST_REPEATED = 0.5  # share of a response's three-token sequences that it had before, mean
+MOST_ALIKE = 0.5  # share of the prompts that get one and the same response
+ENOUGH_PROMPTS = 8  # to say so
+SMOOTHED = 5  # measurements over which the objective is averaged
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Means over rollouts. `objective` is what is maximised: reward less coefficient times KL."""
+
+    reward: float  # what is trained on
+    score: float  # the reward model's, as it is
+    score_std: float  # over the responses
+    variance: float  # over the reward model's members
+    kl: float  # nats per response
+    entropy: float  # nats per response
+    length: float  # tokens
+    shortest: int
+    longest: int
+    ended_share: float
+    empty_share: float
+    repeated_share: float
+    alike_share: float
+    objective: float
+    objective_error: float  # its standard error
+
+    def metrics(self) -> dict[str, float]:
+        """Under the names of docs/metrics.md."""
+        return {
+            "reward": self.reward,
+            "reward_std": self.score_std,
+            "reward_variance": self.variance,
+            "objective/kl": self.kl,
+            "objective/entropy": self.entropy,
+            "objective/scores": self.score,
+            "objective/rlhf_reward": self.objective,
+            "objective/non_score_reward": self.objective - self.reward,
+            "completions/mean_length": self.length,
+            "completions/min_length": float(self.shortest),
+            "completions/max_length": float(self.longest),
+            "completions/clipped_ratio": 1 - self.ended_share,
+            "completions/empty_ratio": self.empty_share,
+            "completions/repeated_ratio": self.repeated_share,
+        }
+
+
+def measure(
+    rollouts: Sequence[Rollout], *, estimator: str, coefficient: float, shaping: Shaping
+) -> Measure:
+    """Raises ValueError for no rollouts."""
+    mean = statistics.fmean
+    scores = [rollout.reward for rollout in rollouts]
+    rewards = [shaping(rollout.reward, rollout.ended) for rollout in rollouts]
+    kls = [sequence_kl(r.logps, r.reference_logps, estimator) for r in rollouts]
+    objectives = [reward - coefficient * kl for reward, kl in zip(rewards, kls, strict=True)]
+    lengths = [len(rollout.tokens) for rollout in rollouts]
+    return Measure(
+        reward=mean(rewards),
+        score=mean(scores),
+        score_std=statistics.pstdev(scores),
+        variance=mean(rollout.variance for rollout in rollouts),
+        kl=mean(kls),
+        entropy=mean(-sum(rollout.logps) for rollout in rollouts),
+        length=mean(lengths),
+        shortest=min(lengths),
+        longest=max(lengths),
+        ended_share=mean(rollout.ended for rollout in rollouts),
+        empty_share=mean(not rollout.text.strip() for rollout in rollouts),
+        repeated_share=mean(repeated_share(rollout.tokens) for rollout in rollouts),
+        alike_share=alike_share(rollouts),
+        objective=mean(objectives),
+        objective_error=statistics.pstdev(objectives) / math.sqrt(len(objectives)),
+    )
+
+
+def repeated_share(tokens: Sequence[int]) -> float:
+    """Share of the three-token sequences that were there before; 0 for up to three tokens."""
+    triples = list(zip(tokens, tokens[1:], tokens[2:], strict=False))
+    return 1 - len(set(triples)) / len(triples) if triples else 0.0
+
+
+def alike_share(rollouts: Sequence[Rollout]) -> float:
+    """Share of the prompts that got the most common of all texts; 0 for few prompts."""
+    by_prompt = {(rollout.prompt, rollout.text.strip()) for rollout in rollouts}
+    prompts = {prompt for prompt, _ in by_prompt}
+    if len(prompts) < ENOUGH_PROMPTS:
+        return 0.0
+    (_, most), *_ = Counter(text for _, text in by_prompt).most_common(1)
+    return most / len(prompts)
+
+
+def reason_to_stop(found: Measure, kl_budget: float | None) -> str | None:
+    """A sentence when the policy must not go on like this."""
+    if kl_budget is not None and found.kl > kl_budget:
+        return (
+            f"The policy went {found.kl:.2f} nats from its reference, beyond the budget of "
+            f"{kl_budget:g}."
+        )
+    if found.empty_share > MOST_EMPTY:
+        return f"The policy has collapsed: {found.empty_share:.0%} of its responses are empty."
+    if found.repeated_share > MOST_REPEATED:
+        return (
+            "The policy has collapsed: it repeats itself "
+            f"({found.repeated_share:.0%} of its three-token sequences came before)."
+        )
+    if found.alike_share > MOST_ALIKE:
+        return (
+            "The policy has collapsed: it writes the same response to "
+            f"{found.alike_share:.0%} of the prompts."
+        )
+    return None
+
+
+KEPT = ("step", "objective", "measured", "recent", "weights")
+
+
+@dataclass
+class Kept:
+    """The weights that will be exported, of a step that was measured and found in order.
+
+    With `best`, of the latest step whose objective, averaged over the last measurements, is not
+    clearly (by two standard errors) below the highest one; without, of the latest one.
+    """
+
+    best: bool
+    step: int = -1
+    objective: float = float("-inf")
+    measured: int = -1  # the latest step that was looked at
+    recent: list[float] = field(default_factory=list)
+    weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def consider(self, step: int, found: Measure, model: nn.Module) -> None:
+        if step <= self.measured:  # measured again after a restart
+            return
+        self.measured = step
+        self.recent = [*self.recent[1 - SMOOTHED :], found.objective]
+        objective = statistics.fmean(self.recent)
+        slack = 2 * found.objective_error / math.sqrt(len(self.recent))
+        if not self.best or objective >= self.objective - slack:
+            self.step, self.weights = step, trained_weights(model)
+        self.objective = max(self.objective, objective)
+
+    def put_back(self, model: nn.Module) -> None:
+        put_weights(model, self.weights)
+
+    def state(self) -> dict[str, Any]:
+        return {key: getattr(self, key) for key in KEPT}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for key, value in state.items():
+            setattr(self, key, value)

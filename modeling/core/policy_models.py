@@ -1,0 +1,188 @@
+"""The models of policy improvement: policy, frozen reference, value model; LoRA; the export.
+
+With LoRA the reference is the policy with its adapter switched off and costs no memory; the
+adapter is merged into plain weights on export. Left out: quantised and sharded weights.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from modeling.core.device import move_to
+from modeling.core.errors import ProgramError
+from modeling.core.loading import load_causal_model, load_classifier, load_tokenizer
+from modeling.core.policy_batch import Text, pad_texts, response_logits, token_logps
+from modeling.core.reward_model import switch_dropout_off
+from modeling.core.text import complete_tokenizer
+
+EXPORT_TOLERANCE = 1e-3  # of a log-probability, relative beyond 1: merging LoRA rounds
+
+
+@dataclass
+class Actor:
+    """A policy that is trained, beside the frozen one its KL is measured to."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    reference: PreTrainedModel | None  # None: the model itself without its adapter
+    adapter: Any = None  # peft's wrapper around `model`
+
+    @contextmanager
+    def as_reference(self) -> Iterator[PreTrainedModel]:
+        if self.reference is not None:
+            yield self.reference
+        else:
+            with self.adapter.disable_adapter():
+                yield self.model
+
+
+def load_actor(
+    policy: str, reference: str, *, adapter: str, rank: int, seed: int, device: torch.device
+) -> Actor:
+    tokenizer = load_tokenizer(policy)
+    complete_tokenizer(tokenizer)
+    model = load_causal_model(policy)
+    switch_dropout_off(model)
+    wrapper = add_lora(model, rank, seed) if adapter == "lora" else None
+    frozen = None
+    if wrapper is None or reference != policy:
+        frozen = load_causal_model(reference)
+        if reference != policy:
+            check_same_words(tokenizer, reference)
+        frozen.requires_grad_(False)
+        move_to(frozen, device)
+    move_to(model, device)
+    return Actor(model, tokenizer, frozen, wrapper)
+
+
+def add_lora(model: PreTrainedModel, rank: int, seed: int) -> Any:
+    """Low-rank adapters on every linear layer but the output (Hu et al. 2021), by peft.
+
+    The layers are put into `model` itself, which goes on to be called as before.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(seed)
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", lora_dropout=0.0)
+    return get_peft_model(model, config)
+
+
+def check_same_words(tokenizer: PreTrainedTokenizerBase, other: str) -> None:
+    """A KL between policies that write in different tokens means nothing."""
+    theirs = load_tokenizer(other)
+    complete_tokenizer(theirs)
+    if theirs.get_vocab() != tokenizer.get_vocab():
+        raise ProgramError(
+            f"The policy and the reference {other} have different vocabularies.",
+            where="config.json: reference",
+            hint="The reference must be the model that the policy was trained from.",
+        )
+
+
+def load_value_model(
+    reward_models: list[str], policy: str, actor: Actor, device: torch.device
+) -> tuple[PreTrainedModel, str]:
+    """The value model of PPO, and a sentence on where it comes from.
+
+    A reward model knows already what a good response is. It is taken where it reads the policy's
+    own tokens from left to right; else the policy's trunk with a head of zeros.
+    """
+    for source in reward_models:
+        if can_value(source, actor.tokenizer):
+            model, new = load_classifier(source)
+            if not new and isinstance(getattr(model, "score", None), nn.Linear):
+                said = f"Values begin as the rewards of {source}."
+                return finish_value_model(model, device), said
+    model, _ = load_classifier(policy)
+    if not isinstance(getattr(model, "score", None), nn.Linear):
+        raise ProgramError(
+            f"{type(model).__name__} has no head that could predict values token by token.",
+            where="config.json: algorithm",
+            hint='Use "rloo", which needs no value model.',
+        )
+    nn.init.zeros_(model.score.weight)
+    return finish_value_model(model, device), (
+        "No reward model reads the policy's tokens: values begin at zero on the policy's trunk."
+    )
+
+
+def can_value(source: str, tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether a folder is a plain causal classifier with the policy's vocabulary."""
+    if (Path(source) / "reward_head.json").exists():
+        return False
+    theirs = load_tokenizer(source)
+    complete_tokenizer(theirs)
+    return bool(theirs.get_vocab() == tokenizer.get_vocab())
+
+
+def finish_value_model(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:
+    switch_dropout_off(model)
+    move_to(model.eval(), device)
+    return model
+
+
+def trained_weights(model: nn.Module) -> dict[str, Tensor]:
+    """A copy, on the CPU, of what training changes: all weights, or the adapter's."""
+    return {
+        name: weight.detach().cpu().clone()
+        for name, weight in model.named_parameters()
+        if weight.requires_grad
+    }
+
+
+@torch.no_grad()
+def put_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
+    for name, weight in model.named_parameters():
+        if weight.requires_grad:
+            weight.copy_(weights[name])
+
+
+@torch.no_grad()
+def export_policy(actor: Actor, folder: Path, texts: list[Text]) -> float:
+    """Write a plain AutoModelForCausalLM folder; prove that it gives the same log-probabilities.
+
+    Returns the largest difference over the texts' tokens. The actor cannot be trained afterwards:
+    its adapter has become part of the weights.
+    """
+    temporary = folder.with_name(folder.name + ".tmp")
+    for old in (folder, temporary):
+        shutil.rmtree(old, ignore_errors=True)
+    device = actor.model.device
+    expected = [_logps(actor.model, text) for text in texts]
+    model = actor.model if actor.adapter is None else actor.adapter.merge_and_unload()
+    try:
+        model.save_pretrained(temporary)
+        actor.tokenizer.save_pretrained(temporary)
+        saved = load_causal_model(str(temporary))
+        move_to(saved, device)
+        error = max(
+            (
+                ((_logps(saved, text) - before).abs() / before.abs().clamp(min=1)).max().item()
+                for text, before in zip(texts, expected, strict=True)
+            ),
+            default=0.0,
+        )
+        if not error <= EXPORT_TOLERANCE:  # NaN must fail too
+            raise ProgramError(
+                f"The saved policy, loaded again, gives other probabilities (by {error:.2g}).",
+                where=str(folder),
+                hint="Do not use it. Retry; if it happens again, report the policy.",
+            )
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    temporary.rename(folder)
+    return error
+
+
+def _logps(model: PreTrainedModel, text: Text) -> Tensor:
+    batch = pad_texts([text], model.device)
+    logps, _ = token_logps(response_logits(model, batch), batch.targets, 1.0)
+    return logps[0][batch.is_real[0]].cpu()

@@ -1,0 +1,229 @@
+"""Policy updates on texts that are there already: DPO on preferences, and learning the best-of-n.
+
+Both are ordinary supervised loops. At a few points on the way the policy is measured on held-out
+prompts, as PPO and RLOO are at each step: reward, KL, signs of collapse.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from modeling.core.errors import Cancelled
+from modeling.core.policy_batch import Text, by_length, pad_texts, response_logits, token_logps
+from modeling.core.policy_health import Kept, Measure, measure, reason_to_stop
+from modeling.core.policy_losses import dpo_loss
+from modeling.core.policy_state import Loop, outcome, resume, save, unfit_from_the_start
+from modeling.core.policy_task import Task
+from modeling.core.policy_update import Learner, make_learner, not_finite, rate_factor
+from modeling.core.rollouts import roll, text_logps
+
+MEASUREMENTS = 4  # on the way, the last one at the end
+# What a batch's loss is divided by, given the numbers of its items.
+Count = Callable[[list[int]], float]
+# The loss of some items, divided by the batch's count; figures for the log are added to the sums.
+Loss = Callable[[list[int], float, dict[str, float]], Tensor]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The items of one optimiser step, in parts of one forward pass each."""
+
+    parts: list[list[int]]
+    total: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One preference, with the reference's log-probability of each whole response, in nats."""
+
+    chosen: Text
+    rejected: Text
+    target: float
+    weight: float
+    reference_chosen: float = 0.0
+    reference_rejected: float = 0.0
+
+    def longer(self) -> Text:
+        return max(self.chosen, self.rejected, key=len)
+
+
+def distill(task: Task, texts: list[Text]) -> tuple[Kept, dict[str, Any]]:
+    """Make the texts likelier: cross-entropy, the mean over all tokens of a batch."""
+
+    def loss(which: list[int], tokens: float, sums: dict[str, float]) -> Tensor:
+        padded = pad_texts([texts[at] for at in which], task.device)
+        with task.autocast():
+            logits = response_logits(task.actor.model, padded)
+        logps, _ = token_logps(logits, padded.targets, task.config["temperature"])
+        total = -(logps * padded.is_real).sum() / tokens
+        sums["loss"] = sums.get("loss", 0.0) + total.item()
+        return total
+
+    def count(which: list[int]) -> float:
+        return float(sum(len(texts[at].response) for at in which))
+
+    return learn(task, texts, loss, count, name="distill")
+
+
+def prefer(task: Task, pairs: list[Pair]) -> tuple[Kept, dict[str, Any]]:
+    """DPO on the pairs, the mean over a batch by weight."""
+    pairs = with_reference(task, pairs)
+    beta, smoothing = task.config["kl_coefficient"], task.config["label_smoothing"]
+
+    def loss(which: list[int], weight: float, sums: dict[str, float]) -> Tensor:
+        part = [pairs[at] for at in which]
+        found = whole_logps(task, [p.chosen for p in part] + [p.rejected for p in part])
+        reference = [p.reference_chosen for p in part] + [p.reference_rejected for p in part]
+        gained = found - torch.tensor(reference, device=task.device)  # (2C,)
+        chosen, rejected = gained[: len(part)], gained[len(part) :]
+        target = torch.tensor([p.target for p in part], device=task.device)
+        weights = torch.tensor([p.weight for p in part], device=task.device)
+        losses = dpo_loss(chosen - rejected, target, beta, smoothing)
+        share = weights / weight
+        right = ((chosen > rejected) == (target > 0.5)).float()
+        for name, values in (
+            ("loss", losses),
+            ("rewards/chosen", beta * chosen),
+            ("rewards/rejected", beta * rejected),
+            ("rewards/margins", beta * (chosen - rejected)),
+            ("rewards/accuracies", right),
+        ):
+            sums[name] = sums.get(name, 0.0) + (values.detach() * share).sum().item()
+        return (losses * share).sum()
+
+    def count(which: list[int]) -> float:
+        return sum(pairs[at].weight for at in which)
+
+    longer = [pair.longer() for pair in pairs]
+    return learn(task, longer, loss, count, name="dpo", rows_per_item=2)
+
+
+def with_reference(task: Task, pairs: list[Pair]) -> list[Pair]:
+    """The pairs with the reference's log-probabilities filled in."""
+    texts = [text for pair in pairs for text in (pair.chosen, pair.rejected)]  # two per pair
+    mine = task.group.share(texts)
+    with task.actor.as_reference() as reference:
+        done = [math.fsum(row) for row in text_logps(task, reference, mine)]
+    found = task.group.collect(texts, done)
+    return [
+        replace(pair, reference_chosen=found[2 * at], reference_rejected=found[2 * at + 1])
+        for at, pair in enumerate(pairs)
+    ]
+
+
+def whole_logps(task: Task, texts: list[Text]) -> Tensor:
+    """Log-probability of each whole response under the policy, with gradients. Shape: (B,)"""
+    padded = pad_texts(texts, task.device)
+    with task.autocast():
+        logits = response_logits(task.actor.model, padded)
+    logps, _ = token_logps(logits, padded.targets, task.config["temperature"])
+    return (logps * padded.is_real).sum(dim=1)
+
+
+def learn(
+    task: Task,
+    items: list[Text],
+    loss: Loss,
+    count: Count,
+    *,
+    name: str,
+    rows_per_item: int = 1,
+) -> tuple[Kept, dict[str, Any]]:
+    """The loop: batches in random order, epoch after epoch, measured MEASUREMENTS times.
+
+    `items` say how long the texts are, for batching. Kept is the latest measured policy that is in
+    order; beyond the budget, or collapsed, the run stops. So a run that goes too far ends with the
+    weights of the measurement before.
+    """
+    config, run = task.config, task.run
+    learner = make_learner(task, None)
+    batches = plan(len(items), config)
+    budget = config["batch_tokens"] // rows_per_item
+    loop, kept = Loop(coefficient=float(config["kl_coefficient"])), Kept(best=False)
+    resume(task, learner, loop, kept)
+    every = max(1, -(-len(batches) // MEASUREMENTS))
+    saved_at, stopped = time.monotonic(), None
+    while True:
+        if loop.step > kept.measured and (loop.step % every == 0 or loop.step == len(batches)):
+            try:
+                stopped = look(task, loop, kept)
+            except Cancelled:
+                save(task, learner, loop, kept)
+                raise
+        if stopped is not None or loop.step == len(batches):
+            break
+        batch = batches[loop.step]
+        parts = list(by_length([items[at] for at in batch], budget))
+        whole = Batch([[batch[at] for at in part] for part in parts], count(batch))
+        rate = learner.rates[0] * rate_factor(config | {"steps": len(batches)}, loop.step)
+        figures = step_on(task, learner, whole, loss, rate, loop.step)
+        loop.step += 1
+        run.log(loop.step, {f"{name}/loss": figures.pop("loss"), "lr": rate} | figures)
+        run.progress(loop.step, len(batches), "steps", "improving")
+        cancelled = task.group.any(run.cancel_asked)
+        if cancelled or time.monotonic() - saved_at >= config["checkpoint_seconds"]:
+            save(task, learner, loop, kept)
+            saved_at = time.monotonic()
+        if cancelled:
+            raise Cancelled
+    save(task, learner, loop, kept)
+    if kept.step < 0:
+        raise unfit_from_the_start(stopped or "")
+    return kept, outcome(loop, stopped)
+
+
+def plan(count: int, config: dict[str, Any]) -> list[list[int]]:
+    """The batches of all epochs: numbers of items. A function of its arguments alone."""
+    size, found = config["batch_size"], []
+    for epoch in range(config["epochs"]):
+        order = list(range(count))
+        Random(f"{config['seed']}:{epoch}").shuffle(order)
+        found += [order[start : start + size] for start in range(0, count, size)]
+    return found
+
+
+def look(task: Task, loop: Loop, kept: Kept) -> str | None:
+    """Measure the policy as it is on the held-out prompts; a reason to stop, or None."""
+    found = measure_held_out(task, f"look {loop.step}")
+    task.run.log(loop.step, found.metrics() | {"objective/kl_coef": loop.coefficient})
+    stopped = reason_to_stop(found, task.config["kl_budget"])
+    if stopped is None:
+        kept.consider(loop.step, found, task.actor.model)
+    return stopped
+
+
+def measure_held_out(task: Task, label: str) -> Measure:
+    config = task.config
+    rollouts = roll(task, task.held_out, config["eval_responses"], label)
+    return measure(
+        rollouts,
+        estimator=config["kl_estimator"],
+        coefficient=config["kl_coefficient"],
+        shaping=task.shaping,
+    )
+
+
+def step_on(
+    task: Task, learner: Learner, batch: Batch, loss: Loss, rate: float, step: int
+) -> dict[str, float]:
+    """One optimiser step; the processes share the batch's parts and add up their gradients."""
+    learner.optimizer.param_groups[0]["lr"] = rate
+    sums: dict[str, float] = {}
+    for part in task.group.share(batch.parts):
+        loss(part, batch.total, sums).backward()
+    sums = task.group.total(sums)
+    task.group.add_gradients(learner.policy)
+    norm = torch.nn.utils.clip_grad_norm_(
+        learner.policy.parameters(), task.config["max_grad_norm"]
+    ).item()
+    if not torch.isfinite(torch.tensor([norm, sums["loss"]])).all():
+        raise not_finite(step)
+    learner.optimizer.step()
+    learner.optimizer.zero_grad(set_to_none=True)
+    return sums | {"policy/grad_norm": norm}

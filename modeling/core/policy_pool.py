@@ -1,0 +1,83 @@
+"""The pool of best-of-n: N responses to each of some prompts, with rewards, in pool.jsonl.
+
+Appended prompt by prompt, so that a restart draws only what is missing. From the one pool comes the
+estimate for every n up to N, and the texts that distillation trains on.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from modeling.core.files import read_jsonl
+from modeling.core.policy_batch import Text
+from modeling.core.policy_rewards import Shaping
+from modeling.core.policy_task import PolicyPrompt, Task
+from modeling.core.rollouts import Rollout, roll
+
+AT_ONCE = 16  # prompts drawn between two writes
+FIELDS = ("id", "tokens", "logps", "ended", "text", "reward", "variance", "reference_logps")
+
+
+def draw_pool(task: Task) -> list[list[Rollout]]:
+    """Responses [prompt][number] of the run's pool prompts, from the file or drawn now."""
+    config, path = task.config, task.run.path / "pool.jsonl"
+    prompts = pool_prompts(task.prompts, config)
+    pool = read_pool(path, {prompt.id: prompt for prompt in prompts}, config["best_of"])
+    missing = [prompt for prompt in prompts if prompt.id not in pool]
+    for start in range(0, len(missing), AT_ONCE):
+        some = missing[start : start + AT_ONCE]
+        rollouts = roll(task, some, config["best_of"], "pool")
+        by_prompt: dict[str, list[Rollout]] = {}
+        for rollout in rollouts:
+            by_prompt.setdefault(rollout.id, []).append(rollout)
+        pool |= by_prompt
+        if task.group.rank == 0:
+            append(path, rollouts)
+        task.run.progress(len(pool), len(prompts), "prompts", "sampling")
+    return [pool[prompt.id] for prompt in prompts]
+
+
+def pool_prompts(prompts: Sequence[PolicyPrompt], config: dict[str, Any]) -> list[PolicyPrompt]:
+    count = min(config["pool_prompts"], len(prompts))
+    return Random(f"{config['seed']}:pool").sample(list(prompts), count)
+
+
+def read_pool(path: Path, prompts: dict[str, PolicyPrompt], count: int) -> dict[str, list[Rollout]]:
+    """Prompts whose responses are complete; what a kill left of another one is cut off."""
+    if not path.exists():
+        return {}
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        os.truncate(path, whole)
+    pool: dict[str, list[Rollout]] = {}
+    for _, row in read_jsonl(path):
+        prompt = prompts[row["id"]]
+        rollout = Rollout(prompt=prompt.ids, **{key: row[key] for key in FIELDS})
+        pool.setdefault(prompt.id, []).append(rollout)
+    return {identifier: rows for identifier, rows in pool.items() if len(rows) == count}
+
+
+def append(path: Path, rollouts: list[Rollout]) -> None:
+    """Add whole lines and see them to the disk before the progress says so."""
+    lines = [{key: getattr(rollout, key) for key in FIELDS} for rollout in rollouts]
+    with path.open("ab") as file:
+        file.write(b"".join(json.dumps(x, ensure_ascii=False).encode() + b"\n" for x in lines))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def rewards_of(pool: list[list[Rollout]]) -> np.ndarray:
+    """The reward model's rewards (P, N), as they are."""
+    return np.array([[rollout.reward for rollout in row] for row in pool])
+
+
+def best_texts(pool: list[list[Rollout]], shaping: Shaping) -> list[Text]:
+    """Of each prompt the response with the highest reward, less the penalty for a missing end."""
+    best = np.array([[shaping(r.reward, r.ended) for r in row] for row in pool]).argmax(axis=1)
+    return [row[at].as_text for row, at in zip(pool, best, strict=True)]

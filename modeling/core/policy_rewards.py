@@ -1,0 +1,61 @@
+"""The frozen reward of policy improvement: one reward model, or several made one.
+
+Rewards are brought to one scale (Ziegler et al. 2019, section 2.1): mean 0 and standard deviation 1
+over the responses of the policy as it came. So a KL coefficient means the same whatever the reward
+model, whose own level and scale say nothing.
+"""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from modeling.core.errors import ProgramError
+from modeling.core.scorer import Scorer
+from modeling.core.text import Prompt
+
+
+class FrozenReward:
+    """Rewards of texts by the models named in the config, kept in memory."""
+
+    def __init__(
+        self, sources: Sequence[str], *, aggregate: str, uwo_weight: float, device: str
+    ) -> None:
+        self.scorer = Scorer(sources, device=device, aggregate=aggregate, uwo_weight=uwo_weight)
+
+    def score(self, texts: Sequence[tuple[Prompt, str]]) -> tuple[list[float], list[float]]:
+        """Rewards, and the variance over the members, in the order of the texts.
+
+        Raises ProgramError when a reward is no finite number.
+        """
+        scores = self.scorer.scores(texts)
+        finite = torch.isfinite(scores.rewards)
+        if not finite.all():
+            raise not_finite(texts[int((~finite).nonzero()[0])])
+        return scores.rewards.tolist(), scores.spread().square().tolist()
+
+
+@dataclass(frozen=True)
+class Shaping:
+    """What the policy is trained on: the reward on its scale, less a penalty for a missing end."""
+
+    mean: float = 0.0
+    std: float = 1.0
+    penalty: float = 0.0
+
+    def __call__(self, reward: float, ended: bool) -> float:
+        return (reward - self.mean) / self.std - (0.0 if ended else self.penalty)
+
+    def scaled_to(self, rewards: Sequence[float]) -> "Shaping":
+        """Mean 0 and standard deviation 1 over these. Rewards that are all equal have no scale."""
+        return Shaping(statistics.fmean(rewards), statistics.pstdev(rewards) or 1.0, self.penalty)
+
+
+def not_finite(text: tuple[Prompt, str]) -> ProgramError:
+    prompt, response = text
+    return ProgramError(
+        "The reward model gives a reward that is not a finite number.",
+        where=f"prompt {prompt[-1][1][:80]!r}, response {response[:80]!r}",
+        hint="Do not use this reward model: train it again with a lower learning rate.",
+    )

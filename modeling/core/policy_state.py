@@ -1,0 +1,84 @@
+"""The checkpoint of a policy improvement: what goes in, and the refusal of another run's."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from modeling.core.checkpoint import Checkpoint
+from modeling.core.errors import ProgramError
+from modeling.core.policy_health import Kept
+from modeling.core.policy_models import put_weights, trained_weights
+from modeling.core.policy_task import Task
+from modeling.core.policy_update import Learner
+
+
+@dataclass
+class Loop:
+    """Where the training is. All of it goes into the checkpoint."""
+
+    step: int = 0  # updates that are done
+    coefficient: float = 0.0  # of the KL
+    episodes: int = 0  # responses that were drawn for updates
+    tokens: int = 0
+    best_step: int | None = None  # checkpoint.py's; the kept weights are in the state itself
+
+
+def save(task: Task, learner: Learner, loop: Loop, kept: Kept) -> None:
+    if task.group.rank != 0:
+        return
+    Checkpoint(task.run.path).save_state(
+        {
+            "identity": task.identity(),
+            "loop": asdict(loop),
+            "kept": kept.state(),
+            "policy": trained_weights(learner.policy),
+            "value": None if learner.value is None else trained_weights(learner.value),
+            "optimizer": learner.optimizer.state_dict(),
+            "threads": task.config["threads"],
+        }
+    )
+
+
+def resume(task: Task, learner: Learner, loop: Loop, kept: Kept) -> None:
+    """Take up the checkpoint of this very run, if there is one: all arguments are filled in."""
+    checkpoint = Checkpoint(task.run.path)
+    if not checkpoint.state_file.exists():
+        return
+    state = checkpoint.load_state(task.device)
+    if state is None:
+        task.run.say("The checkpoint cannot be read: the run starts again from step 0.")
+        return
+    if state["identity"] != task.identity():
+        raise ProgramError(
+            "The checkpoint in this folder belongs to another config or other input.",
+            where="checkpoint/state.pt",
+            hint="Use a new run folder, or delete checkpoint/ to start from the beginning.",
+        )
+    put_weights(learner.policy, state["policy"])
+    if learner.value is not None:
+        put_weights(learner.value, state["value"])
+    learner.optimizer.load_state_dict(state["optimizer"])
+    # Another number of threads adds up in another order: the same bytes need the same number.
+    task.config["threads"] = state["threads"]
+    task.use_threads()
+    for key, value in state["loop"].items():
+        setattr(loop, key, value)
+    kept.restore(state["kept"])
+    task.run.say(f"Going on from the checkpoint at step {loop.step}.")
+
+
+def outcome(loop: Loop, stopped: str | None) -> dict[str, Any]:
+    """What result.json says of the loop."""
+    return {
+        "steps": loop.step,
+        "stopped": stopped and {"reason": stopped, "step": loop.step},
+        "kl_coefficient": loop.coefficient,
+    }
+
+
+def unfit_from_the_start(reason: str) -> ProgramError:
+    return ProgramError(
+        f"{reason} This is so before any training.",
+        where="config.json: policy",
+        hint="Use another policy; for a KL beyond the budget, raise kl_budget or name the current "
+        "policy as reference.",
+    )

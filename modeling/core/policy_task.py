@@ -1,0 +1,110 @@
+"""What a policy improvement works with: prompts, models, reward, processes."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from modeling.core.errors import ProgramError
+from modeling.core.files import read_jsonl, require_messages, require_unique_id
+from modeling.core.parallel import Group
+from modeling.core.plain_generation import Generator
+from modeling.core.policy_models import Actor
+from modeling.core.policy_rewards import FrozenReward, Shaping
+from modeling.core.run_dir import RunDir
+from modeling.core.text import Prompt, encode_prompts
+
+LEAST_HELD_OUT = 4  # with fewer prompts to hold out, none is
+
+
+@dataclass(frozen=True)
+class PolicyPrompt:
+    id: str
+    messages: Prompt
+    ids: tuple[int, ...]
+    truncated: bool
+
+
+@dataclass
+class Task:
+    """Everything that the steps need and that does not change, but for the actor's weights."""
+
+    run: RunDir
+    config: dict[str, Any]  # resolved
+    group: Group
+    actor: Actor
+    reward: FrozenReward | None
+    stop_ids: frozenset[int]
+    generate: Generator
+    device: torch.device
+    data_sha256: str
+    prompts: list[PolicyPrompt]
+    held_out: list[PolicyPrompt]
+    shaping: Shaping = field(default_factory=Shaping)  # complete once the start is measured
+    warnings: list[str] = field(default_factory=list)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        return torch.autocast(self.device.type, torch.bfloat16, self.config["dtype"] == "bfloat16")
+
+    def use_threads(self) -> None:
+        torch.set_num_threads(self.config["threads"])
+
+    def identity(self) -> dict[str, Any]:
+        """What must be equal for a resumed run to be the same run."""
+        loose = ("threads", "checkpoint_seconds")
+        fixed = {key: value for key, value in self.config.items() if key not in loose}
+        return fixed | {"data_sha256": self.data_sha256}
+
+
+def read_prompts(path: Path) -> list[tuple[str, Prompt]]:
+    seen: set[str] = set()
+    return [
+        (require_unique_id(row, seen, path, number), require_messages(row, path, number))
+        for number, row in read_jsonl(path)
+    ]
+
+
+def encode_all(
+    actor: Actor, prompts: Sequence[tuple[str, Prompt]], config: dict[str, Any], max_length: int
+) -> list[PolicyPrompt]:
+    """Prompts as tokens; one that leaves no room for a response loses its oldest part."""
+    room = max_length - config["max_new_tokens"]
+    if room < 8:
+        raise ProgramError(
+            f"The policy's context of {max_length} tokens has no room for a prompt and "
+            f"{config['max_new_tokens']} new tokens.",
+            where="config.json: max_new_tokens",
+            hint=f"Set max_new_tokens to at most {max_length // 2}.",
+        )
+    encoded = encode_prompts(actor.tokenizer, [prompt for _, prompt in prompts], room)
+    return [
+        PolicyPrompt(identifier, messages, tuple(text.ids), text.truncated)
+        for (identifier, messages), text in zip(prompts, encoded, strict=True)
+    ]
+
+
+def hold_out(
+    prompts: list[PolicyPrompt], count: int
+) -> tuple[list[PolicyPrompt], list[PolicyPrompt], str | None]:
+    """Prompts to train on, prompts to measure on, and a warning where they are the same.
+
+    A prompt is held out by the hash of its text, so that the same ones are in every round; at most
+    a fifth of them.
+    """
+    held_out = min(count, len(prompts) // 5)
+    ordered = sorted(prompts, key=lambda prompt: sha256(repr(prompt.messages).encode()).digest())
+    if held_out < LEAST_HELD_OUT:
+        return (
+            prompts,
+            ordered[:count],
+            (
+                f"Only {len(prompts)} prompts: the figures before and after are of prompts that "
+                "were trained on."
+            ),
+        )
+    held = {prompt.id for prompt in ordered[:held_out]}
+    return [p for p in prompts if p.id not in held], ordered[:held_out], None

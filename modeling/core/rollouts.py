@@ -1,0 +1,121 @@
+"""Rollouts: responses drawn from the policy as it is now, with their rewards and log-probabilities.
+
+Every response has a seed of its own, derived from the run's seed, the step, the prompt and its
+number, so that a resumed run draws the same ones. With several processes each draws, scores and
+reads its share of the prompts; afterwards all hold all rollouts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from modeling.core.drawing import Sampling
+from modeling.core.generation import Request
+from modeling.core.policy_batch import (
+    Text,
+    by_length,
+    pad_texts,
+    response_logits,
+    token_logps,
+)
+from modeling.core.policy_task import PolicyPrompt, Task
+from modeling.core.seeds import derive_seed
+
+
+@dataclass
+class Rollout:
+    """One response. `tokens`, `logps` and `reference_logps` have one entry per token, the end
+    token included; `variance` is the reward model's members'."""
+
+    id: str
+    prompt: tuple[int, ...]
+    tokens: list[int]
+    logps: list[float]
+    ended: bool
+    text: str
+    reward: float = 0.0
+    variance: float = 0.0
+    reference_logps: list[float] = field(default_factory=list)
+
+    @property
+    def as_text(self) -> Text:
+        return Text(self.prompt, tuple(self.tokens))
+
+
+def roll(task: Task, prompts: Sequence[PolicyPrompt], count: int, label: str) -> list[Rollout]:
+    """`count` responses to each prompt, prompt after prompt. `label` tells this draw from others.
+
+    Raises ProgramError for a reward that is no number, Cancelled when alone and asked to stop.
+    """
+    mine = task.group.share(prompts)
+    drawn = draw(task, mine, count, label)
+    flat = [rollout for of_prompt in drawn for rollout in of_prompt]
+    if task.reward is not None:
+        texts = [
+            (prompt.messages, rollout.text)
+            for prompt, of_prompt in zip(mine, drawn, strict=True)
+            for rollout in of_prompt
+        ]
+        rewards, variances = task.reward.score(texts)
+        for rollout, reward, variance in zip(flat, rewards, variances, strict=True):
+            rollout.reward, rollout.variance = reward, variance
+    add_reference(task, flat)
+    return [rollout for of_prompt in task.group.collect(prompts, drawn) for rollout in of_prompt]
+
+
+def draw(
+    task: Task, prompts: Sequence[PolicyPrompt], count: int, label: str
+) -> list[list[Rollout]]:
+    """Responses [prompt][number] without rewards."""
+    config, tokenizer = task.config, task.actor.tokenizer
+    sampling = Sampling(
+        task.stop_ids,
+        config["max_new_tokens"],
+        temperature=config["temperature"],
+        batch_tokens=config["cache_tokens"],
+    )
+    requests = [
+        Request(prompt.ids, derive_seed(config["seed"], f"{label}:{prompt.id}", number))
+        for prompt in prompts
+        for number in range(count)
+    ]
+    check = task.run.check_cancelled if task.group.size == 1 else _go_on
+    with task.autocast():
+        found = iter(task.generate(task.actor.model, requests, sampling, check=check))
+    rollouts: list[list[Rollout]] = []
+    for prompt in prompts:
+        rollouts.append([])
+        for _ in range(count):
+            one = next(found)
+            text = tokenizer.decode(one.text_tokens, skip_special_tokens=True)
+            rollouts[-1].append(
+                Rollout(prompt.id, prompt.ids, one.tokens, one.log_probs, one.finished, text)
+            )
+    return rollouts
+
+
+def _go_on() -> None:
+    """Several processes stop together, between two steps."""
+
+
+def add_reference(task: Task, rollouts: list[Rollout]) -> None:
+    """The reference's log-probabilities of the tokens that the policy drew."""
+    texts = [rollout.as_text for rollout in rollouts]
+    with task.actor.as_reference() as reference:
+        for rollout, logps in zip(rollouts, text_logps(task, reference, texts), strict=True):
+            rollout.reference_logps = logps
+
+
+@torch.no_grad()
+def text_logps(task: Task, model: torch.nn.Module, texts: list[Text]) -> list[list[float]]:
+    """Log-probability of every response token, in the order of the texts."""
+    found: list[list[float]] = [[] for _ in texts]
+    for batch in by_length(texts, task.config["batch_tokens"]):
+        padded = pad_texts([texts[at] for at in batch], task.device)
+        with task.autocast():
+            logits = response_logits(model, padded)
+        logps, _ = token_logps(logits, padded.targets, task.config["temperature"])
+        for at, row in zip(batch, logps.tolist(), strict=True):
+            found[at] = row[: len(texts[at].response)]
+    return found

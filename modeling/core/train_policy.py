@@ -1,0 +1,265 @@
+"""Improve a policy against a frozen reward model, or on preferences.
+
+    python -m modeling.core.train_policy RUN_DIR
+
+Reads RUN_DIR/config.json and prompts.jsonl (for DPO preferences.jsonl); writes metrics.jsonl as it
+goes, checkpoint/, and at the end model/, samples.jsonl and result.json (formats:
+docs/learning-programs.md). Started again on the same folder it goes on from its checkpoint and ends
+with the same weights. `accelerate launch -m modeling.core.train_policy RUN_DIR` shares the work.
+
+PPO and RLOO are in policy_gradient.py, DPO and learning the best-of-n in policy_offline.py. All of
+them measure the policy on the way, stop when it has gone too far or collapsed, and export weights
+that were measured and found in order. Left out: models that do not fit one device, several turns,
+rewards per token.
+"""
+
+import sys
+import time
+from typing import Any
+
+import torch
+import transformers
+
+from modeling.core import parallel
+from modeling.core.best_of_n import best_of_n_curve
+from modeling.core.device import choose_device
+from modeling.core.errors import ProgramError
+from modeling.core.files import sha256_of, write_jsonl
+from modeling.core.groups import PromptGroup, read_groups
+from modeling.core.local_policy import find_stop_ids
+from modeling.core.plain_generation import choose_generator
+from modeling.core.policy_batch import Text
+from modeling.core.policy_gradient import improve
+from modeling.core.policy_health import Kept, Measure, measure
+from modeling.core.policy_models import export_policy, load_actor, load_value_model
+from modeling.core.policy_offline import Pair, distill, prefer
+from modeling.core.policy_pool import best_texts, draw_pool, rewards_of
+from modeling.core.policy_rewards import FrozenReward, Shaping
+from modeling.core.policy_settings import DEFAULTS, ONLINE, RULES, check_together, resolve
+from modeling.core.policy_task import Task, encode_all, hold_out, read_prompts
+from modeling.core.rollouts import Rollout, roll
+from modeling.core.run_dir import RunDir, run_program
+from modeling.core.text import Prompt, choose_max_length, encode_texts
+
+EXPORT_TEXTS = 16
+
+
+def main(run: RunDir) -> dict[str, Any]:
+    started = time.monotonic()
+    try:
+        task, pairs = prepare(run, parallel.join())
+        run.cancel_at_once = False  # from here on a cancelled run saves its checkpoint first
+        result = improve_policy(task, pairs)
+    finally:
+        parallel.leave()
+    return result | {"seconds": round(time.monotonic() - started, 2)}
+
+
+def prepare(run: RunDir, group: parallel.Group) -> tuple[Task, list[Pair]]:
+    """Read and check everything, so that what can fail early does."""
+    config = run.read_config(DEFAULTS, RULES)
+    check_together(config)
+    is_dpo = config["algorithm"] == "dpo"
+    path = run.path / ("preferences.jsonl" if is_dpo else "prompts.jsonl")
+    groups, warnings = read_groups(path, 0.0) if is_dpo else ([], [])
+    texts = prompts_of(groups) if is_dpo else read_prompts(path)
+    if not texts:
+        raise ProgramError(
+            f"There is nothing to learn from: {path.name} is empty.",
+            where=path.name,
+            hint="Add prompts (for DPO: preferences), one per line.",
+        )
+    device = choose_device(config["device"])
+    reference = config["reference"] or config["policy"]
+    actor = load_actor(
+        config["policy"],
+        reference,
+        adapter=config["adapter"],
+        rank=config["lora_rank"],
+        seed=config["seed"],
+        device=device,
+    )
+    reward = load_reward(config)
+    config = resolve(config, actor.model.num_parameters(), device)
+    max_length = choose_max_length(config["max_length"], actor.tokenizer, actor.model)
+    prompts, held_out, few = hold_out(
+        encode_all(actor, texts, config, max_length), config["eval_prompts"]
+    )
+    generator, slow = choose_generator(actor.model)
+    warnings += [sentence for sentence in (few, slow) if sentence]
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    task = Task(
+        run=run,
+        config=config | {"max_length": max_length},
+        group=group,
+        actor=actor,
+        reward=reward,
+        stop_ids=find_stop_ids(actor.model, actor.tokenizer),
+        generate=generator,
+        device=device,
+        data_sha256=sha256_of(path),
+        prompts=prompts,
+        held_out=held_out,
+        shaping=Shaping(penalty=config["missing_end_penalty"]),
+        warnings=warnings,
+    )
+    task.use_threads()
+    held = {prompt.messages for prompt in held_out} if few is None else set()
+    pairs = read_pairs(task, [group for group in groups if group.prompt not in held])
+    return task, pairs
+
+
+def load_reward(config: dict[str, Any]) -> FrozenReward | None:
+    if not config["reward_models"]:
+        return None
+    return FrozenReward(
+        config["reward_models"],
+        aggregate=config["aggregate"],
+        uwo_weight=config["uwo_weight"],
+        device=config["device"],
+    )
+
+
+def prompts_of(groups: list[PromptGroup]) -> list[tuple[str, Prompt]]:
+    distinct = dict.fromkeys(group.prompt for group in groups)
+    return [(f"prompt {number}", prompt) for number, prompt in enumerate(distinct, start=1)]
+
+
+def read_pairs(task: Task, groups: list[PromptGroup]) -> list[Pair]:
+    """The train split's comparisons as token pairs, tokenised as a reward model reads them: the
+    policy learns the end token too."""
+    train = [group for group in groups if group.split == "train"]
+    tokenizer, longest = task.actor.tokenizer, task.config["max_length"]
+    encoded = encode_texts(tokenizer, [text for group in train for text in group.texts()], longest)
+    flat = iter(encoded)
+    pairs = []
+    for group in train:
+        texts = [
+            Text(tuple(one.ids[: one.prompt_length]), tuple(one.ids[one.prompt_length :]))
+            for one in (next(flat) for _ in group.responses)
+        ]
+        pairs += [Pair(texts[c.i], texts[c.j], c.target, c.weight) for c in group.comparisons]
+    if not pairs and task.config["algorithm"] == "dpo":
+        raise ProgramError(
+            "There is no comparison to train on: the train split is empty.",
+            where="preferences.jsonl",
+            hint="Label more comparisons; four prompts in five fall into the train split.",
+        )
+    return pairs
+
+
+def improve_policy(task: Task, pairs: list[Pair]) -> dict[str, Any]:
+    """Measure, improve, measure again, export."""
+    before = roll(task, task.held_out, task.config["eval_responses"], "held out")
+    if task.config["normalise"]:
+        task.shaping = task.shaping.scaled_to([rollout.reward for rollout in before])
+    figures = figures_of(task, before, "before")
+    kept, told = run_algorithm(task, pairs)
+    figures |= told
+    if kept is None:
+        return figures | common_figures(task) | {"model_dir": None}
+    kept.put_back(task.actor.model)
+    after = roll(task, task.held_out, task.config["eval_responses"], "held out")
+    figures |= figures_of(task, after, "after")
+    if task.group.rank == 0:
+        write_samples(task, before, after)
+        texts = [rollout.as_text for rollout in after[:EXPORT_TEXTS]]
+        error = export_policy(task.actor, task.run.path / "model", texts)
+        figures |= {"export_max_error": error}
+    return figures | common_figures(task) | {"model_dir": "model", "exported": why(kept, told)}
+
+
+def run_algorithm(task: Task, pairs: list[Pair]) -> tuple[Kept | None, dict[str, Any]]:
+    """The weights to keep, and what to say of the run. None: nothing was trained."""
+    config = task.config
+    if config["algorithm"] in ONLINE:
+        value = None
+        if config["algorithm"] == "ppo":
+            value, sentence = load_value_model(
+                config["reward_models"], config["policy"], task.actor, task.device
+            )
+            task.run.say(sentence)
+        return improve(task, value)
+    if config["algorithm"] == "dpo":
+        return prefer(task, pairs)
+    pool = draw_pool(task)
+    curve = {"best_of_n": best_of_n_curve(rewards_of(pool), config["seed"])}
+    if not config["distill"]:
+        return None, curve | {"steps": 0, "stopped": None}
+    kept, told = distill(task, best_texts(pool, task.shaping))
+    return kept, told | curve
+
+
+def figures_of(task: Task, rollouts: list[Rollout], when: str) -> dict[str, Any]:
+    """What result.json says of the held-out prompts before or after."""
+    found: Measure = measure(
+        rollouts,
+        estimator=task.config["kl_estimator"],
+        coefficient=task.config["kl_coefficient"],
+        shaping=task.shaping,
+    )
+    rewarded = task.reward is not None
+    return {
+        f"reward_{when}": found.score if rewarded else None,
+        f"reward_std_{when}": found.score_std if rewarded else None,
+        f"reward_variance_{when}": found.variance if rewarded else None,
+        f"kl_{when}": found.kl,
+        f"length_{when}": found.length,
+        f"ended_share_{when}": found.ended_share,
+    } | ({"kl": found.kl, "ended_share": found.ended_share} if when == "after" else {})
+
+
+def common_figures(task: Task) -> dict[str, Any]:
+    everyone = task.prompts + [p for p in task.held_out if p not in task.prompts]
+    return {
+        "algorithm": task.config["algorithm"],
+        "prompts": len(task.prompts),
+        "held_out_prompts": len(task.held_out),
+        "truncated": sum(prompt.truncated for prompt in everyone),
+        "warnings": task.warnings,
+        "config": task.config,
+        "data_sha256": task.data_sha256,
+        "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
+    }
+
+
+def why(kept: Kept, told: dict[str, Any]) -> dict[str, Any]:
+    """Which step's weights are in model/, in words."""
+    if told["stopped"] is not None:
+        reason = "the latest that was in order before the run was stopped"
+    elif kept.step == told["steps"]:
+        reason = "the last one"
+    else:
+        reason = "the last one that was measured"
+    if kept.best and kept.step != told["steps"]:
+        reason = "the latest whose reward less coefficient times KL was not below the best's"
+    return {"step": kept.step, "reason": f"Step {kept.step} of {told['steps']}: {reason}."}
+
+
+def write_samples(task: Task, before: list[Rollout], after: list[Rollout]) -> None:
+    """One line per held-out prompt: what the policy wrote before and after, drawn with the same
+    seeds."""
+
+    def of(rollouts: list[Rollout], identifier: str) -> list[dict[str, Any]]:
+        return [
+            {"text": r.text, "reward": r.reward, "ended": r.ended, "tokens": len(r.tokens)}
+            for r in rollouts
+            if r.id == identifier
+        ]
+
+    write_jsonl(
+        task.run.path / "samples.jsonl",
+        (
+            {
+                "id": prompt.id,
+                "prompt": [{"role": role, "content": text} for role, text in prompt.messages],
+                "before": of(before, prompt.id),
+                "after": of(after, prompt.id),
+            }
+            for prompt in task.held_out
+        ),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_program(main, sys.argv[1:]))

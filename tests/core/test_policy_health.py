@@ -1,0 +1,113 @@
+"""What is measured on rollouts, what stops a run, and which weights are kept."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from modeling.core.policy_health import (
+    Kept,
+    Measure,
+    alike_share,
+    measure,
+    reason_to_stop,
+    repeated_share,
+)
+from modeling.core.policy_rewards import Shaping
+from modeling.core.rollouts import Rollout
+
+
+def rollout(number: int, **changes: Any) -> Rollout:
+    values: dict[str, Any] = {
+        "id": f"q{number}",
+        "prompt": (number,),
+        "tokens": [1, 2],
+        "logps": [-1.0, -1.0],
+        "ended": True,
+        "text": f"text {number}",
+        "reward": 1.0,
+        "reference_logps": [-1.5, -1.5],
+    }
+    return Rollout(**values | changes)
+
+
+def measured(rollouts: list[Rollout], coefficient: float = 0.0, penalty: float = 0.0) -> Measure:
+    return measure(
+        rollouts, estimator="k1", coefficient=coefficient, shaping=Shaping(penalty=penalty)
+    )
+
+
+def test_the_objective_is_reward_less_penalty_less_coefficient_times_kl() -> None:
+    """Rewards 1 and 3, the second cut off at a cost of 0.5; KL 1 each: 1.75 - 0.1."""
+    found = measured([rollout(1), rollout(2, reward=3.0, ended=False)], 0.1, 0.5)
+    assert (found.score, found.reward, found.kl) == (2.0, 1.75, 1.0)
+    assert found.objective == pytest.approx(1.65)
+    assert found.objective_error == pytest.approx(0.75 / 2**0.5)
+    assert found.entropy == 2.0
+    assert found.ended_share == 0.5
+
+
+def test_rewards_get_the_scale_of_the_start() -> None:
+    """Mean 2 and deviation 1: a 4 becomes 2, less the penalty of 0.5."""
+    shaping = Shaping(penalty=0.5).scaled_to([1.0, 3.0])
+    assert (shaping(4.0, True), shaping(4.0, False)) == (2.0, 1.5)
+    assert Shaping().scaled_to([1.0, 1.0])(1.0, True) == 0.0
+
+
+def test_repeated_tokens_are_counted_by_threes() -> None:
+    assert repeated_share([1, 2]) == 0.0
+    assert repeated_share([1, 2, 3, 4]) == 0.0
+    assert repeated_share([7] * 12) == 0.9
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"text": " "}, "100% of its responses are empty"),
+        ({"tokens": [5] * 20}, "repeats itself"),
+        ({"text": "I do not know."}, "the same response to 100% of the prompts"),
+        ({"logps": [-0.1, -0.1]}, "2.80 nats from its reference, beyond the budget of 2.5"),
+    ],
+)
+def test_a_run_is_stopped_with_a_sentence(changes: dict[str, Any], words: str) -> None:
+    found = measured([rollout(number, **changes) for number in range(10)])
+    assert words in str(reason_to_stop(found, 2.5))
+
+
+def test_a_policy_in_order_goes_on() -> None:
+    assert reason_to_stop(measured([rollout(number) for number in range(10)]), 2.5) is None
+
+
+def test_one_answer_to_few_prompts_is_no_collapse() -> None:
+    assert alike_share([rollout(number, text="Yes.") for number in range(7)]) == 0.0
+    assert alike_share([rollout(1, text="Yes.") for _ in range(99)]) == 0.0
+
+
+def test_the_latest_that_is_not_below_the_best_is_kept() -> None:
+    """Objectives 1, 2, 2, 0.9: the running mean falls at the end, from 5/3 to 1.475."""
+    kept, model = Kept(best=True), nn.Linear(1, 1, bias=False)
+    for step, objective in enumerate([1.0, 2.0, 2.0, 0.9]):
+        nn.init.constant_(model.weight, step)
+        kept.consider(step, measured([rollout(1, reward=objective)] * 2), model)
+    assert kept.step == 2
+    kept.put_back(model)
+    assert model.weight.item() == 2
+
+
+def test_a_difference_within_chance_does_not_hold_back_the_latest() -> None:
+    kept, model = Kept(best=True), nn.Linear(1, 1)
+    for step, level in enumerate([1.0, 0.9]):
+        rows = [rollout(1, reward=level + spread) for spread in (-3, 3)]
+        kept.consider(step, measured(rows), model)
+    assert kept.step == 1
+
+
+def test_without_best_the_latest_is_kept_and_nothing_is_counted_twice() -> None:
+    kept, model = Kept(best=False), nn.Linear(1, 1)
+    for step, objective in ((0, 5.0), (1, 1.0), (1, 9.0)):
+        kept.consider(step, measured([rollout(1, reward=objective)]), model)
+    assert (kept.step, kept.recent) == (1, [5.0, 1.0])
+    again = Kept(best=False)
+    again.restore(kept.state())
+    assert again == kept or torch.equal(again.weights["weight"], kept.weights["weight"])

@@ -1,0 +1,329 @@
+"""The program that improves a policy: its files, resuming, cancelling, and what stops it."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+
+from modeling.core import policy_gradient, policy_update, train_policy
+from modeling.core.run_dir import EXIT_CANCELLED, RunDir
+from modeling.core.text import Prompt
+from tests.core.bandit import TableReward, bandit_run, build_bandit
+from tests.core.factories import (
+    error_of,
+    lines,
+    make_run,
+    messages,
+    metric,
+    preferences,
+    read,
+    run,
+    write_lines,
+)
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+QUESTIONS = ["Hi", "What is two plus three?", "How do I boil an egg?", "What is the opposite of"]
+PROMPTS = [{"id": f"q{n}", "prompt": messages(f"{QUESTIONS[n % 4]} {n}")} for n in range(24)]
+FAST = {
+    "steps": 3,
+    "prompts_per_step": 4,
+    "responses_per_prompt": 2,
+    "max_new_tokens": 8,
+    "eval_prompts": 4,
+    "best_of": 4,
+    "pool_prompts": 8,
+    "batch_size": 4,
+}
+
+
+@pytest.fixture(scope="module")
+def reward_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights: its rewards differ, and that is all that is needed."""
+    folder = tmp_path_factory.mktemp("reward") / "model"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = AutoModelForSequenceClassification.from_pretrained(tiny_model, num_labels=1)
+        torch.nn.init.normal_(model.score.weight)
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tiny_model).save_pretrained(folder)
+    return folder
+
+
+def policy_run(folder: Path, start: Path, reward: Path, **config: Any) -> Path:
+    settings = {"policy": start, "reward_models": [str(reward)], "kl_coefficient": 0.01}
+    settings = FAST | settings | config
+    if config.get("algorithm") == "dpo":
+        return make_run(folder, preferences(40), "preferences.jsonl", **settings)
+    return make_run(folder, PROMPTS, "prompts.jsonl", **settings)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return AutoModelForCausalLM.from_pretrained(folder / "model").state_dict()
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "rloo", "best_of_n", "dpo"])
+def test_each_algorithm_leaves_a_policy_and_its_record(
+    tiny_model: Path, reward_model: Path, tmp_path: Path, algorithm: str
+) -> None:
+    folder = policy_run(tmp_path / "run", tiny_model, reward_model, algorithm=algorithm)
+    assert run(train_policy, folder) == 0
+    result = read(folder / "result.json")
+    start = AutoModelForCausalLM.from_pretrained(tiny_model).state_dict()
+    after = weights(folder)
+    assert [name for name in start if torch.equal(start[name], after[name])] == []
+    assert result["model_dir"] == "model"
+    assert result["stopped"] is None
+    assert result["kl"] != 0
+    assert result["held_out_prompts"] == 4
+    assert result["reward_before"] != result["reward_after"]
+    assert result["export_max_error"] < 1e-4
+    for row in lines(folder / "samples.jsonl"):
+        assert len(row["before"]) == len(row["after"]) == 2
+    assert not (folder / "checkpoint").exists()
+    assert AutoTokenizer.from_pretrained(folder / "model").chat_template
+
+
+def test_estimating_best_of_n_trains_nothing(
+    tiny_model: Path, reward_model: Path, tmp_path: Path
+) -> None:
+    folder = policy_run(
+        tmp_path / "run", tiny_model, reward_model, algorithm="best_of_n", distill=False
+    )
+    assert run(train_policy, folder) == 0
+    result = read(folder / "result.json")
+    assert [point["n"] for point in result["best_of_n"]] == [1, 2, 3, 4]
+    assert result["model_dir"] is None
+    assert not (folder / "model").exists()
+    assert len(lines(folder / "pool.jsonl")) == 8 * 4
+
+
+def test_the_same_seed_gives_the_same_policy_and_another_one_another(
+    tiny_model: Path, reward_model: Path, tmp_path: Path
+) -> None:
+    found = []
+    for name, seed in (("one", 0), ("again", 0), ("other", 1)):
+        folder = policy_run(tmp_path / name, tiny_model, reward_model, algorithm="rloo", seed=seed)
+        assert run(train_policy, folder) == 0
+        found.append(weights(folder))
+    assert same(found[0], found[1])
+    assert not same(found[0], found[2])
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "rloo", "best_of_n", "dpo"])
+def test_a_cancelled_run_goes_on_to_the_same_policy(
+    tiny_model: Path,
+    reward_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    algorithm: str,
+) -> None:
+    """Asked to stop as the first update's progress is written."""
+    straight = policy_run(tmp_path / "straight", tiny_model, reward_model, algorithm=algorithm)
+    assert run(train_policy, straight) == 0
+    folder = policy_run(tmp_path / "run", tiny_model, reward_model, algorithm=algorithm)
+    plain = RunDir.progress
+
+    def progress(self: RunDir, done: int, total: int, unit: str, phase: str) -> None:
+        plain(self, done, total, unit, phase)
+        if phase == "improving" and done == 1:
+            self.cancel_asked = True
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunDir, "progress", progress)
+        assert run(train_policy, folder) == EXIT_CANCELLED
+    assert not (folder / "result.json").exists()
+    assert run(train_policy, folder) == 0
+    assert same(weights(folder), weights(straight))
+    assert (folder / "samples.jsonl").read_bytes() == (straight / "samples.jsonl").read_bytes()
+
+
+def test_a_run_that_is_cancelled_while_it_draws_loses_only_that_draw(
+    tiny_model: Path, reward_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = policy_run(tmp_path / "straight", tiny_model, reward_model, algorithm="rloo")
+    assert run(train_policy, straight) == 0
+    folder = policy_run(tmp_path / "run", tiny_model, reward_model, algorithm="rloo")
+    plain = policy_gradient.draw_step
+
+    def draw(task: Any, step: int) -> Any:
+        task.run.cancel_asked = step == 2
+        return plain(task, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(policy_gradient, "draw_step", draw)
+        assert run(train_policy, folder) == EXIT_CANCELLED
+    assert run(train_policy, folder) == 0
+    assert same(weights(folder), weights(straight))
+
+
+def test_beyond_the_kl_budget_the_run_stops_and_keeps_what_was_within(
+    tiny_model: Path, reward_model: Path, tmp_path: Path
+) -> None:
+    folder = policy_run(
+        tmp_path / "run",
+        tiny_model,
+        reward_model,
+        algorithm="rloo",
+        kl_coefficient=0.0,
+        kl_budget=0.5,
+        learning_rate=0.01,
+        steps=30,
+    )
+    assert run(train_policy, folder) == 0
+    result = read(folder / "result.json")
+    assert "beyond the budget of 0.5" in result["stopped"]["reason"]
+    kl = metric(folder, "objective/kl")
+    assert kl[-1] > 0.5
+    assert kl[result["exported"]["step"]] <= 0.5
+    assert result["exported"]["step"] < result["stopped"]["step"] < 30
+
+
+class EmptyIsBest(TableReward):
+    def score(self, texts: list[tuple[Prompt, str]]) -> tuple[list[float], list[float]]:
+        return [float(not text) for _, text in texts], [0.0] * len(texts)
+
+
+def test_a_policy_that_collapses_to_empty_texts_is_stopped_and_the_one_before_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_policy, "FrozenReward", EmptyIsBest)
+    policy = build_bandit(tmp_path / "policy")
+    folder = bandit_run(tmp_path / "run", policy, algorithm="rloo", steps=100, kl_coefficient=0.0)
+    assert run(train_policy, folder) == 0
+    result = read(folder / "result.json")
+    assert "responses are empty" in result["stopped"]["reason"]
+    empty = metric(folder, "completions/empty_ratio")
+    assert empty[-1] > 0.5
+    assert empty[result["exported"]["step"]] <= 0.5
+
+
+def test_a_reward_that_is_no_number_is_named_with_its_text(
+    tiny_model: Path, reward_model: Path, tmp_path: Path
+) -> None:
+    broken = Path(shutil.copytree(reward_model, tmp_path / "broken"))
+    model = AutoModelForSequenceClassification.from_pretrained(broken)
+    torch.nn.init.constant_(model.score.weight, float("nan"))
+    model.save_pretrained(broken)
+    said = error_of(train_policy, policy_run(tmp_path / "r", tiny_model, broken, algorithm="rloo"))
+    assert "not a finite number" in said
+    assert "prompt '" in said
+
+
+def test_a_loss_that_is_no_number_is_named(
+    tiny_model: Path, reward_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy_update, "leave_one_out", lambda rewards: rewards * float("nan"))
+    folder = policy_run(tmp_path / "r", tiny_model, reward_model, algorithm="rloo")
+    assert "no longer a finite number at step 1" in error_of(train_policy, folder)
+
+
+def test_a_prompt_beyond_the_context_is_truncated_and_counted(
+    tiny_model: Path, reward_model: Path, tmp_path: Path
+) -> None:
+    folder = policy_run(tmp_path / "r", tiny_model, reward_model, algorithm="rloo", steps=1)
+    rows = [*PROMPTS, {"id": "long", "prompt": messages("word " * 2000)}]
+    write_lines(folder / "prompts.jsonl", rows)
+    assert run(train_policy, folder) == 0
+    assert read(folder / "result.json")["truncated"] == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"algorithm": "grpo"}, "'algorithm' makes no sense"),
+        ({"kl_coefficient": -1}, "'kl_coefficient' makes no sense"),
+        ({"kl_estimator": "k2"}, "'kl_estimator' makes no sense"),
+        ({"responses_per_prompt": 1}, "at least two"),
+        ({"reward_models": []}, "needs a reward model"),
+        ({"max_new_tokens": 510}, "no room for a prompt"),
+        ({"policy": "/nowhere/policy"}, "no folder /nowhere/policy"),
+        ({"reference": "/nowhere/reference"}, "no folder /nowhere/reference"),
+        ({"reward_models": ["/nowhere/reward"]}, "no folder /nowhere/reward"),
+        ({"step": 5}, "unknown key 'step'"),
+    ],
+)
+def test_a_bad_setting_is_named(
+    tiny_model: Path, reward_model: Path, tmp_path: Path, config: dict[str, Any], words: str
+) -> None:
+    config = {"algorithm": "rloo"} | config
+    assert words in error_of(
+        train_policy, policy_run(tmp_path / "r", tiny_model, reward_model, **config)
+    )
+
+
+def test_no_prompts_is_an_error(tiny_model: Path, reward_model: Path, tmp_path: Path) -> None:
+    folder = policy_run(tmp_path / "r", tiny_model, reward_model, algorithm="rloo")
+    (folder / "prompts.jsonl").write_text("")
+    assert "prompts.jsonl is empty" in error_of(train_policy, folder)
+
+
+def test_a_policy_that_is_beyond_the_budget_already_is_an_error(
+    tiny_model: Path, reward_model: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(tiny_model, tmp_path / "other"))
+    model = AutoModelForCausalLM.from_pretrained(other)
+    torch.nn.init.normal_(model.model.embed_tokens.weight, std=0.5)
+    model.save_pretrained(other)
+    folder = policy_run(
+        tmp_path / "r",
+        tiny_model,
+        reward_model,
+        algorithm="rloo",
+        reference=str(other),
+        kl_budget=0.01,
+    )
+    assert "before any training" in error_of(train_policy, folder)
+
+
+def test_the_coefficient_follows_a_target(
+    tiny_model: Path, reward_model: Path, tmp_path: Path
+) -> None:
+    """The KL is far below the target, so each step takes 20 % of 8 / 80 off."""
+    folder = policy_run(
+        tmp_path / "r",
+        tiny_model,
+        reward_model,
+        algorithm="rloo",
+        kl_target=50.0,
+        kl_horizon=80,
+    )
+    assert run(train_policy, folder) == 0
+    expected = [0.01 * 0.98**step for step in range(4)]
+    assert metric(folder, "objective/kl_coef") == pytest.approx(expected)
+
+
+def test_ppo_values_begin_as_the_reward_model(
+    tiny_model: Path, reward_model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = policy_run(tmp_path / "r", tiny_model, reward_model, algorithm="ppo", steps=1)
+    assert run(train_policy, folder) == 0
+    assert f"Values begin as the rewards of {reward_model}" in capfd.readouterr().err
+
+
+def test_every_logged_metric_is_in_the_glossary(
+    tiny_model: Path, reward_model: Path, tmp_path: Path
+) -> None:
+    explained = set(re.findall(r"`([a-zA-Z_/]+)`", (DOCS / "metrics.md").read_text()))
+    logged: set[str] = set()
+    for algorithm in ("ppo", "rloo", "best_of_n", "dpo"):
+        folder = policy_run(tmp_path / algorithm, tiny_model, reward_model, algorithm=algorithm)
+        assert run(train_policy, folder) == 0
+        logged |= {name for x in lines(folder / "metrics.jsonl") for name in x.get("metrics", {})}
+    assert {"objective/kl", "reward", "policy/clipfrac", "loss/value", "dpo/loss"} <= logged
+    assert logged <= explained
+
+
+def test_every_setting_is_explained() -> None:
+    text = (DOCS / "learning-programs.md").read_text().partition("\n## train_policy")[2]
+    shared = {"max_length", "batch_tokens", "device", "threads"}
+    for key in train_policy.DEFAULTS.keys() - shared:
+        assert f"`{key}`" in text, key
