@@ -17,7 +17,7 @@ from labeling.preferences import settled
 from modeling import registry
 from modeling.core.calibration import log_loss
 from modeling.core.intervals import anytime_radius
-from modeling.evaluating import scored_apart
+from modeling.evaluating import scored_apart, temperature_of
 from modeling.models import Foretold, RewardModel, Run, Score
 
 # A claim of more than 99 % counts as 99 %: the loss of one comparison is at most log 100.
@@ -25,6 +25,12 @@ MOST_SURE = math.log(99.0)
 LOSS_SPAN = math.log(100.0) - math.log(100.0 / 99.0)
 COIN = math.log(2.0)
 MOST_AT_ONCE = 2000
+
+
+__all__ = [
+    "Prequential", "Running", "alarm_of", "is_calibrated", "note_foretold", "note_from_training",
+    "prequential", "running", "temperature_of",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -145,12 +151,6 @@ def _note(
         )
     Foretold.objects.bulk_create(noted, ignore_conflicts=True)
     return len(noted)
-
-
-def temperature_of(model: RewardModel) -> float:
-    """What makes its rewards into probabilities; 1 where too little was held out to tell."""
-    evaluation = model.results.get("evaluation") or {}
-    return float((evaluation.get("calibration") or {}).get("temperature") or 1.0)
 
 
 def is_calibrated(model: RewardModel) -> bool:

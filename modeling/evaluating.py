@@ -6,6 +6,7 @@ service (the incumbent) is measured on the same comparisons, those it had not se
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,7 @@ from modeling.core.predictions import Prediction, evaluate, headline_of, paired,
 from modeling.models import RewardModel, Run
 
 BATCH = 500
-CONTRADICTED = 50
+CONTRADICTED = 200
 
 
 def evaluation_of(run: Run) -> dict[str, Any]:
@@ -23,17 +24,25 @@ def evaluation_of(run: Run) -> dict[str, Any]:
     rows = read_predictions(run.folder / "predictions.jsonl")
     split, held_out = headline_of(rows)
     if not split:
-        return {"contradicted": contradicted(rows)} if rows else {}
+        return {"contradicted": contradicted(rows, 1.0)} if rows else {}
     told = _about([row.id for row in rows if row.split != "train"])
     rows = _with_slices(rows, told)
     votes = [told[row.id][1] for row in held_out if row.id in told]
     agreements = [share for share in votes if share is not None]
-    return evaluate(rows) | {
+    figures = evaluate(rows)
+    temperature = float(figures["calibration"].get("temperature") or 1.0)
+    return figures | {
         "agreement": {"value": sum(agreements) / len(agreements), "n": len(agreements)}
         if agreements
         else None,
-        "contradicted": contradicted(rows),
+        "contradicted": contradicted(rows, temperature),
     }
+
+
+def temperature_of(model: RewardModel) -> float:
+    """What makes its rewards into probabilities; 1 where too little was held out to tell."""
+    evaluation = model.results.get("evaluation") or {}
+    return float((evaluation.get("calibration") or {}).get("temperature") or 1.0)
 
 
 About = dict[str, tuple[dict[str, list[str]], float | None]]
@@ -62,16 +71,21 @@ def _about(ids: list[str]) -> About:
     return found
 
 
-def contradicted(rows: Iterable[Prediction]) -> list[dict[str, Any]]:
-    """The preferences that the model denies most strongly: where it has learned from them and
-    still does, they are most likely to be wrong."""
-    against = sorted(
-        ((row.delta if row.target > 0.5 else -row.delta, row) for row in rows if row.point == 0.0),
-        key=lambda pair: pair[0],
-    )
+def contradicted(rows: Iterable[Prediction], temperature: float) -> list[dict[str, Any]]:
+    """The preferences that the ensemble denies most strongly, by its probability of the other
+    answer: where it has learned from them and still does, they are most likely to be wrong."""
+    against = [row for row in rows if row.point == 0.0]
+    against.sort(key=lambda row: (-abs(row.delta), row.id))
     return [
-        {"id": row.id, "margin": round(margin, 4), "split": row.split}
-        for margin, row in against[:CONTRADICTED]
+        {
+            "id": row.id,
+            "margin": round(-abs(row.delta), 4),
+            "split": row.split,
+            "strength": round(1 / (1 + math.exp(-min(abs(row.delta) / temperature, 700.0))), 4),
+            "against": sum(margin < 0 for margin in row.margins),
+            "members": len(row.margins),
+        }
+        for row in against[:CONTRADICTED]
     ]
 
 

@@ -32,13 +32,23 @@ def stages_of(run: Run) -> tuple[str, ...]:
     if run.kind == Run.Kind.TRAIN_REWARD:
         return ("train_reward", "score") if run.config.get("incumbent") else ("train_reward",)
     if run.kind == Run.Kind.SCORE:
-        return ("score",)
-    return ("sample", "score") if run.config.get("reward_model") else ("sample",)
+        return _scoring(run)
+    return ("sample", *_scoring(run)) if run.config.get("reward_model") else ("sample",)
+
+
+def _scoring(run: Run) -> tuple[str, ...]:
+    """The predecessor of the model in service, in its shadow, reads the same responses."""
+    return ("score", "shadow") if run.config.get("shadow") else ("score",)
+
+
+def program_of(stage: str) -> str:
+    return "score" if stage == "shadow" else stage
 
 
 def may_fail(run: Run, stage: str) -> bool:
-    """A model in service that cannot be read any more must not keep its successor from coming."""
-    return run.kind == Run.Kind.TRAIN_REWARD and stage == "score"
+    """A model in service that cannot be read any more must not keep its successor from coming,
+    nor a predecessor the new responses."""
+    return stage == "shadow" or (run.kind == Run.Kind.TRAIN_REWARD and stage == "score")
 
 
 def folder_of(run: Run, stage: str) -> Path:
@@ -56,6 +66,7 @@ def prepare(run: Run, stage: str) -> Path | None:
         "train_reward": _prepare_training,
         "sample": _prepare_sampling,
         "score": _prepare_scoring,
+        "shadow": _prepare_shadow,
     }[stage]
     return folder if prepare_stage(run, folder) else None
 
@@ -90,8 +101,16 @@ def _prepare_sampling(run: Run, folder: Path) -> bool:
 def _prepare_scoring(run: Run, folder: Path) -> bool:
     if run.kind == Run.Kind.TRAIN_REWARD:
         return _prepare_incumbent(run, folder)
-    reward_model = RewardModel.objects.get(pk=run.config["reward_model"])
-    path = usable(str(reward_model.path), str(reward_model))
+    return _prepare_scores_by(run.config["reward_model"], run, folder)
+
+
+def _prepare_shadow(run: Run, folder: Path) -> bool:
+    return _prepare_scores_by(run.config["shadow"], run, folder)
+
+
+def _prepare_scores_by(reward_model_id: int, run: Run, folder: Path) -> bool:
+    reward_model = RewardModel.objects.get(pk=reward_model_id)
+    paths = [usable(str(path), str(reward_model)) for path in reward_model.member_paths]
     wanted = ranked_responses(run) | sampled_responses(run)
     scored = Score.objects.filter(reward_model=reward_model, response__in=wanted)
     missing = sorted(wanted - set(scored.values_list("response_id", flat=True)))
@@ -103,14 +122,14 @@ def _prepare_scoring(run: Run, folder: Path) -> bool:
             for row in responses.iterator(chunk_size=500)
         ),
     )
-    write_json(folder / "config.json", {"reward_models": [path]})
+    write_json(folder / "config.json", {"reward_models": paths})
     return bool(missing)
 
 
 def _prepare_incumbent(run: Run, folder: Path) -> bool:
     """The model in service reads what it has not scored in its own training."""
     incumbent = RewardModel.objects.filter(pk=run.config["incumbent"]).first()
-    if incumbent is None or not incumbent.path.is_dir():
+    if incumbent is None or not incumbent.is_here:
         return False
     rows = unscored_by(incumbent, run)
     write_jsonl(
@@ -121,7 +140,8 @@ def _prepare_incumbent(run: Run, folder: Path) -> bool:
             for side in ("chosen", "rejected")
         ),
     )
-    write_json(folder / "config.json", {"reward_models": [str(incumbent.path)]})
+    paths = [str(path) for path in incumbent.member_paths]
+    write_json(folder / "config.json", {"reward_models": paths})
     return bool(rows)
 
 
@@ -178,7 +198,9 @@ def usable(location: str, what: str) -> str:
     folder = Path(resolved)
     if folder.is_absolute() and not folder.is_dir():
         raise CannotPrepare(
-            f"The folder of the {what} is gone: {resolved}. Put it back and retry, or use another."
+            f"The folder of the {what} is gone.\n"
+            f"Put it back and try again, or choose another one and start a new run.\n"
+            f"Where: {resolved}"
         )
     return resolved
 

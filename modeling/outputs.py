@@ -42,7 +42,9 @@ def store(run: Run, stage: str) -> None:
     if stage == "sample":
         store_samples(run)
     elif stage == "score":
-        store_scores(run)
+        store_scores(run, stage, run.config["reward_model"])
+    elif stage == "shadow":
+        store_scores(run, stage, run.config["shadow"])
 
 
 def store_samples(run: Run) -> None:
@@ -69,8 +71,8 @@ def store_samples(run: Run) -> None:
     Response.objects.bulk_create(rows.values(), BATCH, ignore_conflicts=True)
 
 
-def store_scores(run: Run) -> None:
-    path = folder_of(run, "score") / "scores.jsonl"
+def store_scores(run: Run, stage: str, reward_model_id: int) -> None:
+    path = folder_of(run, stage) / "scores.jsonl"
     if not path.exists():
         return  # everything had its score already
     with path.open("rb") as lines:
@@ -79,8 +81,9 @@ def store_scores(run: Run) -> None:
         (
             Score(
                 response_id=int(row["id"]),
-                reward_model_id=run.config["reward_model"],
+                reward_model_id=reward_model_id,
                 value=row["reward"],
+                members=row["members"] if len(row["members"]) > 1 else [],
             )
             for row in told
         ),

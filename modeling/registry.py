@@ -14,6 +14,9 @@ from config.nudges import nudge
 from labeling.audit import write_entry
 from labeling.model_locations import NotUsable, check_model, resolve
 from labeling.models import Project, User
+from modeling.core.chat_server import is_server, parse_server
+from modeling.core.errors import ProgramError
+from modeling.doubting import raise_doubts
 from modeling.models import Loop, Policy, RewardModel, Round
 
 LANGUAGE_MODELS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
@@ -31,8 +34,14 @@ def loop_of(project: Project) -> Loop:
 
 
 def check_policy(location: str) -> None:
-    """Raises NotUsable unless a folder holds a language model; hub ids are checked by their form,
-    for nothing is downloaded here."""
+    """Raises NotUsable unless a folder holds a language model. Hub ids and addresses of servers
+    are checked by their form: nothing is downloaded and nobody is asked here."""
+    if is_server(location):
+        try:
+            parse_server(location)
+        except ProgramError as problem:
+            raise NotUsable(f"{problem.message} {problem.hint}") from problem
+        return
     folder = check_model(location)
     architectures = _architectures(folder) if folder else []
     if architectures and not any(name.endswith(LANGUAGE_MODELS) for name in architectures):
@@ -50,6 +59,11 @@ def _architectures(folder: Path) -> list[str]:
         raise NotUsable(f"{path} is not JSON: the model folder is damaged.") from problem
     names = config.get("architectures") if isinstance(config, dict) else None
     return [str(name) for name in names or []]
+
+
+def _short_name(location: str) -> str:
+    name = parse_server(location).model if is_server(location) else location
+    return Path(name).name
 
 
 def register_policy(
@@ -71,7 +85,7 @@ def register_policy(
                 policy = Policy.objects.create(
                     project=project,
                     version=last + 1,
-                    name=name.strip() or Path(location).name,
+                    name=name.strip() or _short_name(location),
                     location=location,
                     parent=loop_of(project).policy,
                     notes=notes,
@@ -132,6 +146,7 @@ def make_live(reward_model: RewardModel, by: User | None, reason: str = "") -> b
         )
         RewardModel.objects.filter(pk=reward_model.pk).update(status=Status.LIVE)
         reward_model.status = Status.LIVE
+        raise_doubts(reward_model)
         write_entry(
             reward_model.project,
             by,

@@ -25,6 +25,7 @@ from modeling import drift, gates, registry
 from modeling.models import Round, Run
 from modeling.runs import code_version
 from modeling.situation import NextStep, Situation, StepKind, decide, open_comparisons
+from modeling.training_options import training_options
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +124,7 @@ def _close_round(situation: Situation, now: datetime) -> None:
 def _queue_training(situation: Situation, by: User | None = None) -> Run | None:
     project = situation.project
     snapshot = take_snapshot(project)
-    config = {"base_model": situation.base_model}
+    config = {"base_model": situation.base_model} | training_options(project)
     digest = digest_of("train_reward", snapshot.sha256, config)
     with transaction.atomic():
         # A worker that decided long ago finds the round elsewhere by now, and queues nothing.
@@ -149,6 +150,13 @@ def incumbent_of(situation: Situation) -> dict[str, int]:
     return {"incumbent": situation.reward_model.pk} if situation.reward_model else {}
 
 
+def shadow_of(situation: Situation) -> dict[str, int]:
+    """Its predecessor reads what the model in service reads, for a while. No part of the digest
+    either: it changes nothing of what is sampled or queued."""
+    shadow = registry.shadow_of(situation.project)
+    return {"shadow": shadow.pk} if shadow and situation.reward_model else {}
+
+
 def _queue_sampling(situation: Situation, by: User | None = None) -> Run | None:
     project, policy = situation.project, situation.policy
     assert policy is not None
@@ -167,6 +175,7 @@ def _queue_sampling(situation: Situation, by: User | None = None) -> Run | None:
     }
     digest = digest_of("sample", situation.sampling_runs, policy.pk, config["reward_model"])
     config["sample"] = sample | {"seed": seed_of(digest)}
+    config |= shadow_of(situation)
     return _queue(situation, Run.Kind.SAMPLE, digest, config, by, policy=policy)
 
 
@@ -175,7 +184,7 @@ def _queue_ranking(situation: Situation) -> Run | None:
     assert situation.reward_model is not None
     config = {"reward_model": situation.reward_model.pk}
     digest = digest_of("score", situation.round.number, config)
-    return _queue(situation, Run.Kind.SCORE, digest, config, None)
+    return _queue(situation, Run.Kind.SCORE, digest, config | shadow_of(situation), None)
 
 
 def _queue(

@@ -42,6 +42,8 @@ class Prediction:
     round: int | None = None
     chosen_length: int = 0
     rejected_length: int = 0
+    members_chosen: Sequence[float] = ()  # of an ensemble, on one scale; empty for one alone
+    members_rejected: Sequence[float] = ()
     slices: Mapping[str, Sequence[str]] = field(default_factory=dict)  # e.g. {"tag": ["maths"]}
 
     @property
@@ -56,6 +58,13 @@ class Prediction:
         if self.delta == 0:
             return 0.5
         return float((self.delta > 0) == (self.target > 0.5))
+
+    @property
+    def margins(self) -> list[float]:
+        """Of each member the reward of the judged winner less that of the other."""
+        members = zip(self.members_chosen, self.members_rejected, strict=True)
+        deltas = [chosen - rejected for chosen, rejected in members] or [self.delta]
+        return deltas if self.target > 0.5 else [-delta for delta in deltas]
 
     @property
     def longer_by(self) -> int:

@@ -1,0 +1,29 @@
+"""What a reward model contradicts becomes questions to the curators when it goes into service.
+
+One way only: rows of labeling are written here, and nothing is read back.
+"""
+
+from labeling.doubts import Contradiction, note_doubts
+from modeling.models import RewardModel
+
+# Below that probability of the other answer, disagreement is no news.
+SURE_ENOUGH = 0.7
+# Of a hundred preferences at most so many are asked about: those who look through them all stop.
+MOST_OF_ALL = 0.1
+
+
+def raise_doubts(model: RewardModel) -> int:
+    """Of the preferences that its training knew, those that it denies with most conviction and
+    most of its members; gives how many there are."""
+    told = (model.results.get("evaluation") or {}).get("contradicted") or []
+    found = [
+        Contradiction(
+            int(row["id"]), row["strength"], row["against"], row["members"], row["split"] == "train"
+        )
+        for row in told
+        if str(row["id"]).isdecimal() and row.get("strength", 0.0) >= SURE_ENOUGH
+        if 2 * row["against"] > row["members"]
+    ]
+    most = max(1, round(MOST_OF_ALL * model.snapshot.count))
+    as_of = model.snapshot.last_settled_at
+    return note_doubts(model.project, model.version, found[:most], as_of)

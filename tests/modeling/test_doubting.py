@@ -1,0 +1,86 @@
+"""What the ensemble contradicts: found in the predictions, raised when the model goes live."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from labeling.models import Doubt, Preference
+from modeling import registry
+from modeling.core.predictions import Prediction
+from modeling.evaluating import contradicted, evaluation_of
+from modeling.models import Loop
+from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
+from tests.modeling.page_helpers import make_reward_model
+
+pytestmark = pytest.mark.django_db
+
+
+def predict(key, margin, split="train", **more):
+    return Prediction(str(key), split, margin, 0.0, f"p{key}", **more)
+
+
+def test_the_strongest_contradiction_comes_first_with_its_probability() -> None:
+    """Margins of -2 and -1 at temperature 2: sigmoid(1) = 0.7311, sigmoid(1/2) = 0.6225. A row
+    whose target says that the second one won is contradicted by a positive margin."""
+    rows = [predict(1, -1.0), predict(2, 3.0), predict(3, -2.0), predict(4, 1.5, target=0.2)]
+    found = contradicted(rows, temperature=2.0)
+    assert [(row["id"], row["strength"]) for row in found] == [
+        ("3", 0.7311), ("4", 0.6792), ("1", 0.6225),
+    ]  # fmt: skip
+
+
+def test_members_that_contradict_are_counted() -> None:
+    row = predict(1, -1.0, members_chosen=[0.0, 1.0, -4.0], members_rejected=[1.0, 0.5, 0.0])
+    (found,) = contradicted([row], 1.0)
+    assert (found["against"], found["members"]) == (2, 3)
+
+
+@pytest.fixture
+def project():
+    project = make_project(gold_share=0.0)
+    make_comparisons(project, 12)
+    labeler = make_member(project)
+    for _ in range(12):
+        claim_and_judge(labeler, project)
+    return project
+
+
+def trained(project, margins):
+    """A model whose training left these margins for the preferences in their order."""
+    model = make_reward_model(project)
+    model.snapshot.count = len(margins) * 10
+    model.snapshot.save()
+    rows = [
+        predict(pk, margin, members_chosen=[margin] * 3, members_rejected=[0.0] * 3)
+        for pk, margin in zip(
+            Preference.objects.order_by("pk").values_list("pk", flat=True), margins, strict=True
+        )
+    ]
+    model.run.folder.mkdir(parents=True, exist_ok=True)
+    text = "".join(f"{json.dumps(asdict(row))}\n" for row in rows)
+    (model.run.folder / "predictions.jsonl").write_text(text)
+    model.results = model.results | {"evaluation": evaluation_of(model.run)}
+    model.save()
+    return model
+
+
+def test_going_into_service_raises_them_and_the_next_model_replaces_them(project) -> None:
+    Loop.objects.create(project=project)
+    keys = list(Preference.objects.order_by("pk").values_list("pk", flat=True))
+    first = trained(project, [-3.0, -0.1, -2.0, *[1.0] * 9])
+    assert not Doubt.objects.exists(), "a candidate's opinion is nobody's question yet"
+    registry.make_live(first, None)
+    doubts = Doubt.objects.order_by("-strength")
+    assert [row.preference_id for row in doubts] == [keys[0], keys[2]], "the second is unsure"
+    assert (doubts[0].against, doubts[0].members, doubts[0].was_trained_on) == (3, 3, True)
+    registry.make_live(trained(project, [*[1.0] * 11, -3.0]), None)
+    assert [row.preference_id for row in Doubt.objects.all()] == [keys[11]]
+
+
+def test_no_more_are_raised_than_a_tenth_of_the_preferences(project) -> None:
+    Loop.objects.create(project=project)
+    model = trained(project, [-3.0] * 12)
+    model.snapshot.count = 40
+    registry.make_live(model, None)
+    assert Doubt.objects.count() == 4
