@@ -18,12 +18,12 @@ from modeling.core.errors import ProgramError
 HEADS_FILE = "heads.safetensors"
 
 
-def find_head(model: PreTrainedModel) -> tuple[str, nn.Linear]:
-    """The last linear layer with a single output, and its name."""
+def find_head(model: PreTrainedModel, outputs: int = 1) -> tuple[str, nn.Linear]:
+    """The last linear layer with so many outputs, and its name."""
     heads = [
         (name, layer)
         for name, layer in model.named_modules()
-        if isinstance(layer, nn.Linear) and layer.out_features == 1
+        if isinstance(layer, nn.Linear) and layer.out_features == outputs
     ]
     if not heads:
         raise ProgramError(

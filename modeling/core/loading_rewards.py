@@ -1,12 +1,12 @@
 """A saved reward model made ready to score: the one place that knows the kinds of folders.
 
-A folder is a plain AutoModelForSequenceClassification; with heads.safetensors it gives one reward
-per head. Used by score.py (many texts, one model in memory at a time), scorer.py (kept in memory)
-and the training of policies.
+A folder is a plain AutoModelForSequenceClassification, with heads.safetensors it gives one reward
+per head; or it is a trunk with a head that only we read (own_head.py). Used by score.py (many
+texts, one model in memory at a time), scorer.py (kept in memory) and the training of policies.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -17,6 +17,7 @@ from modeling.core.aggregation import Scale, aggregate, on_one_scale, read_scale
 from modeling.core.device import choose_threads, move_to
 from modeling.core.heads import load_heads
 from modeling.core.loading import load_classifier, load_tokenizer, refuse_missing
+from modeling.core.own_head import has_own_head, load_own_head
 from modeling.core.reading import Reader, choose_batch_tokens, choose_reader
 from modeling.core.text import Encoded, Prompt, choose_max_length, complete_tokenizer, encode_texts
 
@@ -72,16 +73,20 @@ def load_scorer(
     """Raises ProgramError for a folder that is no reward model or cannot be read."""
     tokenizer = load_tokenizer(source)
     complete_tokenizer(tokenizer)
-    model, new = load_classifier(source)
-    refuse_missing(source, new)
+    readout = None
+    if has_own_head(source):
+        model, readout, heads = load_own_head(source)
+    else:
+        model, new = load_classifier(source)
+        refuse_missing(source, new)
+        heads = load_heads(Path(source), model)
     config = model.config.get_text_config()
     if config.pad_token_id is None:
         config.pad_token_id = tokenizer.pad_token_id
-    heads = load_heads(Path(source), model)
     torch.set_num_threads(choose_threads(threads, model.num_parameters()))
     move_to(model.eval(), device)
     length = choose_max_length(max_length, tokenizer, model)
-    reader = choose_reader(model, attention, length)
+    reader = replace(choose_reader(model, attention, length), readout=readout)
     scales = read_scales(Path(source), heads)
     return LoadedReward(source, tokenizer, reader, length, device, heads, scales)
 

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from modeling.core.features import Readout, apply_readout
 from modeling.core.last_layer import find_last_layer, prune
-from modeling.core.packing import first_fit, pack, packed_tokens
+from modeling.core.packing import first_fit, pack, packed_tokens, pad_batch
 from modeling.core.shared_attention import NAME, Pass, UnsupportedAttentionError, packed
 from modeling.core.text import Encoded
 
@@ -26,12 +27,17 @@ CPU_TOKENS, GPU_TOKENS = 2048, 16384
 
 @dataclass(frozen=True)
 class Reader:
-    """A model and the way its rewards are read. `warning` says why it is not the way asked for."""
+    """A model and the way its rewards are read. `warning` says why it is not the way asked for.
+
+    Rewards are those of the plain classifier, or with a `readout` those of a head that reads
+    elsewhere.
+    """
 
     model: PreTrainedModel
     way: str  # "shared", "flex" or "padded"
     prune: bool = False
     warning: str | None = None
+    readout: Readout | None = None
 
     def rewards(self, groups: Sequence[Group]) -> Tensor:
         """(R,) in fp32, group after group; the mean of the heads where there are several."""
@@ -39,6 +45,8 @@ class Reader:
 
     def member_rewards(self, groups: Sequence[Group]) -> Tensor:
         """(R, M) in fp32 by each of the M heads. Shapes inside as in `pack` and `pad_batch`."""
+        if self.readout is not None:
+            return apply_readout(self.model, self.way, groups, self.readout)
         if self.way == "padded":
             texts = [text for group in groups for text in group]
             pad = self.model.config.get_text_config().pad_token_id
@@ -192,18 +200,6 @@ def disagreement(reader: Reader, expected: Tensor, max_length: int) -> str | Non
         return "its hidden states have another shape"
     difference = ((found - expected).abs().max() / expected.abs().max()).item()
     return None if difference <= TOLERANCE else f"a try gave other values by {difference:.1g}"
-
-
-def pad_batch(
-    texts: Sequence[Encoded], pad: int, device: torch.device
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Right-padded ids (B, T), mask (B, T) and the index of each last real token (B,)."""
-    lengths = torch.tensor([len(text.ids) for text in texts])  # (B,)
-    ids = torch.full((len(texts), int(lengths.max())), pad)  # (B, T)
-    for row, text in enumerate(texts):
-        ids[row, : len(text.ids)] = torch.tensor(text.ids)
-    mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()  # (B, T)
-    return ids.to(device), mask.to(device), (lengths - 1).to(device)
 
 
 def read_rewards(model: PreTrainedModel, ids: Tensor, mask: Tensor, last: Tensor) -> Tensor:

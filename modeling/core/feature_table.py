@@ -1,0 +1,99 @@
+"""The features of all texts of a run, kept in checkpoint/features/ while they are read.
+
+The trunk is frozen, so a text is read once; a run that is cancelled or killed goes on behind the
+last shard that is whole. The table itself is held in memory: N texts, L layers and two readings of
+width D take N * L * 2 D * 4 bytes (10,000 texts, 6 layers of 896: 430 MB).
+"""
+
+import hashlib
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from modeling.core.features import Readout, read_features
+from modeling.core.files import write_atomically
+from modeling.core.reading import Group, Reader
+from modeling.core.reward_setup import Training
+from modeling.core.reward_state import identity
+
+SHARD_TEXTS = 64  # what an interrupted run may have to read again
+
+
+def read_table(training: Training, readout: Readout) -> Tensor:
+    """(N, L, E) of the run's texts, group after group."""
+    run, encoded = training.run, training.encoded
+    folder = run.path / "checkpoint" / "features"
+    folder.mkdir(parents=True, exist_ok=True)
+    of = digest_of(training, readout)
+    found = [torch.empty(0)] * len(encoded)
+    done, total = 0, sum(len(texts) for texts in encoded)
+    batches = training.reader.batches(encoded, training.config["batch_tokens"])
+    for number, shard in enumerate(shards(batches, encoded)):
+        groups = [at for batch in shard for at in batch]
+        sizes = [len(encoded[at]) for at in groups]
+        file = folder / f"{number}.pt"
+        features = load_shard(file, of, sum(sizes))
+        if features is None:
+            features = read_batches(training.reader, encoded, shard, readout, run.check_cancelled)
+            keep_shard(file, of, features)
+        for at, part in zip(groups, features.split(sizes), strict=True):
+            found[at] = part
+        done += sum(sizes)
+        run.progress(done, total, "responses", "reading")
+        run.check_cancelled()
+    return torch.cat(found)
+
+
+def shards(batches: Iterator[list[int]], encoded: Sequence[Group]) -> Iterator[list[list[int]]]:
+    """Batches of group numbers, so many as hold about SHARD_TEXTS texts."""
+    shard: list[list[int]] = []
+    texts = 0
+    for batch in batches:
+        shard.append(batch)
+        texts += sum(len(encoded[at]) for at in batch)
+        if texts >= SHARD_TEXTS:
+            yield shard
+            shard, texts = [], 0
+    if shard:
+        yield shard
+
+
+@torch.no_grad()
+def read_batches(
+    reader: Reader,
+    encoded: Sequence[Group],
+    batches: Sequence[list[int]],
+    readout: Readout,
+    each_batch: Callable[[], None] = lambda: None,
+) -> Tensor:
+    """(R, L, E) on the CPU, batch after batch."""
+    parts = []
+    for batch in batches:
+        each_batch()
+        groups = [encoded[at] for at in batch]
+        parts.append(read_features(reader.model, reader.way, groups, readout).cpu())
+    return torch.cat(parts)
+
+
+def digest_of(training: Training, readout: Readout) -> str:
+    """Names what the features depend on: the run's data and settings, and what is read."""
+    return hashlib.sha256(
+        f"{sorted(identity(training, 'features').items())}{readout}".encode()
+    ).hexdigest()
+
+
+def keep_shard(file: Path, of: str, features: Tensor) -> None:
+    write_atomically(file, lambda out: torch.save({"of": of, "features": features}, out))
+
+
+def load_shard(file: Path, of: str, texts: int) -> Tensor | None:
+    """None for one that is not there, damaged, or of another run."""
+    try:
+        kept = torch.load(file, weights_only=True)
+        features: Tensor = kept["features"]
+    except (FileNotFoundError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError):
+        return None
+    return features if kept["of"] == of and len(features) == texts else None

@@ -1,0 +1,111 @@
+"""The quick mode of a reward model: a Bradley-Terry head on features of a frozen trunk.
+
+Every text is read once, at all candidate layers (features.py); which layers count and how strong
+the penalty is follows from cross-validation inside the train split (frozen_choice.py), and the head
+is the one minimum of a convex loss (frozen_fit.py). Reading takes as long as one evaluation, the
+fits take seconds. On few comparisons and small encoders it is as good as fine-tuning
+(docs/benchmarks.md). With `heads` M > 1 the head is the mean of M that are fitted to bootstrap
+samples of the prompts.
+
+Left out: rankings by Plackett and Luce (their pairs are used) and centering, which a head fixed by
+differences alone has no use for.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from modeling.core.feature_table import read_table
+from modeling.core.features import READS, Readout, choose_layers
+from modeling.core.frozen_choice import Choice, choose, count_fits, fit_heads
+from modeling.core.frozen_fit import Pairs, held_out
+from modeling.core.own_head import OWN_HEAD, attach_head
+from modeling.core.reward_setup import Training
+
+
+@dataclass(frozen=True)
+class FrozenFit:
+    """What the fit ended with; the training's model and reader have the head."""
+
+    rewards: list[Tensor]  # (K, M) of each group
+    report: dict[str, Any]  # for the run's result
+    fits: int
+
+
+def train_frozen(training: Training) -> FrozenFit:
+    """Read, choose, fit. A run that is started again goes on reading where it was."""
+    layers = choose_layers(training.model, training.config["layer"])
+    table = read_table(training, Readout(layers, READS))  # (N, L, E)
+    pairs = pairs_of(training)
+    choice, weights, biases = fit_table(training, table, layers, pairs)
+    features = table[:, list(choice.columns)].flatten(1)  # (N, F)
+    chosen = tuple(layers[column] for column in choice.columns)
+    attach_head(training.model, OWN_HEAD, weights, biases)
+    training.reader = replace(training.reader, readout=Readout(chosen, READS, OWN_HEAD))
+    rewards = nn.functional.linear(features, weights, biases)  # (N, M)
+    loss, points, decided = held_out(features, pairs, weights.mean(0))
+    figures = {
+        "train/loss": loss / pairs.weight.sum().item(),
+        "train/accuracy": points / max(1.0, decided),
+    }
+    fits = count_fits(len(layers)) + len(weights)
+    training.run.log(fits, figures)
+    return FrozenFit(
+        list(rewards.split([len(texts) for texts in training.encoded])),
+        {"layers": list(chosen), "l2": choice.l2, "cross_validation": choice.trials},
+        fits,
+    )
+
+
+def fit_table(
+    training: Training, table: Tensor, layers: tuple[int, ...], pairs: Pairs
+) -> tuple[Choice, Tensor, Tensor]:
+    """What is read, and the weights (M, F) and biases (M,) of the heads that read it."""
+    run, config = training.run, training.config
+    factors = bootstrap_factors(training)
+    done, total = 0, count_fits(len(layers)) + len(factors)
+
+    def each_fit() -> None:
+        nonlocal done
+        done += 1
+        run.check_cancelled()
+        if done % 10 == 0 or done == total:
+            run.progress(done, total, "fits", "fitting")
+
+    choice = choose(table, layers, pairs, config, each_fit)
+    return choice, *fit_heads(table, choice, pairs, config, factors, each_fit)
+
+
+def pairs_of(training: Training) -> Pairs:
+    """The train split's comparisons, by the places of their texts in the feature table."""
+    starts, at = [], 0
+    for texts in training.encoded:
+        starts.append(at)
+        at += len(texts)
+    rows = [
+        (starts[group] + c.i, starts[group] + c.j, c.target, c.weight, c.margin, group)
+        for group in training.split("train")
+        for c in training.groups[group].comparisons
+    ]
+    i, j, target, weight, margin, prompt = zip(*rows, strict=True)
+    return Pairs(
+        torch.tensor(i),
+        torch.tensor(j),
+        torch.tensor(target, dtype=torch.float32),
+        torch.tensor(weight, dtype=torch.float32),
+        torch.tensor(margin, dtype=torch.float32),
+        torch.tensor(prompt),
+    )
+
+
+def bootstrap_factors(training: Training) -> list[Tensor]:
+    """(C,) for each head; a single one sees every comparison once."""
+    of_group = training.bootstrap or [[1.0]] * len(training.groups)
+    seen = [
+        of_group[group]
+        for group in training.split("train")
+        for _ in training.groups[group].comparisons
+    ]
+    return list(torch.tensor(seen).T.contiguous())

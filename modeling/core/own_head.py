@@ -1,0 +1,133 @@
+"""Reward models that are no plain sequence classifier: a trunk, and a head that only we can read.
+
+The folder holds the trunk as AutoModel saves it, reward_head.json (which layers the head reads,
+and how) and reward_head.safetensors (weight (M, F), bias (M,)). It has no classifier, so that
+other programs say that one is missing instead of giving wrong rewards.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from modeling.core.errors import ProgramError
+from modeling.core.features import READS, Readout, count_layers
+from modeling.core.files import write_json
+from modeling.core.heads import find_head
+from modeling.core.loading import load_trunk
+
+DESCRIPTION, WEIGHTS = "reward_head.json", "reward_head.safetensors"
+# Where the head is put into a model. A trunk with a linear `score` is one that reading.py tries to
+# share prompts with, as the classifiers of causal models have it.
+OWN_HEAD = "score"
+REASONS = {
+    "mean": "The reward is read from the mean over the response's tokens, which a plain sequence "
+    "classifier cannot do: only Preferable loads this folder.",
+    "frozen": "The reward is a head on layers inside the model, which a plain sequence classifier "
+    "does not have: only Preferable loads this folder.",
+}
+
+
+def has_own_head(source: str) -> bool:
+    return (Path(source) / DESCRIPTION).is_file()
+
+
+def export_of(config: dict[str, Any]) -> dict[str, Any]:
+    """What result.json says of a training's folder: who can load it, and why nobody else can."""
+    kind = "frozen" if config["method"] == "frozen" else config["pooling"]
+    return {"plain": False, "reason": REASONS[kind]} if kind in REASONS else {"plain": True}
+
+
+def mean_readout(model: PreTrainedModel, heads: int = 1) -> Readout:
+    """The model's own head, with so many outputs, read from the mean of the last layer.
+
+    What a plain head has before it (a pooler, a dense layer) is read by nobody and stays as it is.
+    """
+    name, _ = find_head(model, heads)
+    for other, parameter in model.named_parameters():
+        of_head = other.startswith(name.split(".")[0] + ".") and not other.startswith(name + ".")
+        if of_head or "pooler" in other:
+            parameter.requires_grad_(False)
+    return Readout((count_layers(model),), ("mean",), name)
+
+
+def take_up_head(source: str, model: PreTrainedModel, readout: Readout | None) -> str | None:
+    """Training goes on with the head of a folder of ours where it reads the same; a sentence on
+    what became of it, None for other folders."""
+    if not has_own_head(source):
+        return None
+    trunk, kept, _ = load_own_head(source)
+    old: Any = trunk.get_submodule(OWN_HEAD)
+    new: Any = None if readout is None else model.get_submodule(readout.head)
+    same = readout is not None and (kept.layers, kept.reads) == (readout.layers, readout.reads)
+    if not same or new.weight.shape != old.weight.shape:
+        return "The base model is a reward model whose head reads elsewhere: a new head is trained."
+    with torch.no_grad():
+        new.weight.copy_(old.weight)
+        if new.bias is not None and old.bias is not None:
+            new.bias.copy_(old.bias)
+    return "The base model is a reward model already: its head is kept."
+
+
+def attach_head(model: nn.Module, name: str, weight: Tensor, bias: Tensor | None) -> None:
+    """Give the model a linear layer of this name with weight (M, F) and bias (M,)."""
+    head = nn.Linear(weight.shape[1], weight.shape[0], bias is not None)
+    with torch.no_grad():
+        head.weight.copy_(weight)
+        if bias is not None:
+            head.bias.copy_(bias)
+    setattr(model, name, head.to(next(model.parameters()).device))
+
+
+def save_own_head(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: Path,
+    max_length: int,
+    readout: Readout,
+) -> None:
+    """Trunk, tokenizer and head. The tokenizer remembers the length, as in a plain folder."""
+    tokenizer.model_max_length = max_length
+    model.base_model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    head: Any = model.get_submodule(readout.head)
+    weights = {"weight": head.weight.detach().cpu().contiguous()}
+    if head.bias is not None:
+        weights["bias"] = head.bias.detach().cpu().contiguous()
+    save_file(weights, folder / WEIGHTS)
+    write_json(folder / DESCRIPTION, {"layers": readout.layers, "reads": readout.reads})
+
+
+def load_own_head(source: str) -> tuple[PreTrainedModel, Readout, int]:
+    """The trunk with its head attached, what the head reads, and how many rewards it gives."""
+    folder = Path(source)
+    model = load_trunk(source)
+    try:
+        told = json.loads((folder / DESCRIPTION).read_bytes())
+        readout = Readout(tuple(told["layers"]), tuple(told["reads"]), OWN_HEAD)
+        weights = load_file(folder / WEIGHTS)
+        width = model.config.get_text_config().hidden_size
+        features = len(readout.layers) * len(readout.reads) * width
+        sound = (
+            weights["weight"].shape[1] == features
+            and set(readout.reads) <= set(READS)
+            and 0 <= min(readout.layers) <= max(readout.layers) <= count_layers(model)
+        )
+    except Exception as error:  # safetensors raises its own kind
+        raise _damaged(source) from error
+    if not sound:
+        raise _damaged(source)
+    attach_head(model, OWN_HEAD, weights["weight"], weights.get("bias"))
+    return model, readout, int(weights["weight"].shape[0])
+
+
+def _damaged(source: str) -> ProgramError:
+    return ProgramError(
+        f"The reward head in {source} does not fit the model beside it, or cannot be read.",
+        where=str(Path(source) / DESCRIPTION),
+        hint="Copy the model's folder anew.",
+    )
