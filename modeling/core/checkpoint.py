@@ -2,7 +2,8 @@
 
 Everything is in one file that is replaced as a whole, so a kill at any moment leaves the old
 checkpoint or the new one. The best weights have a file of their own, named by their step and
-written before the state that points to it, because they change rarely.
+written before the state that points to it, because they change rarely. A run of several trainings
+has a folder for each; what a finished one leaves takes the place of its checkpoint.
 """
 
 import pickle
@@ -10,15 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from modeling.core.files import write_atomically
+from modeling.core.reward_parts import MAIN
+
+UNREADABLE = (FileNotFoundError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError)
 
 
 class Checkpoint:
-    def __init__(self, run_path: Path) -> None:
-        self.folder = run_path / "checkpoint"
+    def __init__(self, run_path: Path, part: str = MAIN) -> None:
+        """`part`: which of the run's trainings; the model's own lies in checkpoint/ itself."""
+        self.part = part
+        self.folder = run_path / "checkpoint" / ("" if part == MAIN else part)
         self.state_file = self.folder / "state.pt"
+        self.outcome_file = self.folder / "outcome.pt"
 
     def load_state(self, device: torch.device) -> dict[str, Any] | None:
         """The saved state; None when there is none or it cannot be read (start afresh then:
@@ -28,20 +34,34 @@ class Checkpoint:
             best = state["loop"]["best_step"]
             if best is not None:
                 self.load_best(best, device)
-        except (FileNotFoundError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError):
+        except UNREADABLE:
             return None
         return dict(state)
 
     def save_state(self, state: dict[str, Any]) -> None:
-        self.folder.mkdir(exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         write_atomically(self.state_file, lambda file: torch.save(state, file))
 
-    def save_best(self, step: int, model: nn.Module) -> None:
-        self.folder.mkdir(exist_ok=True)
-        write_atomically(self._best(step), lambda file: torch.save(model.state_dict(), file))
+    def save_best(self, step: int, weights: dict[str, Any]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self._best(step), lambda file: torch.save(weights, file))
 
     def load_best(self, step: int, device: torch.device) -> dict[str, Any]:
         return dict(torch.load(self._best(step), map_location=device, weights_only=True))
+
+    def load_outcome(self) -> dict[str, Any] | None:
+        """What the finished training left; None when it has not finished or it cannot be read."""
+        try:
+            return dict(torch.load(self.outcome_file, weights_only=True))
+        except UNREADABLE:
+            return None
+
+    def save_outcome(self, outcome: dict[str, Any]) -> None:
+        """From now on the state is of no use, and it is large."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.outcome_file, lambda file: torch.save(outcome, file))
+        self.state_file.unlink(missing_ok=True)
+        self.forget_other_bests(None)
 
     def forget_other_bests(self, step: int | None) -> None:
         for file in self.folder.glob("best-*.pt"):

@@ -179,8 +179,12 @@ def plan_epoch(
     seed: int,
     epoch: int,
     by_length: bool,
+    whole_rankings: bool = False,
 ) -> list[list[Unit]]:
     """All batches of one epoch, of at most `batch_size` comparisons (or one unit).
+
+    `whole_rankings`: a group that is one ranking stays one unit, however many pairs it has (36 of
+    nine responses): cut up, its loss would be another one.
 
     Shuffled, then filled first-fit, so that groups of several comparisons leave no gaps. Padded
     rows want texts of one length together: with `by_length`, units are sorted by length within
@@ -188,7 +192,11 @@ def plan_epoch(
     with the very same batches.
     """
     random = Random(f"{seed}:{epoch}")
-    units = [unit for at, group in enumerate(groups) for unit in _units(at, group, batch_size)]
+    units = [
+        unit
+        for at, group in enumerate(groups)
+        for unit in _units(at, group, batch_size, whole_rankings)
+    ]
     random.shuffle(units)
     if not by_length:
         return first_fit(units, lambda unit: len(unit.comparisons), batch_size, WINDOW)
@@ -200,9 +208,13 @@ def plan_epoch(
     return batches
 
 
-def _units(at: int, group: PromptGroup, batch_size: int) -> list[Unit]:
+def _units(at: int, group: PromptGroup, batch_size: int, whole_rankings: bool) -> list[Unit]:
     """The group as one unit, or several when it has more comparisons than a batch."""
     comparisons = group.comparisons
+    if whole_rankings and len(comparisons) > batch_size:
+        whole = Unit(at, tuple(comparisons))
+        if whole.ranking() is not None:
+            return [whole]
     return [
         Unit(at, tuple(comparisons[start : start + batch_size]))
         for start in range(0, len(comparisons), batch_size)

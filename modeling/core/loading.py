@@ -48,8 +48,9 @@ def load_causal_model(source: str) -> PreTrainedModel:
     return cast(PreTrainedModel, model.eval())
 
 
-def load_classifier(source: str) -> tuple[PreTrainedModel, set[str]]:
-    """A one-label sequence classifier in fp32, and the names of the weights that are new."""
+def load_classifier(source: str, **options: Any) -> tuple[PreTrainedModel, set[str]]:
+    """A one-label sequence classifier in fp32, and the names of the weights that are new.
+    `options` go to from_pretrained."""
     check_source(source, weights=True)
     try:
         model, report = AutoModelForSequenceClassification.from_pretrained(
@@ -58,6 +59,7 @@ def load_classifier(source: str) -> tuple[PreTrainedModel, set[str]]:
             dtype=torch.float32,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # a head with more labels is replaced, see below
+            **options,
         )
     except Exception as error:
         raise in_words(source, "model", error) from error

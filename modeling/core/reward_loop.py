@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
+from torch import Tensor, nn
 
 from modeling.core.checkpoint import Checkpoint
 from modeling.core.errors import ProgramError
@@ -20,22 +20,21 @@ from modeling.core.groups import Unit, micro_batches, plan_epoch
 from modeling.core.objective import comparison_loss
 from modeling.core.reward_report import count_in, metrics_of
 from modeling.core.reward_setup import Training
-from modeling.core.reward_state import Loop, resume, save
+from modeling.core.reward_state import Loop, put_weights, resume, save, weights_of
 
 EXPLODED = 1e3  # mean loss of a batch: rewards a thousand apart, the wrong way round
 LOG_LINES = 200  # about so many train lines per run
 
 
-def train(training: Training) -> Loop:
+def train(training: Training, checkpoint: Checkpoint) -> Loop:
     """The loop. Returns where it ended; the model holds the best weights."""
-    run, config, model = training.run, training.config, training.model
+    run, config = training.run, training.config
     train_groups = training.split("train")
     plans = [plan(training, train_groups, epoch) for epoch in range(config["epochs"])]
     total = sum(len(epoch) for epoch in plans)
     fraction = config["eval_every"]
     eval_steps = max(1, round(fraction * len(plans[0]) if fraction <= 1 else fraction))
-    optimizer = make_optimizer(model, config)
-    checkpoint = Checkpoint(run.path)
+    optimizer = make_optimizer(training.model, config)
     loop = resume(training, checkpoint, optimizer)
     saved_at = time.monotonic()
     early_stop = count_in(training.groups, "dev") >= config["min_dev"]
@@ -48,7 +47,7 @@ def train(training: Training) -> Loop:
             if loop.step % eval_steps == 0 or loop.step == total:
                 dev_loss = evaluate(training, loop.step)
                 if early_stop and remember_best(loop, dev_loss):
-                    checkpoint.save_best(loop.step, model)
+                    checkpoint.save_best(loop.step, weights_of(training))
                     save(training, checkpoint, optimizer, loop)
                     checkpoint.forget_other_bests(loop.step)
             due = time.monotonic() - saved_at >= config["checkpoint_seconds"]
@@ -63,14 +62,14 @@ def train(training: Training) -> Loop:
             loop.epoch, loop.position = loop.epoch + 1, 0
     save(training, checkpoint, optimizer, loop)  # should what follows fail, it can be retried
     if loop.best_step is not None and loop.best_step != loop.step:
-        model.load_state_dict(checkpoint.load_best(loop.best_step, training.device))
+        put_weights(training, checkpoint.load_best(loop.best_step, training.device))
     return loop
 
 
-def make_optimizer(model: PreTrainedModel, config: dict[str, Any]) -> torch.optim.Optimizer:
+def make_optimizer(model: nn.Module, config: dict[str, Any]) -> torch.optim.Optimizer:
     """Fused: one pass over the weights, on CPU and GPU alike."""
     return torch.optim.AdamW(
-        model.parameters(),
+        [weight for weight in model.parameters() if weight.requires_grad],
         lr=config["learning_rate"],
         weight_decay=config["weight_decay"],
         fused=True,
@@ -86,6 +85,7 @@ def plan(training: Training, train_groups: list[int], epoch: int) -> list[list[U
         seed=training.config["seed"],
         epoch=epoch,
         by_length=training.reader.way == "padded",
+        whole_rankings=training.config["rankings"] == "plackett_luce",
     )
     return [
         [dataclasses.replace(unit, group=train_groups[unit.group]) for unit in batch]
@@ -118,7 +118,9 @@ def train_step(
     padded = training.reader.way == "padded"
     for part in micro_batches(batch, training.encoded, config["batch_tokens"], padded=padded):
         with torch.autocast(training.device.type, torch.bfloat16, config["dtype"] == "bfloat16"):
-            loss, part_figures = comparison_loss(config, training.reader, training.encoded, part)
+            loss, part_figures = comparison_loss(
+                config, training.reader, training.encoded, part, training.bootstrap
+            )
         (loss / total_weight).backward()
         for name, value in part_figures.items():
             figures[name] += value
@@ -154,6 +156,9 @@ def log_step(
         return
     sums, loop.window = loop.window, {}
     decided = max(1.0, sums["decided"])
+    training.progress(loop.step, total)
+    if not training.is_main:  # its curves would run through those of the model
+        return
     training.run.log(
         loop.step,
         {
@@ -167,7 +172,6 @@ def log_step(
             "train/epoch": round(loop.step / total * training.config["epochs"], 4),
         },
     )
-    training.run.progress(loop.step, total, "steps", "training")
 
 
 def evaluate(training: Training, step: int) -> float:
@@ -176,10 +180,14 @@ def evaluate(training: Training, step: int) -> float:
     if not dev:
         return math.inf
     groups = [training.groups[at] for at in dev]
-    score = score_split(groups, score_groups(training, dev))
+    rewards = [found.mean(1).tolist() for found in score_groups(training, dev)]
+    score = score_split(groups, rewards)
     if not math.isfinite(score.loss):
         raise not_finite(step, "the dev split")
-    training.run.log(step, metrics_of("dev", score))
+    if training.is_main:
+        training.run.log(step, metrics_of("dev", score))
+    else:
+        training.run.say(f"{training.part.words}, step {step}: dev loss {score.loss:.4f}")
     return score.loss
 
 
@@ -192,23 +200,31 @@ def remember_best(loop: Loop, dev_loss: float) -> bool:
     return False
 
 
-def score_everything(training: Training, loop: Loop) -> list[list[float]]:
-    """Rewards of all groups with the final weights. Cancelling here loses only this scoring."""
-    run, total = training.run, sum(len(texts) for texts in training.encoded)
+def score_everything(training: Training, loop: Loop) -> list[Tensor]:
+    """Rewards (K, M) of all groups with the final weights, by each head; of the held-out groups
+    alone for a part that leaves no model. Cancelling here loses only this scoring."""
+    groups = training.groups
+    which = [
+        at
+        for at, group in enumerate(groups)
+        if training.part.leaves_model or group.split in ("test", "dev")
+    ]
+    run, total = training.run, sum(len(training.encoded[at]) for at in which)
 
     def each_batch(done: int) -> None:
         run.check_cancelled()
         run.progress(done, total, "responses", "evaluating")
 
-    rewards = score_groups(training, list(range(len(training.groups))), each_batch)
-    if not all(math.isfinite(reward) for group in rewards for reward in group):
+    scored = dict(zip(which, score_groups(training, which, each_batch), strict=True))
+    rewards = [scored.get(at, Tensor()) for at in range(len(groups))]
+    if not all(group.isfinite().all() for group in rewards):
         raise not_finite(loop.step, "the final weights")
     return rewards
 
 
 def score_groups(
     training: Training, which: list[int], each_batch: Callable[[int], None] = lambda done: None
-) -> list[list[float]]:
-    """Rewards [group][response] of some groups, all batched together."""
-    budget = training.config["batch_tokens"]
-    return training.reader.score([training.encoded[at] for at in which], budget, each_batch)
+) -> list[Tensor]:
+    """Rewards (K, M) of some groups, all batched together."""
+    texts = [training.encoded[at] for at in which]
+    return training.reader.score_members(texts, training.config["batch_tokens"], each_batch)

@@ -5,20 +5,24 @@ read while it trains is in reading.py, adapters in adapters.py, several heads in
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from modeling.core.adapters import quantisation
+from modeling.core.chat_end import ending_template
 from modeling.core.device import move_to
 from modeling.core.errors import ProgramError
+from modeling.core.features import apply_readout
 from modeling.core.heads import find_head, load_heads, widen_head
 from modeling.core.loading import load_classifier, load_tokenizer, refuse_missing
-from modeling.core.reading import pad_batch
-from modeling.core.text import Prompt, complete_tokenizer, encode_texts
+from modeling.core.own_head import has_own_head, load_own_head
+from modeling.core.packing import pad_batch
+from modeling.core.text import Encoded, Prompt, complete_tokenizer, encode_texts
 
 # Rewards begin all but equal: at 1 they would begin a random order with a loss of 0.9, and a few
 # hundred comparisons are spent on forgetting it. At 0 the trunk would learn nothing in step one.
@@ -28,9 +32,10 @@ PARITY_TOLERANCE = 1e-4  # in fp32; padding alone moves a reward by about 1e-6
 
 
 def load_reward_model(
-    source: str, seed: int, heads: int = 1
+    source: str, seed: int, heads: int = 1, quantised: bool = False
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
-    """Model (fp32, no dropout), tokenizer, and sentences on what had to be added.
+    """Model (fp32, `quantised`: its trunk in 4 bit; no dropout), tokenizer, and sentences on what
+    had to be added.
 
     A base model gets a new head, or several, from `seed`; a reward model keeps its own and is
     trained further.
@@ -38,7 +43,8 @@ def load_reward_model(
     tokenizer = load_tokenizer(source)
     notes = complete_tokenizer(tokenizer)
     torch.manual_seed(seed)  # weights the checkpoint lacks come from the seed too
-    model, new = load_classifier(source)
+    options = {"quantization_config": quantisation()} if quantised else {}
+    model, new = load_classifier(source, **options)
     name, head = find_head(model)
     std = HEAD_SCALE / math.sqrt(head.in_features + 1)
     is_new = any(key.startswith(name + ".") for key in new)
@@ -76,11 +82,14 @@ def save_model(
 ) -> None:
     """A plain folder: AutoModelForSequenceClassification.from_pretrained(folder) is all it takes.
 
-    The tokenizer remembers the length the model was trained with, so that scoring truncates alike.
+    The tokenizer remembers the length the model was trained with, so that scoring truncates alike;
+    its chat template ends where the reward is read.
     """
     tokenizer.model_max_length = max_length
     model.save_pretrained(folder)
+    template, tokenizer.chat_template = tokenizer.chat_template, ending_template(tokenizer)
     tokenizer.save_pretrained(folder)
+    tokenizer.chat_template = template
 
 
 @torch.no_grad()
@@ -91,24 +100,18 @@ def check_reload(
     max_length: int,
     device: torch.device,
 ) -> float:
-    """Load the folder as a user would; compare its own forward's rewards, single and batched.
+    """Load the folder as a user would (one with a head of our own, as load_scorer does); compare
+    its own forward's rewards, single and batched.
 
     Returns the largest absolute difference; raises if one is beyond the tolerance.
     """
-    model, new = load_classifier(str(folder))
     tokenizer = load_tokenizer(str(folder))
-    refuse_missing(str(folder), new)
-    move_to(model.eval(), device)
+    own = has_own_head(str(folder))
+    read = reload_own(folder, device) if own else reload_plain(folder, device)
     encoded = encode_texts(tokenizer, texts[:PARITY_TEXTS], max_length)
     expected = torch.tensor(list(rewards[:PARITY_TEXTS]))
-    single = torch.tensor(
-        [
-            model(input_ids=torch.tensor([text.ids], device=device)).logits[0, 0].item()
-            for text in encoded
-        ]
-    )
-    ids, mask, _ = pad_batch(encoded, tokenizer.pad_token_id, device)
-    batched = model(input_ids=ids, attention_mask=mask).logits[:, 0].cpu()
+    single = torch.cat([read([text]) for text in encoded])
+    batched = read(encoded)
     scale = expected.abs().clamp(min=1.0)
     for way, found in (("one by one", single), ("in a batch", batched)):
         error = ((found - expected).abs() / scale).max().item()
@@ -120,3 +123,29 @@ def check_reload(
                 hint="Do not use this model. Retry; if it happens again, report the base model.",
             )
     return max((single - expected).abs().max().item(), (batched - expected).abs().max().item())
+
+
+def reload_plain(folder: Path, device: torch.device) -> Callable[[Sequence[Encoded]], Tensor]:
+    """What gives the rewards (B,) of a padded batch, by the classifier's own forward."""
+    model, new = load_classifier(str(folder))
+    refuse_missing(str(folder), new)
+    move_to(model.eval(), device)
+    pad = model.config.get_text_config().pad_token_id
+
+    def read(texts: Sequence[Encoded]) -> Tensor:
+        ids, mask, _ = pad_batch(texts, pad, device)
+        alone = {} if len(texts) == 1 else {"attention_mask": mask}
+        return model(input_ids=ids, **alone).logits[:, 0].cpu()
+
+    return read
+
+
+def reload_own(folder: Path, device: torch.device) -> Callable[[Sequence[Encoded]], Tensor]:
+    """The same for a head of our own, of several their mean."""
+    model, readout, _ = load_own_head(str(folder))
+    move_to(model, device)
+
+    def read(texts: Sequence[Encoded]) -> Tensor:
+        return apply_readout(model, "padded", [texts], readout).mean(1).cpu()
+
+    return read

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from modeling.core.evaluation import (
     SplitScore,
     accuracy_interval,
@@ -12,7 +14,7 @@ from modeling.core.evaluation import (
     score_split,
 )
 from modeling.core.files import read_jsonl, write_jsonl
-from modeling.core.groups import SPLITS, PromptGroup
+from modeling.core.groups import SPLITS, Comparison, PromptGroup
 from modeling.core.predictions import prompt_key
 
 REPORTED = ("test", "dev", "train")  # the most honest first; calibration is for later use
@@ -34,9 +36,15 @@ def metrics_of(split: str, score: SplitScore) -> dict[str, float]:
 
 
 def write_predictions(
-    path: Path, groups: Sequence[PromptGroup], rewards: Sequence[Sequence[float]]
+    path: Path,
+    groups: Sequence[PromptGroup],
+    rewards: Sequence[Sequence[float]],
+    members: Sequence[Tensor],
 ) -> None:
     """One line per comparison, so that any figure can be computed again later.
+
+    `rewards` are [group][response], `members` of each group the (K, M) they are the mean of; they
+    are told where there are several.
 
     What the training itself has no use for (arm, round, strength) is taken from the
     preferences.jsonl beside it.
@@ -44,14 +52,16 @@ def write_predictions(
     told = _provenance(path.with_name("preferences.jsonl"))
 
     def lines() -> Iterator[dict[str, Any]]:
-        for group, r in zip(groups, rewards, strict=True):
+        for group, r, each in zip(groups, rewards, members, strict=True):
             key = prompt_key(group.prompt)
+            several = each.shape[1] > 1
             for c in group.comparisons:
                 yield {
                     "id": c.id,
                     "split": group.split,
                     "reward_chosen": r[c.i],
                     "reward_rejected": r[c.j],
+                    **(of_members(each, c) if several else {}),
                     "prompt": key,
                     "target": c.target,
                     "weight": c.weight,
@@ -61,6 +71,25 @@ def write_predictions(
                 }
 
     write_jsonl(path, lines())
+
+
+def of_members(rewards: Tensor, comparison: Comparison) -> dict[str, list[float]]:
+    """Of (K, M) the two rows that are compared."""
+    return {
+        "members_chosen": rewards[comparison.i].tolist(),
+        "members_rejected": rewards[comparison.j].tolist(),
+    }
+
+
+def accuracy_on(
+    groups: Sequence[PromptGroup], rewards: Sequence[Tensor], split: str
+) -> dict[str, float] | None:
+    """Of one training on one split, by the mean of its heads (K, M); None when all are ties."""
+    which = [at for at, group in enumerate(groups) if group.split == split]
+    by_prompt = points_by_prompt(
+        [groups[at] for at in which], [rewards[at].mean(1).tolist() for at in which]
+    )
+    return accuracy_interval(by_prompt) if by_prompt else None
 
 
 def _provenance(path: Path) -> dict[str, dict[str, Any]]:

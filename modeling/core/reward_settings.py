@@ -7,10 +7,22 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from modeling.core.adapters import ADAPTERS
 from modeling.core.device import choose_autocast, choose_threads
+from modeling.core.errors import ProgramError
 from modeling.core.reading import WAYS, choose_batch_tokens
 from modeling.core.run_dir import is_count, is_number
 from modeling.core.text import choose_max_length
+
+MOST_HEADS, MOST_MEMBERS = 64, 16
+
+
+def is_curve(value: Any) -> bool:
+    """Ascending parts of the whole, each once."""
+    if not isinstance(value, list) or not all(is_number(v) and 0 < v < 1 for v in value):
+        return False
+    return value == sorted(set(value))
+
 
 DEFAULTS: dict[str, Any] = {
     "base_model": ...,  # a folder or a Hub id
@@ -34,7 +46,17 @@ DEFAULTS: dict[str, Any] = {
     "tie_weight": None,  # of "davidson"; None: from the share of ties in the train split
     "centering": 0.0,  # times (r_i + r_j)^2; 0.01 keeps rewards around zero
     "rankings": "pairs",  # or "plackett_luce" where a prompt's comparisons are a whole ranking
+    "method": "finetune",  # or "frozen": a head on features of the model as it is, in minutes
+    "pooling": "last",  # where a reward is read: the last token, or the response's "mean"
+    "layer": "auto",  # of "frozen": a number, or chosen by cross-validation
+    "adapter": "none",  # "lora": a few weights beside the frozen model; "qlora": that one in 4 bit
+    "lora_rank": 16,
+    "lora_alpha": None,  # the adapters' change is multiplied by alpha / rank; None: twice the rank
+    "heads": 1,  # bootstrap heads on one trunk; their mean is the model
+    "members": 1,  # models trained one after another, all but the first on a bootstrap
+    "learning_curve": [],  # parts of the train prompts to train on besides, e.g. [0.25, 0.5, 0.75]
     "checkpoint_seconds": 30,
+    "token_cache": None,  # a folder in which runs share what they have tokenised
     "dtype": "auto",
     "device": "auto",
     "threads": None,
@@ -58,10 +80,37 @@ RULES: dict[str, Callable[[Any], bool]] = {
     "tie_weight": lambda v: v is None or (is_number(v) and v >= 0),
     "centering": lambda v: is_number(v) and v >= 0,
     "rankings": lambda v: v in ("pairs", "plackett_luce"),
+    "method": lambda v: v in ("finetune", "frozen"),
+    "pooling": lambda v: v in ("last", "mean"),
+    "layer": lambda v: v == "auto" or (v == 0 and v is not False) or is_count(v),
+    "token_cache": lambda v: v is None or (isinstance(v, str) and v != ""),
+    "adapter": lambda v: v in ADAPTERS,
+    "lora_rank": is_count,
+    "lora_alpha": lambda v: v is None or is_count(v),
+    "heads": lambda v: is_count(v) and v <= MOST_HEADS,
+    "members": lambda v: is_count(v) and v <= MOST_MEMBERS,
+    "learning_curve": is_curve,
     "checkpoint_seconds": lambda v: is_number(v) and v >= 0,
     "seed": lambda v: v == 0 or is_count(v),
 }
 TINY_PARAMETERS = 20_000_000
+
+
+def check_together(config: dict[str, Any]) -> None:
+    """Refuse settings that make sense alone and not together."""
+    if config["heads"] > 1 and config["members"] > 1:
+        raise ProgramError(
+            "The run asks for several heads and several members at once.",
+            where="config.json: heads, members",
+            hint="Heads are cheap and share their trunk, members are dear and independent: "
+            "choose one of the two.",
+        )
+    if config["method"] == "frozen" and config["adapter"] != "none":
+        raise ProgramError(
+            "A frozen model has no use for adapters.",
+            where="config.json: method, adapter",
+            hint='Leave "adapter" out, or fine-tune.',
+        )
 
 
 def resolve(
@@ -74,9 +123,11 @@ def resolve(
     """The config with every None replaced by what it stands for."""
     parameters = sum(p.numel() for p in model.parameters())
     tiny = parameters < TINY_PARAMETERS
+    rate = 1e-3 if tiny else 1e-5 if config["adapter"] == "none" else 1e-4
     few = math.ceil(160 / comparisons)  # passes over a small set until 10 batches of 16 are seen
     return config | {
-        "learning_rate": config["learning_rate"] or (1e-3 if tiny else 1e-5),
+        "learning_rate": config["learning_rate"] or rate,
+        "lora_alpha": config["lora_alpha"] or 2 * config["lora_rank"],
         "epochs": config["epochs"] or min(10 if tiny else 3, few),
         "max_length": choose_max_length(config["max_length"], tokenizer, model),
         "batch_tokens": choose_batch_tokens(config["batch_tokens"], device),

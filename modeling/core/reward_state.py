@@ -38,13 +38,13 @@ def resume(training: Training, checkpoint: Checkpoint, optimizer: torch.optim.Op
         training.run.say("The checkpoint cannot be read: training starts again from step 0.")
         checkpoint.forget_other_bests(None)
         return Loop()
-    if state["identity"] != identity(training):
+    if state["identity"] != identity(training, checkpoint.part):
         raise ProgramError(
             "The checkpoint in this folder belongs to another config or other preferences.",
             where="checkpoint/state.pt",
             hint="Use a new run folder, or delete checkpoint/ to start from the beginning.",
         )
-    training.model.load_state_dict(state["model"])
+    put_weights(training, state["model"])
     optimizer.load_state_dict(state["optimizer"])
     torch.set_rng_state(state["rng"].cpu())
     # Another number of threads adds up in another order: the same bytes need the same number.
@@ -61,9 +61,9 @@ def save(
     try:
         checkpoint.save_state(
             {
-                "identity": identity(training),
+                "identity": identity(training, checkpoint.part),
                 "loop": dataclasses.asdict(loop),
-                "model": training.model.state_dict(),
+                "model": weights_of(training),
                 "optimizer": optimizer.state_dict(),
                 "rng": torch.get_rng_state(),
                 "threads": training.config["threads"],
@@ -79,9 +79,24 @@ def save(
         ) from error
 
 
-def identity(training: Training) -> dict[str, Any]:
+def weights_of(training: Training) -> dict[str, Any]:
+    """What training changes: everything, or the adapters and the head."""
+    if training.adapter is None:
+        return training.model.state_dict()
+    return {
+        name: weight.detach()
+        for name, weight in training.model.named_parameters()
+        if weight.requires_grad
+    }
+
+
+def put_weights(training: Training, weights: dict[str, Any]) -> None:
+    training.model.load_state_dict(weights, strict=training.adapter is None)
+
+
+def identity(training: Training, part: str) -> dict[str, Any]:
     """What must be equal for a resumed run to be the same run. Thread counts and the checkpoint
     interval change no comparison, and may have been decided anew."""
-    loose = ("threads", "checkpoint_seconds")
-    fixed = {key: value for key, value in training.config.items() if key not in loose}
-    return fixed | {"data_sha256": training.data_sha256}
+    loose = ("threads", "checkpoint_seconds", "token_cache")
+    fixed = {key: value for key, value in training.whole.items() if key not in loose}
+    return fixed | {"data_sha256": training.data_sha256, "part": part}

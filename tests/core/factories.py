@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from modeling.core.run_dir import run_program
+import pytest
+
+from modeling.core.run_dir import RunDir, run_program
 
 Row = dict[str, Any]
 SPLITS = ("train", "train", "train", "dev", "test")
@@ -68,6 +70,18 @@ def start(program: str, folder: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Ask the run to stop once this step is done, as SIGTERM does."""
+    check = RunDir.check_cancelled
+    count = iter(range(1, 10_000))
+
+    def counting(self: RunDir) -> None:
+        check(self)
+        self.cancel_asked = next(count) >= step
+
+    monkeypatch.setattr(RunDir, "check_cancelled", counting)
 
 
 def read(path: Path) -> Any:

@@ -135,3 +135,19 @@ def test_pairs_judged_both_ways_are_counted(tmp_path: Path) -> None:
     _, warnings = read_groups(tmp_path / "preferences.jsonl", strength_margin=0.0)
     assert len(warnings) == 1
     assert warnings[0].startswith("2 comparisons repeat the pair of another one, 1 of them with")
+
+
+def test_a_ranking_stays_whole_however_many_pairs_it_has() -> None:
+    """Four responses have six pairs; in batches of four they would be cut, and be no ranking."""
+    pairs = [(i, j) for i in range(4) for j in range(i + 1, 4)]
+    comparisons = [Comparison(f"{i}{j}", i, j, 1.0, 1.0, 0.0) for i, j in pairs]
+    group = PromptGroup((("user", "Q"),), "train", list("abcd"), comparisons)
+    encoded = [[Encoded([0] * 5, 1, False)] * 4]
+    common = {"batch_size": 4, "seed": 0, "epoch": 0, "by_length": False}
+    cut = plan_epoch([group], encoded, **common)
+    whole = plan_epoch([group], encoded, **common, whole_rankings=True)
+    assert sorted(len(unit.comparisons) for batch in cut for unit in batch) == [2, 4]
+    assert [unit.ranking() for batch in whole for unit in batch] == [[0, 1, 2, 3]]
+    tied = PromptGroup(group.prompt, "train", list("abcd"), [*comparisons[:5], comparisons[0]])
+    parts = plan_epoch([tied], encoded, **common, whole_rankings=True)
+    assert sorted(len(unit.comparisons) for batch in parts for unit in batch) == [2, 4]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from modeling.core import score, train_reward
+from modeling.core import reward_finish, score, train_reward
 from modeling.core.errors import Cancelled
 from modeling.core.reward_model import load_reward_model
 from modeling.core.run_dir import EXIT_CANCELLED, RunDir
@@ -22,6 +22,7 @@ from tests.core.factories import (
     read,
     run,
     start,
+    stop_after,
     training_run,
 )
 
@@ -74,8 +75,7 @@ def test_the_model_is_a_plain_folder_that_scores_the_same(finished: Path, tmp_pa
     tokenizer = AutoTokenizer.from_pretrained(finished / "model")
     chat = [*pair["prompt"], {"role": "assistant", "content": pair["chosen"]}]
     ids = tokenizer.apply_chat_template(chat, return_tensors="pt", return_dict=True)["input_ids"]
-    # The template ends a turn in EOS and a newline; a text for the reward model ends in EOS.
-    own = model(input_ids=ids[:, :-1]).logits[0, 0].item()
+    own = model(input_ids=ids).logits[0, 0].item()
     assert own == pytest.approx(row["reward_chosen"], abs=1e-5)
     responses = [{"id": "a", "prompt": pair["prompt"], "response": pair["chosen"]}]
     folder = make_run(
@@ -116,18 +116,6 @@ def test_same_seed_same_bytes_and_another_seed_other_bytes(
     for name in ("predictions.jsonl",):
         assert (same / name).read_bytes() == (finished / name).read_bytes()
     assert model_bytes(other) != model_bytes(finished)
-
-
-def stop_after(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    """Ask the run to stop once this step is done, as SIGTERM does."""
-    check = RunDir.check_cancelled
-    count = iter(range(1, 10_000))
-
-    def counting(self: RunDir) -> None:
-        check(self)
-        self.cancel_asked = next(count) >= step
-
-    monkeypatch.setattr(RunDir, "check_cancelled", counting)
 
 
 @pytest.mark.parametrize("step", [1, 3, 7])
@@ -291,7 +279,7 @@ def test_what_fails_after_the_last_step_is_retried_without_training_again(
 ) -> None:
     folder = training_run(tmp_path / "run", tiny_model)
     with monkeypatch.context() as patch:
-        patch.setattr(train_reward, "save_checked", lambda *_: 1 / 0)
+        patch.setattr(reward_finish, "save_checked", lambda *_: 1 / 0)
         assert run(train_reward, folder) == 1
     assert "ZeroDivisionError" in read(folder / "error.json")["error"]
     steps = metric(folder, "train/loss")

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, BertConfig, BertModel, PreTrainedModel
 
-from modeling.core import checkpoint, objective, reward_model, train_reward
+from modeling.core import checkpoint, objective, reward_finish, reward_model, train_reward
 from modeling.core.run_dir import run_program
 from tests.core.factories import (
     error_of,
@@ -287,7 +287,7 @@ def test_a_model_that_reloads_to_other_rewards_fails_the_run(
             model.score.weight += 0.01  # type: ignore[operator,union-attr]
         save(model, *rest)
 
-    monkeypatch.setattr(train_reward, "save_model", save_something_else)
+    monkeypatch.setattr(reward_finish, "save_model", save_something_else)
     folder = training_run(tmp_path / "r", tiny_model, epochs=1)
     assert "gives other rewards than the trained one" in error_of(train_reward, folder)
     assert not list(folder.glob("model*"))
@@ -298,7 +298,7 @@ def test_a_checkpoint_cut_short_on_disk_is_replaced_by_a_fresh_start(
 ) -> None:
     folder = training_run(tmp_path / "r", tiny_model, epochs=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_reward, "save_checked", lambda *_: 1 / 0)
+        patch.setattr(reward_finish, "save_checked", lambda *_: 1 / 0)
         assert "ZeroDivisionError" in error_of(train_reward, folder)
     state = folder / "checkpoint" / "state.pt"
     state.write_bytes(state.read_bytes()[: state.stat().st_size // 2])
@@ -309,7 +309,7 @@ def test_a_checkpoint_cut_short_on_disk_is_replaced_by_a_fresh_start(
 def test_a_checkpoint_of_other_data_is_refused(tiny_model: Path, tmp_path: Path) -> None:
     folder = training_run(tmp_path / "r", tiny_model, checkpoint_seconds=0, patience=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_reward, "save_checked", lambda *_: 1 / 0)
+        patch.setattr(reward_finish, "save_checked", lambda *_: 1 / 0)
         assert "ZeroDivisionError" in error_of(train_reward, folder)
     write_lines(folder / "preferences.jsonl", preferences(30))
     assert "other preferences" in error_of(train_reward, folder)

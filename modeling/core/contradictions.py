@@ -1,0 +1,104 @@
+"""How strongly the reward model contradicts each judgment: contradictions.jsonl.
+
+A judgment is doubted as far as the members give the other response the higher reward, and they
+should not have learned from it: a comparison of the train split is judged by those members alone
+whose bootstrap left its prompt out (out-of-bag, Breiman 1996), where there are such. The
+probability is the self-confidence of Northcutt et al. (2021), "Confident learning", turned round:
+one minus the probability that the members give the judgment on average, at the temperature that
+fits held-out judgments. Left out: ties, which no order contradicts.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from modeling.core.aggregation import variance
+from modeling.core.bootstrap import bootstrap_weight
+from modeling.core.calibration import FEWEST_TO_FIT, fit_temperature
+from modeling.core.files import write_jsonl
+from modeling.core.groups import PromptGroup
+
+FIT_ON = ("calibration", "dev", "test")
+
+
+def write_contradictions(
+    path: Path,
+    groups: Sequence[PromptGroup],
+    members: Sequence[Tensor],
+    *,
+    seed: int,
+    are_heads: bool = False,
+    trunk_learned: bool = False,
+) -> None:
+    """One line per decided comparison, the most doubtful first.
+
+    `members`: of each group the rewards (K, M) on one scale. `are_heads`: every one of them has a
+    bootstrap; else the first has seen everything. `trunk_learned`: all share a trunk that has.
+    """
+    temperature = temperature_of(groups, members)
+    rows = list(_rows(groups, members, temperature, seed, are_heads, trunk_learned))
+    rows.sort(key=lambda row: (-row["probability_label_wrong"], row["id"]))
+    write_jsonl(path, rows)
+
+
+def temperature_of(groups: Sequence[PromptGroup], members: Sequence[Tensor]) -> float:
+    """Of the members' mean on the first split with enough judgments that nothing was learned
+    from; 1 without one."""
+    for split in FIT_ON:
+        found = [
+            ((rewards[c.i] - rewards[c.j]).mean().item(), c.target)
+            for group, rewards in zip(groups, members, strict=True)
+            if group.split == split
+            for c in group.comparisons
+        ]
+        if len(found) >= FEWEST_TO_FIT:
+            delta, target = np.array(found).T
+            return fit_temperature(delta, target)
+    return 1.0
+
+
+def _rows(
+    groups: Sequence[PromptGroup],
+    members: Sequence[Tensor],
+    temperature: float,
+    seed: int,
+    are_heads: bool,
+    trunk_learned: bool,
+) -> Iterator[dict[str, Any]]:
+    for group, rewards in zip(groups, members, strict=True):
+        which, fair = judges(group, rewards.shape[1], seed, are_heads)
+        in_sample = group.split == "train" and (trunk_learned or not fair)
+        for c in group.comparisons:
+            if c.target == 0.5:
+                continue
+            side = 1.0 if c.target > 0.5 else -1.0
+            margins = side * (rewards[c.i] - rewards[c.j])[which]  # (J,) of the judgment's winner
+            belief = torch.sigmoid(margins.double() / temperature).mean().item()
+            yield {
+                "id": c.id,
+                "split": group.split,
+                "margin": margins.mean().item(),
+                "std": variance(margins[None]).sqrt().item(),
+                "members": len(which),
+                "in_sample": in_sample,
+                "probability_label_wrong": 1.0 - belief,
+            }
+
+
+def judges(
+    group: PromptGroup, members: int, seed: int, are_heads: bool = False
+) -> tuple[list[int], bool]:
+    """The members that judge a group, and whether none of them has seen it.
+
+    A held-out group is judged by all. A train group by those that never saw it, if any.
+    """
+    everyone = list(range(members))
+    if group.split != "train":
+        return everyone, True
+    bootstrapped = everyone if are_heads and members > 1 else everyone[1:]
+    unseen = [m for m in bootstrapped if bootstrap_weight(seed, m, group.prompt) == 0]
+    return (unseen, True) if unseen else (everyone, False)

@@ -1,0 +1,90 @@
+"""The trainings that one run consists of: the model, further members, points of a learning curve.
+
+They are made one after the other, so that only one is in memory. What each leaves is kept beside
+the checkpoint until the run is done: a run that is started again repeats none.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from modeling.core.bootstrap import bootstrap_weight, rank_of
+from modeling.core.groups import PromptGroup
+
+MAIN = "model"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One training. Member 0 sees every prompt once, so that `model/` alone is what a run without
+    further members would have given; the others see each as often as their bootstrap has it."""
+
+    name: str = MAIN  # its folder in the run, if it leaves a model
+    member: int = 0
+    fraction: float = 1.0  # of the train prompts
+
+    @property
+    def leaves_model(self) -> bool:
+        return self.fraction == 1.0
+
+    @property
+    def share(self) -> float:
+        """Of the train prompts, about; a bootstrap leaves out e^-1 of them."""
+        return self.fraction if self.member == 0 else 0.632
+
+    @property
+    def words(self) -> str:
+        """For the log."""
+        if self.name == MAIN:
+            return "the model"
+        return f"member {self.member}" if self.leaves_model else f"{self.fraction:.0%} of the data"
+
+
+def parts_of(config: dict[str, Any]) -> list[Part]:
+    """All of a run's trainings in their order, the model first."""
+    members = [Part(f"members/{number}", number) for number in range(1, config["members"])]
+    curve = [Part(f"curve/{share:g}", fraction=share) for share in config["learning_curve"]]
+    return [Part(), *members, *curve]
+
+
+def part_groups(
+    groups: Sequence[PromptGroup], part: Part, seed: int
+) -> tuple[list[PromptGroup], list[int]]:
+    """The groups as this part weighs them, and which of them it trains on.
+
+    Nested subsets: a larger fraction has every prompt of a smaller one.
+    """
+    train = [at for at, group in enumerate(groups) if group.split == "train"]
+    if part.fraction < 1:
+        train.sort(key=lambda at: rank_of(seed, groups[at].prompt))
+        return list(groups), sorted(train[: max(1, round(part.fraction * len(train)))])
+    if part.member == 0:
+        return list(groups), train
+    times = {at: bootstrap_weight(seed, part.member, groups[at].prompt) for at in train}
+    seen = [at for at in train if times[at]]
+    if not has_winner(groups, seen):  # of a handful of prompts none may be drawn
+        return list(groups), train
+    weighed = [
+        _times(group, times[at]) if times.get(at) else group for at, group in enumerate(groups)
+    ]
+    return weighed, seen
+
+
+def has_winner(groups: Sequence[PromptGroup], which: Sequence[int]) -> bool:
+    """Whether there is anything to learn: a comparison that is no tie."""
+    return any(c.target != 0.5 for at in which for c in groups[at].comparisons)
+
+
+def _times(group: PromptGroup, times: int) -> PromptGroup:
+    heavier = [replace(c, weight=c.weight * times) for c in group.comparisons]
+    return replace(group, comparisons=heavier)
+
+
+def head_weights(groups: Sequence[PromptGroup], heads: int, seed: int) -> list[list[float]] | None:
+    """[group][head]: how often each head on one trunk sees each prompt; None for a single head."""
+    if heads == 1:
+        return None
+    return [
+        [float(bootstrap_weight(seed, head, group.prompt)) for head in range(heads)]
+        for group in groups
+    ]
