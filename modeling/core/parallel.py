@@ -66,11 +66,6 @@ class Group:
         return any(found)
 
 
-def rank() -> int:
-    """Of this process; 0 when it is alone."""
-    return int(os.environ.get("RANK", "0"))
-
-
 def join() -> Group:
     """Meet the other processes of a launcher. Gloo between CPUs, NCCL between GPUs."""
     size = int(os.environ.get("WORLD_SIZE", "1"))

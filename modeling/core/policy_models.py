@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.pytorch_utils import Conv1D
 
 from modeling.core.device import move_to
 from modeling.core.errors import ProgramError
@@ -32,15 +33,18 @@ class Actor:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     reference: PreTrainedModel | None  # None: the model itself without its adapter
-    adapter: Any = None  # peft's wrapper around `model`
+    adapter: Any = None  # peft's handle on the layers it has put into `model`
 
     @contextmanager
     def as_reference(self) -> Iterator[PreTrainedModel]:
         if self.reference is not None:
             yield self.reference
         else:
-            with self.adapter.disable_adapter():
+            self.adapter.disable_adapter_layers()
+            try:
                 yield self.model
+            finally:
+                self.adapter.enable_adapter_layers()
 
 
 def load_actor(
@@ -67,11 +71,18 @@ def add_lora(model: PreTrainedModel, rank: int, seed: int) -> Any:
 
     The layers are put into `model` itself, which goes on to be called as before.
     """
-    from peft import LoraConfig, get_peft_model
+    from peft import LoraConfig, LoraModel  # seconds that runs without adapters need not pay
 
     torch.manual_seed(seed)
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", lora_dropout=0.0)
-    return get_peft_model(model, config)
+    output = model.get_output_embeddings()
+    names = [
+        name
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Linear | Conv1D) and layer is not output
+    ]
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names, lora_dropout=0.0)
+    config.fan_in_fan_out = any(isinstance(model.get_submodule(n), Conv1D) for n in names)
+    return LoraModel(model, {"default": config}, "default")
 
 
 def check_same_words(tokenizer: PreTrainedTokenizerBase, other: str) -> None:

@@ -7,6 +7,7 @@ result.json last, error.json for what went wrong, exit code 143 after SIGTERM.
 """
 
 import json
+import os
 import shutil
 import signal
 import sys
@@ -34,6 +35,11 @@ def is_count(value: Any) -> bool:
 
 def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def is_first_process() -> bool:
+    """Only the first of several processes on one run writes its files (parallel.py)."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 class RunDir:
@@ -119,6 +125,8 @@ class RunDir:
             raise Cancelled
 
     def _append(self, line: dict[str, Any]) -> None:
+        if not is_first_process():
+            return
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
@@ -140,8 +148,10 @@ def run_program(main: Callable[[RunDir], dict[str, Any]], arguments: list[str]) 
     in_main_thread = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, run.on_sigterm) if in_main_thread else None
     try:
-        write_json(run.path / "result.json", main(run))
-        shutil.rmtree(run.path / "checkpoint", ignore_errors=True)  # only now nobody needs it
+        result = main(run)
+        if is_first_process():
+            write_json(run.path / "result.json", result)
+            shutil.rmtree(run.path / "checkpoint", ignore_errors=True)  # only now nobody needs it
         return 0
     except Cancelled:
         run.say("Cancelled. Start the same folder again to go on from the last checkpoint.")
@@ -179,6 +189,8 @@ def report_failure(run: RunDir, error: Exception) -> None:
             "hint": "This was not foreseen. The run's log has the whole traceback.",
         }
     run.say(f"Failed: {problem['error']} {problem['hint']}")
+    if not is_first_process() and (run.path / "error.json").exists():
+        return  # the first one has said it; what fails here only may be told by this process
     try:
         write_json(run.path / "error.json", problem)
     except OSError as second:  # most likely the same full disk; the log and exit code remain

@@ -41,17 +41,9 @@ FAST = {
 }
 
 
-@pytest.fixture(scope="module")
-def reward_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights: its rewards differ, and that is all that is needed."""
-    folder = tmp_path_factory.mktemp("reward") / "model"
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = AutoModelForSequenceClassification.from_pretrained(tiny_model, num_labels=1)
-        torch.nn.init.normal_(model.score.weight)
-    model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(tiny_model).save_pretrained(folder)
-    return folder
+@pytest.fixture
+def reward_model(tiny_reward_model: Path) -> Path:
+    return tiny_reward_model
 
 
 def policy_run(folder: Path, start: Path, reward: Path, **config: Any) -> Path:
@@ -299,6 +291,30 @@ def test_the_coefficient_follows_a_target(
     assert run(train_policy, folder) == 0
     expected = [0.01 * 0.98**step for step in range(4)]
     assert metric(folder, "objective/kl_coef") == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("algorithm", ["rloo", "ppo"])
+def test_lora_is_merged_into_a_plain_policy(
+    tiny_model: Path, reward_model: Path, tmp_path: Path, algorithm: str
+) -> None:
+    """Its reference is the policy with the adapter off: at the start the KL is 0."""
+    folder = policy_run(
+        tmp_path / "r",
+        tiny_model,
+        reward_model,
+        algorithm=algorithm,
+        adapter="lora",
+        lora_rank=4,
+        learning_rate=0.01,
+    )
+    assert run(train_policy, folder) == 0
+    result = read(folder / "result.json")
+    assert result["kl_before"] == pytest.approx(0, abs=1e-4)
+    assert result["kl"] != pytest.approx(0, abs=1e-4)
+    start, after = AutoModelForCausalLM.from_pretrained(tiny_model).state_dict(), weights(folder)
+    assert start.keys() == after.keys()
+    moved = {name for name in start if not torch.equal(start[name], after[name])}
+    assert moved == {name for name in start if name.endswith("_proj.weight")}
 
 
 def test_ppo_values_begin_as_the_reward_model(
