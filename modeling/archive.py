@@ -1,27 +1,31 @@
-"""A folder as a tar stream: nothing is held in memory or written to disk for it."""
+"""Folders as a tar stream: nothing is held in memory or written to disk for it."""
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 CHUNK = 1 << 20
 
 
-def tar_stream(folder: Path, name: str) -> Iterator[bytes]:
-    """The folder's own files (no links, no subfolders' links), below `name/` in the archive."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() or not path.is_file():
-            continue
-        entry = tarfile.TarInfo(f"{name}/{path.relative_to(folder).as_posix()}")
-        status = path.stat()
-        entry.size, entry.mtime, entry.mode = status.st_size, int(status.st_mtime), 0o644
-        yield entry.tobuf()
-        with path.open("rb") as file:
-            left = entry.size
-            while left and (part := file.read(min(CHUNK, left))):
-                left -= len(part)
-                yield part
-        if left:
-            raise OSError(f"{path} became shorter while it was sent")
-        yield b"\0" * (-entry.size % tarfile.BLOCKSIZE)
+def tar_stream(folders: Mapping[str, Path]) -> Iterator[bytes]:
+    """Each folder's own files (no links, no subfolders' links), below its name in the archive."""
+    for name, folder in folders.items():
+        for path in sorted(folder.rglob("*")):
+            if not path.is_symlink() and path.is_file():
+                yield from _file(path, f"{name}/{path.relative_to(folder).as_posix()}")
     yield b"\0" * (2 * tarfile.BLOCKSIZE)
+
+
+def _file(path: Path, name: str) -> Iterator[bytes]:
+    entry = tarfile.TarInfo(name)
+    status = path.stat()
+    entry.size, entry.mtime, entry.mode = status.st_size, int(status.st_mtime), 0o644
+    yield entry.tobuf()
+    with path.open("rb") as file:
+        left = entry.size
+        while left and (part := file.read(min(CHUNK, left))):
+            left -= len(part)
+            yield part
+    if left:
+        raise OSError(f"{path} became shorter while it was sent")
+    yield b"\0" * (-entry.size % tarfile.BLOCKSIZE)

@@ -4,25 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from modeling.models import RewardModel
-
-USE = """```python
-import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-folder = "."  # where this file is
-tokenizer = AutoTokenizer.from_pretrained(folder)
-model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
-messages = [
-    {"role": "user", "content": "How do I keep basil fresh?"},
-    {"role": "assistant", "content": "Stand it in a glass of water, like flowers."},
-]
-text = tokenizer.apply_chat_template(messages, tokenize=False).rstrip()
-if not text.endswith(tokenizer.eos_token):
-    text += tokenizer.eos_token
-inputs = tokenizer(text, add_special_tokens=False, return_tensors="pt")
-with torch.no_grad():
-    reward = model(**inputs).logits[0, 0].item()
-```"""
+from modeling.using import uses_on_card
 
 
 def write_card(model: RewardModel) -> None:
@@ -51,9 +33,10 @@ def card_of(model: RewardModel) -> str:
                 f"- run {model.run_id}, seed {model.run.seed}, code `{model.run.code_version}`",
                 f"- made {model.created_at:%Y-%m-%d %H:%M} UTC",
             ]
-        ),
+        )
+        + _made_with(model),
         "## How to use it",
-        USE,
+        *_uses(model),
         "## What it is not",
         "It has learned what the labelers of one project preferred in the texts they saw. It is no "
         "judge of truth, and a policy that is optimised against it will find its mistakes: watch "
@@ -61,6 +44,30 @@ def card_of(model: RewardModel) -> str:
         *_warnings(results),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _uses(model: RewardModel) -> list[str]:
+    parts = [model.why_not_plain]
+    if model.member_count > 1:
+        parts.append(
+            f"It is an ensemble of {model.member_count}: the reward is the mean of their rewards "
+            "on one scale, and how far they are apart says how sure it is."
+        )
+    for name, title, lines in uses_on_card(model):
+        kind = "sh" if name == "vllm" else "python"
+        parts.append(f"{title}:\n\n```{kind}\n{lines}\n```")
+    return parts
+
+
+def _made_with(model: RewardModel) -> str:
+    """How it was trained, where that is not the ordinary way."""
+    config = model.results.get("config") or {}
+    told = {
+        "method": config.get("method", "finetune") != "finetune" and "a head on frozen features",
+        "adapter": config.get("adapter", "none") != "none" and f"{config['adapter']}, merged",
+        "pooling": config.get("pooling", "last") != "last" and "mean over the response",
+    }
+    return "".join(f"\n- {name}: {words}" for name, words in told.items() if words)
 
 
 def _base_name(location: str) -> str:

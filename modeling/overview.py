@@ -142,6 +142,12 @@ def alarms_of(situation: Situation) -> list[Alarm]:
             alarms.append(
                 Alarm(tone="danger", text=f"The current policy cannot be used: {problem}")
             )
+    if situation.project.base_model:
+        try:
+            registry.check_model(situation.project.base_model)
+        except registry.NotUsable as problem:
+            text = f"No reward model can be trained: the base model is not usable. {problem}"
+            alarms.append(Alarm(tone="danger", text=text))
     if situation.drift:
         alarms.append(Alarm(tone="warning", text=situation.drift))
     rejected = _rejected_since_live(situation)

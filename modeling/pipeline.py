@@ -160,7 +160,11 @@ class Execution:
             return Ending(0)  # done by an earlier attempt, or there is nothing to do
         tail = Tail(self.run, folder / "metrics.jsonl")
         program = Program(
-            inputs.program_of(stage), folder, log=log_path(self.run), lock=self.lock, package=self.package
+            inputs.program_of(stage),
+            folder,
+            log=log_path(self.run),
+            lock=self.lock,
+            package=self.package,
         )
         try:
             self._watch(program, tail, number)

@@ -18,6 +18,9 @@ from modeling import launch
 
 CANCELLED = 128 + signal.SIGTERM
 LOG_LINES_IN_ERROR = 15
+# How an error is put together as text; modeling/pages/run_results.py takes it apart again.
+LOG_FOLLOWS = "Last lines of the log:"
+WHERE = "Where: "
 LOG_BYTES_PER_LINE = 400
 
 
@@ -108,7 +111,7 @@ class Program:
         told = read_json(self.folder / "error.json") if code == 1 else {}
         words = told_error(told) if told else self._explain(code)
         last_lines = tail(self.log, LOG_LINES_IN_ERROR)
-        return Ending(code, f"{words}\n\nLast lines of the log:\n{last_lines}".strip())
+        return Ending(code, f"{words}\n\n{LOG_FOLLOWS}\n{last_lines}".strip())
 
     def _explain(self, code: int) -> str:
         if code == -signal.SIGKILL:
@@ -140,7 +143,7 @@ def told_error(told: dict[str, Any]) -> str:
     """The program's own error.json as text: what was wrong first, then what to do and where."""
     lines = [str(told.get("error", "")), str(told.get("hint", ""))]
     if told.get("where"):
-        lines.append(f"Where: {told['where']}")
+        lines.append(f"{WHERE}{told['where']}")
     return "\n".join(line for line in lines if line)
 
 

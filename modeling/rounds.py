@@ -231,6 +231,10 @@ def start_training_now(project: Project, by: User) -> Run:
     situation = _ready_to_start(project, Run.Kind.TRAIN_REWARD)
     if not situation.base_model:
         raise CannotStart("Set a base model in the settings, or register a policy, first.")
+    try:
+        registry.check_model(situation.base_model)
+    except registry.NotUsable as problem:
+        raise CannotStart(f"The base model cannot be used. {problem}") from problem
     if not situation.usable_preferences:
         raise CannotStart("There are no preferences to train on yet.")
     run = _queue_training(situation, by)

@@ -15,7 +15,7 @@ from django.utils import timezone
 from config.nudges import nudge
 from labeling.audit import write_entry
 from labeling.models import User
-from modeling import programs
+from modeling import programs, registry
 from modeling.models import Metric, Run
 
 State = Run.State
@@ -76,6 +76,7 @@ def request_cancel(run: Run, by: User | None) -> bool:
 
 def retry(run: Run, by: User | None) -> None:
     """Queues a failed or cancelled run again; it goes on from its last checkpoint."""
+    _refuse_without_base_model(run)
     try:
         with transaction.atomic():
             changed = Run.objects.filter(
@@ -98,6 +99,20 @@ def retry(run: Run, by: User | None) -> None:
             "wait for it or cancel it first."
         ) from problem
     run.refresh_from_db()
+
+
+def _refuse_without_base_model(run: Run) -> None:
+    """The worker would only say the same a minute later."""
+    base_model = run.config.get("base_model")
+    if run.kind != Run.Kind.TRAIN_REWARD or not base_model:
+        return
+    try:
+        registry.check_model(base_model)
+    except registry.NotUsable as problem:
+        raise CannotRetry(
+            f"The base model of this run cannot be used. {problem} Put it back, or choose another "
+            "one in the settings and start a new training."
+        ) from problem
 
 
 def requeue_abandoned(now: datetime) -> list[Run]:

@@ -253,6 +253,8 @@ class SettingsForm(forms.ModelForm):
         is_quick = given.get("reward_method") == RewardMethod.FROZEN
         if is_quick and given.get("reward_adapter") != Adapter.NONE:
             self.add_error("reward_adapter", "The quick way trains no weights of the model.")
+        if (given.get("reward_heads") or 1) > 1 and (given.get("reward_members") or 1) > 1:
+            self.add_error("reward_members", "Several heads or several models, not both.")
         return cleaned
 
     def changed_fields(self) -> dict[str, Any]:

@@ -37,6 +37,28 @@ def accuracy_by_version(reward_models: Iterable[RewardModel]) -> Spec | None:
     }
 
 
+def learning_curve(points: Sequence[Mapping[str, Any]]) -> Spec | None:
+    """Held-out accuracy over the number of comparisons learned from; None below two points."""
+    rated = [point for point in points if (point.get("accuracy") or {}).get("value") is not None]
+    if len(rated) < 2:
+        return None
+    rated.sort(key=lambda point: point["comparisons"])
+    figures = [point["accuracy"] for point in rated]
+    return {
+        "type": "line",
+        "labels": [point["comparisons"] for point in rated],
+        "series": [
+            {
+                "name": "accuracy",
+                "data": [_percent(figure["value"]) for figure in figures],
+                "band": [[_percent(figure["low"]), _percent(figure["high"])] for figure in figures],
+            }
+        ],
+        "x": {"log": True, "title": "comparisons learned from"},
+        "y": {"unit": " %"},
+    }
+
+
 def judgments_by_day(counts: Mapping[date, int]) -> Spec | None:
     if not any(counts.values()):
         return None

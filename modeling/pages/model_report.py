@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from labeling.models import Preference, Project
+from labeling.models import Adapter, Pooling, Preference, Project, RewardMethod
 from modeling.core.intervals import wilson
 from modeling.core.predictions import Prediction, by_slice, compare, length_correlation
 from modeling.models import RewardModel
@@ -198,3 +198,20 @@ def known_preferences(project: Project, ids: Iterable[str]) -> dict[str, Prefere
     wanted = [int(key) for key in ids if key.isdecimal()]
     found = Preference.objects.filter(project=project, pk__in=wanted).select_related("prompt")
     return {str(row.pk): row for row in found}
+
+
+def made_with(model: RewardModel) -> list[tuple[str, str]]:
+    """How it was trained, where that is not the ordinary way: (what, how)."""
+    config = model.results.get("config") or {}
+    found = []
+    if config.get("method") == RewardMethod.FROZEN:
+        found.append(("Method", "a head on frozen features"))
+    if config.get("adapter", Adapter.NONE) != Adapter.NONE:
+        found.append(("Trained weights", f"{str(config['adapter']).upper()}, merged"))
+    if config.get("pooling") == Pooling.MEAN:
+        found.append(("Reward read from", "the mean over the response"))
+    if len(model.member_paths) > 1:
+        found.append(("Members", f"{len(model.member_paths)} models"))
+    elif model.member_count > 1:
+        found.append(("Members", f"{model.member_count} heads on one model"))
+    return found

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from labeling.access import project_for, projects_of
 from labeling.audit import write_entry
+from labeling.doubts import open_doubts
 from labeling.models import Project, Role
 from labeling.pages.requests import SignedInRequest
 from modeling import drift, gates, registry
@@ -21,9 +22,13 @@ from modeling.models import Loop, RewardModel
 from modeling.overview import accuracy_of
 from modeling.pages import chart_specs, model_report
 from modeling.pages.run_results import flat_rows
+from modeling.pages.shadow import compare_with_shadow
+from modeling.using import uses_on_page
 
 PAGE_SIZE = 50
-SHOWN_ELSEWHERE = ("config", "warnings", "accuracy", "gate", "evaluation")
+SHOWN_ELSEWHERE = (
+    "accuracy", "config", "evaluation", "export", "gate", "learning_curve", "warnings",
+)  # fmt: skip
 
 
 @login_required
@@ -63,7 +68,7 @@ def reward_model_page(request: SignedInRequest, pk: int) -> HttpResponse:
         "project": project,
         "model": model,
         "previous": previous,
-        "is_gone": not (model.path / "config.json").is_file(),
+        "is_gone": not model.is_here,
         "can_put_in_service": is_admin and model.status != RewardModel.Status.LIVE,
         "can_reject": is_admin
         and model.status in (RewardModel.Status.CANDIDATE, RewardModel.Status.RETIRED),
@@ -73,6 +78,10 @@ def reward_model_page(request: SignedInRequest, pk: int) -> HttpResponse:
         "slices": model_report.slices_of(evaluation),
         "margins": model_report.margin_chart(evaluation),
         "contradicted": model_report.contradicted_by(model),
+        "learning_curve": chart_specs.learning_curve(results.get("learning_curve") or []),
+        "doubts": open_doubts(project) if model.status == RewardModel.Status.LIVE else 0,
+        "made_with": model_report.made_with(model),
+        "uses": uses_on_page(model),
         "warnings": results.get("warnings", []),
         "score_url": request.build_absolute_uri(
             reverse("api-score", args=[project.slug, model.version])
@@ -96,6 +105,8 @@ def _is_it_good(model: RewardModel, evaluation: dict[str, Any]) -> dict[str, Any
         "newest_round": newest and newest["round"],
         "gate": model.results.get("gate"),
         "foretold": drift.prequential(model),
+        "beside": compare_with_shadow(model),
+        "is_shadow": registry.shadow_of(model.project) == model,
         "drift": drift.alarm_of(model) if model.status == RewardModel.Status.LIVE else "",
     }
 
@@ -188,11 +199,13 @@ def change_margin(request: SignedInRequest, slug: str) -> HttpResponse:
 @login_required
 @require_safe
 def download(request: SignedInRequest, pk: int) -> HttpResponseBase:
-    """The model's folder with its card, as a tar."""
+    """The model's folder with its card, and those of its further members, as a tar."""
     model, project = _model_for(request, pk, Role.CURATOR)
-    if not (model.path / "config.json").is_file():
+    if not model.is_here:
         raise Http404("The model's folder is gone.")
     name = f"{project.slug}-reward-model-v{model.version}"
-    response = StreamingHttpResponse(tar_stream(model.path, name), content_type="application/x-tar")
+    own, *others = model.member_paths
+    folders = {name: own} | {f"{name}/members/{at}": path for at, path in enumerate(others, 1)}
+    response = StreamingHttpResponse(tar_stream(folders), content_type="application/x-tar")
     response["Content-Disposition"] = f'attachment; filename="{name}.tar"'
     return response

@@ -1,24 +1,38 @@
 """What a run came to, as people read it: the reason of a failure, one line, a table of figures."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from modeling.models import Run
 from modeling.overview import accuracy_of
+from modeling.programs import LOG_FOLLOWS, WHERE
 
 MOST_ROWS = 80
 
 
-def reason_of(run: Run) -> tuple[str, str]:
-    """Why a run failed: what was wrong, and the rest of what is known about it."""
-    first, _, rest = run.error.strip().partition("\n")
-    return first, rest.strip()
+@dataclass(frozen=True)
+class Failure:
+    """Why a run failed: what was wrong, what to do about it, where; and the log's last lines."""
+
+    words: str
+    hint: str
+    where: str
+    log: str
+
+
+def failure_of(run: Run) -> Failure:
+    told, _, log = run.error.strip().partition(LOG_FOLLOWS)
+    first, *rest = told.strip().split("\n")
+    where = [line.removeprefix(WHERE) for line in rest if line.startswith(WHERE)]
+    hint = [line for line in rest if line and not line.startswith(WHERE)]
+    return Failure(first, "\n".join(hint), "\n".join(where), log.strip())
 
 
 def outcome_of(run: Run) -> str:
     """What a run has come to, in a few words for a list."""
     if run.state == Run.State.FAILED:
-        return reason_of(run)[0]
+        return failure_of(run).words
     if run.state != Run.State.SUCCEEDED:
         return run.progress_text
     if run.kind == Run.Kind.TRAIN_REWARD:

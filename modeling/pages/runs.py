@@ -16,7 +16,7 @@ from modeling import runs
 from modeling.models import RewardModel, Run
 from modeling.pages import chart_specs
 from modeling.pages.polling import Part, answer_poll, render_part, with_marks
-from modeling.pages.run_results import flat_rows, reason_of
+from modeling.pages.run_results import failure_of, flat_rows
 
 PAGE_SIZE = 50
 POLL_SECONDS = 2
@@ -97,7 +97,7 @@ def _parts(request: SignedInRequest, run: Run, project: Project) -> tuple[Part, 
         "project": project,
         "run": run,
         "made": reward_model_of(run),
-        "reason": reason_of(run),
+        "failure": failure_of(run),
         "is_active": run.state in Run.ACTIVE,
         "can_cancel": is_admin and runs.can_cancel(run),
         "can_retry": is_admin and runs.can_retry(run),

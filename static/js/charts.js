@@ -1,6 +1,7 @@
 // Draws every <canvas data-chart> from the JSON in the <script type="application/json"> beside it:
 // {type: "line"|"bar", labels: [], series: [{name, data, band?: [[low, high], …]}],
-//  y?: {min, max, unit}, links?: [url per label]}. Chart.js is loaded when the first one appears.
+//  x?: {log, title}, y?: {min, max, unit}, links?: [url per label]}. With x.log the labels are
+// numbers on a logarithmic axis. Chart.js is loaded when the first one appears.
 // A figure also gets a table of the same numbers behind a toggle.
 
 const PALETTE = ["--accent", "--success", "--warning", "--danger", "--ink-muted"];
@@ -38,7 +39,7 @@ function datasetsOf(spec, probe) {
       borderWidth: spec.type === "bar" ? 0 : 2,
       borderRadius: 3,
       maxBarThickness: 36,
-      pointRadius: series.data.length > 1 ? 0 : 3,
+      pointRadius: series.data.length > 1 && !spec.x?.log ? 0 : 3,
       pointHitRadius: 12,
       tension: 0,
       spanGaps: true,
@@ -83,6 +84,23 @@ function labelRoom(spec) {
   return 12 + 6.5 * Math.max(...spec.series.map((series) => series.name.length));
 }
 
+function xScale(spec, text, grid) {
+  const scale = {
+    grid: { display: false },
+    border: { color: grid },
+    ticks: { color: text, maxRotation: 0, autoSkipPadding: 16 },
+    title: { display: Boolean(spec.x?.title), text: spec.x?.title, color: text },
+  };
+  if (!spec.x?.log) return scale;
+  return {
+    ...scale,
+    type: "logarithmic",
+    ticks: { ...scale.ticks, callback: (value) => Number(value).toLocaleString("en") },
+    // The few measured sizes themselves, not the powers of ten between them.
+    afterBuildTicks: (axis) => { axis.ticks = spec.labels.map((value) => ({ value })); },
+  };
+}
+
 function optionsOf(spec, probe) {
   const unit = spec.y?.unit ?? "";
   const text = colour("--ink-muted", probe);
@@ -105,7 +123,7 @@ function optionsOf(spec, probe) {
       },
     },
     scales: {
-      x: { grid: { display: false }, border: { color: grid }, ticks: { color: text, maxRotation: 0, autoSkipPadding: 16 } },
+      x: xScale(spec, text, grid),
       y: {
         min: spec.y?.min, max: spec.y?.max, beginAtZero: spec.type === "bar",
         grid: { color: grid }, border: { display: false },

@@ -99,6 +99,12 @@ def test_a_frozen_model_has_nothing_to_adapt(project):
     assert "trains no weights" in form.errors["reward_adapter"][0]
 
 
+def test_heads_and_members_are_one_or_the_other(project):
+    form = filled(project, reward_heads="8", reward_members="4")
+    assert "not both" in form.errors["reward_members"][0]
+    assert filled(project, reward_heads="8").errors == {}
+
+
 def test_the_page_explains_each_and_keeps_what_was_typed(client, project):
     client.force_login(make_member(project, Role.ADMIN, "owner"))
     url = reverse("project-settings", args=[project.slug])

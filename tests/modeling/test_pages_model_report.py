@@ -15,8 +15,8 @@ from modeling.archive import tar_stream
 from modeling.core.predictions import Prediction
 from modeling.evaluating import evaluation_of
 from modeling.model_card import write_card
-from modeling.models import Loop, RewardModel
-from modeling.pages import model_report
+from modeling.models import Foretold, Loop, RewardModel
+from modeling.pages import chart_specs, model_report
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
 from tests.modeling.page_helpers import make_cast, make_reward_model
 from tests.modeling.test_pages_loop import text_of
@@ -196,11 +196,99 @@ def test_the_download_is_a_tar_of_the_folder_with_its_card(admin, project):
     assert f'filename="{name}.tar"' in answer["Content-Disposition"]
 
 
+def ensemble(model: RewardModel, members: int = 3) -> RewardModel:
+    """Its further members' folders beside it, as a training leaves them."""
+    names = ["model", *(f"members/{at}" for at in range(1, members))]
+    model.results |= {"members": names, "config": {"members": members}}
+    model.save()
+    for path in model.member_paths:
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "config.json").write_text("{}")
+    return model
+
+
+def test_the_download_of_an_ensemble_has_every_member(admin, project):
+    model = ensemble(make_reward_model(project))
+    name = f"{project.slug}-reward-model-v1"
+    archive = opened(admin.get(reverse("reward-model-download", args=[model.pk])))
+    assert archive.getnames() == [
+        f"{name}/config.json", f"{name}/members/1/config.json", f"{name}/members/2/config.json",
+    ]  # fmt: skip
+    (model.path.parent / "members" / "2" / "config.json").unlink()
+    gone = admin.get(reverse("reward-model-download", args=[model.pk]))
+    assert gone.status_code == 404
+
+
+def test_the_page_and_the_card_of_an_ensemble_load_every_member(admin, project):
+    model = ensemble(make_reward_model(project))
+    shown = text_of(admin.get(reverse("reward-model", args=[model.pk])))
+    assert "Members 3 models" in shown
+    assert "It is one of 3 members; the last lines read all of them." in shown
+    write_card(model)
+    card = (model.path / "README.md").read_text()
+    assert "It is an ensemble of 3" in card
+    assert "Scorer(['.', 'members/1', 'members/2'])" in card
+
+
+def test_a_folder_that_is_not_plain_says_why_and_shows_our_loader_only(admin, project):
+    model = with_folder(make_reward_model(project))
+    reason = "The reward is read from the mean over the response's tokens."
+    model.results |= {"export": {"plain": False, "reason": reason}, "config": {"pooling": "mean"}}
+    model.save()
+    shown = text_of(admin.get(reverse("reward-model", args=[model.pk])))
+    assert "read from the mean over the response" in shown
+    assert "from modeling.core.scorer import Scorer" in shown
+    assert "vllm serve" not in shown
+    assert "AutoModelForSequenceClassification" not in shown
+    write_card(model)
+    card = (model.path / "README.md").read_text()
+    assert reason in card
+    assert "AutoModelForSequenceClassification" not in card
+
+
+def test_the_learning_curve_is_drawn_by_size(admin, project):
+    model = make_reward_model(project)
+    figure = {"value": 0.7, "low": 0.65, "high": 0.75, "n": 90}
+    points = [
+        {"fraction": 1.0, "comparisons": 400, "accuracy": figure, "split": "test"},
+        {"fraction": 0.25, "comparisons": 100, "accuracy": figure | {"value": 0.6}},
+    ]
+    assert chart_specs.learning_curve(points[:1]) is None
+    spec = chart_specs.learning_curve(points)
+    assert spec is not None
+    assert (spec["labels"], spec["series"][0]["data"]) == ([100, 400], [60.0, 70.0])
+    assert spec["series"][0]["band"] == [[65.0, 75.0], [65.0, 75.0]]
+    model.results |= {"learning_curve": points}
+    model.save()
+    shown = text_of(admin.get(reverse("reward-model", args=[model.pk])))
+    assert "Would more labels help?" in shown
+
+
+def test_the_predecessor_in_the_shadow_is_a_line_beside_it(admin, project):
+    old, new = make_reward_model(project, status="retired"), make_reward_model(project)
+    Loop.objects.create(project=project, reward_model=old)
+    registry.make_live(new, None)
+    make_comparisons(project, 8)
+    labeler = make_member(project)
+    for _ in range(8):
+        claim_and_judge(labeler, project)
+    for at, row in enumerate(Preference.objects.order_by("pk")):
+        said = {"preference": row, "margin": 1.0, "loss": 0.3}
+        Foretold.objects.create(reward_model=new, point=1.0, **said)
+        Foretold.objects.create(reward_model=old, point=float(at % 2), in_shadow=True, **said)
+    pages = [text_of(admin.get(reverse("reward-model", args=[m.pk]))) for m in (old, new)]
+    for shown in pages:
+        assert "v2 in service, v1 in the shadow 100.0 % 50.0 % +50.0 [" in shown
+        assert "8 no telling apart yet" in shown
+    assert "in the shadow of its successor" in pages[0]
+    assert "in the shadow of its successor" not in pages[1]
+
+
 def test_a_link_out_of_the_folder_is_not_sent(tmp_path: Path):
     (tmp_path / "in").mkdir()
     (tmp_path / "secret").write_text("x")
     (tmp_path / "in" / "link").symlink_to(tmp_path / "secret")
-    archive = opened(tar_stream(tmp_path / "in", "m"))
+    archive = opened(tar_stream({"m": tmp_path / "in"}))
     assert archive.getnames() == []
 
 

@@ -1,0 +1,151 @@
+"""What goes wrong with a training, by the real program, as the run's page tells it: what was
+wrong, what to do about it, and where."""
+
+import contextlib
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from labeling.models import Preference, Role
+from modeling import pipeline, programs, rounds, runs
+from modeling.core.run_dir import run_program
+from modeling.models import Run
+from modeling.pages.run_results import failure_of
+from tests.factories import make_comparisons, make_member, make_project
+from tests.modeling.loop_helpers import advance_one, label
+from tests.modeling.test_pages_loop import text_of
+from tests.tiny_model import build_tiny_model
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Ended:
+    """What is left of a process that is over."""
+
+    pid = 0
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+    def wait(self, _seconds: float | None = None) -> int:
+        return self.code
+
+    def poll(self) -> int:
+        return self.code
+
+
+class InThisProcess(programs.Program):
+    """The program itself, spared the seconds in which a child imports torch."""
+
+    def __init__(self, stage: str, folder: Path, *, log: Path, **_: Any) -> None:
+        self.stage, self.folder, self.log = stage, folder, log
+        main = importlib.import_module(f"modeling.core.{stage}").main
+        with log.open("a") as output, contextlib.redirect_stderr(output):
+            self.process = Ended(run_program(main, [str(folder)]))  # type: ignore[assignment]
+
+
+@pytest.fixture
+def training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Queued: ten preferences, a real base model of two layers."""
+    monkeypatch.setattr(pipeline, "Program", InThisProcess)
+    base = build_tiny_model(tmp_path / "base")
+    project = make_project(base_model=str(base), retrain_after=10, gold_share=0.0)
+    make_comparisons(project, 12)
+    label(project, 10)
+    return advance_one(project)
+
+
+def executed(run: Run, **config: Any) -> Run:
+    Run.objects.filter(pk=run.pk).update(config=run.config | {"device": "cpu"} | config)
+    pipeline.execute(run.pk, beat_seconds=0.02)
+    run.refresh_from_db()
+    return run
+
+
+def page_of(run: Run, client: Client) -> Any:
+    client.force_login(make_member(run.project, Role.ADMIN))
+    return client.get(reverse("run", args=[run.pk]))
+
+
+def explode(_base: Path) -> dict[str, Any]:
+    return {"learning_rate": 1e9, "epochs": 10, "batch_size": 4}
+
+
+def hold_everything_out(_base: Path) -> dict[str, Any]:
+    return {}
+
+
+def truncate(base: Path) -> dict[str, Any]:
+    weights = base / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    return {}
+
+
+def move_away(base: Path) -> dict[str, Any]:
+    base.rename(base.with_name("elsewhere"))
+    return {}
+
+
+def lose_the_tokenizer(base: Path) -> dict[str, Any]:
+    for path in base.glob("tokenizer*"):
+        path.unlink()
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words", "hint", "where"),
+    [
+        (explode, "The loss", "Lower the learning rate", "step "),
+        (truncate, "could not be read", "may be truncated", "base"),
+        (move_away, "The folder of the base model is gone.", "Put it back", "base"),
+        (lose_the_tokenizer, "no tokenizer", "Save the tokenizer", "base"),
+    ],
+)
+def test_a_failure_says_what_where_and_what_to_do(
+    client: Client, training: Run, spoil: Callable[[Path], dict[str, Any]],
+    words: str, hint: str, where: str,
+) -> None:  # fmt: skip
+    run = executed(training, **spoil(Path(training.config["base_model"])))
+    assert run.state == Run.State.FAILED
+    page = page_of(run, client)
+    failure = failure_of(run)
+    for told, expected in ((failure.words, words), (failure.hint, hint), (failure.where, where)):
+        assert expected in told
+        assert " ".join(told.split()) in text_of(page).replace("&#x27;", "'").replace("&quot;", '"')
+
+
+def test_an_empty_train_split_is_named(client: Client, tmp_path: Path, training: Run) -> None:
+    Preference.objects.update(split="test")
+    runs.request_cancel(training, None)
+    again = rounds.start_training_now(training.project, make_member(training.project, Role.ADMIN))
+    run = executed(again)
+    assert run.state == Run.State.FAILED
+    assert "train" in text_of(page_of(run, client)).split("Log")[0]
+
+
+def test_a_cancelled_run_says_that_it_can_go_on(client: Client, training: Run) -> None:
+    runs.request_cancel(training, None)
+    shown = text_of(page_of(training, client))
+    assert "This run was cancelled. What it had done is kept: “Try again” goes on" in shown
+
+
+def test_a_base_model_that_is_gone_starts_nothing_and_retries_nothing(
+    client: Client, training: Run
+) -> None:
+    base = Path(training.config["base_model"])
+    run = executed(training, **move_away(base))
+    admin = make_member(run.project, Role.ADMIN)
+    client.force_login(admin)
+    retried = client.post(reverse("run-retry", args=[run.pk]), follow=True)
+    assert "The base model of this run cannot be used. There is no folder" in text_of(retried)
+    started = client.post(reverse("train-now", args=[run.project.slug]), follow=True)
+    assert "The base model cannot be used. There is no folder" in text_of(started)
+    assert "No reward model can be trained: the base model is not usable." in text_of(started)
+    base.with_name("elsewhere").rename(base)
+    runs.retry(run, admin)
+    assert executed(run).state == Run.State.SUCCEEDED
