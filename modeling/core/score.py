@@ -5,14 +5,17 @@
 Reads RUN_DIR/config.json and responses.jsonl; writes scores.jsonl and result.json (formats:
 docs/learning-programs.md). Responses of one prompt share it in a packed row; each distinct text is
 read once per folder, longest groups first, folders one after the other so that only one model is
-in memory. A restart begins again: scoring is quick.
+in memory. A restart begins again: scoring is quick. With `features`, what the first folder's head
+reads goes to features.npy (float16, a row for each line of scores.jsonl), where it can be told.
 """
 
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from modeling.core.aggregation import UWO_WEIGHT, Scale
@@ -25,6 +28,7 @@ from modeling.core.files import (
     require_unique_id,
     write_jsonl,
 )
+from modeling.core.head_features import add_features
 from modeling.core.loading_rewards import Text, combine, load_scorer, scale_warning
 from modeling.core.reading import WAYS
 from modeling.core.run_dir import RunDir, is_count, is_number, run_program
@@ -33,6 +37,7 @@ DEFAULTS: dict[str, Any] = {
     "reward_models": ...,  # list of folders or Hub ids
     "aggregate": "mean",  # of the members: "mean", "wco" (the lowest), "uwo" (less their variance)
     "uwo_weight": UWO_WEIGHT,  # times the variance
+    "features": False,  # write features.npy as well
     "batch_tokens": None,  # tokens per forward pass; None: by device
     "attention": "auto",  # how prompts are shared: "shared", "flex", "padded"
     "max_length": None,  # tokens per text; None: the model's, at most 2,048
@@ -44,6 +49,7 @@ RULES: dict[str, Callable[[Any], bool]] = {
     "reward_models": lambda v: isinstance(v, list) and len(v) > 0,
     "aggregate": lambda v: v in AGGREGATES,
     "uwo_weight": lambda v: is_number(v) and v >= 0,
+    "features": lambda v: isinstance(v, bool),
     "batch_tokens": lambda v: v is None or is_count(v),
     "attention": lambda v: v in WAYS,
 }
@@ -56,10 +62,12 @@ def main(run: RunDir) -> dict[str, Any]:
     ids, texts = read_responses(run)
     distinct = list(dict.fromkeys(texts))
     rewards, scales, truncated = [], [], 0
+    features: Tensor | None = None
     warnings: list[str] = []
     for number in range(len(sources)):
-        found, scale, cut, warning = score_folder(run, config, distinct, number)
+        found, seen, scale, cut, warning = score_folder(run, config, distinct, number)
         rewards.append(found)
+        features = seen if number == 0 else features
         scales.append(scale)
         truncated = max(truncated, cut)
         warnings += [warning] if warning and warning not in warnings else []
@@ -74,6 +82,8 @@ def main(run: RunDir) -> dict[str, Any]:
             for identifier, text in zip(ids, texts, strict=True)
         ),
     )
+    if features is not None:
+        write_features(run, features, distinct, texts)
     return {
         "count": len(ids),
         "truncated": truncated,
@@ -95,9 +105,9 @@ def read_responses(run: RunDir) -> tuple[list[str], list[Text]]:
 
 def score_folder(
     run: RunDir, config: dict[str, Any], texts: list[Text], number: int
-) -> tuple[Tensor, list[Scale] | None, int, str | None]:
-    """Rewards (R, M) by one folder's members and their scales; how many texts had to be truncated
-    for it, and a warning."""
+) -> tuple[Tensor, Tensor | None, list[Scale] | None, int, str | None]:
+    """Rewards (R, M) by one folder's members, features (R, F) and the members' scales; how many
+    texts had to be truncated for it, and a warning."""
     loaded = load_scorer(
         config["reward_models"][number],
         choose_device(config["device"]),
@@ -105,6 +115,11 @@ def score_folder(
         max_length=config["max_length"],
         threads=config["threads"],
     )
+    wanted = config["features"] and number == 0
+    given = add_features(loaded.reader.model) if wanted else None
+    members = loaded.members
+    if given is not None:
+        loaded = replace(loaded, members=given)
     encoded = loaded.encode(texts)
     total = len(texts) * len(config["reward_models"])
 
@@ -113,8 +128,17 @@ def score_folder(
         run.progress(number * len(texts) + done, total, "responses", "scoring")
 
     rewards = loaded.score(texts, encoded, config["batch_tokens"], each_batch)
+    features = None if given is None else rewards[:, members:]
     cut = sum(text.truncated for text in encoded)
-    return rewards, loaded.scales, cut, loaded.reader.warning
+    return rewards[:, :members], features, loaded.scales, cut, loaded.reader.warning
+
+
+def write_features(run: RunDir, features: Tensor, distinct: list[Text], texts: list[Text]) -> None:
+    """(R, F) of the distinct texts, as (N, F) of all of them, within what float16 can hold."""
+    place = {text: at for at, text in enumerate(distinct)}
+    largest = float(np.finfo(np.float16).max)
+    rows = features[[place[text] for text in texts]].clamp(-largest, largest)
+    np.save(run.path / "features.npy", rows.numpy().astype(np.float16))
 
 
 if __name__ == "__main__":
