@@ -91,7 +91,8 @@ def fit(
             break
     curvature = hessian(at)
     evidence = -value + 0.5 * float(np.log(precision).sum() - np.linalg.slogdet(curvature)[1])
-    return Posterior(at, np.linalg.inv(curvature), evidence)
+    covariance: Array = np.linalg.inv(curvature).astype(np.float64)
+    return Posterior(at, covariance, evidence)
 
 
 def moderated(mean: Array, variance: Array) -> Array:
