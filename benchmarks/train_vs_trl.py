@@ -127,10 +127,10 @@ def train_ours(
     folder: Path, groups: list[PromptGroup], encoded: list[list[Encoded]], batches: list[list[Unit]]
 ) -> dict[str, Any]:
     from modeling.core.reading import choose_reader
-    from modeling.core.reward_loop import make_optimizer, train_step
     from modeling.core.reward_model import load_reward_model
     from modeling.core.reward_settings import DEFAULTS, resolve
     from modeling.core.reward_setup import Training
+    from modeling.core.reward_step import make_optimizer, train_step
 
     model, tokenizer, _ = load_reward_model(str(folder), 0)
     device = torch.device("cpu")

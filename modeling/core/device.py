@@ -1,6 +1,7 @@
 """Which device, how many threads, which precision: decided once, from the machine and the model."""
 
 import os
+from typing import Any
 
 import torch
 from torch import nn
@@ -54,8 +55,8 @@ def choose_threads(asked: int | None, parameters: int) -> int:
 def choose_autocast(dtype: str, device: torch.device) -> bool:
     """Whether the training step runs under bf16 autocast; weights stay fp32 either way.
 
-    "auto" is bf16 on a GPU that has it and fp32 elsewhere: on a CPU without matrix units for
-    bf16, autocast was 2.2x slower than fp32.
+    "auto" is bf16 on what has matrix units for it, and fp32 elsewhere: on a CPU without them,
+    autocast to bf16 was 2.2x slower than fp32.
     """
     if dtype not in ("auto", "float32", "bfloat16"):
         raise ProgramError(
@@ -63,6 +64,12 @@ def choose_autocast(dtype: str, device: torch.device) -> bool:
             where="config.json: dtype",
             hint='Use "auto", "float32" or "bfloat16".',
         )
-    if dtype == "auto":
-        return device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return dtype == "bfloat16"
+    return has_bf16_units(device) if dtype == "auto" else dtype == "bfloat16"
+
+
+def has_bf16_units(device: torch.device) -> bool:
+    """GPUs from Ampere on; CPUs with AMX (Sapphire Rapids and later)."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    supported: Any = getattr(torch.cpu, "_is_amx_tile_supported", None)  # not public yet
+    return bool(supported is not None and supported())

@@ -17,7 +17,7 @@ from modeling.core.heads import save_heads, take_heads
 from modeling.core.own_head import save_own_head
 from modeling.core.reward_loop import score_everything, train
 from modeling.core.reward_model import check_reload, save_model
-from modeling.core.reward_setup import Training
+from modeling.core.reward_setup import Training, unquantise
 from modeling.core.reward_state import identity
 
 
@@ -63,6 +63,8 @@ def finish(training: Training, checkpoint: Checkpoint) -> Outcome:
     """Train, and all that follows."""
     frozen = training.config["method"] == "frozen"
     outcome = fit_frozen(training) if frozen else fine_tune(training, checkpoint)
+    if training.processes.rank > 0:
+        return outcome
     if training.part.leaves_model:
         error = save_checked(training, outcome)
         outcome = dataclasses.replace(outcome, parity_max_error=error)
@@ -73,6 +75,8 @@ def finish(training: Training, checkpoint: Checkpoint) -> Outcome:
 
 def fine_tune(training: Training, checkpoint: Checkpoint) -> Outcome:
     loop = train(training, checkpoint)
+    if training.config["adapter"] == "qlora":
+        unquantise(training)
     if training.adapter is not None:
         merge_adapter(training.adapter)
         training.adapter = None

@@ -1,28 +1,25 @@
 """The training loop of a reward model: batches, optimiser steps, early stop, log.
 
-Bradley-Terry loss on the difference of two fp32 rewards (objective.py), AdamW, linear warm-up and
-decay, early stop on the dev split with the best weights restored.
+A step is in reward_step.py, its loss in objective.py. Linear warm-up and decay, early stop on the
+dev split with the best weights restored.
 """
 
 import dataclasses
 import math
 import time
 from collections.abc import Callable
-from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from modeling.core.checkpoint import Checkpoint
-from modeling.core.errors import ProgramError
+from modeling.core.errors import Cancelled
 from modeling.core.evaluation import score_split
-from modeling.core.groups import Unit, micro_batches, plan_epoch
-from modeling.core.objective import comparison_loss
+from modeling.core.groups import Unit, plan_epoch
 from modeling.core.reward_report import count_in, metrics_of
 from modeling.core.reward_setup import Training
-from modeling.core.reward_state import Loop, put_weights, resume, save, weights_of
+from modeling.core.reward_state import Loop, put_weights, resume, save
+from modeling.core.reward_step import learning_rate, make_optimizer, not_finite, train_step
 
-EXPLODED = 1e3  # mean loss of a batch: rewards a thousand apart, the wrong way round
 LOG_LINES = 200  # about so many train lines per run
 
 
@@ -47,14 +44,12 @@ def train(training: Training, checkpoint: Checkpoint) -> Loop:
             if loop.step % eval_steps == 0 or loop.step == total:
                 dev_loss = evaluate(training, loop.step)
                 if early_stop and remember_best(loop, dev_loss):
-                    checkpoint.save_best(loop.step, weights_of(training))
-                    save(training, checkpoint, optimizer, loop)
-                    checkpoint.forget_other_bests(loop.step)
+                    save(training, checkpoint, optimizer, loop, best=True)
             due = time.monotonic() - saved_at >= config["checkpoint_seconds"]
-            if run.cancel_asked or due:
+            if must_stop(training, figures) or due:
                 save(training, checkpoint, optimizer, loop)
                 saved_at = time.monotonic()
-            run.check_cancelled()
+            stop_if_asked(training, figures)
             if loop.out_of_patience(config["patience"]):
                 run.say(f"Early stop: the dev loss was lowest at step {loop.best_step}.")
                 break
@@ -66,14 +61,17 @@ def train(training: Training, checkpoint: Checkpoint) -> Loop:
     return loop
 
 
-def make_optimizer(model: nn.Module, config: dict[str, Any]) -> torch.optim.Optimizer:
-    """Fused: one pass over the weights, on CPU and GPU alike."""
-    return torch.optim.AdamW(
-        [weight for weight in model.parameters() if weight.requires_grad],
-        lr=config["learning_rate"],
-        weight_decay=config["weight_decay"],
-        fused=True,
-    )
+def must_stop(training: Training, figures: dict[str, float]) -> bool:
+    """Whether the run was asked to stop; several processes have to agree on after which step."""
+    alone = training.processes.size == 1
+    return training.run.cancel_asked if alone else figures["stop"] > 0
+
+
+def stop_if_asked(training: Training, figures: dict[str, float]) -> None:
+    if training.processes.size == 1:
+        training.run.check_cancelled()
+    elif figures["stop"] > 0:
+        raise Cancelled
 
 
 def plan(training: Training, train_groups: list[int], epoch: int) -> list[list[Unit]]:
@@ -91,59 +89,6 @@ def plan(training: Training, train_groups: list[int], epoch: int) -> list[list[U
         [dataclasses.replace(unit, group=train_groups[unit.group]) for unit in batch]
         for batch in batches
     ]
-
-
-def learning_rate(config: dict[str, Any], step: int, total: int) -> float:
-    """The rate of the step that follows `step` finished ones."""
-    peak = float(config["learning_rate"])
-    warmup = round(config["warmup"] * total)
-    if step < warmup:
-        return peak * (step + 1) / (warmup + 1)
-    if config["schedule"] == "constant":
-        return peak
-    return peak * (total - step) / max(1, total - warmup)
-
-
-def train_step(
-    training: Training, optimizer: torch.optim.Optimizer, batch: list[Unit], rate: float, step: int
-) -> dict[str, float]:
-    """One optimiser step; the loss is summed over the micro-batches and divided once.
-
-    Returns sums over the batch's comparisons, ready to be added up for the log.
-    """
-    config, model = training.config, training.model
-    total_weight = sum(c.weight for unit in batch for c in unit.comparisons)
-    figures = dict.fromkeys(("loss", "points", "decided", "margin", "reward", "tokens"), 0.0)
-    figures |= {"weight": total_weight, "count": float(sum(len(u.comparisons) for u in batch))}
-    padded = training.reader.way == "padded"
-    for part in micro_batches(batch, training.encoded, config["batch_tokens"], padded=padded):
-        with torch.autocast(training.device.type, torch.bfloat16, config["dtype"] == "bfloat16"):
-            loss, part_figures = comparison_loss(
-                config, training.reader, training.encoded, part, training.bootstrap
-            )
-        (loss / total_weight).backward()
-        for name, value in part_figures.items():
-            figures[name] += value
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config["max_grad_norm"]).item()
-    exploded = figures["loss"] > EXPLODED * max(total_weight, 1e-12)
-    if exploded or not (math.isfinite(figures["loss"]) and math.isfinite(norm)):
-        ids = ", ".join(c.id for unit in batch for c in unit.comparisons)
-        raise not_finite(step, f"comparisons {ids}", exploded=exploded)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return figures | {"grad_norm": norm, "steps": 1.0}
-
-
-def not_finite(step: int, where: str, *, exploded: bool = False) -> ProgramError:
-    what = "The loss has exploded" if exploded else "The loss or its gradient is no longer a finite"
-    return ProgramError(
-        f"{what}{'' if exploded else ' number'} at step {step}.",
-        where=f"step {step}, {where}",
-        hint="Lower the learning rate, and look at these comparisons for unusual texts. "
-        "Nothing of this step was saved.",
-    )
 
 
 def log_step(
@@ -211,12 +156,17 @@ def score_everything(training: Training, loop: Loop) -> list[Tensor]:
     ]
     run, total = training.run, sum(len(training.encoded[at]) for at in which)
 
+    processes = training.processes
+
     def each_batch(done: int) -> None:
-        run.check_cancelled()
-        run.progress(done, total, "responses", "evaluating")
+        if processes.size == 1:
+            run.check_cancelled()
+        run.progress(min(total, done * processes.size), total, "responses", "evaluating")
 
     scored = dict(zip(which, score_groups(training, which, each_batch), strict=True))
     rewards = [scored.get(at, Tensor()) for at in range(len(groups))]
+    if processes.size > 1 and processes.any(run.cancel_asked):  # all must have been told the same
+        raise Cancelled
     if not all(group.isfinite().all() for group in rewards):
         raise not_finite(loop.step, "the final weights")
     return rewards
@@ -225,6 +175,8 @@ def score_everything(training: Training, loop: Loop) -> list[Tensor]:
 def score_groups(
     training: Training, which: list[int], each_batch: Callable[[int], None] = lambda done: None
 ) -> list[Tensor]:
-    """Rewards (K, M) of some groups, all batched together."""
-    texts = [training.encoded[at] for at in which]
-    return training.reader.score_members(texts, training.config["batch_tokens"], each_batch)
+    """Rewards (K, M) of some groups, all batched together; each process reads its share."""
+    texts = [training.encoded[at] for at in training.processes.share(which)]
+    budget = training.memory.batch_tokens
+    found = training.reader.score_members(texts, budget, each_batch)
+    return training.processes.collect([Tensor()] * len(which), found)

@@ -11,6 +11,7 @@ from modeling.core.adapters import ADAPTERS
 from modeling.core.device import choose_autocast, choose_threads
 from modeling.core.errors import ProgramError
 from modeling.core.reading import WAYS, choose_batch_tokens
+from modeling.core.recompute import WAYS as CHECKPOINTING
 from modeling.core.run_dir import is_count, is_number
 from modeling.core.text import choose_max_length
 
@@ -55,6 +56,8 @@ DEFAULTS: dict[str, Any] = {
     "heads": 1,  # bootstrap heads on one trunk; their mean is the model
     "members": 1,  # models trained one after another, all but the first on a bootstrap
     "learning_curve": [],  # parts of the train prompts to train on besides, e.g. [0.25, 0.5, 0.75]
+    "gradient_checkpointing": "auto",  # "on", "off", or when memory runs out
+    "compile": False,  # torch.compile of norms and MLPs
     "checkpoint_seconds": 30,
     "token_cache": None,  # a folder in which runs share what they have tokenised
     "dtype": "auto",
@@ -90,6 +93,8 @@ RULES: dict[str, Callable[[Any], bool]] = {
     "heads": lambda v: is_count(v) and v <= MOST_HEADS,
     "members": lambda v: is_count(v) and v <= MOST_MEMBERS,
     "learning_curve": is_curve,
+    "gradient_checkpointing": lambda v: v in CHECKPOINTING,
+    "compile": lambda v: isinstance(v, bool),
     "checkpoint_seconds": lambda v: is_number(v) and v >= 0,
     "seed": lambda v: v == 0 or is_count(v),
 }

@@ -12,14 +12,17 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from modeling.core.adapters import add_adapter, check_adapter
-from modeling.core.device import choose_device, move_to
+from modeling.core.compiling import compile_layers, undo
+from modeling.core.device import choose_device, has_bf16_units, move_to
 from modeling.core.errors import ProgramError
 from modeling.core.files import sha256_of
 from modeling.core.groups import SPLITS, PromptGroup, read_groups
 from modeling.core.heads import find_head
 from modeling.core.losses import tie_weight_of
 from modeling.core.own_head import mean_readout, take_up_head
-from modeling.core.reading import Reader, choose_reader
+from modeling.core.parallel import Group
+from modeling.core.reading import CPU_TOKENS, Reader, choose_reader, trial_groups
+from modeling.core.recompute import Memory, recompute_layers
 from modeling.core.reward_model import load_reward_model
 from modeling.core.reward_parts import MAIN, Part, head_weights, part_groups, parts_of
 from modeling.core.reward_report import count_in
@@ -51,6 +54,8 @@ class Training:
     bootstrap: list[list[float]] | None = None  # [group][head]
     head: str = ""  # the layer's name
     adapter: Any = None  # peft's handle
+    processes: Group = field(default_factory=Group)
+    memory: Memory = field(default_factory=lambda: Memory(CPU_TOKENS))
 
     @property
     def is_main(self) -> bool:
@@ -75,7 +80,7 @@ class Training:
         self.run.progress(round(done), round(sum(shares) * one), "steps", "training")
 
 
-def prepare(run: RunDir) -> Training:
+def prepare(run: RunDir, processes: Group) -> Training:
     """Read and check everything, so that what can fail early does."""
     asked = run.read_config(DEFAULTS, RULES)
     check_together(asked)
@@ -104,11 +109,14 @@ def prepare(run: RunDir) -> Training:
     config = resolve(asked, model, tokenizer, count["train"], device)
     torch.set_num_threads(config["threads"])
     torch.use_deterministic_algorithms(True, warn_only=True)
+    memory = Memory(config["batch_tokens"], config["gradient_checkpointing"] == "on")
     head, adapter = make_ready(model, config, config["seed"], device)
-    reader, on_reading = make_reader(model, config)
+    reader, on_reading = make_reader(model, config, memory)
     config["attention"] = reader.way
     encoded = encode_groups(groups, tokenizer, config["max_length"], asked["token_cache"])
     notes += on_reading
+    if config["dtype"] == "bfloat16" and not has_bf16_units(device):
+        notes.append("This device has no matrix units for bf16: float32 would be faster here.")
     for sentence in notes:
         run.say(sentence)
     return Training(
@@ -129,6 +137,8 @@ def prepare(run: RunDir) -> Training:
         bootstrap=head_weights(groups, config["heads"], config["seed"]),
         head=head,
         adapter=adapter,
+        processes=processes,
+        memory=memory,
     )
 
 
@@ -171,7 +181,7 @@ def training_of(before: Training, part: Part) -> Training:
     if part == before.part:
         return before
     asked, seed = before.asked, before.asked["seed"]
-    before.model.to("meta")  # two large models at a time may be too many
+    del before.model, before.reader, before.adapter  # two large models may be too many at a time
     groups, train = part_groups(before.all_groups, part, seed)
     model, _, _ = load_reward_model(
         asked["base_model"], seed + part.member, asked["heads"], asked["adapter"] == "qlora"
@@ -184,7 +194,7 @@ def training_of(before: Training, part: Part) -> Training:
         "seed": seed + part.member,
     }
     head, adapter = make_ready(model, config, seed + part.member, before.device)
-    reader, _ = make_reader(model, config)
+    reader, _ = make_reader(model, config, before.memory)
     return replace(
         before,
         config=config,
@@ -198,14 +208,49 @@ def training_of(before: Training, part: Part) -> Training:
     )
 
 
-def make_reader(model: PreTrainedModel, config: dict[str, Any]) -> tuple[Reader, list[str]]:
+def unquantise(training: Training) -> None:
+    """Take trained adapters and head over to the model as it is without quantisation."""
+    config = training.config
+    weights = {
+        name: weight.detach()
+        for name, weight in training.model.named_parameters()
+        if weight.requires_grad
+    }
+    del training.model, training.reader, training.adapter
+    model, _, _ = load_reward_model(config["base_model"], config["seed"], config["heads"])
+    plain = config | {"adapter": "lora"}
+    training.head, training.adapter = make_ready(model, plain, config["seed"], training.device)
+    model.load_state_dict(weights, strict=False)
+    training.model = model
+    training.reader, _ = make_reader(model, config, training.memory)
+
+
+def make_reader(
+    model: PreTrainedModel, config: dict[str, Any], memory: Memory
+) -> tuple[Reader, list[str]]:
     """How rewards are read while the model is fine-tuned, and sentences on it. A frozen model gets
     its head later."""
+    if memory.recompute:
+        memory.recompute = recompute_layers(model)
     reader = choose_reader(model, config["attention"], config["max_length"])
     if config["method"] == "finetune" and config["pooling"] == "mean":
         reader = replace(reader, readout=mean_readout(model, config["heads"]))
     kept = take_up_head(config["base_model"], model, reader.readout)
-    return reader, [sentence for sentence in (reader.warning, kept) if sentence]
+    compiled = try_compiled(reader) if config["compile"] else None
+    return reader, [sentence for sentence in (reader.warning, kept, compiled) if sentence]
+
+
+def try_compiled(reader: Reader) -> str | None:
+    """Compile what can be, and try it out; a sentence when it stays as it was."""
+    try:
+        parts = compile_layers(reader.model)
+        reader.rewards(trial_groups(reader.model)).sum().backward()
+        reason = None if parts else "its layers cannot be told apart"
+    except Exception as error:  # no compiler, a layer it cannot take: whatever it says
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else repr(error)
+        undo(reader.model)
+    reader.model.zero_grad(set_to_none=True)
+    return f"The model is not compiled ({reason})." if reason else None
 
 
 def encode_groups(

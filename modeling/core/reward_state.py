@@ -10,6 +10,7 @@ import torch
 from modeling.core.checkpoint import Checkpoint
 from modeling.core.errors import ProgramError
 from modeling.core.files import is_disk_full
+from modeling.core.recompute import Memory, recompute_layers
 from modeling.core.reward_setup import Training
 
 
@@ -50,15 +51,26 @@ def resume(training: Training, checkpoint: Checkpoint, optimizer: torch.optim.Op
     # Another number of threads adds up in another order: the same bytes need the same number.
     training.config["threads"] = state["threads"]
     torch.set_num_threads(state["threads"])
+    take_up_memory(training, Memory(**state["memory"]))
     loop = Loop(**state["loop"])
     training.run.say(f"Going on from the checkpoint at step {loop.step}.")
     return loop
 
 
 def save(
-    training: Training, checkpoint: Checkpoint, optimizer: torch.optim.Optimizer, loop: Loop
+    training: Training,
+    checkpoint: Checkpoint,
+    optimizer: torch.optim.Optimizer,
+    loop: Loop,
+    *,
+    best: bool = False,
 ) -> None:
+    """Write the state; `best`: these weights are the best so far and are kept besides."""
+    if training.processes.rank > 0:
+        return
     try:
+        if best:
+            checkpoint.save_best(loop.step, weights_of(training))
         checkpoint.save_state(
             {
                 "identity": identity(training, checkpoint.part),
@@ -67,8 +79,11 @@ def save(
                 "optimizer": optimizer.state_dict(),
                 "rng": torch.get_rng_state(),
                 "threads": training.config["threads"],
+                "memory": vars(training.memory),
             }
         )
+        if best:
+            checkpoint.forget_other_bests(loop.step)
     except Exception as error:
         if not is_disk_full(error, training.run.path):
             raise
@@ -77,6 +92,13 @@ def save(
             where=str(checkpoint.state_file),
             hint="Free some space, then retry: the run goes on from the checkpoint before.",
         ) from error
+
+
+def take_up_memory(training: Training, memory: Memory) -> None:
+    """The same passes as before: sums in another order end in other last digits."""
+    training.memory.batch_tokens = memory.batch_tokens
+    if memory.recompute and not training.memory.recompute:
+        training.memory.recompute = recompute_layers(training.model)
 
 
 def weights_of(training: Training) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import torch
 import transformers
 from torch import Tensor
 
+from modeling.core import parallel
 from modeling.core.aggregation import on_one_scale
 from modeling.core.checkpoint import Checkpoint
 from modeling.core.contradictions import write_contradictions
@@ -37,9 +38,19 @@ from modeling.core.run_dir import RunDir, run_program
 
 
 def main(run: RunDir) -> dict[str, Any]:
+    processes = parallel.join()
+    try:
+        return train_all(run, processes)
+    finally:
+        parallel.leave()
+
+
+def train_all(run: RunDir, processes: parallel.Group) -> dict[str, Any]:
     started = time.monotonic()
-    training = prepare(run)
+    training = prepare(run, processes)
     config = training.config
+    if processes.rank > 0 and config["method"] == "frozen":
+        return {}  # nothing in it is shared out
     run.cancel_at_once = False  # from here on a cancelled run saves its checkpoint first
     outcomes = []
     for part in parts_of(config):
@@ -49,6 +60,8 @@ def main(run: RunDir) -> dict[str, Any]:
             training = training_of(training, part)
             outcome = finish(training, checkpoint)
         outcomes.append(outcome)
+    if processes.rank > 0:
+        return {}
     figures = report(training, config, outcomes)
     return figures | {
         "truncated": sum(text.truncated for texts in training.encoded for text in texts),

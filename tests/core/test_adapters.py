@@ -10,10 +10,12 @@ from transformers import AutoModelForSequenceClassification, GPT2Config, GPT2LMH
 
 from modeling.core import train_reward
 from modeling.core.adapters import add_adapter, linear_names, merge_adapter
+from modeling.core.parallel import Group
 from modeling.core.reading import choose_reader
 from modeling.core.reward_model import load_reward_model
 from modeling.core.reward_settings import DEFAULTS, resolve
-from modeling.core.run_dir import EXIT_CANCELLED
+from modeling.core.reward_setup import prepare, unquantise
+from modeling.core.run_dir import EXIT_CANCELLED, RunDir
 from modeling.core.text import Encoded
 from tests.core.factories import error_of, read, run, stop_after, training_run
 
@@ -115,6 +117,25 @@ def test_a_checkpoint_holds_the_adapters_alone_and_resumes_to_the_same_bytes(
     assert run(train_reward, folder) == 0
     for name in ("model/model.safetensors", "predictions.jsonl"):
         assert (folder / name).read_bytes() == (finished / name).read_bytes()
+
+
+def test_adapters_move_to_the_model_that_was_not_quantised(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    """What QLoRA's export does, here between two models that are the same: no reward changes."""
+    folder = training_run(tmp_path / "run", tiny_model, heads=2, **LORA)
+    training = prepare(RunDir(folder), Group())
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for weight in training.model.parameters():
+            if weight.requires_grad:
+                weight.copy_(torch.randn(weight.shape, generator=generator) * 0.1)
+        before, model = training.reader.member_rewards(GROUPS), training.model
+        unquantise(training)
+        assert training.model is not model
+        assert torch.allclose(training.reader.member_rewards(GROUPS), before, atol=1e-6)
+        merge_adapter(training.adapter)
+        assert torch.allclose(training.reader.member_rewards(GROUPS), before, atol=1e-5)
 
 
 def test_the_rate_follows_from_size_and_adapter(tiny_model: Path) -> None:

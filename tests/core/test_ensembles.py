@@ -233,6 +233,19 @@ def test_a_member_that_fails_costs_no_other_its_training(
     assert contents(folder) == contents(with_members)
 
 
+def test_an_outcome_cut_short_on_disk_is_made_again(
+    with_members: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = training_run(tmp_path / "run", tiny_model, members=3)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 30)
+        assert run(train_reward, folder) == EXIT_CANCELLED
+    outcome = folder / "checkpoint" / "outcome.pt"
+    outcome.write_bytes(outcome.read_bytes()[:400])
+    assert run(train_reward, folder) == 0
+    assert contents(folder) == contents(with_members)
+
+
 def test_members_see_prompts_as_often_as_their_bootstrap_has_it(tmp_path: Path) -> None:
     write_lines(tmp_path / "rows.jsonl", preferences(40))
     groups, _ = read_groups(tmp_path / "rows.jsonl", 0.0)

@@ -112,6 +112,39 @@ def test_an_encoder_is_a_base_model_too(base: Path, tmp_path: Path) -> None:
     assert read(folder / "result.json")["accuracy"]["train"]["value"] > 0.9
 
 
+def test_a_prompt_longer_than_the_context_is_cut_counted_and_kept(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    """Its beginning is lost, its responses are not: the two still have different rewards."""
+    rows = [preference(n, split="train" if n else "test") for n in range(8)]
+    rows[0]["prompt"] = [{"role": "user", "content": "word " * 400}]
+    folder = training_run(tmp_path / "r", tiny_model, rows, max_length=64)
+    assert run(train_reward, folder) == 0
+    result = read(folder / "result.json")
+    assert result["truncated"] == 2
+    found = {row["id"]: row for row in lines(folder / "predictions.jsonl")}
+    assert len(found) == 8
+    assert found["p0"]["reward_chosen"] > found["p0"]["reward_rejected"]
+
+
+def test_contradictory_duplicates_are_counted_and_learned_as_a_tie(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    rows = [preference(n) for n in range(8)]
+    rows += [
+        preference(n, id=f"again{n}", chosen=row["rejected"], rejected=row["chosen"])
+        for n, row in enumerate(rows)
+    ]
+    folder = training_run(tmp_path / "r", tiny_model, rows)
+    assert run(train_reward, folder) == 0
+    said = read(folder / "result.json")["warnings"]
+    assert any("8 of them with opposite answers" in warning for warning in said)
+    margins = [
+        row["reward_chosen"] - row["reward_rejected"] for row in lines(folder / "predictions.jsonl")
+    ]
+    assert max(abs(margin) for margin in margins) < 0.5
+
+
 def test_no_train_split(tiny_model: Path, tmp_path: Path) -> None:
     rows = [preference(n, split="test") for n in range(4)]
     said = error_of(train_reward, training_run(tmp_path / "r", tiny_model, rows))

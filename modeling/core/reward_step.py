@@ -1,0 +1,152 @@
+"""One optimiser step: the gradients of a batch, in as many passes as memory allows and over all
+processes, then AdamW."""
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from modeling.core.errors import ProgramError
+from modeling.core.groups import Unit, micro_batches
+from modeling.core.objective import comparison_loss
+from modeling.core.recompute import is_out_of_memory
+from modeling.core.reward_setup import Training
+
+EXPLODED = 1e3  # mean loss of a batch: rewards a thousand apart, the wrong way round
+SUMMED = ("loss", "points", "decided", "margin", "reward", "tokens")
+
+
+def make_optimizer(model: nn.Module, config: dict[str, Any]) -> torch.optim.Optimizer:
+    """Fused: one pass over the weights, on CPU and GPU alike."""
+    return torch.optim.AdamW(
+        [weight for weight in model.parameters() if weight.requires_grad],
+        lr=config["learning_rate"],
+        weight_decay=config["weight_decay"],
+        fused=True,
+    )
+
+
+def learning_rate(config: dict[str, Any], step: int, total: int) -> float:
+    """The rate of the step that follows `step` finished ones."""
+    peak = float(config["learning_rate"])
+    warmup = round(config["warmup"] * total)
+    if step < warmup:
+        return peak * (step + 1) / (warmup + 1)
+    if config["schedule"] == "constant":
+        return peak
+    return peak * (total - step) / max(1, total - warmup)
+
+
+def train_step(
+    training: Training, optimizer: torch.optim.Optimizer, batch: list[Unit], rate: float, step: int
+) -> dict[str, float]:
+    """Returns sums over the batch's comparisons, ready to be added up for the log; and whether one
+    of the processes was asked to stop.
+
+    Raises ProgramError, before any weight has changed, when loss or gradient are no number or have
+    exploded.
+    """
+    model = training.model
+    total_weight = sum(c.weight for unit in batch for c in unit.comparisons)
+    figures = gradients(training, optimizer, batch, total_weight)
+    figures |= {"weight": total_weight, "count": float(sum(len(u.comparisons) for u in batch))}
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), training.config["max_grad_norm"])
+    exploded = figures["loss"] > EXPLODED * max(total_weight, 1e-12)
+    if exploded or not (math.isfinite(figures["loss"]) and math.isfinite(norm.item())):
+        ids = ", ".join(c.id for unit in batch for c in unit.comparisons)
+        raise not_finite(step, f"comparisons {ids}", exploded=exploded)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return figures | {"grad_norm": norm.item(), "steps": 1.0}
+
+
+def gradients(
+    training: Training, optimizer: torch.optim.Optimizer, batch: list[Unit], total_weight: float
+) -> dict[str, float]:
+    """Leave the batch's gradients in the weights, summed over its passes and over the processes.
+
+    When memory runs out in one of them, all begin the batch again with less.
+    """
+    while True:
+        own, fits = backward(training, share_of(training, batch), total_weight)
+        asked = float(training.run.cancel_asked)
+        figures = training.processes.total(own | {"stop": asked, "too_large": float(not fits)})
+        if not figures.pop("too_large"):
+            break
+        optimizer.zero_grad(set_to_none=True)
+        torch.cuda.empty_cache()
+        config = training.config
+        how = training.memory.less(
+            training.model, config["gradient_checkpointing"], config["max_length"]
+        )
+        if how is None:
+            raise out_of_memory()
+        training.run.say(how)
+        training.warnings.append(how)
+    training.processes.add_gradients(training.model)
+    return figures
+
+
+def backward(
+    training: Training, units: list[Unit], total_weight: float
+) -> tuple[dict[str, float], bool]:
+    """This process's part: the loss is summed over the passes and divided once. False: the memory
+    did not suffice."""
+    config = training.config
+    figures = dict.fromkeys(SUMMED, 0.0)
+    padded = training.reader.way == "padded"
+    budget = training.memory.batch_tokens
+    parts = micro_batches(units, training.encoded, budget, padded=padded) if units else []
+    try:
+        for part in parts:
+            half = config["dtype"] == "bfloat16"
+            with torch.autocast(training.device.type, torch.bfloat16, half):
+                loss, part_figures = comparison_loss(
+                    config, training.reader, training.encoded, part, training.bootstrap
+                )
+            (loss / total_weight).backward()
+            for name, value in part_figures.items():
+                figures[name] += value
+    except RuntimeError as error:  # OutOfMemoryError is one
+        if not is_out_of_memory(error):
+            raise
+        return dict.fromkeys(SUMMED, 0.0), False
+    return figures, True
+
+
+def share_of(training: Training, batch: list[Unit]) -> list[Unit]:
+    """The units of a batch that fall to this process: the largest first, each to the process that
+    has the fewest tokens so far. All processes come to the same shares."""
+    if training.processes.size == 1:
+        return batch
+    tokens = [training.reader.tokens(unit.texts(training.encoded)) for unit in batch]
+    load = [0] * training.processes.size
+    owner = [0] * len(batch)
+    for at in sorted(range(len(batch)), key=lambda at: (-tokens[at], at)):
+        owner[at] = load.index(min(load))
+        load[owner[at]] += tokens[at]
+    return [
+        unit for unit, rank in zip(batch, owner, strict=True) if rank == training.processes.rank
+    ]
+
+
+def not_finite(step: int, where: str, *, exploded: bool = False) -> ProgramError:
+    what = "The loss has exploded" if exploded else "The loss or its gradient is no longer a finite"
+    return ProgramError(
+        f"{what}{'' if exploded else ' number'} at step {step}.",
+        where=f"step {step}, {where}",
+        hint="Lower the learning rate, and look at these comparisons for unusual texts. "
+        "Nothing of this step was saved.",
+    )
+
+
+def out_of_memory() -> ProgramError:
+    return ProgramError(
+        "The memory is not enough for this model, not even for one prompt at a time.",
+        where="config.json: base_model, max_length, adapter",
+        hint='Lower max_length, set "gradient_checkpointing" to "auto", use "lora", or a smaller '
+        "model.",
+    )
