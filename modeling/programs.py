@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 
 from modeling import launch
+from modeling.several_gpus import command_for, processes_for
 
 CANCELLED = 128 + signal.SIGTERM
 LOG_LINES_IN_ERROR = 15
@@ -78,7 +79,9 @@ class Program:
         self.stage = stage
         self.folder = folder
         self.log = log
-        command = [sys.executable, "-m", f"{package}.{stage}", str(folder)]
+        self.processes = processes_for(stage, folder)
+        self.asked_to_stop = False
+        command = command_for(package, stage, folder, self.processes)
         launcher = [sys.executable, "-I", launch.__file__, str(os.getpid())]
         with log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -94,6 +97,7 @@ class Program:
 
     def send(self, number: signal.Signals) -> None:
         """To the whole group: a program may have started helpers of its own."""
+        self.asked_to_stop = self.asked_to_stop or number == signal.SIGTERM
         with suppress(ProcessLookupError):  # it may have ended just now
             os.killpg(self.process.pid, number)
 
@@ -109,6 +113,8 @@ class Program:
         if code == 0 and (self.folder / "result.json").is_file():
             return Ending(0)
         told = read_json(self.folder / "error.json") if code == 1 else {}
+        if code == 1 and not told and self.processes > 1 and self.asked_to_stop:
+            code = CANCELLED  # the launcher of several processes does not pass theirs on
         words = told_error(told) if told else self._explain(code)
         last_lines = tail(self.log, LOG_LINES_IN_ERROR)
         return Ending(code, f"{words}\n\n{LOG_FOLLOWS}\n{last_lines}".strip())
