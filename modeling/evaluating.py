@@ -9,11 +9,13 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from labeling.models import Preference
 from modeling.core.predictions import Prediction, evaluate, headline_of, paired, read_predictions
 from modeling.models import RewardModel, Run
+from modeling.run_files import read_jsonl
 
 BATCH = 500
 CONTRADICTED = 200
@@ -24,7 +26,7 @@ def evaluation_of(run: Run) -> dict[str, Any]:
     rows = read_predictions(run.folder / "predictions.jsonl")
     split, held_out = headline_of(rows)
     if not split:
-        return {"contradicted": contradicted(rows, 1.0)} if rows else {}
+        return {"contradicted": doubted(run, rows, 1.0)} if rows else {}
     told = _about([row.id for row in rows if row.split != "train"])
     rows = _with_slices(rows, told)
     votes = [told[row.id][1] for row in held_out if row.id in told]
@@ -35,7 +37,7 @@ def evaluation_of(run: Run) -> dict[str, Any]:
         "agreement": {"value": sum(agreements) / len(agreements), "n": len(agreements)}
         if agreements
         else None,
-        "contradicted": contradicted(rows, temperature),
+        "contradicted": doubted(run, rows, temperature),
     }
 
 
@@ -69,6 +71,26 @@ def _about(ids: list[str]) -> About:
             }
             found[str(pk)] = (slices, agreement if wanted > 1 else None)
     return found
+
+
+def doubted(run: Run, rows: Iterable[Prediction], temperature: float) -> list[dict[str, Any]]:
+    """As the run itself says, which lets only those members judge a train comparison that have not
+    learned from it; of a run from before that, by its predictions."""
+    path = run.folder / "contradictions.jsonl"
+    if not path.is_file():
+        return contradicted(rows, temperature)
+    against = (row for row in read_jsonl(path) if row["margin"] < 0)
+    return [
+        {
+            "id": row["id"],
+            "margin": round(row["margin"], 4),
+            "split": row["split"],
+            "strength": round(row["probability_label_wrong"], 4),
+            "against": row["against"],
+            "members": row["members"],
+        }
+        for row in islice(against, CONTRADICTED)
+    ]
 
 
 def contradicted(rows: Iterable[Prediction], temperature: float) -> list[dict[str, Any]]:

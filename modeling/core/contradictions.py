@@ -84,6 +84,7 @@ def _rows(
                 "margin": margins.mean().item(),
                 "std": variance(margins[None]).sqrt().item(),
                 "members": len(which),
+                "against": int((margins < 0).sum()),
                 "in_sample": in_sample,
                 "probability_label_wrong": 1.0 - belief,
             }

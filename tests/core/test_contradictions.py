@@ -31,7 +31,7 @@ def test_the_doubt_is_one_minus_the_mean_probability_of_the_judgment(tmp_path: P
     rewards = torch.tensor([[0.0, 1.0], [2.0, 1.0]])  # two responses by two members
     row = written(tmp_path, [group(1)], [rewards])["c1"]
     assert row["probability_label_wrong"] == pytest.approx(0.690399, abs=1e-6)
-    assert (row["margin"], row["std"], row["members"]) == (-1.0, 1.0, 2)
+    assert (row["margin"], row["std"], row["members"], row["against"]) == (-1.0, 1.0, 2, 1)
     assert row["in_sample"] is False
 
 

@@ -93,6 +93,22 @@ def test_the_most_contradicted_preferences_come_first() -> None:
     ]
 
 
+def test_what_the_run_says_of_contradictions_is_taken_before_its_predictions() -> None:
+    """Its predictions are those of members that learned from the train split; the file is not."""
+    model = make_reward_model(make_project())
+    leave(model.run, [said("1", -1), said("2", 2, "train")], {})
+    doubts = [
+        {"id": "2", "margin": -3.0, "split": "train", "probability_label_wrong": 0.95},
+        {"id": "1", "margin": 0.5, "split": "test", "probability_label_wrong": 0.4},
+    ]
+    rows = [{"members": 3, "against": 2, "std": 0.1, "in_sample": False} | row for row in doubts]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (model.run.folder / "contradictions.jsonl").write_text(text)
+    assert evaluation_of(model.run)["contradicted"] == [
+        {"id": "2", "margin": -3.0, "split": "train", "strength": 0.95, "against": 2, "members": 3}
+    ]
+
+
 def test_a_run_that_held_nothing_out_has_no_figures() -> None:
     model = make_reward_model(make_project())
     assert evaluation_of(model.run) == {}
