@@ -7,16 +7,27 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from labeling.admin import LookupAdmin, ReadOnlyAdmin
-from modeling.models import Foretold, Loop, Metric, Policy, RewardModel, Round, Run, Score
+from modeling.models import (
+    BlindPair,
+    Foretold,
+    Loop,
+    Metric,
+    Policy,
+    RewardModel,
+    Round,
+    Run,
+    Score,
+)
 
 
 @admin.register(Policy)
 class PolicyAdmin(LookupAdmin):
-    list_display = ("name", "version", "project", "location", "parent", "created_by", "created_at")
-    list_filter = ("project",)
+    list_display = ("name", "version", "project", "status", "algorithm", "kl", "location", "parent",
+                    "created_by", "created_at")  # fmt: skip
+    list_filter = ("status", "project")
     list_select_related = ("project", "parent", "created_by")
     search_fields = ("name", "location", "notes", "project__name")
-    autocomplete_fields = ("project", "parent")
+    autocomplete_fields = ("project", "parent", "reference")
     raw_id_fields = ("run", "created_by")
     readonly_fields = ("created_at",)
 
@@ -46,11 +57,19 @@ class LoopAdmin(LookupAdmin):
 
 @admin.register(Round)
 class RoundAdmin(ReadOnlyAdmin):
-    list_display = ("number", "project", "state", "policy", "reward_model", "started_at",
-                    "finished_at")  # fmt: skip
+    list_display = ("number", "project", "state", "policy", "candidate", "reward_model",
+                    "started_at", "finished_at")  # fmt: skip
     list_filter = ("state", "project")
-    list_select_related = ("project", "policy", "reward_model")
+    list_select_related = ("project", "policy", "candidate", "reward_model")
     search_fields = ("project__name", "=number")
+
+
+@admin.register(BlindPair)
+class BlindPairAdmin(ReadOnlyAdmin):
+    list_display = ("comparison_id", "round", "candidate_response_id", "current_response_id")
+    list_filter = ("round__project",)
+    list_select_related = ("round",)
+    search_fields = ("=comparison__id",)
 
 
 @admin.register(Run)

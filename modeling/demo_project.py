@@ -18,6 +18,7 @@ PEOPLE = {
     Role.CURATOR: ("Cora", "Curator"),
     Role.ADMIN: ("Ada", "Admin"),
 }
+SOURCE = "demo world"
 PROMPTS = 400
 COMPARISONS = 80
 # Small numbers, so that one person who labels for five minutes sees the whole loop turn.
@@ -27,6 +28,11 @@ SETTINGS = {
     "question": "Which response would you rather get?",
     "overlap": 1,
     "retrain_after": 16,
+    # The policy needs more than a handful of preferences to learn something that is true.
+    "improvement": "best_of_n",
+    "improve_after": 300,
+    "kl_coefficient": 0.1,
+    "comparison_size": 80,
     "sample_prompts": 40,
     "samples_per_prompt": 4,
     "queue_target": COMPARISONS,
@@ -111,7 +117,7 @@ def _add_material(project: Project, admin: User) -> None:
         for row in starting_prompts(PROMPTS)[len(rows) :]
     ]
     file = io.BytesIO("".join(json.dumps(row) + "\n" for row in rows).encode())
-    import_file(project, admin, file, name="demo world", options=ImportOptions(source="demo world"))
+    import_file(project, admin, file, name=SOURCE, options=ImportOptions(source=SOURCE))
 
 
 def _add_policy(project: Project, admin: User) -> str:

@@ -95,16 +95,6 @@ def fit_curve(
     return Curve(form, float(alpha), float(beta), error)
 
 
-def kl_of_best_of_n(n: int) -> float:
-    """KL in nats of best-of-n to the policy it draws from: log n - (n - 1) / n.
-
-    Exact where no two responses have one reward (Stiennon et al. 2020, arXiv:2009.01325), an upper
-    bound otherwise (Beirami et al. 2024, arXiv:2401.01879)."""
-    if n < 1:
-        raise ValueError("n starts at 1")
-    return math.log(n) - (n - 1) / n
-
-
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """What was measured of one policy version and, on the same prompts and by the same reward

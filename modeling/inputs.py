@@ -4,10 +4,7 @@ Written before each stage, also when a run is started again: the rows and seeds 
 the files are, and the program goes on from its checkpoint.
 """
 
-import json
-import os
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +13,14 @@ from django.conf import settings
 from labeling.models import Comparison, Prompt, Response
 from labeling.snapshots import SnapshotDamaged, verify
 from labeling.texts import response_digest
-from modeling import registry
 from modeling.evaluating import unscored_by
+from modeling.improvement_inputs import prepare_comparison, prepare_improvement
 from modeling.models import RewardModel, Run, Score
+from modeling.run_files import CannotPrepare, clean, read_jsonl, usable, write_json, write_jsonl
 from modeling.selection import prompts_to_sample
 
 # How many comparisons of the queue are ranked anew after a training: those due soonest.
 MOST_RANKED = 5000
-
-
-class CannotPrepare(ValueError):
-    """An input is missing. The message is a sentence for people."""
 
 
 def stages_of(run: Run) -> tuple[str, ...]:
@@ -35,6 +29,10 @@ def stages_of(run: Run) -> tuple[str, ...]:
         return ("train_reward", "score") if run.config.get("incumbent") else ("train_reward",)
     if run.kind == Run.Kind.SCORE:
         return _scoring(run)
+    if run.kind == Run.Kind.TRAIN_POLICY:
+        return ("train_policy",)
+    if run.kind == Run.Kind.COMPARE:
+        return ("sample", "score") if run.config.get("reward_model") else ("sample",)
     return ("sample", *_scoring(run)) if run.config.get("reward_model") else ("sample",)
 
 
@@ -54,7 +52,7 @@ def may_fail(run: Run, stage: str) -> bool:
 
 
 def folder_of(run: Run, stage: str) -> Path:
-    return run.folder if stage == "train_reward" else run.folder / stage
+    return run.folder if stage in ("train_reward", "train_policy") else run.folder / stage
 
 
 def prepare(run: Run, stage: str) -> Path | None:
@@ -69,6 +67,7 @@ def prepare(run: Run, stage: str) -> Path | None:
         "sample": _prepare_sampling,
         "score": _prepare_scoring,
         "shadow": _prepare_shadow,
+        "train_policy": prepare_improvement,
     }[stage]
     return folder if prepare_stage(run, folder) else None
 
@@ -88,6 +87,8 @@ def _prepare_training(run: Run, folder: Path) -> bool:
 
 
 def _prepare_sampling(run: Run, folder: Path) -> bool:
+    if run.kind == Run.Kind.COMPARE:
+        return prepare_comparison(run, folder)
     assert run.policy is not None
     config = run.config["sample"]
     # Kept over a retry: by then other prompts would be chosen, and half of them are done already.
@@ -183,48 +184,5 @@ def sampled_by_prompt(run: Run) -> dict[int, list[int]]:
     return found
 
 
-def read_samples(run: Run) -> Iterable[dict[str, Any]]:
-    path = folder_of(run, "sample") / "samples.jsonl"
-    if not path.exists():
-        return []
-    with path.open("rb") as lines:
-        return [json.loads(line) for line in lines if line.strip()]
-
-
-def clean(text: str) -> str:
-    """Without NUL, which PostgreSQL cannot store."""
-    return text.replace("\x00", "")
-
-
-def usable(location: str, what: str) -> str:
-    """The folder or hub id behind a location, if a folder is there."""
-    resolved = registry.resolve(location)
-    folder = Path(resolved)
-    if folder.is_absolute() and not folder.is_dir():
-        raise CannotPrepare(
-            f"The folder of the {what} is gone.\n"
-            f"Put it back and try again, or choose another one and start a new run.\n"
-            f"Where: {resolved}"
-        )
-    return resolved
-
-
-def write_json(path: Path, value: object) -> None:
-    write_whole(path, [json.dumps(value, indent=2, sort_keys=True)])
-
-
-def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    write_whole(path, (json.dumps(row, ensure_ascii=False) for row in rows))
-
-
-def write_whole(path: Path, lines: Iterable[str]) -> None:
-    """The file is there whole or not at all, also when the disk is full or the power goes."""
-    draft = path.with_name(f"{path.name}.draft")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in lines)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+def read_samples(run: Run) -> list[dict[str, Any]]:
+    return list(read_jsonl(folder_of(run, "sample") / "samples.jsonl"))

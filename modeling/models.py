@@ -17,8 +17,19 @@ if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
 
 
+class PolicyStatus(models.TextChoices):
+    CANDIDATE = "candidate"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
 class Policy(models.Model):
-    """A version of the model that writes responses: a folder or a hub id."""
+    """A version of the model that writes responses: a folder or a hub id.
+
+    One that a run has made is a candidate until it is accepted or rejected (promotion.py); one
+    that somebody registers is accepted by that."""
+
+    Status = PolicyStatus
 
     project = models.ForeignKey(
         "labeling.Project", on_delete=models.CASCADE, related_name="policies"
@@ -27,6 +38,21 @@ class Policy(models.Model):
     name = models.CharField(max_length=120)
     location = models.CharField(max_length=500, help_text="Folder or hub id.")
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True)
+    reference = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="The policy that its improvement began with; its KL is measured to this one.",
+    )
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.ACCEPTED)
+    verdict = models.CharField(
+        max_length=500, blank=True, help_text="Why it was accepted or rejected."
+    )
+    algorithm = models.CharField(max_length=9, blank=True, help_text="Empty: made elsewhere.")
+    kl = models.FloatField(null=True, blank=True, help_text="Nats to the reference.")
+    results = models.JSONField(default=dict, blank=True, help_text="What its run measured.")
     run = models.ForeignKey(
         "Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="policies"
     )
@@ -44,6 +70,7 @@ class Policy(models.Model):
                 fields=["project", "version"], name="policy_version_once_per_project"
             ),
             models.CheckConstraint(condition=~Q(location=""), name="policy_has_location"),
+            one_of("status", PolicyStatus, "policy_status_known"),
         ]
 
     def __str__(self) -> str:
@@ -156,6 +183,13 @@ class Loop(models.Model):
         default=0, help_text="The last round in which it does."
     )
 
+    improvement_stopped = models.TextField(
+        blank=True, help_text="Why the guard has stopped improvement; empty: it has not."
+    )
+    guarded_from = models.PositiveIntegerField(
+        default=0, help_text="The guard looks at policy versions after this one."
+    )
+
     class Meta:
         constraints = [between("gate_margin", 0.0, 1.0, "loop_gate_margin_in_0_1")]
 
@@ -167,18 +201,32 @@ class RoundState(models.TextChoices):
     SAMPLING = "sampling"
     LABELING = "labeling"
     TRAINING = "training"
-    FINISHED = "finished"
+    GATING = "gating"
+    IMPROVING = "improving"
+    COMPARING = "comparing"
+    FINISHED = "finished", "Policy kept"
+    PROMOTED = "promoted"
+    REJECTED = "rejected"
     FAILED = "failed"
 
 
 class Round(models.Model):
-    """One turn of the loop: sample, label, train, gate."""
+    """One turn of the loop: sample, label, train, gate, improve, compare."""
 
     State = RoundState
 
+    OPEN = (
+        State.SAMPLING,
+        State.LABELING,
+        State.TRAINING,
+        State.GATING,
+        State.IMPROVING,
+        State.COMPARING,
+    )
+
     project = models.ForeignKey("labeling.Project", on_delete=models.CASCADE, related_name="rounds")
     number = models.PositiveIntegerField()
-    state = models.CharField(max_length=8, choices=State.choices, default=State.SAMPLING)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.SAMPLING)
     policy = models.ForeignKey(
         Policy, on_delete=models.PROTECT, null=True, blank=True, related_name="rounds"
     )
@@ -188,6 +236,18 @@ class Round(models.Model):
         null=True,
         blank=True,
         related_name="rounds",
+    )
+    candidate = models.ForeignKey(
+        Policy,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="candidate_rounds",
+        help_text="The new policy of this round.",
+    )
+    reason = models.TextField(blank=True, help_text="Why it ended as it did.")
+    results = models.JSONField(
+        default=dict, blank=True, help_text="The blind comparison as it was decided."
     )
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -200,7 +260,16 @@ class Round(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["project"],
-                condition=Q(state__in=["labeling", "training", "sampling"]),
+                condition=Q(
+                    state__in=[
+                        "sampling",
+                        "labeling",
+                        "training",
+                        "gating",
+                        "improving",
+                        "comparing",
+                    ]
+                ),
                 name="round_one_open_per_project",
             ),
             one_of("state", RoundState, "round_state_known"),
@@ -209,11 +278,44 @@ class Round(models.Model):
     def __str__(self) -> str:
         return f"round {self.number}"
 
+    @property
+    def is_open(self) -> bool:
+        return self.state in self.OPEN
+
+
+class BlindPair(models.Model):
+    """A comparison of a round's new policy with the one in service, in the labeling queue among
+    all others. Nothing that a labeler's page reads points here."""
+
+    round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="blind_pairs")
+    comparison = models.OneToOneField(
+        "labeling.Comparison", on_delete=models.CASCADE, related_name="blind_pair"
+    )
+    candidate_response = models.ForeignKey(
+        "labeling.Response", on_delete=models.CASCADE, related_name="+"
+    )
+    current_response = models.ForeignKey(
+        "labeling.Response", on_delete=models.CASCADE, related_name="+"
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(candidate_response=models.F("current_response")),
+                name="blind_pair_of_two_responses",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"blind comparison {self.comparison_id} of {self.round}"
+
 
 class RunKind(models.TextChoices):
     TRAIN_REWARD = "train_reward", "train reward model"
     SAMPLE = "sample", "sample responses"
     SCORE = "score", "rank the queue"
+    TRAIN_POLICY = "train_policy", "improve the policy"
+    COMPARE = "compare", "sample two policies for a blind comparison"
 
 
 class RunState(models.TextChoices):

@@ -15,10 +15,11 @@ from labeling.handout import set_priorities
 from labeling.material import responses_key
 from labeling.models import Comparison, ComparisonResponse, Response
 from labeling.texts import response_digest
+from modeling import improving
 from modeling.drift import note_from_training
 from modeling.evaluating import evaluation_of
+from modeling.improvement_outputs import collect_comparison, policies_of
 from modeling.inputs import (
-    clean,
     folder_of,
     ranked_comparisons,
     read_samples,
@@ -28,6 +29,7 @@ from modeling.inputs import (
 from modeling.model_card import write_card
 from modeling.models import RewardModel, Run, Score
 from modeling.programs import read_json
+from modeling.run_files import clean
 from modeling.selection import Pair, most_uncertain_pair, random_pair, worth_of
 
 BATCH = 500
@@ -37,7 +39,7 @@ FinishRun = Callable[[dict[str, Any]], None]
 
 def store(run: Run, stage: str) -> None:
     """What the next stage needs as rows."""
-    if run.kind == Run.Kind.TRAIN_REWARD:
+    if run.kind in (Run.Kind.TRAIN_REWARD, Run.Kind.TRAIN_POLICY):
         return  # its scores are for the gate and stay in its folder
     if stage == "sample":
         store_samples(run)
@@ -50,8 +52,10 @@ def store(run: Run, stage: str) -> None:
 def store_samples(run: Run) -> None:
     assert run.policy is not None
     temperature = float(run.config["sample"]["temperature"])
+    writers = policies_of(run)
     rows: dict[tuple[int, str], Response] = {}
     for sample in read_samples(run):
+        policy = writers.get(sample.get("policy", ""), run.policy)
         text = clean(sample["text"])
         digest = response_digest(text)
         rows.setdefault(
@@ -61,8 +65,8 @@ def store_samples(run: Run) -> None:
                 text=text,
                 digest=digest,
                 origin=Response.Origin.POLICY,
-                source=run.policy.name,
-                policy_version=run.policy.version,
+                source=policy.name,
+                policy_version=policy.version,
                 seed=sample.get("seed"),
                 temperature=temperature,
                 finished=bool(sample.get("finished", True)),
@@ -100,6 +104,12 @@ def collect(run: Run, finish: FinishRun) -> None:
         results["evaluation"] = evaluation_of(run)
         _add_reward_model(run, results)
         note_from_training(run)
+    elif run.kind == Run.Kind.TRAIN_POLICY:
+        results = read_json(run.folder / "result.json")
+        candidate = improving.add_candidate(run, results)
+        results |= {"policy": candidate.version if candidate else None}
+    elif run.kind == Run.Kind.COMPARE:
+        results = collect_comparison(run)
     else:
         results = {
             stage: read_json(folder_of(run, stage) / "result.json") for stage in stages_of(run)

@@ -9,7 +9,9 @@ from labeling.models import Assignment, Comparison, Judgment, Project
 from labeling.preferences import settled
 from modeling import registry
 from modeling.models import Policy, RewardModel, Round, Run
-from modeling.situation import NextStep, Situation, decide
+from modeling.rulebook import decide
+from modeling.situation import Situation
+from modeling.steps import NextStep
 
 SLOW_START = timedelta(minutes=2)
 
@@ -148,6 +150,9 @@ def alarms_of(situation: Situation) -> list[Alarm]:
         except registry.NotUsable as problem:
             text = f"No reward model can be trained: the base model is not usable. {problem}"
             alarms.append(Alarm(tone="danger", text=text))
+    if situation.improvement_stopped:
+        text = f"The guard has stopped improvement: {situation.improvement_stopped}"
+        alarms.append(Alarm(tone="warning", text=text))
     if situation.drift:
         alarms.append(Alarm(tone="warning", text=situation.drift))
     rejected = _rejected_since_live(situation)

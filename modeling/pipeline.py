@@ -23,6 +23,7 @@ from config.nudges import nudge
 from modeling import inputs, outputs
 from modeling.models import Run
 from modeling.programs import Ending, FolderInUse, Program, sole_use
+from modeling.run_files import CannotPrepare
 from modeling.runs import log_path
 from modeling.tailing import Progress, Tail
 
@@ -130,7 +131,7 @@ class Execution:
             end(self.run, State.CANCELLED)
         except Lost:
             raise
-        except inputs.CannotPrepare as problem:
+        except CannotPrepare as problem:
             fail(self.run, str(problem))
         except (OperationalError, InterfaceError):
             # The database is away. The run will be found silent and taken up again.

@@ -1,42 +1,31 @@
 """What happens next in a project's loop, decided from rows alone.
 
 `next_step` reads and says; `advance` does it, and again, until there is nothing left to do now.
-A round is one turn: sampling → labeling → training (with the gate) → finished. Every change is a
+A round is one turn: sampling → labeling → training → gating → improving → comparing → promoted or
+rejected; where the policy is not to be improved it ends after the gate. Every change is a
 compare-and-set or a row that a constraint allows once, so any number of workers may advance the
 same project at the same moment.
 """
 
-import hashlib
-import json
 import logging
 from datetime import datetime
-from functools import partial
-from typing import Any
 
-from django.db import IntegrityError, transaction
-from django.db.models import Max
 from django.utils import timezone
 
-from config.nudges import nudge
-from labeling.audit import write_entry
-from labeling.models import Project, User
-from labeling.snapshots import take_snapshot
-from modeling import drift, gates, registry
+from labeling.models import Project
+from modeling import drift, gates, improvement_rules, promotion, queuing
 from modeling.models import Round, Run
-from modeling.runs import code_version
-from modeling.situation import NextStep, Situation, StepKind, decide, open_comparisons
-from modeling.training_options import training_options
+from modeling.queuing import move, open_round
+from modeling.rulebook import decide
+from modeling.situation import Situation
+from modeling.steps import NextStep, StepKind
 
 log = logging.getLogger(__name__)
 
-MOST_STEPS_AT_ONCE = 10
-QUEUEING = (StepKind.SAMPLE, StepKind.RANK, StepKind.TRAIN)
+MOST_STEPS_AT_ONCE = 15
+QUEUEING = (StepKind.SAMPLE, StepKind.RANK, StepKind.TRAIN, StepKind.IMPROVE, StepKind.COMPARE)
 
-__all__ = ["CannotStart", "NextStep", "StepKind", "advance", "next_step"]
-
-
-class CannotStart(ValueError):
-    """The run cannot be started now. The message is a sentence for people."""
+__all__ = ["NextStep", "StepKind", "advance", "next_step"]
 
 
 def next_step(project: Project) -> NextStep:
@@ -79,187 +68,55 @@ def _do(step: NextStep, situation: Situation, now: datetime) -> Run | None:
         case StepKind.GATE:
             gates.apply(situation.candidate)
         case StepKind.OPEN_ROUND:
-            _open_round(situation, now)
+            open_round(situation, now)
         case StepKind.START_LABELING:
-            _move(situation.round, Round.State.LABELING)
+            move(situation.round, Round.State.LABELING)
+        case StepKind.START_GATING:
+            move(situation.round, Round.State.GATING, reward_model=situation.model_of_round)
+        case StepKind.START_IMPROVING:
+            move(situation.round, Round.State.IMPROVING, policy=situation.policy)
+        case StepKind.CHECK_CANDIDATE:
+            _check_candidate(situation)
+        case StepKind.START_COMPARING:
+            _start_comparing(situation)
         case StepKind.CLOSE_ROUND:
-            _close_round(situation, now)
-        case StepKind.SAMPLE:
-            return _queue_sampling(situation)
-        case StepKind.RANK:
-            return _queue_ranking(situation)
-        case StepKind.TRAIN:
-            return _queue_training(situation)
+            _close_round(situation)
+        case _:
+            return _queue_for(step.kind, situation)
     return None
 
 
-def _open_round(situation: Situation, now: datetime) -> None:
-    project = situation.project
-    last = Round.objects.filter(project=project).aggregate(last=Max("number"))["last"] or 0
-    try:
-        with transaction.atomic():
-            Round.objects.create(
-                project=project, number=last + 1, policy=situation.policy, started_at=now
-            )
-    except IntegrityError:
-        pass  # another worker has just opened it: round_one_open_per_project
+def _queue_for(kind: StepKind, situation: Situation) -> Run | None:
+    match kind:
+        case StepKind.SAMPLE:
+            return queuing.sampling(situation)
+        case StepKind.RANK:
+            return queuing.ranking(situation)
+        case StepKind.TRAIN:
+            return queuing.training(situation)
+        case StepKind.IMPROVE:
+            return queuing.improvement(situation)
+        case StepKind.COMPARE:
+            return queuing.comparison(situation)
+    raise ValueError(f"{kind} is nothing that the loop does")
 
 
-def _move(round_: Round | None, state: str, **values: Any) -> bool:
-    """To another state, by compare-and-set: False when another worker was faster."""
-    assert round_ is not None
-    return bool(
-        Round.objects.filter(pk=round_.pk, state=round_.state).update(state=state, **values)
+def _check_candidate(situation: Situation) -> None:
+    assert situation.round is not None
+    at_once = improvement_rules.promotes_at_once(situation)
+    promotion.check_candidate(situation.round, at_once=at_once)
+
+
+def _start_comparing(situation: Situation) -> None:
+    move(
+        situation.round,
+        Round.State.COMPARING,
+        candidate=situation.waiting_candidate,
+        policy=situation.policy,
     )
 
 
-def _close_round(situation: Situation, now: datetime) -> None:
-    training = situation.training_of_round
-    succeeded = training is not None and training.state == Run.State.SUCCEEDED
-    reward_model = getattr(training, "reward_model", None) if succeeded else None
-    state = Round.State.FINISHED if succeeded else Round.State.FAILED
-    _move(situation.round, state, reward_model=reward_model, finished_at=now)
-
-
-def _queue_training(situation: Situation, by: User | None = None) -> Run | None:
-    project = situation.project
-    snapshot = take_snapshot(project)
-    config = {"base_model": situation.base_model} | training_options(project)
-    digest = digest_of("train_reward", snapshot.sha256, config)
-    with transaction.atomic():
-        # A worker that decided long ago finds the round elsewhere by now, and queues nothing.
-        if not _move(situation.round, Round.State.TRAINING):
-            return None
-        run = _queue(
-            situation,
-            Run.Kind.TRAIN_REWARD,
-            digest,
-            config | {"seed": seed_of(digest)} | incumbent_of(situation),
-            by,
-            snapshot=snapshot,
-            policy=situation.policy,
-        )
-        if run is None:
-            transaction.set_rollback(True)
-        return run
-
-
-def incumbent_of(situation: Situation) -> dict[str, int]:
-    """The model in service also says what it thinks of the new preferences, for the gate. It is no
-    part of the digest: the same preferences make the same model, whoever is in service."""
-    return {"incumbent": situation.reward_model.pk} if situation.reward_model else {}
-
-
-def shadow_of(situation: Situation) -> dict[str, int]:
-    """Its predecessor reads what the model in service reads, for a while. No part of the digest
-    either: it changes nothing of what is sampled or queued."""
-    shadow = registry.shadow_of(situation.project)
-    return {"shadow": shadow.pk} if shadow and situation.reward_model else {}
-
-
-def _queue_sampling(situation: Situation, by: User | None = None) -> Run | None:
-    project, policy = situation.project, situation.policy
-    assert policy is not None
-    room = max(project.queue_target - open_comparisons(project), 0)
-    sample = {
-        "policy": policy.location,
-        "n": project.samples_per_prompt,
-        "temperature": project.temperature,
-        "top_p": project.top_p,
-        "max_new_tokens": project.max_new_tokens,
-    }
-    config: dict[str, Any] = {
-        # By hand a full queue is no reason to sample nothing.
-        "prompts": min(project.sample_prompts, room) if by is None else project.sample_prompts,
-        "reward_model": situation.reward_model.pk if situation.reward_model else None,
-    }
-    digest = digest_of("sample", situation.sampling_runs, policy.pk, config["reward_model"])
-    config["sample"] = sample | {"seed": seed_of(digest)}
-    config |= shadow_of(situation)
-    return _queue(situation, Run.Kind.SAMPLE, digest, config, by, policy=policy)
-
-
-def _queue_ranking(situation: Situation) -> Run | None:
-    assert situation.round is not None
-    assert situation.reward_model is not None
-    config = {"reward_model": situation.reward_model.pk}
-    digest = digest_of("score", situation.round.number, config)
-    return _queue(situation, Run.Kind.SCORE, digest, config | shadow_of(situation), None)
-
-
-def _queue(
-    situation: Situation,
-    kind: str,
-    digest: str,
-    config: dict[str, Any],
-    by: User | None,
-    **values: Any,
-) -> Run | None:
-    """A new run, or None when these inputs were run already or one of its kind is active: two
-    workers that decide the same get one run between them."""
-    try:
-        with transaction.atomic():
-            run = Run.objects.create(
-                project=situation.project,
-                round=situation.round,
-                kind=kind,
-                input_digest=digest,
-                config=config,
-                seed=seed_of(digest),
-                code_version=code_version(),
-                created_by=by,
-                **values,
-            )
-            if by is not None:
-                write_entry(situation.project, by, "run started", run, kind=kind)
-            transaction.on_commit(partial(nudge, "modeling.tasks.execute", run.pk))
-    except IntegrityError:
-        return None
-    return run
-
-
-def digest_of(*inputs: object) -> str:
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
-
-
-def seed_of(digest: str) -> int:
-    return int(digest[:8], 16) % 2**31
-
-
-def start_training_now(project: Project, by: User) -> Run:
-    """Trains on what there is, without waiting for more preferences."""
-    situation = _ready_to_start(project, Run.Kind.TRAIN_REWARD)
-    if not situation.base_model:
-        raise CannotStart("Set a base model in the settings, or register a policy, first.")
-    try:
-        registry.check_model(situation.base_model)
-    except registry.NotUsable as problem:
-        raise CannotStart(f"The base model cannot be used. {problem}") from problem
-    if not situation.usable_preferences:
-        raise CannotStart("There are no preferences to train on yet.")
-    run = _queue_training(situation, by)
-    if run is None:
-        raise CannotStart("A model was trained on exactly these preferences already.")
-    return run
-
-
-def start_sampling_now(project: Project, by: User) -> Run:
-    """Samples new pairs from the current policy, even if the queue is full."""
-    situation = _ready_to_start(project, Run.Kind.SAMPLE)
-    if situation.policy is None:
-        raise CannotStart("Register a policy first: it writes the responses.")
-    if not situation.has_prompts:
-        raise CannotStart("Import prompts first: there is nothing to respond to.")
-    run = _queue_sampling(situation, by)
-    if run is None:
-        raise CannotStart("Sampling has just been started.")
-    return run
-
-
-def _ready_to_start(project: Project, kind: str) -> Situation:
-    registry.loop_of(project)
-    _open_round(Situation(project), timezone.now())
-    situation = Situation(project)
-    if any(run.kind == kind for run in situation.active_runs):
-        raise CannotStart("Such a run is under way already.")
-    return situation
+def _close_round(situation: Situation) -> None:
+    ending = improvement_rules.ending_of(situation)
+    assert situation.round is not None and ending is not None
+    promotion.finish(situation.round, ending.state, ending.reason)

@@ -19,13 +19,16 @@ from django.utils import timezone
 from labeling import handout, judging, leases
 from labeling.models import Assignment, Judgment, Membership, Project, User
 from modeling import rounds
+from modeling.models import Run
 from modeling.simulated_labeler import decide
+from modeling.simulated_rounds import Goal
 from modeling.simulation_report import Summary, summarise
-from modeling.situation import StepKind
+from modeling.steps import StepKind
 
 T = TypeVar("T")
 
 PAUSE_SECOND = 0.3
+UNLIMITED = 10**9
 TELL_EVERY_SECONDS = 2.0
 # With these next steps no waiting helps: somebody has to do something.
 HOPELESS = (StepKind.OFF, StepKind.NEEDS_MODEL, StepKind.NEEDS_MATERIAL, StepKind.STUCK)
@@ -81,13 +84,15 @@ def simulate(
     seed: int = 0,
     wait_for_loop: bool = False,
     patience: float = 300.0,
+    goal: Goal | None = None,
     tell: Callable[[str], None] = print,
 ) -> Summary:
-    """Makes `judgments` judgments by `labelers` people at once. `noise` is the share of verdicts
-    turned round; `patience` how many seconds without any judgment are waited for."""
+    """Makes `judgments` judgments by `labelers` people at once, or as many as the goal takes.
+    `noise` is the share of verdicts turned round; `patience` how many seconds without any judgment
+    are waited for."""
     started, started_at = time.monotonic(), timezone.now()
-    users = [_labeler(project, number) for number in range(1, labelers + 1)]
-    tally = Tally(judgments)
+    users = [labeler(project, number) for number in range(1, labelers + 1)]
+    tally = Tally(judgments if goal is None else UNLIMITED)
     threads = [
         threading.Thread(
             target=_work, args=(project, user, tally, random.Random(f"{seed}/{user}"), noise)
@@ -98,7 +103,7 @@ def simulate(
         thread.start()
     gave_up = ""
     try:
-        gave_up = _watch(project, threads, tally, patience, tell)
+        gave_up = _watch(project, threads, tally, patience, goal, tell)
     finally:
         tally.is_stopped = True
         for thread in threads:
@@ -111,7 +116,7 @@ def simulate(
     return summarise(project, dict(tally.kinds), users, started_at, seconds, gave_up)
 
 
-def _labeler(project: Project, number: int) -> User:
+def labeler(project: Project, number: int) -> User:
     user, is_new = User.objects.get_or_create(username=f"simulated-{number}")
     if is_new:
         user.set_unusable_password()
@@ -188,6 +193,7 @@ def _watch(
     threads: list[threading.Thread],
     tally: Tally,
     patience: float,
+    goal: Goal | None,
     tell: Callable[[str], None],
 ) -> str:
     """Tells how it goes until all are done; gives the reason when waiting has no use."""
@@ -199,13 +205,19 @@ def _watch(
         told_at = time.monotonic()
         try:
             step = rounds.next_step(project)
+            ended = goal.look() if goal else None
         except (OperationalError, InterfaceError):
             connection.close()
             continue
-        line = f"{tally.judgments:5} of {tally.wanted} judgments. {step.text}"
+        if ended is not None:
+            return ended
+        asked = "" if goal else f" of {tally.wanted}"
+        line = f"{tally.judgments:5}{asked} judgments. {step.text}"
         if line != told:
             tell(line)
             told = line
+        if step.run is not None and step.run.state == Run.State.RUNNING:
+            tally.last_judgment_at = time.monotonic()  # a worker is at it: nobody is idle in vain
         idle = time.monotonic() - tally.last_judgment_at
         if step.kind in HOPELESS and idle > HOPELESS_SECONDS:
             return step.text

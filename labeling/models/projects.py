@@ -5,6 +5,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from labeling.models.constraints import between, one_of
+from labeling.models.improvement import Improvement, PolicyAdapter, Promotion
 from labeling.models.learning import Adapter, Aggregate, Pooling, RewardMethod
 
 
@@ -171,6 +172,46 @@ class Project(models.Model):
     learning_curve = models.BooleanField(
         default=False, help_text="Train on 25, 50 and 75 % of the data as well."
     )
+    retrain_every_hours = models.PositiveSmallIntegerField(
+        default=0,
+        validators=[MaxValueValidator(8760)],
+        help_text="Retrain after this long even with fewer new preferences; 0: never.",
+    )
+
+    # How the policy is improved (modeling/improving.py)
+    improvement = models.CharField(
+        max_length=9, choices=Improvement.choices, default=Improvement.OFF
+    )
+    improve_after = models.PositiveIntegerField(
+        default=500, help_text="New preferences after which the policy is improved again."
+    )
+    improve_prompts = models.PositiveIntegerField(
+        default=512, validators=[MinValueValidator(8), MaxValueValidator(1_000_000)]
+    )
+    improve_adapter = models.CharField(
+        max_length=4, choices=PolicyAdapter.choices, default=PolicyAdapter.NONE
+    )
+    improve_steps = models.PositiveIntegerField(
+        default=40, validators=[MinValueValidator(1), MaxValueValidator(100_000)]
+    )
+    best_of = models.PositiveSmallIntegerField(
+        default=16, validators=[MinValueValidator(2), MaxValueValidator(256)]
+    )
+    kl_coefficient = models.FloatField(
+        default=0.1, validators=[MinValueValidator(0.0), MaxValueValidator(100.0)]
+    )
+    kl_budget = models.FloatField(
+        default=10.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(10_000.0)],
+        help_text="Nats to the reference policy; 0: no limit.",
+    )
+    promotion = models.CharField(max_length=9, choices=Promotion.choices, default=Promotion.BLIND)
+    comparison_size = models.PositiveSmallIntegerField(
+        default=100,
+        validators=[MinValueValidator(10), MaxValueValidator(5000)],
+        help_text="Blind comparisons of a new policy with the current one, at most.",
+    )
+
     sample_prompts = models.PositiveIntegerField(
         default=50,
         validators=[MinValueValidator(1)],
@@ -217,6 +258,13 @@ class Project(models.Model):
             between("reward_heads", 1, 32, "project_reward_heads_1_to_32"),
             between("reward_members", 1, 8, "project_reward_members_1_to_8"),
             between("uwo_weight", 0.0, 100.0, "project_uwo_weight_0_to_100"),
+            one_of("improvement", Improvement, "project_improvement_known"),
+            one_of("improve_adapter", PolicyAdapter, "project_improve_adapter_known"),
+            one_of("promotion", Promotion, "project_promotion_known"),
+            between("best_of", 2, 256, "project_best_of_2_to_256"),
+            between("kl_coefficient", 0.0, 100.0, "project_kl_coefficient_0_to_100"),
+            between("kl_budget", 0.0, 10_000.0, "project_kl_budget_0_to_10000"),
+            between("comparison_size", 10, 5000, "project_comparison_size_10_to_5000"),
             models.CheckConstraint(
                 condition=models.Q(lease_seconds__gte=10),
                 name="project_lease_at_least_10_s",

@@ -50,6 +50,7 @@ GROUPS = (
         (
             "loop_enabled",
             "retrain_after",
+            "retrain_every_hours",
             "base_model",
             "reward_method",
             "reward_adapter",
@@ -59,6 +60,23 @@ GROUPS = (
             "aggregate",
             "uwo_weight",
             "learning_curve",
+        ),
+    ),
+    (
+        "Improving the policy",
+        "Whether the policy learns from the reward model, how far it may go, and who decides that "
+        "a new version takes over.",
+        (
+            "improvement",
+            "improve_after",
+            "promotion",
+            "comparison_size",
+            "kl_coefficient",
+            "kl_budget",
+            "best_of",
+            "improve_prompts",
+            "improve_steps",
+            "improve_adapter",
         ),
     ),
     (
@@ -103,6 +121,17 @@ LABELS = MODE_LABELS | {
     "aggregate": "The reward of several heads or models",
     "uwo_weight": "Penalty for disagreement",
     "learning_curve": "Show how accuracy grows with the data",
+    "retrain_every_hours": "Retrain at the latest after (hours)",
+    "improvement": "How it is improved",
+    "improve_after": "Improve after this many new preferences",
+    "promotion": "A new version takes over",
+    "comparison_size": "Blind comparisons at most",
+    "kl_coefficient": "Price of going away from the reference (KL coefficient)",
+    "kl_budget": "Never further from the reference than (nats)",
+    "best_of": "Responses to choose the best from",
+    "improve_prompts": "Prompts it learns from",
+    "improve_steps": "Updates (PPO and RLOO)",
+    "improve_adapter": "What is trained of the policy",
     "queue_target": "Enough comparisons waiting",
     "sample_prompts": "Prompts for each sampling",
     "samples_per_prompt": "Responses for each prompt",
@@ -157,6 +186,26 @@ HELP = MODE_HELP | {
     "uwo_weight": "The reward is the mean less this times the variance.",
     "learning_curve": "Trains on 25, 50 and 75 % of the data as well, after each training: tells "
     "whether more labels are worth it. Takes about two and a half times as long.",
+    "retrain_every_hours": "Even with fewer new preferences, if there are at least 10. 0: never.",
+    "improvement": "Learning the best of n is the safest: it cannot go further than the best of "
+    "what the policy already writes. RLOO and PPO go further and need watching. DPO needs no "
+    "reward model, and learns only from what people have compared.",
+    "improve_after": "Counted since the last improvement. A few hundred at least: a reward model "
+    "that knows little is easily fooled. 0: after every retraining.",
+    "promotion": "In a blind comparison both versions answer the same prompts, and people judge "
+    "the pairs among all others, without knowing. At once: only while the KL budget and the guard "
+    "allow it; nobody is asked.",
+    "comparison_size": "It ends sooner when people clearly prefer one. 100 mostly find a version "
+    "that wins two times in three, 400 one that wins 60 %.",
+    "kl_coefficient": "0.05 to 0.3 is usual for PPO and RLOO; 0 lets the policy exploit every "
+    "mistake of the reward model. In DPO it is beta.",
+    "kl_budget": "The training stops there and keeps what it had before. The reference is the "
+    "policy that improvement began with. 0: no limit.",
+    "best_of": "More is better and slower, and goes further: n responses are at most log n nats.",
+    "improve_prompts": "Drawn from the train split; the others stay for the comparison.",
+    "improve_steps": "More is slower and goes further from the reference.",
+    "improve_adapter": "LoRA needs much less memory and suits large models; the result is merged "
+    "into plain weights.",
     "queue_target": "Nothing is sampled while this many comparisons are waiting.",
     "sample_prompts": "How many prompts get new responses after each retraining.",
     "samples_per_prompt": "The two responses that tell most about the reward model are queued.",

@@ -19,13 +19,13 @@ from labeling import quality
 from labeling.access import project_for
 from labeling.models import Assignment, Project, Role, User
 from labeling.pages.requests import SignedInRequest
-from modeling import rounds
+from modeling import starting
 from modeling.models import RewardModel, Run
 from modeling.overview import LoopSummary, loop_summary
 from modeling.pages import chart_specs, ring
 from modeling.pages.polling import Part, answer_poll, render_part, with_marks
 from modeling.pages.round_rows import latest_rounds
-from modeling.situation import StepKind
+from modeling.steps import StepKind
 
 BUSY_SECONDS, QUIET_SECONDS = 3, 15
 DAYS_DRAWN = 14
@@ -154,14 +154,16 @@ def other_actions(project: Project, summary: LoopSummary, first: Action | None) 
 @login_required
 @require_POST
 def train_now(request: SignedInRequest, slug: str) -> HttpResponse:
-    return _start(request, slug, rounds.start_training_now, "The reward model is being retrained.")
+    return _start(
+        request, slug, starting.start_training_now, "The reward model is being retrained."
+    )
 
 
 @login_required
 @require_POST
 def sample_now(request: SignedInRequest, slug: str) -> HttpResponse:
     return _start(
-        request, slug, rounds.start_sampling_now, "The current policy is writing new responses."
+        request, slug, starting.start_sampling_now, "The current policy is writing new responses."
     )
 
 
@@ -172,7 +174,7 @@ def _start(
     project = project_for(request.user, slug, Role.ADMIN)
     try:
         start(project, request.user)
-    except rounds.CannotStart as problem:
+    except starting.CannotStart as problem:
         messages.error(request, str(problem))
     else:
         messages.success(request, said)

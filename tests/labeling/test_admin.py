@@ -26,7 +26,17 @@ from labeling.models import (
     Role,
     Snapshot,
 )
-from modeling.models import Foretold, Loop, Metric, Policy, RewardModel, Round, Run, Score
+from modeling.models import (
+    BlindPair,
+    Foretold,
+    Loop,
+    Metric,
+    Policy,
+    RewardModel,
+    Round,
+    Run,
+    Score,
+)
 from tests.factories import (
     claim_and_judge,
     make_comparisons,
@@ -69,6 +79,13 @@ def fill(project: Project, number: int) -> None:
         round=Round.objects.create(
             project=project, number=number, state="finished", started_at=timezone.now()
         ),
+    )
+    assert run.round is not None
+    BlindPair.objects.create(
+        round=run.round,
+        comparison_id=preference.comparison_id,
+        candidate_response=preference.chosen,
+        current_response=preference.rejected,
     )
     Metric.objects.create(run=run, name="loss", step=1, value=0.5, logged_at=timezone.now())
     model = RewardModel.objects.create(

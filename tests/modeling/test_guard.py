@@ -13,7 +13,6 @@ from modeling.guard import (
     Record,
     alarms_of,
     fit_curve,
-    kl_of_best_of_n,
 )
 
 
@@ -24,14 +23,6 @@ def record(version: int = 2, **values: object) -> Record:
 
 def kinds(history: list[Record], **limits: float) -> list[str]:
     return [alarm.kind for alarm in alarms_of(history, Limits(**limits))]  # type: ignore[arg-type]
-
-
-def test_the_kl_of_best_of_n() -> None:
-    """log 16 - 15/16 = 2.7726 - 0.9375."""
-    assert kl_of_best_of_n(1) == 0.0
-    assert kl_of_best_of_n(16) == pytest.approx(1.8351, abs=1e-4)
-    with pytest.raises(ValueError, match="starts at 1"):
-        kl_of_best_of_n(0)
 
 
 def test_the_best_of_n_curve_by_hand() -> None:

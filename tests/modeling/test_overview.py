@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from labeling.handout import claim_next
-from modeling import rounds
+from modeling import rounds, starting
 from modeling.models import RewardModel, Run
 from modeling.overview import accuracy_of, loop_summary
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
@@ -90,7 +90,7 @@ def test_its_cost_does_not_grow_with_the_queue(
     tmp_path: Path, django_assert_max_num_queries: pytest.FixtureRequest
 ) -> None:
     project = loop_project(tmp_path)
-    execute(rounds.start_sampling_now(project, make_member(project, "admin")))
+    execute(starting.start_sampling_now(project, make_member(project, "admin")))
     make_comparisons(project, 40)
     with django_assert_max_num_queries(25):  # type: ignore[operator]
         loop_summary(project)

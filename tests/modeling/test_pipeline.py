@@ -15,7 +15,7 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from labeling.models import AuditEntry, Comparison, Response
-from modeling import inputs, pipeline, programs, rounds, runs
+from modeling import inputs, pipeline, programs, run_files, runs, starting
 from modeling.models import Metric, RewardModel, Run, Score
 from tests.factories import make_member
 from tests.modeling.loop_helpers import (
@@ -183,7 +183,7 @@ def test_a_cancelled_run_can_be_started_again(tmp_path: Path) -> None:
 def test_a_run_cannot_be_started_again_beside_another_of_its_kind(tmp_path: Path) -> None:
     run = execute(queued_training(tmp_path, "refuse"))
     label(run.project, 1)
-    rounds.start_training_now(run.project, make_member(run.project, "admin"))
+    starting.start_training_now(run.project, make_member(run.project, "admin"))
     with pytest.raises(runs.CannotRetry, match="under way"):
         runs.retry(run, None)
 
@@ -215,7 +215,7 @@ def test_a_full_disk_before_the_program_starts_fails_in_words(
         def full(*_args: object) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        patch.setattr(inputs, "write_whole", full)
+        patch.setattr(run_files, "write_whole", full)
         assert "disk is full" in execute(run).error
     runs.retry(run, None)
     assert execute(run).state == Run.State.SUCCEEDED

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from labeling.snapshots import take_snapshot
-from modeling import gates, pipeline, registry, rounds
+from modeling import gates, pipeline, queuing, registry, rounds
 from modeling.models import Loop, Policy, RewardModel, Round, Run
 from modeling.situation import Situation
 from tests.factories import make_project
@@ -81,18 +81,18 @@ def test_a_worker_that_decided_long_ago_queues_no_second_training(tmp_path: Path
     assert late.round is not None, "read before the other worker acts"
     execute(advance_one(project))
     label(project, 2, labeler)  # a snapshot taken now would be a new one
-    assert rounds._queue_training(late) is None
+    assert queuing.training(late) is None
     assert Run.objects.filter(kind=Run.Kind.TRAIN_REWARD).count() == 1
 
 
 def test_a_worker_that_decided_long_ago_queues_no_second_sampling(tmp_path: Path) -> None:
     project = loop_project(tmp_path, comparisons=3, queue_target=20)
-    rounds._open_round(Situation(project), rounds.timezone.now())
+    queuing.open_round(Situation(project), rounds.timezone.now())
     late = Situation(project)
     assert late.policy is not None
     assert late.round is not None
     execute(advance_one(project))
-    assert rounds._queue_sampling(late) is None
+    assert queuing.sampling(late) is None
 
 
 def test_many_workers_carry_out_a_run_once(tmp_path: Path) -> None:

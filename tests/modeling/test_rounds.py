@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from labeling.models import Comparison
-from modeling import registry, rounds
+from modeling import registry, rounds, starting
 from modeling.models import RewardModel, Round, Run
-from modeling.situation import StepKind
+from modeling.steps import StepKind
 from tests.factories import make_comparisons, make_member, make_project, make_prompt
 from tests.modeling.loop_helpers import (
     advance_one,
@@ -137,7 +137,7 @@ def test_a_switched_off_loop_does_nothing_by_itself(tmp_path: Path) -> None:
     label(project, 10)
     assert rounds.advance(project) == []
     assert rounds.next_step(project).kind == StepKind.OFF
-    assert rounds.start_training_now(project, make_member(project)).state == Run.State.QUEUED
+    assert starting.start_training_now(project, make_member(project)).state == Run.State.QUEUED
 
 
 def test_an_excluded_preference_does_not_count(tmp_path: Path) -> None:
@@ -189,22 +189,22 @@ def test_the_countdown_counts(tmp_path: Path) -> None:
 def test_training_by_hand_needs_new_preferences(tmp_path: Path) -> None:
     project = loop_project(tmp_path)
     admin = make_member(project, "admin")
-    with pytest.raises(rounds.CannotStart, match="no preferences"):
-        rounds.start_training_now(project, admin)
+    with pytest.raises(starting.CannotStart, match="no preferences"):
+        starting.start_training_now(project, admin)
     label(project, 4)
-    run = rounds.start_training_now(project, admin)
+    run = starting.start_training_now(project, admin)
     assert run.created_by == admin
-    with pytest.raises(rounds.CannotStart, match="under way"):
-        rounds.start_training_now(project, admin)
+    with pytest.raises(starting.CannotStart, match="under way"):
+        starting.start_training_now(project, admin)
     execute(run)
     rounds.advance(project)
-    with pytest.raises(rounds.CannotStart, match="exactly these"):
-        rounds.start_training_now(project, admin)
+    with pytest.raises(starting.CannotStart, match="exactly these"):
+        starting.start_training_now(project, admin)
 
 
 def test_sampling_by_hand_does_not_mind_a_full_queue(tmp_path: Path) -> None:
     project = loop_project(tmp_path)
-    run = execute(rounds.start_sampling_now(project, make_member(project, "admin")))
+    run = execute(starting.start_sampling_now(project, make_member(project, "admin")))
     assert run.results["comparisons"] == 6
 
 

@@ -6,7 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from labeling.models import Project
-from modeling.simulation import simulate
+from labeling.models.improvement import Improvement
+from modeling.simulated_rounds import Goal, settings_for_rounds
+from modeling.simulation import labeler, simulate
 from modeling.simulation_report import Summary
 
 
@@ -18,7 +20,22 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("project", help="The project's slug.")
-        parser.add_argument("--judgments", type=int, default=300, help="How many in all (300).")
+        parser.add_argument(
+            "--judgments", type=int, default=300, help="How many in all, or in each round (300)."
+        )
+        parser.add_argument(
+            "--rounds",
+            type=int,
+            default=0,
+            help="Go on until so many new policies were compared blind and promoted or rejected. "
+            "Meanwhile the project's rounds are as long as --judgments says.",
+        )
+        parser.add_argument(
+            "--improve-with",
+            choices=[value for value in Improvement.values if value != Improvement.OFF],
+            default="",
+            help="With --rounds: how the policy is improved (as the project has it).",
+        )
         parser.add_argument("--labelers", type=int, default=4, help="How many at once (4).")
         parser.add_argument(
             "--noise", type=float, default=0.0, help="Share of verdicts turned round (0)."
@@ -37,28 +54,33 @@ class Command(BaseCommand):
             raise CommandError(f"There is no project “{given['project']}”.")
         if not 0 <= given["noise"] <= 1:
             raise CommandError("--noise is a share: from 0 to 1.")
-        if given["judgments"] < 1 or given["labelers"] < 1:
-            raise CommandError("--judgments and --labelers start at 1.")
+        if given["judgments"] < 1 or given["labelers"] < 1 or given["rounds"] < 0:
+            raise CommandError("--judgments and --labelers start at 1, --rounds at 0.")
         if project.overlap > given["labelers"]:
             raise CommandError(
                 f"{project} asks {project.overlap} people about each comparison: "
                 f"use --labelers {project.overlap} or more."
             )
-        summary = simulate(
-            project,
-            judgments=given["judgments"],
-            labelers=given["labelers"],
-            noise=given["noise"],
-            seed=given["seed"],
-            wait_for_loop=given["wait_for_loop"],
-            patience=given["patience"],
-            tell=self._tell,
-        )
+        summary = self._simulate(project, given)
         self._print(summary)
         if summary.faults:
             raise CommandError("Broken promises:\n" + "\n".join(summary.faults))
         if summary.gave_up:
             raise CommandError(summary.gave_up)
+
+    def _simulate(self, project: Project, given: dict[str, Any]) -> Summary:
+        options = {
+            name: given[name]
+            for name in ("judgments", "labelers", "noise", "seed", "wait_for_loop", "patience")
+        }
+        if not given["rounds"]:
+            return simulate(project, **options, tell=self._tell)
+        by = labeler(project, 1)
+        with settings_for_rounds(project, by, given["judgments"], given["improve_with"]) as changed:
+            told = ", ".join(f"{name} {value}" for name, value in changed.items())
+            self._tell(f"Settings for the time being: {told}")
+            goal = Goal(project, given["rounds"], self._tell)
+            return simulate(project, **options, goal=goal, tell=self._tell)
 
     def _tell(self, line: str) -> None:
         self.stdout.write(line)

@@ -17,13 +17,19 @@ from typing import Any
 def run(main: Callable[[Path, dict[str, Any]], dict[str, Any]], model_key: str) -> None:
     folder = Path(sys.argv[1])
     config = json.loads((folder / "config.json").read_text())
-    model = config[model_key][0] if model_key == "reward_models" else config[model_key]
     print("fake program: started", flush=True)
-    misbehave(folder, Path(model))
+    for model in models_of(config, model_key):
+        misbehave(folder, Path(model))
     progress(folder, 1, 2)
     result = main(folder, config)
     progress(folder, 2, 2)
     (folder / "result.json").write_text(json.dumps(result))
+
+
+def models_of(config: dict[str, Any], key: str) -> list[str]:
+    if key == "policies":
+        return list((config.get("policies") or {"one": config.get("policy")}).values())
+    return config[key] if key == "reward_models" else [config[key]]
 
 
 def progress(folder: Path, done: int, total: int) -> None:

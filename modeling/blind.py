@@ -1,0 +1,185 @@
+"""The blind comparison of a round's new policy with the one in service.
+
+Both answer the same prompts; pairs of their responses join the labeling queue among all others,
+ahead of them, and nothing that a labeler's page reads says that they are special. Which response
+is whose is in `BlindPair` alone. The test itself is in comparing.py.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Count
+
+from labeling.material import responses_key
+from labeling.models import Comparison, ComparisonResponse, Preference, Project, Prompt, Response
+from labeling.models.material import Split
+from labeling.texts import response_digest
+from modeling.comparing import Outcome, Verdict, WinRate, judge
+from modeling.models import BlindPair, Round
+
+# Above the entropy of any other comparison (at most ln 2), so that the answer comes soon.
+PRIORITY = 1.0
+PRIORITY_AFTERWARDS = 0.0
+# More prompts are sampled than are compared: some get the same response from both.
+PROMPTS_PER_PAIR = 1.3
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a blind comparison stands. `pairs` were queued, `judged` of them are settled and count,
+    `still_open` can still be judged."""
+
+    pairs: int
+    judged: int
+    still_open: int
+    outcome: Outcome
+
+    @property
+    def win_rate(self) -> WinRate | None:
+        return self.outcome.win_rate
+
+    @property
+    def in_words(self) -> str:
+        """What people said, and what follows, as the reason of the round's end."""
+        if not self.pairs:
+            return "The two policies wrote the same responses: there was nothing to compare."
+        rate = self.win_rate
+        if rate is None:
+            return "None of the blind comparisons was judged."
+        told = (
+            f"The new policy's response won {rate.value:.0%} of {rate.n} blind comparisons "
+            f"[{rate.low:.0%}, {rate.high:.0%}]"
+        )
+        match self.outcome.verdict:
+            case Verdict.BETTER:
+                return f"{told}: better."
+            case Verdict.WORSE:
+                return f"{told}: worse."
+        return f"{told}: not enough to tell which is better, so the current policy stays."
+
+
+def standing(round_: Round) -> Standing:
+    """The comparison as it is now, from the settled preferences."""
+    pairs = BlindPair.objects.filter(round=round_)
+    states = pairs.values_list("comparison__state").annotate(Count("pk")).order_by()
+    count = dict(states)
+    points = points_of(round_)
+    return Standing(
+        pairs=sum(count.values()),
+        judged=len(points),
+        still_open=count.get(Comparison.State.OPEN, 0),
+        outcome=judge(points, cap=max(1, sum(count.values()))),
+    )
+
+
+def points_of(round_: Round) -> list[float]:
+    """1 for the new policy's response, 0 for the current one's, in the order they were settled.
+
+    A comparison that a curator has excluded, or whose judgment was undone, does not count."""
+    settled = Preference.objects.filter(
+        comparison__blind_pair__round=round_, settled_at__isnull=False, excluded=False
+    )
+    rows = settled.order_by("settled_at", "pk").values_list(
+        "target", "chosen_id", "comparison__blind_pair__candidate_response_id"
+    )
+    return [target if chosen == candidate else 1.0 - target for target, chosen, candidate in rows]
+
+
+def choose_prompts(project: Project, pairs: int, seed: int, trained_on: set[int]) -> list[int]:
+    """Prompts for so many pairs: held out from training first, then others that the new policy
+    was not trained on, then the rest; within each, those least often compared, then by chance."""
+    prompts = list(
+        Prompt.objects.filter(project=project)
+        .annotate(compared=Count("comparisons__blind_pair"))
+        .order_by("pk")
+        .values_list("pk", "split", "compared")
+    )
+    random.Random(seed).shuffle(prompts)
+    prompts.sort(key=lambda row: (row[0] in trained_on, row[1] == Split.TRAIN, row[2]))
+    return [pk for pk, _, _ in prompts[: round(pairs * PROMPTS_PER_PAIR)]]
+
+
+def queue_pairs(
+    round_: Round,
+    current: Mapping[int, Sequence[str]],
+    candidate: Mapping[int, Sequence[str]],
+    most: int,
+) -> dict[str, int]:
+    """Queues a comparison for each prompt to which the two wrote different responses that have
+    not been compared yet, `most` at most; says how many, and how many prompts got the same.
+
+    The arguments are texts by prompt; the responses are stored already. Call in a transaction."""
+    chosen: list[tuple[int, int, int]] = []
+    ids = _ids_by_digest([*current])
+    taken = set(
+        Comparison.objects.filter(prompt__in=[*current]).values_list("prompt_id", "responses_key")
+    )
+    identical = 0
+    for prompt_id, texts in current.items():
+        ours = [ids[prompt_id, response_digest(text)] for text in texts]
+        theirs = [ids[prompt_id, response_digest(text)] for text in candidate.get(prompt_id, ())]
+        pairs = list(zip(theirs, ours, strict=False))
+        different = [(new, old) for new, old in pairs if new != old]
+        identical += bool(pairs) and not different
+        free = [p for p in different if (prompt_id, responses_key(p)) not in taken]
+        if free and len(chosen) < most:
+            chosen.append((prompt_id, *free[0]))
+    _add(round_, chosen)
+    return {"comparisons": len(chosen), "prompts": len(current), "identical": identical}
+
+
+def _ids_by_digest(prompt_ids: Sequence[int]) -> dict[tuple[int, str], int]:
+    rows = Response.objects.filter(prompt__in=prompt_ids).values_list("prompt_id", "digest", "pk")
+    return {(prompt_id, digest): pk for prompt_id, digest, pk in rows}
+
+
+def _add(round_: Round, chosen: Sequence[tuple[int, int, int]]) -> None:
+    project = round_.project
+    comparisons = Comparison.objects.bulk_create(
+        (
+            Comparison(
+                project=project,
+                prompt_id=prompt_id,
+                responses_key=responses_key(pair),
+                wanted=project.overlap,
+                slots_left=project.overlap,
+                priority=PRIORITY,
+                round_number=round_.number,
+            )
+            for prompt_id, *pair in chosen
+        ),
+        BATCH,
+    )
+    both = list(zip(comparisons, chosen, strict=True))
+    ComparisonResponse.objects.bulk_create(
+        (
+            # In the order of their ids: a place must not tell whose response it is.
+            ComparisonResponse(comparison=comparison, response_id=response_id, position=position)
+            for comparison, (_, *pair) in both
+            for position, response_id in enumerate(sorted(pair))
+        ),
+        BATCH,
+    )
+    BlindPair.objects.bulk_create(
+        (
+            BlindPair(
+                round=round_,
+                comparison=comparison,
+                candidate_response_id=new,
+                current_response_id=old,
+            )
+            for comparison, (_, new, old) in both
+        ),
+        BATCH,
+    )
+
+
+def release(round_: Round) -> int:
+    """Pairs that nobody has seen when the comparison is over wait behind all others from now on:
+    they still teach the reward model. Gives their number."""
+    left = Comparison.objects.filter(
+        blind_pair__round=round_, slots_left__gt=0, waiting_since__isnull=True
+    )
+    return left.update(priority=PRIORITY_AFTERWARDS)

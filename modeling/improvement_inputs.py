@@ -1,0 +1,98 @@
+"""Rows → files of the runs that improve a policy and that compare two."""
+
+import random
+import shutil
+from pathlib import Path
+
+from labeling.models import Prompt
+from labeling.models.material import Split
+from labeling.snapshots import SnapshotDamaged, verify
+from modeling import blind, improving
+from modeling.core.chat_server import is_server
+from modeling.models import Policy, RewardModel, Run
+from modeling.run_files import CannotPrepare, usable, write_json, write_jsonl
+
+FEWEST_PROMPTS = 8
+
+
+def prepare_improvement(run: Run, folder: Path) -> bool:
+    """config.json and prompts.jsonl of train_policy; for DPO preferences.jsonl instead."""
+    assert run.policy is not None
+    if is_server(run.policy.location):
+        raise CannotPrepare(
+            f"{run.policy} runs on another server, so it cannot be trained here. Train it there "
+            "and register the new version; it can be compared blind with this one."
+        )
+    config = run.config["train_policy"] | {
+        "policy": usable(run.policy.location, str(run.policy)),
+        "reference": _reference(run),
+        "reward_models": _reward_models(run),
+    }
+    if run.snapshot is not None:
+        try:
+            shutil.copyfile(verify(run.snapshot), folder / "preferences.jsonl")
+        except SnapshotDamaged as problem:
+            raise CannotPrepare(str(problem)) from problem
+    else:
+        _write_prompts(folder, _training_prompts(run))
+    write_json(folder / "config.json", config)
+    return True
+
+
+def _reference(run: Run) -> str:
+    reference = Policy.objects.filter(pk=run.config["reference"]).first()
+    if reference is None:
+        raise CannotPrepare("The reference policy, to which the KL is measured, was deleted.")
+    return usable(reference.location, f"reference {reference}")
+
+
+def _reward_models(run: Run) -> list[str]:
+    pk = run.config["reward_model"]
+    if pk is None:
+        return []
+    model = RewardModel.objects.get(pk=pk)
+    return [usable(str(path), str(model)) for path in model.member_paths]
+
+
+def _training_prompts(run: Run) -> list[int]:
+    """Of the train split only: the others stay honest for the comparison. By chance, the same at
+    every attempt."""
+    split = Prompt.objects.filter(project=run.project, split=Split.TRAIN)
+    ids = list(split.order_by("pk").values_list("pk", flat=True))
+    if len(ids) < FEWEST_PROMPTS:
+        raise CannotPrepare(
+            f"There are only {len(ids)} prompts to train on (four of five prompts are in the train "
+            "split). Import more prompts."
+        )
+    count = min(run.config["prompts"], len(ids))
+    return random.Random(run.seed).sample(ids, count)
+
+
+def prepare_comparison(run: Run, folder: Path) -> bool:
+    """The same prompts for both policies."""
+    candidate = Policy.objects.filter(pk=run.config["candidate"]).first()
+    if candidate is None or run.policy is None:
+        raise CannotPrepare("One of the two policies was deleted.")
+    # Kept over a retry: by then other prompts would be chosen, and half of them are done already.
+    if not (folder / "prompts.jsonl").exists():
+        _write_prompts(folder, _comparison_prompts(run, candidate))
+    both = {"current": run.policy, "new": candidate}
+    locations = {name: usable(policy.location, str(policy)) for name, policy in both.items()}
+    write_json(folder / "config.json", run.config["sample"] | {"policies": locations})
+    return True
+
+
+def _comparison_prompts(run: Run, candidate: Policy) -> list[int]:
+    trained_on = improving.trained_on(candidate)
+    chosen = blind.choose_prompts(run.project, run.config["pairs"], run.seed, trained_on)
+    if not chosen:
+        raise CannotPrepare("There are no prompts to compare the two policies on.")
+    return chosen
+
+
+def _write_prompts(folder: Path, ids: list[int]) -> None:
+    messages = dict(Prompt.objects.filter(pk__in=ids).values_list("pk", "messages"))
+    write_jsonl(
+        folder / "prompts.jsonl",
+        ({"id": str(pk), "prompt": messages[pk]} for pk in ids if pk in messages),
+    )

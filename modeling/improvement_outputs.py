@@ -1,0 +1,43 @@
+"""Files → rows of a run that compares two policies."""
+
+from collections import defaultdict
+from typing import Any
+
+from modeling import blind, demo_gold
+from modeling.models import Policy, Round, Run
+from modeling.programs import read_json
+from modeling.run_files import clean, read_jsonl
+
+NAMES = ("current", "new")
+
+
+def policies_of(run: Run) -> dict[str, Policy]:
+    """The policies by the names that they have in a comparison's samples; {} for other runs."""
+    if run.kind != Run.Kind.COMPARE or run.policy is None:
+        return {}
+    return {"current": run.policy, "new": Policy.objects.get(pk=run.config["candidate"])}
+
+
+def collect_comparison(run: Run) -> dict[str, Any]:
+    """Queues the blind pairs, if their round still waits for them. Call in the transaction that
+    ends the run."""
+    results = {
+        stage: read_json(run.folder / stage / "result.json")
+        for stage in ("sample", "score")
+        if (run.folder / stage).is_dir()
+    }
+    texts: dict[str, dict[int, list[str]]] = {name: defaultdict(list) for name in NAMES}
+    for sample in read_jsonl(run.folder / "sample" / "samples.jsonl"):
+        texts[sample["policy"]][int(sample["id"])].append(clean(sample["text"]))
+    gold = demo_gold.gold_of(run.project, texts)
+    round_ = run.round
+    waits = round_ is not None and Round.objects.select_for_update().filter(
+        pk=round_.pk, state=Round.State.COMPARING, candidate=run.config["candidate"]
+    )
+    if round_ is None or not waits:
+        return results | {"comparisons": 0, "note": "Its round was over: nothing was queued."}
+    if gold:
+        round_.results["gold"] = gold
+        Round.objects.filter(pk=round_.pk).update(results=round_.results)
+    queued = blind.queue_pairs(round_, texts["current"], texts["new"], run.config["pairs"])
+    return results | queued | ({"gold": gold} if gold else {})

@@ -1,0 +1,184 @@
+"""A run that improves the policy: what it is asked to do, and what its result means.
+
+The training itself is the program modeling/core/train_policy.py; the rules that start it are in
+improvement_rules.py; who takes over is decided in promotion.py.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Max
+
+from labeling.models import Project
+from labeling.models.improvement import Improvement, PolicyAdapter
+from modeling import guard
+from modeling.comparing import WinRate
+from modeling.models import Metric, Policy, RewardModel, Round, Run
+from modeling.training_options import aggregation_options
+
+ONLINE = (Improvement.PPO, Improvement.RLOO)
+# What is kept of a run's result.json beside the policy.
+KEPT = (
+    "algorithm", "kl", "reward_before", "reward_after", "reward_std_before", "reward_std_after",
+    "reward_variance_before", "reward_variance_after", "length_before", "length_after",
+    "ended_share_before", "ended_share_after", "best_of_n", "steps", "stopped", "exported",
+    "seconds", "held_out_prompts", "warnings",
+)  # fmt: skip
+
+
+def options(project: Project) -> dict[str, Any]:
+    """For the config of train_policy, as the project's settings have it."""
+    told: dict[str, Any] = {
+        "algorithm": project.improvement,
+        "kl_coefficient": project.kl_coefficient,
+        "kl_budget": project.kl_budget or None,
+        "temperature": project.temperature,
+        "max_new_tokens": project.max_new_tokens,
+    } | aggregation_options(project)
+    if project.improve_adapter != PolicyAdapter.NONE:
+        told["adapter"] = project.improve_adapter
+    if project.improvement in ONLINE:
+        told["steps"] = project.improve_steps
+    if project.improvement == Improvement.BEST_OF_N:
+        told |= {"best_of": project.best_of, "pool_prompts": project.improve_prompts}
+    return told
+
+
+def config_of(project: Project, policy: Policy, reward_model: RewardModel | None) -> dict[str, Any]:
+    """The config of a run that improves this policy; `train_policy` is the program's own part."""
+    return {
+        "train_policy": options(project),
+        "prompts": project.improve_prompts,
+        "policy": policy.pk,
+        "reference": reference_of(policy).pk,
+        "reward_model": reward_model.pk if reward_model else None,
+    }
+
+
+def reference_of(policy: Policy) -> Policy:
+    """The policy that the KL is measured to: the one that improvement began with."""
+    return policy.reference or policy
+
+
+def add_candidate(run: Run, results: Mapping[str, Any]) -> Policy | None:
+    """The policy that a run has made; None when it made none (best-of-n without distillation).
+    Call in the transaction that ends the run."""
+    if not results.get("model_dir"):
+        return None
+    parent = run.policy
+    assert parent is not None
+    algorithm = str(results.get("algorithm") or run.config["train_policy"]["algorithm"])
+    policies = Policy.objects.filter(project=run.project)
+    version = (policies.aggregate(last=Max("version"))["last"] or 0) + 1
+    candidate = Policy.objects.create(
+        project=run.project,
+        version=version,
+        name=parent.name,
+        location=f"runs/{run.pk}/{results['model_dir']}",
+        parent=parent,
+        reference=reference_of(parent),
+        run=run,
+        status=Policy.Status.CANDIDATE,
+        algorithm=algorithm,
+        kl=_finite(results.get("kl")),
+        results={name: results[name] for name in KEPT if name in results},
+        created_by=run.created_by,
+    )
+    if run.round is not None:
+        in_hand = Round.objects.filter(pk=run.round.pk, state=Round.State.IMPROVING)
+        in_hand.update(candidate=candidate)
+    return candidate
+
+
+def trained_on(policy: Policy) -> set[int]:
+    """Ids of the prompts that a run of ours has improved this policy with; empty for others."""
+    path = policy.run.folder / "prompts.jsonl" if policy.run else None
+    if path is None or not path.is_file():
+        return set()
+    with path.open("rb") as lines:
+        return {int(json.loads(line)["id"]) for line in lines if line.strip()}
+
+
+def record_of(policy: Policy) -> guard.Record | None:
+    """What the guard looks at; None for a policy that no run of ours has made."""
+    told = policy.results
+    before, after = _finite(told.get("reward_before")), _finite(told.get("reward_after"))
+    if before is None or after is None:
+        return None
+    return guard.Record(
+        version=policy.version,
+        reward=after,
+        reward_before=before,
+        kl=policy.kl,
+        spread=_root(told.get("reward_variance_after")),
+        spread_before=_root(told.get("reward_variance_before")),
+        length=_finite(told.get("length_after")),
+        length_before=_finite(told.get("length_before")),
+        win_rate=win_rate_of(policy),
+        stopped=why_collapsed(policy),
+    )
+
+
+def win_rate_of(policy: Policy) -> WinRate | None:
+    """Against the policy it was compared with, as its round was decided."""
+    round_ = policy.candidate_rounds.exclude(results={}).order_by("-number").first()
+    return win_rate_in(round_) if round_ is not None else None
+
+
+def win_rate_in(round_: Round) -> WinRate | None:
+    told = round_.results.get("win_rate")
+    return WinRate(told["value"], told["low"], told["high"], told["n"]) if told else None
+
+
+def why_collapsed(policy: Policy) -> str:
+    """Why its training stopped itself, unless it was only the KL budget: the weights that it kept
+    are within that."""
+    stopped = policy.results.get("stopped")
+    if not stopped or policy.run is None:
+        return ""
+    budget = policy.run.config["train_policy"].get("kl_budget")
+    last = Metric.objects.filter(run=policy.run, name="objective/kl").order_by("-step").first()
+    if budget is not None and last is not None and last.value > budget:
+        return ""
+    return str(stopped.get("reason") if isinstance(stopped, dict) else stopped)
+
+
+def history_of(project: Project, upto: Policy, after: int = 0) -> list[guard.Record]:
+    """The records of the versions that lead to this one, the oldest first; those up to version
+    `after` are over and done with."""
+    line: list[Policy] = []
+    by_pk = {policy.pk: policy for policy in Policy.objects.filter(project=project)}
+    at: Policy | None = upto
+    while at is not None and at.version > after and len(line) < len(by_pk):
+        line.append(at)
+        at = by_pk.get(at.parent_id) if at.parent_id else None
+    rejected = [
+        policy
+        for policy in by_pk.values()
+        if policy.status == Policy.Status.REJECTED and after < policy.version < upto.version
+    ]
+    versions = sorted({*line, *rejected}, key=lambda policy: policy.version)
+    records = [record_of(policy) for policy in versions]
+    return [record for record in records if record is not None]
+
+
+def alarms_of(candidate: Policy) -> list[guard.Alarm]:
+    """What the guard has against this version."""
+    loop = candidate.project.loop
+    limits = guard.Limits(kl_budget=candidate.project.kl_budget or None)
+    history = history_of(candidate.project, candidate, loop.guarded_from)
+    if not history or history[-1].version != candidate.version:
+        return []
+    return guard.alarms_of(history, limits)
+
+
+def _root(variance: Any) -> float | None:
+    value = _finite(variance)
+    return math.sqrt(value) if value and value > 0 else None
+
+
+def _finite(value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and math.isfinite(value)
+    return float(value) if is_number else None

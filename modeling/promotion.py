@@ -1,0 +1,195 @@
+"""Which policy takes over: by a blind comparison, at once within limits, or by hand.
+
+A promotion or a roll-back changes a pointer and nothing else. Every change of a round is a
+compare-and-set, so that two workers, or a worker and a person, never both decide.
+"""
+
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from config.nudges import nudge
+from labeling.audit import write_entry
+from labeling.models import Project, User
+from modeling import blind, improving, registry
+from modeling.comparing import Outcome
+from modeling.models import Loop, Policy, Round
+
+Status = Policy.Status
+State = Round.State
+
+VERDICT_LENGTH = 500
+
+
+class Outrun(Exception):
+    """Somebody else has decided in the meantime; nothing was changed."""
+
+
+def promote(policy: Policy, by: User | None, reason: str) -> bool:
+    """Puts the policy in service, whatever its standing: also the way back to an earlier version.
+    A round that compares it ends with that. False: it was in service already. Raises NotUsable."""
+    registry.check_policy(policy.location)
+    with transaction.atomic():
+        Policy.objects.filter(pk=policy.pk).update(
+            status=Status.ACCEPTED, verdict=reason[:VERDICT_LENGTH]
+        )
+        policy.status, policy.verdict = Status.ACCEPTED, reason[:VERDICT_LENGTH]
+        changed = registry.make_current(policy, by)
+        if by is not None:
+            # What the guard says of versions before a person's choice is dealt with.
+            newest = _newest_version(policy.project)
+            Loop.objects.filter(project=policy.project).update(guarded_from=newest)
+        _close_its_round(policy, State.PROMOTED, reason)
+        _nudge(policy.project)
+    return changed
+
+
+def reject(policy: Policy, by: User | None, reason: str) -> bool:
+    """Out of the line. False for one in service: it goes when another one takes its place."""
+    with transaction.atomic():
+        if Loop.objects.filter(project=policy.project, policy=policy).exists():
+            return False
+        changed = (
+            Policy.objects.filter(pk=policy.pk)
+            .exclude(status=Status.REJECTED)
+            .update(status=Status.REJECTED, verdict=reason[:VERDICT_LENGTH])
+        )
+        if changed:
+            policy.status, policy.verdict = Status.REJECTED, reason[:VERDICT_LENGTH]
+            write_entry(policy.project, by, "policy rejected", policy, reason)
+            _close_its_round(policy, State.REJECTED, reason)
+            _nudge(policy.project)
+    return bool(changed)
+
+
+def compare_again(policy: Policy, by: User) -> bool:
+    """Back in the line: the next round that has nothing else in hand compares it blind."""
+    with transaction.atomic():
+        in_service = Loop.objects.filter(project=policy.project, policy=policy).exists()
+        changed = not in_service and Policy.objects.filter(
+            pk=policy.pk, status__in=(Status.REJECTED, Status.ACCEPTED)
+        ).update(status=Status.CANDIDATE, verdict="")
+        if changed:
+            policy.status = Status.CANDIDATE
+            write_entry(policy.project, by, "policy to be compared", policy)
+            _nudge(policy.project)
+    return bool(changed)
+
+
+def _close_its_round(policy: Policy, state: str, reason: str) -> None:
+    """The round that has this policy in hand, if one is open."""
+    for round_ in Round.objects.filter(
+        candidate=policy, state__in=(State.IMPROVING, State.COMPARING)
+    ):
+        close(round_, state, reason)
+
+
+def close(round_: Round, state: str, reason: str, **values: Any) -> bool:
+    """Ends an open round as it stands, by compare-and-set: False when somebody was faster."""
+    if round_.state == State.COMPARING:
+        values["results"] = round_.results | as_results(blind.standing(round_).outcome)
+    closed = Round.objects.filter(pk=round_.pk, state=round_.state).update(
+        state=state, reason=reason, finished_at=timezone.now(), **values
+    )
+    if closed:
+        blind.release(round_)
+    return bool(closed)
+
+
+def as_results(outcome: Outcome) -> dict[str, Any]:
+    rate = outcome.win_rate
+    return {
+        "verdict": outcome.verdict.value,
+        "p_value": outcome.p_value,
+        "decided_at": outcome.decided_at,
+        "win_rate": rate and {"value": rate.value, "low": rate.low, "high": rate.high, "n": rate.n},
+    }
+
+
+def check_candidate(round_: Round, *, at_once: bool) -> None:
+    """What the guard says of the round's new policy: stopped, promoted at once, or compared."""
+    candidate = round_.candidate
+    if candidate is None:
+        close(round_, State.FINISHED, "The run has made no new policy.")
+        return
+    alarms = improving.alarms_of(candidate)
+    if alarms:
+        told = " ".join(alarm.text for alarm in alarms)
+        with transaction.atomic():
+            if close(round_, State.REJECTED, told):
+                stop_improvement(round_.project, told)
+                reject(candidate, None, told)
+    elif at_once:
+        kl = "unknown" if candidate.kl is None else f"{candidate.kl:.2f} nats"
+        finish(
+            round_, State.PROMOTED, f"Promoted at once: KL {kl}, and the guard has no objection."
+        )
+    else:
+        Round.objects.filter(pk=round_.pk, state=State.IMPROVING).update(state=State.COMPARING)
+
+
+def finish(round_: Round, state: str, reason: str) -> bool:
+    """Ends a round that has a new policy, with what that means for the policy. In one transaction
+    or not at all; False when somebody else has ended it."""
+    candidate = round_.candidate
+    if state == State.PROMOTED and candidate is not None:
+        try:
+            registry.check_policy(candidate.location)
+        except registry.NotUsable as problem:
+            state, reason = State.REJECTED, f"The new policy cannot take over. {problem}"
+    try:
+        with transaction.atomic():
+            if not close(round_, state, reason):
+                return False
+            _follow(round_, candidate, state, reason)
+    except Outrun:
+        return False
+    return True
+
+
+def _follow(round_: Round, candidate: Policy | None, state: str, reason: str) -> None:
+    if candidate is None:
+        return
+    if state == State.PROMOTED and candidate.status == Status.CANDIDATE:
+        accepted = Policy.objects.filter(pk=candidate.pk, status=Status.CANDIDATE).update(
+            status=Status.ACCEPTED, verdict=reason[:VERDICT_LENGTH]
+        )
+        is_current = Loop.objects.filter(project=round_.project, policy=round_.policy).exists()
+        if not (accepted and is_current and registry.make_current(candidate, None)):
+            raise Outrun
+    elif state != State.PROMOTED:
+        reject(candidate, None, reason)
+    alarms = [a for a in improving.alarms_of(candidate) if a.kind == "win_rate"]
+    if alarms:
+        stop_improvement(round_.project, alarms[0].text)
+
+
+def stop_improvement(project: Project, why: str) -> None:
+    """Nothing is improved until a person says so; labeling and retraining go on."""
+    if Loop.objects.filter(project=project, improvement_stopped="").update(improvement_stopped=why):
+        write_entry(project, None, "improvement stopped", project, why)
+
+
+def resume_improvement(project: Project, by: User, reason: str) -> bool:
+    """A person has looked: the guard begins anew with the next version."""
+    with transaction.atomic():
+        changed = (
+            Loop.objects.filter(project=project)
+            .exclude(improvement_stopped="")
+            .update(improvement_stopped="", guarded_from=_newest_version(project))
+        )
+        if changed:
+            write_entry(project, by, "improvement resumed", project, reason)
+            _nudge(project)
+    return bool(changed)
+
+
+def _newest_version(project: Project) -> int:
+    versions = Policy.objects.filter(project=project).values_list("version", flat=True)
+    return versions.order_by("-version").first() or 0
+
+
+def _nudge(project: Project) -> None:
+    transaction.on_commit(partial(nudge, "modeling.tasks.advance", project.pk))

@@ -1,0 +1,195 @@
+"""Runs as rows: what each kind is asked to do, and that no input is run twice.
+
+A run is named by a digest of what its result depends on; two workers that decide the same get one
+run between them.
+"""
+
+import hashlib
+import json
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+
+from config.nudges import nudge
+from labeling.audit import write_entry
+from labeling.models import Project, User
+from labeling.models.improvement import Improvement
+from labeling.snapshots import take_snapshot
+from modeling import improving, registry
+from modeling.models import RewardModel, Round, Run
+from modeling.runs import code_version
+from modeling.situation import Situation, open_comparisons
+from modeling.training_options import training_options
+
+
+def open_round(situation: Situation, now: datetime) -> None:
+    project = situation.project
+    last = Round.objects.filter(project=project).aggregate(last=Max("number"))["last"] or 0
+    try:
+        with transaction.atomic():
+            Round.objects.create(
+                project=project, number=last + 1, policy=situation.policy, started_at=now
+            )
+    except IntegrityError:
+        pass  # another worker has just opened it: round_one_open_per_project
+
+
+def move(round_: Round | None, state: str, **values: Any) -> bool:
+    """To another state, by compare-and-set: False when another worker was faster."""
+    assert round_ is not None
+    return bool(
+        Round.objects.filter(pk=round_.pk, state=round_.state).update(state=state, **values)
+    )
+
+
+def training(situation: Situation, by: User | None = None) -> Run | None:
+    project = situation.project
+    snapshot = take_snapshot(project)
+    config = {"base_model": situation.base_model} | training_options(project)
+    digest = digest_of("train_reward", snapshot.sha256, config)
+    with transaction.atomic():
+        # A worker that decided long ago finds the round elsewhere by now, and queues nothing.
+        if not move(situation.round, Round.State.TRAINING):
+            return None
+        run = queue(
+            situation,
+            Run.Kind.TRAIN_REWARD,
+            digest,
+            config | {"seed": seed_of(digest)} | incumbent_of(situation),
+            by,
+            snapshot=snapshot,
+            policy=situation.policy,
+        )
+        if run is None:
+            transaction.set_rollback(True)
+        return run
+
+
+def incumbent_of(situation: Situation) -> dict[str, int]:
+    """The model in service also says what it thinks of the new preferences, for the gate. It is no
+    part of the digest: the same preferences make the same model, whoever is in service."""
+    return {"incumbent": situation.reward_model.pk} if situation.reward_model else {}
+
+
+def shadow_of(situation: Situation) -> dict[str, int]:
+    """Its predecessor reads what the model in service reads, for a while. No part of the digest
+    either: it changes nothing of what is sampled or queued."""
+    shadow = registry.shadow_of(situation.project)
+    return {"shadow": shadow.pk} if shadow and situation.reward_model else {}
+
+
+def sampling(situation: Situation, by: User | None = None) -> Run | None:
+    project, policy = situation.project, situation.policy
+    assert policy is not None
+    room = max(project.queue_target - open_comparisons(project), 0)
+    config: dict[str, Any] = {
+        # By hand a full queue is no reason to sample nothing.
+        "prompts": min(project.sample_prompts, room) if by is None else project.sample_prompts,
+        "reward_model": pk_of(situation.reward_model),
+    }
+    digest = digest_of("sample", situation.sampling_runs, policy.pk, config["reward_model"])
+    config["sample"] = drawing(project) | {
+        "policy": policy.location,
+        "n": project.samples_per_prompt,
+        "seed": seed_of(digest),
+    }
+    config |= shadow_of(situation)
+    return queue(situation, Run.Kind.SAMPLE, digest, config, by, policy=policy)
+
+
+def drawing(project: Project) -> dict[str, Any]:
+    """How policies are drawn from, for the config of the program sample."""
+    return {
+        "temperature": project.temperature,
+        "top_p": project.top_p,
+        "max_new_tokens": project.max_new_tokens,
+    }
+
+
+def ranking(situation: Situation) -> Run | None:
+    assert situation.round is not None
+    assert situation.reward_model is not None
+    config = {"reward_model": situation.reward_model.pk}
+    digest = digest_of("score", situation.round.number, config)
+    return queue(situation, Run.Kind.SCORE, digest, config | shadow_of(situation), None)
+
+
+def improvement(situation: Situation, by: User | None = None) -> Run | None:
+    """One per round. DPO learns from the preferences that the reward model has learnt from."""
+    project, round_, model = situation.project, situation.round, situation.reward_model
+    policy = situation.policy
+    assert round_ is not None and policy is not None
+    config = improving.config_of(project, policy, model)
+    digest = digest_of("train_policy", round_.number, config)
+    config["train_policy"]["seed"] = seed_of(digest)
+    is_dpo = project.improvement == Improvement.DPO
+    snapshot = model.snapshot if model else take_snapshot(project)
+    return queue(
+        situation,
+        Run.Kind.TRAIN_POLICY,
+        digest,
+        config,
+        by,
+        policy=policy,
+        snapshot=snapshot if is_dpo else None,
+    )
+
+
+def comparison(situation: Situation) -> Run | None:
+    """Both policies answer the same prompts, once each."""
+    project, round_ = situation.project, situation.round
+    assert round_ is not None and round_.policy is not None and round_.candidate is not None
+    config: dict[str, Any] = {
+        "pairs": project.comparison_size,
+        "candidate": round_.candidate.pk,
+        "reward_model": pk_of(situation.reward_model),
+    }
+    digest = digest_of("compare", round_.number, round_.policy.pk, config)
+    config["sample"] = drawing(project) | {"n": 1, "seed": seed_of(digest)}
+    return queue(situation, Run.Kind.COMPARE, digest, config, None, policy=round_.policy)
+
+
+def pk_of(model: RewardModel | None) -> int | None:
+    return model.pk if model else None
+
+
+def queue(
+    situation: Situation,
+    kind: str,
+    digest: str,
+    config: dict[str, Any],
+    by: User | None,
+    **values: Any,
+) -> Run | None:
+    """A new run, or None when these inputs were run already or one of its kind is active: two
+    workers that decide the same get one run between them."""
+    try:
+        with transaction.atomic():
+            run = Run.objects.create(
+                project=situation.project,
+                round=situation.round,
+                kind=kind,
+                input_digest=digest,
+                config=config,
+                seed=seed_of(digest),
+                code_version=code_version(),
+                created_by=by,
+                **values,
+            )
+            if by is not None:
+                write_entry(situation.project, by, "run started", run, kind=kind)
+            transaction.on_commit(partial(nudge, "modeling.tasks.execute", run.pk))
+    except IntegrityError:
+        return None
+    return run
+
+
+def digest_of(*inputs: object) -> str:
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def seed_of(digest: str) -> int:
+    return int(digest[:8], 16) % 2**31

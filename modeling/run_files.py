@@ -1,0 +1,66 @@
+"""The files of a run: written whole or not at all, and read as rows of JSON."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from labeling.model_locations import HUB_ID
+from modeling import registry
+from modeling.core.chat_server import is_server
+
+
+class CannotPrepare(ValueError):
+    """An input is missing. The message is a sentence for people."""
+
+
+def clean(text: str) -> str:
+    """Without NUL, which PostgreSQL cannot store."""
+    return text.replace("\x00", "")
+
+
+def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a file, one per line; none when there is no file."""
+    if not path.exists():
+        return
+    with path.open("rb") as lines:
+        for line in lines:
+            if line.strip():
+                yield json.loads(line)
+
+
+def usable(location: str, what: str) -> str:
+    """The folder, hub id or address behind a location. Raises CannotPrepare for a folder that is
+    gone: a relative one is then no hub id either."""
+    resolved = registry.resolve(location)
+    folder = Path(resolved)
+    is_elsewhere = is_server(resolved) or HUB_ID.fullmatch(resolved)
+    if not folder.is_dir() and not is_elsewhere:
+        raise CannotPrepare(
+            f"The folder of the {what} is gone.\n"
+            f"Put it back and try again, or choose another one and start a new run.\n"
+            f"Where: {resolved}"
+        )
+    return resolved
+
+
+def write_json(path: Path, value: object) -> None:
+    write_whole(path, [json.dumps(value, indent=2, sort_keys=True)])
+
+
+def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    write_whole(path, (json.dumps(row, ensure_ascii=False) for row in rows))
+
+
+def write_whole(path: Path, lines: Iterable[str]) -> None:
+    """The file is there whole or not at all, also when the disk is full or the power goes."""
+    draft = path.with_name(f"{path.name}.draft")
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

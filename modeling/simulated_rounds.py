@@ -1,0 +1,97 @@
+"""A simulation that goes on for so many rounds: settings for a round of so many judgments, and what
+became of each round."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from labeling.models import Aggregate, Pooling, Project, User
+from labeling.models.improvement import Improvement, Promotion
+from labeling.projects import change_settings
+from modeling.models import Loop, Round
+
+DECIDED = (Round.State.PROMOTED, Round.State.REJECTED)
+# Rounds that end without a new policy (a rejected reward model, a failed run) before giving up.
+MOST_WITHOUT = 3
+
+
+@contextmanager
+def settings_for_rounds(
+    project: Project, by: User, judgments: int, algorithm: str = ""
+) -> Iterator[dict[str, object]]:
+    """The project with rounds of about so many judgments, each with a new policy; afterwards as
+    it was. Both changes are in the audit log."""
+    improvement = algorithm or project.improvement
+    if improvement == Improvement.OFF:
+        improvement = Improvement.BEST_OF_N
+    wanted: dict[str, object] = {
+        "improvement": improvement,
+        "improve_after": 0,
+        "promotion": Promotion.BLIND,
+        "retrain_after": judgments,
+        "sample_prompts": max(40, judgments // 3),
+        "queue_target": judgments,
+        # What a few hundred judgments of a small world can carry: an ensemble that knows where it
+        # is unsure, read over the whole response, always begun from the same policy.
+        "base_model": project.base_model or _first_policy(project),
+        "reward_pooling": Pooling.MEAN,
+        "reward_members": 3,
+        "aggregate": Aggregate.UWO,
+        "uwo_weight": 1.0,
+    }
+    before = {name: getattr(project, name) for name in wanted}
+    change_settings(project, by, wanted)
+    try:
+        yield wanted
+    finally:
+        project.refresh_from_db()
+        change_settings(project, by, before)
+
+
+def _first_policy(project: Project) -> str:
+    first = project.policies.order_by("version").first()
+    return first.location if first else ""
+
+
+@dataclass
+class Goal:
+    """So many rounds whose new policy was promoted or rejected, from now on."""
+
+    project: Project
+    rounds: int
+    tell: Callable[[str], None]
+    first: int = 0
+    told: set[int] = field(default_factory=set)
+    decided: list[Round] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        newest = Round.objects.filter(project=self.project).exclude(state__in=Round.OPEN).first()
+        self.first = newest.number if newest else 0
+
+    def look(self) -> str | None:
+        """None: go on. "": reached. Otherwise why it cannot be."""
+        closed = Round.objects.filter(project=self.project, number__gt=self.first)
+        for round_ in closed.exclude(state__in=Round.OPEN).order_by("number"):
+            if round_.number not in self.told:
+                self.told.add(round_.number)
+                self.tell(describe(round_))
+                if round_.state in DECIDED:
+                    self.decided.append(round_)
+        if len(self.decided) >= self.rounds:
+            return ""
+        if len(self.told) - len(self.decided) >= MOST_WITHOUT:
+            return f"{MOST_WITHOUT} rounds ended without a new policy; the page Rounds says why."
+        stopped = Loop.objects.filter(project=self.project).exclude(improvement_stopped="").first()
+        return f"The guard: {stopped.improvement_stopped}" if stopped else None
+
+
+def describe(round_: Round) -> str:
+    """Round 2: v2 → v3 promoted. The new policy's response won 71 % … Demo oracle 0.9 → 1.4."""
+    name = f"v{round_.policy.version}" if round_.policy else "no policy"
+    if round_.candidate:
+        name += f" → v{round_.candidate.version}"
+    parts = [f"Round {round_.number}: {name} {round_.get_state_display()}.", round_.reason]
+    gold = round_.results.get("gold")
+    if gold:
+        parts.append(f"Demo oracle {gold['current']:.2f} → {gold['new']:.2f}.")
+    return " ".join(part for part in parts if part)

@@ -1,0 +1,90 @@
+"""Runs that a person starts by hand, without waiting for the loop."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from labeling.models import Project, User
+from labeling.models.improvement import Improvement
+from modeling import queuing, registry
+from modeling.models import Round, Run
+from modeling.situation import Situation
+
+
+class CannotStart(ValueError):
+    """The run cannot be started now. The message is a sentence for people."""
+
+
+def start_training_now(project: Project, by: User) -> Run:
+    """Trains on what there is, without waiting for more preferences."""
+    situation = _ready_to_start(project, Run.Kind.TRAIN_REWARD)
+    if not situation.base_model:
+        raise CannotStart("Set a base model in the settings, or register a policy, first.")
+    try:
+        registry.check_model(situation.base_model)
+    except registry.NotUsable as problem:
+        raise CannotStart(f"The base model cannot be used. {problem}") from problem
+    if not situation.usable_preferences:
+        raise CannotStart("There are no preferences to train on yet.")
+    _refuse_while_improving(situation)
+    run = queuing.training(situation, by)
+    if run is None:
+        raise CannotStart("A model was trained on exactly these preferences already.")
+    return run
+
+
+def start_sampling_now(project: Project, by: User) -> Run:
+    """Samples new pairs from the current policy, even if the queue is full."""
+    situation = _ready_to_start(project, Run.Kind.SAMPLE)
+    if situation.policy is None:
+        raise CannotStart("Register a policy first: it writes the responses.")
+    if not situation.has_prompts:
+        raise CannotStart("Import prompts first: there is nothing to respond to.")
+    run = queuing.sampling(situation, by)
+    if run is None:
+        raise CannotStart("Sampling has just been started.")
+    return run
+
+
+def start_improving_now(project: Project, by: User) -> Run:
+    """Improves the current policy against the reward model in service, however few preferences
+    are new."""
+    situation = _ready_to_start(project, Run.Kind.TRAIN_POLICY)
+    if project.improvement == Improvement.OFF:
+        raise CannotStart("Choose in the settings how the policy is improved first.")
+    if situation.policy is None:
+        raise CannotStart("Register a policy first: there is nothing to improve.")
+    if situation.improvement_stopped:
+        raise CannotStart(
+            "The guard has stopped improvement: look at the page Rounds, and resume it there."
+        )
+    if situation.reward_model is None:
+        raise CannotStart("There is no reward model in service to improve the policy against.")
+    _refuse_while_improving(situation)
+    if any(run.kind == Run.Kind.TRAIN_REWARD for run in situation.active_runs):
+        raise CannotStart("A reward model is being trained: wait for it.")
+    with transaction.atomic():
+        run = None
+        if queuing.move(situation.round, Round.State.IMPROVING, policy=situation.policy):
+            run = queuing.improvement(situation, by)
+        if run is None:
+            transaction.set_rollback(True)
+    if run is None:
+        raise CannotStart("The loop has just gone on: look at what it does now, and try again.")
+    return run
+
+
+def _refuse_while_improving(situation: Situation) -> None:
+    if situation.round and situation.round.state in (
+        Round.State.IMPROVING,
+        Round.State.COMPARING,
+    ):
+        raise CannotStart("A new policy is in hand: wait until it is promoted or rejected.")
+
+
+def _ready_to_start(project: Project, kind: str) -> Situation:
+    registry.loop_of(project)
+    queuing.open_round(Situation(project), timezone.now())
+    situation = Situation(project)
+    if any(run.kind == kind for run in situation.active_runs):
+        raise CannotStart("Such a run is under way already.")
+    return situation
