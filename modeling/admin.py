@@ -8,11 +8,15 @@ from django.http import HttpRequest
 
 from labeling.admin import LookupAdmin, ReadOnlyAdmin
 from modeling.models import (
+    ArmLift,
     BlindPair,
     Foretold,
+    InstantGuess,
     Loop,
     Metric,
     Policy,
+    QueueOrder,
+    ResponseFeatures,
     RewardModel,
     Round,
     Run,
@@ -103,3 +107,37 @@ class ForetoldAdmin(ReadOnlyAdmin):
     list_filter = ("reward_model__project", "policy_version")
     list_select_related = ("reward_model",)
     search_fields = ("=preference__id",)
+
+
+@admin.register(ResponseFeatures)
+class ResponseFeaturesAdmin(ReadOnlyAdmin):
+    list_display = ("response_id", "reward_model")
+    list_filter = ("reward_model__project",)
+    list_select_related = ("reward_model",)
+    search_fields = ("=response__id",)
+
+
+@admin.register(InstantGuess)
+class InstantGuessAdmin(ReadOnlyAdmin):
+    list_display = ("preference_id", "reward_model", "arm", "probability", "point", "loss",
+                    "model_point", "model_loss", "created_at")  # fmt: skip
+    list_filter = ("reward_model__project", "arm")
+    list_select_related = ("reward_model",)
+    search_fields = ("=preference__id",)
+
+
+@admin.register(ArmLift)
+class ArmLiftAdmin(ReadOnlyAdmin):
+    list_display = ("reward_model", "strategy", "trained_on", "tested_on", "accuracy",
+                    "accuracy_low", "accuracy_high", "loss", "measured_at")  # fmt: skip
+    list_filter = ("reward_model__project", "strategy")
+    list_select_related = ("reward_model",)
+    search_fields = ("=reward_model__version",)
+
+
+@admin.register(QueueOrder)
+class QueueOrderAdmin(ReadOnlyAdmin):
+    list_display = ("project", "strategy", "reward_model", "ranked", "learnt", "milliseconds",
+                    "fallback_from", "updated_at")  # fmt: skip
+    list_select_related = ("project", "reward_model")
+    search_fields = ("project__name", "project__slug")

@@ -16,8 +16,8 @@ from labeling.texts import response_digest
 from modeling.evaluating import unscored_by
 from modeling.improvement_inputs import prepare_comparison, prepare_improvement
 from modeling.models import RewardModel, Run, Score
+from modeling.prompt_choice import prompts_to_sample
 from modeling.run_files import CannotPrepare, clean, read_jsonl, usable, write_json, write_jsonl
-from modeling.selection import prompts_to_sample
 
 # How many comparisons of the queue are ranked anew after a training: those due soonest.
 MOST_RANKED = 5000
@@ -127,7 +127,9 @@ def _prepare_scores_by(reward_model_id: int, run: Run, folder: Path) -> bool:
             for row in responses.iterator(chunk_size=500)
         ),
     )
-    write_json(folder / "config.json", {"reward_models": paths})
+    in_service = reward_model_id == run.config.get("reward_model")
+    # The instant head learns on the features of the model in service, not on its shadow's.
+    write_json(folder / "config.json", {"reward_models": paths, "features": in_service})
     return bool(missing)
 
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from modeling.core.calibration import probability
-from modeling.logistic import Array, Beliefs, moderated
+from modeling.core.calibration import log_loss, probability
+from modeling.logistic import Array, Beliefs, moderated, moderated_logit
 
 Fast = NDArray[np.float32]
 
@@ -101,10 +101,9 @@ class InstantHead:
         unknown; the Hessian gains a rank-one term, so its inverse costs O(D^2)."""
         directions = self.covariance @ x  # (K, D)
         mean, variance = self.mean @ x, directions @ x  # (K,)
-        foretold = moderated(mean, variance)
-        guess = float(self.weights @ foretold)
-        likelihood = target * np.log(foretold) + (1.0 - target) * np.log1p(-foretold)
-        self.log_weight += weight * likelihood
+        guess = float(self.weights @ moderated(mean, variance))
+        logit = moderated_logit(mean, variance)
+        self.log_weight -= weight * log_loss(logit, np.full_like(logit, target))
         move = solve_move(mean, variance, target, weight)
         p = probability(mean + move * variance)
         curvature = weight * p * (1.0 - p)

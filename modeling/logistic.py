@@ -98,7 +98,12 @@ def fit(
 def moderated(mean: Array, variance: Array) -> Array:
     """The mean of sigmoid(f) over f ~ N(mean, variance), by MacKay's approximation
     sigmoid(mean / sqrt(1 + pi variance / 8)): doubt about the logit moves it towards a half."""
-    return probability(mean / np.sqrt(1.0 + np.pi * variance / 8.0))
+    return probability(moderated_logit(mean, variance))
+
+
+def moderated_logit(mean: Array, variance: Array) -> Array:
+    found: Array = mean / np.sqrt(1.0 + np.pi * variance / 8.0)
+    return found
 
 
 def entropy(logit: Array) -> Array:

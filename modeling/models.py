@@ -12,6 +12,10 @@ from django.db import models
 from django.db.models import Q
 
 from labeling.models.constraints import between, one_of
+from modeling.selection_models import ArmLift as ArmLift
+from modeling.selection_models import InstantGuess as InstantGuess
+from modeling.selection_models import QueueOrder as QueueOrder
+from modeling.selection_models import ResponseFeatures as ResponseFeatures
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager

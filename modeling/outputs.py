@@ -6,31 +6,29 @@ state changes in the same transaction as what it stands for.
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db.models import Max
 
-from labeling.handout import set_priorities
 from labeling.material import responses_key
 from labeling.models import Comparison, ComparisonResponse, Response
 from labeling.texts import response_digest
 from modeling import improving
 from modeling.drift import note_from_training
 from modeling.evaluating import evaluation_of
+from modeling.features import store_features
+from modeling.follower import Follower
+from modeling.following import HEAD, rank_queue
 from modeling.improvement_outputs import collect_comparison, policies_of
-from modeling.inputs import (
-    folder_of,
-    ranked_comparisons,
-    read_samples,
-    sampled_by_prompt,
-    stages_of,
-)
+from modeling.inputs import folder_of, read_samples, sampled_by_prompt, stages_of
 from modeling.model_card import write_card
 from modeling.models import RewardModel, Run, Score
+from modeling.pairing import choose_pairs
 from modeling.programs import read_json
 from modeling.run_files import clean
-from modeling.selection import Pair, most_uncertain_pair, random_pair, worth_of
+from modeling.selection import Strategy
+from modeling.strategy import strategy_of
 
 BATCH = 500
 
@@ -45,6 +43,7 @@ def store(run: Run, stage: str) -> None:
         store_samples(run)
     elif stage == "score":
         store_scores(run, stage, run.config["reward_model"])
+        store_features(run.config["reward_model"], folder_of(run, stage))
     elif stage == "shadow":
         store_scores(run, stage, run.config["shadow"])
 
@@ -140,18 +139,15 @@ def _queue_pairs(run: Run) -> dict[str, int]:
     by_prompt = sampled_by_prompt(run)
     existing = Comparison.objects.filter(prompt__in=list(by_prompt))
     taken = set(existing.values_list("prompt_id", "responses_key"))
-    rewards = rewards_of(run, [pk for responses in by_prompt.values() for pk in responses])
-    chosen: dict[int, tuple[Pair, float]] = {}
-    for prompt_id, responses in by_prompt.items():
-        taken_here = {key for prompt, key in taken if prompt == prompt_id}
-        if rewards:
-            scored = [pk for pk in responses if pk in rewards]
-            pair = most_uncertain_pair(scored, rewards, taken_here)
-        else:
-            rng = random.Random(f"{run.seed}/{prompt_id}")
-            pair = random_pair(responses, rng, taken_here)
-        if pair is not None:
-            chosen[prompt_id] = pair
+    model = _ranking_model(run)
+    chosen = choose_pairs(
+        by_prompt,
+        taken,
+        follower=_what_is_known(model) if model else None,
+        strategy=strategy_of(run.project) if model else Strategy.RANDOM,
+        random_share=run.project.random_share,
+        seed=run.seed,
+    )
     _add_comparisons(run, chosen)
     return {
         "prompts": len(by_prompt),
@@ -161,8 +157,10 @@ def _queue_pairs(run: Run) -> dict[str, int]:
     }
 
 
-def _add_comparisons(run: Run, chosen: dict[int, tuple[Pair, float]]) -> None:
+def _add_comparisons(run: Run, chosen: Mapping[int, tuple[int, int]]) -> None:
+    """In random order, until a reward model ranks the queue."""
     wanted = run.project.overlap
+    rng = random.Random(run.seed)
     comparisons = Comparison.objects.bulk_create(
         (
             Comparison(
@@ -171,10 +169,10 @@ def _add_comparisons(run: Run, chosen: dict[int, tuple[Pair, float]]) -> None:
                 responses_key=responses_key(pair),
                 wanted=wanted,
                 slots_left=wanted,
-                priority=priority,
+                priority=HEAD * rng.random(),
                 round_number=run.round.number if run.round else None,
             )
-            for prompt_id, (pair, priority) in chosen.items()
+            for prompt_id, pair in chosen.items()
         ),
         BATCH,
     )
@@ -182,7 +180,7 @@ def _add_comparisons(run: Run, chosen: dict[int, tuple[Pair, float]]) -> None:
         (
             ComparisonResponse(comparison=comparison, response_id=response_id, position=position)
             for comparison in comparisons
-            for position, response_id in enumerate(chosen[comparison.prompt_id][0])
+            for position, response_id in enumerate(chosen[comparison.prompt_id])
         ),
         BATCH,
     )
@@ -190,24 +188,16 @@ def _add_comparisons(run: Run, chosen: dict[int, tuple[Pair, float]]) -> None:
 
 def _rank_queue(run: Run) -> int:
     """Comparisons that nobody has seen yet get the priority that this reward model gives them."""
-    if not run.config.get("reward_model"):
-        return 0
-    comparisons = ranked_comparisons(run)
-    rewards = rewards_of(run, {pk for responses in comparisons.values() for pk in responses})
-    priorities = {
-        comparison_id: worth_of([rewards[pk] for pk in responses])
-        for comparison_id, responses in comparisons.items()
-        if all(pk in rewards for pk in responses)
-    }
-    set_priorities(priorities)
-    return len(priorities)
+    model = _ranking_model(run)
+    return rank_queue(run.project, model) if model else 0
 
 
-def rewards_of(run: Run, response_ids: Any) -> dict[int, float]:
-    """Response -> reward by the run's reward model; {} without one."""
-    if not run.config.get("reward_model"):
-        return {}
-    scores = Score.objects.filter(
-        reward_model=run.config["reward_model"], response__in=list(response_ids)
-    )
-    return dict(scores.values_list("response_id", "value"))
+def _what_is_known(model: RewardModel) -> Follower:
+    follower = Follower(model)
+    follower.catch_up()
+    return follower
+
+
+def _ranking_model(run: Run) -> RewardModel | None:
+    models = RewardModel.objects.select_related("project", "snapshot")
+    return models.filter(pk=run.config.get("reward_model")).first()

@@ -1,86 +1,156 @@
-"""Which prompts get new responses, and which pairs are worth a label."""
+"""Which pairs are worth a label. Pure numpy: beliefs in, worth and order out.
+
+Every strategy gives each pair a worth between 0 and 1; the order of the queue follows from worth,
+with no prompt twice in a batch and a batch spread over the space of features. A share of
+hand-outs is drawn at random whatever the strategy says (labeling/handout.py), so that its use can
+be measured (lift.py).
+"""
 
 import math
-import random
-from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Callable
+from enum import StrEnum
 
-from django.db.models import Count
+import numpy as np
+from numpy.typing import NDArray
 
-from labeling.material import responses_key
-from labeling.models import Comparison, ComparisonResponse, Project, Prompt, Response
-from modeling.models import Policy
+from modeling.core.calibration import probability
+from modeling.logistic import LN2, Array, Beliefs, entropy_of, mutual_information
 
-Pair = tuple[int, int]
-
-
-def predictive_entropy(difference: float) -> float:
-    """How open the outcome is when one reward is higher by `difference`, in nats (at most ln 2).
-
-    The entropy of Bradley-Terry's probability 1 / (1 + exp(-difference))."""
-    size = min(abs(difference), 700.0)
-    # H = ln(1 + e^-d) + d / (1 + e^d), which neither overflows nor takes the log of zero.
-    # Rounding may lift it above its bound by one unit in the last place.
-    return min(math.log(2), math.log1p(math.exp(-size)) + size / (1.0 + math.exp(size)))
+Order = NDArray[np.intp]
+BATCH = 50
+# How many places at the head of the line are spread out; those behind follow by worth alone.
+PLACES = 200
+# Of the best so many times a batch, the batch is chosen for how different its pairs are.
+SHORTLIST = 2
+MOST_DRAWS = 30
 
 
-def worth_of(rewards: Sequence[float]) -> float:
-    """The priority of a comparison: the mean entropy over its pairs."""
-    pairs = list(combinations(rewards, 2))
-    return sum(predictive_entropy(a - b) for a, b in pairs) / len(pairs)
+class Strategy(StrEnum):
+    """The values are those of `labeling.models.projects.Selection`."""
+
+    RANDOM = "random"
+    UNCERTAINTY = "uncertainty"
+    DISAGREEMENT = "disagreement"
+    THOMPSON = "thompson"
+    MAX_MIN = "max_min"
 
 
-def most_uncertain_pair(
-    response_ids: Sequence[int], rewards: Mapping[int, float], taken: Collection[str]
-) -> tuple[Pair, float] | None:
-    """The pair whose outcome is most open, with its priority; None when all are taken."""
-    return _best_pair(response_ids, taken, lambda a, b: predictive_entropy(rewards[a] - rewards[b]))
+def uncertainty(beliefs: Beliefs) -> Array:
+    """Entropy of the predicted preference over ln 2: 1 for an even pair (uncertainty sampling: D.
+    Lewis and W. Gale, 1994). What the model does not know of itself counts as uncertainty, too."""
+    return entropy_of(beliefs.probability) / LN2
 
 
-def random_pair(
-    response_ids: Sequence[int], rng: random.Random, taken: Collection[str]
-) -> tuple[Pair, float] | None:
-    """Any pair, with a random priority below that of complete uncertainty: what there is to go by
-    without a reward model."""
-    return _best_pair(response_ids, taken, lambda _a, _b: rng.random() * math.log(2))
+def disagreement(beliefs: Beliefs) -> Array:
+    """How much a label would tell about the model, over ln 2 (`logistic.mutual_information`)."""
+    return mutual_information(beliefs) / LN2
 
 
-def _best_pair(
-    response_ids: Sequence[int], taken: Collection[str], worth: Callable[[int, int], float]
-) -> tuple[Pair, float] | None:
-    free = [
-        ((a, b), worth(a, b))
-        for a, b in combinations(sorted(set(response_ids)), 2)
-        if responses_key((a, b)) not in taken
-    ]
-    return max(free, key=lambda pair: pair[1], default=None)
+def thompson(beliefs: Beliefs) -> Array:
+    """How often two models drawn from the beliefs would choose different winners, times two.
+
+    Of a prompt's responses, double Thompson sampling (H. Wu and X. Liu, 2016, arXiv:1604.07101;
+    for language models V. Dwaracherla et al., 2024, arXiv:2402.00396) compares the best by one
+    draw with the best by another. With two responses that is 2 q (1 - q), q the share of draws
+    that favour the first."""
+    deviation = np.sqrt(np.maximum(beliefs.variance, 1e-18))
+    q = normal_share(beliefs.mean / deviation)
+    return 4.0 * q * (1.0 - q)
 
 
-def prompts_to_sample(project: Project, policy: Policy, count: int, seed: int) -> list[int]:
-    """Prompts that need responses by this policy: those it was compared on least come first, then
-    those with the fewest comparisons still to be judged, then at random."""
-    ids = list(Prompt.objects.filter(project=project).order_by("pk").values_list("pk", flat=True))
-    random.Random(seed).shuffle(ids)
-    by_policy = _comparisons_by_policy(project, policy)
-    waiting = dict(
-        Comparison.objects.filter(project=project, slots_left__gt=0)
-        .values_list("prompt")
-        .annotate(Count("pk"))
-        .order_by()
-    )
-    ids.sort(key=lambda pk: (by_policy.get(pk, 0), waiting.get(pk, 0)))
-    return ids[:count]
+def max_min(beliefs: Beliefs) -> Array:
+    """The larger the gap between the two rewards the more: 0 for none (the best against the worst
+    response; H. Dong et al., 2024, arXiv:2405.07863). It teaches a policy a clear lesson, and a
+    reward model little."""
+    found: Array = 2.0 * probability(np.abs(beliefs.mean)) - 1.0
+    return found
 
 
-def _comparisons_by_policy(project: Project, policy: Policy) -> dict[int, int]:
-    """Prompt -> number of comparisons that show a response by this policy."""
-    return dict(
-        ComparisonResponse.objects.filter(
-            response__prompt__project=project,
-            response__origin=Response.Origin.POLICY,
-            response__policy_version=policy.version,
-        )
-        .values_list("response__prompt")
-        .annotate(Count("comparison", distinct=True))
-        .order_by()
-    )
+def normal_share(z: Array) -> Array:
+    """The share of a standard normal below z."""
+    flat = [0.5 * math.erfc(-value / math.sqrt(2.0)) for value in np.ravel(z).tolist()]
+    return np.array(flat).reshape(np.shape(z))
+
+
+WORTH: dict[Strategy, Callable[[Beliefs], Array]] = {
+    Strategy.UNCERTAINTY: uncertainty,
+    Strategy.DISAGREEMENT: disagreement,
+    Strategy.THOMPSON: thompson,
+    Strategy.MAX_MIN: max_min,
+}
+
+
+def worth_of(strategy: Strategy, beliefs: Beliefs, rng: np.random.Generator) -> Array:
+    """(N,) between 0 and 1, higher is handed out sooner."""
+    if strategy == Strategy.RANDOM:
+        return rng.random(len(beliefs.mean))
+    return WORTH[strategy](beliefs)
+
+
+def order_of(
+    worth: Array,
+    prompts: NDArray[np.int64],
+    vectors: Array | None = None,
+    *,
+    batch: int = BATCH,
+    places: int = PLACES,
+) -> Order:
+    """Pairs (N,) in the order in which they should be judged.
+
+    The first `places` come in batches, each by worth. In a batch a prompt comes once at most: two
+    pairs of one prompt tell much the same, and the model hardly learns in between. With `vectors`
+    (N, D), a batch is spread out (`spread_out`) among the best of its prompts, which are never more
+    than half of the queue: else a short one would be ordered by difference alone."""
+    most = max(batch, min(SHORTLIST * batch, len(worth) // 2))
+    by_worth = np.argsort(-worth, kind="stable")
+    head: list[int] = []
+    left = by_worth
+    while len(head) < places and len(left):
+        first = first_of_each(prompts[left], most)
+        shortlist = left[first]
+        size = min(batch, places - len(head))
+        chosen = shortlist[:size]
+        if vectors is not None and len(shortlist) > size:
+            chosen = shortlist[np.sort(spread_out(vectors[shortlist], size))]
+        head += chosen.tolist()
+        left = left[~np.isin(left, chosen)]
+    return np.array([*head, *left.tolist()], dtype=np.intp)
+
+
+def first_of_each(values: NDArray[np.int64], most: int) -> Order:
+    """Where each value comes for the first time, in that order; `most` of them."""
+    window = values[: 8 * most]
+    _, first = np.unique(window, return_index=True)
+    if len(first) < most and len(values) > len(window):
+        _, first = np.unique(values, return_index=True)
+    return np.sort(first)[:most]
+
+
+def spread_out(vectors: Array, size: int) -> Order:
+    """Places of `size` of the vectors (N, D), each chosen farthest from those before it, beginning
+    with the first: greedy k-center (O. Sener and S. Savarese, 2018, arXiv:1708.00489). Length and
+    sign are left out: a pair seen from the other side is the same pair."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit = vectors / np.maximum(length, 1e-12)
+    chosen = [0]
+    nearest = 1.0 - np.abs(unit @ unit[0])
+    while len(chosen) < size:
+        nearest[chosen[-1]] = -1.0
+        chosen.append(int(np.argmax(nearest)))
+        nearest = np.minimum(nearest, 1.0 - np.abs(unit @ unit[chosen[-1]]))
+    return np.array(chosen, dtype=np.intp)
+
+
+def double_thompson(draws: Array, rng: np.random.Generator) -> tuple[int, int] | None:
+    """Two different responses, each the best by one of the drawn models; draws (S, R) are rewards
+    of R responses by S models. When the draws agree on one winner, its rival is any other, at
+    random, as in arXiv:2402.00396. None for fewer than two responses."""
+    if draws.shape[1] < 2:
+        return None
+    first = int(np.argmax(draws[rng.integers(len(draws))]))
+    for _ in range(MOST_DRAWS):
+        second = int(np.argmax(draws[rng.integers(len(draws))]))
+        if second != first:
+            return first, second
+    others = [at for at in range(draws.shape[1]) if at != first]
+    return first, others[int(rng.integers(len(others)))]

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from config.nudges import nudge
 from labeling.models import Project
-from modeling import pipeline, rounds, runs
+from modeling import following, pipeline, rounds, runs
 
 
 @shared_task(name="modeling.tasks.advance")
@@ -13,6 +13,7 @@ def advance(project_id: int) -> None:
     project = Project.objects.filter(pk=project_id).first()
     if project is not None:
         rounds.advance(project)
+        following.follow(project)
 
 
 @shared_task(name="modeling.tasks.advance_all")
@@ -21,6 +22,7 @@ def advance_all() -> None:
     now = timezone.now()
     runs.requeue_abandoned(now)
     rounds.advance_all(now)
+    following.follow_all()
     for run_id in runs.waiting(now):
         nudge("modeling.tasks.execute", run_id)
 

@@ -7,6 +7,7 @@ from labeling.models.people import Invitation, Membership, Role, User
 from labeling.models.projects import AskReason, GuidelineVersion, Project, Scale
 from labeling.models.records import AuditEntry, Snapshot
 from labeling.models.results import Doubt, Preference
+from labeling.models.selection import Selection
 from labeling.models.work import Assignment, FlagCategory, Judgment
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "RewardMethod",
     "Role",
     "Scale",
+    "Selection",
     "Snapshot",
     "User",
 ]

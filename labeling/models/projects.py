@@ -7,6 +7,7 @@ from django.db import models
 from labeling.models.constraints import between, one_of
 from labeling.models.improvement import Improvement, PolicyAdapter, Promotion
 from labeling.models.learning import Adapter, Aggregate, Pooling, RewardMethod
+from labeling.models.selection import Selection
 
 
 class Scale(models.TextChoices):
@@ -77,6 +78,18 @@ class Project(models.Model):
         default=0.2,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
         help_text="Share of hand-outs drawn uniformly at random: the honest test stream.",
+    )
+
+    selection = models.CharField(
+        max_length=12,
+        choices=Selection.choices,
+        default=Selection.UNCERTAINTY,
+        help_text="Which comparisons come first, of those that are not handed out at random.",
+    )
+    selection_patience = models.PositiveSmallIntegerField(
+        default=5,
+        validators=[MaxValueValidator(50)],
+        help_text="Reward models in a row without a gain after which all is random; 0: never.",
     )
 
     # How judgments are checked (labeling/checks.py)
@@ -245,6 +258,8 @@ class Project(models.Model):
             one_of("ask_reason", AskReason, "project_ask_reason_known"),
             between("overlap", 1, 20, "project_overlap_1_to_20"),
             between("random_share", 0.0, 1.0, "project_random_share_in_0_1"),
+            one_of("selection", Selection, "project_selection_known"),
+            between("selection_patience", 0, 50, "project_selection_patience_0_to_50"),
             between("gold_share", 0.0, 0.5, "project_gold_share_in_0_half"),
             between("repeat_share", 0.0, 0.5, "project_repeat_share_in_0_half"),
             between("adaptive_confidence", 0.5, 0.9999, "project_adaptive_confidence_in_half_1"),

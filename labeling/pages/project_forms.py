@@ -22,7 +22,14 @@ GROUPS = (
     (
         "Handing out",
         "Who gets which comparison, and for how long.",
-        ("is_paused", "random_share", "lease_seconds", "correction_minutes"),
+        (
+            "is_paused",
+            "selection",
+            "random_share",
+            "selection_patience",
+            "lease_seconds",
+            "correction_minutes",
+        ),
     ),
     (
         "Quality control",
@@ -96,7 +103,9 @@ GROUPS = (
 LABELS = MODE_LABELS | {
     "overlap": "Judgments for each comparison",
     "is_paused": "Pause the project",
+    "selection": "What comes first",
     "random_share": "Handed out at random (%)",
+    "selection_patience": "Give up choosing after (reward models)",
     "lease_seconds": "Keep a comparison for (seconds)",
     "correction_minutes": "Answers can be corrected for (minutes)",
     "gold_share": "Gold among what is handed out (%)",
@@ -145,8 +154,15 @@ HELP = MODE_HELP | {
     "still open follow a change; finished ones stay as they are. With 2 or more, the project "
     "shows how often people agree.",
     "is_paused": "Nobody gets comparisons until you turn this off. Nothing is lost.",
-    "random_share": "The rest goes by how uncertain the reward model is. The random part is the "
-    "honest test of the reward model; 20 % is a good start.",
+    "selection": "Uncertainty asks for what is closest to a coin toss. Disagreement asks for what "
+    "the model could learn most from, and likes the unusual. Thompson sampling asks where models "
+    "that fit the judgments so far pick different winners. Best against worst gives clear lessons "
+    "to a policy, and few to a reward model. The page Selection shows what it gains.",
+    "random_share": "The rest goes by the line above. The random part is the honest test of the "
+    "reward model and of the choosing; 20 % is a good start.",
+    "selection_patience": "When chosen judgments have taught no more than random ones for so many "
+    "reward models in a row, everything is handed out at random, and the page Selection says so. "
+    "0: never.",
     "lease_seconds": "When somebody stops in the middle, their comparison goes to the next "
     "person after this time.",
     "correction_minutes": "Labelers see their last 100 answers and can change one for so long. "

@@ -25,6 +25,7 @@ from modeling.overview import LoopSummary, loop_summary
 from modeling.pages import chart_specs, ring
 from modeling.pages.polling import Part, answer_poll, render_part, with_marks
 from modeling.pages.round_rows import latest_rounds
+from modeling.selection_view import in_one_line
 from modeling.steps import StepKind
 
 BUSY_SECONDS, QUIET_SECONDS = 3, 15
@@ -77,6 +78,7 @@ def _parts(request: SignedInRequest, project: Project) -> tuple[Part, Part]:
         "agreement": quality.agreement(project),
         "busy_ways": busy,
         "ways": ring.ways(busy),
+        "selection": in_one_line(project),
         "every": BUSY_SECONDS if summary.active_runs else QUIET_SECONDS,
         "is_curator": project.role_of_viewer != Role.LABELER,
         "is_admin": project.role_of_viewer == Role.ADMIN,

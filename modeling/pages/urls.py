@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from modeling.pages import labeler_models, loop, policies, reward_models, runs
+from modeling.pages import labeler_models, loop, policies, reward_models, runs, selection
 
 PROJECT = "projects/<slug:slug>/"
 
@@ -12,6 +12,13 @@ urlpatterns = [
     path(f"{PROJECT}queue-hint/", loop.queue_hint, name="queue-hint"),
     path(f"{PROJECT}train/", loop.train_now, name="train-now"),
     path(f"{PROJECT}sample/", loop.sample_now, name="sample-now"),
+    path(f"{PROJECT}selection/", selection.selection_page, name="selection"),
+    path(f"{PROJECT}selection/live/", selection.selection_live, name="selection-live"),
+    path(
+        f"{PROJECT}selection/try-again/",
+        selection.selection_try_again,
+        name="selection-try-again",
+    ),
     path(f"{PROJECT}runs/", runs.run_list, name="runs"),
     path("runs/<int:pk>/", runs.run_page, name="run"),
     path("runs/<int:pk>/live/", runs.run_live, name="run-live"),

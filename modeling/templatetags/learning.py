@@ -68,6 +68,19 @@ def percent(share: float | None, digits: int = 0) -> str:
 
 
 @register.filter
+def in_points(share: float | None) -> str:
+    """A difference of shares in points, signed: +1.2."""
+    return "" if share is None else f"{100 * share:+.1f}"
+
+
+@register.filter
+def odds(share: float) -> str:
+    """52 : 48."""
+    rounded = round(100 * share)
+    return f"{rounded} : {100 - rounded}"
+
+
+@register.filter
 def thousands(number: int | float | None) -> str:
     """1840 → 1,840."""
     return "" if number is None else f"{number:,}"

@@ -27,11 +27,15 @@ from labeling.models import (
     Snapshot,
 )
 from modeling.models import (
+    ArmLift,
     BlindPair,
     Foretold,
+    InstantGuess,
     Loop,
     Metric,
     Policy,
+    QueueOrder,
+    ResponseFeatures,
     RewardModel,
     Round,
     Run,
@@ -95,6 +99,18 @@ def fill(project: Project, number: int) -> None:
     Foretold.objects.create(
         preference=preference, reward_model=model, margin=0.3, point=1.0, loss=0.55
     )
+    ResponseFeatures.objects.create(
+        response=preference.chosen, reward_model=model, vector=b"\0\0"
+    )
+    InstantGuess.objects.create(
+        preference=preference, reward_model=model, probability=0.6, point=1.0, loss=0.5,
+        model_point=1.0, model_loss=0.6,
+    )  # fmt: skip
+    ArmLift.objects.create(
+        reward_model=model, strategy="uncertainty", judgments=20, trained_on=8, tested_on=10,
+        accuracy=0.02, accuracy_low=-0.1, accuracy_high=0.1, loss=0.01,
+    )  # fmt: skip
+    QueueOrder.objects.update_or_create(project=project, defaults={"strategy": "uncertainty"})
     Loop.objects.update_or_create(project=project, defaults={"policy": policy})
 
 

@@ -132,3 +132,13 @@ def test_without_features_it_learns_the_calibration_alone() -> None:
     for _ in range(200):
         head.learn(np.array([2.0]), 0.5)  # the model is far too sure
     assert head.mean[0, 0] < 0.3
+
+
+@pytest.mark.parametrize("target", [0.0, 0.5, 1.0])
+def test_a_reward_model_that_claims_the_impossible_is_no_trouble(target: float) -> None:
+    head = InstantHead(1)
+    for _ in range(5):
+        guess = head.learn(np.array([500.0, 1.0]), target)
+        assert 0.0 <= guess.probability <= 1.0
+    assert np.isfinite(head.mean).all() and np.isfinite(head.covariance).all()
+    assert head.weights.sum() == pytest.approx(1.0)

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from labeling.models import AuditEntry, Comparison, Response
 from modeling import inputs, pipeline, programs, run_files, runs, starting
-from modeling.models import Metric, RewardModel, Run, Score
+from modeling.models import Metric, ResponseFeatures, RewardModel, Run, Score
 from tests.factories import make_member
 from tests.modeling.loop_helpers import (
     FAKE,
@@ -74,13 +74,14 @@ def test_a_training_leaves_a_reward_model_metrics_and_its_record(tmp_path: Path)
 
 
 def test_a_sampling_leaves_responses_scores_and_ordered_pairs(tmp_path: Path) -> None:
-    project = loop_project(tmp_path)
+    project = loop_project(tmp_path, random_share=0.0)
     train_once(project)
     run = execute(advance_one(project))
     responses = Response.objects.filter(prompt__project=project, origin="policy")
     assert responses.count() == run.results["responses"] == 24
     assert {r.policy_version for r in responses} == {1}
     assert Score.objects.filter(response__in=responses).count() == 24
+    assert ResponseFeatures.objects.filter(response__in=responses).count() == 24
     # The fake reward is the length: the two shortest differ least, so theirs is the open question.
     pair = Comparison.objects.filter(round_number=2).first()
     assert pair is not None

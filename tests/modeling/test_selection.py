@@ -1,87 +1,143 @@
-"""Which prompts are sampled and which pairs are worth a label."""
+"""Which pairs are worth a label: worth, order and spread, by hand."""
 
 import math
-import random
 
+import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from labeling.material import add_comparison
-from labeling.models import Response
-from modeling.models import Policy
+from labeling.models import Selection
+from modeling.logistic import Beliefs
 from modeling.selection import (
-    most_uncertain_pair,
-    predictive_entropy,
-    prompts_to_sample,
-    random_pair,
+    Strategy,
+    disagreement,
+    double_thompson,
+    first_of_each,
+    max_min,
+    order_of,
+    spread_out,
+    thompson,
+    uncertainty,
     worth_of,
 )
-from tests.factories import make_comparison, make_project, make_prompt, make_response
 
 
-def test_an_even_pair_is_most_uncertain() -> None:
-    assert predictive_entropy(0.0) == pytest.approx(math.log(2))
+def beliefs(*pairs: tuple[float, float]) -> Beliefs:
+    mean, variance = zip(*pairs, strict=True)
+    return Beliefs(np.array(mean), np.array(variance))
 
 
-def test_entropy_is_that_of_the_predicted_preference() -> None:
-    p = 1 / (1 + math.exp(-1.3))
-    expected = -p * math.log(p) - (1 - p) * math.log(1 - p)
-    assert predictive_entropy(1.3) == pytest.approx(expected)
+def test_a_project_can_set_every_strategy() -> None:
+    assert {str(value) for value in Selection.values} == {value.value for value in Strategy}
 
 
-@given(st.floats(allow_nan=False))
-def test_entropy_is_symmetric_and_bounded_for_any_difference(difference: float) -> None:
-    value = predictive_entropy(difference)
-    assert 0 <= value <= math.log(2)
-    assert value == predictive_entropy(-difference)
+def test_uncertainty_is_the_entropy_of_the_prediction() -> None:
+    """p = 0.75 has 0.8113 bits; one that is all but sure has none left."""
+    found = uncertainty(beliefs((0.0, 0.0), (math.log(3), 0.0), (40.0, 0.0)))
+    assert found == pytest.approx([1.0, 0.8113, 0.0], abs=1e-4)
 
 
-def test_the_worth_of_many_responses_is_the_mean_over_their_pairs() -> None:
-    pairs = [predictive_entropy(1.0), predictive_entropy(3.0), predictive_entropy(2.0)]
-    assert worth_of([0.0, 1.0, 3.0]) == pytest.approx(sum(pairs) / 3)
+def test_doubt_of_the_model_makes_a_pair_more_uncertain() -> None:
+    sure, doubting = uncertainty(beliefs((2.0, 0.0), (2.0, 4.0)))
+    assert doubting > sure
 
 
-def test_the_closest_pair_that_is_not_taken_is_chosen() -> None:
-    rewards = {1: 0.0, 2: 0.1, 3: 0.5}
-    assert most_uncertain_pair([3, 2, 1], rewards, ()) == ((1, 2), predictive_entropy(0.1))
-    taken = most_uncertain_pair([1, 2, 3], rewards, {"1-2"})
-    assert taken is not None
-    assert taken[0] == (2, 3)
+def test_disagreement_needs_models_that_disagree() -> None:
+    """Without variance an even pair is a coin that no label explains. With a huge one, sigmoid is 0
+    or 1: the entropy of the mean is 1 bit, what is left of each model none."""
+    even, unknown, known = disagreement(beliefs((0.0, 0.0), (0.0, 25.0), (6.0, 0.1)))
+    assert even == pytest.approx(0.0, abs=1e-9)
+    assert unknown > 0.6
+    assert known < 0.01
+
+
+def test_thompson_is_how_often_two_draws_differ() -> None:
+    """One deviation from even: q = 0.8413, 4 q (1 - q) = 0.5340."""
+    found = thompson(beliefs((0.0, 1.0), (2.0, 4.0), (3.0, 0.0)))
+    assert found == pytest.approx([1.0, 0.5340, 0.0], abs=1e-4)
+
+
+def test_max_min_is_the_gap() -> None:
+    """2 sigmoid(ln 3) - 1 = 0.5, whichever side is ahead."""
+    found = max_min(beliefs((0.0, 9.0), (math.log(3), 0.0), (-math.log(3), 1.0)))
+    assert found == pytest.approx([0.0, 0.5, 0.5])
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_worth_is_between_0_and_1(strategy: Strategy) -> None:
+    rng = np.random.default_rng(0)
+    wild = Beliefs(rng.normal(scale=20, size=500), rng.exponential(scale=9, size=500))
+    found = worth_of(strategy, wild, rng)
+    assert found.min() >= 0.0 and found.max() <= 1.0 and np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("strategy", [s for s in Strategy if s != Strategy.RANDOM])
+def test_a_pair_is_worth_the_same_from_either_side(strategy: Strategy) -> None:
+    rng = np.random.default_rng(0)
+    one, other = worth_of(strategy, beliefs((1.3, 0.5), (-1.3, 0.5)), rng)
+    assert one == pytest.approx(other)
+
+
+def test_a_prompt_comes_once_in_a_batch() -> None:
+    worth = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4])
+    prompts = np.array([1, 1, 1, 2, 2, 3])
+    assert order_of(worth, prompts, batch=2).tolist() == [0, 3, 1, 4, 2, 5]
+
+
+def test_behind_the_head_of_the_line_worth_alone_decides() -> None:
+    worth = np.array([0.9, 0.8, 0.7, 0.6])
+    prompts = np.array([1, 1, 1, 2])
+    assert order_of(worth, prompts, batch=2, places=2).tolist() == [0, 3, 1, 2]
+
+
+def test_every_comparison_keeps_one_place() -> None:
+    rng = np.random.default_rng(3)
+    worth, prompts = rng.random(700), rng.integers(0, 90, 700)
+    order = order_of(worth, prompts, rng.normal(size=(700, 8)))
+    assert sorted(order.tolist()) == list(range(700))
+
+
+KINDS = np.array([[1.0, 0.0], [1.0, 0.01], [0.0, 1.0], [1.0, 0.02]] + [[1.0, 0.03]] * 4)
+FALLING = np.linspace(0.9, 0.2, 8)
+
+
+def test_a_batch_is_spread_over_the_features() -> None:
+    """Of the four best the second says what the best says; the third is of another kind."""
+    order = order_of(FALLING, np.arange(8), KINDS, batch=2, places=2)
+    assert order.tolist() == [0, 2, 1, 3, 4, 5, 6, 7]
+
+
+def test_a_short_queue_is_not_ordered_by_difference_alone() -> None:
+    order = order_of(FALLING[:4], np.arange(4), KINDS[:4], batch=2, places=2)
+    assert order.tolist() == [0, 1, 2, 3]
+
+
+def test_spreading_ignores_length_and_side() -> None:
+    vectors = np.array([[1.0, 0.0], [-5.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
+    assert spread_out(vectors, 3).tolist() == [0, 3, 2]
+
+
+def test_vectors_of_nothing_are_no_trouble() -> None:
+    assert sorted(spread_out(np.zeros((4, 2)), 3).tolist()) == [0, 1, 2]
+
+
+def test_the_first_of_each_prompt_is_found_beyond_the_window() -> None:
+    values = np.array([7] * 100 + [8, 9])
+    assert first_of_each(values, 2).tolist() == [0, 100]
+
+
+def test_double_thompson_compares_two_models_winners() -> None:
+    """Two models: one prefers the first response, the other the third. Never the second."""
+    draws = np.array([[3.0, 0.0, 1.0], [1.0, 0.0, 3.0]])
+    rng = np.random.default_rng(0)
+    assert {frozenset(double_thompson(draws, rng) or ()) for _ in range(40)} == {frozenset((0, 2))}
+
+
+def test_where_all_models_agree_the_rival_is_any_other() -> None:
+    draws = np.array([[3.0, 0.0, 1.0]])
+    rng = np.random.default_rng(0)
+    pairs = {double_thompson(draws, rng) for _ in range(60)}
+    assert pairs == {(0, 1), (0, 2)}
 
 
 def test_one_response_makes_no_pair() -> None:
-    assert most_uncertain_pair([7, 7], {7: 1.0}, ()) is None
-    assert random_pair([], random.Random(0), ()) is None
-
-
-def test_random_pairs_reach_every_pair() -> None:
-    rng = random.Random(1)
-    found = {pair[0] for _ in range(60) if (pair := random_pair([1, 2, 3], rng, ()))}
-    assert found == {(1, 2), (1, 3), (2, 3)}
-
-
-@pytest.mark.django_db
-def test_prompts_that_the_policy_was_compared_on_least_come_first() -> None:
-    project = make_project()
-    policy = Policy.objects.create(project=project, version=2, name="p", location="x/y")
-    new, waiting, known = (make_prompt(project, name) for name in ("new", "waiting", "known"))
-    make_comparison(project, prompt=waiting)
-    written = [
-        make_response(known, text, origin=Response.Origin.POLICY, policy_version=2)
-        for text in ("one", "two")
-    ]
-    add_comparison(known, written)
-    assert prompts_to_sample(project, policy, 3, seed=0) == [new.pk, waiting.pk, known.pk]
-    assert prompts_to_sample(project, policy, 1, seed=0) == [new.pk]
-
-
-@pytest.mark.django_db
-def test_prompts_in_equal_need_are_drawn_by_the_seed() -> None:
-    project = make_project()
-    policy = Policy.objects.create(project=project, version=1, name="p", location="x/y")
-    for _ in range(20):
-        make_prompt(project)
-    first = prompts_to_sample(project, policy, 5, seed=1)
-    assert first == prompts_to_sample(project, policy, 5, seed=1)
-    assert first != prompts_to_sample(project, policy, 5, seed=2)
+    assert double_thompson(np.ones((4, 1)), np.random.default_rng(0)) is None

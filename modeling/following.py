@@ -1,0 +1,165 @@
+"""The queue follows every judgment: the instant head learns, the line gets its new order.
+
+A worker does this, nudged by a judgment; the click itself only reads priorities. A worker keeps
+what it knows of a project in memory, so that a judgment costs milliseconds and not a replay.
+"""
+
+import logging
+import time
+from collections import OrderedDict
+
+import numpy as np
+from django.db.models import Count, Max
+from django.utils import timezone
+
+from labeling.handout import set_priorities
+from labeling.models import Comparison, Project
+from labeling.preferences import settled
+from modeling.features import forget_features
+from modeling.follower import Follower
+from modeling.lift_record import record_lift
+from modeling.models import Loop, QueueOrder, RewardModel, Run
+from modeling.queue_rows import fresh, load_queue
+from modeling.queue_summary import summarise
+from modeling.selection import PLACES, Strategy, order_of, worth_of
+from modeling.strategy import fall_back_if_useless, order_of_project, strategy_of
+
+log = logging.getLogger(__name__)
+
+MOST_PROJECTS = 8  # whose queues a worker keeps in memory
+# The head of the line has priorities above this and below 1, the rest lower ones. Blind
+# comparisons have 1 and go first (modeling/blind.py).
+HEAD = 0.5
+
+Signature = tuple[object, ...]
+_followers: "OrderedDict[int, tuple[Signature, Follower]]" = OrderedDict()
+_news: dict[int, Signature] = {}
+
+
+def follow(project: Project) -> bool:
+    """Learns from new judgments and puts the line in order; False when there is nothing new. Safe
+    to call any number of times."""
+    loop = Loop.objects.filter(project=project).select_related("reward_model__snapshot").first()
+    model = loop.reward_model if loop else None
+    if model is None:
+        return False
+    material = _material(project, model)
+    news = (*material, *_judged(model))
+    if _news.get(project.pk) == news:
+        return False
+    started = time.perf_counter()
+    known = _followers.get(project.pk)
+    if known is not None and known[0] == material:
+        is_new, follower = False, known[1]
+    else:
+        is_new, follower = True, Follower(model, load_queue(project, model))
+    _keep(project, material, follower)
+    strategy = Strategy(str(material[1]))
+    follower.catch_up()
+    rank(project, follower, strategy, started)
+    record_lift(follower, strategy)
+    if is_new:
+        forget_features(project, but=model)
+    _news[project.pk] = news
+    return True
+
+
+def follow_all() -> None:
+    """Every project; trouble in one is logged and does not hold up the others."""
+    for project in Project.objects.filter(is_paused=False).order_by("pk"):
+        try:
+            follow(project)
+        except Exception:
+            log.exception("the queue of project %s could not be put in order", project.slug)
+
+
+def rank_queue(project: Project, model: RewardModel) -> int:
+    """The whole line anew, once a model has scored it; how many comparisons were ranked."""
+    fall_back_if_useless(project, model)
+    started = time.perf_counter()
+    follower = Follower(model, load_queue(project, model))
+    follower.catch_up()
+    rank(project, follower, strategy_of(project), started, everything=True)
+    return len(follower.queue.ids)
+
+
+def _material(project: Project, model: RewardModel) -> Signature:
+    """Changes with what a follower is built from: model, strategy, comparisons, scores."""
+    ranked = (Run.Kind.SAMPLE, Run.Kind.SCORE, Run.Kind.COMPARE)
+    runs = Run.objects.filter(project=project, kind__in=ranked, state=Run.State.SUCCEEDED)
+    comparisons = Comparison.objects.filter(project=project)
+    newest = comparisons.aggregate(last=Max("pk"))["last"]
+    last_run = runs.order_by("-finished_at").values_list("pk", flat=True).first()
+    return (model.pk, strategy_of(project).value, newest, last_run)
+
+
+def _judged(model: RewardModel) -> Signature:
+    """Changes with every preference that is settled since the training, taken back or changed."""
+    rows = settled(model.project)
+    if model.snapshot.last_settled_at is not None:
+        rows = rows.filter(settled_at__gt=model.snapshot.last_settled_at)
+    told = rows.aggregate(count=Count("pk"), last=Max("settled_at"))
+    return (told["count"], told["last"])
+
+
+def _keep(project: Project, material: Signature, follower: Follower) -> None:
+    _followers[project.pk] = (material, follower)
+    _followers.move_to_end(project.pk)
+    while len(_followers) > MOST_PROJECTS:
+        _followers.popitem(last=False)
+
+
+def rank(
+    project: Project,
+    follower: Follower,
+    strategy: Strategy,
+    started: float,
+    *,
+    everything: bool = False,
+) -> None:
+    """Writes the priorities of the head of the line, or of everything, and why."""
+    queue, beliefs = follower.queue, follower.beliefs()
+    waiting = np.fromiter(fresh(project).values_list("pk", flat=True), dtype=np.int64)
+    worth = queue.mean(worth_of(strategy, beliefs, np.random.default_rng(follower.model.pk)))
+    worth = np.where(np.isin(queue.ids, waiting), worth, -1.0)
+    spread = follower.features and strategy != Strategy.RANDOM
+    order = order_of(worth, queue.prompts, queue.vectors() if spread else None)
+    order = order[worth[order] >= 0]
+    priorities = plain_priorities(project, follower, worth, everything=everything)
+    steps = 1.0 - (1.0 - HEAD) * np.arange(1, PLACES + 1) / (PLACES + 1)
+    head = queue.ids[order[:PLACES]].tolist()
+    priorities |= dict(zip(head, steps.tolist(), strict=False))
+    set_priorities(changed(priorities))
+    order_of_project(project)
+    QueueOrder.objects.filter(project=project).update(
+        reward_model=follower.model,
+        strategy=strategy,
+        ranked=len(order),
+        learnt=len(follower.learnt),
+        summary=summarise(queue, beliefs, worth, order),
+        milliseconds=1000.0 * (time.perf_counter() - started),
+        updated_at=timezone.now(),
+    )
+
+
+def plain_priorities(
+    project: Project, follower: Follower, worth: np.ndarray, *, everything: bool
+) -> dict[int, float]:
+    """What comparisons are worth, below the head of the line: of everything, or of those that are
+    in the head now, whoever put them there, and may leave it."""
+    ids = follower.queue.ids
+    told = {int(pk): HEAD * float(w) for pk, w in zip(ids, worth, strict=True) if w >= 0}
+    if everything:
+        return told
+    at_head = fresh(project).filter(priority__gt=HEAD, priority__lt=1.0)
+    return {pk: told[pk] for pk in at_head.values_list("pk", flat=True) if pk in told}
+
+
+def changed(priorities: dict[int, float]) -> dict[int, float]:
+    """Those that differ from what is stored."""
+    stored: dict[int, float] = {}
+    ids = sorted(priorities)
+    for start in range(0, len(ids), 500):
+        rows = Comparison.objects.filter(pk__in=ids[start : start + 500])
+        stored |= dict(rows.values_list("pk", "priority"))
+    return {pk: value for pk, value in priorities.items() if stored.get(pk) != value}

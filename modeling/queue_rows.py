@@ -1,0 +1,136 @@
+"""The queue as arrays: who is compared with whom, and what the model in service says of them."""
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from django.db.models import QuerySet
+from numpy.typing import NDArray
+
+from labeling.models import Comparison, ComparisonResponse, Project
+from modeling.drift import temperature_of
+from modeling.features import size_and_unit, vectors_of
+from modeling.logistic import Array, Beliefs
+from modeling.models import RewardModel, Round, Score
+
+BATCH = 500
+MOST_RANKED = 10_000
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one reward model says of responses: response -> reward, members' rewards, vector of
+    `features` numbers, which are in this unit."""
+
+    temperature: float
+    features: int
+    unit: float
+    rewards: dict[int, float]
+    members: dict[int, list[float]]
+    vectors: dict[int, NDArray[np.float32]]
+
+    def inputs(self, first: list[int], second: list[int]) -> Array:
+        """x (P, 1 + features) of pairs, as the instant head takes them."""
+        margin = [(self.rewards[a] - self.rewards[b]) / self.temperature
+                  for a, b in zip(first, second, strict=True)]  # fmt: skip
+        gap = np.zeros((len(margin), self.features), dtype=float)
+        for at, (a, b) in enumerate(zip(first, second, strict=True)):
+            if a in self.vectors and b in self.vectors:
+                gap[at] = self.vectors[a] - self.vectors[b]
+        return np.column_stack([np.array(margin, dtype=float), gap / self.unit])
+
+    def spread(self, first: list[int], second: list[int]) -> Array:
+        """(P,) the variance of the members' opinions of each pair; 0 for one member alone."""
+        found = np.zeros(len(first))
+        for at, (a, b) in enumerate(zip(first, second, strict=True)):
+            gaps = np.subtract(self.members.get(a) or [0.0], self.members.get(b) or [0.0])
+            found[at] = gaps.var() / self.temperature**2
+        return found
+
+
+def told_of(model: RewardModel, responses: set[int]) -> Told:
+    rewards: dict[int, float] = {}
+    members: dict[int, list[float]] = {}
+    ids = sorted(responses)
+    for start in range(0, len(ids), BATCH):
+        rows = Score.objects.filter(reward_model=model, response__in=ids[start : start + BATCH])
+        for pk, value, several in rows.values_list("response_id", "value", "members"):
+            if not math.isfinite(value):
+                continue  # as if it had not been scored
+            rewards[pk] = value
+            if len(several) > 1:
+                members[pk] = several
+    features, unit = size_and_unit(model)
+    vectors = vectors_of(model, responses) if features else {}
+    return Told(temperature_of(model), features, unit, rewards, members, vectors)
+
+
+@dataclass(frozen=True)
+class Queue:
+    """C comparisons that nobody has seen yet and whose responses all have a reward: ids, prompts
+    (C,); and their P pairs: the comparison's place (P,), x (P, D), the members' variance (P,)."""
+
+    ids: Ids
+    prompts: Ids
+    owner: Ids
+    x: Array
+    spread: Array
+
+    def mean(self, of_pairs: Array) -> Array:
+        """(C,) of values of pairs (P,): a ranking is worth the mean over its pairs."""
+        count = np.bincount(self.owner, minlength=len(self.ids))
+        found: Array = np.bincount(self.owner, of_pairs, minlength=len(self.ids)) / count
+        return found
+
+    def vectors(self) -> Array:
+        """(C, F) of each comparison the difference of features of its first pair."""
+        return self.x[np.unique(self.owner, return_index=True)[1], 1:]
+
+
+def load_queue(project: Project, model: RewardModel, most: int = MOST_RANKED) -> Queue:
+    """Those due soonest come first. A blind comparison keeps its place (modeling/blind.py)."""
+    rows = list(fresh(project).order_by("-priority", "pk").values_list("pk", "prompt_id")[:most])
+    places = responses_of([pk for pk, _ in rows])
+    told = told_of(model, {pk for responses in places.values() for pk in responses})
+    kept = [row for row in rows if all(pk in told.rewards for pk in places[row[0]])]
+    pairs = [(at, a, b) for at, (pk, _) in enumerate(kept) for a, b in combinations(places[pk], 2)]
+    first, second = [a for _, a, _ in pairs], [b for _, _, b in pairs]
+    return Queue(
+        np.array([pk for pk, _ in kept], dtype=np.int64),
+        np.array([prompt for _, prompt in kept], dtype=np.int64),
+        np.array([at for at, _, _ in pairs], dtype=np.int64),
+        told.inputs(first, second),
+        told.spread(first, second),
+    )
+
+
+def empty_queue(model: RewardModel) -> Queue:
+    none = np.array([], dtype=np.int64)
+    features, _ = size_and_unit(model)
+    return Queue(none, none, none, np.empty((0, features + 1)), np.empty(0))
+
+
+def fresh(project: Project) -> QuerySet[Comparison]:
+    """What nobody has seen yet, less the blind comparisons of a round that is under way."""
+    found = Comparison.objects.filter(project=project, slots_left__gt=0, waiting_since__isnull=True)
+    return found.exclude(blind_pair__round__state__in=Round.OPEN)
+
+
+def responses_of(comparisons: list[int]) -> dict[int, list[int]]:
+    """Comparison -> its responses, ids ascending."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for start in range(0, len(comparisons), BATCH):
+        rows = ComparisonResponse.objects.filter(
+            comparison__in=comparisons[start : start + BATCH]
+        ).order_by("response_id")
+        for comparison, response in rows.values_list("comparison_id", "response_id"):
+            found[comparison].append(response)
+    return found
+
+
+def with_spread(beliefs: Beliefs, spread: Array) -> Beliefs:
+    """What the head does not know, and what the members do not agree on."""
+    return Beliefs(beliefs.mean, beliefs.variance + spread)
