@@ -81,9 +81,12 @@ def hh_groups() -> list[tuple[str, list[str]]]:
 
 
 def hh_groups_of_four() -> list[tuple[str, list[str]]]:
-    """HH prompts with two more responses, taken from other prompts: for timing only."""
+    """HH prompts with four responses: their own two, and the two of the prompt whose responses are
+    next in length. Such a ranking means nothing; it is for timing only."""
     groups = hh_groups()
-    return [(prompt, own + groups[at - 1][1]) for at, (prompt, own) in enumerate(groups)]
+    by_length = sorted(range(len(groups)), key=lambda at: sum(map(len, groups[at][1])))
+    lent = {at: groups[by_length[place - 1]][1] for place, at in enumerate(by_length)}
+    return [(prompt, own + lent[at]) for at, (prompt, own) in enumerate(groups)]
 
 
 def alpaca_groups_of_four() -> list[tuple[str, list[str]]]:
