@@ -166,7 +166,7 @@ def resolve(config: dict[str, Any], parameters: int, device: torch.device) -> di
     return config | {
         "reference": config["reference"] or config["policy"],
         "learning_rate": config["learning_rate"] or rate,
-        "value_learning_rate": config["value_learning_rate"] or (1e-3 if tiny else 1e-5),
+        "value_learning_rate": config["value_learning_rate"] or (5e-4 if tiny else 1e-5),
         "inner_epochs": config["inner_epochs"] or (2 if ppo else 1),
         "epochs": config["epochs"] or (1 if algorithm == "dpo" else 2),
         "whiten": ppo if config["whiten"] is None else config["whiten"],
@@ -177,10 +177,11 @@ def resolve(config: dict[str, Any], parameters: int, device: torch.device) -> di
     }
 
 
-# Learning rates for models below and above TINY_PARAMETERS.
+# Learning rates for models below and above TINY_PARAMETERS. At 1e-3 the demo's policy was 4 nats
+# from its start after nine steps of learning the best-of-16, which are 1.8 nats from it at most.
 RATES = {
-    "ppo": (1e-3, 1e-6),
-    "rloo": (1e-3, 1e-6),
-    "best_of_n": (1e-3, 1e-5),
-    "dpo": (3e-4, 1e-6),
+    "ppo": (2e-4, 1e-6),
+    "rloo": (3e-4, 1e-6),
+    "best_of_n": (2e-4, 1e-5),
+    "dpo": (1e-4, 1e-6),
 }
