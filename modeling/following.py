@@ -148,11 +148,11 @@ def plain_priorities(
     """What comparisons are worth, below the head of the line: of everything, or of those that are
     in the head now, whoever put them there, and may leave it."""
     ids = follower.queue.ids
-    told = {int(pk): HEAD * float(w) for pk, w in zip(ids, worth, strict=True) if w >= 0}
-    if everything:
-        return told
-    at_head = fresh(project).filter(priority__gt=HEAD, priority__lt=1.0)
-    return {pk: told[pk] for pk in at_head.values_list("pk", flat=True) if pk in told}
+    wanted = worth >= 0
+    if not everything:
+        at_head = fresh(project).filter(priority__gt=HEAD, priority__lt=1.0)
+        wanted &= np.isin(ids, list(at_head.values_list("pk", flat=True)))
+    return dict(zip(ids[wanted].tolist(), (HEAD * worth[wanted]).tolist(), strict=True))
 
 
 def changed(priorities: dict[int, float]) -> dict[int, float]:
