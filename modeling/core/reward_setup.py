@@ -230,14 +230,16 @@ def make_reader(
 ) -> tuple[Reader, list[str]]:
     """How rewards are read while the model is fine-tuned, and sentences on it. A frozen model gets
     its head later."""
-    if memory.recompute:
-        memory.recompute = recompute_layers(model)
+    notes = []
+    if memory.recompute and not recompute_layers(model):
+        memory.recompute = False
+        notes.append("Gradient checkpointing is off: the model's layers cannot be told apart.")
     reader = choose_reader(model, config["attention"], config["max_length"])
     if config["method"] == "finetune" and config["pooling"] == "mean":
         reader = replace(reader, readout=mean_readout(model, config["heads"]))
     kept = take_up_head(config["base_model"], model, reader.readout)
     compiled = try_compiled(reader) if config["compile"] else None
-    return reader, [sentence for sentence in (reader.warning, kept, compiled) if sentence]
+    return reader, notes + [note for note in (reader.warning, kept, compiled) if note]
 
 
 def try_compiled(reader: Reader) -> str | None:
