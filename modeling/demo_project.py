@@ -29,9 +29,9 @@ SETTINGS = {
     "overlap": 1,
     "retrain_after": 16,
     # The policy needs more than a handful of preferences to learn something that is true.
-    "improvement": "best_of_n",
+    "improvement": "rloo",
     "improve_after": 300,
-    "kl_coefficient": 0.1,
+    "kl_coefficient": 0.3,
     "comparison_size": 80,
     "sample_prompts": 40,
     "samples_per_prompt": 4,

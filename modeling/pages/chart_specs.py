@@ -89,6 +89,16 @@ def run_curves(curves: Mapping[str, Curve], metric: str) -> Spec | None:
     return {"type": "line", "labels": steps, "series": series, "y": unit}
 
 
+def one_curve(curves: Mapping[str, Curve], name: str) -> Spec | None:
+    """A metric of a run that has no splits, over its steps."""
+    curve = thin(curves.get(name) or [])
+    if not curve:
+        return None
+    data = [round(value, 4) for _, value in curve]
+    series = [{"name": name.rpartition("/")[2], "data": data}]
+    return {"type": "line", "labels": [step for step, _ in curve], "series": series, "y": {}}
+
+
 def thin(curve: Curve, most: int = MAX_POINTS) -> list[tuple[int, float]]:
     """At most `most` points: means of neighbours, at the step of the last of them."""
     size = -(-len(curve) // most) or 1

@@ -5,35 +5,46 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from labeling.access import project_for
-from labeling.models import Project, Role
+from labeling.models import Project, Role, User
 from labeling.pages.requests import SignedInRequest
-from modeling import registry
+from modeling import promotion, registry
 from modeling.models import Loop, Policy
 
 MOST_SHOWN = 200
 
 
+LONGEST_REASON = 300
+THEN = [
+    ("current", "Make it the current policy"),
+    ("compare", "Compare it blind with the current one; the better one stays"),
+    ("nothing", "Only keep it"),
+]
+
+
 class PolicyForm(forms.ModelForm):
-    make_current = forms.BooleanField(
-        required=False,
-        initial=True,
-        label="Make it the current policy",
-        help_text="It writes the responses from the next sampling on.",
+    then = forms.ChoiceField(
+        choices=THEN,
+        initial="current",
+        label="And then",
+        help_text="The current policy writes the responses from the next sampling on.",
     )
 
     class Meta:
         model = Policy
         fields = ["name", "location", "notes"]
-        labels = {"location": "Folder or hub id"}
+        labels = {"location": "Folder, hub id or address of a server"}
         help_texts = {
             "name": "What people call it, for example “qwen-0.5b after round 2”.",
-            "location": "A folder on the server with config.json, weights and tokenizer, or a "
-            "Hugging Face id such as org/name.",
+            "location": "A folder on the server with config.json, weights and tokenizer, a Hugging "
+            "Face id such as org/name, or an OpenAI-compatible server (vLLM, TGI, llama.cpp …): "
+            "http://host:8000/v1?model=NAME&api_key_env=POLICY_API_KEY. The key itself is set in "
+            "that variable, where the worker runs, and does not belong here.",
             "notes": "Where it comes from, how it was trained.",
         }
 
@@ -47,14 +58,7 @@ def policy_list(request: SignedInRequest, slug: str) -> HttpResponse:
     form = PolicyForm(request.POST if is_post else None)
     if is_post and form.is_valid():
         try:
-            policy = registry.register_policy(
-                project,
-                form.cleaned_data["name"],
-                form.cleaned_data["location"],
-                request.user,
-                make_current=form.cleaned_data["make_current"],
-                notes=form.cleaned_data["notes"],
-            )
+            policy = _register(project, request.user, form.cleaned_data)
         except registry.NotUsable as problem:
             form.add_error("location", str(problem))
         else:
@@ -63,9 +67,26 @@ def policy_list(request: SignedInRequest, slug: str) -> HttpResponse:
     return _page(request, project, form)
 
 
+def _register(project: Project, by: User, told: dict[str, Any]) -> Policy:
+    with transaction.atomic():
+        policy = registry.register_policy(
+            project,
+            told["name"],
+            told["location"],
+            by,
+            make_current=told["then"] == "current",
+            notes=told["notes"],
+        )
+        if told["then"] == "compare":
+            promotion.compare_again(policy, by)
+    return policy
+
+
 def _page(request: SignedInRequest, project: Project, form: PolicyForm) -> HttpResponse:
     loop = Loop.objects.filter(project=project).first()
-    found = Policy.objects.filter(project=project).select_related("created_by", "run", "parent")
+    found = Policy.objects.filter(project=project).select_related(
+        "created_by", "run", "parent", "reference"
+    )
     context: dict[str, Any] = {
         "project": project,
         "policies": list(found[:MOST_SHOWN]),
@@ -81,13 +102,41 @@ def _page(request: SignedInRequest, project: Project, form: PolicyForm) -> HttpR
 @require_POST
 def policy_make_current(request: SignedInRequest, slug: str, version: int) -> HttpResponse:
     """Puts a version in service; with an earlier version this is the roll-back."""
-    project = project_for(request.user, slug, Role.ADMIN)
-    policy = get_object_or_404(Policy, project=project, version=version)
+    policy, reason = _policy_and_reason(request, slug, version)
     try:
-        changed = registry.make_current(policy, request.user)
+        changed = promotion.promote(policy, request.user, reason or "by hand")
     except registry.NotUsable as problem:
         messages.error(request, f"{policy} cannot take over. {problem}")
     else:
         text = f"{policy} is the current policy." if changed else f"{policy} was current already."
         messages.success(request, text)
     return redirect("policies", slug)
+
+
+@login_required
+@require_POST
+def policy_reject(request: SignedInRequest, slug: str, version: int) -> HttpResponse:
+    policy, reason = _policy_and_reason(request, slug, version)
+    if promotion.reject(policy, request.user, reason or "by hand"):
+        messages.success(request, f"{policy} is rejected. It can be made current all the same.")
+    else:
+        messages.info(request, f"{policy} is in service, or rejected already.")
+    return redirect("policies", slug)
+
+
+@login_required
+@require_POST
+def policy_compare(request: SignedInRequest, slug: str, version: int) -> HttpResponse:
+    """Puts it to the people again, blind, against the current one."""
+    policy, _ = _policy_and_reason(request, slug, version)
+    if promotion.compare_again(policy, request.user):
+        messages.success(request, f"{policy} is compared blind as soon as the loop is free.")
+    else:
+        messages.info(request, f"{policy} is in service, or waits for its comparison already.")
+    return redirect("policies", slug)
+
+
+def _policy_and_reason(request: SignedInRequest, slug: str, version: int) -> tuple[Policy, str]:
+    project = project_for(request.user, slug, Role.ADMIN)
+    policy = get_object_or_404(Policy, project=project, version=version)
+    return policy, request.POST.get("reason", "").strip()[:LONGEST_REASON]

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from django.db.models import Count, Q
 from django.utils import timezone
 
 from labeling.models import Project
 from labeling.quality import current_judgments
-from modeling.models import RewardModel, Round
+from modeling import improving
+from modeling.comparing import WinRate
+from modeling.models import BlindPair, RewardModel, Round
 from modeling.overview import Accuracy, accuracy_of
 
 ROUNDS_SHOWN = 5
@@ -17,21 +20,45 @@ ROUNDS_SHOWN = 5
 
 @dataclass(frozen=True)
 class RoundRow:
-    """A round with what was judged in its time and how much its reward model gained."""
+    """A round with what was judged in its time, how much its reward model gained, and what became
+    of its new policy. `blind`: judged and queued blind comparisons, while that is under way."""
 
     round: Round
     judgments: int
     accuracy: Accuracy | None
     gain: float | None
+    win_rate: WinRate | None
+    blind: tuple[int, int] | None
+
+    @property
+    def kl(self) -> float | None:
+        return self.round.candidate.kl if self.round.candidate else None
+
+    @property
+    def gold(self) -> dict[str, Any] | None:
+        """The demo oracle's mean score of both policies; None outside the demo."""
+        told: dict[str, Any] | None = self.round.results.get("gold")
+        return told
+
+    @property
+    def proxy(self) -> tuple[float, float] | None:
+        """Mean reward before and after, by the reward model that it was improved against."""
+        told = self.round.candidate.results if self.round.candidate else {}
+        before, after = told.get("reward_before"), told.get("reward_after")
+        return (before, after) if before is not None and after is not None else None
 
 
 def latest_rounds(
-    project: Project, reward_models: Sequence[RewardModel], shown: int = ROUNDS_SHOWN
+    project: Project,
+    reward_models: Sequence[RewardModel],
+    shown: int = ROUNDS_SHOWN,
+    before: int | None = None,
 ) -> list[RoundRow]:
     """The newest rounds first. `reward_models`: the project's newest ones, newest first."""
-    found = list(
-        Round.objects.filter(project=project).select_related("policy", "reward_model")[:shown]
-    )
+    wanted = Round.objects.filter(project=project)
+    if before is not None:
+        wanted = wanted.filter(number__lt=before)
+    found = list(wanted.select_related("policy", "reward_model", "candidate")[:shown])
     if not found:
         return []
     judged = _judgments_in(project, found)
@@ -41,7 +68,16 @@ def latest_rounds(
         model = a_round.reward_model
         accuracy = accuracy_of(model)
         gain = gain_over(accuracy, accuracy_of(earlier.get(model) if model else None))
-        rows.append(RoundRow(a_round, judged[a_round.pk], accuracy, gain))
+        rows.append(
+            RoundRow(
+                a_round,
+                judged[a_round.pk],
+                accuracy,
+                gain,
+                improving.win_rate_in(a_round),
+                _blind_progress(a_round),
+            )
+        )
     return rows
 
 
@@ -50,6 +86,17 @@ def gain_over(now: Accuracy | None, before: Accuracy | None) -> float | None:
     if now is None or before is None or now.split != before.split:
         return None
     return 100 * (now.value - before.value)
+
+
+def _blind_progress(a_round: Round) -> tuple[int, int] | None:
+    """How many are judged, never how they stand: those who look may be about to judge."""
+    if a_round.state != Round.State.COMPARING:
+        return None
+    settled = Q(comparison__preferences__settled_at__isnull=False)
+    counts = BlindPair.objects.filter(round=a_round).aggregate(
+        judged=Count("pk", filter=settled), pairs=Count("pk")
+    )
+    return (counts["judged"], counts["pairs"]) if counts["pairs"] else None
 
 
 def _judgments_in(project: Project, found: Sequence[Round]) -> dict[int, int]:

@@ -20,7 +20,9 @@ from modeling.pages.run_results import failure_of, flat_rows
 
 PAGE_SIZE = 50
 POLL_SECONDS = 2
-CURVES = ("train/loss", "dev/loss", "train/accuracy", "dev/accuracy")
+CURVES = (
+    "train/loss", "dev/loss", "train/accuracy", "dev/accuracy", "reward", "objective/kl",
+)  # fmt: skip
 
 
 @login_required
@@ -110,6 +112,8 @@ def _parts(request: SignedInRequest, run: Run, project: Project) -> tuple[Part, 
         "run": run,
         "loss": chart_specs.run_curves(curves, "loss"),
         "accuracy": chart_specs.run_curves(curves, "accuracy"),
+        "reward": chart_specs.one_curve(curves, "reward"),
+        "kl": chart_specs.one_curve(curves, "objective/kl"),
     }
     return (
         render_part(request, "modeling/_run-live.html", live),

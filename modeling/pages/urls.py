@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from modeling.pages import labeler_models, loop, policies, reward_models, runs, selection
+from modeling.pages import (
+    labeler_models,
+    loop,
+    policies,
+    reward_models,
+    rounds,
+    runs,
+    samples,
+    selection,
+)
 
 PROJECT = "projects/<slug:slug>/"
 
@@ -19,6 +28,11 @@ urlpatterns = [
         selection.selection_try_again,
         name="selection-try-again",
     ),
+    path(f"{PROJECT}rounds/", rounds.round_list, name="rounds"),
+    path(f"{PROJECT}rounds/live/", rounds.rounds_live, name="rounds-live"),
+    path(f"{PROJECT}rounds/improve/", rounds.improve_now, name="improve-now"),
+    path(f"{PROJECT}rounds/resume/", rounds.improvement_resume, name="improvement-resume"),
+    path(f"{PROJECT}samples/", samples.sample_browser, name="samples"),
     path(f"{PROJECT}runs/", runs.run_list, name="runs"),
     path("runs/<int:pk>/", runs.run_page, name="run"),
     path("runs/<int:pk>/live/", runs.run_live, name="run-live"),
@@ -29,6 +43,12 @@ urlpatterns = [
         f"{PROJECT}policies/<int:version>/make-current/",
         policies.policy_make_current,
         name="policy-make-current",
+    ),
+    path(f"{PROJECT}policies/<int:version>/reject/", policies.policy_reject, name="policy-reject"),
+    path(
+        f"{PROJECT}policies/<int:version>/compare/",
+        policies.policy_compare,
+        name="policy-compare",
     ),
     path(
         f"{PROJECT}people/<int:pk>/reward-models/",

@@ -6,7 +6,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
-from modeling.models import RewardModel, Round, Run
+from modeling.models import Policy, RewardModel, Round, Run
 from modeling.pages.run_results import outcome_of
 
 register = template.Library()
@@ -27,7 +27,12 @@ TONES = {
     Round.State.LABELING: "accent",
     Round.State.TRAINING: "accent",
     Round.State.SAMPLING: "accent",
-    Round.State.FINISHED: "success",
+    Round.State.GATING: "accent",
+    Round.State.IMPROVING: "accent",
+    Round.State.COMPARING: "accent",
+    Round.State.FINISHED: "neutral",
+    Round.State.PROMOTED: "success",
+    Policy.Status.ACCEPTED: "success",
     Round.State.FAILED: "danger",
 }
 
@@ -36,7 +41,29 @@ DOING = {
     Run.Kind.TRAIN_REWARD: "The reward model is being trained.",
     Run.Kind.SAMPLE: "The current policy is writing new responses.",
     Run.Kind.SCORE: "The queue is being ranked by the reward model.",
+    Run.Kind.TRAIN_POLICY: "The policy is being improved.",
+    Run.Kind.COMPARE: "The new and the current policy are answering the same prompts.",
 }
+
+
+ALGORITHMS = {
+    "best_of_n": "best of n",
+    "rloo": "RLOO",
+    "ppo": "PPO",
+    "dpo": "DPO",
+}
+
+
+@register.filter
+def algorithm(name: str) -> str:
+    """A policy's algorithm as people write it."""
+    return ALGORITHMS.get(name, name)
+
+
+@register.filter
+def win_rate(figure: Any) -> str:
+    """58 % [53, 63]: with its interval that is valid at any moment."""
+    return f"{100 * figure.value:.0f} % [{100 * figure.low:.0f}, {100 * figure.high:.0f}]"
 
 
 @register.filter

@@ -99,9 +99,7 @@ def fill(project: Project, number: int) -> None:
     Foretold.objects.create(
         preference=preference, reward_model=model, margin=0.3, point=1.0, loss=0.55
     )
-    ResponseFeatures.objects.create(
-        response=preference.chosen, reward_model=model, vector=b"\0\0"
-    )
+    ResponseFeatures.objects.create(response=preference.chosen, reward_model=model, vector=b"\0\0")
     InstantGuess.objects.create(
         preference=preference, reward_model=model, probability=0.6, point=1.0, loss=0.5,
         model_point=1.0, model_loss=0.6,

@@ -6,7 +6,7 @@ from django.urls import reverse
 from modeling.models import Loop, Policy, RewardModel
 from tests.factories import make_project
 from tests.modeling.loop_helpers import make_policy, model_folder
-from tests.modeling.page_helpers import make_cast, make_history, make_reward_model
+from tests.modeling.page_helpers import make_history, make_reward_model
 from tests.modeling.test_pages_loop import text_of
 
 pytestmark = pytest.mark.django_db
@@ -17,23 +17,12 @@ def project():
     return make_project(name="Teatime")
 
 
-@pytest.fixture
-def cast(project):
-    return make_cast(project)
-
-
-@pytest.fixture
-def admin(client, cast):
-    client.force_login(cast["admin"])
-    return client
-
-
 def register(client, project, location, **fields):
-    data = {"name": "tiny", "location": str(location), "make_current": "on"} | fields
+    data = {"name": "tiny", "location": str(location), "then": "current"} | fields
     return client.post(reverse("policies", args=[project.slug]), data)
 
 
-@pytest.mark.parametrize("name", ["policies", "reward-models", "runs"])
+@pytest.mark.parametrize("name", ["policies", "reward-models", "runs", "rounds", "samples"])
 def test_lists_are_for_curators_and_admins(client, cast, project, name):
     statuses = {}
     for who, user in cast.items():
@@ -51,7 +40,7 @@ def test_a_registered_policy_becomes_the_current_one(admin, project, tmp_path):
 
 def test_a_policy_may_be_registered_without_taking_over(admin, project, tmp_path):
     current = make_policy(project, tmp_path / "first")
-    register(admin, project, model_folder(tmp_path / "second"), make_current="")
+    register(admin, project, model_folder(tmp_path / "second"), then="nothing")
     assert Policy.objects.count() == 2
     assert Loop.objects.get(project=project).policy == current
 

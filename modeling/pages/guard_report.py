@@ -1,0 +1,173 @@
+"""The guard's page part: each policy version's figures side by side, and its two plots."""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.functional import cached_property
+
+from labeling.models import Project
+from modeling import improving
+from modeling.core.best_of_n import best_of_n_kl
+from modeling.guard import Curve, Form, Record, fit_curve
+from modeling.models import Policy
+from modeling.pages.chart_specs import Spec
+
+SHOWN = 20
+FARTHEST = 4  # so many times the pool's n is the fitted curve drawn, to show its optimum
+Z = 1.96
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    policy: Policy
+    record: Record
+
+    @property
+    def variance_ratio(self) -> float | None:
+        before, after = self.record.spread_before, self.record.spread
+        return (after / before) ** 2 if before and after else None
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Where the fitted curve is highest, in words: `n` of best-of-n that goes as far."""
+
+    kl: float
+    gain: float
+    n: int | None
+    is_beyond: bool
+
+
+class GuardReport:
+    """What the guard sees of a project's policies that a run has improved."""
+
+    def __init__(self, project: Project, versions: Sequence[Policy]) -> None:
+        self.project = project
+        records = [(policy, improving.record_of(policy)) for policy in versions]
+        self.rows = [VersionRow(policy, record) for policy, record in records if record is not None]
+
+    @property
+    def mark(self) -> str:
+        state = [
+            [row.policy.pk, row.policy.status, row.record.win_rate and row.record.win_rate.n]
+            for row in self.rows
+        ]
+        return hashlib.sha256(json.dumps(state).encode()).hexdigest()[:16]
+
+    @cached_property
+    def pool(self) -> tuple[Policy, list[dict[str, Any]]] | None:
+        """The newest pool of best-of-n, with the policy that was made from it."""
+        for row in self.rows:
+            points = row.policy.results.get("best_of_n") or []
+            if len(points) > 1:
+                return row.policy, points
+        return None
+
+    @cached_property
+    def curve(self) -> Curve | None:
+        if self.pool is None:
+            return None
+        _, points = self.pool
+        start = points[0]["reward"]
+        return fit_curve(
+            [point["kl"] for point in points],
+            [point["reward"] - start for point in points],
+            Form.BEST_OF_N,
+            [max(point["high"] - point["low"], 1e-6) / (2 * Z) for point in points],
+        )
+
+    @cached_property
+    def optimum(self) -> Optimum | None:
+        if self.curve is None or self.curve.optimum is None or self.pool is None:
+            return None
+        best, most = self.curve.optimum, max(point["n"] for point in self.pool[1])
+        n = n_at(best.kl)
+        return Optimum(best.kl, best.gain, n, n is None or n > most)
+
+    @property
+    def best_of_n_chart(self) -> Spec | None:
+        """The pool's mean reward for every n with its interval, the fitted curve, its optimum."""
+        if self.pool is None:
+            return None
+        points = {point["n"]: point for point in self.pool[1]}
+        start, numbers = self.pool[1][0]["reward"], self._numbers(sorted(points))
+        series: list[dict[str, Any]] = [
+            {
+                "name": "measured",
+                "data": [_at(points, n, "reward") for n in numbers],
+                "band": [[_at(points, n, "low"), _at(points, n, "high")] for n in numbers],
+            }
+        ]
+        if self.curve is not None:
+            fitted = [round(start + self.curve.at(best_of_n_kl(n)), 3) for n in numbers]
+            series.append({"name": "d(α − βd)", "data": fitted})
+            if self.optimum is not None and self.optimum.n in numbers:
+                top = [
+                    round(start + self.optimum.gain, 3) if n == self.optimum.n else None
+                    for n in numbers
+                ]
+                series.append({"name": "optimum", "data": top})
+        return {
+            "type": "line",
+            "labels": numbers,
+            "series": series,
+            "x": {"log": True, "title": "n, the responses to choose the best from"},
+            "y": {},
+        }
+
+    def _numbers(self, measured: list[int]) -> list[int]:
+        """Few enough to be read: powers of two up to the pool's size, and on to the optimum."""
+        most = measured[-1]
+        numbers = {1, most} | {2**k for k in range(int(math.log2(most)) + 1)}
+        top = self.optimum.n if self.optimum is not None else None
+        if top is not None and top <= FARTHEST * most:
+            numbers |= {top} | {most * 2**k for k in range(3) if most * 2**k <= top}
+        return sorted(numbers)
+
+    @property
+    def win_rate_chart(self) -> Spec | None:
+        """What people said of each version against the one before, in the order of versions."""
+        judged = [row for row in reversed(self.rows) if row.record.win_rate is not None]
+        if not judged:
+            return None
+        rates = [row.record.win_rate for row in judged]
+        return {
+            "type": "line",
+            "labels": [f"v{row.policy.version}" for row in judged],
+            "series": [
+                {
+                    "name": "win rate",
+                    "data": [_percent(rate.value) for rate in rates if rate],
+                    "band": [[_percent(r.low), _percent(r.high)] for r in rates if r],
+                },
+                {"name": "as often as not", "data": [50] * len(judged)},
+            ],
+            "y": {"min": 0, "max": 100, "unit": " %"},
+        }
+
+
+def guard_report(project: Project) -> GuardReport:
+    versions = Policy.objects.filter(project=project).exclude(results={})
+    return GuardReport(project, list(versions.select_related("run", "parent")[:SHOWN]))
+
+
+def n_at(kl: float) -> int | None:
+    """The n whose best-of-n is nearest to this KL; None beyond any that can be drawn."""
+    if kl > best_of_n_kl(100_000):
+        return None
+    n = max(1, round(math.exp(kl)))
+    while best_of_n_kl(n) < kl:
+        n = max(n + 1, round(n * 1.02))
+    return n
+
+
+def _at(points: dict[int, dict[str, Any]], n: int, name: str) -> float | None:
+    return round(points[n][name], 3) if n in points else None
+
+
+def _percent(share: float) -> float:
+    return round(100 * share, 1)

@@ -1,0 +1,119 @@
+"""Rounds: one row each from policy to verdict, the guard's figures, and what a person can do."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.views.decorators.http import require_POST, require_safe
+
+from labeling.access import project_for
+from labeling.models import Project, Role
+from labeling.models.improvement import Improvement
+from labeling.pages.requests import SignedInRequest
+from modeling import promotion, starting
+from modeling.models import RewardModel, Round, Run
+from modeling.overview import alarms_of
+from modeling.pages.guard_report import GuardReport, guard_report
+from modeling.pages.polling import Part, answer_poll, render_part, with_marks
+from modeling.pages.round_rows import latest_rounds
+from modeling.rulebook import decide
+from modeling.situation import Situation
+
+PAGE_SIZE = 30
+BUSY_SECONDS, QUIET_SECONDS = 3, 15
+LONGEST_REASON = 300
+
+
+@login_required
+@require_safe
+def round_list(request: SignedInRequest, slug: str) -> HttpResponse:
+    """The newest first; `?before=NUMBER` goes on from there."""
+    project = project_for(request.user, slug, Role.CURATOR)
+    live, drawn = _parts(request, project)
+    context = {"project": project, "live": with_marks(live, drawn), "drawn": drawn.html()}
+    return render(request, "modeling/rounds.html", context)
+
+
+@login_required
+@require_safe
+def rounds_live(request: SignedInRequest, slug: str) -> HttpResponse:
+    """The rows alone, when they have changed; the guard's plots when they have."""
+    project = project_for(request.user, slug, Role.CURATOR)
+    return answer_poll(request, *_parts(request, project))
+
+
+def _parts(request: SignedInRequest, project: Project) -> tuple[Part, Part]:
+    before = request.GET.get("before", "")
+    situation = Situation(project)
+    page = latest_rounds(
+        project,
+        list(RewardModel.objects.filter(project=project)),
+        PAGE_SIZE + 1,
+        before=int(before) if before.isdecimal() else None,
+    )
+    report = guard_report(project)
+    is_admin = project.role_of_viewer == Role.ADMIN
+    context: dict[str, Any] = {
+        "project": project,
+        "rows": page[:PAGE_SIZE],
+        "older_than": page[PAGE_SIZE - 1].round.number if len(page) > PAGE_SIZE else None,
+        "before": before if before.isdecimal() else "",
+        "step": decide(situation),
+        "stopped": situation.improvement_stopped,
+        "alarms": alarms_of(situation),
+        "shows_gold": any(row.gold for row in page),
+        "is_admin": is_admin,
+        "is_off": project.improvement == Improvement.OFF,
+        "can_improve": is_admin and _can_improve(project, situation),
+        "every": BUSY_SECONDS if situation.active_runs else QUIET_SECONDS,
+    }
+    live = render_part(request, "modeling/_rounds-live.html", context)
+    return live, _drawn(request, project, report)
+
+
+def _can_improve(project: Project, situation: Situation) -> bool:
+    in_hand = (Round.State.IMPROVING, Round.State.COMPARING)
+    return (
+        project.improvement != Improvement.OFF
+        and situation.policy is not None
+        and situation.reward_model is not None
+        and not situation.improvement_stopped
+        and (situation.round is None or situation.round.state not in in_hand)
+        and not any(run.kind != Run.Kind.SAMPLE for run in situation.active_runs)
+    )
+
+
+def _drawn(request: SignedInRequest, project: Project, report: GuardReport) -> Part:
+    context = {"project": project, "report": report}
+    return Part(report.mark, lambda: render_to_string("modeling/_rounds-guard.html", context))
+
+
+@login_required
+@require_POST
+def improve_now(request: SignedInRequest, slug: str) -> HttpResponse:
+    project = project_for(request.user, slug, Role.ADMIN)
+    try:
+        starting.start_improving_now(project, request.user)
+    except starting.CannotStart as problem:
+        messages.error(request, str(problem))
+    else:
+        messages.success(request, "The policy is being improved.")
+    return redirect("rounds", slug)
+
+
+@login_required
+@require_POST
+def improvement_resume(request: SignedInRequest, slug: str) -> HttpResponse:
+    """After the guard has stopped it; the reason goes into the audit log."""
+    project = project_for(request.user, slug, Role.ADMIN)
+    reason = request.POST.get("reason", "").strip()[:LONGEST_REASON]
+    if not reason:
+        messages.error(request, "Say in a few words why it may go on: the audit log keeps it.")
+    elif promotion.resume_improvement(project, request.user, reason):
+        messages.success(request, "Improvement goes on with the next round.")
+    else:
+        messages.info(request, "Improvement was not stopped.")
+    return redirect("rounds", slug)
