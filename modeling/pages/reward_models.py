@@ -68,6 +68,7 @@ def reward_model_page(request: SignedInRequest, pk: int) -> HttpResponse:
         "project": project,
         "model": model,
         "previous": previous,
+        "incumbent": RewardModel.objects.filter(pk=model.run.config.get("incumbent")).first(),
         "is_gone": not model.is_here,
         "can_put_in_service": is_admin and model.status != RewardModel.Status.LIVE,
         "can_reject": is_admin

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from labeling.models import Preference, Role
-from modeling import pipeline, programs, rounds, runs
+from modeling import pipeline, programs, runs
 from modeling.core.run_dir import run_program
 from modeling.models import Run
 from modeling.pages.run_results import failure_of
@@ -119,13 +119,14 @@ def test_a_failure_says_what_where_and_what_to_do(
         assert " ".join(told.split()) in text_of(page).replace("&#x27;", "'").replace("&quot;", '"')
 
 
-def test_an_empty_train_split_is_named(client: Client, tmp_path: Path, training: Run) -> None:
+def test_an_empty_train_split_is_named(client: Client, training: Run) -> None:
     Preference.objects.update(split="test")
     runs.request_cancel(training, None)
-    again = rounds.start_training_now(training.project, make_member(training.project, Role.ADMIN))
-    run = executed(again)
-    assert run.state == Run.State.FAILED
-    assert "train" in text_of(page_of(run, client)).split("Log")[0]
+    client.force_login(make_member(training.project, Role.ADMIN))
+    client.post(reverse("train-now", args=[training.project.slug]))
+    run = executed(Run.objects.filter(kind=Run.Kind.TRAIN_REWARD).latest("pk"))
+    assert (run.state, run == training) == (Run.State.FAILED, False)
+    assert "the train split is empty" in text_of(page_of(run, client)).split("Log")[0]
 
 
 def test_a_cancelled_run_says_that_it_can_go_on(client: Client, training: Run) -> None:
