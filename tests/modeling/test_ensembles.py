@@ -1,10 +1,15 @@
-"""How several members' rewards become one: by hand, and as the learning programs do it."""
+"""How several members' rewards become one: by hand, and as the learning programs do it; and that
+every member reads the queue."""
+
+from pathlib import Path
 
 import pytest
 import torch
 
 from modeling.core import aggregation
 from modeling.ensembles import combine, spread
+from modeling.models import RewardModel, Score
+from tests.modeling.loop_helpers import advance_one, execute, loop_project, train_once
 
 MEMBERS = [0.3, -1.25, 2.0, 0.5]
 
@@ -26,3 +31,22 @@ def test_the_web_side_and_the_programs_agree(way: str) -> None:
 def test_an_unknown_way_is_refused() -> None:
     with pytest.raises(ValueError, match="max"):
         combine(MEMBERS, "max")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_queue_is_read_by_every_member_and_their_mean_is_kept(tmp_path: Path) -> None:
+    project = loop_project(tmp_path)
+    train_once(project)
+    model = RewardModel.objects.get()
+    model.results |= {"members": ["model", "members/1"]}
+    model.save()
+    for path in model.member_paths:
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "config.json").write_text("{}")
+    assert execute(advance_one(project)).state == "succeeded"
+    scores = list(Score.objects.filter(reward_model=model).select_related("response"))
+    assert len(scores) > 0
+    for score in scores:
+        length = len(score.response.text) / 10
+        assert score.members == [length, length + 1]
+        assert score.value == pytest.approx(length + 0.5)
