@@ -1,7 +1,10 @@
 """Plain functions that make rows for tests, and the fixed cast: owner, teammate, outsider."""
 
 import itertools
+from datetime import timedelta
 from typing import Any
+
+from django.utils import timezone
 
 from labeling.handout import claim_next
 from labeling.judging import Recorded, parse_choice, record_judgment
@@ -74,6 +77,14 @@ def judge(assignment: Assignment, choice: str) -> Recorded:
     """Answers as the page would: left, right, left-2, tie, both_bad, skip."""
     answer = parse_choice(choice, assignment.order)
     return record_judgment(assignment.uuid, assignment.labeler_id, answer)
+
+
+def run_out(assignment: Assignment) -> Assignment:
+    """As if its lease had run out a second ago."""
+    past = timezone.now() - timedelta(seconds=1)
+    Assignment.objects.filter(pk=assignment.pk).update(expires_at=past)
+    assignment.refresh_from_db()
+    return assignment
 
 
 def claim_and_judge(labeler: User, project: Project, choice: str = "left") -> Recorded:

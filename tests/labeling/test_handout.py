@@ -1,10 +1,8 @@
 """Which comparison a labeler gets, and that nobody gets one twice or too many get one."""
 
 from collections import Counter
-from datetime import timedelta
 
 import pytest
-from django.utils import timezone
 
 from labeling import handout, leases
 from labeling.handout import claim_next, current_or_next
@@ -18,14 +16,10 @@ from tests.factories import (
     make_member,
     make_project,
     make_user,
+    run_out,
 )
 
 pytestmark = pytest.mark.django_db
-
-
-def expire(assignment: Assignment) -> None:
-    past = timezone.now() - timedelta(seconds=1)
-    Assignment.objects.filter(pk=assignment.pk).update(expires_at=past)
 
 
 def test_a_claim_takes_the_highest_priority_first() -> None:
@@ -101,7 +95,7 @@ def test_an_expired_lease_goes_to_someone_else() -> None:
     ann, bob = make_member(project), make_member(project)
     held = claim_next(ann.pk, project)
     assert claim_next(bob.pk, project) is None
-    expire(held)
+    run_out(held)
     assert claim_next(bob.pk, project).comparison_id == held.comparison_id
 
 
@@ -110,7 +104,7 @@ def test_an_expired_lease_can_be_taken_up_again_by_the_same_labeler_at_the_same_
     make_comparison(project)
     ann = make_member(project)
     held = claim_next(ann.pk, project)
-    expire(held)
+    run_out(held)
     assert expire_leases() == 1
     assert claim_next(ann.pk, project).uuid == held.uuid
     assert Assignment.objects.count() == 1
@@ -119,7 +113,7 @@ def test_an_expired_lease_can_be_taken_up_again_by_the_same_labeler_at_the_same_
 def test_expiring_twice_gives_one_slot_back() -> None:
     project = make_project(overlap=2)
     comparison = make_comparison(project)
-    expire(claim_next(make_member(project).pk, project))
+    run_out(claim_next(make_member(project).pk, project))
     assert (expire_leases(), expire_leases()) == (1, 0)
     comparison.refresh_from_db()
     assert comparison.slots_left == 2
@@ -130,7 +124,7 @@ def test_a_heartbeat_keeps_the_lease_and_takes_up_an_expired_one_whose_slot_is_f
     make_comparison(project)
     ann, bob = make_member(project), make_member(project)
     held = claim_next(ann.pk, project)
-    expire(held)
+    run_out(held)
     expire_leases()
     assert leases.renew_lease(held.uuid, ann.pk)
     assert claim_next(bob.pk, project) is None
@@ -141,7 +135,7 @@ def test_a_heartbeat_after_someone_else_took_the_comparison_says_so() -> None:
     make_comparison(project)
     ann, bob = make_member(project), make_member(project)
     held = claim_next(ann.pk, project)
-    expire(held)
+    run_out(held)
     assert claim_next(bob.pk, project) is not None
     assert not leases.renew_lease(held.uuid, ann.pk)
 

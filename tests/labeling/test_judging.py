@@ -1,11 +1,9 @@
 """Recording, repeating, skipping, undoing; and what a late answer is worth."""
 
-from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from labeling.handout import claim_next, current_or_next
 from labeling.judging import (
@@ -27,6 +25,7 @@ from tests.factories import (
     make_comparisons,
     make_member,
     make_project,
+    run_out,
 )
 
 pytestmark = pytest.mark.django_db
@@ -84,11 +83,7 @@ def test_a_skip_gives_the_slot_to_others_and_never_back_to_the_same_labeler() ->
 
 
 def late_assignment(project, labeler) -> Assignment:
-    assignment = claim_next(labeler.pk, project)
-    past = timezone.now() - timedelta(seconds=1)
-    Assignment.objects.filter(pk=assignment.pk).update(expires_at=past)
-    assignment.refresh_from_db()
-    return assignment
+    return run_out(claim_next(labeler.pk, project))
 
 
 def test_a_late_answer_counts_when_nobody_took_its_slot() -> None:

@@ -20,7 +20,7 @@ from tests.factories import (
     make_prompt,
 )
 from tests.modeling.loop_helpers import make_policy
-from tests.modeling.page_helpers import make_cast, make_history, make_run
+from tests.modeling.page_helpers import make_history, make_run
 
 pytestmark = pytest.mark.django_db
 
@@ -28,11 +28,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def project():
     return make_project(name="Teatime", retrain_after=10)
-
-
-@pytest.fixture
-def cast(project):
-    return make_cast(project)
 
 
 def text_of(response):

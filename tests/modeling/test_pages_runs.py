@@ -10,7 +10,7 @@ from modeling.pages import runs as run_pages
 from modeling.pages.chart_specs import run_curves, thin
 from modeling.pages.run_results import flat_rows
 from tests.factories import make_project
-from tests.modeling.page_helpers import log_metrics, make_cast, make_reward_model, make_run
+from tests.modeling.page_helpers import log_metrics, make_reward_model, make_run
 from tests.modeling.test_pages_loop import poll_url, text_of
 
 pytestmark = pytest.mark.django_db
@@ -19,17 +19,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def project():
     return make_project(name="Teatime")
-
-
-@pytest.fixture
-def cast(project):
-    return make_cast(project)
-
-
-@pytest.fixture
-def admin(client, cast):
-    client.force_login(cast["admin"])
-    return client
 
 
 def open_run(client, run, name="run"):
