@@ -10,6 +10,7 @@ import asyncio
 import json
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -48,10 +49,11 @@ class _TryAgain(Exception):
 
 class ChatClient:
     """One server, for as long as the `async with` lasts. Raises ProgramError when it cannot be
-    used, Refused for a single request that it will not answer."""
+    used, Refused for a single request that it will not answer. `say` hears of troubles that may
+    pass, once of each kind."""
 
-    def __init__(self, server: ChatServer) -> None:
-        self.server = server
+    def __init__(self, server: ChatServer, say: Callable[[str], object]) -> None:
+        self.server, self.say = server, say
         self.key = server.api_key()
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         self.http = httpx2.AsyncClient(
@@ -61,7 +63,7 @@ class ChatClient:
             limits=httpx2.Limits(max_connections=server.concurrency),
         )
         self.next_start = 0.0  # when the rate limit or a Retry-After lets the next request go
-        self.retries = 0
+        self.said: set[str] = set()
 
     async def __aenter__(self) -> "ChatClient":
         return self
@@ -82,7 +84,9 @@ class ChatClient:
                 return read_answers(await self._post(body), count)
             except _TryAgain as trouble:
                 reason, pause = str(trouble), trouble.pause
-            self.retries += 1
+            if reason not in self.said:
+                self.said.add(reason)
+                self.say(f"{self.server.name}: {reason}; trying again.")
             if pause is None:
                 doubled = min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)
                 await asyncio.sleep(doubled * random.uniform(0.5, 1.0))
@@ -129,7 +133,7 @@ class ChatClient:
             return ProgramError(
                 f"{server.base_url} refuses {named}: {words}",
                 where=server.base_url,
-                hint="Name the environment variable with a valid key: &api_key_env=VARIABLE.",
+                hint="Name the environment variable with a valid key: &api_key_env=POLICY_API_KEY.",
             )
         if response.status_code in (404, 405) or response.is_redirect:
             return ProgramError(

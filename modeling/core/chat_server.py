@@ -1,13 +1,16 @@
 """Where an OpenAI-compatible server is and how it may be used, in one address.
 
-    https://host:8000/v1?model=org/name&api_key_env=MY_KEY&concurrency=16
+    https://host:8000/v1?model=org/name&api_key_env=POLICY_API_KEY&concurrency=16
 
 The part before `?` is the server's base URL, as other clients take it; the parameters are the
 fields of `ChatServer`. An API key is named by its environment variable, never written down: such
-an address is stored, shown and logged. This file is light: the web process reads it.
+an address is stored, shown and logged. Only variables made for this may be named, or else who may
+register a policy could send any secret of the worker's to a server of theirs.
+This file is light: the web process reads it.
 """
 
 import os
+import re
 from dataclasses import dataclass, fields
 from math import isfinite
 from typing import Any
@@ -58,6 +61,7 @@ class ChatServer:
         return key
 
 
+KEY_VARIABLE = re.compile(r"POLICY_API_KEY(_[A-Z0-9_]+)?")
 COUNTS = ("concurrency", "samples_per_request", "attempts")
 AMOUNTS = ("requests_per_minute", "timeout_seconds")
 
@@ -86,8 +90,8 @@ def parse_server(address: str) -> ChatServer:
     for key in given.keys() & {*COUNTS, *AMOUNTS}:
         values[key] = _number(key, given[key])
     variable = given.get("api_key_env", "")
-    if variable and not variable.isidentifier():
-        raise wrong("has an api_key_env that is no name of an environment variable")
+    if variable and not KEY_VARIABLE.fullmatch(variable):
+        raise wrong("has an api_key_env other than POLICY_API_KEY or POLICY_API_KEY_…")
     return ChatServer(base_url=urlunsplit((url.scheme.lower(), url.netloc, path, "", "")), **values)
 
 
@@ -108,5 +112,5 @@ def wrong(problem: str) -> ProgramError:
     return ProgramError(
         f"The address of the policy's server {problem}.",
         where="policy",
-        hint="It looks like http://host:8000/v1?model=NAME&api_key_env=VARIABLE.",
+        hint="It looks like http://host:8000/v1?model=NAME&api_key_env=POLICY_API_KEY.",
     )

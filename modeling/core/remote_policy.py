@@ -72,7 +72,7 @@ class _Work:
 
     async def do(self, requests: list[list[Wanted]]) -> None:
         todo = iter(requests)
-        async with ChatClient(self.server) as client:
+        async with ChatClient(self.server, self.run.say) as client:
             workers = [
                 asyncio.create_task(self.work(client, todo))
                 for _ in range(min(self.server.concurrency, len(requests)))

@@ -77,13 +77,16 @@ def test_a_cut_response_is_not_finished(tmp_path: Path) -> None:
     ],
     ids=["500", "503", "429", "not JSON", "no choices", "no answer in time"],
 )
-def test_what_may_pass_is_tried_again(tmp_path: Path, trouble: Reply) -> None:
+def test_what_may_pass_is_tried_again_and_said_once(
+    tmp_path: Path, trouble: Reply, capfd: pytest.CaptureFixture[str]
+) -> None:
     with serve(lambda body, number: trouble if number % 3 == 0 else completion(body)) as server:
         folder = remote_run(tmp_path / "run", server, "&timeout_seconds=0.25&attempts=20")
         assert run(sample, folder) == 0
     assert len(samples(folder)) == 12
     assert len(server.asked) > 12
     assert read(folder / "result.json")["warnings"] == []
+    assert capfd.readouterr().err.count("trying again") == 1
 
 
 def test_retry_after_is_waited_for_by_all(tmp_path: Path) -> None:
@@ -176,13 +179,13 @@ def test_the_key_comes_from_the_environment_and_stays_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     key = "sk-very-secret"
-    monkeypatch.setenv("SOME_KEY", key)
+    monkeypatch.setenv("POLICY_API_KEY_X", key)
     refusal = Reply(401, {"error": {"message": f"Incorrect API key provided: {key}"}})
     with serve(lambda body, number: completion(body) if number < 2 else refusal) as server:
-        folder = remote_run(tmp_path / "run", server, "&api_key_env=SOME_KEY&concurrency=1")
+        folder = remote_run(tmp_path / "run", server, "&api_key_env=POLICY_API_KEY_X&concurrency=1")
         told = error_of(sample, folder)
     assert {asked.key for asked in server.asked} == {f"Bearer {key}"}
-    assert "refuses the key in SOME_KEY: HTTP 401 Incorrect API key provided: [key]" in told
+    assert "refuses the key in POLICY_API_KEY_X: HTTP 401 Incorrect API key provided: [key]" in told
     for path in folder.iterdir():
         assert key not in path.read_text()
     assert key not in "".join(capfd.readouterr())
@@ -190,8 +193,10 @@ def test_the_key_comes_from_the_environment_and_stays_there(
 
 def test_a_key_that_is_not_set_is_named_before_anything_is_asked(tmp_path: Path) -> None:
     with serve(lambda body, _: completion(body)) as server:
-        told = error_of(sample, remote_run(tmp_path / "run", server, "&api_key_env=NOT_SET"))
-    assert "variable NOT_SET with the key for" in told
+        told = error_of(
+            sample, remote_run(tmp_path / "run", server, "&api_key_env=POLICY_API_KEY_UNSET")
+        )
+    assert "variable POLICY_API_KEY_UNSET with the key for" in told
     assert server.asked == []
 
 
@@ -274,11 +279,13 @@ def test_a_server_needs_no_torch_here() -> None:
 
 def test_an_address_says_everything_and_comes_back_the_same() -> None:
     address = (
-        "https://host:8000/v1?model=org/name&api_key_env=KEY&concurrency=4"
+        "https://host:8000/v1?model=org/name&api_key_env=POLICY_API_KEY&concurrency=4"
         "&requests_per_minute=90.0&samples_per_request=2&timeout_seconds=30.0&attempts=2"
     )
     server = parse_server(address)
-    assert server == ChatServer("https://host:8000/v1", "org/name", "KEY", 4, 90, 2, 30, 2)
+    assert server == ChatServer(
+        "https://host:8000/v1", "org/name", "POLICY_API_KEY", 4, 90, 2, 30, 2
+    )
     assert server.address == address
     assert parse_server("HTTP://h/v1/chat/completions?model=m").base_url == "http://h/v1"
     assert parse_server("http://h/v1/?model=m").address == "http://h/v1?model=m"
@@ -292,7 +299,8 @@ def test_an_address_says_everything_and_comes_back_the_same() -> None:
         ("ftp://h/v1?model=m", "is no http or https URL"),
         ("http://me:secret@h/v1?model=m", "holds a user name or password"),
         ("http://h/v1?model=m&api_key=sk-secret", "unknown parameter 'api_key'"),
-        ("http://h/v1?model=m&api_key_env=sk-secret", "no name of an environment variable"),
+        ("http://h/v1?model=m&api_key_env=sk-secret", "other than POLICY_API_KEY"),
+        ("http://h/v1?model=m&api_key_env=DATABASE_URL", "other than POLICY_API_KEY"),
         ("http://h/v1?model=m&concurrency=0", "concurrency that makes no sense: '0'"),
         ("http://h/v1?model=m&concurrency=1.5", "concurrency that makes no sense"),
         ("http://h/v1?model=m&timeout_seconds=nan", "timeout_seconds that makes no sense"),

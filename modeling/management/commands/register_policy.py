@@ -14,7 +14,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("project", help="The project's slug.")
-        parser.add_argument("location", help="A model folder, or a hub id such as org/name.")
+        parser.add_argument(
+            "location",
+            help="A model folder, a hub id such as org/name, or the address of an "
+            "OpenAI-compatible server: http://host:8000/v1?model=NAME&api_key_env=POLICY_API_KEY.",
+        )
         parser.add_argument("--name", default="", help="What people call it (the folder's name).")
         parser.add_argument("--notes", default="", help="What is worth knowing about it.")
         parser.add_argument(
