@@ -83,7 +83,7 @@ def loop_summary(project: Project) -> LoopSummary:
         new_preferences=situation.new_preferences,
         next_step=decide(situation),
         active_runs=situation.active_runs,
-        recent_runs=list(Run.objects.filter(project=project)[:5]),
+        recent_runs=list(Run.objects.filter(project=project).select_related("reward_model")[:5]),
         alarms=alarms_of(situation),
     )
 

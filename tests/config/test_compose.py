@@ -11,7 +11,14 @@ from config import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 # Told to a part by its command line or by Django itself, not chosen by an operator.
-NOT_SETTINGS = {"DJANGO_SETTINGS_MODULE"}
+# The last four are set by the launcher of several processes, and by whoever shares out GPUs.
+NOT_SETTINGS = {
+    "DJANGO_SETTINGS_MODULE",
+    "CUDA_VISIBLE_DEVICES",
+    "LOCAL_RANK",
+    "RANK",
+    "WORLD_SIZE",
+}
 
 
 def names_in_example() -> set[str]:

@@ -183,7 +183,7 @@ def test_the_page_costs_the_same_whatever_has_happened(
     for _ in range(6):
         claim_and_judge(cast["labeler"], project)
     client.force_login(cast["admin"])
-    with django_assert_max_num_queries(35):
+    with django_assert_max_num_queries(31):
         assert client.get(reverse("project", args=[project.slug])).status_code == 200
 
 
