@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db import connection
 from django.utils import timezone
 
 from labeling.models import Assignment, Comparison, Judgment, Project
@@ -14,6 +15,9 @@ from modeling.situation import Situation
 from modeling.steps import NextStep
 
 SLOW_START = timedelta(minutes=2)
+# Eight people, each with a comparison on screen and the next one prepared: from there on one answer
+# in twenty waits for SQLite's single writer (docs/benchmarks.md, "Labeling over HTTP").
+MANY_LEASES_ON_SQLITE = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,13 +74,14 @@ def loop_summary(project: Project) -> LoopSummary:
     answers = Judgment.objects.filter(
         project=project, superseded_at__isnull=True, kind__in=Judgment.ANSWERS
     )
+    queue = queue_of(situation)
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     return LoopSummary(
         round=situation.round,
         policy=situation.policy,
         reward_model=situation.reward_model,
         accuracy=accuracy_of(situation.reward_model),
-        queue=queue_of(situation),
+        queue=queue,
         judgments=answers.count(),
         judgments_today=answers.filter(created_at__gte=midnight).count(),
         preferences=settled(project).count(),
@@ -84,7 +89,7 @@ def loop_summary(project: Project) -> LoopSummary:
         next_step=decide(situation),
         active_runs=situation.active_runs,
         recent_runs=list(Run.objects.filter(project=project).select_related("reward_model")[:5]),
-        alarms=alarms_of(situation),
+        alarms=alarms_of(situation) + outgrown(queue),
     )
 
 
@@ -161,6 +166,17 @@ def alarms_of(situation: Situation) -> list[Alarm]:
         text = f"{str(rejected).capitalize()} was not put in service. {reason}"
         alarms.append(Alarm(tone="warning", text=text, run=rejected.run))
     return alarms
+
+
+def outgrown(queue: Queue) -> list[Alarm]:
+    """Says that SQLite has become too small, before people feel it."""
+    if connection.vendor != "sqlite" or queue.in_hand < MANY_LEASES_ON_SQLITE:
+        return []
+    text = (
+        "Many people are labeling at once, and SQLite saves one answer at a time: some of them wait. "
+        "For a team of this size set DATABASE_URL to a PostgreSQL server."
+    )
+    return [Alarm(tone="warning", text=text)]
 
 
 def _rejected_since_live(situation: Situation) -> RewardModel | None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from labeling.handout import claim_next
@@ -84,6 +85,19 @@ def test_a_vanished_policy_is_an_alarm(tmp_path: Path) -> None:
     (tmp_path / "policy").rename(tmp_path / "elsewhere")
     (alarm,) = loop_summary(project).alarms
     assert "no folder" in alarm.text
+
+
+def test_many_labelers_at_once_have_outgrown_sqlite() -> None:
+    project = make_project()
+    make_comparisons(project, 16)
+    people = [make_member(project) for _ in range(16)]
+    for labeler in people[:-1]:
+        assert claim_next(labeler.pk, project)
+    assert loop_summary(project).alarms == []
+    assert claim_next(people[-1].pk, project)
+    told = [alarm.text for alarm in loop_summary(project).alarms]
+    assert len(told) == (connection.vendor == "sqlite")
+    assert all("PostgreSQL" in text for text in told)
 
 
 def test_its_cost_does_not_grow_with_the_queue(
