@@ -173,7 +173,7 @@ def outgrown(queue: Queue) -> list[Alarm]:
     if connection.vendor != "sqlite" or queue.in_hand < MANY_LEASES_ON_SQLITE:
         return []
     text = (
-        "Many people are labeling at once, and SQLite saves one answer at a time: some of them wait. "
+        "Many people are labeling at once, and SQLite saves one answer at a time: some wait. "
         "For a team of this size set DATABASE_URL to a PostgreSQL server."
     )
     return [Alarm(tone="warning", text=text)]
