@@ -32,8 +32,9 @@ BATCH = 16
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="60 pairs, one round")
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    pairs, rounds = (60, 1) if options.quick else (1000, 3)
+    pairs, rounds = (60, 1) if options.quick else (1000, options.rounds)
     torch.set_num_threads(1)
     groups = hh_groups()
     with tempfile.TemporaryDirectory() as name:
