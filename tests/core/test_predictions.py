@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from modeling.core.groups import Comparison, PromptGroup
 from modeling.core.predictions import (
@@ -130,7 +131,8 @@ def test_predictions_keep_what_slices_need(tmp_path: Path) -> None:
     told = {"id": "7", "arm": "random", "round": 2, "strength": 3.0, "prompt": [], "chosen": "a"}
     (tmp_path / "preferences.jsonl").write_text(json.dumps(told) + "\n")
     group = PromptGroup((("user", "q"),), "dev", ["a", "bbb"], [Comparison("7", 1, 0, 1.0, 0.5, 0)])
-    write_predictions(tmp_path / "predictions.jsonl", [group], [[0.25, 1.0]])
+    members = [torch.tensor([[0.25], [1.0]])]
+    write_predictions(tmp_path / "predictions.jsonl", [group], [[0.25, 1.0]], members)
     (found,) = read_predictions(tmp_path / "predictions.jsonl")
     assert (found.reward_chosen, found.reward_rejected, found.delta) == (1.0, 0.25, 0.75)
     assert (found.arm, found.round, found.strength, found.weight) == ("random", 2, 3.0, 0.5)
