@@ -94,6 +94,35 @@ def test_four_levels_by_touch(phone: Page, live_server: LiveServer) -> None:
     assert (letters(judgment), judgment.strength) == (["A", "B"], 3)
 
 
+# Every scale with every device
+
+PAIRS = {
+    "binary": ("right", "2", None),
+    "strength": ("right-2", "6", 2),
+    "levels": ("right-2", "7", 2),
+}
+
+
+@pytest.mark.parametrize("scale", PAIRS)
+@pytest.mark.parametrize("device", ["mouse", "touch", "keyboard"])
+def test_a_pair_is_answered_with_every_device(
+    request: pytest.FixtureRequest, live_server: LiveServer, scale: str, device: str
+) -> None:
+    value, key, strength = PAIRS[scale]
+    page = request.getfixturevalue("phone" if device == "touch" else "page")
+    sign_in(page, live_server, set_up(scale=scale))
+    if device == "keyboard":
+        press(page, key)
+    else:
+        hit(page, device, f"button[value={value}]")
+    judgment = judged(page)
+    assert (letters(judgment), judgment.strength) == (["B", "A"], strength)
+
+
+def hit(page: Page, device: str, what: str) -> None:
+    page.tap(what) if device == "touch" else page.click(what)
+
+
 # Ranking
 
 
@@ -278,6 +307,41 @@ def test_a_rewrite_starts_from_a_response(page: Page, live_server: LiveServer) -
     assert judgment.rewrite.text == f"1. {better.text}"
     preference = Preference.objects.get(provenance="human")
     assert (preference.chosen, preference.rejected) == (judgment.rewrite, better)
+
+
+@pytest.mark.parametrize("device", ["mouse", "touch"])
+def test_a_reason_and_a_rewrite_are_reached_without_keys(
+    request: pytest.FixtureRequest, live_server: LiveServer, device: str
+) -> None:
+    page = request.getfixturevalue("phone" if device == "touch" else "page")
+    sign_in(page, live_server, set_up(allow_rewrite=True, reason_chips=CHIPS))
+    hit(page, device, ".rewrite summary")
+    hit(page, device, "[data-copies=B]")
+    hit(page, device, ".reason summary")
+    hit(page, device, ".reason .chip:nth-of-type(2)")
+    hit(page, device, "button[value=right]")
+    judgment = judged(page)
+    assert judgment.reasons == ["safer"]
+    # The text is B's own: nothing new was written, so there is no rewrite to prefer.
+    assert judgment.rewrite is None
+
+
+def test_a_rewrite_by_keyboard_alone(page: Page, live_server: LiveServer) -> None:
+    sign_in(page, live_server, set_up(allow_rewrite=True))
+    press(page, "t", "Shift+Tab", "Enter")  # the button before the field starts from B
+    page.keyboard.type("2. ")
+    press(page, "Escape", "2")
+    judgment = judged(page)
+    better = Response.objects.get(pk=judgment.order[1])
+    assert judgment.rewrite is not None
+    assert judgment.rewrite.text == f"2. {better.text}"
+
+
+def test_a_flag_by_mouse(page: Page, live_server: LiveServer) -> None:
+    sign_in(page, live_server, set_up())
+    page.click(".flag summary")
+    page.click("button[value=flag-nonsense]")
+    assert judged(page).flag == "nonsense"
 
 
 # Without scripts
