@@ -1,14 +1,16 @@
-"""Adds prompts, responses and comparisons one at a time; what is there already is found again.
+"""Adds prompts, responses and comparisons; what is there already is found again.
 
-The importer and the sampler have bulk versions of their own that keep to the same rules.
+The importer has bulk versions of its own that keep to the same rules.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import transaction
 
 from labeling.models import Comparison, ComparisonResponse, Project, Prompt, Response
 from labeling.texts import prompt_digest, response_digest, split_of
+
+BATCH = 500
 
 
 def add_prompt(
@@ -97,3 +99,37 @@ def add_comparison(
                 for position, response in enumerate(distinct)
             )
     return comparison, created
+
+
+def add_pairs(
+    project: Project,
+    pairs: Mapping[int, Sequence[int]],
+    priorities: Iterable[float],
+    round_number: int | None,
+) -> list[Comparison]:
+    """Queues a new comparison for each prompt's responses, all ids, with a priority for each; the
+    comparisons in the order of `pairs`. Those that exist already are the caller's to leave out."""
+    comparisons = Comparison.objects.bulk_create(
+        (
+            Comparison(
+                project=project,
+                prompt_id=prompt_id,
+                responses_key=responses_key(pair),
+                wanted=project.overlap,
+                slots_left=project.overlap,
+                priority=priority,
+                round_number=round_number,
+            )
+            for (prompt_id, pair), priority in zip(pairs.items(), priorities, strict=False)
+        ),
+        BATCH,
+    )
+    ComparisonResponse.objects.bulk_create(
+        (
+            ComparisonResponse(comparison=comparison, response_id=response_id, position=position)
+            for comparison in comparisons
+            for position, response_id in enumerate(pairs[comparison.prompt_id])
+        ),
+        BATCH,
+    )
+    return comparisons

@@ -8,11 +8,12 @@ is whose is in `BlindPair` alone. The test itself is in comparing.py.
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from django.db.models import Count
 
-from labeling.material import responses_key
-from labeling.models import Comparison, ComparisonResponse, Preference, Project, Prompt, Response
+from labeling.material import add_pairs, responses_key
+from labeling.models import Comparison, Preference, Project, Prompt, Response
 from labeling.models.material import Split
 from labeling.texts import response_digest
 from modeling.comparing import Outcome, Verdict, WinRate, judge
@@ -136,32 +137,9 @@ def _ids_by_digest(prompt_ids: Sequence[int]) -> dict[tuple[int, str], int]:
 
 
 def _add(round_: Round, chosen: Sequence[tuple[int, int, int]]) -> None:
-    project = round_.project
-    comparisons = Comparison.objects.bulk_create(
-        (
-            Comparison(
-                project=project,
-                prompt_id=prompt_id,
-                responses_key=responses_key(pair),
-                wanted=project.overlap,
-                slots_left=project.overlap,
-                priority=PRIORITY,
-                round_number=round_.number,
-            )
-            for prompt_id, *pair in chosen
-        ),
-        BATCH,
-    )
-    both = list(zip(comparisons, chosen, strict=True))
-    ComparisonResponse.objects.bulk_create(
-        (
-            # In the order of their ids: a place must not tell whose response it is.
-            ComparisonResponse(comparison=comparison, response_id=response_id, position=position)
-            for comparison, (_, *pair) in both
-            for position, response_id in enumerate(sorted(pair))
-        ),
-        BATCH,
-    )
+    # In the order of their ids: a place must not tell whose response it is.
+    pairs = {prompt_id: sorted(pair) for prompt_id, *pair in chosen}
+    comparisons = add_pairs(round_.project, pairs, repeat(PRIORITY), round_.number)
     BlindPair.objects.bulk_create(
         (
             BlindPair(
@@ -170,7 +148,7 @@ def _add(round_: Round, chosen: Sequence[tuple[int, int, int]]) -> None:
                 candidate_response_id=new,
                 current_response_id=old,
             )
-            for comparison, (_, new, old) in both
+            for comparison, (_, new, old) in zip(comparisons, chosen, strict=True)
         ),
         BATCH,
     )

@@ -4,15 +4,12 @@ Each step may run again after a crash: responses, scores and comparisons exist o
 state changes in the same transaction as what it stands for.
 """
 
-import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from django.db.models import Max
-
-from labeling.material import responses_key
-from labeling.models import Comparison, ComparisonResponse, Response
+from labeling.material import add_pairs
+from labeling.models import Comparison, Response
 from labeling.texts import response_digest
 from modeling import improving
 from modeling.drift import note_from_training
@@ -26,7 +23,8 @@ from modeling.model_card import write_card
 from modeling.models import RewardModel, Run, Score
 from modeling.pairing import choose_pairs
 from modeling.programs import read_json
-from modeling.run_files import clean
+from modeling.registry import next_version
+from modeling.run_files import clean, read_jsonl
 from modeling.selection import Strategy
 from modeling.strategy import strategy_of
 
@@ -75,11 +73,8 @@ def store_samples(run: Run) -> None:
 
 
 def store_scores(run: Run, stage: str, reward_model_id: int) -> None:
-    path = folder_of(run, stage) / "scores.jsonl"
-    if not path.exists():
-        return  # everything had its score already
-    with path.open("rb") as lines:
-        told = [json.loads(line) for line in lines if line.strip()]
+    # No file: everything had its score already.
+    told = read_jsonl(folder_of(run, stage) / "scores.jsonl")
     Score.objects.bulk_create(
         (
             Score(
@@ -121,10 +116,9 @@ def collect(run: Run, finish: FinishRun) -> None:
 
 def _add_reward_model(run: Run, results: dict[str, Any]) -> None:
     assert run.snapshot is not None
-    models = RewardModel.objects.filter(project=run.project)
     model = RewardModel.objects.create(
         project=run.project,
-        version=(models.aggregate(last=Max("version"))["last"] or 0) + 1,
+        version=next_version(RewardModel.objects.filter(project=run.project)),
         run=run,
         snapshot=run.snapshot,
         base_model=run.config["base_model"],
@@ -148,42 +142,16 @@ def _queue_pairs(run: Run) -> dict[str, int]:
         random_share=run.project.random_share,
         seed=run.seed,
     )
-    _add_comparisons(run, chosen)
+    # In random order, until a reward model ranks the queue.
+    rng = random.Random(run.seed)
+    priorities = (HEAD * rng.random() for _ in chosen)
+    add_pairs(run.project, chosen, priorities, run.round.number if run.round else None)
     return {
         "prompts": len(by_prompt),
         "responses": sum(len(responses) for responses in by_prompt.values()),
         "identical": sum(len(responses) < 2 for responses in by_prompt.values()),
         "comparisons": len(chosen),
     }
-
-
-def _add_comparisons(run: Run, chosen: Mapping[int, tuple[int, int]]) -> None:
-    """In random order, until a reward model ranks the queue."""
-    wanted = run.project.overlap
-    rng = random.Random(run.seed)
-    comparisons = Comparison.objects.bulk_create(
-        (
-            Comparison(
-                project=run.project,
-                prompt_id=prompt_id,
-                responses_key=responses_key(pair),
-                wanted=wanted,
-                slots_left=wanted,
-                priority=HEAD * rng.random(),
-                round_number=run.round.number if run.round else None,
-            )
-            for prompt_id, pair in chosen.items()
-        ),
-        BATCH,
-    )
-    ComparisonResponse.objects.bulk_create(
-        (
-            ComparisonResponse(comparison=comparison, response_id=response_id, position=position)
-            for comparison in comparisons
-            for position, response_id in enumerate(chosen[comparison.prompt_id])
-        ),
-        BATCH,
-    )
 
 
 def _rank_queue(run: Run) -> int:
