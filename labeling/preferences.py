@@ -19,6 +19,8 @@ from labeling.models import Comparison, Judgment, Membership, Preference, Projec
 Kind = Preference.Kind
 Provenance = Preference.Provenance
 
+# What a reward model learns from.
+USABLE = (Preference.Kind.PREFER, Preference.Kind.TIE)
 REWRITTEN = [
     "chosen", "rejected", "kind", "target", "strength", "weight", "agreement", "votes_chosen",
     "votes_rejected", "votes_tie", "votes_both_bad", "provenance", "arm", "settled_at",
@@ -52,9 +54,10 @@ class Verdict:
     provenance: str
 
 
-def settled(project: Project) -> QuerySet[Preference]:
-    """The preferences that count: settled and not excluded."""
-    return Preference.objects.filter(project=project, settled_at__isnull=False, excluded=False)
+def settled(project: Project, since: datetime | None = None) -> QuerySet[Preference]:
+    """The preferences that count: settled, after `since` if that is given, and not excluded."""
+    rows = Preference.objects.filter(project=project, settled_at__isnull=False, excluded=False)
+    return rows.filter(settled_at__gt=since) if since is not None else rows
 
 
 def settle(comparison: Comparison, judgments: Sequence[Judgment] | None = None) -> list[Preference]:

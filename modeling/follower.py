@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labeling.models import Preference
 from labeling.models.material import Split
-from labeling.preferences import settled
+from labeling.preferences import USABLE, settled
 from modeling.core.calibration import log_loss
 from modeling.drift import MOST_SURE
 from modeling.features import size_and_unit
@@ -20,8 +19,6 @@ from modeling.lift import Judged
 from modeling.logistic import Array, Beliefs
 from modeling.models import InstantGuess, RewardModel
 from modeling.queue_rows import Queue, empty_queue, told_of, with_spread
-
-USABLE = (Preference.Kind.PREFER, Preference.Kind.TIE)
 
 
 class Judgment(NamedTuple):
@@ -40,9 +37,7 @@ class Judgment(NamedTuple):
 
 def judged_since(model: RewardModel) -> list[Judgment]:
     """What no training of this model has seen, in the order in which it was settled."""
-    rows = settled(model.project).filter(kind__in=USABLE)
-    if model.snapshot.last_settled_at is not None:
-        rows = rows.filter(settled_at__gt=model.snapshot.last_settled_at)
+    rows = settled(model.project, model.snapshot.last_settled_at).filter(kind__in=USABLE)
     found = rows.order_by("settled_at", "pk").values_list(
         "pk", "chosen_id", "rejected_id", "target", "weight", "arm", "prompt_id", "split",
         "settled_at",

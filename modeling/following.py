@@ -95,9 +95,7 @@ def _material(project: Project, model: RewardModel) -> Signature:
 
 def _judged(model: RewardModel) -> Signature:
     """Changes with every preference that is settled since the training, taken back or changed."""
-    rows = settled(model.project)
-    if model.snapshot.last_settled_at is not None:
-        rows = rows.filter(settled_at__gt=model.snapshot.last_settled_at)
+    rows = settled(model.project, since=model.snapshot.last_settled_at)
     told = rows.aggregate(count=Count("pk"), last=Max("settled_at"))
     return (told["count"], told["last"])
 

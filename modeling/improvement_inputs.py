@@ -1,16 +1,14 @@
 """Rows → files of the runs that improve a policy and that compare two."""
 
 import random
-import shutil
 from pathlib import Path
 
 from labeling.models import Prompt
 from labeling.models.material import Split
-from labeling.snapshots import SnapshotDamaged, verify
 from modeling import blind, improving
 from modeling.core.chat_server import is_server
 from modeling.models import Policy, RewardModel, Run
-from modeling.run_files import CannotPrepare, usable, write_json, write_jsonl
+from modeling.run_files import CannotPrepare, copy_snapshot, usable, write_json, write_prompts
 
 FEWEST_PROMPTS = 8
 
@@ -29,12 +27,9 @@ def prepare_improvement(run: Run, folder: Path) -> bool:
         "reward_models": _reward_models(run),
     }
     if run.snapshot is not None:
-        try:
-            shutil.copyfile(verify(run.snapshot), folder / "preferences.jsonl")
-        except SnapshotDamaged as problem:
-            raise CannotPrepare(str(problem)) from problem
+        copy_snapshot(run, folder)
     else:
-        _write_prompts(folder, _training_prompts(run))
+        write_prompts(folder, _training_prompts(run))
     write_json(folder / "config.json", config)
     return True
 
@@ -75,7 +70,7 @@ def prepare_comparison(run: Run, folder: Path) -> bool:
         raise CannotPrepare("One of the two policies was deleted.")
     # Kept over a retry: by then other prompts would be chosen, and half of them are done already.
     if not (folder / "prompts.jsonl").exists():
-        _write_prompts(folder, _comparison_prompts(run, candidate))
+        write_prompts(folder, _comparison_prompts(run, candidate))
     both = {"current": run.policy, "new": candidate}
     locations = {name: usable(policy.location, str(policy)) for name, policy in both.items()}
     write_json(folder / "config.json", run.config["sample"] | {"policies": locations})
@@ -88,11 +83,3 @@ def _comparison_prompts(run: Run, candidate: Policy) -> list[int]:
     if not chosen:
         raise CannotPrepare("There are no prompts to compare the two policies on.")
     return chosen
-
-
-def _write_prompts(folder: Path, ids: list[int]) -> None:
-    messages = dict(Prompt.objects.filter(pk__in=ids).values_list("pk", "messages"))
-    write_jsonl(
-        folder / "prompts.jsonl",
-        ({"id": str(pk), "prompt": messages[pk]} for pk in ids if pk in messages),
-    )

@@ -4,18 +4,17 @@ The training itself is the program modeling/core/train_policy.py; the rules that
 improvement_rules.py; who takes over is decided in promotion.py.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
-
-from django.db.models import Max
 
 from labeling.models import Project
 from labeling.models.improvement import Improvement, PolicyAdapter
 from modeling import guard
 from modeling.comparing import WinRate
 from modeling.models import Metric, Policy, RewardModel, Round, Run
+from modeling.registry import next_version
+from modeling.run_files import read_jsonl
 from modeling.training_options import aggregation_options
 
 ONLINE = (Improvement.PPO, Improvement.RLOO)
@@ -70,11 +69,9 @@ def add_candidate(run: Run, results: Mapping[str, Any]) -> Policy | None:
     parent = run.policy
     assert parent is not None
     algorithm = str(results.get("algorithm") or run.config["train_policy"]["algorithm"])
-    policies = Policy.objects.filter(project=run.project)
-    version = (policies.aggregate(last=Max("version"))["last"] or 0) + 1
     candidate = Policy.objects.create(
         project=run.project,
-        version=version,
+        version=next_version(Policy.objects.filter(project=run.project)),
         name=parent.name,
         location=f"runs/{run.pk}/{results['model_dir']}",
         parent=parent,
@@ -94,11 +91,9 @@ def add_candidate(run: Run, results: Mapping[str, Any]) -> Policy | None:
 
 def trained_on(policy: Policy) -> set[int]:
     """Ids of the prompts that a run of ours has improved this policy with; empty for others."""
-    path = policy.run.folder / "prompts.jsonl" if policy.run else None
-    if path is None or not path.is_file():
+    if policy.run is None:
         return set()
-    with path.open("rb") as lines:
-        return {int(json.loads(line)["id"]) for line in lines if line.strip()}
+    return {int(row["id"]) for row in read_jsonl(policy.run.folder / "prompts.jsonl")}
 
 
 def record_of(policy: Policy) -> guard.Record | None:

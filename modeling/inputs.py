@@ -4,20 +4,26 @@ Written before each stage, also when a run is started again: the rows and seeds 
 the files are, and the program goes on from its checkpoint.
 """
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
-from labeling.models import Comparison, Prompt, Response
-from labeling.snapshots import SnapshotDamaged, verify
+from labeling.models import Comparison, Response
 from labeling.texts import response_digest
 from modeling.evaluating import unscored_by
 from modeling.improvement_inputs import prepare_comparison, prepare_improvement
 from modeling.models import RewardModel, Run, Score
 from modeling.prompt_choice import prompts_to_sample
-from modeling.run_files import CannotPrepare, clean, read_jsonl, usable, write_json, write_jsonl
+from modeling.run_files import (
+    clean,
+    copy_snapshot,
+    read_jsonl,
+    usable,
+    write_json,
+    write_jsonl,
+    write_prompts,
+)
 
 # How many comparisons of the queue are ranked anew after a training: those due soonest.
 MOST_RANKED = 5000
@@ -73,11 +79,7 @@ def prepare(run: Run, stage: str) -> Path | None:
 
 
 def _prepare_training(run: Run, folder: Path) -> bool:
-    assert run.snapshot is not None
-    try:
-        shutil.copyfile(verify(run.snapshot), folder / "preferences.jsonl")
-    except SnapshotDamaged as problem:
-        raise CannotPrepare(str(problem)) from problem
+    copy_snapshot(run, folder)
     config = {key: value for key, value in run.config.items() if key != "incumbent"}
     base_model = usable(run.config["base_model"], "base model")
     # What a retraining has in common with the one before is tokenised once.
@@ -94,11 +96,7 @@ def _prepare_sampling(run: Run, folder: Path) -> bool:
     # Kept over a retry: by then other prompts would be chosen, and half of them are done already.
     if not (folder / "prompts.jsonl").exists():
         chosen = prompts_to_sample(run.project, run.policy, run.config["prompts"], run.seed)
-        messages = dict(Prompt.objects.filter(pk__in=chosen).values_list("pk", "messages"))
-        write_jsonl(
-            folder / "prompts.jsonl",
-            ({"id": str(pk), "prompt": messages[pk]} for pk in chosen if pk in messages),
-        )
+        write_prompts(folder, chosen)
     write_json(folder / "config.json", config | {"policy": usable(config["policy"], "policy")})
     return True
 

@@ -6,9 +6,10 @@ A promotion or a roll-back changes a pointer in `Loop` and nothing else.
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from config.nudges import nudge
 from labeling.audit import write_entry
@@ -25,7 +26,7 @@ Status = RewardModel.Status
 
 __all__ = [
     "NotUsable", "check_model", "check_policy", "loop_of", "make_current", "make_live",
-    "register_policy", "resolve", "shadow_of",
+    "next_version", "register_policy", "resolve", "shadow_of",
 ]  # fmt: skip
 
 
@@ -79,12 +80,12 @@ def register_policy(
     location = location.strip()
     check_policy(location)
     while True:
-        last = Policy.objects.filter(project=project).aggregate(last=Max("version"))["last"] or 0
+        version = next_version(Policy.objects.filter(project=project))
         try:
             with transaction.atomic():
                 policy = Policy.objects.create(
                     project=project,
-                    version=last + 1,
+                    version=version,
                     name=name.strip() or _short_name(location),
                     location=location,
                     parent=loop_of(project).policy,
@@ -97,8 +98,13 @@ def register_policy(
             return policy
         except IntegrityError:
             # Somebody took this version at the same moment; any other cause is a real error.
-            if not Policy.objects.filter(project=project, version=last + 1).exists():
+            if not Policy.objects.filter(project=project, version=version).exists():
                 raise
+
+
+def next_version(existing: QuerySet[Any]) -> int:
+    """The number of the version that follows these rows of one project."""
+    return (existing.aggregate(last=Max("version"))["last"] or 0) + 1
 
 
 def make_current(policy: Policy, by: User | None) -> bool:

@@ -2,13 +2,17 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from labeling.model_locations import HUB_ID
+from labeling.models import Prompt
+from labeling.snapshots import SnapshotDamaged, verify
 from modeling import registry
 from modeling.core.chat_server import is_server
+from modeling.models import Run
 
 
 class CannotPrepare(ValueError):
@@ -43,6 +47,24 @@ def usable(location: str, what: str) -> str:
             f"Where: {resolved}"
         )
     return resolved
+
+
+def copy_snapshot(run: Run, folder: Path) -> None:
+    """The preferences that the run learns from. Raises CannotPrepare for a damaged snapshot."""
+    assert run.snapshot is not None
+    try:
+        shutil.copyfile(verify(run.snapshot), folder / "preferences.jsonl")
+    except SnapshotDamaged as problem:
+        raise CannotPrepare(str(problem)) from problem
+
+
+def write_prompts(folder: Path, ids: Sequence[int]) -> None:
+    """prompts.jsonl with these prompts, in this order."""
+    messages = dict(Prompt.objects.filter(pk__in=ids).values_list("pk", "messages"))
+    write_jsonl(
+        folder / "prompts.jsonl",
+        ({"id": str(pk), "prompt": messages[pk]} for pk in ids if pk in messages),
+    )
 
 
 def write_json(path: Path, value: object) -> None:

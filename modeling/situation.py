@@ -3,13 +3,13 @@
 What follows from that is in modeling/rulebook.py.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from django.utils import timezone
 
-from labeling.models import Comparison, Preference, Project, Prompt
-from labeling.preferences import settled
+from labeling.models import Comparison, Project, Prompt
+from labeling.preferences import USABLE, settled
 from modeling.blind import Standing, standing
 from modeling.core.chat_server import is_server
 from modeling.drift import alarm_of
@@ -21,7 +21,6 @@ State = Run.State
 FEWEST_TO_TRAIN = 10
 # So few comparisons nobody has seen yet that labelers may soon have nothing to do.
 LOW_QUEUE = 10
-USABLE = (Preference.Kind.PREFER, Preference.Kind.TIE)
 
 
 def open_comparisons(project: Project) -> int:
@@ -109,7 +108,7 @@ class Situation:
 
     @cached_property
     def usable_preferences(self) -> int:
-        return settled(self.project).filter(kind__in=USABLE).count()
+        return self._usable_since(None)
 
     @cached_property
     def new_preferences(self) -> int:
@@ -117,8 +116,7 @@ class Situation:
         snapshot = self.last_training.snapshot if self.last_training else None
         if snapshot is None or snapshot.last_settled_at is None:
             return self.usable_preferences
-        usable = settled(self.project).filter(kind__in=USABLE)
-        return usable.filter(settled_at__gt=snapshot.last_settled_at).count()
+        return self._usable_since(snapshot.last_settled_at)
 
     @cached_property
     def _last_improvement(self) -> Run | None:
@@ -130,8 +128,10 @@ class Situation:
         """Settled since the last run that improved the policy began, whatever became of it."""
         if self._last_improvement is None:
             return self.usable_preferences
-        usable = settled(self.project).filter(kind__in=USABLE)
-        return usable.filter(settled_at__gt=self._last_improvement.created_at).count()
+        return self._usable_since(self._last_improvement.created_at)
+
+    def _usable_since(self, when: datetime | None) -> int:
+        return settled(self.project, when).filter(kind__in=USABLE).count()
 
     @property
     def improvement_stopped(self) -> str:

@@ -51,11 +51,21 @@ def quantisation() -> Any:
 def linear_names(model: PreTrainedModel, head: str) -> list[str]:
     """Every linear layer of the trunk; nothing of the head."""
     root = head.split(".")[0]
-    return [
-        name
+    return [name for name in _linear_layers(model) if name.split(".")[0] != root]
+
+
+def inner_names(model: PreTrainedModel) -> list[str]:
+    """Every linear layer of a language model but its output."""
+    output = model.get_output_embeddings()
+    return [name for name, layer in _linear_layers(model).items() if layer is not output]
+
+
+def _linear_layers(model: PreTrainedModel) -> dict[str, nn.Module]:
+    return {
+        name: layer
         for name, layer in model.named_modules()
-        if isinstance(layer, nn.Linear | Conv1D) and name.split(".")[0] != root
-    ]
+        if isinstance(layer, nn.Linear | Conv1D)
+    }
 
 
 def add_adapter(model: PreTrainedModel, head: str, *, rank: int, alpha: int, seed: int) -> Any:
@@ -63,15 +73,22 @@ def add_adapter(model: PreTrainedModel, head: str, *, rank: int, alpha: int, see
 
     They begin as no change at all (B = 0). Returns peft's handle, for `merge_adapter`.
     """
+    handle = put_adapters(model, linear_names(model, head), rank=rank, alpha=alpha, seed=seed)
+    model.get_submodule(head.split(".")[0]).requires_grad_(True)
+    return handle
+
+
+def put_adapters(
+    model: PreTrainedModel, names: list[str], *, rank: int, alpha: int, seed: int
+) -> Any:
+    """Adapters at these layers, put into `model` itself, which goes on to be called as before;
+    all its own weights are frozen."""
     from peft import LoraConfig, LoraModel  # seconds that runs without adapters need not pay
 
     torch.manual_seed(seed)
-    names = linear_names(model, head)
     config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules=names)
     config.fan_in_fan_out = any(isinstance(model.get_submodule(n), Conv1D) for n in names)
-    handle = LoraModel(model, {"default": config}, "default")
-    model.get_submodule(head.split(".")[0]).requires_grad_(True)
-    return handle
+    return LoraModel(model, {"default": config}, "default")
 
 
 def merge_adapter(handle: Any) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
-from transformers.pytorch_utils import Conv1D
 
+from modeling.core.adapters import inner_names, put_adapters
 from modeling.core.device import move_to
 from modeling.core.errors import ProgramError
 from modeling.core.loading import load_causal_model, load_classifier, load_tokenizer
@@ -54,7 +54,9 @@ def load_actor(
     complete_tokenizer(tokenizer)
     model = load_causal_model(policy)
     switch_dropout_off(model)
-    wrapper = add_lora(model, rank, seed) if adapter == "lora" else None
+    wrapper = None
+    if adapter == "lora":
+        wrapper = put_adapters(model, inner_names(model), rank=rank, alpha=2 * rank, seed=seed)
     frozen = None
     if wrapper is None or reference != policy:
         frozen = load_causal_model(reference)
@@ -64,25 +66,6 @@ def load_actor(
         move_to(frozen, device)
     move_to(model, device)
     return Actor(model, tokenizer, frozen, wrapper)
-
-
-def add_lora(model: PreTrainedModel, rank: int, seed: int) -> Any:
-    """Low-rank adapters on every linear layer but the output (Hu et al. 2021), by peft.
-
-    The layers are put into `model` itself, which goes on to be called as before.
-    """
-    from peft import LoraConfig, LoraModel  # seconds that runs without adapters need not pay
-
-    torch.manual_seed(seed)
-    output = model.get_output_embeddings()
-    names = [
-        name
-        for name, layer in model.named_modules()
-        if isinstance(layer, nn.Linear | Conv1D) and layer is not output
-    ]
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names, lora_dropout=0.0)
-    config.fan_in_fan_out = any(isinstance(model.get_submodule(n), Conv1D) for n in names)
-    return LoraModel(model, {"default": config}, "default")
 
 
 def check_same_words(tokenizer: PreTrainedTokenizerBase, other: str) -> None:
