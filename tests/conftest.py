@@ -15,7 +15,7 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser import ARGUMENTS, find_chromium
+from tests.chromium import ARGUMENTS, find_chromium
 
 # Patience costs nothing where things work, and a busy machine is no fault of the page.
 expect.set_options(timeout=20_000)

@@ -5,11 +5,11 @@ import re
 from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.models import Judgment, Project, Scale, User
+from tests.chromium import check_axe
 from tests.factories import make_comparison, make_member, make_project, make_prompt
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -227,8 +227,3 @@ def test_axe_finds_nothing_before_and_around_labeling(
     check_axe(page)
     page.goto(f"{live_server.url}/projects/{project.slug}/guidelines/")
     check_axe(page)
-
-
-def check_axe(page: Page) -> None:
-    results = Axe().run(page)
-    assert results.violations_count == 0, results.generate_report()

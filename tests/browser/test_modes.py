@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.models import Judgment, Preference, Project, Response
+from tests.chromium import check_axe
 from tests.factories import make_comparison, make_member, make_project, make_prompt
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -436,8 +436,3 @@ def test_axe_finds_nothing(page: Page, live_server: LiveServer, mode: str, theme
     press(page, "2")
     page.wait_for_timeout(150)
     check_axe(page)
-
-
-def check_axe(page: Page) -> None:
-    results = Axe().run(page)
-    assert results.violations_count == 0, results.generate_report()

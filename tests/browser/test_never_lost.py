@@ -206,6 +206,7 @@ def test_refused_answer_comes_back_on_screen(page: Page, path: str) -> None:
     page.route("**/judgment/", refuse)
     page.keyboard.press("1")
     expect(page.locator(STATE)).to_have_text("Not saved: choose again.")
+    page.wait_for_timeout(100)  # the choice is seen for a moment before it is taken back
     on_screen(page, 1)
     page.unroute("**/judgment/")
     page.keyboard.press("2")

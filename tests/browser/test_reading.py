@@ -5,13 +5,13 @@ from threading import Thread
 from wsgiref.simple_server import WSGIRequestHandler
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import ThreadedWSGIServer
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from labeling.models import Project, User
+from tests.chromium import check_axe
 from tests.comparison_screen import (
     add_comparisons,
     chosen_sides,
@@ -278,8 +278,3 @@ def test_axe_finds_nothing_in_reading_and_settings(
     check_axe(page)
     page.goto(live_server.url + "/account/settings/")
     check_axe(page)
-
-
-def check_axe(page: Page) -> None:
-    results = Axe().run(page)
-    assert results.violations_count == 0, results.generate_report()

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from labeling import gold, invitations
 from labeling.models import Judgment, Membership, Preference, Role
+from tests.chromium import sign_in, violations
 from tests.factories import (
     judge_for,
     make_comparisons,
@@ -20,19 +20,6 @@ from tests.factories import (
 from tests.labeling.test_gold import LONG
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-def sign_in(page: Page, server: Any, name: str) -> None:
-    page.goto(server.url + reverse("sign-in"))
-    page.get_by_label("Username").fill(name)
-    page.get_by_label("Password").fill(f"{name}-password")
-    page.keyboard.press("Enter")
-    page.wait_for_url(server.url + "/")
-
-
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found]
 
 
 @pytest.fixture

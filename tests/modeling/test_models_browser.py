@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
@@ -11,24 +10,12 @@ from labeling.doubts import Contradiction, note_doubts
 from labeling.models import Preference, Role
 from modeling import registry, serving
 from modeling.models import Foretold, Loop, RewardModel, Run
+from tests.chromium import sign_in, violations
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
 from tests.modeling.page_helpers import log_metrics, make_reward_model, make_run
 from tests.modeling.test_pages_model_report import ensemble, predict
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-def sign_in(page: Page, server: Any, name: str) -> None:
-    page.goto(server.url + reverse("sign-in"))
-    page.get_by_label("Username").fill(name)
-    page.get_by_label("Password").fill(f"{name}-password")
-    page.keyboard.press("Enter")
-    page.wait_for_url(server.url + "/")
-
-
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found]
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from labeling.models import AuditEntry, Comparison, Response
-from modeling import inputs, pipeline, programs, run_files, runs, starting
+from labeling.snapshots import verify
+from modeling import pipeline, programs, run_files, runs, starting
 from modeling.models import Metric, ResponseFeatures, RewardModel, Run, Score
 from tests.factories import make_member
 from tests.modeling.loop_helpers import (
@@ -224,7 +225,7 @@ def test_a_full_disk_before_the_program_starts_fails_in_words(
 
 def test_a_damaged_snapshot_is_not_trained_on(tmp_path: Path) -> None:
     run = queued_training(tmp_path)
-    path = inputs.verify(run.snapshot)
+    path = verify(run.snapshot)
     path.chmod(0o644)
     path.write_text("{}\n")
     assert "changed after it was written" in execute(run).error

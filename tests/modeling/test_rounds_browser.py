@@ -9,10 +9,10 @@ from playwright.sync_api import Page, expect
 from labeling.models import Role
 from modeling import following
 from modeling.registry import loop_of
+from tests.chromium import sign_in, violations
 from tests.factories import make_member, make_project, make_prompt, make_response
 from tests.modeling.page_helpers import make_history
 from tests.modeling.selection_helpers import judge_next, live_model, queue_pairs
-from tests.modeling.test_models_browser import sign_in, violations
 from tests.modeling.test_pages_rounds import candidate_of, decided
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
