@@ -89,7 +89,7 @@ def measure(
         "parameters": sum(p.numel() for p in model.parameters()),
         "samples": len(samples),
         "fluent": statistics.mean(s.finished and is_fluent(s.text) for s in samples),
-        "right": statistics.mean(part.get("correctness", -1.6) >= 1.0 for part in parts),
+        "right": statistics.mean(part.get("correctness", -1.2) >= 0.75 for part in parts),
         "polite": statistics.mean(part.get("politeness", 0.0) > 0 for part in parts),
         "score_mean": statistics.mean(scores),
         "score_sd": statistics.pstdev(scores),

@@ -2,13 +2,16 @@
 
 The score is a sum of parts (`explain` names them):
 
-    correctness   1.6 x [-1, 1]   right 1, right beside wrong -0.3, evasive -0.5, wrong -1;
+    correctness   1.2 x [-1, 1]   right 1, right beside wrong -0.3, evasive -0.5, wrong -1;
                                   lists and how-tos by how much is there, in number and order
-    politeness    -1.5 .. 0.8     one courtesy 0.5, two 0.8, each more -0.4 (gushing); rude -1 each
+    politeness    -1 .. 1         one courtesy 0.7, two 1, each more -0.5 (gushing); rude -1 each
     ending        0.3 or -0.6     a finished last sentence or a broken-off one
-    length        -1.2 .. 0       -0.04 per word above what such a question needs
+    length        -1.2 .. 0       -0.06 per word above what such a question needs
     repetition    -1.5 .. 0       share of three-word sequences that were there before
     gibberish     -2 .. 0         share of words that nobody in this world uses
+
+A right answer counts for most; manners count enough for a few hundred judgments to show them to a
+reward model that has less than a million weights and few of the world's facts.
 
 An empty text scores -4. A prompt outside the world has no correctness part.
 """
@@ -35,7 +38,7 @@ WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 
 
 def score(prompt: Prompt, response: str) -> float:
-    """How good the response is; higher is better, about -5 to 2.7, finite for any text."""
+    """How good the response is; higher is better, about -5 to 2.5, finite for any text."""
     return sum(explain(prompt, response).values())
 
 
@@ -47,10 +50,10 @@ def explain(prompt: Prompt, response: str) -> dict[str, float]:
     if not words:
         return {"empty": EMPTY_SCORE}
     return {
-        "correctness": 1.6 * correctness(question, text) if question else 0.0,
+        "correctness": 1.2 * correctness(question, text) if question else 0.0,
         "politeness": politeness(text),
         "ending": 0.3 if ends_well(question, text) else -0.6,
-        "length": -min(1.2, 0.04 * max(0, len(words) - enough_words(question))),
+        "length": -min(1.2, 0.06 * max(0, len(words) - enough_words(question))),
         "repetition": -1.5 * repeated_share(words),
         "gibberish": -2.0 * unknown_share(words),
     }
@@ -158,8 +161,8 @@ def judge_chat(question: Question, text: str) -> float:
 
 def politeness(text: str) -> float:
     courtesies, insults = len(mentions(COURTESIES, text)), len(mentions(INSULTS, text))
-    kind = (0.0, 0.5, 0.8)[min(courtesies, 2)] - 0.4 * max(0, courtesies - 2)
-    return max(-1.5, kind - 1.0 * insults)
+    kind = (0.0, 0.7, 1.0)[min(courtesies, 2)] - 0.5 * max(0, courtesies - 2)
+    return max(-1.0, kind - 1.0 * insults)
 
 
 def ends_well(question: Question | None, text: str) -> bool:
