@@ -1,0 +1,37 @@
+"""What null stands for in a reward model's training."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from modeling.core.loading import load_classifier, load_tokenizer
+from modeling.core.reward_settings import DEFAULTS, resolve
+
+
+@pytest.mark.parametrize(
+    ("pooling", "comparisons", "passes", "rate"),
+    [
+        ("last", 16, 10, 1e-3),
+        ("last", 80, 2, 1e-3),
+        ("last", 160, 1, 1e-3),
+        ("mean", 16, 10, 5e-4),
+        ("mean", 160, 4, 5e-4),
+        ("mean", 1500, 4, 5e-4),
+        ("mean", 2000, 3, 5e-4),
+        ("mean", 6000, 1, 5e-4),
+    ],
+)
+def test_passes_and_rate_of_a_tiny_model(
+    tiny_model: Path, pooling: str, comparisons: int, passes: int, rate: float
+) -> None:
+    """Last token: as many passes as make 160 comparisons. Mean: four, fewer from 1,500 on."""
+    model, _ = load_classifier(str(tiny_model))
+    tokenizer = load_tokenizer(str(tiny_model))
+    asked = DEFAULTS | {"base_model": str(tiny_model), "pooling": pooling}
+    found = resolve(asked, model, tokenizer, comparisons, torch.device("cpu"))
+    assert (found["epochs"], found["learning_rate"]) == (passes, rate)
+    said = resolve(
+        asked | {"epochs": 7, "learning_rate": 2e-4}, model, tokenizer, 500, torch.device("cpu")
+    )
+    assert (said["epochs"], said["learning_rate"]) == (7, 2e-4)
