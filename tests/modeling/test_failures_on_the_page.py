@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from django.test import Client
 from django.urls import reverse
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from labeling.models import Preference, Role
-from modeling import pipeline, programs, runs
+from modeling import pipeline, programs, registry, rounds, runs
 from modeling.core.run_dir import run_program
-from modeling.models import Run
+from modeling.models import Policy, RewardModel, Run
 from modeling.pages.run_results import failure_of
 from tests.factories import make_comparisons, make_member, make_project
+from tests.modeling.improvement_helpers import improving_project, until_improvement
 from tests.modeling.loop_helpers import advance_one, label
 from tests.modeling.test_pages_loop import text_of
 from tests.tiny_model import build_tiny_model
@@ -150,3 +153,28 @@ def test_a_base_model_that_is_gone_starts_nothing_and_retries_nothing(
     base.with_name("elsewhere").rename(base)
     runs.retry(run, admin)
     assert executed(run).state == Run.State.SUCCEEDED
+
+
+def test_a_reward_model_that_returns_nan_is_named_on_the_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    """The policy stays in service; run and round say what the reward model did, and on what."""
+    project = improving_project(tmp_path)
+    run = until_improvement(project)
+    policy = build_tiny_model(tmp_path / "real policy")
+    Policy.objects.filter(pk=run.policy_id).update(location=str(policy))
+    broken = AutoModelForSequenceClassification.from_pretrained(policy, num_labels=1)
+    torch.nn.init.constant_(broken.score.weight, float("nan"))
+    folder = RewardModel.objects.get(project=project).path
+    broken.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(policy).save_pretrained(folder)
+    monkeypatch.setattr(pipeline, "Program", InThisProcess)
+    pipeline.execute(run.pk, beat_seconds=0.02)
+    run.refresh_from_db()
+    assert run.state == Run.State.FAILED
+    said = "The reward model gives a reward that is not a finite number."
+    assert said in text_of(page_of(run, client))
+    rounds.advance(project)
+    page = client.get(reverse("rounds", args=[project.slug]))
+    assert f"The improvement failed. {said}" in text_of(page)
+    assert registry.loop_of(project).policy == run.policy
