@@ -41,9 +41,9 @@ NOISE, ROUNDS, JUDGMENTS = 0.1, 3, 500
 MEMBERS = 4
 BLIND = 60  # judged comparisons of a new policy with the one before
 SWEEP = (1.0, 0.3, 0.1, 0.03, 0.0)
-REWARD = {"pooling": "mean", "epochs": 4}
+REWARD = {"pooling": "mean"}
 UWO = {"aggregate": "uwo", "uwo_weight": 1.0}
-KL = 0.1
+KL = 0.2
 COMMON = {"max_new_tokens": 80, "eval_prompts": 32}
 
 
@@ -63,7 +63,9 @@ BARE = "RLOO, one model, no KL"
 ARMS = (
     Arm(MAIN, {"algorithm": "rloo", "steps": 40, "kl_coefficient": KL} | UWO),
     Arm("PPO, UWO and KL", {"algorithm": "ppo", "steps": 40, "kl_coefficient": KL} | UWO),
-    Arm("best-of-16 learnt, UWO", {"algorithm": "best_of_n", "pool_prompts": 192} | UWO),
+    Arm(
+        "best-of-16 learnt, UWO", {"algorithm": "best_of_n", "pool_prompts": 256, "epochs": 4} | UWO
+    ),
     Arm("DPO", {"algorithm": "dpo", "epochs": 2}, members=0),
     Arm(BARE, {"algorithm": "rloo", "steps": 15, "kl_coefficient": 0.0}, members=1, segments=4),
 )

@@ -31,11 +31,13 @@ def settings_for_rounds(
         "retrain_after": judgments,
         "sample_prompts": max(40, judgments // 3),
         "queue_target": judgments,
+        # Nobody tires of judging here, and a comparison that ends undecided is a round for nothing.
+        "comparison_size": 200,
         # What a few hundred judgments of a small world can carry: an ensemble that knows where it
         # is unsure, read over the whole response, always begun from the same policy.
         "base_model": project.base_model or _first_policy(project),
         "reward_pooling": Pooling.MEAN,
-        "reward_members": 3,
+        "reward_members": 4,
         "aggregate": Aggregate.UWO,
         "uwo_weight": 1.0,
     }
