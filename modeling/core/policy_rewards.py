@@ -1,8 +1,8 @@
 """The frozen reward of policy improvement: one reward model, or several made one.
 
 Rewards are brought to one scale (Ziegler et al. 2019, section 2.1): mean 0 and standard deviation 1
-over the responses of the policy as it came. So a KL coefficient means the same whatever the reward
-model, whose own level and scale say nothing.
+over the reference's responses. So a KL coefficient means the same whatever the reward model, whose
+own level and scale say nothing, and however far the policy has come already.
 """
 
 import statistics

@@ -23,7 +23,7 @@ DEFAULTS: dict[str, Any] = {
     "reward_models": [],  # folders; "dpo" can do without
     "aggregate": "mean",  # how several members become one reward: "mean", "wco", "uwo"
     "uwo_weight": UWO_WEIGHT,  # of the members' variance in "uwo"
-    "normalise": True,  # rewards: mean 0 and deviation 1 over what the policy writes at the start
+    "normalise": True,  # rewards: mean 0 and deviation 1 over what the reference writes
     "kl_coefficient": 0.1,  # beta, also DPO's
     "kl_estimator": "k1",
     "kl_target": None,  # nats; with one the coefficient adapts

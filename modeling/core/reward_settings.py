@@ -35,7 +35,7 @@ DEFAULTS: dict[str, Any] = {
     "attention": "auto",  # how prompts are shared: "shared", "flex", "padded"
     "max_length": None,  # tokens per text; None: the model's, at most 2,048
     "patience": 4,  # evaluations without a lower dev loss before the run stops
-    "min_dev": 50,  # with fewer dev comparisons their loss is mostly luck: no early stop on it
+    "min_dev": 200,  # with fewer dev comparisons their loss is mostly luck: no early stop on it
     "eval_every": 0.5,  # up to 1: part of an epoch; above: steps
     "schedule": "linear",  # or "constant"; both after the warm-up
     "warmup": 0.1,  # part of all steps

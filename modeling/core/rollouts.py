@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+from transformers import PreTrainedModel
 
 from modeling.core.drawing import Sampling
 from modeling.core.generation import Request
@@ -19,6 +20,7 @@ from modeling.core.policy_batch import (
     response_logits,
     token_logps,
 )
+from modeling.core.policy_rewards import FrozenReward
 from modeling.core.policy_task import PolicyPrompt, Task
 from modeling.core.seeds import derive_seed
 
@@ -49,25 +51,49 @@ def roll(task: Task, prompts: Sequence[PolicyPrompt], count: int, label: str) ->
     Raises ProgramError for a reward that is no number, Cancelled when alone and asked to stop.
     """
     mine = task.group.share(prompts)
-    drawn = draw(task, mine, count, label)
-    flat = [rollout for of_prompt in drawn for rollout in of_prompt]
+    drawn = draw(task, task.actor.model, mine, count, label)
     if task.reward is not None:
-        texts = [
-            (prompt.messages, rollout.text)
-            for prompt, of_prompt in zip(mine, drawn, strict=True)
-            for rollout in of_prompt
-        ]
-        rewards, variances = task.reward.score(texts)
-        for rollout, reward, variance in zip(flat, rewards, variances, strict=True):
-            rollout.reward, rollout.variance = reward, variance
-    add_reference(task, flat)
+        add_rewards(task.reward, mine, drawn)
+    add_reference(task, [rollout for of_prompt in drawn for rollout in of_prompt])
     return [rollout for of_prompt in task.group.collect(prompts, drawn) for rollout in of_prompt]
 
 
-def draw(
+def reference_rewards(
     task: Task, prompts: Sequence[PolicyPrompt], count: int, label: str
+) -> list[float]:
+    """Rewards of `count` responses of the reference to each prompt; [] without a reward model."""
+    if task.reward is None:
+        return []
+    mine = task.group.share(prompts)
+    with task.actor.as_reference() as reference:
+        drawn = draw(task, reference, mine, count, label)
+    add_rewards(task.reward, mine, drawn)
+    return [
+        rollout.reward for of_prompt in task.group.collect(prompts, drawn) for rollout in of_prompt
+    ]
+
+
+def add_rewards(
+    reward: FrozenReward, prompts: Sequence[PolicyPrompt], drawn: Sequence[Sequence[Rollout]]
+) -> None:
+    texts = [
+        (prompt.messages, rollout.text)
+        for prompt, of_prompt in zip(prompts, drawn, strict=True)
+        for rollout in of_prompt
+    ]
+    flat = [rollout for of_prompt in drawn for rollout in of_prompt]
+    for rollout, value, variance in zip(flat, *reward.score(texts), strict=True):
+        rollout.reward, rollout.variance = value, variance
+
+
+def draw(
+    task: Task,
+    model: PreTrainedModel,
+    prompts: Sequence[PolicyPrompt],
+    count: int,
+    label: str,
 ) -> list[list[Rollout]]:
-    """Responses [prompt][number] without rewards."""
+    """The model's responses [prompt][number] without rewards."""
     config, tokenizer = task.config, task.actor.tokenizer
     sampling = Sampling(
         task.stop_ids,
@@ -82,7 +108,7 @@ def draw(
     ]
     check = task.run.check_cancelled if task.group.size == 1 else _go_on
     with task.autocast():
-        found = iter(task.generate(task.actor.model, requests, sampling, check=check))
+        found = iter(task.generate(model, requests, sampling, check=check))
     rollouts: list[list[Rollout]] = []
     for prompt in prompts:
         rollouts.append([])

@@ -37,7 +37,7 @@ from modeling.core.policy_pool import best_texts, draw_pool, rewards_of
 from modeling.core.policy_rewards import FrozenReward, Shaping
 from modeling.core.policy_settings import DEFAULTS, ONLINE, RULES, check_together, resolve
 from modeling.core.policy_task import Task, encode_all, hold_out, read_prompts
-from modeling.core.rollouts import Rollout, roll
+from modeling.core.rollouts import Rollout, reference_rewards, roll
 from modeling.core.run_dir import RunDir, run_program
 from modeling.core.text import Prompt, choose_max_length, encode_texts
 
@@ -150,16 +150,22 @@ def read_pairs(task: Task, groups: list[PromptGroup]) -> list[Pair]:
 
 def improve_policy(task: Task, pairs: list[Pair]) -> dict[str, Any]:
     """Measure, improve, measure again, export."""
-    before = roll(task, task.held_out, task.config["eval_responses"], "held out")
+    each = task.config["eval_responses"]
+    before = roll(task, task.held_out, each, "held out")
     if task.config["normalise"]:
-        task.shaping = task.shaping.scaled_to([rollout.reward for rollout in before])
+        # One scale for all rounds: on that of a policy that hardly varies any more, the same KL
+        # coefficient would hold it back less and less.
+        scale = [rollout.reward for rollout in before]
+        if task.config["reference"] != task.config["policy"] and task.reward is not None:
+            scale = reference_rewards(task, task.held_out, each, "held out")
+        task.shaping = task.shaping.scaled_to(scale)
     figures = figures_of(task, before, "before")
     kept, told = run_algorithm(task, pairs)
     figures |= told
     if kept is None:
         return figures | common_figures(task) | {"model_dir": None}
     kept.put_back(task.actor.model)
-    after = roll(task, task.held_out, task.config["eval_responses"], "held out")
+    after = roll(task, task.held_out, each, "held out")
     figures |= figures_of(task, after, "after")
     if task.group.rank == 0:
         write_samples(task, before, after)

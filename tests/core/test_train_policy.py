@@ -62,6 +62,29 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.parametrize("adapter", ["none", "lora"])
+def test_the_scale_of_rewards_is_that_of_the_reference_in_every_round(
+    tiny_model: Path, reward_model: Path, tmp_path: Path, adapter: str
+) -> None:
+    """reward = (score - mean) / deviation is a line through the logged steps; a policy that has
+    moved on is held back by the same coefficient only if the line stays the same."""
+    moved = AutoModelForCausalLM.from_pretrained(tiny_model)
+    with torch.no_grad():
+        moved.model.norm.weight *= 4  # hardly varies any more
+    moved.save_pretrained(tmp_path / "moved")
+    AutoTokenizer.from_pretrained(tiny_model).save_pretrained(tmp_path / "moved")
+    slopes = []
+    for number, policy in enumerate((tiny_model, tmp_path / "moved")):
+        folder = policy_run(
+            tmp_path / f"run {number}", policy, reward_model, algorithm="rloo", adapter=adapter,
+            reference=str(tiny_model), missing_end_penalty=0.0, kl_budget=None,
+        )  # fmt: skip
+        assert run(train_policy, folder) == 0
+        rewards, scores = metric(folder, "reward"), metric(folder, "objective/scores")
+        slopes.append((rewards[1] - rewards[0]) / (scores[1] - scores[0]))
+    assert slopes[1] == pytest.approx(slopes[0], rel=1e-3)
+
+
 @pytest.mark.parametrize("algorithm", ["ppo", "rloo", "best_of_n", "dpo"])
 def test_each_algorithm_leaves_a_policy_and_its_record(
     tiny_model: Path, reward_model: Path, tmp_path: Path, algorithm: str
