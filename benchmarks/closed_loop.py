@@ -43,7 +43,7 @@ BLIND = 60  # judged comparisons of a new policy with the one before
 SWEEP = (1.0, 0.3, 0.1, 0.03, 0.0)
 REWARD = {"pooling": "mean"}
 UWO = {"aggregate": "uwo", "uwo_weight": 1.0}
-KL = 0.2
+KL = 0.1
 COMMON = {"max_new_tokens": 80, "eval_prompts": 32}
 
 

@@ -102,8 +102,9 @@ class Record:
 
     `reward`: mean proxy reward. `kl`: nats to the reference. `spread`: mean standard deviation
     among the ensemble's members over the responses, None for a single model. `length`: mean
-    tokens. `win_rate`: blind, against the version before. `stopped`: why its training stopped
-    itself, or empty."""
+    tokens. `win_rate`: blind, against the version before; `is_preferred`: that comparison's verdict
+    was "better", whatever the interval says later. `stopped`: why its training stopped itself, or
+    empty."""
 
     version: int
     reward: float
@@ -114,6 +115,7 @@ class Record:
     length: float | None = None
     length_before: float | None = None
     win_rate: WinRate | None = None
+    is_preferred: bool = False
     stopped: str = ""
 
     @property
@@ -227,6 +229,7 @@ def _is_unseen(record: Record) -> bool:
     win_rate = record.win_rate
     return (
         record.reward_gain > 0
+        and not record.is_preferred
         and win_rate is not None
         and win_rate.n >= FEWEST_JUDGED
         and win_rate.low <= 0.5

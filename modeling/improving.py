@@ -11,7 +11,7 @@ from typing import Any
 from labeling.models import Project
 from labeling.models.improvement import Improvement, PolicyAdapter
 from modeling import guard
-from modeling.comparing import WinRate
+from modeling.comparing import Verdict, WinRate
 from modeling.models import Metric, Policy, RewardModel, Round, Run
 from modeling.registry import next_version
 from modeling.run_files import read_jsonl
@@ -102,6 +102,7 @@ def record_of(policy: Policy) -> guard.Record | None:
     before, after = _finite(told.get("reward_before")), _finite(told.get("reward_after"))
     if before is None or after is None:
         return None
+    round_ = round_of(policy)
     return guard.Record(
         version=policy.version,
         reward=after,
@@ -111,15 +112,15 @@ def record_of(policy: Policy) -> guard.Record | None:
         spread_before=_root(told.get("reward_variance_before")),
         length=_finite(told.get("length_after")),
         length_before=_finite(told.get("length_before")),
-        win_rate=win_rate_of(policy),
+        win_rate=win_rate_in(round_) if round_ else None,
+        is_preferred=round_ is not None and round_.results.get("verdict") == Verdict.BETTER,
         stopped=why_collapsed(policy),
     )
 
 
-def win_rate_of(policy: Policy) -> WinRate | None:
-    """Against the policy it was compared with, as its round was decided."""
-    round_ = policy.candidate_rounds.exclude(results={}).order_by("-number").first()
-    return win_rate_in(round_) if round_ is not None else None
+def round_of(policy: Policy) -> Round | None:
+    """The last one that has compared it."""
+    return policy.candidate_rounds.exclude(results={}).order_by("-number").first()
 
 
 def win_rate_in(round_: Round) -> WinRate | None:

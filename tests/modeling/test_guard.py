@@ -124,6 +124,8 @@ def test_one_undecided_version_is_no_alarm_two_in_succession_are() -> None:
     better = WinRate(0.65, 0.52, 0.76, 60)
     assert kinds([record(2, win_rate=undecided)]) == []
     assert kinds([record(2, win_rate=better), record(3, win_rate=undecided)]) == []
+    decided = [record(n, win_rate=undecided, is_preferred=True) for n in (2, 3)]
+    assert kinds(decided) == [], "the test that may be looked at early has said better, twice"
     history = [record(2, win_rate=undecided), record(3), record(4, win_rate=undecided)]
     assert kinds(history) == ["win_rate"]
 
