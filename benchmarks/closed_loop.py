@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
 from benchmarks._closed_loop import POLICY, POOL, Row, World, prompt_rows, run, train_rewards
-from modeling.comparing import win_rate
+from modeling.comparing import Verdict, judge, win_rate
 from modeling.core import train_policy
 from modeling.demo.oracle import oracle_prefers
 from modeling.guard import Record, alarms_of
@@ -196,6 +196,7 @@ def record_of(version: int, result: Row, points: list[float]) -> Record:
         length=result["length_after"],
         length_before=result["length_before"],
         win_rate=win_rate(points),
+        is_preferred=judge(points, cap=len(points)).verdict == Verdict.BETTER,
         stopped=(result["stopped"] or {}).get("reason", ""),
     )
 
