@@ -11,6 +11,9 @@ from modeling.simulated_rounds import Goal, settings_for_rounds
 from modeling.simulation import labeler, simulate
 from modeling.simulation_report import Summary
 
+# With fewer a round, whether a tiny reward model has learned something is mostly luck.
+IN_ALL, PER_ROUND = 300, 500
+
 
 class Command(BaseCommand):
     help = (
@@ -21,7 +24,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("project", help="The project's slug.")
         parser.add_argument(
-            "--judgments", type=int, default=300, help="How many in all, or in each round (300)."
+            "--judgments", type=int, help="How many in all (300), or in each round (500)."
         )
         parser.add_argument(
             "--rounds",
@@ -54,6 +57,8 @@ class Command(BaseCommand):
             raise CommandError(f"There is no project “{given['project']}”.")
         if not 0 <= given["noise"] <= 1:
             raise CommandError("--noise is a share: from 0 to 1.")
+        if given["judgments"] is None:
+            given["judgments"] = PER_ROUND if given["rounds"] else IN_ALL
         if given["judgments"] < 1 or given["labelers"] < 1 or given["rounds"] < 0:
             raise CommandError("--judgments and --labelers start at 1, --rounds at 0.")
         if project.overlap > given["labelers"]:
