@@ -132,7 +132,7 @@ def resolve(
     few = math.ceil(160 / comparisons)  # passes over a small set until 10 batches of 16 are seen
     epochs = min(10 if tiny else 3, few)
     if tiny and config["pooling"] == "mean":  # gains by smaller and more steps: decision 12
-        rate, epochs = 5e-4, max(epochs, min(4, math.ceil(6000 / comparisons)))
+        rate, epochs = 5e-4, max(epochs, min(4, math.ceil(2000 / comparisons)))
     return config | {
         "learning_rate": config["learning_rate"] or rate,
         "lora_alpha": config["lora_alpha"] or 2 * config["lora_rank"],
