@@ -6,7 +6,8 @@ time; an answer that comes after its lease expired is kept, and counted if its s
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, wraps
+from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 from django.db import transaction
@@ -87,6 +88,25 @@ class Recorded:
     outcome: checks.Outcome | None = None
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def once_more(transact: Callable[P, R]) -> Callable[P, R]:
+    """Tries the transaction again when somebody changed the assignment at that moment: what a
+    person answered must not be lost to the sweep that ended their lease."""
+
+    @wraps(transact)
+    def attempt(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return transact(*args, **kwargs)
+        except leases.Conflict:
+            return transact(*args, **kwargs)
+
+    return attempt
+
+
+@once_more
 def submit_and_claim(
     assignment_uuid: UUID,
     labeler_id: int,
@@ -113,6 +133,7 @@ def submit_and_claim(
         return recorded, following
 
 
+@once_more
 def record_judgment(assignment_uuid: UUID, labeler_id: int, answer: Answer | AnswerTo) -> Recorded:
     """Writes the judgment, and the preference when it was the last one wanted."""
     with transaction.atomic():
@@ -244,6 +265,7 @@ def _check_answer(answer: Answer, assignment: Assignment) -> None:
         raise ValueError("tiers: these are not the responses of this comparison, each once")
 
 
+@once_more
 def undo_last(user: User, project: Project) -> Assignment:
     """Takes back the labeler's last answer in the project and hands its comparison out again.
 

@@ -4,7 +4,9 @@ from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
+from labeling import leases
 from labeling.handout import claim_next, current_or_next
 from labeling.judging import (
     Answer,
@@ -109,6 +111,29 @@ def test_a_late_answer_is_kept_but_not_counted_when_its_slot_is_gone() -> None:
     assert not settled(project).exists()
     judge(theirs, "right")
     assert settled(project).get().chosen_id == theirs.order[1]
+
+
+def test_an_answer_survives_the_sweep_that_ends_its_lease_at_that_moment(monkeypatch) -> None:
+    """The row is read before the sweep's transaction ends and written after it."""
+    project = make_project(overlap=1)
+    make_comparison(project)
+    assignment = claim_next(make_member(project).pk, project)
+    Assignment.objects.filter(pk=assignment.pk).update(expires_at=timezone.now())
+    expire_leases()
+    lock, reads = leases.lock_assignment, []
+
+    def read_early(*args):
+        found = lock(*args)
+        if not reads:
+            found.state = "leased"
+        reads.append(found)
+        return found
+
+    monkeypatch.setattr(leases, "lock_assignment", read_early)
+    recorded = judge(assignment, "left")
+    assert recorded.is_new and recorded.judgment.is_late and not recorded.judgment.is_surplus
+    assert len(reads) == 2
+    assert Judgment.objects.count() == settled(project).count() == 1
 
 
 def test_undo_brings_the_comparison_back_and_supersedes_nothing_away() -> None:
