@@ -47,8 +47,8 @@ class WinRate:
 @dataclass(frozen=True)
 class Outcome:
     """What a comparison has come to. `p_value` is always valid: the chance of evidence at least
-    this strong at *any* moment so far, if the new policy were no better. `decided_at`: the
-    judgment that decided, 0 while none has."""
+    this strong at *any* moment so far, if the new policy were no better. `decided_at`: how many
+    judgments the verdict rests on, 0 while there is none."""
 
     verdict: Verdict
     win_rate: WinRate | None
@@ -61,27 +61,26 @@ def judge(
 ) -> Outcome:
     """The verdict on the points in the order in which they were settled, `cap` at most.
 
-    The first judgment from the `at_least`th on at which either side has evidence enough decides,
-    whenever somebody looks: later ones narrow the interval and change nothing."""
+    From the `at_least`th judgment on, either side wins whose evidence at this moment is enough.
+    Whoever looks after every judgment and stops at the first verdict errs as seldom as whoever
+    looks once (Ville's inequality); judgments that came in between two looks all count, so that
+    the verdict never stands against them."""
     seen = [float(point) for point in points]
     if any(not 0.0 <= point <= 1.0 for point in seen):
         raise ValueError("every point must lie between 0 and 1")
-    better, worse = running_evidence(seen), running_evidence([1.0 - point for point in seen])
+    counted = seen[:cap]
+    better = running_evidence(counted)
+    worse = running_evidence([1.0 - point for point in counted])
     enough = math.log(1.0 / alpha)
-    verdict, decided_at = Verdict.OPEN, 0
-    for number, (for_better, for_worse) in enumerate(zip(better, worse, strict=True), start=1):
-        if number > cap:
-            break
-        if number < min(at_least, cap):
-            continue
-        if for_better >= enough or for_worse >= enough:
-            verdict = Verdict.BETTER if for_better >= enough else Verdict.WORSE
-            decided_at = number
-            break
-    if verdict == Verdict.OPEN and len(seen) >= cap:
-        verdict, decided_at = Verdict.UNDECIDED, cap
-    strongest = max([0.0, *better[:cap]])
-    return Outcome(verdict, win_rate(seen), math.exp(-strongest), decided_at)
+    verdict = Verdict.OPEN
+    if len(counted) >= min(at_least, cap) and better[-1] >= enough:
+        verdict = Verdict.BETTER
+    elif len(counted) >= min(at_least, cap) and worse[-1] >= enough:
+        verdict = Verdict.WORSE
+    elif len(counted) >= cap:
+        verdict = Verdict.UNDECIDED
+    decided_at = 0 if verdict == Verdict.OPEN else len(counted)
+    return Outcome(verdict, win_rate(seen), math.exp(-max([0.0, *better])), decided_at)
 
 
 def running_evidence(points: Sequence[float], mean: float = EVEN) -> list[float]:
