@@ -6,11 +6,11 @@ judgments so far, improve the policy. Gold is the oracle's mean score on prompts
 Then two known results in small: what a KL coefficient does (Gao et al. 2022), and what ensembles
 do for best-of-n and PPO at 0 % and 25 % noise (Coste et al. 2023).
 
-One process per seed, at most two at a time. Ends with one line of JSON: `rounds_improved` (the
-fewest, over seeds, of the rounds in which gold rose with UWO and KL), `gold_over_best_of_16` (its
-last gold less best-of-16 of the start, mean over seeds) and `guard_lead` (updates between the
-guard's first alarm and gold having fallen by 10 % of its peak, in the arm without KL and ensemble;
-the least over seeds, null where gold never fell).
+Two processes per seed, one for the arms and one for the two results, at most two at a time. Ends
+with one line of JSON: `rounds_improved` (the fewest, over seeds, of the rounds in which gold rose
+with UWO and KL), `gold_over_best_of_16` (its last gold less best-of-16 of the start, mean over
+seeds) and `guard_lead` (updates between the guard's first alarm and gold having fallen by 10 % of
+its peak, in the arm without KL and ensemble; the least over seeds, null where gold never fell).
 """
 
 import argparse
@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,11 +40,12 @@ from modeling.guard import Record, alarms_of
 
 NOISE, ROUNDS, JUDGMENTS = 0.1, 3, 500
 MEMBERS = 4
-BLIND = 60  # judged comparisons of a new policy with the one before
+BLIND = 120  # judged comparisons of a new policy with the one before
 SWEEP = (1.0, 0.3, 0.1, 0.03, 0.0)
 REWARD = {"pooling": "mean"}
 UWO = {"aggregate": "uwo", "uwo_weight": 1.0}
-KL = 0.1
+KL, STEPS = 0.2, 30
+ARMS_PART, TABLES_PART = "arms", "tables"
 COMMON = {"max_new_tokens": 80, "eval_prompts": 32}
 
 
@@ -61,8 +63,8 @@ class Arm:
 MAIN = "RLOO, UWO and KL"
 BARE = "RLOO, one model, no KL"
 ARMS = (
-    Arm(MAIN, {"algorithm": "rloo", "steps": 40, "kl_coefficient": KL} | UWO),
-    Arm("PPO, UWO and KL", {"algorithm": "ppo", "steps": 40, "kl_coefficient": KL} | UWO),
+    Arm(MAIN, {"algorithm": "rloo", "steps": STEPS, "kl_coefficient": KL} | UWO),
+    Arm("PPO, UWO and KL", {"algorithm": "ppo", "steps": STEPS, "kl_coefficient": KL} | UWO),
     Arm(
         "best-of-16 learnt, UWO", {"algorithm": "best_of_n", "pool_prompts": 256, "epochs": 4} | UWO
     ),
@@ -82,13 +84,13 @@ class Walk:
 
 
 class Seed:
-    """All arms of one seed. What the first round has in common is made once."""
+    """What all arms of one seed have in common: the first round's judgments and reward models."""
 
-    def __init__(self, root: Path, seed: int, quick: bool) -> None:
+    def __init__(self, root: Path, seed: int, quick: bool, members: int = MEMBERS) -> None:
         self.world = World(root, seed, NOISE)
         self.judgments, self.rounds = (100, 1) if quick else (JUDGMENTS, ROUNDS)
         self.first: list[Row] = self.world.judge("first", POLICY, 1, self.judgments)
-        self.first_rewards = train_rewards(root / "first/rewards", self.first, MEMBERS, **REWARD)
+        self.first_rewards = train_rewards(root / "first/rewards", self.first, members, **REWARD)
 
     def measure(self, arms: list[Arm]) -> Row:
         best = self.world.pool_rewards("first/pool", self.first_rewards, **UWO)
@@ -206,7 +208,7 @@ def sweep_kl(seed: Seed) -> list[Row]:
     found = []
     for coefficient in SWEEP:
         name = f"sweep/{coefficient}"
-        config = {"algorithm": "rloo", "steps": 60, "kl_coefficient": coefficient}
+        config = {"algorithm": "rloo", "steps": 40, "kl_coefficient": coefficient}
         result, policy = improve(seed.world, name, config, POLICY, seed.first_rewards[:1], [])
         gold = seed.world.gold(f"{name}/gold", policy)
         found.append(
@@ -235,7 +237,7 @@ def compare_ensembles(root: Path, number: int, judgments: int) -> list[Row]:
         }
         for way, (models, aggregate) in ways.items():
             rewards = world.pool_rewards(f"pool {way}", models, **aggregate)
-            config = {"algorithm": "ppo", "steps": 40, "kl_coefficient": 0.02} | aggregate
+            config = {"algorithm": "ppo", "steps": 30, "kl_coefficient": 0.02} | aggregate
             _, policy = improve(world, way, config, POLICY, models, [])
             best = world.best_of(rewards, POOL)
             gold = world.gold(f"{way}/gold", policy)
@@ -280,31 +282,41 @@ def summarise(seeds: list[Row]) -> Row:
     }
 
 
-def measure_seed(number: int, options: argparse.Namespace) -> Row:
+def measure_part(number: int, part: str, options: argparse.Namespace) -> Row:
     with tempfile.TemporaryDirectory() as name:
         started = time.process_time()
-        seed = Seed(Path(name), number, options.quick)
-        arms = [arm for arm in ARMS if not options.arms or arm.name in options.arms]
-        found = seed.measure(arms)
-        if not options.arms:
-            found["sweep"] = sweep_kl(seed)
-            found["ensembles"] = compare_ensembles(Path(name), number, seed.judgments)
-        return found | {"cpu_seconds": round(time.process_time() - started)}
+        if part == ARMS_PART:
+            seed = Seed(Path(name), number, options.quick)
+            found = seed.measure([a for a in ARMS if not options.arms or a.name in options.arms])
+        else:
+            seed = Seed(Path(name), number, options.quick, members=1)
+            found = {
+                "sweep": sweep_kl(seed),
+                "ensembles": compare_ensembles(Path(name), number, seed.judgments),
+            }
+        return found | {f"cpu_seconds_{part}": round(time.process_time() - started)}
 
 
 def in_parallel(options: argparse.Namespace) -> list[Row]:
-    """One child per seed, two at a time."""
+    """One child per seed and part, so many at a time; the figures by seed."""
     passed = ["--quick"] if options.quick else []
     passed += [word for arm in options.arms or [] for word in ("--arms", arm)]
-    waiting, running, found = list(range(options.seeds)), [], []
-    while waiting or running:
-        while waiting and len(running) < options.processes:
-            command = [sys.executable, __file__, "--seed", str(waiting.pop(0)), *passed]
-            running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
-        output, _ = running[0].communicate()
-        if running.pop(0).returncode != 0:
-            raise SystemExit("A seed has failed: see above.")
-        found.append(json.loads(output.splitlines()[-1]))
+    # The long parts first: what is left for the end should be short.
+    parts = [ARMS_PART] if options.arms else [ARMS_PART, TABLES_PART]
+    jobs = [(part, seed) for part in parts for seed in range(options.seeds)]
+
+    def measure(job: tuple[str, int]) -> Row:
+        part, seed = job
+        command = [sys.executable, __file__, "--seed", str(seed), "--part", part, *passed]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"Seed {seed}, {part}: failed, see above.")
+        return dict(json.loads(done.stdout.splitlines()[-1]))
+
+    found: list[Row] = [{} for _ in range(options.seeds)]
+    with ThreadPoolExecutor(options.processes) as pool:
+        for (_, seed), figures in zip(jobs, pool.map(measure, jobs), strict=True):
+            found[seed] |= figures
     return found
 
 
@@ -315,10 +327,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one round of 100 judgments")
     parser.add_argument("--arms", action="append", help="only these, without the other tables")
     parser.add_argument("--seed", type=int, help="one seed in this process; prints its figures")
+    parser.add_argument("--part", choices=(ARMS_PART, TABLES_PART), default=ARMS_PART)
     parser.add_argument("--out", type=Path, help="a file for all figures")
     options = parser.parse_args()
     if options.seed is not None:
-        print(json.dumps(measure_seed(options.seed, options)))
+        print(json.dumps(measure_part(options.seed, options.part, options)))
         return
     seeds = in_parallel(options)
     if options.out:
