@@ -31,7 +31,7 @@ SETTINGS = {
     # The policy needs more than a handful of preferences to learn something that is true.
     "improvement": "rloo",
     "improve_after": 300,
-    "kl_coefficient": 0.1,
+    "kl_coefficient": 0.2,
     "comparison_size": 80,
     "sample_prompts": 40,
     "samples_per_prompt": 4,

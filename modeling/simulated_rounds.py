@@ -17,27 +17,32 @@ MOST_WITHOUT = 3
 
 @contextmanager
 def settings_for_rounds(
-    project: Project, by: User, judgments: int, algorithm: str = ""
+    project: Project, by: User, judgments: int, algorithm: str = "", promotion: str = ""
 ) -> Iterator[dict[str, object]]:
     """The project with rounds of about so many judgments, each with a new policy; afterwards as
-    it was. Both changes are in the audit log."""
+    it was. Both changes are in the audit log.
+
+    Unless `promotion` says otherwise, best-of-n takes over at once and the others after a blind
+    comparison: what best-of-n gains in a round is less than a few hundred judgments can tell."""
     improvement = algorithm or project.improvement
     if improvement == Improvement.OFF:
         improvement = Improvement.BEST_OF_N
+    gentle = improvement == Improvement.BEST_OF_N
     wanted: dict[str, object] = {
         "improvement": improvement,
         "improve_after": 0,
-        "promotion": Promotion.BLIND,
+        "promotion": promotion or (Promotion.AUTOMATIC if gentle else Promotion.BLIND),
         "retrain_after": judgments,
         "sample_prompts": max(40, judgments // 3),
         "queue_target": judgments,
         # Nobody tires of judging here, and a comparison that ends undecided is a round for nothing.
-        "comparison_size": 200,
+        "comparison_size": 300,
         # What a few hundred judgments of a small world can carry: an ensemble that knows where it
         # is unsure, read over the whole response, always begun from the same policy.
         "base_model": project.base_model or _first_policy(project),
         "reward_pooling": Pooling.MEAN,
         "reward_members": 4,
+        "best_of": 32,
         "aggregate": Aggregate.UWO,
         "uwo_weight": 1.0,
     }

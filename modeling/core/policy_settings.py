@@ -48,7 +48,7 @@ DEFAULTS: dict[str, Any] = {
     "best_of": 16,  # responses per prompt of "best_of_n"
     "distill": True,  # "best_of_n": train on the best; False: only estimate the gain
     "pool_prompts": 256,  # "best_of_n": at most so many prompts
-    "epochs": None,  # passes of "best_of_n" and "dpo"; None: 2 and 1
+    "epochs": None,  # passes of "best_of_n" and "dpo"; None: 2 (tiny: 4) and 1
     "batch_size": 16,  # of "best_of_n" and "dpo"
     "label_smoothing": 0.0,  # "dpo": share of the judgments taken to be the wrong way round
     "temperature": 1.0,
@@ -168,7 +168,7 @@ def resolve(config: dict[str, Any], parameters: int, device: torch.device) -> di
         "learning_rate": config["learning_rate"] or rate,
         "value_learning_rate": config["value_learning_rate"] or (5e-4 if tiny else 1e-5),
         "inner_epochs": config["inner_epochs"] or (2 if ppo else 1),
-        "epochs": config["epochs"] or (1 if algorithm == "dpo" else 2),
+        "epochs": config["epochs"] or PASSES.get(algorithm, (1, 1))[not tiny],
         "whiten": ppo if config["whiten"] is None else config["whiten"],
         "batch_tokens": choose_batch_tokens(config["batch_tokens"], device),
         "threads": choose_threads(config["threads"], parameters),
@@ -185,3 +185,6 @@ RATES = {
     "best_of_n": (2e-4, 1e-5),
     "dpo": (1e-4, 1e-6),
 }
+# Passes over the best-of-n below and above TINY_PARAMETERS. In the demo world gold was 0.65 after 2
+# passes and 0.76 after 5, from 0.20; choosing the best of 16 by the same rewards has 0.73.
+PASSES = {"best_of_n": (4, 2)}

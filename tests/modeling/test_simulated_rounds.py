@@ -58,3 +58,20 @@ def test_rounds_without_a_new_policy_end_it(project: Project) -> None:
     for _ in range(simulated_rounds.MOST_WITHOUT):
         decided(project, Round.State.FAILED)
     assert "without a new policy" in (goal.look() or "")
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "asked", "expected"),
+    [
+        ("ppo", "", "blind"),
+        ("best_of_n", "", "automatic"),  # gains too little for a few hundred blind judgments
+        ("best_of_n", "blind", "blind"),
+        ("ppo", "automatic", "automatic"),
+    ],
+)
+def test_who_decides_about_a_new_policy(
+    project: Project, algorithm: str, asked: str, expected: str
+) -> None:
+    by = make_member(project)
+    with simulated_rounds.settings_for_rounds(project, by, 400, algorithm, asked):
+        assert Project.objects.get(pk=project.pk).promotion == expected

@@ -6,13 +6,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from labeling.models import Project
-from labeling.models.improvement import Improvement
+from labeling.models.improvement import Improvement, Promotion
 from modeling.simulated_rounds import Goal, settings_for_rounds
 from modeling.simulation import labeler, simulate
 from modeling.simulation_report import Summary
 
 # With fewer a round, whether a tiny reward model has learned something is mostly luck.
-IN_ALL, PER_ROUND = 300, 500
+IN_ALL, PER_ROUND = 300, 1000
 
 
 class Command(BaseCommand):
@@ -24,13 +24,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("project", help="The project's slug.")
         parser.add_argument(
-            "--judgments", type=int, help="How many in all (300), or in each round (500)."
+            "--judgments", type=int, help="How many in all (300), or in each round (1000)."
         )
         parser.add_argument(
             "--rounds",
             type=int,
             default=0,
-            help="Go on until so many new policies were compared blind and promoted or rejected. "
+            help="Go on until so many new policies were promoted or rejected. "
             "Meanwhile the project's rounds are as long as --judgments says.",
         )
         parser.add_argument(
@@ -38,6 +38,12 @@ class Command(BaseCommand):
             choices=[value for value in Improvement.values if value != Improvement.OFF],
             default="",
             help="With --rounds: how the policy is improved (as the project has it).",
+        )
+        parser.add_argument(
+            "--promotion",
+            choices=Promotion.values,
+            default="",
+            help="With --rounds: when a new policy takes over (blind; best_of_n: automatic).",
         )
         parser.add_argument("--labelers", type=int, default=4, help="How many at once (4).")
         parser.add_argument(
@@ -81,7 +87,8 @@ class Command(BaseCommand):
         if not given["rounds"]:
             return simulate(project, **options, tell=self._tell)
         by = labeler(project, 1)
-        with settings_for_rounds(project, by, given["judgments"], given["improve_with"]) as changed:
+        ways = given["improve_with"], given["promotion"]
+        with settings_for_rounds(project, by, given["judgments"], *ways) as changed:
             told = ", ".join(f"{name} {value}" for name, value in changed.items())
             self._tell(f"Settings for the time being: {told}")
             goal = Goal(project, given["rounds"], self._tell)
