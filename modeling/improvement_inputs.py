@@ -7,8 +7,9 @@ from labeling.models import Prompt
 from labeling.models.material import Split
 from modeling import blind, improving
 from modeling.core.chat_server import is_server
+from modeling.core.files import write_json
 from modeling.models import Policy, RewardModel, Run
-from modeling.run_files import CannotPrepare, copy_snapshot, usable, write_json, write_prompts
+from modeling.run_files import CannotPrepare, copy_snapshot, usable, write_prompts
 
 FEWEST_PROMPTS = 8
 

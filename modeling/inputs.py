@@ -11,19 +11,12 @@ from django.conf import settings
 
 from labeling.models import Comparison, Response
 from labeling.texts import response_digest
+from modeling.core.files import write_json, write_jsonl
 from modeling.evaluating import unscored_by
 from modeling.improvement_inputs import prepare_comparison, prepare_improvement
 from modeling.models import RewardModel, Run, Score
 from modeling.prompt_choice import prompts_to_sample
-from modeling.run_files import (
-    clean,
-    copy_snapshot,
-    read_jsonl,
-    usable,
-    write_json,
-    write_jsonl,
-    write_prompts,
-)
+from modeling.run_files import clean, copy_snapshot, read_jsonl, usable, write_prompts
 
 # How many comparisons of the queue are ranked anew after a training: those due soonest.
 MOST_RANKED = 5000

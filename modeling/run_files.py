@@ -1,9 +1,8 @@
 """The files of a run: written whole or not at all, and read as rows of JSON."""
 
 import json
-import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from labeling.models import Prompt
 from labeling.snapshots import SnapshotDamaged, verify
 from modeling import registry
 from modeling.core.chat_server import is_server
+from modeling.core.files import write_jsonl
 from modeling.models import Run
 
 
@@ -65,24 +65,3 @@ def write_prompts(folder: Path, ids: Sequence[int]) -> None:
         folder / "prompts.jsonl",
         ({"id": str(pk), "prompt": messages[pk]} for pk in ids if pk in messages),
     )
-
-
-def write_json(path: Path, value: object) -> None:
-    write_whole(path, [json.dumps(value, indent=2, sort_keys=True)])
-
-
-def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    write_whole(path, (json.dumps(row, ensure_ascii=False) for row in rows))
-
-
-def write_whole(path: Path, lines: Iterable[str]) -> None:
-    """The file is there whole or not at all, also when the disk is full or the power goes."""
-    draft = path.with_name(f"{path.name}.draft")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in lines)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -12,10 +12,20 @@ from typing import Any
 
 import torch
 
+from modeling.core.errors import ProgramError
 from modeling.core.files import write_atomically
 from modeling.core.reward_parts import MAIN
 
-UNREADABLE = (FileNotFoundError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError)
+# Of a truncated file torch says one or another of them, by where it ends.
+UNREADABLE = (OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError)
+
+
+def of_another_run(file: Path) -> ProgramError:
+    return ProgramError(
+        "The checkpoint in this folder belongs to another config or other input.",
+        where=str(file),
+        hint="Use a new run folder, or delete checkpoint/ to start from the beginning.",
+    )
 
 
 class Checkpoint:

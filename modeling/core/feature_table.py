@@ -6,13 +6,13 @@ width D take N * L * 2 D * 4 bytes (10,000 texts, 6 layers of 896: 430 MB).
 """
 
 import hashlib
-import pickle
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from modeling.core.checkpoint import UNREADABLE
 from modeling.core.features import Readout, read_features
 from modeling.core.files import write_atomically
 from modeling.core.reading import Group, Reader
@@ -94,6 +94,6 @@ def load_shard(file: Path, of: str, texts: int) -> Tensor | None:
     try:
         kept = torch.load(file, weights_only=True)
         features: Tensor = kept["features"]
-    except (FileNotFoundError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError):
+    except UNREADABLE:
         return None
     return features if kept["of"] == of and len(features) == texts else None

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -85,6 +86,22 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)  # on a full disk the half-written file is in the way
         raise
+
+
+@contextmanager
+def folder_in_one(folder: Path) -> Iterator[Path]:
+    """A folder to fill, which takes the name of `folder` at the end of the block, in place of what
+    was there, or goes again if the block fails."""
+    temporary = folder.with_name(folder.name + ".tmp")
+    for old in (folder, temporary):
+        shutil.rmtree(old, ignore_errors=True)
+    folder.parent.mkdir(exist_ok=True)
+    try:
+        yield temporary
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    temporary.rename(folder)
 
 
 def write_json(path: Path, value: object) -> None:

@@ -4,7 +4,6 @@ With LoRA the reference is the policy with its adapter switched off and costs no
 adapter is merged into plain weights on export. Left out: quantised and sharded weights.
 """
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from modeling.core.adapters import inner_names, put_adapters
 from modeling.core.device import move_to
 from modeling.core.errors import ProgramError
+from modeling.core.files import folder_in_one
 from modeling.core.loading import load_causal_model, load_classifier, load_tokenizer
 from modeling.core.policy_batch import Text, pad_texts, response_logits, token_logps
 from modeling.core.reward_model import switch_dropout_off
@@ -145,13 +145,10 @@ def export_policy(actor: Actor, folder: Path, texts: list[Text]) -> float:
     Returns the largest difference over the texts' tokens. The actor cannot be trained afterwards:
     its adapter has become part of the weights.
     """
-    temporary = folder.with_name(folder.name + ".tmp")
-    for old in (folder, temporary):
-        shutil.rmtree(old, ignore_errors=True)
     device = actor.model.device
     expected = [_logps(actor.model, text) for text in texts]
     model = actor.model if actor.adapter is None else actor.adapter.merge_and_unload()
-    try:
+    with folder_in_one(folder) as temporary:
         model.save_pretrained(temporary)
         actor.tokenizer.save_pretrained(temporary)
         saved = load_causal_model(str(temporary))
@@ -169,10 +166,6 @@ def export_policy(actor: Actor, folder: Path, texts: list[Text]) -> float:
                 where=str(folder),
                 hint="Do not use it. Retry; if it happens again, report the policy.",
             )
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    temporary.rename(folder)
     return error
 
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from modeling.core.checkpoint import Checkpoint
+from modeling.core.checkpoint import Checkpoint, of_another_run
 from modeling.core.errors import ProgramError
 from modeling.core.policy_health import Kept
 from modeling.core.policy_models import put_weights, trained_weights
@@ -48,11 +48,7 @@ def resume(task: Task, learner: Learner, loop: Loop, kept: Kept) -> None:
         task.run.say("The checkpoint cannot be read: the run starts again from step 0.")
         return
     if state["identity"] != task.identity():
-        raise ProgramError(
-            "The checkpoint in this folder belongs to another config or other input.",
-            where="checkpoint/state.pt",
-            hint="Use a new run folder, or delete checkpoint/ to start from the beginning.",
-        )
+        raise of_another_run(checkpoint.state_file)
     put_weights(learner.policy, state["policy"])
     if learner.value is not None:
         put_weights(learner.value, state["value"])

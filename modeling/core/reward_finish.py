@@ -1,7 +1,6 @@
 """What follows the last step of a training: merged, scored, saved, and proven to reload alike."""
 
 import dataclasses
-import shutil
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +9,8 @@ from torch import Tensor
 
 from modeling.core.adapters import merge_adapter
 from modeling.core.aggregation import Scale, same_spread, scales_of, write_scales
-from modeling.core.checkpoint import Checkpoint
-from modeling.core.errors import ProgramError
+from modeling.core.checkpoint import Checkpoint, of_another_run
+from modeling.core.files import folder_in_one
 from modeling.core.frozen import train_frozen
 from modeling.core.heads import save_heads, take_heads
 from modeling.core.own_head import save_own_head
@@ -49,11 +48,7 @@ def read_outcome(training: Training, checkpoint: Checkpoint) -> Outcome | None:
     if kept is None:
         return None
     if kept.pop("identity") != identity(training, checkpoint.part):
-        raise ProgramError(
-            "The checkpoint in this folder belongs to another config or other preferences.",
-            where=str(checkpoint.outcome_file),
-            hint="Use a new run folder, or delete checkpoint/ to start from the beginning.",
-        )
+        raise of_another_run(checkpoint.outcome_file)
     outcome = Outcome(**kept)
     left = outcome.name.startswith("curve/") or (training.run.path / outcome.name).is_dir()
     return outcome if left else None
@@ -106,18 +101,13 @@ def fit_frozen(training: Training) -> Outcome:
 def save_checked(training: Training, outcome: Outcome) -> float:
     """Write the model's folder and prove that it reloads to the same rewards. Returns the largest
     error. Of several heads the folder holds the mean, as a plain checkpoint, and they beside it."""
-    folder = training.run.path / outcome.name
-    temporary = folder.with_name(folder.name + ".tmp")
-    for old in (folder, temporary):
-        shutil.rmtree(old, ignore_errors=True)
-    folder.parent.mkdir(exist_ok=True)
     texts = [text for group in training.groups for text in group.texts()]
     flat = torch.cat(outcome.rewards).mean(1).tolist()
     length = training.config["max_length"]
     readout = training.reader.readout
     several = training.config["heads"] > 1 and readout is None
     heads = take_heads(training.model, training.head) if several else None
-    try:
+    with folder_in_one(training.run.path / outcome.name) as temporary:
         if readout is None:
             save_model(training.model, training.tokenizer, temporary, length)
         else:
@@ -127,8 +117,4 @@ def save_checked(training: Training, outcome: Outcome) -> float:
             save_heads(temporary, heads)
         scored = outcome.train_rewards(training)
         write_scales(temporary, outcome.scales(training), responses=len(scored))
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    temporary.rename(folder)
     return error

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from modeling.core.checkpoint import Checkpoint
+from modeling.core.checkpoint import Checkpoint, of_another_run
 from modeling.core.errors import ProgramError
 from modeling.core.files import is_disk_full
 from modeling.core.recompute import Memory, recompute_layers
@@ -40,11 +40,7 @@ def resume(training: Training, checkpoint: Checkpoint, optimizer: torch.optim.Op
         checkpoint.forget_other_bests(None)
         return Loop()
     if state["identity"] != identity(training, checkpoint.part):
-        raise ProgramError(
-            "The checkpoint in this folder belongs to another config or other preferences.",
-            where="checkpoint/state.pt",
-            hint="Use a new run folder, or delete checkpoint/ to start from the beginning.",
-        )
+        raise of_another_run(checkpoint.state_file)
     put_weights(training, state["model"])
     optimizer.load_state_dict(state["optimizer"])
     torch.set_rng_state(state["rng"].cpu())

@@ -178,3 +178,18 @@ def test_a_reward_model_that_returns_nan_is_named_on_the_round(
     page = client.get(reverse("rounds", args=[project.slug]))
     assert f"The improvement failed. {said}" in text_of(page)
     assert registry.loop_of(project).policy == run.policy
+
+
+def test_a_checkpoint_truncated_on_disk_costs_time_and_no_run(
+    client: Client, training: Run
+) -> None:
+    """What an attempt left is cut short by a crash of the machine: the next one begins anew, says
+    so in the log of the run's page, and ends as it would have without."""
+    (training.folder / "checkpoint").mkdir(parents=True)
+    state = training.folder / "checkpoint" / "state.pt"
+    torch.save({"model": torch.zeros(10_000)}, state)
+    state.write_bytes(state.read_bytes()[:5000])
+    run = executed(training)
+    assert run.state == Run.State.SUCCEEDED, run.error
+    said = "The checkpoint cannot be read: training starts again from step 0."
+    assert said in text_of(page_of(run, client))

@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from labeling.models import AuditEntry, Comparison, Response
 from labeling.snapshots import verify
-from modeling import pipeline, programs, run_files, runs, starting
+from modeling import pipeline, programs, runs, starting
+from modeling.core import files
 from modeling.models import Metric, ResponseFeatures, RewardModel, Run, Score
 from tests.factories import make_member
 from tests.modeling.loop_helpers import (
@@ -217,7 +218,7 @@ def test_a_full_disk_before_the_program_starts_fails_in_words(
         def full(*_args: object) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        patch.setattr(run_files, "write_whole", full)
+        patch.setattr(files, "write_atomically", full)
         assert "disk is full" in execute(run).error
     runs.retry(run, None)
     assert execute(run).state == Run.State.SUCCEEDED

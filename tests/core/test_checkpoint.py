@@ -1,0 +1,32 @@
+"""Checkpoints on a disk that has not kept them whole."""
+
+from pathlib import Path
+
+import torch
+
+from modeling.core.checkpoint import Checkpoint
+
+CPU = torch.device("cpu")
+
+
+def test_wherever_a_state_was_cut_off_it_is_told_from_a_whole_one(tmp_path: Path) -> None:
+    """torch says OSError, EOFError, RuntimeError or UnpicklingError, by where the file ends."""
+    checkpoint = Checkpoint(tmp_path)
+    state = {"loop": {"best_step": None}, "model": {"w": torch.randn(500, 10)}}
+    checkpoint.save_state(state)
+    whole = checkpoint.state_file.read_bytes()
+    loaded = checkpoint.load_state(CPU)
+    assert loaded is not None and torch.equal(loaded["model"]["w"], state["model"]["w"])
+    for length in range(0, len(whole), 211):
+        checkpoint.state_file.write_bytes(whole[:length])
+        assert checkpoint.load_state(CPU) is None, length
+
+
+def test_a_state_without_its_best_weights_is_none(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.save_best(3, {"w": torch.zeros(1000)})
+    checkpoint.save_state({"loop": {"best_step": 3}})
+    assert checkpoint.load_state(CPU) is not None
+    best = checkpoint.folder / "best-3.pt"
+    best.write_bytes(best.read_bytes()[:1500])
+    assert checkpoint.load_state(CPU) is None
