@@ -69,7 +69,7 @@ ARMS = (
         "best-of-16 learnt, UWO", {"algorithm": "best_of_n", "pool_prompts": 256, "epochs": 4} | UWO
     ),
     Arm("DPO", {"algorithm": "dpo", "epochs": 2}, members=0),
-    Arm(BARE, {"algorithm": "rloo", "steps": 15, "kl_coefficient": 0.0}, members=1, segments=4),
+    Arm(BARE, {"algorithm": "rloo", "steps": 8, "kl_coefficient": 0.0}, members=1, segments=4),
 )
 
 

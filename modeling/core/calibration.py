@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 BINS = 15
 FEWEST_TO_FIT = 50  # comparisons: on fewer a temperature is mostly luck
 COLDEST, HOTTEST = 0.02, 50.0
+SPREAD = 0.5  # of the logarithm of a temperature, before anything was judged
 SIMULATIONS = 200
 
 
@@ -37,16 +38,18 @@ def brier(delta: Array, target: Array, temperature: float = 1.0) -> float:
 
 
 def fit_temperature(delta: Array, target: Array) -> float:
-    """The temperature with the lowest mean log-loss, by golden section over its logarithm.
+    """The likeliest temperature, if before it was log-normal around 1 with SPREAD; by golden
+    section over its logarithm. That is the lowest sum of log-losses plus (log T / SPREAD)² / 2.
 
-    In 1 / temperature the loss is convex, so that over the logarithm it has one valley and the
-    search cannot end in a wrong one.
+    A sum of losses alone (C. Guo et al. 2017, arXiv:1706.04599) is nearly flat on the few dozen
+    comparisons there are at first: on 54 of them it was lowest at 11, which took every claim of
+    that model away and doubled its ECE. Hundreds of comparisons outweigh the prior.
     """
     low, high = float(np.log(COLDEST)), float(np.log(HOTTEST))
     ratio = (np.sqrt(5.0) - 1.0) / 2.0
 
     def loss(at: float) -> float:
-        return float(log_loss(delta, target, float(np.exp(at))).mean())
+        return float(log_loss(delta, target, float(np.exp(at))).sum()) + (at / SPREAD) ** 2 / 2.0
 
     while high - low > 1e-5:
         left, right = high - ratio * (high - low), low + ratio * (high - low)

@@ -42,13 +42,27 @@ def test_the_log_loss_of_a_very_sure_model_stays_finite() -> None:
 
 def test_the_fitted_temperature_makes_the_claim_true() -> None:
     """Right three times in four with every difference 2: best where sigmoid(2 / T) = 3/4, so at
-    T = 2 / log 3 = 1.820478."""
-    delta = array(2.0, 2.0, 2.0, -2.0)
-    assert fit_temperature(delta, np.ones(4)) == pytest.approx(2 / LOG3, abs=1e-3)
+    T = 2 / log 3 = 1.820478; thousands of comparisons outweigh the prior."""
+    delta = np.tile(array(2.0, 2.0, 2.0, -2.0), 5000)
+    assert fit_temperature(delta, np.ones(20_000)) == pytest.approx(2 / LOG3, abs=1e-3)
+
+
+def test_few_comparisons_hardly_move_the_temperature() -> None:
+    """Two differences of 1, both right: d/du of 2 log(1 + exp(-1/T)) + 2 u^2, with u = log T, is
+    2 sigmoid(-1/T) / T + 4 u = 0 at T = 0.871; the log-loss alone has no lowest point."""
+    found = fit_temperature(array(1.0, 1.0), np.ones(2))
+    assert found == pytest.approx(0.871, abs=5e-4)
+    assert 2 * probability(array(-1 / found))[0] / found == pytest.approx(-4 * np.log(found), 1e-3)
 
 
 def test_a_model_that_is_never_wrong_is_made_no_surer_than_the_limit() -> None:
-    assert fit_temperature(array(1.0, 1.0), np.ones(2)) == pytest.approx(0.02, rel=1e-3)
+    assert fit_temperature(np.full(10**6, 0.1), np.ones(10**6)) == pytest.approx(0.02, rel=1e-2)
+
+
+def test_bad_luck_on_fifty_comparisons_takes_no_claim_away() -> None:
+    """Half right, half wrong: by the log-loss alone no difference would mean anything."""
+    delta = np.tile(array(1.0, -1.0), 25)
+    assert 1.0 < fit_temperature(delta, np.ones(50)) < 3.0
 
 
 def test_claims_are_seen_from_the_preferred_side() -> None:
