@@ -5,11 +5,14 @@ that a real project has. Every other project gets nothing here.
 """
 
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from labeling.models import Project, Prompt
 from modeling.demo.oracle import score
 from modeling.demo_project import SLUG, SOURCE
+
+Gold = dict[str, float]
 
 
 def is_demo(project: Project) -> bool:
@@ -21,9 +24,19 @@ def oracle_of(project: Project) -> Callable[[list[dict[str, str]], str], float] 
     return score if is_demo(project) else None
 
 
-def gold_of(
-    project: Project, texts: Mapping[str, Mapping[int, list[str]]]
-) -> dict[str, float] | None:
+def gold_of_improvement(project: Project, rows: Iterable[Mapping[str, Any]]) -> Gold | None:
+    """Mean gold score of what the policy wrote before and after its improvement, to the prompts
+    held out from it: the rows of train_policy's samples.jsonl. None outside the demo."""
+    if not is_demo(project):
+        return None
+    scores: dict[str, list[float]] = {"current": [], "new": []}
+    for row in rows:
+        for name, when in (("current", "before"), ("new", "after")):
+            scores[name] += [score(row["prompt"], written["text"]) for written in row[when]]
+    return {name: statistics.fmean(found) for name, found in scores.items() if found}
+
+
+def gold_of(project: Project, texts: Mapping[str, Mapping[int, list[str]]]) -> Gold | None:
     """Mean gold score of each policy's texts, given by name and prompt; None outside the demo."""
     if not is_demo(project):
         return None

@@ -1,9 +1,9 @@
-"""Files → rows of a run that compares two policies."""
+"""Files → rows of the runs that improve a policy and that compare two."""
 
 from collections import defaultdict
 from typing import Any
 
-from modeling import blind, demo_gold
+from modeling import blind, demo_gold, improving
 from modeling.models import Policy, Round, Run
 from modeling.programs import read_json
 from modeling.run_files import clean, read_jsonl
@@ -16,6 +16,21 @@ def policies_of(run: Run) -> dict[str, Policy]:
     if run.kind != Run.Kind.COMPARE or run.policy is None:
         return {}
     return {"current": run.policy, "new": Policy.objects.get(pk=run.config["candidate"])}
+
+
+def collect_improvement(run: Run) -> dict[str, Any]:
+    """The new policy version. Call in the transaction that ends the run."""
+    results = read_json(run.folder / "result.json")
+    candidate = improving.add_candidate(run, results)
+    gold = demo_gold.gold_of_improvement(run.project, read_jsonl(run.folder / "samples.jsonl"))
+    if gold and run.round is not None:
+        _note_gold(Round.objects.select_for_update().get(pk=run.round.pk), gold)
+    return results | {"policy": candidate.version if candidate else None}
+
+
+def _note_gold(round_: Round, gold: demo_gold.Gold) -> None:
+    round_.results["gold"] = gold
+    Round.objects.filter(pk=round_.pk).update(results=round_.results)
 
 
 def collect_comparison(run: Run) -> dict[str, Any]:
@@ -37,7 +52,6 @@ def collect_comparison(run: Run) -> dict[str, Any]:
     if round_ is None or not waits:
         return results | {"comparisons": 0, "note": "Its round was over: nothing was queued."}
     if gold:
-        round_.results["gold"] = gold
-        Round.objects.filter(pk=round_.pk).update(results=round_.results)
+        _note_gold(round_, gold)
     queued = blind.queue_pairs(round_, texts["current"], texts["new"], run.config["pairs"])
     return results | queued | ({"gold": gold} if gold else {})

@@ -11,13 +11,16 @@ from typing import Any
 from labeling.material import add_pairs
 from labeling.models import Comparison, Response
 from labeling.texts import response_digest
-from modeling import improving
 from modeling.drift import note_from_training
 from modeling.evaluating import evaluation_of
 from modeling.features import store_features
 from modeling.follower import Follower
 from modeling.following import HEAD, rank_queue
-from modeling.improvement_outputs import collect_comparison, policies_of
+from modeling.improvement_outputs import (
+    collect_comparison,
+    collect_improvement,
+    policies_of,
+)
 from modeling.inputs import folder_of, read_samples, sampled_by_prompt, stages_of
 from modeling.model_card import write_card
 from modeling.models import RewardModel, Run, Score
@@ -99,9 +102,7 @@ def collect(run: Run, finish: FinishRun) -> None:
         _add_reward_model(run, results)
         note_from_training(run)
     elif run.kind == Run.Kind.TRAIN_POLICY:
-        results = read_json(run.folder / "result.json")
-        candidate = improving.add_candidate(run, results)
-        results |= {"policy": candidate.version if candidate else None}
+        results = collect_improvement(run)
     elif run.kind == Run.Kind.COMPARE:
         results = collect_comparison(run)
     else:

@@ -11,7 +11,7 @@ from labeling.projects import change_settings
 from modeling.models import Loop, Round
 
 DECIDED = (Round.State.PROMOTED, Round.State.REJECTED)
-# Rounds that end without a new policy (a rejected reward model, a failed run) before giving up.
+# Rounds in a row that end without a new policy (a rejected reward model, a failed run): give up.
 MOST_WITHOUT = 3
 
 
@@ -86,10 +86,18 @@ class Goal:
                     self.decided.append(round_)
         if len(self.decided) >= self.rounds:
             return ""
-        if len(self.told) - len(self.decided) >= MOST_WITHOUT:
-            return f"{MOST_WITHOUT} rounds ended without a new policy; the page Rounds says why."
+        if self._without() >= MOST_WITHOUT:
+            return (
+                f"{MOST_WITHOUT} rounds in a row ended without a new policy; the page Rounds says "
+                "why."
+            )
         stopped = Loop.objects.filter(project=self.project).exclude(improvement_stopped="").first()
         return f"The guard: {stopped.improvement_stopped}" if stopped else None
+
+    def _without(self) -> int:
+        """Rounds since the last one with a new policy."""
+        last = max((round_.number for round_ in self.decided), default=self.first)
+        return sum(number > last for number in self.told)
 
 
 def describe(round_: Round) -> str:

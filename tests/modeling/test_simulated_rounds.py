@@ -60,6 +60,17 @@ def test_rounds_without_a_new_policy_end_it(project: Project) -> None:
     assert "without a new policy" in (goal.look() or "")
 
 
+def test_rounds_without_a_new_policy_are_forgiven_after_one_with(project: Project) -> None:
+    goal = simulated_rounds.Goal(project, 2, lambda _line: None)
+    for state in (Round.State.FINISHED, Round.State.FINISHED, Round.State.PROMOTED):
+        decided(project, state)
+    for _ in range(simulated_rounds.MOST_WITHOUT - 1):
+        decided(project, Round.State.FINISHED)
+    assert goal.look() is None
+    decided(project, Round.State.FINISHED)
+    assert "without a new policy" in (goal.look() or "")
+
+
 @pytest.mark.parametrize(
     ("algorithm", "asked", "expected"),
     [
