@@ -77,7 +77,13 @@ def rewards_of(pool: list[list[Rollout]]) -> np.ndarray:
     return np.array([[rollout.reward for rollout in row] for row in pool])
 
 
-def best_texts(pool: list[list[Rollout]], shaping: Shaping) -> list[Text]:
-    """Of each prompt the response with the highest reward, less the penalty for a missing end."""
-    best = np.array([[shaping(r.reward, r.ended) for r in row] for row in pool]).argmax(axis=1)
+def best_texts(pool: list[list[Rollout]], shaping: Shaping, coefficient: float) -> list[Text]:
+    """Of each prompt the response with the highest reward less `coefficient` times its
+    log pi / pi_reference, less the penalty for a missing end.
+
+    The mean of that is what PPO and RLOO maximise. In the first round policy and reference are
+    one, and it is plain best-of-n; in later ones, choosing by the reward alone would add as many
+    nats again each time, however far the policy is already."""
+    values = [[shaping(r.reward, r.ended) - coefficient * r.log_ratio for r in row] for row in pool]
+    best = np.array(values).argmax(axis=1)
     return [row[at].as_text for row, at in zip(pool, best, strict=True)]

@@ -5,6 +5,7 @@ number, so that a resumed run draws the same ones. With several processes each d
 reads its share of the prompts; afterwards all hold all rollouts.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -43,6 +44,11 @@ class Rollout:
     @property
     def as_text(self) -> Text:
         return Text(self.prompt, tuple(self.tokens))
+
+    @property
+    def log_ratio(self) -> float:
+        """log pi(response) / pi_reference(response), in nats: its mean is the KL (k1)."""
+        return math.fsum(self.logps) - math.fsum(self.reference_logps)
 
 
 def roll(task: Task, prompts: Sequence[PolicyPrompt], count: int, label: str) -> list[Rollout]:

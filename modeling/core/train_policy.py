@@ -192,7 +192,8 @@ def run_algorithm(task: Task, pairs: list[Pair]) -> tuple[Kept | None, dict[str,
     curve = {"best_of_n": best_of_n_curve(rewards_of(pool), config["seed"])}
     if not config["distill"]:
         return None, curve | {"steps": 0, "stopped": None}
-    kept, told = distill(task, best_texts(pool, task.shaping))
+    best = best_texts(pool, task.shaping, config["kl_coefficient"])
+    kept, told = distill(task, best)
     return kept, told | curve
 
 

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from modeling.core.best_of_n import best_of_n_curve, best_of_n_kl, best_weights, expected_best
+from modeling.core.policy_pool import best_texts
+from modeling.core.policy_rewards import Shaping
+from modeling.core.rollouts import Rollout
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 6])
@@ -62,3 +65,23 @@ def test_the_curve_rises_within_its_intervals() -> None:
     assert means[0] == pytest.approx(rewards.mean())
     assert means[-1] == pytest.approx(rewards.max(axis=1).mean())
     assert all(point["low"] < point["reward"] < point["high"] for point in curve)
+
+
+def response(name: int, reward: float, log_ratio: float, ended: bool = True) -> Rollout:
+    return Rollout(
+        "p", (1,), [name], [log_ratio - 3.0], ended, "", reward=reward, reference_logps=[-3.0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("coefficient", "chosen"),
+    [
+        (0.0, 7),  # the reward alone: 2
+        (0.2, 7),  # 2 - 0.2 * 4 = 1.2 against 1
+        (0.3, 8),  # 2 - 0.3 * 4 = 0.8 against 1
+    ],
+)
+def test_what_is_far_from_the_reference_must_be_worth_it(coefficient: float, chosen: int) -> None:
+    pool = [[response(7, 2.0, 4.0), response(8, 1.0, 0.0), response(9, 5.0, 0.0, ended=False)]]
+    (best,) = best_texts(pool, Shaping(penalty=10.0), coefficient)
+    assert best.response == (chosen,)
