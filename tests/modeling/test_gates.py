@@ -8,7 +8,7 @@ import pytest
 
 from labeling.models import AuditEntry, Project, Snapshot
 from modeling import gates, registry
-from modeling.core.predictions import Prediction
+from modeling.core.predictions import Prediction, compare
 from modeling.models import RewardModel, Run
 from tests.factories import make_member, make_project
 
@@ -122,6 +122,21 @@ def test_a_slice_that_has_become_much_worse_is_named() -> None:
     assert found.passed is False
     assert "strength “slightly better” by 30.0% of 40" in found.text
     assert gates.check_slices(easy).passed is True
+
+
+def test_one_slice_of_many_may_lose_by_chance() -> None:
+    """Ten slices of 40, one of which loses 4 of 40: 10 points at a standard error of 4.7. Alone
+    that would be clear at 95 % (2.1 errors); one of ten does so by chance four times in ten."""
+    unlucky = [pair(at, -1 if at < 4 else 1, 1, slices={"tag": ["a"]}) for at in range(40)]
+    others = [
+        pair(40 * (1 + of) + at, 1, 1 if at else -1, slices={"tag": [name]})
+        for of, name in enumerate("bcdefghij")
+        for at in range(40)
+    ]
+    assert compare(unlucky)["high"] < 0
+    assert gates.check_slices(unlucky + others).passed is True
+    hopeless = [pair(at, -1 if at < 20 else 1, 1, slices={"tag": ["a"]}) for at in range(40)]
+    assert "tag “a” by 50.0% of 40" in gates.check_slices(hopeless + others).text
 
 
 def test_a_reward_that_follows_length_more_than_before_is_stopped() -> None:
