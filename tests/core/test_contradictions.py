@@ -88,9 +88,12 @@ def test_a_single_model_judges_what_it_learned_from_and_says_so(tmp_path: Path) 
 
 
 def test_the_temperature_comes_from_judgments_nobody_learned_from() -> None:
-    """Margins of 4 that hold three times in four: sigmoid(4 / T) = 3/4 at T = 4 / log 3 = 3.641."""
+    """80 margins of 4 that hold three times in four, the prior's spread 0.5: with z = 4 / T the
+    slope over log T, 80 z (sigmoid(-z) - 1/4) + 4 log T, is zero at T = 3.0019. Thousands of them
+    come to sigmoid(4 / T) = 3/4: T = 4 / log 3 = 3.641."""
     groups = [group(n, "dev", 1.0 if n % 4 else 0.0) for n in range(80)]
     members = [torch.tensor([[4.0], [0.0]])] * 80
-    assert temperature_of(groups, members) == pytest.approx(3.641, abs=0.001)
+    assert temperature_of(groups, members) == pytest.approx(3.0019, abs=0.001)
+    assert temperature_of(groups * 200, members * 200) == pytest.approx(3.641, abs=0.01)
     assert temperature_of(groups[:20], members[:20]) == 1.0
     assert temperature_of([group(n, "train") for n in range(80)], members) == 1.0
