@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from benchmarks._quality_rows import RATES, TRAIN_LENGTH, Cell, read_pairs
+from modeling.core.device import choose_autocast
 from modeling.core.text import Encoded, complete_tokenizer, encode_texts
 
 
@@ -41,7 +42,8 @@ def main() -> None:
         "save_strategy": "no",
         "disable_tqdm": True,
         "use_cpu": True,
-        "bf16": False,
+        # as ours: only where the processor has matrix units for it and the model is no tiny one
+        "bf16": choose_autocast("auto", torch.device("cpu"), model.num_parameters()),
         "gradient_checkpointing": False,  # the same figures in less time
         "dataloader_pin_memory": False,
     }

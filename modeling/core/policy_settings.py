@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from modeling.core.aggregation import UWO_WEIGHT, WAYS
-from modeling.core.device import choose_autocast, choose_threads
+from modeling.core.device import TINY_PARAMETERS, choose_autocast, choose_threads
 from modeling.core.errors import ProgramError
 from modeling.core.kl import ESTIMATORS
 from modeling.core.reading import choose_batch_tokens
@@ -14,7 +14,6 @@ from modeling.core.run_dir import is_count, is_number
 
 ALGORITHMS = ("ppo", "rloo", "best_of_n", "dpo")
 ONLINE = ("ppo", "rloo")
-TINY_PARAMETERS = 20_000_000
 
 DEFAULTS: dict[str, Any] = {
     "algorithm": ...,  # "ppo", "rloo", "best_of_n" or "dpo"
@@ -173,7 +172,7 @@ def resolve(config: dict[str, Any], parameters: int, device: torch.device) -> di
         "batch_tokens": choose_batch_tokens(config["batch_tokens"], device),
         "threads": choose_threads(config["threads"], parameters),
         "device": device.type,
-        "dtype": "bfloat16" if choose_autocast(config["dtype"], device) else "float32",
+        "dtype": "bfloat16" if choose_autocast(config["dtype"], device, parameters) else "float32",
     }
 
 

@@ -8,7 +8,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from modeling.core.adapters import ADAPTERS
-from modeling.core.device import choose_autocast, choose_threads
+from modeling.core.device import TINY_PARAMETERS, choose_autocast, choose_threads
 from modeling.core.errors import ProgramError
 from modeling.core.reading import WAYS, choose_batch_tokens
 from modeling.core.recompute import WAYS as CHECKPOINTING
@@ -98,7 +98,6 @@ RULES: dict[str, Callable[[Any], bool]] = {
     "checkpoint_seconds": lambda v: is_number(v) and v >= 0,
     "seed": lambda v: v == 0 or is_count(v),
 }
-TINY_PARAMETERS = 20_000_000
 
 
 def check_together(config: dict[str, Any]) -> None:
@@ -141,5 +140,5 @@ def resolve(
         "batch_tokens": choose_batch_tokens(config["batch_tokens"], device),
         "threads": choose_threads(config["threads"], parameters),
         "device": device.type,
-        "dtype": "bfloat16" if choose_autocast(config["dtype"], device) else "float32",
+        "dtype": "bfloat16" if choose_autocast(config["dtype"], device, parameters) else "float32",
     }

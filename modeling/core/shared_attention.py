@@ -264,6 +264,7 @@ def shared_attention(
     if one.stage == "reads":
         assert one.kept is not None
         key, value = one.kept
+    query, key, value = of_one_dtype(query, key, value)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     if one.flex and one.stage == "all":
         attend: Any = compiled_flex() if query.is_cuda else flex_attention
@@ -284,6 +285,16 @@ def shared_attention(
     key, value = (x.repeat_interleave(repeat, 1) if repeat > 1 else x for x in (key, value))
     plain = sdpa_slices(query, key, value, scale, one.row.spans)
     return plain.transpose(1, 2).contiguous(), None
+
+
+def of_one_dtype(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """All three as autocast wants them: rotary positions leave queries and keys in fp32 beside
+    values in bf16, and the kernels called here, unlike SDPA, do not cast."""
+    device = query.device.type
+    if torch.is_autocast_enabled(device):
+        dtype = torch.get_autocast_dtype(device)
+        return query.to(dtype), key.to(dtype), value.to(dtype)
+    return query, key, value
 
 
 def check_supported(module: nn.Module, others: dict[str, Any], max_length: int) -> None:

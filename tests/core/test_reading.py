@@ -123,6 +123,27 @@ def test_packed_rows_equal_the_plain_forward(name: str, prune: bool) -> None:
         assert error < 1e-4 * max(gradient.norm(), 1e-3 * scale), key
 
 
+@pytest.mark.parametrize("name", CAUSAL)
+@pytest.mark.parametrize("prune", [True, False])
+def test_packed_rows_can_be_read_in_bf16(name: str, prune: bool) -> None:
+    """As a training step reads them where there are matrix units: near what fp32 gives. Rotary
+    positions leave queries and keys in fp32 beside values in bf16."""
+    model = make_model(CAUSAL[name]())
+    expected, expected_gradients = rewards_and_gradients(Reader(copy.deepcopy(model), "padded"))
+    chosen = choose_reader(model, "shared", 200)
+    assert chosen.way == "shared"
+    with torch.autocast("cpu", torch.bfloat16):
+        reader = Reader(model, "shared", prune=prune and chosen.prune)
+        rewards, gradients = rewards_and_gradients(reader)
+    assert rewards.dtype == torch.float32
+    # bf16 keeps 8 bits, so each of some twenty roundings on the way is off by up to 2**-9.
+    assert (rewards - expected).abs().max() < 0.05 * expected.abs().max()
+    assert gradients.keys() == expected_gradients.keys()
+    whole = sum(gradient.square().sum() for gradient in expected_gradients.values())
+    error = sum((gradients[key] - expected_gradients[key]).square().sum() for key in gradients)
+    assert 0 < error < 0.05**2 * whole
+
+
 def test_plain_sdpa_slices_equal_the_flash_slices() -> None:
     """What a GPU without FlexAttention would take; on a CPU float64 does."""
     model = make_model(CAUSAL["qwen3"]())

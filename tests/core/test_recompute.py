@@ -166,6 +166,24 @@ def test_bf16_is_chosen_where_there_are_matrix_units_for_it(
     cpu = torch.device("cpu")
     for units in (True, False):
         monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda units=units: units)
-        assert choose_autocast("auto", cpu) is units
-        assert choose_autocast("bfloat16", cpu) is True
-        assert choose_autocast("float32", cpu) is False
+        assert choose_autocast("auto", cpu, 20_000_000) is units
+        assert choose_autocast("auto", cpu, 19_999_999) is False, "tiny: casts cost more"
+        assert choose_autocast("bfloat16", cpu, 1) is True
+        assert choose_autocast("float32", cpu, 20_000_000) is False
+
+
+@pytest.mark.parametrize("attention", ["shared", "padded"])
+@pytest.mark.parametrize("pooling", ["last", "mean"])
+def test_a_training_in_bf16_leaves_the_model_that_fp32_does_within_rounding(
+    tiny_model: Path, tmp_path: Path, attention: str, pooling: str
+) -> None:
+    rewards = []
+    for dtype in ("float32", "bfloat16"):
+        settings = {"epochs": 2, "attention": attention, "pooling": pooling, "dtype": dtype}
+        folder = training_run(tmp_path / dtype, tiny_model, **settings)
+        assert run(train_reward, folder) == 0
+        assert read(folder / "result.json")["config"]["dtype"] == dtype
+        rewards.append([row["reward_chosen"] for row in lines(folder / "predictions.jsonl")])
+    plain, half = torch.tensor(rewards)
+    assert not torch.equal(plain, half)
+    assert (plain - half).abs().max() < 0.1 * (plain.max() - plain.min())

@@ -1,5 +1,6 @@
 """The program that improves a policy: its files, resuming, cancelling, and what stops it."""
 
+import math
 import re
 import shutil
 from pathlib import Path
@@ -105,6 +106,20 @@ def test_each_algorithm_leaves_a_policy_and_its_record(
         assert len(row["before"]) == len(row["after"]) == 2
     assert not (folder / "checkpoint").exists()
     assert AutoTokenizer.from_pretrained(folder / "model").chat_template
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "rloo", "best_of_n", "dpo"])
+def test_each_algorithm_runs_in_bf16(
+    tiny_model: Path, reward_model: Path, tmp_path: Path, algorithm: str
+) -> None:
+    folder = policy_run(
+        tmp_path / "r", tiny_model, reward_model, algorithm=algorithm, dtype="bfloat16"
+    )
+    assert run(train_policy, folder) == 0
+    result = read(folder / "result.json")
+    assert result["config"]["dtype"] == "bfloat16"
+    assert math.isfinite(result["kl"])
+    assert not same(weights(folder), AutoModelForCausalLM.from_pretrained(tiny_model).state_dict())
 
 
 def test_estimating_best_of_n_trains_nothing(
