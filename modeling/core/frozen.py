@@ -45,9 +45,9 @@ def train_frozen(training: Training) -> FrozenFit:
     attach_head(training.model, OWN_HEAD, weights, biases)
     training.reader = replace(training.reader, readout=Readout(chosen, READS, OWN_HEAD))
     rewards = nn.functional.linear(features, weights, biases)  # (N, M)
-    loss, points, decided = held_out(features, pairs, weights.mean(0))
+    losses, points, decided = held_out(features, pairs, weights.mean(0))
     figures = {
-        "train/loss": loss / pairs.weight.sum().item(),
+        "train/loss": losses.sum().item() / pairs.weight.sum().item(),
         "train/accuracy": points / max(1.0, decided),
     }
     fits = count_fits(len(layers)) + len(weights)

@@ -1,7 +1,9 @@
 """Which layers a head on frozen features reads, and how strongly it is held back.
 
 Each candidate layer alone and the best of them together are tried by cross-validation inside the
-train split; what has the lowest loss on prompts left out is fitted to the whole split.
+train split; what is chosen is fitted to the whole split. Together they are chosen unless one layer
+alone is better by more than chance explains: among layers that are alike, the luckiest one on a few
+hundred comparisons is no better than the others on the next.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,7 +40,7 @@ def choose(
     config: dict[str, Any],
     each_fit: Callable[[], None] = lambda: None,
 ) -> Choice:
-    """By the loss, which a few comparisons settle sooner than the accuracy.
+    """By the loss on prompts left out, which a few comparisons settle sooner than the accuracy.
 
     Shape: table (N, L, E), N texts at L candidate layers, named by `layers` in the trials.
     """
@@ -54,12 +56,22 @@ def choose(
         together = sorted(by_loss[: max(2, MOST_FEATURES // table.shape[2])])
         trials.append(best(tuple(together)))
     chosen = min(trials, key=lambda trial: trial["loss"])
+    if not is_clearly_lower(chosen["losses"], trials[-1]["losses"]):
+        chosen = trials[-1]
     told = [
         {"layers": [layers[column] for column in trial["columns"]]}
         | {key: trial[key] for key in ("l2", "loss", "accuracy")}
         for trial in trials
     ]
     return Choice(chosen["columns"], chosen["l2"], told)
+
+
+def is_clearly_lower(losses: Tensor, others: Tensor) -> bool:
+    """Whether the mean of (C,) losses is below that of others of the same comparisons by more than
+    the standard error of the difference ("one standard error rule": Breiman et al. 1984,
+    Classification and Regression Trees, section 3.4.3)."""
+    gain = others - losses
+    return bool(gain.mean() > gain.std(correction=0) / len(gain) ** 0.5)
 
 
 def standardised(table: Tensor, columns: Sequence[int]) -> Tensor:

@@ -94,13 +94,13 @@ def fit(
     return weights.detach()[:, 0]
 
 
-def held_out(features: Tensor, pairs: Pairs, weights: Tensor) -> tuple[float, float, float]:
-    """(sum of weighted loss, sum of points, decided comparisons) on prompts of no part in it."""
+def held_out(features: Tensor, pairs: Pairs, weights: Tensor) -> tuple[Tensor, float, float]:
+    """(weighted losses (C,), sum of points, decided comparisons) on prompts of no part in it."""
     delta = (features[pairs.i] - features[pairs.j]) @ weights
-    loss = (bradley_terry(delta, pairs.target, pairs.margin) * pairs.weight).sum().item()
+    losses = bradley_terry(delta, pairs.target, pairs.margin) * pairs.weight
     side = torch.sign(pairs.target - 0.5)
     points = ((delta * side > 0).float() + 0.5 * ((delta == 0) & (side != 0)).float()).sum().item()
-    return loss, points, side.abs().sum().item()
+    return losses, points, side.abs().sum().item()
 
 
 def fold_of(prompts: Tensor, seed: int) -> Tensor:
@@ -117,13 +117,15 @@ def cross_validate(
     config: dict[str, Any],
     strengths: Sequence[float] = STRENGTHS,
     each_fit: Callable[[], None] = lambda: None,
-) -> list[dict[str, float]]:
-    """For each strength {"l2", "loss", "accuracy"} on prompts that were left out of the fit.
+) -> list[dict[str, Any]]:
+    """For each strength {"l2", "loss", "accuracy", "losses"} on prompts that were left out of the
+    fit; `losses` (C,) are those of the comparisons, weighted.
 
     Strongest first, each fit begun at the one before.
     """
     folds = fold_of(pairs.prompt, config["seed"])
-    sums = {l2: [0.0, 0.0, 0.0] for l2 in strengths}
+    losses = {l2: torch.zeros(len(folds)) for l2 in strengths}
+    sums = {l2: [0.0, 0.0] for l2 in strengths}
     for fold in range(FOLDS):
         inside, outside = pairs.among(folds != fold), pairs.among(folds == fold)
         if not len(outside.i) or not inside.weight.sum():
@@ -131,11 +133,16 @@ def cross_validate(
         weights = None
         for l2 in sorted(strengths, reverse=True):
             weights = fit(features, inside, l2, config, weights)
-            for at, value in enumerate(held_out(features, outside, weights)):
-                sums[l2][at] += value
+            losses[l2][folds == fold], points, decided = held_out(features, outside, weights)
+            sums[l2] = [sums[l2][0] + points, sums[l2][1] + decided]
             each_fit()
     total = pairs.weight.sum().item()
     return [
-        {"l2": l2, "loss": loss / total, "accuracy": points / max(1.0, decided)}
-        for l2, (loss, points, decided) in sums.items()
+        {
+            "l2": l2,
+            "loss": losses[l2].sum().item() / total,
+            "accuracy": points / max(1.0, decided),
+            "losses": losses[l2],
+        }
+        for l2, (points, decided) in sums.items()
     ]

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 import torch
 
-from modeling.core.frozen_choice import Choice, choose, count_fits, fit_head, fit_heads
+from modeling.core.frozen_choice import (
+    Choice,
+    choose,
+    count_fits,
+    fit_head,
+    fit_heads,
+    is_clearly_lower,
+)
 from modeling.core.frozen_fit import FOLDS, Pairs, cross_validate, fit, fold_of, scale_of
 
 CONFIG: dict[str, Any] = {"seed": 0, "label_smoothing": 0.0, "ties": "half", "tie_weight": 0.0}
@@ -116,6 +123,33 @@ def test_the_layer_that_knows_is_chosen() -> None:
     assert [trial["layers"] for trial in choice.trials] == [[2], [4], [6], [2, 4, 6]]
     assert min(choice.trials, key=lambda t: t["loss"])["accuracy"] > 0.8
     assert len(calls) == count_fits(3)
+
+
+def test_layers_that_are_alike_are_read_together_and_one_that_is_clearly_better_alone() -> None:
+    """The luckiest of several layers that know the same is no better than the others."""
+    truth = torch.tensor([1.0, -1.0])
+    features, pairs = drawn_pairs(300, truth, seed=7)
+    generator = torch.Generator().manual_seed(8)
+    noise = torch.randn(600, 3, 2, generator=generator)
+    alike = choose(features[:, None] + 0.5 * noise, (1, 2, 3), pairs, CONFIG)
+    assert alike.columns == (0, 1, 2)
+    one_knows = torch.cat((features[:, None], torch.randn(600, 7, 2, generator=generator)), 1)
+    assert choose(one_knows, tuple(range(8)), pairs, CONFIG).columns == (0,)
+
+
+def test_clearly_lower_is_by_more_than_a_standard_error() -> None:
+    """Differences 1, 1, 0, 0: mean 1/2, deviation 1/2, standard error 1/4. Differences 1, -1, 0, 0:
+    mean 0. Differences 1, 0, 0, 0: mean 1/4, deviation sqrt(3)/4, standard error sqrt(3)/8 = 0.217.
+    Differences 1, -1, 1, 0: mean 1/4, deviation 0.829, standard error 0.415."""
+    zero = torch.zeros(4)
+    for differences, expected in (
+        ([1.0, 1.0, 0.0, 0.0], True),
+        ([1.0, -1.0, 0.0, 0.0], False),
+        ([1.0, 0.0, 0.0, 0.0], True),
+        ([1.0, -1.0, 1.0, 0.0], False),
+        ([0.0, 0.0, 0.0, 0.0], False),
+    ):
+        assert is_clearly_lower(zero, torch.tensor(differences)) is expected
 
 
 def test_heads_differ_by_their_bootstrap_and_agree_without_one() -> None:
