@@ -17,8 +17,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from modeling.core.adapters import inner_names, put_adapters
 from modeling.core.device import move_to
 from modeling.core.errors import ProgramError
+from modeling.core.features import count_layers
 from modeling.core.files import folder_in_one
 from modeling.core.loading import load_causal_model, load_classifier, load_tokenizer
+from modeling.core.own_head import has_own_head, load_own_head
 from modeling.core.policy_batch import Text, pad_texts, response_logits, token_logps
 from modeling.core.reward_model import switch_dropout_off
 from modeling.core.text import complete_tokenizer
@@ -86,14 +88,14 @@ def load_value_model(
     """The value model of PPO, and a sentence on where it comes from.
 
     A reward model knows already what a good response is. It is taken where it reads the policy's
-    own tokens from left to right; else the policy's trunk with a head of zeros.
+    own tokens from left to right; else the policy's trunk with a head of zeros. One that reads the
+    mean over the response is the mean of what its head says of each token.
     """
     for source in reward_models:
-        if can_value(source, actor.tokenizer):
-            model, new = load_classifier(source)
-            if not new and isinstance(getattr(model, "score", None), nn.Linear):
-                said = f"Values begin as the rewards of {source}."
-                return finish_value_model(model, device), said
+        model = load_as_value(source, actor.tokenizer)
+        if model is not None:
+            said = f"Values begin as the rewards of {source}."
+            return finish_value_model(model, device), said
     model, _ = load_classifier(policy)
     if not isinstance(getattr(model, "score", None), nn.Linear):
         raise ProgramError(
@@ -107,13 +109,19 @@ def load_value_model(
     )
 
 
-def can_value(source: str, tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether a folder is a plain causal classifier with the policy's vocabulary."""
-    if (Path(source) / "reward_head.json").exists():
-        return False
+def load_as_value(source: str, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel | None:
+    """A reward model with one linear head on the last layer and the policy's vocabulary, else
+    None."""
     theirs = load_tokenizer(source)
     complete_tokenizer(theirs)
-    return bool(theirs.get_vocab() == tokenizer.get_vocab())
+    if theirs.get_vocab() != tokenizer.get_vocab():
+        return None
+    if has_own_head(source):
+        trunk, readout, heads = load_own_head(source)
+        last = (count_layers(trunk),)
+        return trunk if (readout.layers, readout.reads, heads) == (last, ("mean",), 1) else None
+    model, new = load_classifier(source)
+    return None if new or not isinstance(getattr(model, "score", None), nn.Linear) else model
 
 
 def finish_value_model(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from modeling.core.advantages import gae, leave_one_out, whiten
 from modeling.core.errors import ProgramError
 from modeling.core.kl import token_kl
+from modeling.core.own_head import attach_head
 from modeling.core.policy_batch import (
     Padded,
     by_length,
@@ -106,6 +107,25 @@ def make_signal(
     if config["whiten"]:
         advantages = whiten(advantages, mask)
     return Signal(mask, logps, advantages, values, returns)
+
+
+@torch.no_grad()
+def fit_values(task: Task, value: PreTrainedModel, rollouts: list[Rollout]) -> None:
+    """Put the value head on the scale of what it is to foretell: the line from the values of all
+    tokens to their responses' rewards with the least squares.
+
+    A reward model's own scale is another one (rewards are normalised, an ensemble has a scale of
+    its own), and a token in the middle foretells less than its reward model would claim.
+    """
+    values, mask = pad_rows(read_values(task, value, rollouts))  # (B, R)
+    rewards = torch.tensor([task.shaping(one.reward, one.ended) for one in rollouts])
+    x, y = values[mask].double(), rewards[:, None].expand_as(values)[mask].double()
+    spread = x.var(correction=0)
+    slope = ((x - x.mean()) * (y - y.mean())).mean() / spread if spread > 0 else x.new_zeros(())
+    head: Any = value.score
+    bias = torch.zeros(1) if head.bias is None else head.bias.detach().cpu()
+    intercept = y.mean() - slope * x.mean()
+    attach_head(value, "score", head.weight.cpu() * slope.float(), slope * bias + intercept)
 
 
 @torch.no_grad()

@@ -37,6 +37,7 @@ from modeling.core.policy_pool import best_texts, draw_pool, rewards_of
 from modeling.core.policy_rewards import FrozenReward, Shaping
 from modeling.core.policy_settings import DEFAULTS, ONLINE, RULES, check_together, resolve
 from modeling.core.policy_task import Task, encode_all, hold_out, read_prompts
+from modeling.core.policy_update import fit_values
 from modeling.core.rollouts import Rollout, reference_rewards, roll
 from modeling.core.run_dir import RunDir, run_program
 from modeling.core.text import Prompt, choose_max_length, encode_texts
@@ -160,7 +161,7 @@ def improve_policy(task: Task, pairs: list[Pair]) -> dict[str, Any]:
             scale = reference_rewards(task, task.held_out, each, "held out")
         task.shaping = task.shaping.scaled_to(scale)
     figures = figures_of(task, before, "before")
-    kept, told = run_algorithm(task, pairs)
+    kept, told = run_algorithm(task, pairs, before)
     figures |= told
     if kept is None:
         return figures | common_figures(task) | {"model_dir": None}
@@ -175,8 +176,11 @@ def improve_policy(task: Task, pairs: list[Pair]) -> dict[str, Any]:
     return figures | common_figures(task) | {"model_dir": "model", "exported": why(kept, told)}
 
 
-def run_algorithm(task: Task, pairs: list[Pair]) -> tuple[Kept | None, dict[str, Any]]:
-    """The weights to keep, and what to say of the run. None: nothing was trained."""
+def run_algorithm(
+    task: Task, pairs: list[Pair], before: list[Rollout]
+) -> tuple[Kept | None, dict[str, Any]]:
+    """The weights to keep, and what to say of the run. None: nothing was trained. `before`: what
+    the policy writes to held-out prompts."""
     config = task.config
     if config["algorithm"] in ONLINE:
         value = None
@@ -185,6 +189,7 @@ def run_algorithm(task: Task, pairs: list[Pair]) -> tuple[Kept | None, dict[str,
                 config["reward_models"], config["policy"], task.actor, task.device
             )
             task.run.say(sentence)
+            fit_values(task, value, before)
         return improve(task, value)
     if config["algorithm"] == "dpo":
         return prefer(task, pairs)

@@ -4,15 +4,20 @@ import math
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
-from modeling.core import policy_gradient, policy_update, train_policy
+from modeling.core import policy_gradient, policy_update, train_policy, train_reward
+from modeling.core.policy_batch import Text, pad_texts, token_values
+from modeling.core.policy_models import load_actor, load_value_model
+from modeling.core.policy_rewards import FrozenReward
 from modeling.core.run_dir import EXIT_CANCELLED, RunDir
-from modeling.core.text import Prompt
+from modeling.core.text import Prompt, encode_texts
 from tests.core.bandit import TableReward, bandit_run, build_bandit
 from tests.core.factories import (
     error_of,
@@ -23,9 +28,11 @@ from tests.core.factories import (
     preferences,
     read,
     run,
+    training_run,
     write_lines,
 )
 
+CPU = torch.device("cpu")
 DOCS = Path(__file__).parents[2] / "docs"
 
 QUESTIONS = ["Hi", "What is two plus three?", "How do I boil an egg?", "What is the opposite of"]
@@ -361,6 +368,43 @@ def test_ppo_values_begin_as_the_reward_model(
     folder = policy_run(tmp_path / "r", tiny_model, reward_model, algorithm="ppo", steps=1)
     assert run(train_policy, folder) == 0
     assert f"Values begin as the rewards of {reward_model}" in capfd.readouterr().err
+
+
+def test_ppo_values_begin_as_a_reward_model_that_reads_the_mean(
+    tiny_model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The mean over the response of what the head says of each token is the reward."""
+    folder = training_run(tmp_path / "reward", tiny_model, epochs=1, pooling="mean")
+    assert run(train_reward, folder) == 0
+    reward = folder / "model"
+    actor = load_actor(str(tiny_model), str(tiny_model), adapter="none", rank=1, seed=0, device=CPU)
+    value, said = load_value_model([str(reward)], str(tiny_model), actor, CPU)
+    assert said == f"Values begin as the rewards of {reward}."
+    prompt, response = (("user", "Hi"),), "Hello there"
+    [encoded] = encode_texts(actor.tokenizer, [(prompt, response)], 64)
+    at = encoded.prompt_length
+    # One token more than the response: values are read before each token.
+    text = Text(tuple(encoded.ids[:at]), (*encoded.ids[at:], 0))
+    found = token_values(value, pad_texts([text], CPU))[0, 1:].mean().item()
+    frozen = FrozenReward([str(reward)], aggregate="mean", uwo_weight=0.0, device="cpu")
+    (expected,), _ = frozen.score([(prompt, response)])
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_values_are_put_on_the_scale_of_the_rewards(
+    tiny_model: Path, reward_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Values 1, 3 of a response with reward 5 and 5 of one with reward 8: the line through
+    (1, 5), (3, 5), (5, 8) with the least squares has slope 3/4 and intercept 15/4."""
+    monkeypatch.setattr(policy_update, "read_values", lambda *_: [[1.0, 3.0], [5.0]])
+    task = SimpleNamespace(shaping=lambda reward, ended: reward)
+    rollouts = [SimpleNamespace(reward=5.0, ended=True), SimpleNamespace(reward=8.0, ended=True)]
+    value = nn.Module()
+    value.score = nn.Linear(2, 1, bias=False)
+    weight = value.score.weight.detach().clone()
+    policy_update.fit_values(task, value, rollouts)
+    assert torch.allclose(value.score.weight, 0.75 * weight)
+    assert value.score.bias.item() == pytest.approx(3.75)
 
 
 def test_every_logged_metric_is_in_the_glossary(
