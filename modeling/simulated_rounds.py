@@ -36,7 +36,9 @@ def settings_for_rounds(
         "sample_prompts": max(40, judgments // 3),
         "queue_target": judgments,
         # Nobody tires of judging here, and a comparison that ends undecided is a round for nothing.
-        "comparison_size": 300,
+        "comparison_size": 500,
+        # A few more and a tiny policy may end up with one phrase for everything.
+        "improve_steps": 30,
         # What a few hundred judgments of a small world can carry: an ensemble that knows where it
         # is unsure, read over the whole response, always begun from the same policy.
         "base_model": project.base_model or _first_policy(project),
