@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from labeling.pages.project_forms import LABELS
 from modeling.models import Run
 from modeling.overview import accuracy_of
 from modeling.programs import LOG_FOLLOWS, WHERE
@@ -27,6 +28,24 @@ def failure_of(run: Run) -> Failure:
     where = [line.removeprefix(WHERE) for line in rest if line.startswith(WHERE)]
     hint = [line for line in rest if line and not line.startswith(WHERE)]
     return Failure(first, "\n".join(hint), "\n".join(where), log.strip())
+
+
+# What a failed training advises -> the setting of the project that it is about.
+ADVICE = {
+    "learning rate": "reward_learning_rate",
+    "max_length": "reward_max_length",
+    "shorter texts": "reward_max_length",
+    '"lora"': "reward_adapter",
+    "smaller model": "base_model",
+}
+
+
+def settings_advised(run: Run, failure: Failure) -> dict[str, str]:
+    """Setting -> its label on the settings page, for what the failure says to change."""
+    if run.kind != Run.Kind.TRAIN_REWARD:
+        return {}
+    told = f"{failure.words} {failure.hint}"
+    return {name: str(LABELS[name]) for words, name in ADVICE.items() if words in told}
 
 
 def outcome_of(run: Run) -> str:

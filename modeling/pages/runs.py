@@ -16,7 +16,8 @@ from modeling import runs
 from modeling.models import RewardModel, Run
 from modeling.pages import chart_specs
 from modeling.pages.polling import Part, answer_poll, render_part, with_marks
-from modeling.pages.run_results import failure_of, flat_rows
+from modeling.pages.run_results import failure_of, flat_rows, settings_advised
+from modeling.training_options import has_other_settings
 
 PAGE_SIZE = 50
 POLL_SECONDS = 2
@@ -94,15 +95,21 @@ def _run_for(request: SignedInRequest, pk: int, at_least: Role) -> tuple[Run, Pr
 
 def _parts(request: SignedInRequest, run: Run, project: Project) -> tuple[Part, Part]:
     curves = runs.curves(run, CURVES)
+    failure = failure_of(run)
     is_admin = project.role_of_viewer == Role.ADMIN
+    can_retry = is_admin and runs.can_retry(run)
     live: dict[str, Any] = {
         "project": project,
         "run": run,
         "made": reward_model_of(run),
-        "failure": failure_of(run),
+        "failure": failure,
+        "settings_advised": settings_advised(run, failure) if can_retry else {},
         "is_active": run.state in Run.ACTIVE,
         "can_cancel": is_admin and runs.can_cancel(run),
-        "can_retry": is_admin and runs.can_retry(run),
+        "can_retry": can_retry,
+        "can_train_anew": can_retry
+        and run.kind == Run.Kind.TRAIN_REWARD
+        and has_other_settings(run),
         "log": runs.log_tail(run),
         "result_rows": flat_rows(run.results, leave_out=("config",)),
         "warnings": run.results.get("warnings", []),
