@@ -61,7 +61,7 @@ def test_what_the_incumbent_scored_for_the_run_is_compared_too() -> None:
     assert (difference["value"], difference["n"]) == (0.0, 3)
 
 
-def test_tags_policies_and_agreement_come_from_rows() -> None:
+def test_tags_and_policies_come_from_rows() -> None:
     project = make_project(overlap=2)
     make_comparisons(project, 4)
     labelers = [make_member(project), make_member(project)]
@@ -72,14 +72,29 @@ def test_tags_policies_and_agreement_come_from_rows() -> None:
     for preference in preferences:
         preference.prompt.tags = ["maths"]
         preference.prompt.save()
-    Preference.objects.filter(pk=preferences[0].pk).update(agreement=0.5)
-    Preference.objects.exclude(pk=preferences[0].pk).update(agreement=1.0)
     model = make_reward_model(project)
     leave(model.run, [said(str(row.pk), 1.0) for row in preferences], {})
     told = evaluation_of(model.run)
     assert [line["name"] for line in told["slices"]["tag"]] == ["maths"]
     assert [line["name"] for line in told["slices"]["policy"]] == ["no policy of ours"]
-    assert told["agreement"] == {"value": (0.5 + 3) / 4, "n": 4}
+
+
+def test_agreement_is_that_of_pairs_of_judgments_of_what_was_held_out() -> None:
+    """2 for and 1 against: 1 of 3 pairs agrees. 2 who agree: 1 of 1. One judgment has no pair, and
+    what was learned from does not count: 2 of 4. The share on the winner's side would be 5/6."""
+    project = make_project()
+    make_comparisons(project, 4)
+    labeler = make_member(project)
+    for _ in range(4):
+        claim_and_judge(labeler, project)
+    keys = list(Preference.objects.order_by("pk").values_list("pk", flat=True))
+    for key, votes in zip(keys, [(2, 1), (2, 0), (1, 0), (5, 0)], strict=True):
+        Preference.objects.filter(pk=key).update(votes_chosen=votes[0], votes_rejected=votes[1])
+    model = make_reward_model(project)
+    splits = ["test", "test", "test", "train"]
+    rows = [said(str(key), 1.0, split) for key, split in zip(keys, splits, strict=True)]
+    leave(model.run, rows, {})
+    assert evaluation_of(model.run)["agreement"] == {"value": 0.5, "n": 2}
 
 
 def test_the_most_contradicted_preferences_come_first() -> None:
