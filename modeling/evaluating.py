@@ -49,6 +49,11 @@ def _agreement(votes: Iterable[Sequence[int]]) -> dict[str, Any] | None:
     return {"value": hits / pairs, "n": len(counted)}
 
 
+def agreement_on(ids: list[str]) -> dict[str, Any] | None:
+    """How far labelers agree on these preferences."""
+    return _agreement(votes for _, votes in _about(ids).values())
+
+
 def temperature_of(model: RewardModel) -> float:
     """What makes its rewards into probabilities; 1 where too little was held out to tell."""
     evaluation = model.results.get("evaluation") or {}

@@ -17,9 +17,9 @@ from labeling.models import Project, Role
 from labeling.pages.requests import SignedInRequest
 from modeling import drift, gates, registry
 from modeling.archive import tar_stream
-from modeling.evaluating import on_same_rows
+from modeling.evaluating import agreement_on, on_same_rows
 from modeling.models import Loop, RewardModel
-from modeling.overview import accuracy_of
+from modeling.overview import accuracy_of, yardsticks_of
 from modeling.pages import chart_specs, model_report
 from modeling.pages.run_results import flat_rows
 from modeling.pages.shadow import compare_with_shadow
@@ -45,7 +45,7 @@ def reward_model_list(request: SignedInRequest, slug: str) -> HttpResponse:
     loop = Loop.objects.filter(project=project).first() or Loop(project=project)
     context = {
         "project": project,
-        "models": [(model, accuracy_of(model)) for model in shown],
+        "models": [(model, accuracy_of(model), yardsticks_of(model)) for model in shown],
         "older_than": shown[-1].version if len(page) > PAGE_SIZE else None,
         "is_first_page": not before,
         "chart": chart_specs.accuracy_by_version(reversed(shown)),
@@ -143,6 +143,7 @@ def compare(request: SignedInRequest, slug: str) -> HttpResponse:
         "new": new,
         "old": old,
         "found": found,
+        "agreement": agreement_on(found.compared),
         "changed": changed,
     }
     return render(request, "modeling/compare_models.html", context)

@@ -6,7 +6,7 @@ from typing import Any
 
 from labeling.pages.project_forms import LABELS
 from modeling.models import Run
-from modeling.overview import accuracy_of
+from modeling.overview import accuracy_of, yardsticks_of
 from modeling.programs import LOG_FOLLOWS, WHERE
 
 MOST_ROWS = 80
@@ -58,7 +58,11 @@ def outcome_of(run: Run) -> str:
         model = getattr(run, "reward_model", None)
         accuracy = accuracy_of(model)
         name = str(model) if model else "no model"
-        return f"{name}: {100 * accuracy.value:.1f} % accurate" if accuracy else name
+        if accuracy is None:
+            return name
+        held_against = str(yardsticks_of(model))
+        told = f"{name}: {100 * accuracy.value:.1f} % accurate"
+        return f"{told} ({held_against})" if held_against else told
     if run.kind == Run.Kind.SAMPLE and "comparisons" in run.results:
         return f"{run.results['comparisons']} new pairs for {run.results.get('prompts', 0)} prompts"
     return run.progress_text
