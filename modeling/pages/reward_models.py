@@ -15,13 +15,15 @@ from labeling.audit import write_entry
 from labeling.doubts import open_doubts
 from labeling.models import Project, Role
 from labeling.pages.requests import SignedInRequest
-from modeling import drift, gates, registry
+from modeling import drift, gates, registry, runs
 from modeling.archive import tar_stream
 from modeling.evaluating import agreement_on, on_same_rows
+from modeling.model_card import card_of
 from modeling.models import Loop, RewardModel
 from modeling.overview import accuracy_of, yardsticks_of
 from modeling.pages import chart_specs, model_report
 from modeling.pages.run_results import flat_rows
+from modeling.pages.runs import TRAINING_CURVES, has_predictions
 from modeling.pages.shadow import compare_with_shadow
 from modeling.using import uses_on_page
 
@@ -64,6 +66,7 @@ def reward_model_page(request: SignedInRequest, pk: int) -> HttpResponse:
     evaluation = results.get("evaluation") or {}
     previous = RewardModel.objects.filter(project=project, version__lt=model.version).first()
     is_admin = project.role_of_viewer == Role.ADMIN
+    curves = runs.curves(model.run, TRAINING_CURVES)
     context = {
         "project": project,
         "model": model,
@@ -81,6 +84,9 @@ def reward_model_page(request: SignedInRequest, pk: int) -> HttpResponse:
         "contradicted": model_report.contradicted_by(model),
         "learning_curve": chart_specs.learning_curve(results.get("learning_curve") or []),
         "doubts": open_doubts(project) if model.status == RewardModel.Status.LIVE else 0,
+        "loss_curve": chart_specs.run_curves(curves, "loss"),
+        "accuracy_curve": chart_specs.run_curves(curves, "accuracy"),
+        "has_predictions": has_predictions(model.run),
         "made_with": model_report.made_with(model),
         "uses": uses_on_page(model),
         "warnings": results.get("warnings", []),
@@ -196,6 +202,14 @@ def change_margin(request: SignedInRequest, slug: str) -> HttpResponse:
     )
     messages.success(request, f"A new reward model may lose {points:g} points on the test split.")
     return redirect("reward-models", slug)
+
+
+@login_required
+@require_safe
+def card(request: SignedInRequest, pk: int) -> HttpResponse:
+    """The README.md of the model's folder."""
+    model, _ = _model_for(request, pk, Role.CURATOR)
+    return HttpResponse(card_of(model), content_type="text/plain; charset=utf-8")
 
 
 @login_required

@@ -7,7 +7,7 @@ import pytest
 
 from labeling.models import Preference, Project
 from modeling.core.predictions import compare
-from modeling.evaluating import evaluation_of, on_same_rows, pair_digest, unscored_by
+from modeling.evaluating import agreement_on, evaluation_of, on_same_rows, pair_digest, unscored_by
 from modeling.models import RewardModel, Run
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
 from tests.modeling.page_helpers import make_reward_model
@@ -95,6 +95,7 @@ def test_agreement_is_that_of_pairs_of_judgments_of_what_was_held_out() -> None:
     rows = [said(str(key), 1.0, split) for key, split in zip(keys, splits, strict=True)]
     leave(model.run, rows, {})
     assert evaluation_of(model.run)["agreement"] == {"value": 0.5, "n": 2}
+    assert agreement_on([str(keys[0])]) == {"value": 1 / 3, "n": 1}
 
 
 def test_the_most_contradicted_preferences_come_first() -> None:
