@@ -25,6 +25,7 @@ from modeling.pages import chart_specs, model_report
 from modeling.pages.run_results import flat_rows
 from modeling.pages.runs import TRAINING_CURVES, has_predictions
 from modeling.pages.shadow import compare_with_shadow
+from modeling.pages.versions import offered_versions, version_asked
 from modeling.using import uses_on_page
 
 PAGE_SIZE = 50
@@ -129,13 +130,12 @@ def _model_for(request: SignedInRequest, pk: int, at_least: Role) -> tuple[Rewar
 def compare(request: SignedInRequest, slug: str) -> HttpResponse:
     """`?new=VERSION&old=VERSION`; without them the two newest."""
     project = project_for(request.user, slug, Role.CURATOR)
-    versions = list(
-        RewardModel.objects.filter(project=project).select_related("run", "project")[:PAGE_SIZE]
-    )
+    asked = request.GET.get("new", ""), request.GET.get("old", "")
+    versions = offered_versions(project, *asked)
     if len(versions) < 2:
         raise Http404("Two versions are needed to compare.")
-    new = _asked(versions, request.GET.get("new", ""), versions[0])
-    old = _asked(versions, request.GET.get("old", ""), versions[1])
+    new = version_asked(versions, asked[0]) or versions[0]
+    old = version_asked(versions, asked[1]) or versions[1]
     found = model_report.compare_versions(on_same_rows(new, old))
     known = model_report.known_preferences(project, [key for key, _, _ in found.changed])
     changed = [
@@ -153,10 +153,6 @@ def compare(request: SignedInRequest, slug: str) -> HttpResponse:
         "changed": changed,
     }
     return render(request, "modeling/compare_models.html", context)
-
-
-def _asked(versions: list[RewardModel], asked: str, otherwise: RewardModel) -> RewardModel:
-    return next((model for model in versions if str(model.version) == asked), otherwise)
 
 
 @login_required

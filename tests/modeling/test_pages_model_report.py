@@ -18,7 +18,7 @@ from modeling.core.predictions import Prediction
 from modeling.evaluating import evaluation_of
 from modeling.model_card import write_card
 from modeling.models import Foretold, Loop, RewardModel
-from modeling.pages import chart_specs, model_report
+from modeling.pages import chart_specs, model_report, versions
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
 from tests.modeling.page_helpers import log_metrics, make_cast, make_reward_model
 from tests.modeling.test_pages_loop import text_of
@@ -351,6 +351,24 @@ def test_the_card_tells_how_good_it_is_and_no_path_of_the_machine(project, tmp_p
     assert "sigmoid((reward of A - reward of B) / " in card
     assert "base_model: my-base" in card
     assert str(tmp_path) not in card
+
+
+def test_an_old_version_is_itself_in_the_playground_and_in_a_comparison(
+    admin, project, monkeypatch
+):
+    """The newest alone are offered in the lists: one that is asked for joins them."""
+    monkeypatch.setattr(versions, "OFFERED", 2)
+    for status in ("retired", "live", "candidate", "candidate"):
+        make_reward_model(project, status=status)
+    url = reverse("playground", args=[project.slug])
+    tried = admin.get(f"{url}?version=1").context
+    assert (tried["model"].version, [m.version for m in tried["versions"]]) == (1, [4, 3, 2, 1])
+    assert admin.get(url).context["model"].version == 2, "in service, and older than the newest"
+    assert admin.get(f"{url}?version=9").status_code == 404
+    compare = reverse("reward-models-compare", args=[project.slug])
+    page = admin.get(f"{compare}?new=3&old=1").context
+    assert (page["new"].version, page["old"].version) == (3, 1)
+    assert admin.get(f"{compare}?new=9&old=1").status_code == 404
 
 
 def test_own_text_is_scored_in_the_playground(admin, project, monkeypatch):
