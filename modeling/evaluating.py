@@ -98,6 +98,7 @@ def doubted(run: Run, rows: Iterable[Prediction], temperature: float) -> list[di
             "id": row["id"],
             "margin": round(row["margin"], 4),
             "split": row["split"],
+            "in_sample": row["in_sample"],
             "strength": round(row["probability_label_wrong"], 4),
             "against": row["against"],
             "members": row["members"],
@@ -116,12 +117,19 @@ def contradicted(rows: Iterable[Prediction], temperature: float) -> list[dict[st
             "id": row.id,
             "margin": round(-abs(row.delta), 4),
             "split": row.split,
+            "in_sample": row.split == "train",
             "strength": round(1 / (1 + math.exp(-min(abs(row.delta) / temperature, 700.0))), 4),
             "against": sum(margin < 0 for margin in row.margins),
             "members": len(row.margins),
         }
         for row in against[:CONTRADICTED]
     ]
+
+
+def was_learned_from(told: Mapping[str, Any]) -> bool:
+    """Whether those who contradict a preference have learned from it: out-of-bag members have not,
+    though it is of the train split. Models from before that was noted go by the split."""
+    return bool(told.get("in_sample", told["split"] == "train"))
 
 
 def pair_digest(chosen: str, rejected: str) -> str:

@@ -15,6 +15,7 @@ from modeling.core.predictions import (
     length_correlation,
     longer_point,
 )
+from modeling.evaluating import was_learned_from
 from modeling.models import RewardModel
 from modeling.overview import Accuracy
 from modeling.pages.chart_specs import Spec
@@ -128,7 +129,7 @@ def contradicted_by(model: RewardModel) -> list[Contradicted]:
             known[int(row["id"])],
             excerpt_of(known[int(row["id"])].prompt.messages),
             row["margin"],
-            row["split"] == "train",
+            was_learned_from(row),
         )
         for row in told
         if str(row["id"]).isdecimal() and int(row["id"]) in known

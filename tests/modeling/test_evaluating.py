@@ -121,8 +121,11 @@ def test_what_the_run_says_of_contradictions_is_taken_before_its_predictions() -
     text = "".join(json.dumps(row) + "\n" for row in rows)
     (model.run.folder / "contradictions.jsonl").write_text(text)
     assert evaluation_of(model.run)["contradicted"] == [
-        {"id": "2", "margin": -3.0, "split": "train", "strength": 0.95, "against": 2, "members": 3}
-    ]
+        {
+            "id": "2", "margin": -3.0, "split": "train", "in_sample": False, "strength": 0.95,
+            "against": 2, "members": 3,
+        }
+    ]  # fmt: skip
 
 
 def test_a_run_that_held_nothing_out_has_no_figures() -> None:
