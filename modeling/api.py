@@ -15,7 +15,7 @@ from labeling.api.requests import project_of
 from labeling.models import Aggregate, Project
 from modeling import serving
 from modeling.models import RewardModel
-from modeling.overview import accuracy_of
+from modeling.overview import accuracy_of, yardsticks_of
 
 LIVE = "live"
 
@@ -36,6 +36,12 @@ class RewardModelSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField()
     status = serializers.ChoiceField(choices=RewardModel.Status.choices)
     accuracy = FigureSerializer(allow_null=True, help_text="On what was held out.")
+    agreement = serializers.FloatField(
+        allow_null=True, help_text="Of pairs of judgments of these comparisons: the same answer."
+    )
+    longer_wins = serializers.FloatField(
+        allow_null=True, help_text="What the longer response always winning would score on them."
+    )
     members = serializers.IntegerField(help_text="How many opinions it has of a text.")
     is_plain = serializers.BooleanField(
         help_text="Whether its folder loads as AutoModelForSequenceClassification."
@@ -47,10 +53,13 @@ class RewardModelSerializer(serializers.Serializer[Any]):
 
 
 def model_row(model: RewardModel) -> dict[str, Any]:
+    yardsticks = yardsticks_of(model)
     return {
         "version": model.version,
         "status": model.status,
         "accuracy": accuracy_of(model),
+        "agreement": yardsticks.agreement,
+        "longer_wins": yardsticks.longer_wins,
         "members": model.member_count,
         "is_plain": not model.why_not_plain,
         "base_model": model.base_model,

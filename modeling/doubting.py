@@ -4,6 +4,7 @@ One way only: rows of labeling are written here, and nothing is read back.
 """
 
 from labeling.doubts import Contradiction, note_doubts
+from modeling.evaluating import was_learned_from
 from modeling.models import RewardModel
 
 # Below that probability of the other answer, disagreement is no news.
@@ -18,7 +19,7 @@ def raise_doubts(model: RewardModel) -> int:
     told = (model.results.get("evaluation") or {}).get("contradicted") or []
     found = [
         Contradiction(
-            int(row["id"]), row["strength"], row["against"], row["members"], row["split"] == "train"
+            int(row["id"]), row["strength"], row["against"], row["members"], was_learned_from(row)
         )
         for row in told
         if str(row["id"]).isdecimal() and row.get("strength", 0.0) >= SURE_ENOUGH

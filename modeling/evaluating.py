@@ -7,11 +7,12 @@ service (the incumbent) is measured on the same comparisons, those it had not se
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+from labeling.measures.agreement import agreeing_pairs
 from labeling.models import Preference
 from modeling.core.predictions import Prediction, evaluate, headline_of, paired, read_predictions
 from modeling.models import RewardModel, Run
@@ -29,16 +30,28 @@ def evaluation_of(run: Run) -> dict[str, Any]:
         return {"contradicted": doubted(run, rows, 1.0)} if rows else {}
     told = _about([row.id for row in rows if row.split != "train"])
     rows = _with_slices(rows, told)
-    votes = [told[row.id][1] for row in held_out if row.id in told]
-    agreements = [share for share in votes if share is not None]
     figures = evaluate(rows)
     temperature = float(figures["calibration"].get("temperature") or 1.0)
     return figures | {
-        "agreement": {"value": sum(agreements) / len(agreements), "n": len(agreements)}
-        if agreements
-        else None,
+        "agreement": _agreement(told[row.id][1] for row in held_out if row.id in told),
         "contradicted": doubted(run, rows, temperature),
     }
+
+
+def _agreement(votes: Iterable[Sequence[int]]) -> dict[str, Any] | None:
+    """Per cent agreement, as labeling/quality.py has it: of the pairs of judgments of the same
+    comparison, how many say the same. The share that sides with what was settled would count
+    everybody as agreeing with themselves, and be no ceiling for a model."""
+    counted = [(hits, pairs) for hits, pairs in map(agreeing_pairs, votes) if pairs]
+    if not counted:
+        return None
+    hits, pairs = (sum(numbers) for numbers in zip(*counted, strict=True))
+    return {"value": hits / pairs, "n": len(counted)}
+
+
+def agreement_on(ids: list[str]) -> dict[str, Any] | None:
+    """How far labelers agree on these preferences."""
+    return _agreement(votes for _, votes in _about(ids).values())
 
 
 def temperature_of(model: RewardModel) -> float:
@@ -47,7 +60,7 @@ def temperature_of(model: RewardModel) -> float:
     return float((evaluation.get("calibration") or {}).get("temperature") or 1.0)
 
 
-About = dict[str, tuple[dict[str, list[str]], float | None]]
+About = dict[str, tuple[dict[str, list[str]], Sequence[int]]]
 
 
 def _with_slices(rows: list[Prediction], told: About) -> list[Prediction]:
@@ -55,21 +68,21 @@ def _with_slices(rows: list[Prediction], told: About) -> list[Prediction]:
 
 
 def _about(ids: list[str]) -> About:
-    """Preference -> (slices, agreement where several people judged it)."""
+    """Preference -> (slices, votes)."""
     found: About = {}
     for start in range(0, len(ids), BATCH):
         chunk = [pk for pk in ids[start : start + BATCH] if pk.isdecimal()]
         rows = Preference.objects.filter(pk__in=chunk).values_list(
             "pk", "prompt__tags", "chosen__policy_version", "rejected__policy_version",
-            "comparison__wanted", "agreement",
+            "votes_chosen", "votes_rejected", "votes_tie", "votes_both_bad",
         )  # fmt: skip
-        for pk, tags, left, right, wanted, agreement in rows:
+        for pk, tags, left, right, *votes in rows:
             versions = sorted({version for version in (left, right) if version is not None})
             slices = {
                 "tag": [str(tag) for tag in tags or []],
                 "policy": [f"v{version}" for version in versions] or ["no policy of ours"],
             }
-            found[str(pk)] = (slices, agreement if wanted > 1 else None)
+            found[str(pk)] = (slices, votes)
     return found
 
 
@@ -85,6 +98,7 @@ def doubted(run: Run, rows: Iterable[Prediction], temperature: float) -> list[di
             "id": row["id"],
             "margin": round(row["margin"], 4),
             "split": row["split"],
+            "in_sample": row["in_sample"],
             "strength": round(row["probability_label_wrong"], 4),
             "against": row["against"],
             "members": row["members"],
@@ -103,12 +117,19 @@ def contradicted(rows: Iterable[Prediction], temperature: float) -> list[dict[st
             "id": row.id,
             "margin": round(-abs(row.delta), 4),
             "split": row.split,
+            "in_sample": row.split == "train",
             "strength": round(1 / (1 + math.exp(-min(abs(row.delta) / temperature, 700.0))), 4),
             "against": sum(margin < 0 for margin in row.margins),
             "members": len(row.margins),
         }
         for row in against[:CONTRADICTED]
     ]
+
+
+def was_learned_from(told: Mapping[str, Any]) -> bool:
+    """Whether those who contradict a preference have learned from it: out-of-bag members have not,
+    though it is of the train split. Models from before that was noted go by the split."""
+    return bool(told.get("in_sample", told["split"] == "train"))
 
 
 def pair_digest(chosen: str, rejected: str) -> str:

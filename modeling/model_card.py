@@ -109,7 +109,12 @@ def _accuracy(evaluation: dict[str, Any], results: dict[str, Any]) -> list[str]:
         return ["Nothing was held out, so nobody knows."]
     head = "| | share | 95 % interval | comparisons |\n|---|---|---|---|"
     agreement = evaluation.get("agreement")
-    told = f"Labelers agree with each other on {agreement['value']:.1%}." if agreement else ""
+    told = ""
+    if agreement:
+        told = (
+            f"Two labelers who judge the same comparison say the same in {agreement['value']:.1%} "
+            f"({agreement['n']:.0f} comparisons judged by several)."
+        )
     correlation = length.get("correlation")
     if correlation is not None:
         told += f" The reward's correlation with length is {correlation:+.2f}."

@@ -32,6 +32,21 @@ class Accuracy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Yardsticks:
+    """What to hold an accuracy against, on the same held-out comparisons: how often two labelers
+    say the same, and what “the longer one wins” would score. None: not known."""
+
+    agreement: float | None = None
+    longer_wins: float | None = None
+
+    def __str__(self) -> str:
+        named = (("people", self.agreement), ("longer wins", self.longer_wins))
+        return ", ".join(
+            f"{name} {100 * share:.0f} %" for name, share in named if share is not None
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Queue:
     """`open` = `fresh` (seen by nobody yet) + `waiting` (seen, and to be judged again)."""
 
@@ -58,6 +73,7 @@ class LoopSummary:
     policy: Policy | None
     reward_model: RewardModel | None
     accuracy: Accuracy | None
+    yardsticks: Yardsticks
     queue: Queue
     judgments: int
     judgments_today: int
@@ -81,6 +97,7 @@ def loop_summary(project: Project) -> LoopSummary:
         policy=situation.policy,
         reward_model=situation.reward_model,
         accuracy=accuracy_of(situation.reward_model),
+        yardsticks=yardsticks_of(situation.reward_model),
         queue=queue,
         judgments=answers.count(),
         judgments_today=answers.filter(created_at__gte=midnight).count(),
@@ -110,6 +127,18 @@ def accuracy_of(reward_model: RewardModel | None) -> Accuracy | None:
                 split=split,
             )
     return None
+
+
+def yardsticks_of(reward_model: RewardModel | None) -> Yardsticks:
+    if reward_model is None:
+        return Yardsticks()
+    results = reward_model.results
+    evaluation = results.get("evaluation") or {}
+    longer_wins = (evaluation.get("length") or {}).get("longer_wins") or {}
+    return Yardsticks(
+        agreement=(evaluation.get("agreement") or {}).get("value"),
+        longer_wins=longer_wins.get("value", results.get("longer_wins_accuracy")),
+    )
 
 
 def queue_of(situation: Situation) -> Queue:

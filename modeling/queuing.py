@@ -22,7 +22,7 @@ from modeling import improving, registry
 from modeling.models import RewardModel, Round, Run
 from modeling.runs import code_version
 from modeling.situation import Situation, open_comparisons
-from modeling.training_options import training_options
+from modeling.training_options import training_config
 
 
 def open_round(situation: Situation, now: datetime) -> None:
@@ -48,7 +48,7 @@ def move(round_: Round | None, state: str, **values: Any) -> bool:
 def training(situation: Situation, by: User | None = None) -> Run | None:
     project = situation.project
     snapshot = take_snapshot(project)
-    config = {"base_model": situation.base_model} | training_options(project)
+    config = training_config(situation)
     digest = digest_of("train_reward", snapshot.sha256, config)
     with transaction.atomic():
         # A worker that decided long ago finds the round elsewhere by now, and queues nothing.

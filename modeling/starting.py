@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from labeling.models import Project, User
 from labeling.models.improvement import Improvement
-from modeling import queuing, registry
+from modeling import queuing, registry, runs
 from modeling.models import Round, Run
 from modeling.situation import Situation
 
@@ -28,8 +28,18 @@ def start_training_now(project: Project, by: User) -> Run:
     _refuse_while_improving(situation)
     run = queuing.training(situation, by)
     if run is None:
-        raise CannotStart("A model was trained on exactly these preferences already.")
+        raise CannotStart(_why_no_training(situation))
     return run
+
+
+def _why_no_training(situation: Situation) -> str:
+    last = situation.last_training
+    if last is not None and runs.can_retry(last):
+        return (
+            f"Run {last.pk} on exactly these preferences and settings did not succeed: try it "
+            "again on its page, or change the settings first."
+        )
+    return "A model was trained on exactly these preferences already."
 
 
 def start_sampling_now(project: Project, by: User) -> Run:

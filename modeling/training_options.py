@@ -7,8 +7,38 @@ then have the same digest as before a setting existed, and nothing is trained tw
 from typing import Any
 
 from labeling.models import Adapter, Aggregate, Pooling, Project, RewardMethod
+from modeling.models import Run
+from modeling.situation import Situation
 
+# Name in the program -> whether a head on frozen features has a use for it. The project's settings
+# have the same names after "reward_".
+FINER = {
+    "learning_rate": False,
+    "epochs": False,
+    "batch_size": False,
+    "max_length": True,
+    "strength_margin": True,
+    "label_smoothing": True,
+    "ties": True,
+    "rankings": False,
+    "centering": False,
+}
 LEARNING_CURVE = [0.25, 0.5, 0.75]
+
+
+# In a run's config, and no setting of the project.
+NOT_SET = ("seed", "incumbent")
+
+
+def training_config(situation: Situation) -> dict[str, Any]:
+    """What a training that is started now is asked to do."""
+    return {"base_model": situation.base_model} | training_options(situation.project)
+
+
+def has_other_settings(run: Run) -> bool:
+    """Whether a training that is started now would be another one than this run's."""
+    asked = {name: value for name, value in run.config.items() if name not in NOT_SET}
+    return asked != training_config(Situation(run.project))
 
 
 def training_options(project: Project) -> dict[str, Any]:
@@ -26,6 +56,17 @@ def training_options(project: Project) -> dict[str, Any]:
         options["members"] = project.reward_members
     if project.learning_curve:
         options["learning_curve"] = LEARNING_CURVE
+    return options | _finer(project)
+
+
+def _finer(project: Project) -> dict[str, Any]:
+    is_quick = project.reward_method == RewardMethod.FROZEN
+    options: dict[str, Any] = {}
+    for name, quick_too in FINER.items():
+        field = f"reward_{name}"
+        value = getattr(project, field)
+        if value != Project._meta.get_field(field).get_default() and (quick_too or not is_quick):
+            options[name] = value
     return options
 
 

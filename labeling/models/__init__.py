@@ -1,7 +1,7 @@
 """Every table about people and data, by subject, with every rule as a named constraint."""
 
 from labeling.models.checks import Gold
-from labeling.models.learning import Adapter, Aggregate, Pooling, RewardMethod
+from labeling.models.learning import Adapter, Aggregate, Pooling, Rankings, RewardMethod, Ties
 from labeling.models.material import Comparison, ComparisonResponse, Prompt, Response
 from labeling.models.people import Invitation, Membership, Role, User
 from labeling.models.projects import AskReason, GuidelineVersion, Project, Scale
@@ -29,11 +29,13 @@ __all__ = [
     "Preference",
     "Project",
     "Prompt",
+    "Rankings",
     "Response",
     "RewardMethod",
     "Role",
     "Scale",
     "Selection",
     "Snapshot",
+    "Ties",
     "User",
 ]

@@ -23,3 +23,13 @@ class Aggregate(models.TextChoices):
     MEAN = "mean", "Their mean"
     WCO = "wco", "The lowest of them (worst case)"
     UWO = "uwo", "The mean, less a penalty for disagreement"
+
+
+class Ties(models.TextChoices):
+    HALF = "half", "As half a win for each"
+    DAVIDSON = "davidson", "As an outcome of their own (Davidson)"
+
+
+class Rankings(models.TextChoices):
+    PAIRS = "pairs", "As their pairs"
+    PLACKETT_LUCE = "plackett_luce", "As a whole (Plackett–Luce)"

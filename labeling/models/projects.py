@@ -6,7 +6,7 @@ from django.db import models
 
 from labeling.models.constraints import between, one_of
 from labeling.models.improvement import Improvement, PolicyAdapter, Promotion
-from labeling.models.learning import Adapter, Aggregate, Pooling, RewardMethod
+from labeling.models.learning import Adapter, Aggregate, Pooling, Rankings, RewardMethod, Ties
 from labeling.models.selection import Selection
 
 
@@ -185,6 +185,48 @@ class Project(models.Model):
     learning_curve = models.BooleanField(
         default=False, help_text="Train on 25, 50 and 75 % of the data as well."
     )
+    reward_learning_rate = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1e-8), MaxValueValidator(1.0)],
+        help_text="At its peak; empty: by the size of the model.",
+    )
+    reward_epochs = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="Passes over the preferences at most; empty: by their number.",
+    )
+    reward_batch_size = models.PositiveSmallIntegerField(
+        default=16,
+        validators=[MinValueValidator(1), MaxValueValidator(4096)],
+        help_text="Comparisons for each step of the optimiser.",
+    )
+    reward_max_length = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(8), MaxValueValidator(131_072)],
+        help_text="Tokens of a prompt with its response; empty: what the model takes.",
+    )
+    reward_strength_margin = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(10.0)],
+        help_text="Margin in the loss for each step of strength.",
+    )
+    reward_label_smoothing = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(0.49)],
+        help_text="Share of the judgments taken to be the wrong way round.",
+    )
+    reward_ties = models.CharField(max_length=8, choices=Ties.choices, default=Ties.HALF)
+    reward_rankings = models.CharField(
+        max_length=13, choices=Rankings.choices, default=Rankings.PAIRS
+    )
+    reward_centering = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text="Price of rewards away from zero.",
+    )
     retrain_every_hours = models.PositiveSmallIntegerField(
         default=0,
         validators=[MaxValueValidator(8760)],
@@ -273,6 +315,15 @@ class Project(models.Model):
             between("reward_heads", 1, 32, "project_reward_heads_1_to_32"),
             between("reward_members", 1, 8, "project_reward_members_1_to_8"),
             between("uwo_weight", 0.0, 100.0, "project_uwo_weight_0_to_100"),
+            one_of("reward_ties", Ties, "project_reward_ties_known"),
+            one_of("reward_rankings", Rankings, "project_reward_rankings_known"),
+            between("reward_learning_rate", 1e-8, 1.0, "project_reward_learning_rate_to_1"),
+            between("reward_epochs", 1, 100, "project_reward_epochs_1_to_100"),
+            between("reward_batch_size", 1, 4096, "project_reward_batch_size_1_to_4096"),
+            between("reward_max_length", 8, 131_072, "project_reward_max_length_8_to_131072"),
+            between("reward_strength_margin", 0.0, 10.0, "project_reward_margin_0_to_10"),
+            between("reward_label_smoothing", 0.0, 0.49, "project_reward_smoothing_below_half"),
+            between("reward_centering", 0.0, 1.0, "project_reward_centering_0_to_1"),
             one_of("improvement", Improvement, "project_improvement_known"),
             one_of("improve_adapter", PolicyAdapter, "project_improve_adapter_known"),
             one_of("promotion", Promotion, "project_promotion_known"),

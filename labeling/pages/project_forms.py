@@ -11,6 +11,24 @@ from labeling.models import Adapter, Project, RewardMethod, Role
 from labeling.pages.mode_forms import MODE_FIELDS, MODE_HELP, MODE_LABELS, mode_fields
 from labeling.projects import MAX_GUIDELINES
 
+# Settings of a group that few change: folded up below the others.
+FOLDED = {
+    "Learning": (
+        "More about training",
+        (
+            "reward_learning_rate",
+            "reward_epochs",
+            "reward_batch_size",
+            "reward_max_length",
+            "reward_strength_margin",
+            "reward_label_smoothing",
+            "reward_ties",
+            "reward_rankings",
+            "reward_centering",
+        ),
+    )
+}
+
 # Every setting belongs to one group; a test fails when a new setting has none.
 GROUPS = (
     ("About", "What people see in their list of projects.", ("name", "description")),
@@ -130,6 +148,15 @@ LABELS = MODE_LABELS | {
     "aggregate": "The reward of several heads or models",
     "uwo_weight": "Penalty for disagreement",
     "learning_curve": "Show how accuracy grows with the data",
+    "reward_learning_rate": "Learning rate",
+    "reward_epochs": "Epochs at most",
+    "reward_batch_size": "Comparisons in a batch",
+    "reward_max_length": "Longest text (tokens)",
+    "reward_strength_margin": "Margin for each step of strength",
+    "reward_label_smoothing": "Judgments taken to be wrong (%)",
+    "reward_ties": "Ties count",
+    "reward_rankings": "Rankings count",
+    "reward_centering": "Keep rewards around zero",
     "retrain_every_hours": "Retrain at the latest after (hours)",
     "improvement": "How it is improved",
     "improve_after": "Improve after this many new preferences",
@@ -202,6 +229,24 @@ HELP = MODE_HELP | {
     "uwo_weight": "The reward is the mean less this times the variance.",
     "learning_curve": "Trains on 25, 50 and 75 % of the data as well, after each training: tells "
     "whether more labels are worth it. Takes about two and a half times as long.",
+    "reward_learning_rate": "Empty: by the size of the model: 1e-5 for a large one, 1e-4 with "
+    "LoRA, 1e-3 below 20 million weights. Lower it when the loss explodes. The quick way has none.",
+    "reward_epochs": "How often each preference is seen. Empty: once, and more often while there "
+    "are few.",
+    "reward_batch_size": "Learned from together. Smaller: more and noisier steps.",
+    "reward_max_length": "Of a prompt with its response; of a longer one the oldest part of the "
+    "prompt is left out. Empty: what the model takes, at most 2,048. Lower it when memory runs "
+    "out.",
+    "reward_strength_margin": "“Much better” then has to be a larger difference in reward than "
+    "“slightly better”. 0: only the direction counts.",
+    "reward_label_smoothing": "Keeps the model from being too sure where labelers err: 5 to 10 for "
+    "noisy judgments. Below 50.",
+    "reward_ties": "As half a win, a tie says that both rewards are alike. Davidson also learns "
+    "how often people see no difference.",
+    "reward_rankings": "As a whole, the best is chosen among all, then the next among the rest. "
+    "Only where several responses are ranked without ties; the quick way uses pairs.",
+    "reward_centering": "Differences stay the same, rewards of different prompts become easier to "
+    "compare: 0.01 is usual. 0: off.",
     "retrain_every_hours": "Even with fewer new preferences, if there are at least 10. 0: never.",
     "improvement": "Learning the best of n is the safest: it cannot go further than the best of "
     "what the policy already writes. RLOO and PPO go further and need watching. DPO needs no "
@@ -271,6 +316,7 @@ SHARES = {
     "repeat_share": (0.0, 0.5),
     "qualification_mark": (0.0, 1.0),
     "adaptive_confidence": (0.5, 0.999),
+    "reward_label_smoothing": (0.0, 0.49),
 }
 
 
@@ -280,7 +326,10 @@ class SettingsForm(forms.ModelForm):
 
     class Meta:
         model = Project
-        fields = [name for _, _, names in GROUPS for name in names]
+        fields = [
+            *(name for _, _, names in GROUPS for name in names),
+            *(name for _, names in FOLDED.values() for name in names),
+        ]
         labels = LABELS
         help_texts = HELP
 
@@ -328,6 +377,12 @@ class SettingsForm(forms.ModelForm):
     def groups(self) -> Iterator[tuple[str, str, list[forms.BoundField]]]:
         for title, explanation, names in GROUPS:
             yield title, explanation, [self[name] for name in names]
+
+    def folded(self) -> Iterator[tuple[str, str, list[forms.BoundField], bool]]:
+        """Of a group: what is folded up below it, and whether it has to be open."""
+        for group, (title, names) in FOLDED.items():
+            fields = [self[name] for name in names]
+            yield group, title, fields, any(field.errors for field in fields)
 
 
 class GuidelinesForm(forms.Form):

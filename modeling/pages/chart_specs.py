@@ -7,7 +7,7 @@ from typing import Any
 from django.urls import reverse
 
 from modeling.models import RewardModel
-from modeling.overview import accuracy_of
+from modeling.overview import accuracy_of, yardsticks_of
 
 Spec = dict[str, Any]
 Curve = Sequence[tuple[int, float]]
@@ -17,7 +17,8 @@ SPLIT_NAMES = {"train": "training", "dev": "held out", "test": "test"}
 
 
 def accuracy_by_version(reward_models: Iterable[RewardModel]) -> Spec | None:
-    """Accuracy with its interval over versions, oldest first; None before the first figure."""
+    """Accuracy with its interval over versions, oldest first, with what it is held against as
+    dashed lines; None before the first figure."""
     found = [(model, accuracy_of(model)) for model in reward_models]
     rated = [(model, accuracy) for model, accuracy in found if accuracy is not None]
     if not rated:
@@ -30,11 +31,25 @@ def accuracy_by_version(reward_models: Iterable[RewardModel]) -> Spec | None:
                 "name": "accuracy",
                 "data": [_percent(accuracy.value) for _, accuracy in rated],
                 "band": [[_percent(a.low), _percent(a.high)] for _, a in rated],
-            }
+            },
+            *_yardstick_lines([model for model, _ in rated]),
         ],
         "y": {"unit": " %"},
         "links": [reverse("reward-model", args=[model.pk]) for model, _ in rated],
     }
+
+
+def _yardstick_lines(reward_models: Sequence[RewardModel]) -> list[dict[str, Any]]:
+    found = [yardsticks_of(model) for model in reward_models]
+    lines = {
+        "labelers agree": [_percent(one.agreement) for one in found],
+        "longer wins": [_percent(one.longer_wins) for one in found],
+    }
+    return [
+        {"name": name, "data": data, "dashed": True}
+        for name, data in lines.items()
+        if any(value is not None for value in data)
+    ]
 
 
 def learning_curve(points: Sequence[Mapping[str, Any]]) -> Spec | None:

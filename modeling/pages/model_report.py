@@ -7,7 +7,15 @@ from typing import Any
 
 from labeling.models import Adapter, Pooling, Preference, Project, RewardMethod
 from modeling.core.intervals import wilson
-from modeling.core.predictions import Prediction, by_slice, compare, length_correlation
+from modeling.core.predictions import (
+    Prediction,
+    accuracy_of,
+    by_slice,
+    compare,
+    length_correlation,
+    longer_point,
+)
+from modeling.evaluating import was_learned_from
 from modeling.models import RewardModel
 from modeling.overview import Accuracy
 from modeling.pages.chart_specs import Spec
@@ -121,7 +129,7 @@ def contradicted_by(model: RewardModel) -> list[Contradicted]:
             known[int(row["id"])],
             excerpt_of(known[int(row["id"])].prompt.messages),
             row["margin"],
-            row["split"] == "train",
+            was_learned_from(row),
         )
         for row in told
         if str(row["id"]).isdecimal() and int(row["id"]) in known
@@ -138,6 +146,7 @@ def excerpt_of(messages: Sequence[Mapping[str, Any]]) -> str:
 class Comparison:
     """Two versions on the same held-out comparisons. Differences in points, new less old."""
 
+    compared: list[str]
     count: int
     difference: Mapping[str, float] | None
     both_right: int
@@ -147,6 +156,7 @@ class Comparison:
     slices: list[tuple[str, list[tuple[str, Mapping[str, float]]]]]
     length_new: float | None
     length_old: float | None
+    longer_wins: float | None
     changed: list[tuple[str, float, float]]
 
 
@@ -164,6 +174,7 @@ def compare_versions(pairs: Iterable[tuple[Prediction, Prediction]]) -> Comparis
     turned = [(new, old) for new, old in decided if new.point != old.point]
     turned.sort(key=lambda pair: -abs(pair[0].delta - pair[1].delta))
     return Comparison(
+        compared=[new.id for new, _ in decided],
         count=len(decided),
         difference=compare(on_test),
         both_right=count(True, True),
@@ -173,6 +184,7 @@ def compare_versions(pairs: Iterable[tuple[Prediction, Prediction]]) -> Comparis
         slices=_slice_differences(on_test),
         length_new=length_correlation([new for new, _ in on_test]),
         length_old=length_correlation([old for _, old in on_test]),
+        longer_wins=(accuracy_of([new for new, _ in on_test], longer_point) or {}).get("value"),
         changed=[(new.id, new.delta, old.delta) for new, old in turned[:SHOWN_CONTRADICTED]],
     )
 

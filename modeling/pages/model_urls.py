@@ -11,5 +11,6 @@ urlpatterns = [
     path(f"{PROJECT}gates/", reward_models.change_margin, name="gate-margin"),
     path(f"{PROJECT}playground/", playground.playground, name="playground"),
     path("reward-models/<int:pk>/reject/", reward_models.reject, name="reward-model-reject"),
+    path("reward-models/<int:pk>/card/", reward_models.card, name="reward-model-card"),
     path("reward-models/<int:pk>/download/", reward_models.download, name="reward-model-download"),
 ]

@@ -9,13 +9,12 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from labeling.access import project_for
-from labeling.models import Project, Role
+from labeling.models import Role
 from labeling.pages.requests import SignedInRequest
 from modeling import registry, serving
 from modeling.drift import is_calibrated
 from modeling.models import RewardModel
-
-VERSIONS_OFFERED = 50
+from modeling.pages.versions import offered_versions, version_asked
 
 
 @dataclass(frozen=True)
@@ -58,11 +57,10 @@ class Opinion:
 @require_http_methods(["GET", "HEAD", "POST"])
 def playground(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
-    found = RewardModel.objects.filter(project=project).select_related("project")
-    versions = list(found[:VERSIONS_OFFERED])
     given = Given(*(request.POST.get(name, "") for name in ("prompt", "first", "second")))
     chosen = request.POST.get("version") or request.GET.get("version") or ""
-    model = chosen_version(project, versions, chosen)
+    versions = offered_versions(project, chosen)
+    model = chosen_version(versions, chosen)
     context = {"project": project, "versions": versions, "model": model, "given": given}
     status = 200
     if request.method == "POST" and model is not None:
@@ -70,16 +68,10 @@ def playground(request: SignedInRequest, slug: str) -> HttpResponse:
     return render(request, "modeling/playground.html", context, status=status)
 
 
-def chosen_version(
-    project: Project, versions: list[RewardModel], chosen: str
-) -> RewardModel | None:
+def chosen_version(versions: list[RewardModel], chosen: str) -> RewardModel | None:
     """The one asked for, else the one in service, else the newest."""
     live = next((m for m in versions if m.status == RewardModel.Status.LIVE), None)
-    if live is None:
-        found = RewardModel.objects.filter(project=project, status=RewardModel.Status.LIVE)
-        live = found.select_related("project").first()
-    asked = next((model for model in versions if str(model.version) == chosen), None)
-    return asked or live or next(iter(versions), None)
+    return version_asked(versions, chosen) or live or next(iter(versions), None)
 
 
 def _score(model: RewardModel, given: Given, context: dict[str, object]) -> int:

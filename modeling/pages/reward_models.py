@@ -15,14 +15,17 @@ from labeling.audit import write_entry
 from labeling.doubts import open_doubts
 from labeling.models import Project, Role
 from labeling.pages.requests import SignedInRequest
-from modeling import drift, gates, registry
+from modeling import drift, gates, registry, runs
 from modeling.archive import tar_stream
-from modeling.evaluating import on_same_rows
+from modeling.evaluating import agreement_on, on_same_rows
+from modeling.model_card import card_of
 from modeling.models import Loop, RewardModel
-from modeling.overview import accuracy_of
+from modeling.overview import accuracy_of, yardsticks_of
 from modeling.pages import chart_specs, model_report
 from modeling.pages.run_results import flat_rows
+from modeling.pages.runs import TRAINING_CURVES, has_predictions
 from modeling.pages.shadow import compare_with_shadow
+from modeling.pages.versions import offered_versions, version_asked
 from modeling.using import uses_on_page
 
 PAGE_SIZE = 50
@@ -45,7 +48,7 @@ def reward_model_list(request: SignedInRequest, slug: str) -> HttpResponse:
     loop = Loop.objects.filter(project=project).first() or Loop(project=project)
     context = {
         "project": project,
-        "models": [(model, accuracy_of(model)) for model in shown],
+        "models": [(model, accuracy_of(model), yardsticks_of(model)) for model in shown],
         "older_than": shown[-1].version if len(page) > PAGE_SIZE else None,
         "is_first_page": not before,
         "chart": chart_specs.accuracy_by_version(reversed(shown)),
@@ -64,6 +67,7 @@ def reward_model_page(request: SignedInRequest, pk: int) -> HttpResponse:
     evaluation = results.get("evaluation") or {}
     previous = RewardModel.objects.filter(project=project, version__lt=model.version).first()
     is_admin = project.role_of_viewer == Role.ADMIN
+    curves = runs.curves(model.run, TRAINING_CURVES)
     context = {
         "project": project,
         "model": model,
@@ -81,6 +85,9 @@ def reward_model_page(request: SignedInRequest, pk: int) -> HttpResponse:
         "contradicted": model_report.contradicted_by(model),
         "learning_curve": chart_specs.learning_curve(results.get("learning_curve") or []),
         "doubts": open_doubts(project) if model.status == RewardModel.Status.LIVE else 0,
+        "loss_curve": chart_specs.run_curves(curves, "loss"),
+        "accuracy_curve": chart_specs.run_curves(curves, "accuracy"),
+        "has_predictions": has_predictions(model.run),
         "made_with": model_report.made_with(model),
         "uses": uses_on_page(model),
         "warnings": results.get("warnings", []),
@@ -123,13 +130,12 @@ def _model_for(request: SignedInRequest, pk: int, at_least: Role) -> tuple[Rewar
 def compare(request: SignedInRequest, slug: str) -> HttpResponse:
     """`?new=VERSION&old=VERSION`; without them the two newest."""
     project = project_for(request.user, slug, Role.CURATOR)
-    versions = list(
-        RewardModel.objects.filter(project=project).select_related("run", "project")[:PAGE_SIZE]
-    )
+    asked = request.GET.get("new", ""), request.GET.get("old", "")
+    versions = offered_versions(project, *asked)
     if len(versions) < 2:
         raise Http404("Two versions are needed to compare.")
-    new = _asked(versions, request.GET.get("new", ""), versions[0])
-    old = _asked(versions, request.GET.get("old", ""), versions[1])
+    new = version_asked(versions, asked[0]) or versions[0]
+    old = version_asked(versions, asked[1]) or versions[1]
     found = model_report.compare_versions(on_same_rows(new, old))
     known = model_report.known_preferences(project, [key for key, _, _ in found.changed])
     changed = [
@@ -143,13 +149,10 @@ def compare(request: SignedInRequest, slug: str) -> HttpResponse:
         "new": new,
         "old": old,
         "found": found,
+        "agreement": agreement_on(found.compared),
         "changed": changed,
     }
     return render(request, "modeling/compare_models.html", context)
-
-
-def _asked(versions: list[RewardModel], asked: str, otherwise: RewardModel) -> RewardModel:
-    return next((model for model in versions if str(model.version) == asked), otherwise)
 
 
 @login_required
@@ -195,6 +198,14 @@ def change_margin(request: SignedInRequest, slug: str) -> HttpResponse:
     )
     messages.success(request, f"A new reward model may lose {points:g} points on the test split.")
     return redirect("reward-models", slug)
+
+
+@login_required
+@require_safe
+def card(request: SignedInRequest, pk: int) -> HttpResponse:
+    """The README.md of the model's folder."""
+    model, _ = _model_for(request, pk, Role.CURATOR)
+    return HttpResponse(card_of(model), content_type="text/plain; charset=utf-8")
 
 
 @login_required

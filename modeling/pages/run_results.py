@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from labeling.pages.project_forms import LABELS
 from modeling.models import Run
-from modeling.overview import accuracy_of
+from modeling.overview import accuracy_of, yardsticks_of
 from modeling.programs import LOG_FOLLOWS, WHERE
 
 MOST_ROWS = 80
@@ -29,6 +30,24 @@ def failure_of(run: Run) -> Failure:
     return Failure(first, "\n".join(hint), "\n".join(where), log.strip())
 
 
+# What a failed training advises -> the setting of the project that it is about.
+ADVICE = {
+    "learning rate": "reward_learning_rate",
+    "max_length": "reward_max_length",
+    "shorter texts": "reward_max_length",
+    '"lora"': "reward_adapter",
+    "smaller model": "base_model",
+}
+
+
+def settings_advised(run: Run, failure: Failure) -> dict[str, str]:
+    """Setting -> its label on the settings page, for what the failure says to change."""
+    if run.kind != Run.Kind.TRAIN_REWARD:
+        return {}
+    told = f"{failure.words} {failure.hint}"
+    return {name: str(LABELS[name]) for words, name in ADVICE.items() if words in told}
+
+
 def outcome_of(run: Run) -> str:
     """What a run has come to, in a few words for a list."""
     if run.state == Run.State.FAILED:
@@ -39,7 +58,11 @@ def outcome_of(run: Run) -> str:
         model = getattr(run, "reward_model", None)
         accuracy = accuracy_of(model)
         name = str(model) if model else "no model"
-        return f"{name}: {100 * accuracy.value:.1f} % accurate" if accuracy else name
+        if accuracy is None:
+            return name
+        held_against = str(yardsticks_of(model))
+        told = f"{name}: {100 * accuracy.value:.1f} % accurate"
+        return f"{told} ({held_against})" if held_against else told
     if run.kind == Run.Kind.SAMPLE and "comparisons" in run.results:
         return f"{run.results['comparisons']} new pairs for {run.results.get('prompts', 0)} prompts"
     return run.progress_text

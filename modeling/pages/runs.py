@@ -1,28 +1,31 @@
 """Runs: the list, and the page of one that shows it live."""
 
+from pathlib import Path
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from labeling.access import project_for, projects_of
 from labeling.models import Project, Role
 from labeling.pages.requests import SignedInRequest
+from labeling.snapshots import SnapshotDamaged, verify
 from modeling import runs
 from modeling.models import RewardModel, Run
 from modeling.pages import chart_specs
 from modeling.pages.polling import Part, answer_poll, render_part, with_marks
-from modeling.pages.run_results import failure_of, flat_rows
+from modeling.pages.run_results import failure_of, flat_rows, settings_advised
+from modeling.training_options import has_other_settings
 
 PAGE_SIZE = 50
 POLL_SECONDS = 2
-CURVES = (
-    "train/loss", "dev/loss", "train/accuracy", "dev/accuracy", "reward", "objective/kl",
-)  # fmt: skip
+TRAINING_CURVES = ("train/loss", "dev/loss", "train/accuracy", "dev/accuracy")
+CURVES = (*TRAINING_CURVES, "reward", "objective/kl")
 
 
 @login_required
@@ -70,6 +73,7 @@ def run_page(request: SignedInRequest, pk: int) -> HttpResponse:
         "drawn": drawn.html(),
         "config_rows": flat_rows(run.config),
         "folder": run.folder,
+        "has_predictions": has_predictions(run),
     }
     return render(request, "modeling/run.html", context)
 
@@ -94,15 +98,21 @@ def _run_for(request: SignedInRequest, pk: int, at_least: Role) -> tuple[Run, Pr
 
 def _parts(request: SignedInRequest, run: Run, project: Project) -> tuple[Part, Part]:
     curves = runs.curves(run, CURVES)
+    failure = failure_of(run)
     is_admin = project.role_of_viewer == Role.ADMIN
+    can_retry = is_admin and runs.can_retry(run)
     live: dict[str, Any] = {
         "project": project,
         "run": run,
         "made": reward_model_of(run),
-        "failure": failure_of(run),
+        "failure": failure,
+        "settings_advised": settings_advised(run, failure) if can_retry else {},
         "is_active": run.state in Run.ACTIVE,
         "can_cancel": is_admin and runs.can_cancel(run),
-        "can_retry": is_admin and runs.can_retry(run),
+        "can_retry": can_retry,
+        "can_train_anew": can_retry
+        and run.kind == Run.Kind.TRAIN_REWARD
+        and has_other_settings(run),
         "log": runs.log_tail(run),
         "result_rows": flat_rows(run.results, leave_out=("config",)),
         "warnings": run.results.get("warnings", []),
@@ -118,6 +128,44 @@ def _parts(request: SignedInRequest, run: Run, project: Project) -> tuple[Part, 
     return (
         render_part(request, "modeling/_run-live.html", live),
         render_part(request, "modeling/_run-curves.html", drawn),
+    )
+
+
+@login_required
+@require_safe
+def run_snapshot(request: SignedInRequest, pk: int) -> HttpResponseBase:
+    """The preferences that the run learned from, as they were."""
+    run, project = _run_for(request, pk, Role.CURATOR)
+    if run.snapshot is None:
+        raise Http404("The run has no snapshot.")
+    try:
+        path = verify(run.snapshot)
+    except SnapshotDamaged as problem:
+        raise Http404(str(problem)) from problem
+    return _sent(path, f"{project.slug}-snapshot-{run.snapshot.sha256[:12]}.jsonl")
+
+
+@login_required
+@require_safe
+def run_predictions(request: SignedInRequest, pk: int) -> HttpResponseBase:
+    """What a training's model says of each preference; docs/learning-programs.md has the format."""
+    run, project = _run_for(request, pk, Role.CURATOR)
+    if not has_predictions(run):
+        raise Http404("The run has left no predictions.")
+    return _sent(predictions_path(run), f"{project.slug}-run-{run.pk}-predictions.jsonl")
+
+
+def predictions_path(run: Run) -> Path:
+    return run.folder / "predictions.jsonl"
+
+
+def has_predictions(run: Run) -> bool:
+    return run.kind == Run.Kind.TRAIN_REWARD and predictions_path(run).is_file()
+
+
+def _sent(path: Path, name: str) -> FileResponse:
+    return FileResponse(
+        path.open("rb"), as_attachment=True, filename=name, content_type="application/jsonl"
     )
 
 

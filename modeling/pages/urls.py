@@ -37,6 +37,8 @@ urlpatterns = [
     path("runs/<int:pk>/", runs.run_page, name="run"),
     path("runs/<int:pk>/live/", runs.run_live, name="run-live"),
     path("runs/<int:pk>/cancel/", runs.run_cancel, name="run-cancel"),
+    path("runs/<int:pk>/snapshot/", runs.run_snapshot, name="run-snapshot"),
+    path("runs/<int:pk>/predictions/", runs.run_predictions, name="run-predictions"),
     path("runs/<int:pk>/retry/", runs.run_retry, name="run-retry"),
     path(f"{PROJECT}policies/", policies.policy_list, name="policies"),
     path(

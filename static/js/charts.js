@@ -1,5 +1,5 @@
 // Draws every <canvas data-chart> from the JSON in the <script type="application/json"> beside it:
-// {type: "line"|"bar", labels: [], series: [{name, data, band?: [[low, high], …]}],
+// {type: "line"|"bar", labels: [], series: [{name, data, band?: [[low, high], …], dashed?}],
 //  x?: {log, title}, y?: {min, max, unit}, links?: [url per label]}. With x.log the labels are
 // numbers on a logarithmic axis. Chart.js is loaded when the first one appears.
 // A figure also gets a table of the same numbers behind a toggle.
@@ -36,7 +36,8 @@ function datasetsOf(spec, probe) {
       data: series.data,
       borderColor: line,
       backgroundColor: spec.type === "bar" ? withAlpha(line, 0.75) : line,
-      borderWidth: spec.type === "bar" ? 0 : 2,
+      borderWidth: spec.type === "bar" ? 0 : series.dashed ? 1.5 : 2,
+      borderDash: series.dashed ? [4, 4] : [],
       borderRadius: 3,
       maxBarThickness: 36,
       pointRadius: series.data.length > 1 && !spec.x?.log ? 0 : 3,

@@ -8,7 +8,7 @@ from rest_framework.authtoken.models import Token
 
 from modeling import serving
 from tests.factories import make_member, make_project
-from tests.modeling.page_helpers import make_reward_model
+from tests.modeling.page_helpers import hold_against, make_reward_model
 
 pytestmark = pytest.mark.django_db
 
@@ -44,11 +44,12 @@ def answer_with(monkeypatch, outcome):
 
 def test_the_list_has_versions_with_their_accuracy(project):
     make_reward_model(project, 0.7)
-    make_reward_model(project, 0.8, status="live")
+    hold_against(make_reward_model(project, 0.8, status="live"), 0.74, 0.55)
     rows = client_of(project).get(f"/api/v1/projects/{project.slug}/reward-models/").json()
     assert [(row["version"], row["status"]) for row in rows] == [(2, "live"), (1, "candidate")]
     assert rows[0]["accuracy"]["value"] == 0.8
     assert rows[0]["accuracy"]["split"] == "test"
+    assert [(row["agreement"], row["longer_wins"]) for row in rows] == [(0.74, 0.55), (None, None)]
 
 
 def test_responses_are_scored_by_a_version_or_the_one_in_service(project, monkeypatch):

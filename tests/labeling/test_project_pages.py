@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from labeling.models import AuditEntry, Membership, Project, Role
-from labeling.pages.project_forms import GROUPS, SettingsForm
+from labeling.pages.project_forms import FOLDED, GROUPS, SettingsForm
 from tests.factories import make_member, make_project, make_user
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +83,7 @@ def test_a_member_of_another_project_is_not_changed_from_here(admin, project):
 
 def test_every_setting_of_a_project_is_on_the_page():
     shown = {name for _, _, names in GROUPS for name in names}
+    shown |= {name for _, names in FOLDED.values() for name in names}
     assert shown == {field.name for field in Project._meta.concrete_fields} - LOOP_OWN
 
 

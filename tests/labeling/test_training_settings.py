@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from labeling.models import Project, Role
@@ -103,6 +104,59 @@ def test_heads_and_members_are_one_or_the_other(project):
     form = filled(project, reward_heads="8", reward_members="4")
     assert "not both" in form.errors["reward_members"][0]
     assert filled(project, reward_heads="8").errors == {}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("reward_learning_rate", "0"),
+        ("reward_learning_rate", "1.5"),
+        ("reward_epochs", "0"),
+        ("reward_batch_size", "0"),
+        ("reward_max_length", "7"),
+        ("reward_strength_margin", "-1"),
+        ("reward_label_smoothing", "50"),
+        ("reward_ties", "never"),
+        ("reward_rankings", "triples"),
+        ("reward_centering", "2"),
+    ],
+)
+def test_what_no_training_can_take_is_refused_beside_its_field(project, field, value):
+    assert list(filled(project, **{field: value}).errors) == [field]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"reward_learning_rate": 0.0},
+        {"reward_epochs": 0},
+        {"reward_batch_size": 0},
+        {"reward_max_length": 7},
+        {"reward_strength_margin": -0.1},
+        {"reward_label_smoothing": 0.5},
+        {"reward_ties": "never"},
+        {"reward_rankings": "triples"},
+        {"reward_centering": 1.1},
+    ],
+)
+def test_the_database_refuses_it_too(project, values):
+    with pytest.raises(IntegrityError, match="project_reward_"), transaction.atomic():
+        Project.objects.filter(pk=project.pk).update(**values)
+
+
+def test_an_emptied_setting_is_left_to_the_program_again(project):
+    Project.objects.update(reward_learning_rate=1e-4, reward_max_length=512)
+    form = filled(project, reward_learning_rate="", reward_max_length="")
+    assert form.is_valid(), form.errors
+    assert form.changed_fields() == {"reward_learning_rate": None, "reward_max_length": None}
+
+
+def test_the_finer_settings_are_folded_up_until_one_needs_another_look(client, project):
+    client.force_login(make_member(project, Role.ADMIN, "owner"))
+    url = reverse("project-settings", args=[project.slug])
+    assert '<details class="more-settings">' in client.get(url).content.decode()
+    refused = client.post(url, filled(project, reward_epochs="0").data).content.decode()
+    assert '<details class="more-settings" open>' in refused
 
 
 def test_the_page_explains_each_and_keeps_what_was_typed(client, project):

@@ -48,6 +48,14 @@ def make_reward_model(project: Project, accuracy: float = 0.7, **fields: Any) ->
     )
 
 
+def hold_against(model: RewardModel, agreement: float, longer_wins: float) -> None:
+    """The yardsticks that its evaluation has measured."""
+    figure = {"value": longer_wins, "low": 0.5, "high": 0.6, "n": 210}
+    told = {"agreement": {"value": agreement, "n": 90}, "length": {"longer_wins": figure}}
+    model.results = model.results | {"evaluation": told}
+    model.save()
+
+
 def make_history(project: Project, turns: int) -> None:
     """So many finished rounds, each with its reward model; the last one is in service."""
     policy = Policy.objects.create(project=project, version=1, name="p", location="org/p")

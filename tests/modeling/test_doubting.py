@@ -10,6 +10,7 @@ from modeling import registry
 from modeling.core.predictions import Prediction
 from modeling.evaluating import contradicted, evaluation_of
 from modeling.models import Loop
+from modeling.pages.model_report import contradicted_by
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
 from tests.modeling.page_helpers import make_reward_model
 
@@ -76,6 +77,25 @@ def test_going_into_service_raises_them_and_the_next_model_replaces_them(project
     assert (doubts[0].against, doubts[0].members, doubts[0].was_trained_on) == (3, 3, True)
     registry.make_live(trained(project, [*[1.0] * 11, -3.0]), None)
     assert [row.preference_id for row in Doubt.objects.all()] == [keys[11]]
+
+
+def test_members_that_never_saw_a_train_preference_have_not_learned_from_it(project) -> None:
+    Loop.objects.create(project=project)
+    model = trained(project, [-3.0, -2.0, *[1.0] * 10])
+    keys = list(Preference.objects.order_by("pk").values_list("pk", flat=True))[:2]
+    lines = [
+        {"id": str(pk), "split": "train", "margin": -3.0, "std": 0.1, "members": 3, "against": 3,
+         "in_sample": in_sample, "probability_label_wrong": 0.9}
+        for pk, in_sample in zip(keys, (False, True), strict=True)
+    ]  # fmt: skip
+    text = "".join(f"{json.dumps(line)}\n" for line in lines)
+    (model.run.folder / "contradictions.jsonl").write_text(text)
+    model.results |= {"evaluation": evaluation_of(model.run)}
+    model.save()
+    registry.make_live(model, None)
+    told = dict(Doubt.objects.values_list("preference_id", "was_trained_on"))
+    shown = {row.preference.pk: row.was_trained_on for row in contradicted_by(model)}
+    assert told == shown == {keys[0]: False, keys[1]: True}
 
 
 def test_no_more_are_raised_than_a_tenth_of_the_preferences(project) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from labeling.models import Preference, Project
 from modeling.core.predictions import compare
-from modeling.evaluating import evaluation_of, on_same_rows, pair_digest, unscored_by
+from modeling.evaluating import agreement_on, evaluation_of, on_same_rows, pair_digest, unscored_by
 from modeling.models import RewardModel, Run
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
 from tests.modeling.page_helpers import make_reward_model
@@ -61,7 +61,7 @@ def test_what_the_incumbent_scored_for_the_run_is_compared_too() -> None:
     assert (difference["value"], difference["n"]) == (0.0, 3)
 
 
-def test_tags_policies_and_agreement_come_from_rows() -> None:
+def test_tags_and_policies_come_from_rows() -> None:
     project = make_project(overlap=2)
     make_comparisons(project, 4)
     labelers = [make_member(project), make_member(project)]
@@ -72,14 +72,30 @@ def test_tags_policies_and_agreement_come_from_rows() -> None:
     for preference in preferences:
         preference.prompt.tags = ["maths"]
         preference.prompt.save()
-    Preference.objects.filter(pk=preferences[0].pk).update(agreement=0.5)
-    Preference.objects.exclude(pk=preferences[0].pk).update(agreement=1.0)
     model = make_reward_model(project)
     leave(model.run, [said(str(row.pk), 1.0) for row in preferences], {})
     told = evaluation_of(model.run)
     assert [line["name"] for line in told["slices"]["tag"]] == ["maths"]
     assert [line["name"] for line in told["slices"]["policy"]] == ["no policy of ours"]
-    assert told["agreement"] == {"value": (0.5 + 3) / 4, "n": 4}
+
+
+def test_agreement_is_that_of_pairs_of_judgments_of_what_was_held_out() -> None:
+    """2 for and 1 against: 1 of 3 pairs agrees. 2 who agree: 1 of 1. One judgment has no pair, and
+    what was learned from does not count: 2 of 4. The share on the winner's side would be 5/6."""
+    project = make_project()
+    make_comparisons(project, 4)
+    labeler = make_member(project)
+    for _ in range(4):
+        claim_and_judge(labeler, project)
+    keys = list(Preference.objects.order_by("pk").values_list("pk", flat=True))
+    for key, votes in zip(keys, [(2, 1), (2, 0), (1, 0), (5, 0)], strict=True):
+        Preference.objects.filter(pk=key).update(votes_chosen=votes[0], votes_rejected=votes[1])
+    model = make_reward_model(project)
+    splits = ["test", "test", "test", "train"]
+    rows = [said(str(key), 1.0, split) for key, split in zip(keys, splits, strict=True)]
+    leave(model.run, rows, {})
+    assert evaluation_of(model.run)["agreement"] == {"value": 0.5, "n": 2}
+    assert agreement_on([str(keys[0])]) == {"value": 1 / 3, "n": 1}
 
 
 def test_the_most_contradicted_preferences_come_first() -> None:
@@ -105,8 +121,11 @@ def test_what_the_run_says_of_contradictions_is_taken_before_its_predictions() -
     text = "".join(json.dumps(row) + "\n" for row in rows)
     (model.run.folder / "contradictions.jsonl").write_text(text)
     assert evaluation_of(model.run)["contradicted"] == [
-        {"id": "2", "margin": -3.0, "split": "train", "strength": 0.95, "against": 2, "members": 3}
-    ]
+        {
+            "id": "2", "margin": -3.0, "split": "train", "in_sample": False, "strength": 0.95,
+            "against": 2, "members": 3,
+        }
+    ]  # fmt: skip
 
 
 def test_a_run_that_held_nothing_out_has_no_figures() -> None:

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from labeling.models import Preference, Role
+from labeling.models import Preference, Project, Role
 from modeling import pipeline, programs, registry, rounds, runs
 from modeling.core.run_dir import run_program
 from modeling.models import Policy, RewardModel, Run
@@ -120,6 +120,35 @@ def test_a_failure_says_what_where_and_what_to_do(
     for told, expected in ((failure.words, words), (failure.hint, hint), (failure.where, where)):
         assert expected in told
         assert " ".join(told.split()) in text_of(page).replace("&#x27;", "'").replace("&quot;", '"')
+
+
+def test_an_exploded_training_names_its_setting_and_can_begin_anew_with_another(
+    client: Client, training: Run
+) -> None:
+    Project.objects.update(reward_learning_rate=1.0)  # the run began before that
+    run = executed(training, **explode(Path()))
+    page = page_of(run, client)
+    url = reverse("project-settings", args=[run.project.slug])
+    assert f'<a href="{url}#id_reward_learning_rate">Learning rate</a>' in page.content.decode()
+    assert "Train with the present settings</button>" in page.content.decode()
+    Project.objects.update(reward_learning_rate=1e-4)
+    client.post(reverse("train-now", args=[run.project.slug]))
+    anew = Run.objects.filter(kind=Run.Kind.TRAIN_REWARD).latest("pk")
+    assert (anew != run, anew.config["learning_rate"]) == (True, 1e-4)
+    assert executed(anew).state == Run.State.SUCCEEDED
+
+
+def test_a_failed_training_with_the_same_settings_is_not_begun_twice(
+    client: Client, training: Run
+) -> None:
+    Run.objects.filter(pk=training.pk).update(state=Run.State.FAILED, error="Killed.")
+    page = page_of(training, client).content.decode()
+    assert "Try again</button>" in page
+    assert "present settings" not in page
+    started = client.post(reverse("train-now", args=[training.project.slug]), follow=True)
+    assert f"Run {training.pk} on exactly these preferences and settings did not" in text_of(
+        started
+    )
 
 
 def test_an_empty_train_split_is_named(client: Client, training: Run) -> None:

@@ -1,5 +1,6 @@
 """The page of one model in its order, two versions compared, the playground, the download."""
 
+import hashlib
 import io
 import json
 import tarfile
@@ -10,15 +11,16 @@ import pytest
 from django.urls import reverse
 
 from labeling.models import AuditEntry, Preference
+from labeling.snapshots import take_snapshot
 from modeling import registry, serving
 from modeling.archive import tar_stream
 from modeling.core.predictions import Prediction
 from modeling.evaluating import evaluation_of
 from modeling.model_card import write_card
 from modeling.models import Foretold, Loop, RewardModel
-from modeling.pages import chart_specs, model_report
+from modeling.pages import chart_specs, model_report, versions
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
-from tests.modeling.page_helpers import make_cast, make_reward_model
+from tests.modeling.page_helpers import log_metrics, make_cast, make_reward_model
 from tests.modeling.test_pages_loop import text_of
 
 pytestmark = pytest.mark.django_db
@@ -146,6 +148,7 @@ def test_two_versions_are_compared_on_the_same_comparisons(admin, project):
         20, 5, 0, 10, 5,
     )  # fmt: skip
     assert found.difference["value"] == 0.25
+    assert "If the longer one always won 52.5 %" in text_of(page), "10 of 20, and one as long"
     other = admin.get(reverse("reward-models-compare", args=[project.slug]) + "?new=1&old=2")
     assert other.context["found"].difference["value"] == -0.25
     assert "v1 against v2" in text_of(other)
@@ -246,6 +249,53 @@ def test_a_folder_that_is_not_plain_says_why_and_shows_our_loader_only(admin, pr
     assert "AutoModelForSequenceClassification" not in card
 
 
+def test_the_page_shows_how_the_training_went(admin, project):
+    model = make_reward_model(project)
+    url = reverse("reward-model", args=[model.pk])
+    assert "How did its training go?" not in text_of(admin.get(url)), "nothing was logged"
+    log_metrics(model.run, "train/loss", [0.7, 0.5])
+    page = admin.get(url)
+    assert "How did its training go?" in text_of(page)
+    assert page.context["loss_curve"]["series"][0]["data"] == [0.7, 0.5]
+
+
+def test_the_card_is_read_without_a_download(admin, project):
+    model = make_reward_model(project)
+    url = reverse("reward-model-card", args=[model.pk])
+    assert url in admin.get(reverse("reward-model", args=[model.pk])).content.decode()
+    assert "# Reward model v1 of Teatime" in admin.get(url).content.decode()
+
+
+def test_snapshot_and_predictions_are_downloads_of_page_and_run(admin, project):
+    make_comparisons(project, 3)
+    claim_and_judge(make_member(project), project)
+    model = make_reward_model(project)
+    model.snapshot = model.run.snapshot = take_snapshot(project)
+    model.run.save()
+    model.save()
+    predict(model, [1.0, -1.0])
+    urls = [reverse(name, args=[model.run_id]) for name in ("run-snapshot", "run-predictions")]
+    for shown in (reverse("reward-model", args=[model.pk]), reverse("run", args=[model.run_id])):
+        page = admin.get(shown).content.decode()
+        assert all(f'href="{url}"' in page for url in urls)
+    snapshot, predictions = (b"".join(admin.get(url).streaming_content) for url in urls)
+    assert hashlib.sha256(snapshot).hexdigest() == model.snapshot.sha256
+    assert predictions == (model.run.folder / "predictions.jsonl").read_bytes()
+
+
+def test_what_is_gone_has_no_download_and_labelers_have_none(client, cast, admin, project):
+    model = make_reward_model(project)
+    names = ["run-snapshot", "run-predictions"]
+    assert [admin.get(reverse(name, args=[model.run_id])).status_code for name in names] == [
+        404
+    ] * 2
+    client.force_login(cast["labeler"])
+    assert [client.get(reverse(name, args=[model.run_id])).status_code for name in names] == [
+        403
+    ] * 2
+    assert client.get(reverse("reward-model-card", args=[model.pk])).status_code == 403
+
+
 def test_the_learning_curve_is_drawn_by_size(admin, project):
     model = make_reward_model(project)
     figure = {"value": 0.7, "low": 0.65, "high": 0.75, "n": 90}
@@ -301,6 +351,24 @@ def test_the_card_tells_how_good_it_is_and_no_path_of_the_machine(project, tmp_p
     assert "sigmoid((reward of A - reward of B) / " in card
     assert "base_model: my-base" in card
     assert str(tmp_path) not in card
+
+
+def test_an_old_version_is_itself_in_the_playground_and_in_a_comparison(
+    admin, project, monkeypatch
+):
+    """The newest alone are offered in the lists: one that is asked for joins them."""
+    monkeypatch.setattr(versions, "OFFERED", 2)
+    for status in ("retired", "live", "candidate", "candidate"):
+        make_reward_model(project, status=status)
+    url = reverse("playground", args=[project.slug])
+    tried = admin.get(f"{url}?version=1").context
+    assert (tried["model"].version, [m.version for m in tried["versions"]]) == (1, [4, 3, 2, 1])
+    assert admin.get(url).context["model"].version == 2, "in service, and older than the newest"
+    assert admin.get(f"{url}?version=9").status_code == 404
+    compare = reverse("reward-models-compare", args=[project.slug])
+    page = admin.get(f"{compare}?new=3&old=1").context
+    assert (page["new"].version, page["old"].version) == (3, 1)
+    assert admin.get(f"{compare}?new=9&old=1").status_code == 404
 
 
 def test_own_text_is_scored_in_the_playground(admin, project, monkeypatch):

@@ -4,9 +4,10 @@ import pytest
 from django.urls import reverse
 
 from modeling.models import Loop, Policy, RewardModel
+from modeling.pages.run_results import outcome_of
 from tests.factories import make_project
 from tests.modeling.loop_helpers import make_policy, model_folder
-from tests.modeling.page_helpers import make_history, make_reward_model
+from tests.modeling.page_helpers import hold_against, make_history, make_reward_model
 from tests.modeling.test_pages_loop import text_of
 
 pytestmark = pytest.mark.django_db
@@ -122,3 +123,19 @@ def test_the_list_of_reward_models_draws_their_accuracy(admin, project):
     assert chart["labels"] == ["v1", "v2", "v3"]
     assert chart["series"][0]["data"] == [61.0, 62.0, 63.0]
     assert chart["series"][0]["band"][0] == [59.0, 63.0]
+
+
+def test_accuracies_are_held_against_people_and_length_in_list_chart_run_and_loop(admin, project):
+    make_history(project, 2)
+    first, second = RewardModel.objects.order_by("version")
+    hold_against(second, 0.741, 0.554)
+    page = admin.get(reverse("reward-models", args=[project.slug]))
+    assert "62.0 % ± 2.0 74.1 % 55.4 % 210 test comparisons" in text_of(page)
+    assert "61.0 % ± 2.0 – – 210 test comparisons" in text_of(page)
+    lines = {line["name"]: line["data"] for line in page.context["chart"]["series"][1:]}
+    assert lines == {"labelers agree": [None, 74.1], "longer wins": [None, 55.4]}
+    assert outcome_of(first.run) == "reward model v1: 61.0 % accurate"
+    told = "reward model v2: 62.0 % accurate (people 74 %, longer wins 55 %)"
+    assert outcome_of(second.run) == told
+    loop = text_of(admin.get(reverse("project", args=[project.slug])))
+    assert "accurate on 210 held out people 74 %, longer wins 55 %" in loop

@@ -49,6 +49,36 @@ def test_what_is_chosen_is_what_the_program_takes() -> None:
     }  # fmt: skip
 
 
+FINER: dict[str, Any] = {
+    "learning_rate": 2e-5,
+    "epochs": 2,
+    "batch_size": 32,
+    "max_length": 512,
+    "strength_margin": 0.5,
+    "label_smoothing": 0.1,
+    "ties": "davidson",
+    "rankings": "plackett_luce",
+    "centering": 0.01,
+}
+
+
+def test_the_finer_settings_have_the_programs_names_and_bounds() -> None:
+    options = training_options(make_project(**{f"reward_{k}": v for k, v in FINER.items()}))
+    assert options == FINER
+    checked = FINER.keys() & RULES.keys()
+    assert checked == FINER.keys() - {"max_length"}, "that one is checked with the model's own"
+    assert all(RULES[name](options[name]) for name in checked)
+    assert FINER.keys() <= DEFAULTS.keys()
+
+
+def test_the_quick_way_gets_only_what_its_head_has_a_use_for() -> None:
+    given = {f"reward_{k}": v for k, v in FINER.items()} | {"reward_method": "frozen"}
+    assert training_options(make_project(**given)) == {
+        "method": "frozen", "max_length": 512, "strength_margin": 0.5, "label_smoothing": 0.1,
+        "ties": "davidson",
+    }  # fmt: skip
+
+
 def test_they_are_in_the_runs_record_and_in_its_folder(tmp_path: Path) -> None:
     project = loop_project(tmp_path, **CHOSEN)
     label(project, 10)

@@ -1,0 +1,38 @@
+"""The versions of a reward model that a page offers to choose from."""
+
+from collections.abc import Sequence
+
+from django.db.models import Q
+from django.http import Http404
+
+from labeling.models import Project
+from modeling.models import RewardModel
+
+OFFERED = 50
+
+
+def offered_versions(project: Project, *asked: str) -> list[RewardModel]:
+    """The newest, and beyond them the one in service and those asked for, newest first."""
+    found = RewardModel.objects.filter(project=project).select_related("run", "project")
+    newest = list(found[:OFFERED])
+    if len(newest) < OFFERED:
+        return newest
+    named = Q(status=RewardModel.Status.LIVE) | Q(
+        version__in=[int(v) for v in asked if is_number(v)]
+    )
+    return newest + list(found.filter(named, version__lt=newest[-1].version))
+
+
+def version_asked(versions: Sequence[RewardModel], asked: str) -> RewardModel | None:
+    """None where none is asked for; 404 for one that is not there, never another one for it."""
+    if not asked:
+        return None
+    for model in versions:
+        if str(model.version) == asked:
+            return model
+    raise Http404(f"There is no reward model v{asked}.")
+
+
+def is_number(asked: str) -> bool:
+    """Of a size that the database can compare."""
+    return asked.isdecimal() and len(asked) < 10
