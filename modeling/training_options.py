@@ -61,11 +61,12 @@ def training_options(project: Project) -> dict[str, Any]:
 
 def _finer(project: Project) -> dict[str, Any]:
     is_quick = project.reward_method == RewardMethod.FROZEN
+    usual = Project()
     options: dict[str, Any] = {}
     for name, quick_too in FINER.items():
         field = f"reward_{name}"
         value = getattr(project, field)
-        if value != Project._meta.get_field(field).get_default() and (quick_too or not is_quick):
+        if value != getattr(usual, field) and (quick_too or not is_quick):
             options[name] = value
     return options
 
