@@ -8,7 +8,17 @@ import pytest
 from django.utils import timezone
 
 from labeling.handout import claim_next
-from labeling.models import AuditEntry, Comparison, Project, Prompt
+from labeling.judging import Answer, record_judgment
+from labeling.models import (
+    Assignment,
+    AuditEntry,
+    Comparison,
+    Judgment,
+    Membership,
+    Project,
+    Prompt,
+    User,
+)
 from labeling.models.improvement import Improvement, Promotion
 from modeling import promotion, registry, rounds, runs, starting
 from modeling.models import BlindPair, Policy, Round, Run
@@ -78,6 +88,81 @@ def test_an_undecided_comparison_keeps_the_current_policy(tmp_path: Path) -> Non
     round_.refresh_from_db()
     assert (round_.state, round_.results["verdict"]) == (State.REJECTED, "undecided")
     assert "not enough to tell" in round_.reason
+
+
+def only_labeler(project: Project) -> User:
+    """Whoever has labeled so far does so no more."""
+    Membership.objects.filter(project=project).update(is_paused=True)
+    return make_member(project)
+
+
+def take(labeler: User, project: Project) -> Assignment:
+    assignment = claim_next(labeler.pk, project)
+    assert assignment is not None
+    return assignment
+
+
+def test_a_pair_that_the_only_labeler_has_skipped_is_not_waited_for(tmp_path: Path) -> None:
+    project = improving_project(tmp_path)
+    round_ = until_comparison(project)
+    labeler = only_labeler(project)
+    judge(take(labeler, project), "skip")
+    judge_blind(project, 11, "tie", labeler)
+    rounds.advance(project)
+    round_.refresh_from_db()
+    assert (round_.state, round_.results["verdict"]) == (State.REJECTED, "undecided")
+    assert "of 11 blind comparisons" in round_.reason
+
+
+def test_a_pair_that_the_only_labeler_has_flagged_is_not_waited_for(tmp_path: Path) -> None:
+    project = improving_project(tmp_path)
+    round_ = until_comparison(project)
+    labeler = only_labeler(project)
+    flagged = take(labeler, project)
+    record_judgment(
+        flagged.uuid, labeler.pk, Answer(Judgment.Kind.FLAG, flag="other", rationale="odd")
+    )
+    judge_blind(project, 11, "tie", labeler)
+    rounds.advance(project)
+    round_.refresh_from_db()
+    assert round_.state == State.REJECTED
+
+
+def test_a_skipped_pair_is_waited_for_while_somebody_else_labels(tmp_path: Path) -> None:
+    project = improving_project(tmp_path)
+    round_ = until_comparison(project)
+    labeler, other = only_labeler(project), make_member(project)
+    judge(take(labeler, project), "skip")
+    judge_blind(project, 10, "tie", labeler)
+    in_hand = take(other, project)
+    judge(take(labeler, project), "tie")
+    assert rounds.next_step(project).kind == StepKind.LABEL
+    judge(in_hand, "tie")
+    rounds.advance(project)
+    round_.refresh_from_db()
+    assert round_.results["win_rate"]["n"] == 12
+
+
+def test_more_answers_than_there_are_labelers_are_not_waited_for(tmp_path: Path) -> None:
+    project = improving_project(tmp_path)
+    round_ = until_comparison(project)
+    Comparison.objects.filter(blind_pair__isnull=False).update(wanted=2, slots_left=2)
+    labeler = only_labeler(project)
+    for _ in range(11):
+        judge(take(labeler, project), "tie")
+    assert rounds.next_step(project).kind == StepKind.LABEL
+    judge(take(labeler, project), "tie")
+    rounds.advance(project)
+    round_.refresh_from_db()
+    assert "None of the blind comparisons was judged" in round_.reason
+
+
+def test_a_comparison_waits_while_nobody_labels_at_all(tmp_path: Path) -> None:
+    project = improving_project(tmp_path)
+    until_comparison(project)
+    Membership.objects.filter(project=project).update(is_paused=True)
+    assert rounds.advance(project) == []
+    assert rounds.next_step(project).kind == StepKind.LABEL
 
 
 def test_the_blind_pairs_come_first_and_look_like_any_other(tmp_path: Path) -> None:
