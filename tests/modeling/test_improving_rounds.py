@@ -231,6 +231,29 @@ def test_automatic_promotion_asks_nobody(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("told", "words"),
     [
+        ({"reward_after": 0.0}, "its reward did not rise (0.10 → 0.00)"),
+        ({"reward_after": None}, "its reward is unknown"),
+        ({"kl": None}, "its KL is unknown"),
+        ({"kl": 20.1, "kl_error": 0.2}, "a little beyond the budget of 20"),
+    ],
+)
+def test_at_once_is_not_without_people_where_the_figures_do_not_speak_for_it(
+    tmp_path: Path, told: dict[str, object], words: str
+) -> None:
+    project = improving_project(tmp_path, told, promotion=Promotion.AUTOMATIC, kl_budget=20.0)
+    round_ = until_comparison(project)
+    assert words in round_.reason
+    judge_blind(project, 10)
+    rounds.advance(project)
+    round_.refresh_from_db()
+    assert round_.state == State.PROMOTED
+    assert words in round_.reason
+    assert "won 100% of 10 blind comparisons" in round_.reason
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
         ({"kl": 30.0}, "beyond the budget"),
         ({"reward_variance_before": 0.1, "reward_variance_after": 0.3}, "disagree 3.0 times"),
         ({"length_after": 90.0}, "longer"),
