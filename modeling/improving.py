@@ -101,7 +101,7 @@ def record_of(policy: Policy) -> guard.Record | None:
     """What the guard looks at; None for a policy that no run of ours has made."""
     told = policy.results
     before, after = _finite(told.get("reward_before")), _finite(told.get("reward_after"))
-    if before is None or after is None:
+    if not told:
         return None
     round_ = round_of(policy)
     return guard.Record(

@@ -21,7 +21,7 @@ from labeling.models import (
 )
 from labeling.models.improvement import Improvement, Promotion
 from modeling import promotion, registry, rounds, runs, starting
-from modeling.models import BlindPair, Policy, Round, Run
+from modeling.models import BlindPair, Policy, RewardModel, Round, Run
 from modeling.rulebook import decide
 from modeling.situation import Situation
 from modeling.steps import StepKind
@@ -478,6 +478,38 @@ def test_dpo_learns_from_the_preferences(tmp_path: Path) -> None:
     project = improving_project(tmp_path, improvement=Improvement.DPO)
     run = execute(until_improvement(project))
     assert (run.state, run.results["data"]) == (Run.State.SUCCEEDED, 10), run.error
+
+
+def test_dpo_goes_on_when_the_gate_rejects_the_reward_model(tmp_path: Path) -> None:
+    project = improving_project(tmp_path, improvement=Improvement.DPO)
+    label(project, 10)
+    execute(advance_one(project))
+    RewardModel.objects.update(status=RewardModel.Status.REJECTED)
+    run = advance_one(project)
+    if run.kind == Run.Kind.SAMPLE:
+        execute(run)
+        run = advance_one(project)
+    assert (run.kind, run.config["reward_model"]) == (Run.Kind.TRAIN_POLICY, None)
+    assert execute(run).results["data"] == 10
+
+
+def test_dpo_by_hand_needs_preferences_and_no_reward_model(tmp_path: Path) -> None:
+    project = improving_project(tmp_path, improvement=Improvement.DPO)
+    admin = make_member(project, "admin")
+    with pytest.raises(starting.CannotStart, match="no preferences to learn from"):
+        starting.start_improving_now(project, admin)
+    label(project, 4)
+    Run.objects.filter(state="queued").update(state="cancelled", finished_at=timezone.now())
+    run = starting.start_improving_now(project, admin)
+    assert execute(run).results["data"] == 4
+
+
+def test_the_guard_watches_a_policy_that_has_no_reward(tmp_path: Path) -> None:
+    told = {"reward_before": None, "reward_after": None, "kl": 30.0}
+    project = improving_project(tmp_path, told, improvement=Improvement.DPO)
+    execute(until_improvement(project))
+    rounds.advance(project)
+    assert "beyond the budget" in registry.loop_of(project).improvement_stopped
 
 
 def test_a_policy_registered_as_candidate_is_compared(tmp_path: Path) -> None:
