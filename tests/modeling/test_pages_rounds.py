@@ -152,6 +152,19 @@ def test_curators_decide_nothing(
 ) -> None:
     client.force_login(cast["curator"])
     assert client.post(reverse(name, args=[project.slug])).status_code == 403
+@pytest.mark.parametrize("kind", ["train_policy", "compare"])
+@pytest.mark.parametrize("name", ["rounds", "project"])
+def test_a_failed_improvement_or_comparison_is_an_alarm(
+    admin: Client, project: Project, kind: str, name: str
+) -> None:
+    run = make_run(project, "failed", kind=kind, error="The disk is full.\nFree some.")
+    page = admin.get(reverse(name, args=[project.slug]))
+    assert ": The disk is full. Open the run" in text_of(page)
+    assert reverse("run", args=[run.pk]) in page.content.decode()
+    make_run(project, kind=kind)
+    assert "The disk is full" not in text_of(admin.get(reverse(name, args=[project.slug])))
+
+
 
 
 def test_versions_are_read_side_by_side_with_their_rewards(admin: Client, project: Project) -> None:
