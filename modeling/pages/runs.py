@@ -16,7 +16,7 @@ from modeling import runs
 from modeling.models import RewardModel, Run
 from modeling.pages import chart_specs
 from modeling.pages.polling import Part, answer_poll, render_part, with_marks
-from modeling.pages.run_results import failure_of, flat_rows
+from modeling.pages.run_results import failure_of, flat_rows, warnings_of
 
 PAGE_SIZE = 50
 POLL_SECONDS = 2
@@ -99,13 +99,14 @@ def _parts(request: SignedInRequest, run: Run, project: Project) -> tuple[Part, 
         "project": project,
         "run": run,
         "made": reward_model_of(run),
+        "made_policy": run.results.get("policy") if run.kind == Run.Kind.TRAIN_POLICY else None,
         "failure": failure_of(run),
         "is_active": run.state in Run.ACTIVE,
         "can_cancel": is_admin and runs.can_cancel(run),
         "can_retry": is_admin and runs.can_retry(run),
         "log": runs.log_tail(run),
         "result_rows": flat_rows(run.results, leave_out=("config",)),
-        "warnings": run.results.get("warnings", []),
+        "warnings": warnings_of(run),
         "every": POLL_SECONDS,
     }
     drawn = {
