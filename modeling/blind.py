@@ -7,14 +7,26 @@ is whose is in `BlindPair` alone. The test itself is in comparing.py.
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import repeat
 
-from django.db.models import Count
+from django.db.models import Count, Q
+from django.utils import timezone
 
 from labeling.material import add_pairs, responses_key
-from labeling.models import Comparison, Preference, Project, Prompt, Response
+from labeling.models import (
+    Assignment,
+    Comparison,
+    Membership,
+    Preference,
+    Project,
+    Prompt,
+    Response,
+    Role,
+)
 from labeling.models.material import Split
+from labeling.models.people import Qualification
 from labeling.texts import response_digest
 from modeling.comparing import Outcome, Verdict, WinRate, judge
 from modeling.models import BlindPair, Round
@@ -25,12 +37,14 @@ PRIORITY_AFTERWARDS = 0.0
 # More prompts are sampled than are compared: some get the same response from both.
 PROMPTS_PER_PAIR = 1.3
 BATCH = 500
+# Whoever has taken no comparison for so long is not waited for.
+LABELED_LATELY = timedelta(days=7)
 
 
 @dataclass(frozen=True)
 class Standing:
     """How a blind comparison stands. `pairs` were queued, `judged` of them are settled and count,
-    `still_open` can still be judged."""
+    `still_open` can still be judged by one of those who label."""
 
     pairs: int
     judged: int
@@ -67,12 +81,46 @@ def standing(round_: Round) -> Standing:
     states = pairs.values_list("comparison__state").annotate(Count("pk")).order_by()
     count = dict(states)
     points = points_of(round_)
-    return Standing(
-        pairs=sum(count.values()),
-        judged=len(points),
-        still_open=count.get(Comparison.State.OPEN, 0),
-        outcome=judge(points, cap=max(1, sum(count.values()))),
+    outcome = judge(points, cap=max(1, sum(count.values())))
+    still_open = count.get(Comparison.State.OPEN, 0)
+    still_open -= _out_of_reach(round_) if still_open else 0
+    if count and not still_open and outcome.verdict == Verdict.OPEN:
+        outcome = replace(outcome, verdict=Verdict.UNDECIDED, decided_at=len(points))
+    return Standing(sum(count.values()), len(points), still_open, outcome)
+
+
+def _out_of_reach(round_: Round) -> int:
+    """Open pairs that wait for a judgment which nobody is left to give: those who label have had
+    them all, as when the only labeler has skipped one. 0 while nobody labels at all."""
+    labelers = _labelers(round_.project)
+    if not labelers:
+        return 0
+    State = Assignment.State
+    has_had_it = Q(assignments__labeler__in=labelers) & ~Q(
+        assignments__state__in=(State.EXPIRED, State.RELEASED)
     )
+    waiting = Comparison.objects.filter(
+        blind_pair__round=round_, state=Comparison.State.OPEN, slots_left__gt=0
+    )
+    had = Count("assignments__labeler", filter=has_had_it, distinct=True)
+    return waiting.annotate(had=had).filter(had__gte=len(labelers)).count()
+
+
+def _labelers(project: Project) -> list[int]:
+    """Members who have labeled lately and get work: neither paused, excluded, nor still in the
+    first round."""
+    lately = Assignment.objects.filter(
+        project=project, leased_at__gte=timezone.now() - LABELED_LATELY
+    )
+    members = Membership.objects.filter(
+        project=project,
+        is_paused=False,
+        excluded_at__isnull=True,
+        user__in=lately.values("labeler"),
+    )
+    if project.qualification_items:
+        members = members.exclude(role=Role.LABELER, qualification=Qualification.OPEN)
+    return list(members.values_list("user_id", flat=True))
 
 
 def points_of(round_: Round) -> list[float]:

@@ -19,6 +19,7 @@ import numpy as np
 from modeling.comparing import WinRate
 
 FEWEST_TO_FIT = 3
+NOISE = 2.0  # standard errors; a KL beyond the budget by less may be chance
 FEWEST_JUDGED = 30  # blind judgments, before a win rate is held against a reward
 
 
@@ -100,16 +101,17 @@ class Record:
     """What was measured of one policy version and, on the same prompts and by the same reward
     models, of the version it was made from (`…_before`).
 
-    `reward`: mean proxy reward. `kl`: nats to the reference. `spread`: mean standard deviation
-    among the ensemble's members over the responses, None for a single model. `length`: mean
-    tokens. `win_rate`: blind, against the version before; `is_preferred`: that comparison's verdict
-    was "better", whatever the interval says later. `stopped`: why its training stopped itself, or
-    empty."""
+    `reward`: mean proxy reward, None where DPO had no model. `kl`: nats to the reference, with its
+    standard error. `spread`: mean standard deviation among the ensemble's members over the
+    responses, None for a single model. `length`: mean tokens. `win_rate`: blind, against the
+    version before; `is_preferred`: that comparison's verdict was "better", whatever the interval
+    says later. `stopped`: why its training stopped itself, or empty."""
 
     version: int
-    reward: float
-    reward_before: float
+    reward: float | None
+    reward_before: float | None
     kl: float | None = None
+    kl_error: float = 0.0
     spread: float | None = None
     spread_before: float | None = None
     length: float | None = None
@@ -119,7 +121,9 @@ class Record:
     stopped: str = ""
 
     @property
-    def reward_gain(self) -> float:
+    def reward_gain(self) -> float | None:
+        if self.reward is None or self.reward_before is None:
+            return None
         return self.reward - self.reward_before
 
 
@@ -165,13 +169,21 @@ def _stopped(record: Record) -> Alarm | None:
 
 
 def _over_budget(record: Record, limits: Limits) -> Alarm | None:
-    if record.kl is None or limits.kl_budget is None or record.kl <= limits.kl_budget:
+    """The training keeps what it measures within the budget; measured again, on other prompts, it
+    may lie a little above."""
+    budget = limits.kl_budget
+    if record.kl is None or budget is None or not is_beyond(record.kl, record.kl_error, budget):
         return None
     return Alarm(
         "kl",
         f"Version {record.version} is {record.kl:.1f} nats from the reference, beyond the budget "
-        f"of {limits.kl_budget:g}.",
+        f"of {budget:g}.",
     )
+
+
+def is_beyond(kl: float, error: float, budget: float | None) -> bool:
+    """Whether a KL is beyond the budget by more than its measurement's chance."""
+    return budget is not None and kl - NOISE * error > budget
 
 
 def _ensemble_disagrees(record: Record, limits: Limits) -> Alarm | None:
@@ -210,7 +222,7 @@ def _people_do_not_see_it(history: Sequence[Record]) -> Alarm | None:
     newest = history[-1]
     if not _is_unseen(newest):
         return None
-    assert newest.win_rate is not None
+    assert newest.win_rate is not None and newest.reward_gain is not None
     told = (
         f"The reward rose by {newest.reward_gain:.2f}, but people who judged blind preferred "
         f"version {newest.version} in {newest.win_rate.value:.0%} of {newest.win_rate.n} "
@@ -228,7 +240,8 @@ def _is_unseen(record: Record) -> bool:
     """The proxy says better, and people's answers do not."""
     win_rate = record.win_rate
     return (
-        record.reward_gain > 0
+        record.reward_gain is not None
+        and record.reward_gain > 0
         and not record.is_preferred
         and win_rate is not None
         and win_rate.n >= FEWEST_JUDGED

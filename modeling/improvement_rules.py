@@ -29,7 +29,8 @@ def why_kept(situation: Situation) -> str:
     if situation.improvement_stopped:
         return f"Improvement is stopped. {situation.improvement_stopped}"
     model = situation.model_of_round
-    if model is None or model.status != RewardModel.Status.LIVE:
+    is_live = model is not None and model.status == RewardModel.Status.LIVE
+    if project.improvement != Improvement.DPO and not is_live:
         return "Its reward model is not in service, so the policy was not improved against it."
     missing = project.improve_after - situation.new_for_policy
     if missing > 0:

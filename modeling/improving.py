@@ -20,9 +20,10 @@ from modeling.training_options import aggregation_options
 ONLINE = (Improvement.PPO, Improvement.RLOO)
 # What is kept of a run's result.json beside the policy.
 KEPT = (
-    "algorithm", "kl", "reward_before", "reward_after", "reward_std_before", "reward_std_after",
-    "reward_variance_before", "reward_variance_after", "length_before", "length_after",
-    "ended_share_before", "ended_share_after", "best_of_n", "steps", "stopped", "exported",
+    "algorithm", "kl", "kl_error", "reward_before", "reward_after", "reward_std_before",
+    "reward_std_after", "reward_variance_before", "reward_variance_after",
+    "length_before", "length_after", "ended_share_before", "ended_share_after", "best_of_n",
+    "steps", "stopped", "exported",
     "seconds", "held_out_prompts", "warnings",
 )  # fmt: skip
 
@@ -100,7 +101,7 @@ def record_of(policy: Policy) -> guard.Record | None:
     """What the guard looks at; None for a policy that no run of ours has made."""
     told = policy.results
     before, after = _finite(told.get("reward_before")), _finite(told.get("reward_after"))
-    if before is None or after is None:
+    if not told:
         return None
     round_ = round_of(policy)
     return guard.Record(
@@ -108,6 +109,7 @@ def record_of(policy: Policy) -> guard.Record | None:
         reward=after,
         reward_before=before,
         kl=policy.kl,
+        kl_error=_finite(told.get("kl_error")) or 0.0,
         spread=_root(told.get("reward_variance_after")),
         spread_before=_root(told.get("reward_variance_before")),
         length=_finite(told.get("length_after")),
@@ -135,10 +137,15 @@ def why_collapsed(policy: Policy) -> str:
     if not stopped or policy.run is None:
         return ""
     budget = policy.run.config["train_policy"].get("kl_budget")
-    last = Metric.objects.filter(run=policy.run, name="objective/kl").order_by("-step").first()
-    if budget is not None and last is not None and last.value > budget:
+    kl, error = (_last(policy.run, name) for name in ("objective/kl", "objective/kl_error"))
+    if kl is not None and guard.is_beyond(kl, error or 0.0, budget):
         return ""
     return str(stopped.get("reason") if isinstance(stopped, dict) else stopped)
+
+
+def _last(run: Run, name: str) -> float | None:
+    last = Metric.objects.filter(run=run, name=name).order_by("-step").first()
+    return last.value if last else None
 
 
 def history_of(project: Project, upto: Policy, after: int = 0) -> list[guard.Record]:

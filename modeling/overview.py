@@ -7,6 +7,7 @@ from django.db import connection
 from django.utils import timezone
 
 from labeling.models import Assignment, Comparison, Judgment, Project
+from labeling.models.improvement import Improvement
 from labeling.preferences import settled
 from modeling import registry
 from modeling.models import Policy, RewardModel, Round, Run
@@ -106,7 +107,7 @@ def loop_summary(project: Project) -> LoopSummary:
         next_step=decide(situation),
         active_runs=situation.active_runs,
         recent_runs=list(Run.objects.filter(project=project).select_related("reward_model")[:5]),
-        alarms=alarms_of(situation) + outgrown(queue),
+        alarms=alarms_of(situation) + stopped_by_guard(situation) + outgrown(queue),
     )
 
 
@@ -161,12 +162,7 @@ def queue_of(situation: Situation) -> Queue:
 
 def alarms_of(situation: Situation) -> list[Alarm]:
     """What has gone wrong since the last success of its kind."""
-    alarms = []
-    for run in (situation.last_training, situation.last_sampling):
-        if run is not None and run.state == Run.State.FAILED:
-            reason = run.error.partition("\n")[0]
-            name = run.get_kind_display()
-            alarms.append(Alarm(tone="danger", text=f"{name.capitalize()}: {reason}", run=run))
+    alarms = [_failure(run) for run in _last_runs(situation) if run.state == Run.State.FAILED]
     for run in situation.active_runs:
         if run.state == Run.State.QUEUED and timezone.now() - run.created_at > SLOW_START:
             waits = "A run has been waiting for minutes: is a gpu worker running?"
@@ -184,9 +180,6 @@ def alarms_of(situation: Situation) -> list[Alarm]:
         except registry.NotUsable as problem:
             text = f"No reward model can be trained: the base model is not usable. {problem}"
             alarms.append(Alarm(tone="danger", text=text))
-    if situation.improvement_stopped:
-        text = f"The guard has stopped improvement: {situation.improvement_stopped}"
-        alarms.append(Alarm(tone="warning", text=text))
     if situation.drift:
         alarms.append(Alarm(tone="warning", text=situation.drift))
     rejected = _rejected_since_live(situation)
@@ -195,6 +188,28 @@ def alarms_of(situation: Situation) -> list[Alarm]:
         text = f"{str(rejected).capitalize()} was not put in service. {reason}"
         alarms.append(Alarm(tone="warning", text=text, run=rejected.run))
     return alarms
+
+
+def _last_runs(situation: Situation) -> list[Run]:
+    """The newest of each kind. Of what improves the policy only while that is wanted."""
+    runs = [situation.last_training, situation.last_sampling]
+    if situation.project.improvement != Improvement.OFF:
+        runs.append(situation.last_improvement)
+    runs.append(situation.last_comparison)
+    return [run for run in runs if run is not None]
+
+
+def _failure(run: Run) -> Alarm:
+    reason = run.error.partition("\n")[0]
+    return Alarm(tone="danger", text=f"{run.get_kind_display().capitalize()}: {reason}", run=run)
+
+
+def stopped_by_guard(situation: Situation) -> list[Alarm]:
+    """For the loop's page; the page Rounds tells it at length."""
+    if not situation.improvement_stopped:
+        return []
+    text = f"The guard has stopped improvement: {situation.improvement_stopped}"
+    return [Alarm(tone="warning", text=text)]
 
 
 def outgrown(queue: Queue) -> list[Alarm]:

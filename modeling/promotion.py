@@ -90,6 +90,7 @@ def close(round_: Round, state: str, reason: str, **values: Any) -> bool:
     """Ends an open round as it stands, by compare-and-set: False when somebody was faster."""
     if round_.state == State.COMPARING:
         values["results"] = round_.results | as_results(blind.standing(round_).outcome)
+        reason = f"{round_.reason} {reason}".strip()  # why it was compared at all, if that is told
     closed = Round.objects.filter(pk=round_.pk, state=round_.state).update(
         state=state, reason=reason, finished_at=timezone.now(), **values
     )
@@ -121,13 +122,32 @@ def check_candidate(round_: Round, *, at_once: bool) -> None:
             if close(round_, State.REJECTED, told):
                 stop_improvement(round_.project, told)
                 reject(candidate, None, told)
-    elif at_once:
-        kl = "unknown" if candidate.kl is None else f"{candidate.kl:.2f} nats"
+        return
+    doubt = why_not_at_once(candidate) if at_once else ""
+    if at_once and not doubt:
+        kl = f"{candidate.kl:.2f} nats"
         finish(
             round_, State.PROMOTED, f"Promoted at once: KL {kl}, and the guard has no objection."
         )
     else:
-        Round.objects.filter(pk=round_.pk, state=State.IMPROVING).update(state=State.COMPARING)
+        in_hand = Round.objects.filter(pk=round_.pk, state=State.IMPROVING)
+        told = f"Not promoted at once but compared blind: {doubt}" if doubt else ""
+        in_hand.update(state=State.COMPARING, reason=told)
+
+
+def why_not_at_once(candidate: Policy) -> str:
+    """What people have to be asked about before this policy takes over; "" for nothing."""
+    before, after = (candidate.results.get(f"reward_{when}") for when in ("before", "after"))
+    budget = candidate.project.kl_budget
+    if candidate.kl is None:
+        return "its KL is unknown."
+    if budget and candidate.kl > budget:
+        return f"its KL of {candidate.kl:.2f} nats is a little beyond the budget of {budget:g}."
+    if before is None or after is None:
+        return "its reward is unknown."
+    if after <= before:
+        return f"its reward did not rise ({before:.2f} → {after:.2f})."
+    return ""
 
 
 def finish(round_: Round, state: str, reason: str) -> bool:

@@ -118,7 +118,8 @@ def ranking(situation: Situation) -> Run | None:
 
 
 def improvement(situation: Situation, by: User | None = None) -> Run | None:
-    """One per round. DPO learns from the preferences that the reward model has learnt from."""
+    """One per round. DPO learns from the preferences that the round's reward model has learnt from,
+    whether or not that is in service; without one, from those of the model that is, or from all."""
     project, round_, model = situation.project, situation.round, situation.reward_model
     policy = situation.policy
     assert round_ is not None and policy is not None
@@ -126,7 +127,7 @@ def improvement(situation: Situation, by: User | None = None) -> Run | None:
     digest = digest_of("train_policy", round_.number, config)
     config["train_policy"]["seed"] = seed_of(digest)
     is_dpo = project.improvement == Improvement.DPO
-    snapshot = model.snapshot if model else take_snapshot(project)
+    taught = situation.model_of_round or model
     return queue(
         situation,
         Run.Kind.TRAIN_POLICY,
@@ -134,7 +135,7 @@ def improvement(situation: Situation, by: User | None = None) -> Run | None:
         config,
         by,
         policy=policy,
-        snapshot=snapshot if is_dpo else None,
+        snapshot=(taught.snapshot if taught else take_snapshot(project)) if is_dpo else None,
     )
 
 

@@ -119,16 +119,21 @@ class Situation:
         return self._usable_since(snapshot.last_settled_at)
 
     @cached_property
-    def _last_improvement(self) -> Run | None:
+    def last_improvement(self) -> Run | None:
         improvements = Run.objects.filter(project=self.project, kind=Run.Kind.TRAIN_POLICY)
         return improvements.order_by("-pk").first()
 
     @cached_property
+    def last_comparison(self) -> Run | None:
+        comparisons = Run.objects.filter(project=self.project, kind=Run.Kind.COMPARE)
+        return comparisons.order_by("-pk").first()
+
+    @cached_property
     def new_for_policy(self) -> int:
         """Settled since the last run that improved the policy began, whatever became of it."""
-        if self._last_improvement is None:
+        if self.last_improvement is None:
             return self.usable_preferences
-        return self._usable_since(self._last_improvement.created_at)
+        return self._usable_since(self.last_improvement.created_at)
 
     def _usable_since(self, when: datetime | None) -> int:
         return settled(self.project, when).filter(kind__in=USABLE).count()

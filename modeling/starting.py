@@ -56,8 +56,8 @@ def start_sampling_now(project: Project, by: User) -> Run:
 
 
 def start_improving_now(project: Project, by: User) -> Run:
-    """Improves the current policy against the reward model in service, however few preferences
-    are new."""
+    """Improves the current policy against the reward model in service (DPO: on the preferences,
+    with or without one), however few preferences are new."""
     situation = _ready_to_start(project, Run.Kind.TRAIN_POLICY)
     if project.improvement == Improvement.OFF:
         raise CannotStart("Choose in the settings how the policy is improved first.")
@@ -67,7 +67,10 @@ def start_improving_now(project: Project, by: User) -> Run:
         raise CannotStart(
             "The guard has stopped improvement: look at the page Rounds, and resume it there."
         )
-    if situation.reward_model is None:
+    if project.improvement == Improvement.DPO:
+        if not situation.usable_preferences:
+            raise CannotStart("There are no preferences to learn from yet.")
+    elif situation.reward_model is None:
         raise CannotStart("There is no reward model in service to improve the policy against.")
     _refuse_while_improving(situation)
     if any(run.kind == Run.Kind.TRAIN_REWARD for run in situation.active_runs):

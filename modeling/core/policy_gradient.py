@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 
 from modeling.core.errors import Cancelled
 from modeling.core.kl import adapt
-from modeling.core.policy_health import Kept, Measure, measure, reason_to_stop
+from modeling.core.policy_health import Kept, Measure, may_be_kept, measure, reason_to_stop
 from modeling.core.policy_state import Loop, outcome, resume, save, unfit_from_the_start
 from modeling.core.policy_task import PolicyPrompt, Task
 from modeling.core.policy_update import make_learner, rewards_by_prompt, update
@@ -41,7 +41,7 @@ def improve(task: Task, value: PreTrainedModel | None) -> tuple[Kept, dict[str, 
             raise
         found = judge(task, loop, rollouts)
         stopped = reason_to_stop(found, config["kl_budget"])
-        if stopped is None:
+        if stopped is None and may_be_kept(found, loop.step, config["kl_budget"]):
             kept.consider(loop.step, found, learner.policy)
         if stopped is not None or loop.step == config["steps"]:
             break

@@ -23,6 +23,7 @@ MOST_REPEATED = 0.5  # share of a response's three-token sequences that it had b
 MOST_ALIKE = 0.5  # share of the prompts that get one and the same response
 ENOUGH_PROMPTS = 8  # to say so
 SMOOTHED = 5  # measurements over which the objective is averaged
+NOISE = 2.0  # standard errors; a KL beyond the budget by less may be chance (guard.py: the same)
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Measure:
     score_std: float  # over the responses
     variance: float  # over the reward model's members
     kl: float  # nats per response
+    kl_error: float  # its standard error, by prompt
     entropy: float  # nats per response
     length: float  # tokens
     shortest: int
@@ -52,6 +54,7 @@ class Measure:
             "reward_std": self.score_std,
             "reward_variance": self.variance,
             "objective/kl": self.kl,
+            "objective/kl_error": self.kl_error,
             "objective/entropy": self.entropy,
             "objective/scores": self.score,
             "objective/rlhf_reward": self.objective,
@@ -81,6 +84,7 @@ def measure(
         score_std=statistics.pstdev(scores),
         variance=mean(rollout.variance for rollout in rollouts),
         kl=mean(kls),
+        kl_error=error_by_prompt([rollout.prompt for rollout in rollouts], kls),
         entropy=mean(-sum(rollout.logps) for rollout in rollouts),
         length=mean(lengths),
         shortest=min(lengths),
@@ -92,6 +96,18 @@ def measure(
         objective=mean(objectives),
         objective_error=statistics.pstdev(objectives) / math.sqrt(len(objectives)),
     )
+
+
+def error_by_prompt(prompts: Sequence[tuple[int, ...]], values: Sequence[float]) -> float:
+    """Standard error of the mean: responses to one prompt are alike, so prompts are what varies.
+    With one prompt, its responses; 0 for a single value."""
+    groups: dict[tuple[int, ...], list[float]] = {}
+    for prompt, value in zip(prompts, values, strict=True):
+        groups.setdefault(prompt, []).append(value)
+    found = [statistics.fmean(group) for group in groups.values()]
+    if len(found) == 1:
+        found = list(values)
+    return statistics.stdev(found) / math.sqrt(len(found)) if len(found) > 1 else 0.0
 
 
 def repeated_share(tokens: Sequence[int]) -> float:
@@ -111,8 +127,11 @@ def alike_share(rollouts: Sequence[Rollout]) -> float:
 
 
 def reason_to_stop(found: Measure, kl_budget: float | None) -> str | None:
-    """A sentence when the policy must not go on like this."""
-    if kl_budget is not None and found.kl > kl_budget:
+    """A sentence when the policy must not go on like this.
+
+    A KL that is beyond the budget by chance is no reason: a policy that an earlier round has left
+    near the budget is there half the time, and the coefficient draws it back."""
+    if kl_budget is not None and found.kl - NOISE * found.kl_error > kl_budget:
         return (
             f"The policy went {found.kl:.2f} nats from its reference, beyond the budget of "
             f"{kl_budget:g}."
@@ -130,6 +149,12 @@ def reason_to_stop(found: Measure, kl_budget: float | None) -> str | None:
             f"{found.alike_share:.0%} of the prompts."
         )
     return None
+
+
+def may_be_kept(found: Measure, step: int, kl_budget: float | None) -> bool:
+    """Whether the KL is likely to be within the budget when it is measured again, on other prompts.
+    The weights as they came are always there to fall back on."""
+    return step == 0 or kl_budget is None or found.kl + found.kl_error <= kl_budget
 
 
 KEPT = ("step", "objective", "measured", "recent", "weights")

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from modeling.core.errors import Cancelled
 from modeling.core.policy_batch import Text, by_length, pad_texts, response_logits, token_logps
-from modeling.core.policy_health import Kept, Measure, measure, reason_to_stop
+from modeling.core.policy_health import Kept, Measure, may_be_kept, measure, reason_to_stop
 from modeling.core.policy_losses import dpo_loss
 from modeling.core.policy_state import Loop, outcome, resume, save, unfit_from_the_start
 from modeling.core.policy_task import Task
@@ -192,8 +192,9 @@ def look(task: Task, loop: Loop, kept: Kept) -> str | None:
     """Measure the policy as it is on the held-out prompts; a reason to stop, or None."""
     found = measure_held_out(task, f"look {loop.step}")
     task.run.log(loop.step, found.metrics() | {"objective/kl_coef": loop.coefficient})
-    stopped = reason_to_stop(found, task.config["kl_budget"])
-    if stopped is None:
+    budget = task.config["kl_budget"]
+    stopped = reason_to_stop(found, budget)
+    if stopped is None and may_be_kept(found, loop.step, budget):
         kept.consider(loop.step, found, task.actor.model)
     return stopped
 

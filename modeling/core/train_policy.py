@@ -218,7 +218,11 @@ def figures_of(task: Task, rollouts: list[Rollout], when: str) -> dict[str, Any]
         f"kl_{when}": found.kl,
         f"length_{when}": found.length,
         f"ended_share_{when}": found.ended_share,
-    } | ({"kl": found.kl, "ended_share": found.ended_share} if when == "after" else {})
+    } | (
+        {"kl": found.kl, "kl_error": found.kl_error, "ended_share": found.ended_share}
+        if when == "after"
+        else {}
+    )
 
 
 def common_figures(task: Task) -> dict[str, Any]:
@@ -244,7 +248,10 @@ def why(kept: Kept, told: dict[str, Any]) -> dict[str, Any]:
     else:
         reason = "the last one that was measured"
     if kept.best and kept.step != told["steps"]:
-        reason = "the latest whose reward less coefficient times KL was not below the best's"
+        reason = (
+            "the latest within the KL budget whose reward less coefficient times KL was not below "
+            "the best's"
+        )
     return {"step": kept.step, "reason": f"Step {kept.step} of {told['steps']}: {reason}."}
 
 

@@ -35,6 +35,12 @@ class RoundRow:
         return self.round.candidate.kl if self.round.candidate else None
 
     @property
+    def p_value(self) -> float | None:
+        """Of the decided comparison; valid whenever it was looked at."""
+        told: float | None = self.round.results.get("p_value")
+        return told if self.win_rate is not None else None
+
+    @property
     def gold(self) -> dict[str, Any] | None:
         """The demo oracle's mean score of both policies; None outside the demo."""
         told: dict[str, Any] | None = self.round.results.get("gold")

@@ -76,10 +76,11 @@ def _parts(request: SignedInRequest, project: Project) -> tuple[Part, Part]:
 
 def _can_improve(project: Project, situation: Situation) -> bool:
     in_hand = (Round.State.IMPROVING, Round.State.COMPARING)
+    is_dpo = project.improvement == Improvement.DPO
     return (
         project.improvement != Improvement.OFF
         and situation.policy is not None
-        and situation.reward_model is not None
+        and (is_dpo or situation.reward_model is not None)
         and not situation.improvement_stopped
         and (situation.round is None or situation.round.state not in in_hand)
         and not any(run.kind != Run.Kind.SAMPLE for run in situation.active_runs)

@@ -65,7 +65,19 @@ def outcome_of(run: Run) -> str:
         return f"{told} ({held_against})" if held_against else told
     if run.kind == Run.Kind.SAMPLE and "comparisons" in run.results:
         return f"{run.results['comparisons']} new pairs for {run.results.get('prompts', 0)} prompts"
+    if run.kind == Run.Kind.TRAIN_POLICY and "policy" in run.results:
+        version = run.results["policy"]
+        return f"policy v{version}" if version else "no new policy"
+    if run.kind == Run.Kind.COMPARE and "comparisons" in run.results:
+        return f"{run.results['comparisons']} pairs to compare blind"
     return run.progress_text
+
+
+def warnings_of(run: Run) -> list[str]:
+    """Its program's warnings; of a run with several stages those of all of them, each once."""
+    stages = [told for told in run.results.values() if isinstance(told, Mapping)]
+    found = [one for told in (run.results, *stages) for one in told.get("warnings") or ()]
+    return list(dict.fromkeys(str(one) for one in found))
 
 
 def flat_rows(values: Mapping[str, Any], leave_out: tuple[str, ...] = ()) -> list[tuple[str, str]]:

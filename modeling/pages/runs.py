@@ -19,7 +19,7 @@ from modeling import runs
 from modeling.models import RewardModel, Run
 from modeling.pages import chart_specs
 from modeling.pages.polling import Part, answer_poll, render_part, with_marks
-from modeling.pages.run_results import failure_of, flat_rows, settings_advised
+from modeling.pages.run_results import failure_of, flat_rows, settings_advised, warnings_of
 from modeling.training_options import has_other_settings
 
 PAGE_SIZE = 50
@@ -105,6 +105,7 @@ def _parts(request: SignedInRequest, run: Run, project: Project) -> tuple[Part, 
         "project": project,
         "run": run,
         "made": reward_model_of(run),
+        "made_policy": run.results.get("policy") if run.kind == Run.Kind.TRAIN_POLICY else None,
         "failure": failure,
         "settings_advised": settings_advised(run, failure) if can_retry else {},
         "is_active": run.state in Run.ACTIVE,
@@ -115,7 +116,7 @@ def _parts(request: SignedInRequest, run: Run, project: Project) -> tuple[Part, 
         and has_other_settings(run),
         "log": runs.log_tail(run),
         "result_rows": flat_rows(run.results, leave_out=("config",)),
-        "warnings": run.results.get("warnings", []),
+        "warnings": warnings_of(run),
         "every": POLL_SECONDS,
     }
     drawn = {

@@ -67,6 +67,12 @@ def win_rate(figure: Any) -> str:
 
 
 @register.filter
+def p_value(value: float) -> str:
+    """p = 0.012, or p < 0.001."""
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+@register.filter
 def doing(run: Run) -> str:
     return DOING.get(Run.Kind(run.kind), "")
 

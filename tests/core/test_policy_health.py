@@ -10,6 +10,7 @@ from modeling.core.policy_health import (
     Kept,
     Measure,
     alike_share,
+    may_be_kept,
     measure,
     reason_to_stop,
     repeated_share,
@@ -73,6 +74,36 @@ def test_repeated_tokens_are_counted_by_threes() -> None:
 def test_a_run_is_stopped_with_a_sentence(changes: dict[str, Any], words: str) -> None:
     found = measured([rollout(number, **changes) for number in range(10)])
     assert words in str(reason_to_stop(found, 2.5))
+
+
+def spread_kl(mean: float) -> Measure:
+    """KL mean - 1 and mean + 1, five prompts each: a standard error of the root of 1 / 9."""
+    rows = [
+        rollout(number, logps=[-1.0], reference_logps=[-1.0 - mean - (-1) ** number])
+        for number in range(10)
+    ]
+    return measured(rows)
+
+
+def test_a_kl_beyond_the_budget_by_chance_stops_nothing() -> None:
+    found = spread_kl(2.6)
+    assert found.kl_error == pytest.approx(1 / 3)
+    assert reason_to_stop(found, 2.0) is None
+    assert "beyond the budget" in str(reason_to_stop(found, 1.9))
+
+
+def test_weights_are_kept_when_their_kl_will_probably_be_within_the_budget_again() -> None:
+    found = spread_kl(2.6)
+    assert may_be_kept(found, 3, 3.0)
+    assert not may_be_kept(found, 3, 2.9)
+    assert may_be_kept(found, 0, 2.0), "as they came"
+    assert may_be_kept(found, 3, None)
+
+
+def test_responses_to_one_prompt_do_not_make_the_kl_surer() -> None:
+    """Prompt means 1 and 3, whatever the number of responses: a standard error of 1."""
+    rows = [rollout(n % 2, logps=[0.0], reference_logps=[-1.0 - 2 * (n % 2)]) for n in range(40)]
+    assert measured(rows).kl_error == pytest.approx(1.0)
 
 
 def test_a_policy_in_order_goes_on() -> None:

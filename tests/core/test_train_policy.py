@@ -321,6 +321,25 @@ def test_a_policy_that_is_beyond_the_budget_already_is_an_error(
     assert "before any training" in error_of(train_policy, folder)
 
 
+def test_a_policy_that_begins_beyond_the_budget_by_chance_is_trained(
+    tiny_model: Path, reward_model: Path, tmp_path: Path
+) -> None:
+    """As one that an earlier round has left near the budget: what is drawn says a little more."""
+    other = Path(shutil.copytree(tiny_model, tmp_path / "other"))
+    model = AutoModelForCausalLM.from_pretrained(other)
+    torch.nn.init.normal_(model.model.embed_tokens.weight, std=0.5)
+    model.save_pretrained(other)
+    near: dict[str, Any] = {"algorithm": "rloo", "reference": str(other)}
+    first = policy_run(tmp_path / "first", tiny_model, reward_model, **near, steps=1)
+    assert run(train_policy, first) == 0
+    kl, error = metric(first, "objective/kl")[0], metric(first, "objective/kl_error")[0]
+    budget = kl - error / 2
+    folder = policy_run(tmp_path / "r", tiny_model, reward_model, **near, kl_budget=budget)
+    assert run(train_policy, folder) == 0
+    assert metric(folder, "objective/kl")[0] == kl > budget
+    assert len(metric(folder, "objective/kl")) > 1
+
+
 def test_the_coefficient_follows_a_target(
     tiny_model: Path, reward_model: Path, tmp_path: Path
 ) -> None:

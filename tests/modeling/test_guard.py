@@ -99,6 +99,11 @@ def test_a_kl_beyond_its_budget_raises_an_alarm() -> None:
     assert kinds([record(kl=5.0)], kl_budget=4.0) == ["kl"]
 
 
+def test_a_kl_beyond_its_budget_by_chance_raises_none() -> None:
+    assert kinds([record(kl=4.3, kl_error=0.2)], kl_budget=4.0) == []
+    assert kinds([record(kl=4.3, kl_error=0.1)], kl_budget=4.0) == ["kl"]
+
+
 def test_length_is_measured_from_the_beginning_not_from_the_last_step() -> None:
     steps = [(20, 26), (26, 28.5), (28.5, 31)]
     history = [

@@ -65,9 +65,20 @@ def test_a_round_reads_from_policy_to_verdict(admin: Client, project: Project) -
     decided(project)
     text = text_of(admin.get(reverse("rounds", args=[project.slug])))
     assert "v1 → v2 best of n" in text
-    assert "1.23 58 % [53, 63] of 90 pairs Promoted The new one won." in text
+    assert "1.23 0.10 → 0.70 58 % [53, 63] of 90 pairs Promoted The new one won." in text
     assert "Policy kept" in text, "the round before"
     assert "Demo oracle" not in text
+
+
+@pytest.mark.parametrize(("value", "words"), [(0.0124, "p = 0.012"), (0.00004, "p &lt; 0.001")])
+def test_a_decided_round_tells_its_p_value(
+    admin: Client, project: Project, value: float, words: str
+) -> None:
+    make_history(project, 1)
+    decided(project, p_value=value)
+    assert f"of 90 pairs, {words} Promoted" in text_of(
+        admin.get(reverse("rounds", args=[project.slug]))
+    )
 
 
 def test_the_guard_shows_the_fitted_curve_and_its_optimum(admin: Client, project: Project) -> None:
@@ -139,6 +150,20 @@ def test_a_stopped_improvement_says_why_and_is_resumed_with_a_reason(
     loop.refresh_from_db()
     assert not loop.improvement_stopped
     assert AuditEntry.objects.get(action="improvement resumed").reason == "we want that"
+
+
+@pytest.mark.parametrize("kind", ["train_policy", "compare"])
+@pytest.mark.parametrize("name", ["rounds", "project"])
+def test_a_failed_improvement_or_comparison_is_an_alarm(
+    admin: Client, project: Project, kind: str, name: str
+) -> None:
+    run = make_run(project, "failed", kind=kind, error="The disk is full.\nFree some.")
+    page = admin.get(reverse(name, args=[project.slug]))
+    assert ": The disk is full. Open the run" in text_of(page)
+    assert reverse("run", args=[run.pk]) in page.content.decode()
+    make_run(project, kind=kind)
+    later = text_of(admin.get(reverse(name, args=[project.slug])))
+    assert "The disk is full. Open the run" not in later, "the list of runs still tells it"
 
 
 def test_improving_by_hand_says_what_is_missing(admin: Client, project: Project) -> None:

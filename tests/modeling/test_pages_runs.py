@@ -4,8 +4,9 @@ import re
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
-from modeling.models import Run
+from modeling.models import Round, Run
 from modeling.pages import runs as run_pages
 from modeling.pages.chart_specs import run_curves, thin
 from modeling.pages.run_results import flat_rows
@@ -75,6 +76,34 @@ def test_a_success_links_to_what_it_made(admin, project):
     page = open_run(admin, model.run).content.decode()
     assert reverse("reward-model", args=[model.pk]) in page
     assert "The dev split is small." in page
+
+
+def test_an_improvement_links_to_the_policy_it_made(admin, project):
+    run = make_run(project, kind="train_policy", results={"policy": 3})
+    page = open_run(admin, run)
+    assert "Made policy v3 ." in text_of(page)
+    assert f"{reverse('policies', args=[project.slug])}#policy-3" in page.content.decode()
+    assert "policy v3" in text_of(admin.get(reverse("runs", args=[project.slug])))
+
+
+def test_a_comparison_links_to_its_round(admin, project):
+    a_round = Round.objects.create(project=project, number=4, started_at=timezone.now())
+    run = make_run(project, kind="compare", round=a_round, results={"comparisons": 12})
+    page = open_run(admin, run)
+    assert "12 pairs to compare blind: see round 4 ." in text_of(page)
+    assert "before=5#round-4" in page.content.decode()
+
+
+@pytest.mark.parametrize("kind", ["sample", "compare"])
+def test_the_warnings_of_every_stage_are_shown(admin, project, kind):
+    results = {
+        "sample": {"warnings": ["Two prompts were refused."]},
+        "score": {"warnings": ["One text was cut."]},
+        "comparisons": 3,
+    }
+    page = text_of(open_run(admin, make_run(project, kind=kind, results=results)))
+    before_the_table = page.split("All results")[0]
+    assert "Two prompts were refused. One text was cut." in before_the_table
 
 
 def test_the_live_part_comes_again_only_when_it_has_changed(admin, project):
