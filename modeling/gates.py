@@ -89,6 +89,8 @@ def apply(candidate: RewardModel | None) -> bool:
 def judge(candidate: RewardModel, live: RewardModel | None) -> Verdict:
     """Every check against the model in service on the comparisons that both have scored."""
     checks = [check_parity(candidate.results), check_calibration(candidate.results)]
+    if candidate.gone:
+        checks.insert(0, Check("Folder", False, f"Its folder {candidate.gone[0]} is gone."))
     if live is None:
         first = Check("First", True, "It is the first reward model of the project.")
         return Verdict([first, *checks])
@@ -217,7 +219,8 @@ def check_parity(results: dict[str, Any]) -> Check:
 
 
 def promote(model: RewardModel, by: User, reason: str = "") -> bool:
-    """Into service by hand, whatever the checks said: also the way back to an earlier version."""
+    """Into service by hand, whatever the checks said: also the way back to an earlier version.
+    Raises NotUsable."""
     return registry.make_live(model, by, reason or "by hand")
 
 

@@ -50,6 +50,17 @@ def may_fail(run: Run, stage: str) -> bool:
     return stage == "shadow" or (run.kind == Run.Kind.TRAIN_REWARD and stage == "score")
 
 
+def lost_with(stage: str, problem: str) -> str:
+    """What a run lacks that went on without this stage, for the people who read its page."""
+    reason = problem.partition("\n")[0]
+    if stage == "shadow":
+        return f"The predecessor of the model in service could not score the responses: {reason}"
+    return (
+        "The model in service could not score the comparisons that it had not seen, so the new "
+        f"model was checked against it on fewer of them, or on none: {reason}"
+    )
+
+
 def folder_of(run: Run, stage: str) -> Path:
     return run.folder if stage in ("train_reward", "train_policy") else run.folder / stage
 

@@ -145,7 +145,12 @@ class RewardModel(models.Model):
 
     @property
     def is_here(self) -> bool:
-        return all((folder / "config.json").is_file() for folder in self.member_paths)
+        return not self.gone
+
+    @property
+    def gone(self) -> list[Path]:
+        """Its folders that are no longer there."""
+        return [path for path in self.member_paths if not (path / "config.json").is_file()]
 
     @property
     def why_not_plain(self) -> str:

@@ -93,12 +93,19 @@ def store_scores(run: Run, stage: str, reward_model_id: int) -> None:
     )
 
 
-def collect(run: Run, finish: FinishRun) -> None:
+def measure(run: Run) -> dict[str, Any]:
+    """Of a training what its files say, with the figures that take seconds to compute: outside of
+    any transaction, because on SQLite nobody's answer is saved while one is open."""
+    if run.kind != Run.Kind.TRAIN_REWARD:
+        return {}
+    return read_json(run.folder / "result.json") | {"evaluation": evaluation_of(run)}
+
+
+def collect(run: Run, measured: dict[str, Any], finish: FinishRun) -> None:
     """Turns the run's results into rows, then ends the run with `finish(results)`. The caller's
-    transaction makes it one step."""
+    transaction makes it one step. `measured`: by `measure`, and what else to say of the run."""
     if run.kind == Run.Kind.TRAIN_REWARD:
-        results = read_json(run.folder / "result.json")
-        results["evaluation"] = evaluation_of(run)
+        results = measured
         _add_reward_model(run, results)
         note_from_training(run)
     elif run.kind == Run.Kind.TRAIN_POLICY:
@@ -111,7 +118,7 @@ def collect(run: Run, finish: FinishRun) -> None:
         }
         if run.kind == Run.Kind.SAMPLE:
             results |= _queue_pairs(run)
-        results["ranked"] = _rank_queue(run)
+        results |= measured | {"ranked": _rank_queue(run)}
     finish(results)
 
 

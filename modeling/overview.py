@@ -174,6 +174,12 @@ def alarms_of(situation: Situation) -> list[Alarm]:
             alarms.append(
                 Alarm(tone="danger", text=f"The current policy cannot be used: {problem}")
             )
+    if situation.reward_model is not None:
+        try:
+            registry.check_reward_model(situation.reward_model)
+        except registry.NotUsable as problem:
+            text = f"The reward model in service cannot be used. {problem}"
+            alarms.append(Alarm(tone="danger", text=text))
     if situation.project.base_model:
         try:
             registry.check_model(situation.project.base_model)

@@ -115,6 +115,7 @@ class Execution:
         self.package = package
         self.beat_seconds = beat_seconds
         self.stages = inputs.stages_of(run)
+        self.did_without: list[str] = []  # sentences on stages that failed and may
 
     def carry_out(self) -> None:
         try:
@@ -144,13 +145,17 @@ class Execution:
         if ending.was_stopped or not inputs.may_fail(self.run, stage):
             return False
         log.warning("%s goes on without its stage %s: %s", self.run, stage, ending.problem)
+        self.did_without.append(inputs.lost_with(stage, ending.problem))
         return not self._cancel_requested()
 
     def finish(self) -> None:
         """The results as rows and the end of the run, in one transaction or not at all."""
+        measured = outputs.measure(self.run)
+        if self.did_without:
+            measured["warnings"] = [*measured.get("warnings", []), *self.did_without]
         with transaction.atomic():
             write(self.run, heartbeat_at=timezone.now())  # locks the row, if it is still ours
-            outputs.collect(self.run, self._succeed)
+            outputs.collect(self.run, measured, self._succeed)
 
     def _succeed(self, results: dict[str, Any]) -> None:
         end(self.run, State.SUCCEEDED, results=results, progress=1.0, progress_text="done")

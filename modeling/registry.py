@@ -25,8 +25,8 @@ LANGUAGE_MODELS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 Status = RewardModel.Status
 
 __all__ = [
-    "NotUsable", "check_model", "check_policy", "loop_of", "make_current", "make_live",
-    "next_version", "register_policy", "resolve", "shadow_of",
+    "NotUsable", "check_model", "check_policy", "check_reward_model", "loop_of", "make_current",
+    "make_live", "next_version", "register_policy", "resolve", "shadow_of",
 ]  # fmt: skip
 
 
@@ -132,9 +132,19 @@ def _point_at(policy: Policy, by: User | None) -> bool:
     return bool(changed)
 
 
+def check_reward_model(reward_model: RewardModel) -> None:
+    """Raises NotUsable when a folder of it is gone: nothing could be scored any more."""
+    if gone := reward_model.gone:
+        raise NotUsable(
+            f"The folder {gone[0]} is gone. "
+            "Put it back, or use another version of the reward model."
+        )
+
+
 def make_live(reward_model: RewardModel, by: User | None, reason: str = "") -> bool:
     """Puts this reward model in service and retires the one before. False: it was so already,
-    or somebody else changed the pointer at the same moment."""
+    or somebody else changed the pointer at the same moment. Raises NotUsable."""
+    check_reward_model(reward_model)
     with transaction.atomic():
         loop = loop_of(reward_model.project)
         before = loop.reward_model

@@ -6,10 +6,11 @@ nobody has asked for in a while are let go.
 
 import json
 import logging
+import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import redis
@@ -68,12 +69,39 @@ def load_scorer(device: str) -> Load:
     return load
 
 
+@contextmanager
+def alive() -> Iterator[None]:
+    """Askers hear that there is a scorer, also while it loads a large model for minutes."""
+    ended = threading.Event()
+
+    def tell() -> None:
+        client = redis_client(PAUSE_SECONDS)
+        while not ended.is_set():
+            with suppress(redis.RedisError, OSError):  # the loop says so in the log
+                client.set(ALIVE, "1", ex=ALIVE_SECONDS)
+            ended.wait(PAUSE_SECONDS)
+        with suppress(redis.RedisError, OSError):  # it expires by itself
+            client.delete(ALIVE)
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 def serve(models: Models, stop: Callable[[], bool], take_seconds: float = 1.0) -> None:
     """Until `stop` says so. Redis may go and come back."""
+    with alive():
+        take_requests(models, stop, take_seconds)
+
+
+def take_requests(models: Models, stop: Callable[[], bool], take_seconds: float) -> None:
     client = redis_client(take_seconds + 10)
     while not stop():
         try:
-            client.set(ALIVE, "1", ex=ALIVE_SECONDS)
             taken: Any = client.blpop([REQUESTS], timeout=take_seconds)
             if taken is not None:
                 answer(client, models, json.loads(taken[1]))
@@ -81,8 +109,6 @@ def serve(models: Models, stop: Callable[[], bool], take_seconds: float = 1.0) -
             log.warning("Redis is away (%s)", problem)
             time.sleep(PAUSE_SECONDS)
         models.let_go(time.monotonic())
-    with suppress(redis.RedisError, OSError):  # it expires by itself
-        client.delete(ALIVE)
 
 
 def answer(client: redis.Redis, models: Models, request: dict[str, Any]) -> None:

@@ -27,7 +27,7 @@ from modeling.models import RewardModel
 
 REQUESTS = "preferable:score:requests"
 ALIVE = "preferable:score:alive"
-ALIVE_SECONDS = 90  # longer than it takes to load a large model
+ALIVE_SECONDS = 90  # after the scorer was heard of last
 WAIT_SECONDS = 45.0  # gunicorn gives up after 60
 MOST_TEXTS = 256
 MOST_CHARACTERS = 200_000  # of all texts of a request

@@ -7,6 +7,9 @@ has a folder for each; what a finished one leaves takes the place of its checkpo
 """
 
 import pickle
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from modeling.core.errors import ProgramError
 from modeling.core.files import write_atomically
 from modeling.core.reward_parts import MAIN
 
+REST = 20.0  # between two checkpoints, in times that the last one took
 # Of a truncated file torch says one or another of them, by where it ends.
 UNREADABLE = (OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError)
 
@@ -26,6 +30,26 @@ def of_another_run(file: Path) -> ProgramError:
         where=str(file),
         hint="Use a new run folder, or delete checkpoint/ to start from the beginning.",
     )
+
+
+class Pace:
+    """When the next checkpoint is due: `seconds` after the last one, and not before 20 times what
+    that one took, so that a large model does not spend its time on saving. 0: always."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds, self.clock = seconds, clock
+        self.saved_at, self.took = clock(), 0.0
+
+    def is_due(self) -> bool:
+        pause = max(self.seconds, REST * self.took) if self.seconds else 0.0
+        return self.clock() - self.saved_at >= pause
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        started = self.clock()
+        yield
+        self.saved_at = self.clock()
+        self.took = self.saved_at - started
 
 
 class Checkpoint:

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from modeling.core.errors import ProgramError
 from modeling.core.feature_table import read_table
 from modeling.core.features import READS, Readout, choose_layers
 from modeling.core.frozen_choice import Choice, choose, count_fits, fit_heads
@@ -38,6 +39,7 @@ def train_frozen(training: Training) -> FrozenFit:
     """Read, choose, fit. A run that is started again goes on reading where it was."""
     layers = choose_layers(training.model, training.config["layer"])
     table = read_table(training, Readout(layers, READS))  # (N, L, E)
+    check_finite(training, table)
     pairs = pairs_of(training)
     choice, weights, biases = fit_table(training, table, layers, pairs)
     features = table[:, list(choice.columns)].flatten(1)  # (N, F)
@@ -56,6 +58,23 @@ def train_frozen(training: Training) -> FrozenFit:
         list(rewards.split([len(texts) for texts in training.encoded])),
         {"layers": list(chosen), "l2": choice.l2, "cross_validation": choice.trials},
         fits,
+    )
+
+
+def check_finite(training: Training, table: Tensor) -> None:
+    """Refuse features (N, L, E) that are no numbers: no head could be fitted to them, and it would
+    show only when the saved model is read again."""
+    bad = (~table.isfinite().flatten(1).all(1)).nonzero().flatten().tolist()
+    if not bad:
+        return
+    texts = [text for group in training.groups for text in group.texts()]
+    prompt, response = texts[bad[0]]
+    raise ProgramError(
+        f"The base model gives features that are not finite numbers for {len(bad)} of "
+        f"{len(texts)} responses.",
+        where=f"the response that begins {response[:60]!r}, to the prompt {prompt[-1][1][:60]!r}",
+        hint="Its weights may be damaged, or overflow in half precision: use another base model. "
+        "If it is only a few responses, exclude their comparisons.",
     )
 
 

@@ -6,12 +6,11 @@ dev split with the best weights restored.
 
 import dataclasses
 import math
-import time
 from collections.abc import Callable
 
 from torch import Tensor
 
-from modeling.core.checkpoint import Checkpoint
+from modeling.core.checkpoint import Checkpoint, Pace
 from modeling.core.errors import Cancelled
 from modeling.core.evaluation import score_split
 from modeling.core.groups import Unit, plan_epoch
@@ -33,7 +32,7 @@ def train(training: Training, checkpoint: Checkpoint) -> Loop:
     eval_steps = max(1, round(fraction * len(plans[0]) if fraction <= 1 else fraction))
     optimizer = make_optimizer(training.model, config)
     loop = resume(training, checkpoint, optimizer)
-    saved_at = time.monotonic()
+    pace = Pace(config["checkpoint_seconds"])
     early_stop = count_in(training.groups, "dev") >= config["min_dev"]
     while loop.epoch < config["epochs"] and not loop.out_of_patience(config["patience"]):
         for batch in plans[loop.epoch][loop.position :]:
@@ -44,11 +43,11 @@ def train(training: Training, checkpoint: Checkpoint) -> Loop:
             if loop.step % eval_steps == 0 or loop.step == total:
                 dev_loss = evaluate(training, loop.step)
                 if early_stop and remember_best(loop, dev_loss):
-                    save(training, checkpoint, optimizer, loop, best=True)
-            due = time.monotonic() - saved_at >= config["checkpoint_seconds"]
-            if must_stop(training, figures) or due:
-                save(training, checkpoint, optimizer, loop)
-                saved_at = time.monotonic()
+                    with pace.saving():
+                        save(training, checkpoint, optimizer, loop, best=True)
+            if must_stop(training, figures) or pace.is_due():
+                with pace.saving():
+                    save(training, checkpoint, optimizer, loop)
             stop_if_asked(training, figures)
             if loop.out_of_patience(config["patience"]):
                 run.say(f"Early stop: the dev loss was lowest at step {loop.best_step}.")

@@ -28,7 +28,7 @@ from modeling.core.reward_parts import MAIN, Part, head_weights, part_groups, pa
 from modeling.core.reward_report import count_in
 from modeling.core.reward_settings import DEFAULTS, RULES, check_together, resolve
 from modeling.core.run_dir import RunDir
-from modeling.core.text import Encoded
+from modeling.core.text import Encoded, truncation_warning
 from modeling.core.token_cache import encode_cached
 
 
@@ -115,6 +115,8 @@ def prepare(run: RunDir, processes: Group) -> Training:
     config["attention"] = reader.way
     encoded = encode_groups(groups, tokenizer, config["max_length"], asked["token_cache"])
     notes += on_reading
+    cut = truncation_warning([text for texts in encoded for text in texts], config["max_length"])
+    notes += [cut] if cut else []
     if config["dtype"] == "bfloat16" and not has_bf16_units(device):
         notes.append("This device has no matrix units for bf16: float32 would be faster here.")
     for sentence in notes:

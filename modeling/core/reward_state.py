@@ -48,6 +48,8 @@ def resume(training: Training, checkpoint: Checkpoint, optimizer: torch.optim.Op
     training.config["threads"] = state["threads"]
     torch.set_num_threads(state["threads"])
     take_up_memory(training, Memory(**state["memory"]))
+    said = state.get("warnings", [])  # what an earlier attempt met with, memory that ran out
+    training.warnings += [sentence for sentence in said if sentence not in training.warnings]
     loop = Loop(**state["loop"])
     training.run.say(f"Going on from the checkpoint at step {loop.step}.")
     return loop
@@ -76,6 +78,7 @@ def save(
                 "rng": torch.get_rng_state(),
                 "threads": training.config["threads"],
                 "memory": vars(training.memory),
+                "warnings": training.warnings,
             }
         )
         if best:

@@ -32,6 +32,7 @@ from modeling.core.head_features import add_features
 from modeling.core.loading_rewards import Text, combine, load_scorer, scale_warning
 from modeling.core.reading import WAYS
 from modeling.core.run_dir import RunDir, is_count, is_number, run_program
+from modeling.core.text import truncation_warning
 
 DEFAULTS: dict[str, Any] = {
     "reward_models": ...,  # list of folders or Hub ids
@@ -65,12 +66,12 @@ def main(run: RunDir) -> dict[str, Any]:
     features: Tensor | None = None
     warnings: list[str] = []
     for number in range(len(sources)):
-        found, seen, scale, cut, warning = score_folder(run, config, distinct, number)
+        found, seen, scale, cut, told_of = score_folder(run, config, distinct, number)
         rewards.append(found)
         features = seen if number == 0 else features
         scales.append(scale)
         truncated = max(truncated, cut)
-        warnings += [warning] if warning and warning not in warnings else []
+        warnings += [sentence for sentence in told_of if sentence not in warnings]
     unknown = scale_warning(sources, scales)
     scores = combine(rewards, scales, config["aggregate"], config["uwo_weight"])
     columns = (scores.rewards, scores.members, scores.spread())
@@ -105,9 +106,9 @@ def read_responses(run: RunDir) -> tuple[list[str], list[Text]]:
 
 def score_folder(
     run: RunDir, config: dict[str, Any], texts: list[Text], number: int
-) -> tuple[Tensor, Tensor | None, list[Scale] | None, int, str | None]:
+) -> tuple[Tensor, Tensor | None, list[Scale] | None, int, list[str]]:
     """Rewards (R, M) by one folder's members, features (R, F) and the members' scales; how many
-    texts had to be truncated for it, and a warning."""
+    texts had to be truncated for it, and warnings."""
     loaded = load_scorer(
         config["reward_models"][number],
         choose_device(config["device"]),
@@ -130,7 +131,9 @@ def score_folder(
     rewards = loaded.score(texts, encoded, config["batch_tokens"], each_batch)
     features = None if given is None else rewards[:, members:]
     cut = sum(text.truncated for text in encoded)
-    return rewards[:, :members], features, loaded.scales, cut, loaded.reader.warning
+    told = [loaded.reader.warning, truncation_warning(encoded, loaded.max_length)]
+    warnings = [sentence for sentence in told if sentence]
+    return rewards[:, :members], features, loaded.scales, cut, warnings
 
 
 def write_features(run: RunDir, features: Tensor, distinct: list[Text], texts: list[Text]) -> None:

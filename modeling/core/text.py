@@ -50,6 +50,8 @@ class Encoded:
     ids: list[int]
     prompt_length: int
     truncated: bool
+    lost_prompt: bool = False  # of its beginning
+    lost_end: bool = False  # of the response
 
 
 def complete_tokenizer(tokenizer: PreTrainedTokenizerBase) -> list[str]:
@@ -181,10 +183,25 @@ def truncate(
     prompt, response = ids[len(first) : prompt_length], ids[prompt_length:]
     room = max_length - len(first)
     prompt_room = max(min(len(prompt), room // 4), room - len(response))
-    if len(response) > room - prompt_room:
+    lost_end = len(response) > room - prompt_room
+    if lost_end:
         response = [*response[: room - prompt_room - 1], eos]
+    lost_prompt = len(prompt) > prompt_room
     prompt = prompt[len(prompt) - prompt_room :]
-    return Encoded(first + prompt + response, len(first) + len(prompt), True)
+    ids = first + prompt + response
+    return Encoded(ids, len(first) + len(prompt), True, lost_prompt, lost_end)
+
+
+def truncation_warning(texts: Sequence[Encoded], max_length: int) -> str | None:
+    """A sentence when something was cut off: how much, of which end, and what to set."""
+    if not any(text.truncated for text in texts):
+        return None
+    prompts, ends = (sum(text.lost_prompt for text in texts), sum(text.lost_end for text in texts))
+    return (
+        f"Of {len(texts)} texts (prompt and response), {prompts} lost the beginning of their "
+        f"prompt and {ends} the end of their response, because only {max_length} tokens are "
+        "read. Raise max_length, if the base model reads more, or use shorter texts."
+    )
 
 
 def choose_max_length(asked: int | None, tokenizer: PreTrainedTokenizerBase, model: Any) -> int:

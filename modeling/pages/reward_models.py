@@ -74,7 +74,9 @@ def reward_model_page(request: SignedInRequest, pk: int) -> HttpResponse:
         "previous": previous,
         "incumbent": RewardModel.objects.filter(pk=model.run.config.get("incumbent")).first(),
         "is_gone": not model.is_here,
-        "can_put_in_service": is_admin and model.status != RewardModel.Status.LIVE,
+        "can_put_in_service": is_admin
+        and model.is_here
+        and model.status != RewardModel.Status.LIVE,
         "can_reject": is_admin
         and model.status in (RewardModel.Status.CANDIDATE, RewardModel.Status.RETIRED),
         **_is_it_good(model, evaluation),
@@ -160,7 +162,12 @@ def compare(request: SignedInRequest, slug: str) -> HttpResponse:
 def reward_model_in_service(request: SignedInRequest, pk: int) -> HttpResponse:
     """Promotes, rolls back or forward: this version ranks the queue from now on."""
     model, _ = _model_for(request, pk, Role.ADMIN)
-    if gates.promote(model, request.user):
+    try:
+        promoted = gates.promote(model, request.user)
+    except registry.NotUsable as problem:
+        messages.error(request, f"Reward model v{model.version} cannot take over. {problem}")
+        return redirect("reward-model", pk)
+    if promoted:
         messages.success(request, f"Reward model v{model.version} is in service.")
     else:
         messages.info(request, "It was in service already, or somebody else was faster.")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from modeling.core.checkpoint import Checkpoint
+from modeling.core.checkpoint import Checkpoint, Pace
 
 CPU = torch.device("cpu")
 
@@ -30,3 +30,20 @@ def test_a_state_without_its_best_weights_is_none(tmp_path: Path) -> None:
     best = checkpoint.folder / "best-3.pt"
     best.write_bytes(best.read_bytes()[:1500])
     assert checkpoint.load_state(CPU) is None
+
+
+def test_a_model_that_takes_long_to_save_is_saved_less_often() -> None:
+    """Every 30 s; after a save of 40 s not before 800 s have passed; with 0 after every step."""
+    now = [0.0]
+    pace, every_step = (Pace(seconds, clock=lambda: now[0]) for seconds in (30, 0))
+    now[0] = 30.0
+    assert pace.is_due()
+    for one in (pace, every_step):
+        with one.saving():
+            now[0] += 40.0
+    began = now[0]
+    assert every_step.is_due()
+    now[0] = began + 700.0
+    assert not pace.is_due()
+    now[0] = began + 800.0
+    assert pace.is_due()

@@ -103,6 +103,10 @@ def test_a_step_that_ran_out_of_memory_is_done_again_with_less(
     state = torch.load(folder / "checkpoint" / "state.pt")
     assert state["memory"] == {"batch_tokens": 256, "recompute": True}
     assert run(train_reward, folder) == 0
+    said = [
+        sentence for sentence in read(folder / "result.json")["warnings"] if "Memory" in sentence
+    ]
+    assert "Memory ran out: gradient checkpointing from here on." in said
     rewards = [
         [r["reward_chosen"] for r in lines(f / "predictions.jsonl")] for f in (straight, folder)
     ]

@@ -122,6 +122,9 @@ def test_a_prompt_longer_than_the_context_is_cut_counted_and_kept(
     assert run(train_reward, folder) == 0
     result = read(folder / "result.json")
     assert result["truncated"] == 2
+    (said,) = [warning for warning in result["warnings"] if "max_length" in warning]
+    assert "Of 16 texts (prompt and response), 2 lost the beginning of their prompt and 0 " in said
+    assert "only 64 tokens are read. Raise max_length" in said
     found = {row["id"]: row for row in lines(folder / "predictions.jsonl")}
     assert len(found) == 8
     assert found["p0"]["reward_chosen"] > found["p0"]["reward_rejected"]
@@ -259,6 +262,15 @@ def test_a_loss_that_explodes_stops_the_run_before_it_spoils_the_weights(
     said = error_of(train_reward, folder)
     assert "The loss has exploded at step 1" in said
     assert "comparisons p" in said
+
+
+def test_features_that_are_no_numbers_are_named_as_the_cause(base: Path, tmp_path: Path) -> None:
+    tensors = load_file(base / "model.safetensors")
+    tensors["model.layers.0.mlp.up_proj.weight"][0, 0] = float("nan")
+    save_file(tensors, base / "model.safetensors", metadata={"format": "pt"})
+    said = error_of(train_reward, training_run(tmp_path / "r", base, method="frozen"))
+    assert "The base model gives features that are not finite numbers for 80 of 80" in said
+    assert "weights may be damaged" in said
 
 
 def test_nothing_but_ties_is_refused(tiny_model: Path, tmp_path: Path) -> None:

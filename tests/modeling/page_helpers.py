@@ -56,11 +56,18 @@ def hold_against(model: RewardModel, agreement: float, longer_wins: float) -> No
     model.save()
 
 
+def with_folder(model: RewardModel) -> RewardModel:
+    """As its training leaves it: a version that can be put in service."""
+    model.path.mkdir(parents=True, exist_ok=True)
+    (model.path / "config.json").write_text("{}")
+    return model
+
+
 def make_history(project: Project, turns: int) -> None:
     """So many finished rounds, each with its reward model; the last one is in service."""
     policy = Policy.objects.create(project=project, version=1, name="p", location="org/p")
     for number in range(1, turns + 1):
-        model = make_reward_model(project, 0.6 + number / 100)
+        model = with_folder(make_reward_model(project, 0.6 + number / 100))
         now = timezone.now()
         Round.objects.create(
             project=project, number=number, state=Round.State.FINISHED, policy=policy,

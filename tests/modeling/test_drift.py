@@ -14,7 +14,7 @@ from modeling.situation import Situation
 from modeling.steps import StepKind
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
 from tests.modeling.loop_helpers import advance_one, execute, label, loop_project, train_once
-from tests.modeling.page_helpers import make_reward_model
+from tests.modeling.page_helpers import make_reward_model, with_folder
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -96,7 +96,7 @@ def test_an_alarm_needs_certainty_and_starts_a_training_ahead_of_time() -> None:
     """12 of 12 wrong: at most 0.56, below the promised 0.70. 6 of 12 is no alarm."""
     project = make_project(base_model="org/base", retrain_after=500)
     model = live_model(project)
-    registry.make_live(model, None)
+    registry.make_live(with_folder(model), None)
     foretell(project, model, 6, 6)
     assert drift.alarm_of(model) == ""
     Foretold.objects.update(point=0.0)
@@ -109,7 +109,7 @@ def test_an_alarm_needs_certainty_and_starts_a_training_ahead_of_time() -> None:
 def test_without_new_preferences_an_alarm_starts_nothing() -> None:
     project = make_project(base_model="org/base", retrain_after=500)
     model = live_model(project)
-    registry.make_live(model, None)
+    registry.make_live(with_folder(model), None)
     foretell(project, model, 0, 9)
     Foretold.objects.update(loss=4.6)
     step = decide(Situation(project))

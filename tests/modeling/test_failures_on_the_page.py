@@ -3,6 +3,7 @@ wrong, what to do about it, and where."""
 
 import contextlib
 import importlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,45 @@ def test_an_empty_train_split_is_named(client: Client, training: Run) -> None:
     run = executed(Run.objects.filter(kind=Run.Kind.TRAIN_REWARD).latest("pk"))
     assert (run.state, run == training) == (Run.State.FAILED, False)
     assert "the train split is empty" in text_of(page_of(run, client)).split("Log")[0]
+
+
+def retrained(training: Run, client: Client) -> Run:
+    """A training on the preferences as they are now, instead of the one that was queued."""
+    runs.request_cancel(training, None)
+    client.force_login(make_member(training.project, Role.ADMIN))
+    client.post(reverse("train-now", args=[training.project.slug]))
+    run = Run.objects.filter(kind=Run.Kind.TRAIN_REWARD).latest("pk")
+    assert run != training
+    return executed(run, epochs=1)
+
+
+def test_a_train_split_of_ties_alone_is_named(client: Client, training: Run) -> None:
+    Preference.objects.update(target=0.5, split="train")
+    run = retrained(training, client)
+    assert run.state == Run.State.FAILED
+    shown = text_of(page_of(run, client)).split("Log")[0]
+    assert "There is nothing to learn: every train comparison is a tie." in shown
+    assert "Label comparisons in which one response is better." in shown
+
+
+def test_a_tokenizer_without_pad_and_end_is_a_warning(client: Client, training: Run) -> None:
+    base = Path(training.config["base_model"])
+    settings = json.loads((base / "tokenizer_config.json").read_text())
+    kept = {key: settings[key] for key in settings if key not in ("pad_token", "eos_token")}
+    (base / "tokenizer_config.json").write_text(json.dumps(kept))
+    run = executed(training, epochs=1)
+    assert run.state == Run.State.SUCCEEDED, run.error
+    shown = text_of(page_of(run, client))
+    assert "The tokenizer has no end-of-text token" in shown
+    assert "The tokenizer has no padding token of its own" in shown
+
+
+def test_what_was_cut_off_is_counted_and_says_what_to_set(client: Client, training: Run) -> None:
+    run = executed(training, epochs=1, max_length=8)
+    assert run.state == Run.State.SUCCEEDED, run.error
+    shown = text_of(page_of(run, client))
+    assert "lost the beginning of their prompt" in shown
+    assert "because only 8 tokens are read. Raise max_length" in shown
 
 
 def test_a_cancelled_run_says_that_it_can_go_on(client: Client, training: Run) -> None:

@@ -1,6 +1,7 @@
 """Whether a new reward model goes into service, and why."""
 
 import json
+import shutil
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from modeling import gates, registry
 from modeling.core.predictions import Prediction, compare
 from modeling.models import RewardModel, Run
 from tests.factories import make_member, make_project
+from tests.modeling.page_helpers import with_folder
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +36,7 @@ def make_reward_model(
         project=project, version=number, run=run, snapshot=snapshot, results=results,
         folder=f"runs/{run.pk}/model",
     )  # fmt: skip
+    with_folder(model)
     if live:
         registry.make_live(model, None)
     return model
@@ -181,6 +184,15 @@ def test_one_failed_check_is_enough_and_is_the_reason() -> None:
     candidate.refresh_from_db()
     assert candidate.status == "rejected"
     assert candidate.results["gate"]["reason"].endswith("the folder is not the model.")
+
+
+def test_a_candidate_whose_folder_is_gone_does_not_take_over() -> None:
+    candidate = make_reward_model(make_project(), [])
+    shutil.rmtree(candidate.path)
+    assert gates.apply(candidate)
+    candidate.refresh_from_db()
+    assert candidate.status == "rejected"
+    assert f"{candidate.path} is gone" in candidate.results["gate"]["reason"]
 
 
 def test_by_hand_a_model_is_rejected_promoted_and_rolled_back_with_a_record() -> None:

@@ -87,6 +87,20 @@ def test_a_vanished_policy_is_an_alarm(tmp_path: Path) -> None:
     assert "no folder" in alarm.text
 
 
+def test_a_reward_model_in_service_that_has_vanished_is_an_alarm(tmp_path: Path) -> None:
+    project = loop_project(tmp_path)
+    train_once(project)
+    rounds.advance(project)
+    assert loop_summary(project).alarms == []
+    live = RewardModel.objects.get(project=project)
+    live.path.rename(tmp_path / "elsewhere")
+    (alarm,) = loop_summary(project).alarms
+    assert alarm.tone == "danger"
+    assert (
+        f"The reward model in service cannot be used. The folder {live.path} is gone." in alarm.text
+    )
+
+
 def test_many_labelers_at_once_have_outgrown_sqlite() -> None:
     project = make_project()
     make_comparisons(project, 16)

@@ -20,7 +20,7 @@ from modeling.model_card import write_card
 from modeling.models import Foretold, Loop, RewardModel
 from modeling.pages import chart_specs, model_report, versions
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
-from tests.modeling.page_helpers import log_metrics, make_cast, make_reward_model
+from tests.modeling.page_helpers import log_metrics, make_cast, make_reward_model, with_folder
 from tests.modeling.test_pages_loop import text_of
 
 pytestmark = pytest.mark.django_db
@@ -58,12 +58,6 @@ def predict(model: RewardModel, margins: list[float], first: int = 0) -> None:
     (model.run.folder / "predictions.jsonl").write_text(text)
     model.results = model.results | {"evaluation": evaluation_of(model.run)}
     model.save()
-
-
-def with_folder(model: RewardModel) -> RewardModel:
-    model.path.mkdir(parents=True, exist_ok=True)
-    (model.path / "config.json").write_text("{}")
-    return model
 
 
 def opened(parts) -> tarfile.TarFile:
@@ -317,7 +311,7 @@ def test_the_learning_curve_is_drawn_by_size(admin, project):
 def test_the_predecessor_in_the_shadow_is_a_line_beside_it(admin, project):
     old, new = make_reward_model(project, status="retired"), make_reward_model(project)
     Loop.objects.create(project=project, reward_model=old)
-    registry.make_live(new, None)
+    registry.make_live(with_folder(new), None)
     make_comparisons(project, 8)
     labeler = make_member(project)
     for _ in range(8):
@@ -417,7 +411,7 @@ def test_these_pages_are_for_curators_and_admins(client, cast, project, name):
 def test_every_member_and_the_predecessor_are_asked_too(admin, project, monkeypatch):
     before, live = make_reward_model(project, status="retired"), make_reward_model(project)
     Loop.objects.create(project=project, reward_model=before)
-    registry.make_live(live, None)
+    registry.make_live(with_folder(live), None)
     members = {before.pk: [[1.0], [0.5]], live.pk: [[1.0, 3.0], [2.0, 6.0]]}
 
     def score(which, texts):
@@ -437,7 +431,7 @@ def test_every_member_and_the_predecessor_are_asked_too(admin, project, monkeypa
 def test_a_predecessor_that_cannot_be_asked_is_a_remark(admin, project, monkeypatch):
     before, live = make_reward_model(project, status="retired"), make_reward_model(project)
     Loop.objects.create(project=project, reward_model=before)
-    registry.make_live(live, None)
+    registry.make_live(with_folder(live), None)
 
     def score(which, texts):
         if which == before:

@@ -1,5 +1,7 @@
 """Pages of policies and reward models: what is in service, and the way back."""
 
+import shutil
+
 import pytest
 from django.urls import reverse
 
@@ -114,6 +116,18 @@ def test_an_earlier_reward_model_is_put_in_service_again(admin, project):
     assert Loop.objects.get(project=project).reward_model == first
     second.refresh_from_db()
     assert second.status == RewardModel.Status.RETIRED
+
+
+def test_a_reward_model_whose_folder_is_gone_cannot_take_over(admin, project):
+    make_history(project, 2)
+    first, second = RewardModel.objects.order_by("version")
+    page, button = reverse("reward-model", args=[first.pk]), b"Put in service"
+    assert button in admin.get(page).content
+    shutil.rmtree(first.path)
+    assert button not in admin.get(page).content
+    answer = admin.post(reverse("reward-model-in-service", args=[first.pk]), follow=True)
+    assert f"Reward model v1 cannot take over. The folder {first.path} is gone." in text_of(answer)
+    assert Loop.objects.get(project=project).reward_model == second
 
 
 def test_the_list_of_reward_models_draws_their_accuracy(admin, project):

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from labeling.models import AuditEntry, Comparison, Response
 from labeling.snapshots import verify
-from modeling import pipeline, programs, runs, starting
+from modeling import outputs, pipeline, programs, runs, starting
 from modeling.core import files
 from modeling.models import Metric, ResponseFeatures, RewardModel, Run, Score
 from tests.factories import make_member
@@ -73,6 +73,40 @@ def test_a_training_leaves_a_reward_model_metrics_and_its_record(tmp_path: Path)
     assert runs.curves(run) == {"train/loss": [(1, 1.0), (2, 0.5), (3, 1.0 / 3)]}
     assert "fake program: started" in runs.log_tail(run)
     assert run.seed > 0
+
+
+def test_nobodys_answer_waits_while_a_training_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction holds SQLite's one writer, and the figures take seconds."""
+    in_transaction = []
+
+    def evaluation_of(run: Run) -> dict[str, object]:
+        in_transaction.append(connection.in_atomic_block)
+        return {"contradicted": []}
+
+    monkeypatch.setattr(outputs, "evaluation_of", evaluation_of)
+    run = execute(queued_training(tmp_path))
+    assert in_transaction == [False]
+    told = {"contradicted": []}
+    assert run.results["evaluation"] == run.reward_model.results["evaluation"] == told
+
+
+def test_a_model_in_service_that_cannot_score_is_a_warning_on_its_successor(
+    tmp_path: Path,
+) -> None:
+    project = loop_project(tmp_path)
+    train_once(project)
+    execute(advance_one(project))  # samples, scored by the first model
+    live = RewardModel.objects.get(project=project)
+    (live.path / "behaviour").write_text("refuse")
+    label(project, 10)
+    run = execute(advance_one(project))
+    assert run.state == Run.State.SUCCEEDED
+    (warning,) = run.results["warnings"]
+    assert warning.startswith("The model in service could not score")
+    assert warning.endswith("The folder has no weights.")
+    assert run.reward_model.results["warnings"] == [warning]
 
 
 def test_a_sampling_leaves_responses_scores_and_ordered_pairs(tmp_path: Path) -> None:

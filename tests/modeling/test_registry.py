@@ -11,6 +11,7 @@ from modeling import registry
 from modeling.models import Policy, RewardModel
 from tests.factories import make_member, make_project
 from tests.modeling.loop_helpers import label, loop_project, model_folder, train_once
+from tests.modeling.page_helpers import make_reward_model, with_folder
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -112,6 +113,18 @@ def test_an_earlier_reward_model_can_be_put_back(tmp_path: Path) -> None:
     new.refresh_from_db()
     assert (old.status, new.status) == ("live", "retired")
     assert registry.loop_of(project).reward_model == old
+
+
+def test_a_reward_model_whose_folder_is_gone_cannot_be_put_back(tmp_path: Path) -> None:
+    """Also one of several members: all of them are asked."""
+    model = with_folder(make_reward_model(make_project(), status="retired"))
+    model.results |= {"members": ["model", "members/1"]}
+    model.save()
+    with pytest.raises(registry.NotUsable, match="members/1 is gone"):
+        registry.make_live(model, None)
+    assert registry.loop_of(model.project).reward_model is None
+    model.refresh_from_db()
+    assert model.status == "retired"
 
 
 def test_the_command_registers_and_says_so(

@@ -128,6 +128,36 @@ def test_without_redis_the_asker_hears_so(settings: Any, tmp_path: Path) -> None
         serving.score(model, [text("a")])
 
 
+def test_a_scorer_that_loads_for_longer_than_its_sign_lasts_is_still_there(
+    model: RewardModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scorer_loop, "ALIVE_SECONDS", 1)
+    monkeypatch.setattr(scorer_loop, "PAUSE_SECONDS", 0.1)
+    loading, loaded, stopping = threading.Event(), threading.Event(), threading.Event()
+
+    def load(folders: tuple[str, ...]) -> Any:
+        loading.set()
+        loaded.wait(20)
+        return lambda texts: [[1.0] for _ in texts]
+
+    def work() -> None:
+        scorer_loop.serve(Models(load), stopping.is_set, take_seconds=0.1)
+        connections.close_all()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    client = serving.redis_client(1)
+    wait_for(lambda: client.exists(serving.ALIVE))
+    with pytest.raises(Unavailable, match="busy"):
+        serving.score(model, [text("a")], wait=0.1)
+    assert loading.wait(10)
+    time.sleep(1.5)
+    assert client.exists(serving.ALIVE)
+    loaded.set()
+    stopping.set()
+    thread.join(10)
+
+
 def test_too_much_at_once_and_nothing_are_refused() -> None:
     with pytest.raises(CannotScore, match="nothing"):
         serving.check([])
