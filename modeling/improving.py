@@ -21,6 +21,7 @@ ONLINE = (Improvement.PPO, Improvement.RLOO)
 # What is kept of a run's result.json beside the policy.
 KEPT = (
     "algorithm", "kl", "reward_before", "reward_after", "reward_std_before", "reward_std_after",
+    "reward_mean_reference", "reward_std_reference",
     "reward_variance_before", "reward_variance_after", "length_before", "length_after",
     "ended_share_before", "ended_share_after", "best_of_n", "steps", "stopped", "exported",
     "seconds", "held_out_prompts", "warnings",

@@ -1,4 +1,4 @@
-"""The guard's page part: each policy version's figures side by side, and its two plots."""
+"""The guard's page part: each policy version's figures side by side, and their plots."""
 
 import hashlib
 import json
@@ -12,24 +12,20 @@ from django.utils.functional import cached_property
 from labeling.models import Project
 from modeling import improving
 from modeling.core.best_of_n import best_of_n_kl
-from modeling.guard import Curve, Form, Record, fit_curve
+from modeling.guard import Curve, Form, fit_curve
 from modeling.models import Policy
 from modeling.pages.chart_specs import Spec
+from modeling.pages.guard_charts import (
+    FARTHEST,
+    DistanceReport,
+    VersionRow,
+    kl_chart,
+    length_chart,
+    variance_chart,
+)
 
 SHOWN = 20
-FARTHEST = 4  # so many times the pool's n is the fitted curve drawn, to show its optimum
 Z = 1.96
-
-
-@dataclass(frozen=True)
-class VersionRow:
-    policy: Policy
-    record: Record
-
-    @property
-    def variance_ratio(self) -> float | None:
-        before, after = self.record.spread_before, self.record.spread
-        return (after / before) ** 2 if before and after else None
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,8 @@ class GuardReport:
             [row.policy.pk, row.policy.status, row.record.win_rate and row.record.win_rate.n]
             for row in self.rows
         ]
-        return hashlib.sha256(json.dumps(state).encode()).hexdigest()[:16]
+        told = [state, self.project.kl_budget]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
     @cached_property
     def pool(self) -> tuple[Policy, list[dict[str, Any]]] | None:
@@ -128,26 +125,21 @@ class GuardReport:
             numbers |= {top} | {most * 2**k for k in range(3) if most * 2**k <= top}
         return sorted(numbers)
 
+    @cached_property
+    def distance(self) -> DistanceReport:
+        return DistanceReport(self.rows)
+
     @property
-    def win_rate_chart(self) -> Spec | None:
-        """What people said of each version against the one before, in the order of versions."""
-        judged = [row for row in reversed(self.rows) if row.record.win_rate is not None]
-        if not judged:
-            return None
-        rates = [row.record.win_rate for row in judged]
-        return {
-            "type": "line",
-            "labels": [f"v{row.policy.version}" for row in judged],
-            "series": [
-                {
-                    "name": "win rate",
-                    "data": [_percent(rate.value) for rate in rates if rate],
-                    "band": [[_percent(r.low), _percent(r.high)] for r in rates if r],
-                },
-                {"name": "as often as not", "data": [50] * len(judged)},
-            ],
-            "y": {"min": 0, "max": 100, "unit": " %"},
-        }
+    def kl_chart(self) -> Spec | None:
+        return kl_chart(self.rows, self.project.kl_budget or None)
+
+    @property
+    def variance_chart(self) -> Spec | None:
+        return variance_chart(self.rows)
+
+    @property
+    def length_chart(self) -> Spec | None:
+        return length_chart(self.rows)
 
 
 def guard_report(project: Project) -> GuardReport:
@@ -167,7 +159,3 @@ def n_at(kl: float) -> int | None:
 
 def _at(points: dict[int, dict[str, Any]], n: int, name: str) -> float | None:
     return round(points[n][name], 3) if n in points else None
-
-
-def _percent(share: float) -> float:
-    return round(100 * share, 1)
