@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import QuerySet
+
 from labeling.models import Project
 from labeling.models.improvement import Improvement, PolicyAdapter
 from modeling import guard
@@ -26,6 +28,9 @@ KEPT = (
     "ended_share_before", "ended_share_after", "best_of_n", "steps", "stopped", "exported",
     "seconds", "held_out_prompts", "warnings",
 )  # fmt: skip
+
+# Of a project's settings, what says how the pool of an estimate is drawn and rated.
+FOR_AN_ESTIMATE = ("temperature", "max_new_tokens", "aggregate", "uwo_weight")
 
 
 def options(project: Project) -> dict[str, Any]:
@@ -55,6 +60,32 @@ def config_of(project: Project, policy: Policy, reward_model: RewardModel | None
         "reference": reference_of(policy).pk,
         "reward_model": reward_model.pk if reward_model else None,
     }
+
+
+def estimate_config(project: Project, policy: Policy, reward_model: RewardModel) -> dict[str, Any]:
+    """The config of a run that only estimates what the best of n responses would bring."""
+    config = config_of(project, policy, reward_model)
+    told = {name: value for name, value in options(project).items() if name in FOR_AN_ESTIMATE}
+    config["train_policy"] = told | {
+        "algorithm": Improvement.BEST_OF_N.value,
+        "best_of": project.best_of,
+        "pool_prompts": project.improve_prompts,
+        "distill": False,
+    }
+    return config
+
+
+def is_estimate(run: Run) -> bool:
+    """It makes no policy and belongs to no round."""
+    return run.config.get("train_policy", {}).get("distill") is False
+
+
+def estimates_of(project: Project) -> QuerySet[Run]:
+    """Those that have come to their end, the newest first."""
+    runs = Run.objects.filter(
+        project=project, kind=Run.Kind.TRAIN_POLICY, state=Run.State.SUCCEEDED
+    )
+    return runs.filter(config__train_policy__distill=False).select_related("policy").order_by("-pk")
 
 
 def reference_of(policy: Policy) -> Policy:

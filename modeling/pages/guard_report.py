@@ -38,11 +38,21 @@ class Optimum:
     is_beyond: bool
 
 
+@dataclass(frozen=True)
+class Pool:
+    """`points` of best-of-n, drawn by the policy `drawn_from`."""
+
+    run_id: int
+    points: list[dict[str, Any]]
+    drawn_from: Policy | None
+
+
 class GuardReport:
     """What the guard sees of a project's policies that a run has improved."""
 
     def __init__(self, project: Project, versions: Sequence[Policy]) -> None:
         self.project = project
+        self.estimate = improving.estimates_of(project).first()
         records = [(policy, improving.record_of(policy)) for policy in versions]
         self.rows = [VersionRow(policy, record) for policy, record in records if record is not None]
 
@@ -52,23 +62,29 @@ class GuardReport:
             [row.policy.pk, row.policy.status, row.record.win_rate and row.record.win_rate.n]
             for row in self.rows
         ]
-        told = [state, self.project.kl_budget]
+        told = [state, self.project.kl_budget, self.estimate and self.estimate.pk]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
     @cached_property
-    def pool(self) -> tuple[Policy, list[dict[str, Any]]] | None:
-        """The newest pool of best-of-n, with the policy that was made from it."""
-        for row in self.rows:
-            points = row.policy.results.get("best_of_n") or []
-            if len(points) > 1:
-                return row.policy, points
-        return None
+    def pool(self) -> Pool | None:
+        """The newest one of best-of-n, be it learnt from or only estimated."""
+        found = [
+            Pool(
+                row.policy.run_id or 0, row.policy.results.get("best_of_n") or [], row.policy.parent
+            )
+            for row in self.rows
+        ]
+        if self.estimate is not None:
+            points = self.estimate.results.get("best_of_n") or []
+            found.append(Pool(self.estimate.pk, points, self.estimate.policy))
+        usable = [pool for pool in found if len(pool.points) > 1]
+        return max(usable, key=lambda pool: pool.run_id, default=None)
 
     @cached_property
     def curve(self) -> Curve | None:
         if self.pool is None:
             return None
-        _, points = self.pool
+        points = self.pool.points
         start = points[0]["reward"]
         return fit_curve(
             [point["kl"] for point in points],
@@ -81,7 +97,7 @@ class GuardReport:
     def optimum(self) -> Optimum | None:
         if self.curve is None or self.curve.optimum is None or self.pool is None:
             return None
-        best, most = self.curve.optimum, max(point["n"] for point in self.pool[1])
+        best, most = self.curve.optimum, max(point["n"] for point in self.pool.points)
         n = n_at(best.kl)
         return Optimum(best.kl, best.gain, n, n is None or n > most)
 
@@ -90,8 +106,8 @@ class GuardReport:
         """The pool's mean reward for every n with its interval, the fitted curve, its optimum."""
         if self.pool is None:
             return None
-        points = {point["n"]: point for point in self.pool[1]}
-        start, numbers = self.pool[1][0]["reward"], self._numbers(sorted(points))
+        points = {point["n"]: point for point in self.pool.points}
+        start, numbers = self.pool.points[0]["reward"], self._numbers(sorted(points))
         series: list[dict[str, Any]] = [
             {
                 "name": "measured",

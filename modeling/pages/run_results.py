@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from modeling.improving import is_estimate
 from modeling.models import Run
 from modeling.overview import accuracy_of
 from modeling.programs import LOG_FOLLOWS, WHERE
@@ -42,6 +43,8 @@ def outcome_of(run: Run) -> str:
         return f"{name}: {100 * accuracy.value:.1f} % accurate" if accuracy else name
     if run.kind == Run.Kind.SAMPLE and "comparisons" in run.results:
         return f"{run.results['comparisons']} new pairs for {run.results.get('prompts', 0)} prompts"
+    if is_estimate(run):
+        return "best of n estimated, no new policy"
     return run.progress_text
 
 
