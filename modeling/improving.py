@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from labeling.models import Project
-from labeling.models.improvement import Improvement, PolicyAdapter
+from labeling.models.improvement import Improvement, KlEstimator, PolicyAdapter
 from modeling import guard
 from modeling.comparing import Verdict, WinRate
 from modeling.models import Metric, Policy, RewardModel, Round, Run
@@ -44,8 +44,12 @@ def options(project: Project) -> dict[str, Any]:
     } | aggregation_options(project)
     if project.improve_adapter != PolicyAdapter.NONE:
         told["adapter"] = project.improve_adapter
+    if project.kl_estimator != KlEstimator.K1:
+        told["kl_estimator"] = project.kl_estimator
     if project.improvement in ONLINE:
         told["steps"] = project.improve_steps
+        if project.kl_target:
+            told["kl_target"] = project.kl_target
     if project.improvement == Improvement.BEST_OF_N:
         told |= {"best_of": project.best_of, "pool_prompts": project.improve_prompts}
     return told
