@@ -13,13 +13,14 @@ from modeling.demo.oracle import score
 from modeling.demo_project import SLUG, SOURCE
 
 Gold = dict[str, float]
+Oracle = Callable[[list[dict[str, str]], str], float]
 
 
 def is_demo(project: Project) -> bool:
     return project.slug == SLUG and project.prompts.filter(source=SOURCE).exists()
 
 
-def oracle_of(project: Project) -> Callable[[list[dict[str, str]], str], float] | None:
+def oracle_of(project: Project) -> Oracle | None:
     """The oracle's score of a response to some messages; None outside the demo."""
     return score if is_demo(project) else None
 

@@ -8,8 +8,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import QuerySet
+
 from labeling.models import Project
-from labeling.models.improvement import Improvement, PolicyAdapter
+from labeling.models.improvement import Improvement, KlEstimator, PolicyAdapter
 from modeling import guard
 from modeling.comparing import Verdict, WinRate
 from modeling.models import Metric, Policy, RewardModel, Round, Run
@@ -21,11 +23,15 @@ ONLINE = (Improvement.PPO, Improvement.RLOO)
 # What is kept of a run's result.json beside the policy.
 KEPT = (
     "algorithm", "kl", "kl_error", "reward_before", "reward_after", "reward_std_before",
-    "reward_std_after", "reward_variance_before", "reward_variance_after",
+    "reward_std_after", "reward_mean_reference", "reward_std_reference",
+    "reward_variance_before", "reward_variance_after",
     "length_before", "length_after", "ended_share_before", "ended_share_after", "best_of_n",
     "steps", "stopped", "exported",
     "seconds", "held_out_prompts", "warnings",
 )  # fmt: skip
+
+# Of a project's settings, what says how the pool of an estimate is drawn and rated.
+FOR_AN_ESTIMATE = ("temperature", "max_new_tokens", "aggregate", "uwo_weight")
 
 
 def options(project: Project) -> dict[str, Any]:
@@ -39,8 +45,12 @@ def options(project: Project) -> dict[str, Any]:
     } | aggregation_options(project)
     if project.improve_adapter != PolicyAdapter.NONE:
         told["adapter"] = project.improve_adapter
+    if project.kl_estimator != KlEstimator.K1:
+        told["kl_estimator"] = project.kl_estimator
     if project.improvement in ONLINE:
         told["steps"] = project.improve_steps
+        if project.kl_target:
+            told["kl_target"] = project.kl_target
     if project.improvement == Improvement.BEST_OF_N:
         told |= {"best_of": project.best_of, "pool_prompts": project.improve_prompts}
     return told
@@ -55,6 +65,32 @@ def config_of(project: Project, policy: Policy, reward_model: RewardModel | None
         "reference": reference_of(policy).pk,
         "reward_model": reward_model.pk if reward_model else None,
     }
+
+
+def estimate_config(project: Project, policy: Policy, reward_model: RewardModel) -> dict[str, Any]:
+    """The config of a run that only estimates what the best of n responses would bring."""
+    config = config_of(project, policy, reward_model)
+    told = {name: value for name, value in options(project).items() if name in FOR_AN_ESTIMATE}
+    config["train_policy"] = told | {
+        "algorithm": Improvement.BEST_OF_N.value,
+        "best_of": project.best_of,
+        "pool_prompts": project.improve_prompts,
+        "distill": False,
+    }
+    return config
+
+
+def is_estimate(run: Run) -> bool:
+    """It makes no policy and belongs to no round."""
+    return run.config.get("train_policy", {}).get("distill") is False
+
+
+def estimates_of(project: Project) -> QuerySet[Run]:
+    """Those that have come to their end, the newest first."""
+    runs = Run.objects.filter(
+        project=project, kind=Run.Kind.TRAIN_POLICY, state=Run.State.SUCCEEDED
+    )
+    return runs.filter(config__train_policy__distill=False).select_related("policy").order_by("-pk")
 
 
 def reference_of(policy: Policy) -> Policy:

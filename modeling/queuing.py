@@ -139,6 +139,17 @@ def improvement(situation: Situation, by: User | None = None) -> Run | None:
     )
 
 
+def estimate(situation: Situation, by: User) -> Run | None:
+    """Of the best of n, without training. It belongs to no round, so that no round waits for it or
+    ends with it; the same policy, reward model and settings are estimated once."""
+    policy, model = situation.policy, situation.reward_model
+    assert policy is not None and model is not None
+    config = improving.estimate_config(situation.project, policy, model)
+    digest = digest_of("estimate", config)
+    config["train_policy"]["seed"] = seed_of(digest)
+    return queue(situation, Run.Kind.TRAIN_POLICY, digest, config, by, policy=policy, round=None)
+
+
 def comparison(situation: Situation) -> Run | None:
     """Both policies answer the same prompts, once each."""
     project, round_ = situation.project, situation.round
@@ -171,14 +182,13 @@ def queue(
         with transaction.atomic():
             run = Run.objects.create(
                 project=situation.project,
-                round=situation.round,
                 kind=kind,
                 input_digest=digest,
                 config=config,
                 seed=seed_of(digest),
                 code_version=code_version(),
                 created_by=by,
-                **values,
+                **({"round": situation.round} | values),
             )
             if by is not None:
                 write_entry(situation.project, by, "run started", run, kind=kind)

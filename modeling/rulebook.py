@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from labeling.models import Comparison
 from modeling import improvement_rules
+from modeling.improving import is_estimate
 from modeling.models import Round, Run
 from modeling.situation import FEWEST_TO_TRAIN, LOW_QUEUE, Situation
 from modeling.steps import NextStep, StepKind
@@ -66,6 +67,8 @@ def running(run: Run) -> NextStep:
         Run.Kind.TRAIN_POLICY: "The policy is being improved",
         Run.Kind.COMPARE: "The new and the current policy are answering the same prompts",
     }[Run.Kind(run.kind)]
+    if is_estimate(run):
+        name = "What the best of n responses would bring is being estimated"
     if run.state == State.QUEUED:
         text = f"{name} as soon as a worker is free."
     elif run.progress == 0:

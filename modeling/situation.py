@@ -121,6 +121,7 @@ class Situation:
     @cached_property
     def last_improvement(self) -> Run | None:
         improvements = Run.objects.filter(project=self.project, kind=Run.Kind.TRAIN_POLICY)
+        improvements = improvements.filter(round__isnull=False)  # others only estimate something
         return improvements.order_by("-pk").first()
 
     @cached_property

@@ -6,6 +6,7 @@ from django.utils import timezone
 from labeling.models import Project, User
 from labeling.models.improvement import Improvement
 from modeling import queuing, registry, runs
+from modeling.core.chat_server import is_server
 from modeling.models import Round, Run
 from modeling.situation import Situation
 
@@ -83,6 +84,25 @@ def start_improving_now(project: Project, by: User) -> Run:
             transaction.set_rollback(True)
     if run is None:
         raise CannotStart("The loop has just gone on: look at what it does now, and try again.")
+    return run
+
+
+def start_estimate_now(project: Project, by: User) -> Run:
+    """Estimates what choosing the best of n responses would bring; changes no policy, no round."""
+    situation = _ready_to_start(project, Run.Kind.TRAIN_POLICY)
+    if situation.policy is None:
+        raise CannotStart("Register a policy first: it writes the responses.")
+    if situation.reward_model is None:
+        raise CannotStart("There is no reward model in service to choose the best response by.")
+    if is_server(situation.policy.location):
+        raise CannotStart("The policy runs on another server: its pool cannot be drawn here.")
+    # The loop could not queue its own run beside this one, and would wait for it.
+    _refuse_while_improving(situation)
+    run = queuing.estimate(situation, by)
+    if run is None:
+        raise CannotStart(
+            "The best of n was estimated with this policy and this reward model already: see Runs."
+        )
     return run
 
 

@@ -19,3 +19,8 @@ class Promotion(models.TextChoices):
 class PolicyAdapter(models.TextChoices):
     NONE = "none", "All weights"
     LORA = "lora", "LoRA: small matrices beside the weights"
+
+
+class KlEstimator(models.TextChoices):
+    K1 = "k1", "k1: log policy − log reference; its optimum is the one that is meant"
+    K3 = "k3", "k3: never below 0 and steadier; its optimum is another one"

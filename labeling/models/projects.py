@@ -5,7 +5,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from labeling.models.constraints import between, one_of
-from labeling.models.improvement import Improvement, PolicyAdapter, Promotion
+from labeling.models.improvement import Improvement, KlEstimator, PolicyAdapter, Promotion
 from labeling.models.learning import Adapter, Aggregate, Pooling, Rankings, RewardMethod, Ties
 from labeling.models.selection import Selection
 
@@ -260,6 +260,14 @@ class Project(models.Model):
         validators=[MinValueValidator(0.0), MaxValueValidator(10_000.0)],
         help_text="Nats to the reference policy; 0: no limit.",
     )
+    kl_target = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(10_000.0)],
+        help_text="Nats that the KL coefficient is adapted to reach; 0: it stays as it is.",
+    )
+    kl_estimator = models.CharField(
+        max_length=2, choices=KlEstimator.choices, default=KlEstimator.K1
+    )
     promotion = models.CharField(max_length=9, choices=Promotion.choices, default=Promotion.BLIND)
     comparison_size = models.PositiveSmallIntegerField(
         default=100,
@@ -330,6 +338,8 @@ class Project(models.Model):
             between("best_of", 2, 256, "project_best_of_2_to_256"),
             between("kl_coefficient", 0.0, 100.0, "project_kl_coefficient_0_to_100"),
             between("kl_budget", 0.0, 10_000.0, "project_kl_budget_0_to_10000"),
+            between("kl_target", 0.0, 10_000.0, "project_kl_target_0_to_10000"),
+            one_of("kl_estimator", KlEstimator, "project_kl_estimator_known"),
             between("comparison_size", 10, 5000, "project_comparison_size_10_to_5000"),
             models.CheckConstraint(
                 condition=models.Q(lease_seconds__gte=10),

@@ -98,6 +98,8 @@ GROUPS = (
             "comparison_size",
             "kl_coefficient",
             "kl_budget",
+            "kl_target",
+            "kl_estimator",
             "best_of",
             "improve_prompts",
             "improve_steps",
@@ -163,6 +165,8 @@ LABELS = MODE_LABELS | {
     "promotion": "A new version takes over",
     "comparison_size": "Blind comparisons at most",
     "kl_coefficient": "Price of going away from the reference (KL coefficient)",
+    "kl_target": "Adapt that price to reach this distance (nats)",
+    "kl_estimator": "How the distance is estimated",
     "kl_budget": "Never further from the reference than (nats)",
     "best_of": "Responses to choose the best from",
     "improve_prompts": "Prompts it learns from",
@@ -262,6 +266,10 @@ HELP = MODE_HELP | {
     "mistake of the reward model. In DPO it is beta.",
     "kl_budget": "The training stops there and keeps what it had before. The reference is the "
     "policy that improvement began with. 0: no limit.",
+    "kl_target": "For PPO and RLOO: the price rises while the policy is further from the reference "
+    "than this, and falls while it is nearer. Keep it below the limit. 0: the price stays.",
+    "kl_estimator": "k1 is right for most projects. k3 varies less from response to response, but "
+    "as a price it draws the policy to another place.",
     "best_of": "More is better and slower, and goes further: n responses are at most log n nats.",
     "improve_prompts": "Drawn from the train split; the others stay for the comparison.",
     "improve_steps": "More is slower and goes further from the reference.",

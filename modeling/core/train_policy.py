@@ -160,7 +160,7 @@ def improve_policy(task: Task, pairs: list[Pair]) -> dict[str, Any]:
         if task.config["reference"] != task.config["policy"] and task.reward is not None:
             scale = reference_rewards(task, task.held_out, each, "held out")
         task.shaping = task.shaping.scaled_to(scale)
-    figures = figures_of(task, before, "before")
+    figures = figures_of(task, before, "before") | scale_of(task)
     kept, told = run_algorithm(task, pairs, before)
     figures |= told
     if kept is None:
@@ -223,6 +223,15 @@ def figures_of(task: Task, rollouts: list[Rollout], when: str) -> dict[str, Any]
         if when == "after"
         else {}
     )
+
+
+def scale_of(task: Task) -> dict[str, Any]:
+    """Mean and deviation of what the reference writes, by which rewards of all rounds compare."""
+    known = task.reward is not None and task.config["normalise"]
+    return {
+        "reward_mean_reference": task.shaping.mean if known else None,
+        "reward_std_reference": task.shaping.std if known else None,
+    }
 
 
 def common_figures(task: Task) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The guard's page part: each policy version's figures side by side, and its two plots."""
+"""The guard's page part: each policy version's figures side by side, and their plots."""
 
 import hashlib
 import json
@@ -12,24 +12,20 @@ from django.utils.functional import cached_property
 from labeling.models import Project
 from modeling import improving
 from modeling.core.best_of_n import best_of_n_kl
-from modeling.guard import Curve, Form, Record, fit_curve
+from modeling.guard import Curve, Form, fit_curve
 from modeling.models import Policy
 from modeling.pages.chart_specs import Spec
+from modeling.pages.guard_charts import (
+    FARTHEST,
+    DistanceReport,
+    VersionRow,
+    kl_chart,
+    length_chart,
+    variance_chart,
+)
 
 SHOWN = 20
-FARTHEST = 4  # so many times the pool's n is the fitted curve drawn, to show its optimum
 Z = 1.96
-
-
-@dataclass(frozen=True)
-class VersionRow:
-    policy: Policy
-    record: Record
-
-    @property
-    def variance_ratio(self) -> float | None:
-        before, after = self.record.spread_before, self.record.spread
-        return (after / before) ** 2 if before and after else None
 
 
 @dataclass(frozen=True)
@@ -42,11 +38,21 @@ class Optimum:
     is_beyond: bool
 
 
+@dataclass(frozen=True)
+class Pool:
+    """`points` of best-of-n, drawn by the policy `drawn_from`."""
+
+    run_id: int
+    points: list[dict[str, Any]]
+    drawn_from: Policy | None
+
+
 class GuardReport:
     """What the guard sees of a project's policies that a run has improved."""
 
     def __init__(self, project: Project, versions: Sequence[Policy]) -> None:
         self.project = project
+        self.estimate = improving.estimates_of(project).first()
         records = [(policy, improving.record_of(policy)) for policy in versions]
         self.rows = [VersionRow(policy, record) for policy, record in records if record is not None]
 
@@ -56,22 +62,29 @@ class GuardReport:
             [row.policy.pk, row.policy.status, row.record.win_rate and row.record.win_rate.n]
             for row in self.rows
         ]
-        return hashlib.sha256(json.dumps(state).encode()).hexdigest()[:16]
+        told = [state, self.project.kl_budget, self.estimate and self.estimate.pk]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
     @cached_property
-    def pool(self) -> tuple[Policy, list[dict[str, Any]]] | None:
-        """The newest pool of best-of-n, with the policy that was made from it."""
-        for row in self.rows:
-            points = row.policy.results.get("best_of_n") or []
-            if len(points) > 1:
-                return row.policy, points
-        return None
+    def pool(self) -> Pool | None:
+        """The newest one of best-of-n, be it learnt from or only estimated."""
+        found = [
+            Pool(
+                row.policy.run_id or 0, row.policy.results.get("best_of_n") or [], row.policy.parent
+            )
+            for row in self.rows
+        ]
+        if self.estimate is not None:
+            points = self.estimate.results.get("best_of_n") or []
+            found.append(Pool(self.estimate.pk, points, self.estimate.policy))
+        usable = [pool for pool in found if len(pool.points) > 1]
+        return max(usable, key=lambda pool: pool.run_id, default=None)
 
     @cached_property
     def curve(self) -> Curve | None:
         if self.pool is None:
             return None
-        _, points = self.pool
+        points = self.pool.points
         start = points[0]["reward"]
         return fit_curve(
             [point["kl"] for point in points],
@@ -84,7 +97,7 @@ class GuardReport:
     def optimum(self) -> Optimum | None:
         if self.curve is None or self.curve.optimum is None or self.pool is None:
             return None
-        best, most = self.curve.optimum, max(point["n"] for point in self.pool[1])
+        best, most = self.curve.optimum, max(point["n"] for point in self.pool.points)
         n = n_at(best.kl)
         return Optimum(best.kl, best.gain, n, n is None or n > most)
 
@@ -93,8 +106,8 @@ class GuardReport:
         """The pool's mean reward for every n with its interval, the fitted curve, its optimum."""
         if self.pool is None:
             return None
-        points = {point["n"]: point for point in self.pool[1]}
-        start, numbers = self.pool[1][0]["reward"], self._numbers(sorted(points))
+        points = {point["n"]: point for point in self.pool.points}
+        start, numbers = self.pool.points[0]["reward"], self._numbers(sorted(points))
         series: list[dict[str, Any]] = [
             {
                 "name": "measured",
@@ -128,26 +141,21 @@ class GuardReport:
             numbers |= {top} | {most * 2**k for k in range(3) if most * 2**k <= top}
         return sorted(numbers)
 
+    @cached_property
+    def distance(self) -> DistanceReport:
+        return DistanceReport(self.rows)
+
     @property
-    def win_rate_chart(self) -> Spec | None:
-        """What people said of each version against the one before, in the order of versions."""
-        judged = [row for row in reversed(self.rows) if row.record.win_rate is not None]
-        if not judged:
-            return None
-        rates = [row.record.win_rate for row in judged]
-        return {
-            "type": "line",
-            "labels": [f"v{row.policy.version}" for row in judged],
-            "series": [
-                {
-                    "name": "win rate",
-                    "data": [_percent(rate.value) for rate in rates if rate],
-                    "band": [[_percent(r.low), _percent(r.high)] for r in rates if r],
-                },
-                {"name": "as often as not", "data": [50] * len(judged)},
-            ],
-            "y": {"min": 0, "max": 100, "unit": " %"},
-        }
+    def kl_chart(self) -> Spec | None:
+        return kl_chart(self.rows, self.project.kl_budget or None)
+
+    @property
+    def variance_chart(self) -> Spec | None:
+        return variance_chart(self.rows)
+
+    @property
+    def length_chart(self) -> Spec | None:
+        return length_chart(self.rows)
 
 
 def guard_report(project: Project) -> GuardReport:
@@ -167,7 +175,3 @@ def n_at(kl: float) -> int | None:
 
 def _at(points: dict[int, dict[str, Any]], n: int, name: str) -> float | None:
     return round(points[n][name], 3) if n in points else None
-
-
-def _percent(share: float) -> float:
-    return round(100 * share, 1)

@@ -14,6 +14,7 @@ from labeling.models import Project, Role
 from labeling.models.improvement import Improvement
 from labeling.pages.requests import SignedInRequest
 from modeling import promotion, starting
+from modeling.core.chat_server import is_server
 from modeling.models import RewardModel, Round, Run
 from modeling.overview import alarms_of
 from modeling.pages.guard_report import GuardReport, guard_report
@@ -68,6 +69,7 @@ def _parts(request: SignedInRequest, project: Project) -> tuple[Part, Part]:
         "is_admin": is_admin,
         "is_off": project.improvement == Improvement.OFF,
         "can_improve": is_admin and _can_improve(project, situation),
+        "can_estimate": is_admin and _can_estimate(situation),
         "every": BUSY_SECONDS if situation.active_runs else QUIET_SECONDS,
     }
     live = render_part(request, "modeling/_rounds-live.html", context)
@@ -87,6 +89,17 @@ def _can_improve(project: Project, situation: Situation) -> bool:
     )
 
 
+def _can_estimate(situation: Situation) -> bool:
+    in_hand = (Round.State.IMPROVING, Round.State.COMPARING)
+    return (
+        situation.policy is not None
+        and situation.reward_model is not None
+        and not is_server(situation.policy.location)
+        and (situation.round is None or situation.round.state not in in_hand)
+        and not any(run.kind == Run.Kind.TRAIN_POLICY for run in situation.active_runs)
+    )
+
+
 def _drawn(request: SignedInRequest, project: Project, report: GuardReport) -> Part:
     context = {"project": project, "report": report}
     return Part(report.mark, lambda: render_to_string("modeling/_rounds-guard.html", context))
@@ -102,6 +115,20 @@ def improve_now(request: SignedInRequest, slug: str) -> HttpResponse:
         messages.error(request, str(problem))
     else:
         messages.success(request, "The policy is being improved.")
+    return redirect("rounds", slug)
+
+
+@login_required
+@require_POST
+def estimate_now(request: SignedInRequest, slug: str) -> HttpResponse:
+    """What the best of n responses would bring, without training on them."""
+    project = project_for(request.user, slug, Role.ADMIN)
+    try:
+        starting.start_estimate_now(project, request.user)
+    except starting.CannotStart as problem:
+        messages.error(request, str(problem))
+    else:
+        messages.success(request, "The best of n is being estimated. No policy is changed.")
     return redirect("rounds", slug)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labeling.pages.project_forms import LABELS
+from modeling.improving import is_estimate
 from modeling.models import Run
 from modeling.overview import accuracy_of, yardsticks_of
 from modeling.programs import LOG_FOLLOWS, WHERE
@@ -65,6 +66,8 @@ def outcome_of(run: Run) -> str:
         return f"{told} ({held_against})" if held_against else told
     if run.kind == Run.Kind.SAMPLE and "comparisons" in run.results:
         return f"{run.results['comparisons']} new pairs for {run.results.get('prompts', 0)} prompts"
+    if is_estimate(run):
+        return "best of n estimated, no new policy"
     if run.kind == Run.Kind.TRAIN_POLICY and "policy" in run.results:
         version = run.results["policy"]
         return f"policy v{version}" if version else "no new policy"

@@ -1,4 +1,8 @@
-"""Samples: what versions of the policy wrote for the same prompt, side by side, with rewards."""
+"""Samples: what versions of the policy wrote for the same prompt, side by side, with rewards.
+
+Two sources: responses in the project, by any versions; and for a version that was trained here,
+what was written to the held-out prompts before and after, which needs no comparison by people.
+"""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,16 +21,19 @@ from labeling.excerpts import AllContents
 from labeling.models import Project, Prompt, Response, Role
 from labeling.pages.requests import SignedInRequest
 from modeling import demo_gold
-from modeling.models import RewardModel, Score
+from modeling.demo_gold import Oracle
+from modeling.held_out import Pair, Written, held_out_pairs
+from modeling.models import Policy, RewardModel, Score
 
 PAGE_SIZE = 12
+MOST_TRAINED = 12
 MOST_VERSIONS = 4
 MOST_OTHERS = 5
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One response. `reward` by the reward model in service; `gold` in the demo only."""
+    """One response. `reward` by the page's reward model; `gold` in the demo only."""
 
     text: str
     finished: bool
@@ -36,52 +43,126 @@ class Sample:
 
 @dataclass
 class Column:
-    """What one version wrote for a prompt, the latest first."""
+    """What one version wrote for a prompt, the latest first. `when`: before or after training."""
 
     version: int
     samples: list[Sample] = field(default_factory=list)
+    when: str = ""
 
 
 @dataclass(frozen=True)
 class Row:
-    prompt: Prompt
+    """`key` names the prompt on the page."""
+
+    key: str
+    prompt: str
     columns: list[Column]
 
 
 @login_required
 @require_safe
 def sample_browser(request: SignedInRequest, slug: str) -> HttpResponse:
-    """`?version=` (several), `?q=` and `?after=` are the whole state: a view can be sent on."""
+    """`?version=` (several) or `?trained=`, `?q=` and `?after=` are the whole state: a view can be
+    sent on. Without a choice, what the newest trained version wrote fills a page that would be
+    empty."""
     project = project_for(request.user, slug, Role.CURATOR)
-    known = sorted(_versions_with_responses(project), reverse=True)
-    asked = {int(v) for v in request.GET.getlist("version") if v.isdecimal()}
-    versions = sorted(sorted(asked & set(known), reverse=True)[:MOST_VERSIONS] or known[:2])
+    trained = _trained_here(project)
+    asked = next((p for p in trained if str(p.version) == request.GET.get("trained")), None)
     text = request.GET.get("q", "").strip()
     after = request.GET.get("after", "")
-    prompts = _prompts(project, versions, text)
-    if after.isdecimal():
-        prompts = prompts.filter(pk__gt=int(after))
-    page = list(prompts[: PAGE_SIZE + 1])
-    responses = _responses(page[:PAGE_SIZE], versions)
-    model = _reward_model(responses)
+    start = int(after) if after.isdecimal() else None
+    chosen = request.GET.getlist("version")
+    known = sorted(_versions_with_responses(project), reverse=True)
     context: dict[str, Any] = {
         "project": project,
-        "rows": _rows(project, page[:PAGE_SIZE], versions, responses, model),
         "known": known,
-        "versions": versions,
+        "trained": trained,
         "text": text,
-        "reward_model": model,
-        "next_page": _address(versions, text, page[PAGE_SIZE - 1].pk)
-        if len(page) > PAGE_SIZE
-        else "",
-        "first_page": _address(versions, text) if after else "",
         "most_versions": MOST_VERSIONS,
     }
+    if asked is None:
+        context |= _from_project(project, known, chosen, text, start)
+        if trained and not (chosen or text or context["rows"]):
+            asked = trained[0]
+    if asked is not None:
+        context |= _from_training(project, asked, text, start)
     return render(request, "modeling/samples.html", context)
 
 
-def _address(versions: Sequence[int], text: str, after: int | None = None) -> str:
-    pairs: list[tuple[str, str | int]] = [("version", version) for version in versions]
+def _trained_here(project: Project) -> list[Policy]:
+    """The versions that a run of ours has made of others, the newest first."""
+    made = Policy.objects.filter(project=project, run__isnull=False, parent__isnull=False)
+    return list(made.select_related("run", "parent").order_by("-version")[:MOST_TRAINED])
+
+
+def _from_project(
+    project: Project, known: Sequence[int], chosen: Sequence[str], text: str, after: int | None
+) -> dict[str, Any]:
+    asked = {int(v) for v in chosen if v.isdecimal()}
+    versions = sorted(sorted(asked & set(known), reverse=True)[:MOST_VERSIONS] or known[:2])
+    prompts = _prompts(project, versions, text)
+    if after is not None:
+        prompts = prompts.filter(pk__gt=after)
+    page = list(prompts[: PAGE_SIZE + 1])
+    responses = _responses(page[:PAGE_SIZE], versions)
+    model = _reward_model(responses)
+    pairs = [("version", version) for version in versions]
+    return {
+        "rows": _rows(project, page[:PAGE_SIZE], versions, responses, model),
+        "versions": versions,
+        "reward_model": model,
+        "next_page": _address(pairs, text, page[PAGE_SIZE - 1].pk) if len(page) > PAGE_SIZE else "",
+        "first_page": _address(pairs, text) if after is not None else "",
+    }
+
+
+def _from_training(
+    project: Project, policy: Policy, text: str, after: int | None
+) -> dict[str, Any]:
+    """`?after=` counts prompts of the file here."""
+    assert policy.run is not None and policy.parent is not None
+    pairs = held_out_pairs(policy.run)
+    found = [
+        (number, pair)
+        for number, pair in enumerate(pairs or [], start=1)
+        if text.lower() in _contents(pair) and number > (after or 0)
+    ]
+    page, is_more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
+    oracle = demo_gold.oracle_of(project)
+    address = [("trained", policy.version)]
+    return {
+        "rows": [_pair_row(policy, number, pair, oracle) for number, pair in page],
+        "shown": policy,
+        "is_gone": pairs is None,
+        "reward_model": RewardModel.objects.filter(
+            pk=policy.run.config.get("reward_model")
+        ).first(),
+        "next_page": _address(address, text, page[-1][0]) if is_more else "",
+        "first_page": _address(address, text) if after is not None else "",
+    }
+
+
+def _contents(pair: Pair) -> str:
+    return "\n".join(message["content"] for message in pair.messages).lower()
+
+
+def _pair_row(policy: Policy, number: int, pair: Pair, oracle: Oracle | None) -> Row:
+    def samples(written: Sequence[Written]) -> list[Sample]:
+        return [
+            Sample(w.text, w.finished, w.reward, oracle(pair.messages, w.text) if oracle else None)
+            for w in written[: MOST_OTHERS + 1]
+        ]
+
+    assert policy.parent is not None
+    columns = [
+        Column(policy.parent.version, samples(pair.before), "before"),
+        Column(policy.version, samples(pair.after), "after"),
+    ]
+    return Row(str(number), pair.messages[-1]["content"], columns)
+
+
+def _address(chosen: Sequence[tuple[str, int]], text: str, after: int | None = None) -> str:
+    pairs: list[tuple[str, str | int]] = [*chosen]
     if text:
         pairs.append(("q", text))
     if after is not None:
@@ -144,6 +225,10 @@ def _rows(
             reward = rewards.get(response.pk)
             samples.append(Sample(response.text, response.finished, reward, gold))
     return [
-        Row(prompt, [Column(version, written[prompt.pk, version]) for version in versions])
+        Row(
+            str(prompt.pk),
+            prompt.last_message,
+            [Column(version, written[prompt.pk, version]) for version in versions],
+        )
         for prompt in prompts
     ]

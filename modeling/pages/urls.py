@@ -31,6 +31,7 @@ urlpatterns = [
     path(f"{PROJECT}rounds/", rounds.round_list, name="rounds"),
     path(f"{PROJECT}rounds/live/", rounds.rounds_live, name="rounds-live"),
     path(f"{PROJECT}rounds/improve/", rounds.improve_now, name="improve-now"),
+    path(f"{PROJECT}rounds/estimate/", rounds.estimate_now, name="estimate-now"),
     path(f"{PROJECT}rounds/resume/", rounds.improvement_resume, name="improvement-resume"),
     path(f"{PROJECT}samples/", samples.sample_browser, name="samples"),
     path(f"{PROJECT}runs/", runs.run_list, name="runs"),

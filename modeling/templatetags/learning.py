@@ -171,6 +171,12 @@ def moment(at: datetime | None) -> str:
 
 @register.filter
 def spec_rows(spec: dict[str, Any]) -> list[tuple[Any, list[Any]]]:
-    """A chart's numbers as (label, one value per series), for pages without JavaScript."""
+    """A chart's numbers as (label, one value per series), for pages without JavaScript. A smooth
+    series, a curve drawn, has no rows of its own."""
     columns = [series["data"] for series in spec["series"]]
-    return [(label, [column[at] for column in columns]) for at, label in enumerate(spec["labels"])]
+    measured = [series["data"] for series in spec["series"] if not series.get("smooth")]
+    return [
+        (label, [column[at] for column in columns])
+        for at, label in enumerate(spec["labels"])
+        if any(column[at] is not None for column in measured)
+    ]

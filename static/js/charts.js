@@ -1,7 +1,8 @@
 // Draws every <canvas data-chart> from the JSON in the <script type="application/json"> beside it:
-// {type: "line"|"bar", labels: [], series: [{name, data, band?: [[low, high], …], dashed?}],
-//  x?: {log, title}, y?: {min, max, unit}, links?: [url per label]}. With x.log the labels are
-// numbers on a logarithmic axis. Chart.js is loaded when the first one appears.
+// {type: "line"|"bar", labels: [], series: [{name, data, band?: [[low, high], …], dashed?, smooth?}],
+//  x?: {log, linear, title, min, max}, y?: {min, max, unit}, links?: [url per label]}. With x.log or
+// x.linear the labels are numbers on such an axis. A smooth series is a line without points and
+// has no rows of its own in the table. Chart.js is loaded when the first one appears.
 // A figure also gets a table of the same numbers behind a toggle.
 
 const PALETTE = ["--accent", "--success", "--warning", "--danger", "--ink-muted"];
@@ -28,6 +29,10 @@ function withAlpha(rgb, alpha) {
   return rgb.replace(/^rgb\(([^)]+)\)$/, `rgba($1, ${alpha})`);
 }
 
+function isNumeric(spec) {
+  return Boolean(spec.x?.log || spec.x?.linear);
+}
+
 function datasetsOf(spec, probe) {
   return spec.series.flatMap((series, index) => {
     const line = colour(PALETTE[index % PALETTE.length], probe);
@@ -40,7 +45,7 @@ function datasetsOf(spec, probe) {
       borderDash: series.dashed ? [4, 4] : [],
       borderRadius: 3,
       maxBarThickness: 36,
-      pointRadius: series.data.length > 1 && !spec.x?.log ? 0 : 3,
+      pointRadius: series.smooth || (series.data.length > 1 && !isNumeric(spec)) ? 0 : 3,
       pointHitRadius: 12,
       tension: 0,
       spanGaps: true,
@@ -92,6 +97,7 @@ function xScale(spec, text, grid) {
     ticks: { color: text, maxRotation: 0, autoSkipPadding: 16 },
     title: { display: Boolean(spec.x?.title), text: spec.x?.title, color: text },
   };
+  if (spec.x?.linear) return { ...scale, type: "linear", min: spec.x.min, max: spec.x.max };
   if (!spec.x?.log) return scale;
   return {
     ...scale,
@@ -145,6 +151,7 @@ function addTable(figure, spec) {
   }
   const body = table.createTBody();
   spec.labels.forEach((label, index) => {
+    if (spec.series.every((series) => series.smooth || series.data[index] == null)) return;
     const row = body.insertRow();
     const name = document.createElement("th");
     name.scope = "row";

@@ -81,7 +81,7 @@ def test_the_scale_of_rewards_is_that_of_the_reference_in_every_round(
         moved.model.norm.weight *= 4  # hardly varies any more
     moved.save_pretrained(tmp_path / "moved")
     AutoTokenizer.from_pretrained(tiny_model).save_pretrained(tmp_path / "moved")
-    slopes = []
+    slopes, scales = [], []
     for number, policy in enumerate((tiny_model, tmp_path / "moved")):
         folder = policy_run(
             tmp_path / f"run {number}", policy, reward_model, algorithm="rloo", adapter=adapter,
@@ -90,7 +90,11 @@ def test_the_scale_of_rewards_is_that_of_the_reference_in_every_round(
         assert run(train_policy, folder) == 0
         rewards, scores = metric(folder, "reward"), metric(folder, "objective/scores")
         slopes.append((rewards[1] - rewards[0]) / (scores[1] - scores[0]))
+        told = read(folder / "result.json")
+        scales.append((told["reward_mean_reference"], told["reward_std_reference"]))
     assert slopes[1] == pytest.approx(slopes[0], rel=1e-3)
+    assert scales[1] == pytest.approx(scales[0], rel=1e-3)
+    assert slopes[0] == pytest.approx(1 / scales[0][1], rel=1e-3)
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "rloo", "best_of_n", "dpo"])

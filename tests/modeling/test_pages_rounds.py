@@ -92,6 +92,19 @@ def test_the_guard_shows_the_fitted_curve_and_its_optimum(admin: Client, project
     assert b"optimum" in response.content
 
 
+def test_the_guard_draws_what_the_versions_measured(admin: Client, project: Project) -> None:
+    make_history(project, 1)
+    decided(project)
+    versions = Policy.objects.filter(project=project, version=2)
+    told = versions.get().results | {"reward_mean_reference": 0.1, "reward_std_reference": 0.3}
+    versions.update(results=told)
+    html = admin.get(reverse("rounds", args=[project.slug])).content.decode()
+    assert "[0.0, 2.0]" in html, "from the reference to 0.6 / 0.3 deviations"
+    assert '"title": "\\u221aKL to the reference"' in html
+    for name in ("times before", "at the start", "as often as not"):
+        assert f'"name": "{name}"' in html, name
+
+
 def test_how_a_comparison_stands_is_not_shown_while_it_is_judged(
     admin: Client, project: Project
 ) -> None:

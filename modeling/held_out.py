@@ -1,0 +1,52 @@
+"""What a policy wrote to the prompts held out from its training, before and after it.
+
+train_policy leaves it in its run's folder, drawn with the same random numbers. It is read from
+there and not stored as rows: nobody compares these responses and nothing learns from them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modeling.models import Run
+from modeling.run_files import read_jsonl
+
+
+@dataclass(frozen=True)
+class Written:
+    """One response. `reward` by what the policy was trained against; None without a reward
+    model."""
+
+    text: str
+    finished: bool
+    reward: float | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One held-out prompt. `before[i]` and `after[i]` have the same seed."""
+
+    messages: list[dict[str, str]]
+    before: list[Written]
+    after: list[Written]
+
+
+def held_out_pairs(run: Run) -> list[Pair] | None:
+    """In the order of the file; None when it is gone, with its folder or alone."""
+    path = run.folder / "samples.jsonl"
+    if not path.exists():
+        return None
+    is_rewarded = run.config.get("reward_model") is not None
+    return [
+        Pair(
+            row["prompt"],
+            [_written(told, is_rewarded) for told in row["before"]],
+            [_written(told, is_rewarded) for told in row["after"]],
+        )
+        for row in read_jsonl(path)
+    ]
+
+
+def _written(told: Mapping[str, Any], is_rewarded: bool) -> Written:
+    reward = told.get("reward") if is_rewarded else None
+    return Written(told["text"], bool(told.get("ended", True)), reward)

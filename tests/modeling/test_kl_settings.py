@@ -1,0 +1,39 @@
+"""A project's KL target and estimator reach the config of the run that improves its policy."""
+
+import json
+from pathlib import Path
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from modeling import improving, inputs
+from modeling.core.policy_settings import RULES
+from tests.factories import make_project
+from tests.modeling.improvement_helpers import improving_project, until_improvement
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_the_kl_target_and_estimator_reach_the_program(tmp_path: Path) -> None:
+    told = {"improvement": "rloo", "kl_target": 4.0, "kl_estimator": "k3"}
+    run = until_improvement(improving_project(tmp_path, **told))
+    folder = inputs.prepare(run, "train_policy")
+    assert folder is not None
+    config = json.loads((folder / "config.json").read_text())
+    assert (config["kl_target"], config["kl_estimator"]) == (4.0, "k3")
+    assert RULES["kl_target"](4.0) and RULES["kl_estimator"]("k3")
+
+
+def test_the_programs_own_kl_settings_are_not_repeated() -> None:
+    told = improving.options(make_project(improvement="rloo"))
+    assert "kl_target" not in told and "kl_estimator" not in told
+
+
+def test_a_target_is_for_the_algorithms_that_adapt() -> None:
+    assert "kl_target" not in improving.options(make_project(improvement="dpo", kl_target=4.0))
+
+
+@pytest.mark.parametrize("wrong", [{"kl_target": -1.0}, {"kl_estimator": "k9"}])
+def test_the_database_refuses_what_the_program_would(wrong: dict[str, object]) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make_project(**wrong)
