@@ -6,6 +6,7 @@ What follows from that is in modeling/rulebook.py.
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from django.db.models import Max
 from django.utils import timezone
 
 from labeling.models import Comparison, Project, Prompt
@@ -92,9 +93,20 @@ class Situation:
         return getattr(training, "reward_model", None) if training else None
 
     @cached_property
+    def _newest(self) -> dict[str, Run]:
+        """The last sampling and the last comparison, in one query."""
+        kinds = (Run.Kind.SAMPLE, Run.Kind.COMPARE)
+        runs = Run.objects.filter(project=self.project, kind__in=kinds).order_by()
+        newest = runs.values("kind").annotate(newest=Max("pk")).values("newest")
+        return {run.kind: run for run in Run.objects.filter(pk__in=newest)}
+
+    @property
     def last_sampling(self) -> Run | None:
-        samplings = Run.objects.filter(project=self.project, kind=Run.Kind.SAMPLE)
-        return samplings.order_by("-pk").first()
+        return self._newest.get(Run.Kind.SAMPLE)
+
+    @property
+    def last_comparison(self) -> Run | None:
+        return self._newest.get(Run.Kind.COMPARE)
 
     @cached_property
     def began_with_a_run(self) -> bool:
@@ -123,11 +135,6 @@ class Situation:
         improvements = Run.objects.filter(project=self.project, kind=Run.Kind.TRAIN_POLICY)
         improvements = improvements.filter(round__isnull=False)  # others only estimate something
         return improvements.order_by("-pk").first()
-
-    @cached_property
-    def last_comparison(self) -> Run | None:
-        comparisons = Run.objects.filter(project=self.project, kind=Run.Kind.COMPARE)
-        return comparisons.order_by("-pk").first()
 
     @cached_property
     def new_for_policy(self) -> int:
