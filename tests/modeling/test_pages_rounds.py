@@ -1,5 +1,6 @@
 """The pages of rounds, samples and policies: what happened, and what a person decides."""
 
+import re
 from typing import Any
 
 import pytest
@@ -279,5 +280,6 @@ def test_nothing_of_a_blind_comparison_is_on_the_labelers_page(
     client.force_login(cast["labeler"])
     html = client.get(reverse("label", args=[project.slug])).content.decode()
     assert "A new text." in html
+    html = re.sub(r"\w{32,}", "", html)  # a token may hold any word
     for word in ("candidate", "blind", "policy_version", "v2", "reward"):
         assert word not in html.lower(), word
