@@ -328,7 +328,10 @@ def test_a_reason_and_a_rewrite_are_reached_without_keys(
 
 def test_a_rewrite_by_keyboard_alone(page: Page, live_server: LiveServer) -> None:
     sign_in(page, live_server, set_up(allow_rewrite=True))
-    press(page, "t", "Shift+Tab", "Enter")  # the button before the field starts from B
+    press(page, "t")
+    expect(page.locator("#rewrite")).to_be_focused()
+    press(page, "Shift+Tab", "Enter")  # the button before the field starts from B
+    expect(page.locator("#rewrite")).not_to_have_value("")
     page.keyboard.type("2. ")
     press(page, "Escape", "2")
     judgment = judged(page)

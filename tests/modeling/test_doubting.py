@@ -92,7 +92,7 @@ def test_members_that_never_saw_a_train_preference_have_not_learned_from_it(proj
     (model.run.folder / "contradictions.jsonl").write_text(text)
     model.results |= {"evaluation": evaluation_of(model.run)}
     model.save()
-    registry.make_live(model, None)
+    registry.make_live(with_folder(model), None)
     told = dict(Doubt.objects.values_list("preference_id", "was_trained_on"))
     shown = {row.preference.pk: row.was_trained_on for row in contradicted_by(model)}
     assert told == shown == {keys[0]: False, keys[1]: True}

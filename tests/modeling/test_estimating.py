@@ -69,7 +69,7 @@ def test_the_same_estimate_is_made_once(project: Project) -> None:
 
 def test_an_estimate_does_not_count_as_an_improvement(project: Project) -> None:
     execute(estimate(project))
-    assert Situation(project)._last_improvement is None
+    assert Situation(project).last_improvement is None
 
 
 def test_the_page_starts_an_estimate_and_shows_its_curve(client: Client, project: Project) -> None:
