@@ -77,8 +77,9 @@ def outcome_of(run: Run) -> str:
 
 
 def warnings_of(run: Run) -> list[str]:
-    """Its program's warnings; of a run with several stages those of all of them, each once."""
-    stages = [told for told in run.results.values() if isinstance(told, Mapping)]
+    """Its program's warnings; of a run with several stages those of all of them, each once, by the
+    stages' names (which order a JSON column keeps depends on the database)."""
+    stages = [told for _, told in sorted(run.results.items()) if isinstance(told, Mapping)]
     found = [one for told in (run.results, *stages) for one in told.get("warnings") or ()]
     return list(dict.fromkeys(str(one) for one in found))
 
