@@ -106,8 +106,8 @@ def worker_part(data_dir: Path, queue: str, *, concurrency: int) -> Part:
         name=f"worker-{queue}",
         command=[*celery, *queues, *quiet],
         log=rotate_log(data_dir / "logs" / f"worker-{queue}.log"),
-        # The instant head's matrices are small: with more threads each product waits for all of
-        # them to get a core, and on a busy machine a millisecond of work took minutes.
+        # The instant head's matrices are small: more threads save nothing, and on a busy machine
+        # each product waits until all of them have had a core.
         environment={"OPENBLAS_NUM_THREADS": "1"},
     )
 
