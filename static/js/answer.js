@@ -134,6 +134,8 @@ function closePop() {
 
 document.addEventListener("toggle", (event) => {
   if (!event.target.matches?.(".bar .pop[open]")) return;
+  // The event comes late: by then a key may have opened it and the person have moved on in it.
+  if (event.target.querySelector(".pop-body")?.contains(document.activeElement)) return;
   (event.target.querySelector("[data-first-field]") ?? event.target.querySelector("button")).focus();
 }, true);
 

@@ -22,8 +22,11 @@ function control({ text, href, run }) {
   return element;
 }
 
-// The line in the bar; `action` is a link or a button after it. It outlasts a swap.
+// The line in the bar; `action` is a link or a button after it. It outlasts a swap. Said again, it
+// stays as it is: a link replaced between press and release would not be followed.
 export function say(text, tone = "", action = null) {
+  const isSame = (key) => (state.action?.[key] ?? "") === (action?.[key] ?? "");
+  if (state.text === text && state.tone === tone && ["text", "href", "run"].every(isSame)) return;
   state = { text, tone, action };
   render();
 }
