@@ -10,6 +10,8 @@ from modeling.core.chat_server import is_server
 from modeling.models import Round, Run
 from modeling.situation import Situation
 
+IN_HAND = "A new policy is in hand: wait until it is promoted or rejected."
+
 
 class CannotStart(ValueError):
     """The run cannot be started now. The message is a sentence for people."""
@@ -26,7 +28,8 @@ def start_training_now(project: Project, by: User) -> Run:
         raise CannotStart(f"The base model cannot be used. {problem}") from problem
     if not situation.usable_preferences:
         raise CannotStart("There are no preferences to train on yet.")
-    _refuse_while_improving(situation)
+    if is_new_policy_in_hand(situation):
+        raise CannotStart(IN_HAND)
     run = queuing.training(situation, by)
     if run is None:
         raise CannotStart(_why_no_training(situation))
@@ -60,22 +63,8 @@ def start_improving_now(project: Project, by: User) -> Run:
     """Improves the current policy against the reward model in service (DPO: on the preferences,
     with or without one), however few preferences are new."""
     situation = _ready_to_start(project, Run.Kind.TRAIN_POLICY)
-    if project.improvement == Improvement.OFF:
-        raise CannotStart("Choose in the settings how the policy is improved first.")
-    if situation.policy is None:
-        raise CannotStart("Register a policy first: there is nothing to improve.")
-    if situation.improvement_stopped:
-        raise CannotStart(
-            "The guard has stopped improvement: look at the page Rounds, and resume it there."
-        )
-    if project.improvement == Improvement.DPO:
-        if not situation.usable_preferences:
-            raise CannotStart("There are no preferences to learn from yet.")
-    elif situation.reward_model is None:
-        raise CannotStart("There is no reward model in service to improve the policy against.")
-    _refuse_while_improving(situation)
-    if any(run.kind == Run.Kind.TRAIN_REWARD for run in situation.active_runs):
-        raise CannotStart("A reward model is being trained: wait for it.")
+    if problem := why_not_improve(situation):
+        raise CannotStart(problem)
     with transaction.atomic():
         run = None
         if queuing.move(situation.round, Round.State.IMPROVING, policy=situation.policy):
@@ -90,14 +79,8 @@ def start_improving_now(project: Project, by: User) -> Run:
 def start_estimate_now(project: Project, by: User) -> Run:
     """Estimates what choosing the best of n responses would bring; changes no policy, no round."""
     situation = _ready_to_start(project, Run.Kind.TRAIN_POLICY)
-    if situation.policy is None:
-        raise CannotStart("Register a policy first: it writes the responses.")
-    if situation.reward_model is None:
-        raise CannotStart("There is no reward model in service to choose the best response by.")
-    if is_server(situation.policy.location):
-        raise CannotStart("The policy runs on another server: its pool cannot be drawn here.")
-    # The loop could not queue its own run beside this one, and would wait for it.
-    _refuse_while_improving(situation)
+    if problem := why_not_estimate(situation):
+        raise CannotStart(problem)
     run = queuing.estimate(situation, by)
     if run is None:
         raise CannotStart(
@@ -106,12 +89,42 @@ def start_estimate_now(project: Project, by: User) -> Run:
     return run
 
 
-def _refuse_while_improving(situation: Situation) -> None:
-    if situation.round and situation.round.state in (
-        Round.State.IMPROVING,
-        Round.State.COMPARING,
-    ):
-        raise CannotStart("A new policy is in hand: wait until it is promoted or rejected.")
+def why_not_improve(situation: Situation) -> str:
+    """Why no new policy can be begun by hand now, in a sentence; "" if one can."""
+    improvement = situation.project.improvement
+    if improvement == Improvement.OFF:
+        return "Choose in the settings how the policy is improved first."
+    if situation.policy is None:
+        return "Register a policy first: there is nothing to improve."
+    if situation.improvement_stopped:
+        return "The guard has stopped improvement: look at the page Rounds, and resume it there."
+    if improvement == Improvement.DPO:
+        if not situation.usable_preferences:
+            return "There are no preferences to learn from yet."
+    elif situation.reward_model is None:
+        return "There is no reward model in service to improve the policy against."
+    if is_new_policy_in_hand(situation):
+        return IN_HAND
+    if any(run.kind == Run.Kind.TRAIN_REWARD for run in situation.active_runs):
+        return "A reward model is being trained: wait for it."
+    return ""
+
+
+def why_not_estimate(situation: Situation) -> str:
+    """Why the best of n cannot be estimated now, in a sentence; "" if it can."""
+    if situation.policy is None:
+        return "Register a policy first: it writes the responses."
+    if situation.reward_model is None:
+        return "There is no reward model in service to choose the best response by."
+    if is_server(situation.policy.location):
+        return "The policy runs on another server: its pool cannot be drawn here."
+    # The loop could not queue its own run beside this one, and would wait for it.
+    return IN_HAND if is_new_policy_in_hand(situation) else ""
+
+
+def is_new_policy_in_hand(situation: Situation) -> bool:
+    in_hand = (Round.State.IMPROVING, Round.State.COMPARING)
+    return situation.round is not None and situation.round.state in in_hand
 
 
 def _ready_to_start(project: Project, kind: str) -> Situation:

@@ -29,8 +29,8 @@ def accuracy_by_version(reward_models: Iterable[RewardModel]) -> Spec | None:
         "series": [
             {
                 "name": "accuracy",
-                "data": [_percent(accuracy.value) for _, accuracy in rated],
-                "band": [[_percent(a.low), _percent(a.high)] for _, a in rated],
+                "data": [percent(accuracy.value) for _, accuracy in rated],
+                "band": [[percent(a.low), percent(a.high)] for _, a in rated],
             },
             *_yardstick_lines([model for model, _ in rated]),
         ],
@@ -42,8 +42,8 @@ def accuracy_by_version(reward_models: Iterable[RewardModel]) -> Spec | None:
 def _yardstick_lines(reward_models: Sequence[RewardModel]) -> list[dict[str, Any]]:
     found = [yardsticks_of(model) for model in reward_models]
     lines = {
-        "labelers agree": [_percent(one.agreement) for one in found],
-        "longer wins": [_percent(one.longer_wins) for one in found],
+        "labelers agree": [percent(one.agreement) for one in found],
+        "longer wins": [percent(one.longer_wins) for one in found],
     }
     return [
         {"name": name, "data": data, "dashed": True}
@@ -65,8 +65,8 @@ def learning_curve(points: Sequence[Mapping[str, Any]]) -> Spec | None:
         "series": [
             {
                 "name": "accuracy",
-                "data": [_percent(figure["value"]) for figure in figures],
-                "band": [[_percent(figure["low"]), _percent(figure["high"])] for figure in figures],
+                "data": [percent(figure["value"]) for figure in figures],
+                "band": [[percent(figure["low"]), percent(figure["high"])] for figure in figures],
             }
         ],
         "x": {"log": True, "title": "comparisons learned from"},
@@ -121,5 +121,5 @@ def thin(curve: Curve, most: int = MAX_POINTS) -> list[tuple[int, float]]:
     return [(chunk[-1][0], sum(value for _, value in chunk) / len(chunk)) for chunk in chunks]
 
 
-def _percent(share: float | None) -> float | None:
+def percent(share: float | None) -> float | None:
     return None if share is None else round(100 * share, 1)

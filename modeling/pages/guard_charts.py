@@ -9,7 +9,7 @@ from typing import Any
 
 from modeling.guard import Curve, Form, Limits, Record, fit_curve
 from modeling.models import Policy
-from modeling.pages.chart_specs import Spec
+from modeling.pages.chart_specs import Spec, percent
 
 FARTHEST = 4  # so many times the farthest KL is a fitted curve drawn, to show its optimum
 STEPS = 24  # points of a drawn curve
@@ -128,8 +128,8 @@ class DistanceReport:
             "series": [
                 {
                     "name": "win rate",
-                    "data": [_percent(rate.value) for _, rate in rated],
-                    "band": [[_percent(rate.low), _percent(rate.high)] for _, rate in rated],
+                    "data": [percent(rate.value) for _, rate in rated],
+                    "band": [[percent(rate.low), percent(rate.high)] for _, rate in rated],
                 },
                 {"name": "as often as not", "data": [50] * len(rated), "smooth": True},
             ],
@@ -182,7 +182,3 @@ def _over_versions(
 
 def _of(drawn: Sequence[tuple[float, str, float]], wanted: str) -> list[float | None]:
     return [round(value, 3) if name == wanted else None for _, name, value in drawn]
-
-
-def _percent(share: float) -> float:
-    return round(100 * share, 1)

@@ -14,8 +14,7 @@ from labeling.models import Project, Role
 from labeling.models.improvement import Improvement
 from labeling.pages.requests import SignedInRequest
 from modeling import promotion, starting
-from modeling.core.chat_server import is_server
-from modeling.models import RewardModel, Round, Run
+from modeling.models import RewardModel, Run
 from modeling.overview import alarms_of
 from modeling.pages.guard_report import GuardReport, guard_report
 from modeling.pages.polling import Part, answer_poll, render_part, with_marks
@@ -57,6 +56,7 @@ def _parts(request: SignedInRequest, project: Project) -> tuple[Part, Part]:
     )
     report = guard_report(project)
     is_admin = project.role_of_viewer == Role.ADMIN
+    is_improving = any(run.kind == Run.Kind.TRAIN_POLICY for run in situation.active_runs)
     context: dict[str, Any] = {
         "project": project,
         "rows": page[:PAGE_SIZE],
@@ -68,36 +68,12 @@ def _parts(request: SignedInRequest, project: Project) -> tuple[Part, Part]:
         "shows_gold": any(row.gold for row in page),
         "is_admin": is_admin,
         "is_off": project.improvement == Improvement.OFF,
-        "can_improve": is_admin and _can_improve(project, situation),
-        "can_estimate": is_admin and _can_estimate(situation),
+        "can_improve": is_admin and not is_improving and not starting.why_not_improve(situation),
+        "can_estimate": is_admin and not is_improving and not starting.why_not_estimate(situation),
         "every": BUSY_SECONDS if situation.active_runs else QUIET_SECONDS,
     }
     live = render_part(request, "modeling/_rounds-live.html", context)
     return live, _drawn(request, project, report)
-
-
-def _can_improve(project: Project, situation: Situation) -> bool:
-    in_hand = (Round.State.IMPROVING, Round.State.COMPARING)
-    is_dpo = project.improvement == Improvement.DPO
-    return (
-        project.improvement != Improvement.OFF
-        and situation.policy is not None
-        and (is_dpo or situation.reward_model is not None)
-        and not situation.improvement_stopped
-        and (situation.round is None or situation.round.state not in in_hand)
-        and not any(run.kind != Run.Kind.SAMPLE for run in situation.active_runs)
-    )
-
-
-def _can_estimate(situation: Situation) -> bool:
-    in_hand = (Round.State.IMPROVING, Round.State.COMPARING)
-    return (
-        situation.policy is not None
-        and situation.reward_model is not None
-        and not is_server(situation.policy.location)
-        and (situation.round is None or situation.round.state not in in_hand)
-        and not any(run.kind == Run.Kind.TRAIN_POLICY for run in situation.active_runs)
-    )
 
 
 def _drawn(request: SignedInRequest, project: Project, report: GuardReport) -> Part:
