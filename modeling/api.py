@@ -113,6 +113,10 @@ class ScoredSerializer(serializers.Serializer[Any]):
         help_text="That people prefer this response to the first one of the same prompt, by the "
         "model's calibration (temperature 1 until one can be fitted); null for a first one.",
     )
+    truncated = serializers.BooleanField(
+        help_text="Whether prompt and response are longer than the model reads, so that the "
+        "beginning of the prompt, or the end of the response, was cut off."
+    )
 
 
 class ScoreResponseSerializer(serializers.Serializer[Any]):

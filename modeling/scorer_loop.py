@@ -17,7 +17,7 @@ import redis
 from django.db import close_old_connections
 
 from modeling.models import RewardModel
-from modeling.serving import ALIVE, ALIVE_SECONDS, REQUESTS, redis_client
+from modeling.serving import ALIVE, ALIVE_SECONDS, REQUESTS, Answer, redis_client
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ ANSWER_SECONDS = 60  # an answer that nobody fetches is gone after that
 
 Texts = list[tuple[tuple[tuple[str, str], ...], str]]
 Folders = tuple[str, ...]  # of the members of one reward model
-ScoreTexts = Callable[[Texts], list[list[float]]]  # of each text the reward by every member
+ScoreTexts = Callable[[Texts], Answer]
 Load = Callable[[Folders], ScoreTexts]
 
 
@@ -43,7 +43,7 @@ class Models:
         self.load = load
         self.held: OrderedDict[Folders, tuple[ScoreTexts, float]] = OrderedDict()
 
-    def score(self, folders: Folders, texts: Texts) -> list[list[float]]:
+    def score(self, folders: Folders, texts: Texts) -> Answer:
         found = self.held.pop(folders, None)
         if found is None and len(self.held) >= MODELS_IN_MEMORY:
             self.held.popitem(last=False)  # first, so that three are never in memory at once
@@ -64,7 +64,12 @@ def load_scorer(device: str) -> Load:
 
         log.info("loading %s", ", ".join(folders))
         scorer = Scorer(folders, device=device)
-        return lambda texts: scorer.scores(texts).members.tolist()
+
+        def score(texts: Texts) -> Answer:
+            scores, truncated = scorer.read(texts)
+            return {"members": scores.members.tolist(), "truncated": truncated}
+
+        return score
 
     return load
 
@@ -116,7 +121,7 @@ def answer(client: redis.Redis, models: Models, request: dict[str, Any]) -> None
     if time.time() > request["until"]:
         return  # nobody waits for it any more
     try:
-        told: dict[str, Any] = {"members": rewards_for(models, request)}
+        told: Answer | dict[str, str] = rewards_for(models, request)
     except Exception as problem:
         log.exception("could not score")
         words = getattr(problem, "message", "") or str(problem) or type(problem).__name__
@@ -125,7 +130,7 @@ def answer(client: redis.Redis, models: Models, request: dict[str, Any]) -> None
     client.expire(request["answer_to"], ANSWER_SECONDS)
 
 
-def rewards_for(models: Models, request: dict[str, Any]) -> list[list[float]]:
+def rewards_for(models: Models, request: dict[str, Any]) -> Answer:
     close_old_connections()
     model = RewardModel.objects.filter(pk=request["model"]).first()
     if model is None:

@@ -12,8 +12,8 @@ import statistics
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypedDict
 
 import redis
 from django.conf import settings
@@ -52,11 +52,13 @@ class Text:
 @dataclass(frozen=True)
 class Scored:
     """`reward`: the members' rewards made one. `probability`: that people prefer this response to
-    the first one of the same prompt, by the calibration of the mean; None for a first one."""
+    the first one of the same prompt, by the calibration of the mean; None for a first one.
+    `truncated`: prompt and response are longer than the model reads, so a part was cut off."""
 
     reward: float
     probability: float | None
     members: list[float]
+    truncated: bool = False
 
     @property
     def mean(self) -> float:
@@ -65,6 +67,13 @@ class Scored:
     @property
     def std(self) -> float:
         return ensembles.spread(self.members)
+
+
+class Answer(TypedDict):
+    """Of each text: the rewards by every member, on one scale, and whether it was cut off."""
+
+    members: list[list[float]]
+    truncated: list[bool]
 
 
 @dataclass(frozen=True)
@@ -101,8 +110,11 @@ def score(
     check(texts)
     if not model.is_here:
         raise CannotScore(f"The folder of {model} is gone: train again, or use another version.")
-    members = ask(model, texts, wait)
-    return combined(texts, members, way or way_of(model.project), temperature_of(model))
+    told = ask(model, texts, wait)
+    way = way or way_of(model.project)
+    found = combined(texts, told["members"], way, temperature_of(model))
+    cuts = told["truncated"]
+    return [replace(one, truncated=cut) for one, cut in zip(found, cuts, strict=True)]
 
 
 def check(texts: Sequence[Text]) -> None:
@@ -120,8 +132,7 @@ def check(texts: Sequence[Text]) -> None:
         )
 
 
-def ask(model: RewardModel, texts: Sequence[Text], wait: float) -> list[list[float]]:
-    """Of each text the rewards by every member, on one scale."""
+def ask(model: RewardModel, texts: Sequence[Text], wait: float) -> Answer:
     key = f"preferable:score:answer:{uuid.uuid4().hex}"
     request = {
         "answer_to": key,
@@ -145,10 +156,10 @@ def ask(model: RewardModel, texts: Sequence[Text], wait: float) -> list[list[flo
         raise Unavailable("Redis is away: nothing can be scored until it is back.") from problem
     if answer is None:
         raise Unavailable(f"The scorer did not answer within {wait:.0f} s: it is busy. Try again.")
-    told = json.loads(answer[1])
+    told: Any = json.loads(answer[1])
     if "error" in told:
         raise CannotScore(told["error"])
-    return [[float(reward) for reward in members] for members in told["members"]]
+    return Answer(members=told["members"], truncated=told["truncated"])
 
 
 def combined(

@@ -37,7 +37,16 @@ class Scorer:
 
     def scores(self, texts: Sequence[Text]) -> Scores:
         """The same with each member's rewards, on one scale."""
-        rewards = [one.score(texts) for one in self.loaded]
-        return combine(
-            rewards, [one.scales for one in self.loaded], self.aggregate, self.uwo_weight
+        return self.read(texts)[0]
+
+    def read(self, texts: Sequence[Text]) -> tuple[Scores, list[bool]]:
+        """Also of which texts some model reads only a part, because they are too long for it."""
+        encoded = [one.encode(texts) for one in self.loaded]
+        pairs = list(zip(self.loaded, encoded, strict=True))
+        scores = combine(
+            [one.score(texts, ids) for one, ids in pairs],
+            [one.scales for one in self.loaded],
+            self.aggregate,
+            self.uwo_weight,
         )
+        return scores, [any(ids[at].truncated for ids in encoded) for at in range(len(texts))]

@@ -62,6 +62,7 @@ def test_responses_are_scored_by_a_version_or_the_one_in_service(project, monkey
     first, second = found["scores"]
     assert first == {
         "reward": 6.0, "mean": 6.0, "std": 1.0, "members": [5.0, 7.0], "probability": None,
+        "truncated": False,
     }  # fmt: skip
     assert second["probability"] == pytest.approx(1 / (1 + math.exp(5)))
     assert post(client_of(project), project, "1", body).json()["version"] == 1

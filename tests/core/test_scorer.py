@@ -44,6 +44,18 @@ def test_rewards_are_those_of_a_plain_forward_in_the_order_of_the_texts(folder: 
     assert scorer.score(TEXTS[2:3]) == pytest.approx(expected[2:3], abs=1e-4)
 
 
+def test_it_tells_which_texts_are_longer_than_the_model_reads(
+    folder: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    """The second model reads 16 tokens only: of these texts the shortest alone fits into them."""
+    model, tokenizer, _ = load_reward_model(str(tiny_model), 0)
+    save_model(model, tokenizer, tmp_path / "short", 16)
+    texts = [((("user", "Hi"),), "Yes."), ((("user", "Hi"),), "No idea. " * 9)]
+    assert Scorer(str(folder), device="cpu", threads=1).read(texts)[1] == [False, False]
+    both = Scorer([str(folder), str(tmp_path / "short")], device="cpu", threads=1)
+    assert both.read(texts)[1] == [False, True]
+
+
 def test_several_models_are_one_scorer(folder: Path, tiny_model: Path, tmp_path: Path) -> None:
     """Worst case over two members: the lower of the two, text by text."""
     model, tokenizer, _ = load_reward_model(str(tiny_model), 1)

@@ -371,12 +371,15 @@ def test_own_text_is_scored_in_the_playground(admin, project, monkeypatch):
 
     def score(which, texts):
         asked.append((which, texts))
-        return [serving.Scored(1.25, None, [1.25]), serving.Scored(2.0, 0.68, [2.0])]
+        return [
+            serving.Scored(1.25, None, [1.25]),
+            serving.Scored(2.0, 0.68, [2.0], truncated=True),
+        ]
 
     monkeypatch.setattr(serving, "score", score)
     typed = {"prompt": "Why?", "first": "Because.", "second": "No idea.", "version": "1"}
     page = admin.post(reverse("playground", args=[project.slug]), typed)
-    assert "Reward of A 1.250" in text_of(page)
+    assert "Reward of A 1.250 Reward of B 2.000 Cut off: longer than it reads" in text_of(page)
     assert "People prefer B 68 %" in text_of(page)
     assert asked[0][0] == model
     assert [text.response for text in asked[0][1]] == ["Because.", "No idea."]

@@ -59,10 +59,13 @@ def scorer(model: RewardModel) -> Iterator[list[str]]:
 
     def load(folders: tuple[str, ...]) -> Any:
         loaded.extend(folders)
-        return lambda texts: [
-            [1 / 0 if text == "bad" else float(len(text)) + at for at in range(len(folders))]
-            for _, text in texts
-        ]
+        return lambda texts: {
+            "members": [
+                [1 / 0 if text == "bad" else float(len(text)) + at for at in range(len(folders))]
+                for _, text in texts
+            ],
+            "truncated": [len(text) > 5 for _, text in texts],
+        }
 
     def work() -> None:
         scorer_loop.serve(Models(load), stopping.is_set, take_seconds=0.1)
@@ -89,6 +92,7 @@ def test_texts_are_scored_by_a_model_that_stays_loaded(
 ) -> None:
     found = serving.score(model, [text("four"), text("eight888"), text("one", "other")], 5)
     assert [one.reward for one in found] == [4.0, 8.0, 3.0]
+    assert [one.truncated for one in found] == [False, True, False]
     assert serving.score(model, [text("ab")], 5)[0].reward == 2.0
     assert scorer == [str(model.path)]
 
@@ -138,7 +142,7 @@ def test_a_scorer_that_loads_for_longer_than_its_sign_lasts_is_still_there(
     def load(folders: tuple[str, ...]) -> Any:
         loading.set()
         loaded.wait(20)
-        return lambda texts: [[1.0] for _ in texts]
+        return lambda texts: {"members": [[1.0]], "truncated": [False]}
 
     def work() -> None:
         scorer_loop.serve(Models(load), stopping.is_set, take_seconds=0.1)
@@ -207,7 +211,7 @@ def test_only_two_models_are_held_and_idle_ones_are_let_go() -> None:
 
     def load(folders: tuple[str, ...]) -> Any:
         loaded.extend(folders)
-        return lambda texts: []
+        return lambda texts: {"members": [], "truncated": []}
 
     models = Models(load)
     for folder in ("a", "b", "a", "c", "a", "b"):
