@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 from modeling.core.features import Readout, apply_readout
 from modeling.core.last_layer import find_last_layer, prune
 from modeling.core.packing import first_fit, pack, packed_tokens, pad_batch
+from modeling.core.recompute import is_out_of_memory
 from modeling.core.shared_attention import NAME, Pass, UnsupportedAttentionError, packed
 from modeling.core.text import Encoded
 
@@ -97,17 +98,41 @@ class Reader:
         batch_tokens: int,
         each_batch: Callable[[int], None] = lambda done: None,
     ) -> list[Tensor]:
-        """Of each group its rewards (K, M) by every head, on the CPU."""
+        """Of each group its rewards (K, M) by every head, on the CPU.
+
+        Where the memory does not suffice for a pass, it is read in smaller ones: the longest come
+        first, so it is the first passes that are divided.
+        """
         found: list[Tensor] = [torch.empty(0)] * len(groups)
         done = 0
         for batch in self.batches(groups, batch_tokens):
-            rewards = self.member_rewards([groups[at] for at in batch]).cpu()
-            sizes = [len(groups[at]) for at in batch]
+            chosen = [groups[at] for at in batch]
+            sizes = [len(group) for group in chosen]
+            rewards = self.within_memory(chosen)
             for at, part in zip(batch, rewards.split(sizes), strict=True):
                 found[at] = part
             done += sum(sizes)
             each_batch(done)
         return found
+
+    def within_memory(self, groups: Sequence[Group]) -> Tensor:
+        """`member_rewards` (R, M) on the CPU, in halves, and halves of these, if need be."""
+        try:
+            return self.member_rewards(groups).cpu()
+        except RuntimeError as error:
+            if not is_out_of_memory(error) or sum(map(len, groups)) == 1:
+                raise
+        # Here the failed pass and its tensors are gone.
+        torch.cuda.empty_cache()
+        return torch.cat([self.within_memory(half) for half in halves(groups)])
+
+
+def halves(groups: Sequence[Group]) -> tuple[Sequence[Group], Sequence[Group]]:
+    """Of several groups; of a single one, of its texts."""
+    if len(groups) > 1:
+        return groups[: len(groups) // 2], groups[len(groups) // 2 :]
+    (group,) = groups
+    return [group[: len(group) // 2]], [group[len(group) // 2 :]]
 
 
 def choose_batch_tokens(asked: int | None, device: torch.device) -> int:

@@ -178,7 +178,7 @@ def report_failure(run: RunDir, error: Exception) -> None:
         problem = {
             "error": "The GPU's memory is not enough for this model and batch.",
             "where": str(error)[:300],
-            "hint": "Lower batch_tokens or max_length, then retry.",
+            "hint": "Use shorter texts (max_length), smaller passes (batch_tokens), or LoRA.",
         }
     else:
         traceback.print_exception(error)

@@ -1,6 +1,7 @@
 """The scorer in memory gives the rewards of a plain forward."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from modeling.core.errors import ProgramError
 from modeling.core.heads import save_heads, take_heads
+from modeling.core.reading import Reader
 from modeling.core.reward_model import load_reward_model, save_model
 from modeling.core.scorer import Scorer
 from modeling.core.text import render_text
@@ -54,6 +56,29 @@ def test_it_tells_which_texts_are_longer_than_the_model_reads(
     assert Scorer(str(folder), device="cpu", threads=1).read(texts)[1] == [False, False]
     both = Scorer([str(folder), str(tmp_path / "short")], device="cpu", threads=1)
     assert both.read(texts)[1] == [False, True]
+
+
+def test_what_does_not_fit_into_the_memory_is_read_in_smaller_passes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one prompt with five responses there is room for one text at a time; then for none."""
+    texts = [(PROMPTS[0], f"In water {number}.") for number in range(5)]
+    scorer = Scorer(str(folder), device="cpu", threads=1)
+    expected = scorer.score(texts)
+    whole, room, passes = Reader.member_rewards, 1, list[int]()
+
+    def tight(reader: Reader, groups: Any) -> torch.Tensor:
+        passes.append(sum(map(len, groups)))
+        if passes[-1] > room:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return whole(reader, groups)
+
+    monkeypatch.setattr(Reader, "member_rewards", tight)
+    assert scorer.score(texts) == pytest.approx(expected, abs=1e-5)
+    assert passes == [5, 2, 1, 1, 3, 1, 2, 1, 1]
+    room = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        scorer.score(texts)
 
 
 def test_several_models_are_one_scorer(folder: Path, tiny_model: Path, tmp_path: Path) -> None:
