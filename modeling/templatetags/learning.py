@@ -140,8 +140,19 @@ def estimate(figure: Any, digits: int = 1) -> str:
 @register.filter
 def points(figure: Any) -> str:
     """+1.4 [-0.3, 3.1]: a difference of shares in points with its 95 % interval."""
-    value, low, high = (100 * figure[key] for key in ("value", "low", "high"))
-    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
+    return f"{points_alone(figure)} {points_between(figure)}"
+
+
+@register.filter
+def points_alone(figure: Any) -> str:
+    """+1.4"""
+    return f"{100 * figure['value']:+.1f}"
+
+
+@register.filter
+def points_between(figure: Any) -> str:
+    """[-0.3, +3.1]"""
+    return f"[{100 * figure['low']:+.1f}, {100 * figure['high']:+.1f}]"
 
 
 @register.filter
