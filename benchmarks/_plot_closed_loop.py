@@ -57,6 +57,7 @@ def tables(seeds: list[Row]) -> Iterator[list[str]]:
         golds = [told(version["gold"] for version in versions) for versions in by_round]
         kl = told(version["kl"] for version in by_round[-1])
         seconds = [f"{statistics.fmean(v['cpu_seconds'] for v in row):.0f}" for row in by_round]
+        golds += [""] * (rounds - len(golds))  # an arm may have fewer
         lines.append(f"| {name} | {' | '.join(golds)} | {kl} | {', '.join(seconds)} |")
     lines.append(f"| the start | {told(seed['start'] for seed in seeds)} |" + " |" * (rounds + 1))
     for n in ("4", "16"):
@@ -90,9 +91,10 @@ def draw(seeds: list[Row], out: Path) -> None:
         golds += [[version["gold"] for version in versions] for versions in by_round]
         means, deviations = zip(*map(spread, golds), strict=True)
         left.errorbar(range(len(golds)), means, deviations, marker="o", capsize=3, label=name)
+    rounds = max(len(by_round) for _, by_round in arm_rows(seeds))
     best = statistics.fmean(seed["best_of_n"]["16"] for seed in seeds)
     left.axhline(best, color="grey", linestyle="--", label="best-of-16 of the start")
-    left.set(xlabel="round", ylabel="gold", title="500 judgments a round", xticks=range(len(golds)))
+    left.set(xlabel="round", ylabel="gold", title="500 judgments a round", xticks=range(rounds + 1))
     left.legend(fontsize="x-small")
 
     number = len(seeds[0]["sweep"])

@@ -19,7 +19,7 @@ PEOPLE = {
     Role.ADMIN: ("Ada", "Admin"),
 }
 SOURCE = "demo world"
-PROMPTS = 400
+PROMPTS = 1600
 COMPARISONS = 80
 # Small numbers, so that one person who labels for five minutes sees the whole loop turn.
 SETTINGS = {

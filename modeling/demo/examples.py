@@ -47,7 +47,7 @@ CONTRASTS = (
 )
 
 
-def starting_prompts(n: int = 400, seed: int = 0) -> list[ExamplePrompt]:
+def starting_prompts(n: int, seed: int = 0) -> list[ExamplePrompt]:
     """`n` distinct prompts (at most all there are), mixed over the families."""
     return [
         {"messages": question.messages, "tags": question.tags}

@@ -131,7 +131,7 @@ def test_the_command_prints_a_summary(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_the_demo_project_can_be_labeled_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("create_demo")
-    assert "400 prompts and 80 comparisons" in capsys.readouterr().out
+    assert "1600 prompts and 80 comparisons" in capsys.readouterr().out
     project = Project.objects.get(slug="demo")
     assert Comparison.objects.filter(project=project, slots_left=1).count() == 80
     roles = dict(Membership.objects.values_list("user__username", "role"))
@@ -151,7 +151,7 @@ def test_making_the_demo_project_again_changes_nothing() -> None:
     made = demo_project.create()
     project.refresh_from_db()
     assert (made.is_new, project.retrain_after) == (False, 99)
-    assert (project.prompts.count(), project.policies.count()) == (400, 1)
+    assert (project.prompts.count(), project.policies.count()) == (1600, 1)
 
 
 def test_a_demo_without_its_policy_says_so(
