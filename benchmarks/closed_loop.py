@@ -72,9 +72,10 @@ ARMS = (
     Arm("DPO", {"algorithm": "dpo", "epochs": 2}, members=0),
     Arm(
         BARE,
-        {"algorithm": "rloo", "steps": 8, "kl_coefficient": 0.0},
+        # A version every 6 updates, as the rounds of `manage.py simulate` have it.
+        {"algorithm": "rloo", "steps": 6, "kl_coefficient": 0.0},
         members=1,
-        segments=4,
+        segments=STEPS // 6,
         rounds=1,  # enough to go wrong
     ),
 )
