@@ -236,7 +236,8 @@ def compare_ensembles(root: Path, number: int, judgments: int) -> list[Row]:
     for noise in (0.0, 0.25):
         world = World(root / f"noise {noise}", number, noise)
         preferences = world.judge("first", POLICY, 1, judgments)
-        members = train_rewards(world.root / "rewards", preferences, MEMBERS, **REWARD)
+        everything = REWARD | {"bootstrap": False}  # for every member, as Coste et al. have it
+        members = train_rewards(world.root / "rewards", preferences, MEMBERS, **everything)
         ways: dict[str, tuple[list[str], Row]] = {
             "one model": (members[:1], {}),
             "mean": (members, {"aggregate": "mean"}),

@@ -54,6 +54,8 @@ def training_options(project: Project) -> dict[str, Any]:
         options["heads"] = project.reward_heads
     if project.reward_members > 1:
         options["members"] = project.reward_members
+        if not project.reward_bootstrap:
+            options["bootstrap"] = False
     if project.learning_curve:
         options["learning_curve"] = LEARNING_CURVE
     return options | _finer(project)

@@ -171,7 +171,11 @@ class Project(models.Model):
     reward_members = models.PositiveSmallIntegerField(
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(8)],
-        help_text="Models trained one after the other, each with a bootstrap of its own.",
+        help_text="Models trained one after the other.",
+    )
+    reward_bootstrap = models.BooleanField(
+        default=True,
+        help_text="Each further model sees a bootstrap of the prompts instead of all of them.",
     )
     aggregate = models.CharField(
         max_length=4, choices=Aggregate.choices, default=Aggregate.MEAN,

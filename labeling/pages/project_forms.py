@@ -82,6 +82,7 @@ GROUPS = (
             "reward_pooling",
             "reward_heads",
             "reward_members",
+            "reward_bootstrap",
             "aggregate",
             "uwo_weight",
             "learning_curve",
@@ -147,6 +148,7 @@ LABELS = MODE_LABELS | {
     "reward_pooling": "Where the reward is read",
     "reward_heads": "Heads on one model",
     "reward_members": "Models in the ensemble",
+    "reward_bootstrap": "Each model of the ensemble leaves some prompts out",
     "aggregate": "The reward of several heads or models",
     "uwo_weight": "Penalty for disagreement",
     "learning_curve": "Show how accuracy grows with the data",
@@ -228,6 +230,8 @@ HELP = MODE_HELP | {
     "number. The mean of all is still one plain model.",
     "reward_members": "Each one costs a whole training. 4 or 5 keep a policy from exploiting the "
     "mistakes of one; 1 is enough to choose what to label.",
+    "reward_bootstrap": "About a third, another one each: who has not learned from a label can "
+    "doubt it. Without, every model sees all: better rewards where judgments are few.",
     "aggregate": "The lowest or the penalised reward is for improving a policy. Accuracy is always "
     "that of the mean.",
     "uwo_weight": "The reward is the mean less this times the variance.",

@@ -33,14 +33,20 @@ def write_contradictions(
     seed: int,
     are_heads: bool = False,
     trunk_learned: bool = False,
+    bootstrap: bool = True,
 ) -> None:
     """One line per decided comparison, the most doubtful first.
 
     `members`: of each group the rewards (K, M) on one scale. `are_heads`: every one of them has a
-    bootstrap; else the first has seen everything. `trunk_learned`: all share a trunk that has.
+    bootstrap; else the first has seen everything, and without `bootstrap` the others, too.
+    `trunk_learned`: all share a trunk that has.
     """
     temperature = temperature_of(groups, members)
-    rows = list(_rows(groups, members, temperature, seed, are_heads, trunk_learned))
+    found = [
+        judges(g, r.shape[1], seed, are_heads, bootstrap)
+        for g, r in zip(groups, members, strict=True)
+    ]
+    rows = list(_rows(groups, members, temperature, found, trunk_learned))
     rows.sort(key=lambda row: (-row["probability_label_wrong"], row["id"]))
     write_jsonl(path, rows)
 
@@ -65,12 +71,10 @@ def _rows(
     groups: Sequence[PromptGroup],
     members: Sequence[Tensor],
     temperature: float,
-    seed: int,
-    are_heads: bool,
+    judging: Sequence[tuple[list[int], bool]],
     trunk_learned: bool,
 ) -> Iterator[dict[str, Any]]:
-    for group, rewards in zip(groups, members, strict=True):
-        which, fair = judges(group, rewards.shape[1], seed, are_heads)
+    for group, rewards, (which, fair) in zip(groups, members, judging, strict=True):
         in_sample = group.split == "train" and (trunk_learned or not fair)
         for c in group.comparisons:
             if c.target == 0.5:
@@ -91,7 +95,11 @@ def _rows(
 
 
 def judges(
-    group: PromptGroup, members: int, seed: int, are_heads: bool = False
+    group: PromptGroup,
+    members: int,
+    seed: int,
+    are_heads: bool = False,
+    bootstrap: bool = True,
 ) -> tuple[list[int], bool]:
     """The members that judge a group, and whether none of them has seen it.
 
@@ -100,6 +108,8 @@ def judges(
     everyone = list(range(members))
     if group.split != "train":
         return everyone, True
+    if not (bootstrap or are_heads):
+        return everyone, False
     bootstrapped = everyone if are_heads and members > 1 else everyone[1:]
     unseen = [m for m in bootstrapped if bootstrap_weight(seed, m, group.prompt) == 0]
     return (unseen, True) if unseen else (everyone, False)

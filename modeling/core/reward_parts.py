@@ -17,11 +17,13 @@ MAIN = "model"
 @dataclass(frozen=True)
 class Part:
     """One training. Member 0 sees every prompt once, so that `model/` alone is what a run without
-    further members would have given; the others see each as often as their bootstrap has it."""
+    further members would have given; the others see each as often as their bootstrap has it, or
+    once as well where there is none."""
 
     name: str = MAIN  # its folder in the run, if it leaves a model
     member: int = 0
     fraction: float = 1.0  # of the train prompts
+    has_bootstrap: bool = False
 
     @property
     def leaves_model(self) -> bool:
@@ -30,7 +32,7 @@ class Part:
     @property
     def share(self) -> float:
         """Of the train prompts, about; a bootstrap leaves out e^-1 of them."""
-        return self.fraction if self.member == 0 else 0.632
+        return 0.632 if self.has_bootstrap else self.fraction
 
     @property
     def words(self) -> str:
@@ -42,7 +44,10 @@ class Part:
 
 def parts_of(config: dict[str, Any]) -> list[Part]:
     """All of a run's trainings in their order, the model first."""
-    members = [Part(f"members/{number}", number) for number in range(1, config["members"])]
+    members = [
+        Part(f"members/{number}", number, has_bootstrap=config["bootstrap"])
+        for number in range(1, config["members"])
+    ]
     curve = [Part(f"curve/{share:g}", fraction=share) for share in config["learning_curve"]]
     return [Part(), *members, *curve]
 
@@ -58,7 +63,7 @@ def part_groups(
     if part.fraction < 1:
         train.sort(key=lambda at: rank_of(seed, groups[at].prompt))
         return list(groups), sorted(train[: max(1, round(part.fraction * len(train)))])
-    if part.member == 0:
+    if not part.has_bootstrap:
         return list(groups), train
     times = {at: bootstrap_weight(seed, part.member, groups[at].prompt) for at in train}
     seen = [at for at in train if times[at]]

@@ -54,7 +54,8 @@ DEFAULTS: dict[str, Any] = {
     "lora_rank": 16,
     "lora_alpha": None,  # the adapters' change is multiplied by alpha / rank; None: twice the rank
     "heads": 1,  # bootstrap heads on one trunk; their mean is the model
-    "members": 1,  # models trained one after another, all but the first on a bootstrap
+    "members": 1,  # models trained one after another
+    "bootstrap": True,  # of "members": all but the first see a bootstrap; False: all see everything
     "learning_curve": [],  # parts of the train prompts to train on besides, e.g. [0.25, 0.5, 0.75]
     "gradient_checkpointing": "auto",  # "on", "off", or when memory runs out
     "compile": False,  # torch.compile of norms and MLPs
@@ -92,6 +93,7 @@ RULES: dict[str, Callable[[Any], bool]] = {
     "lora_alpha": lambda v: v is None or is_count(v),
     "heads": lambda v: is_count(v) and v <= MOST_HEADS,
     "members": lambda v: is_count(v) and v <= MOST_MEMBERS,
+    "bootstrap": lambda v: isinstance(v, bool),
     "learning_curve": is_curve,
     "gradient_checkpointing": lambda v: v in CHECKPOINTING,
     "compile": lambda v: isinstance(v, bool),

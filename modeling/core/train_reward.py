@@ -87,6 +87,7 @@ def report(training: Training, config: dict[str, Any], outcomes: list[Outcome]) 
         members,
         seed=config["seed"],
         are_heads=config["heads"] > 1,
+        bootstrap=config["bootstrap"],
         trunk_learned=config["heads"] > 1 and config["method"] != "frozen",
     )
     figures, test = summarise(groups, rewards, config["seed"])

@@ -252,7 +252,8 @@ def test_members_see_prompts_as_often_as_their_bootstrap_has_it(tmp_path: Path) 
     plain, everything = part_groups(groups, Part(), 0)
     assert plain == groups
     assert len(everything) == 24
-    weighed, seen = part_groups(groups, Part("members/2", 2), 0)
+    assert part_groups(groups, Part("members/2", 2), 0) == (plain, everything)
+    weighed, seen = part_groups(groups, Part("members/2", 2, has_bootstrap=True), 0)
     for at in everything:
         times = bootstrap_weight(0, 2, groups[at].prompt)
         assert (at in seen) == (times > 0)
@@ -260,6 +261,24 @@ def test_members_see_prompts_as_often_as_their_bootstrap_has_it(tmp_path: Path) 
             assert [c.weight for c in weighed[at].comparisons] == [times]
     held_out = [at for at, group in enumerate(groups) if group.split != "train"]
     assert [weighed[at] for at in held_out] == [groups[at] for at in held_out]
+
+
+def test_members_without_bootstrap_see_everything_in_another_order(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    """The first is the model of a run without members; nobody was left out to judge the rest."""
+    alone = training_run(tmp_path / "alone", tiny_model, epochs=1)
+    folder = training_run(tmp_path / "r", tiny_model, epochs=1, members=2, bootstrap=False)
+    assert run(train_reward, alone) == 0 == run(train_reward, folder)
+    main, other = (
+        (folder / name / "model.safetensors").read_bytes() for name in ("model", "members/1")
+    )
+    assert main == (alone / "model" / "model.safetensors").read_bytes() != other
+    steps = [one["steps"] for one in read(folder / "result.json")["trainings"]]
+    assert steps[0] == steps[1] > 0
+    rows = lines(folder / "contradictions.jsonl")
+    assert {row["in_sample"] for row in rows if row["split"] == "train"} == {True}
+    assert {row["members"] for row in rows} == {2}
 
 
 def test_heads_and_members_together_are_refused(tiny_model: Path, tmp_path: Path) -> None:

@@ -35,11 +35,15 @@ def test_what_is_chosen_is_what_the_program_takes() -> None:
     several = [
         make_project(**CHOSEN),
         make_project(reward_method="frozen", reward_adapter="lora", reward_heads=8),
+        make_project(reward_members=4, reward_bootstrap=False),
+        make_project(reward_bootstrap=False),  # there is only one
     ]
     options = [training_options(project) for project in several]
     assert options == [
         {"adapter": "lora", "pooling": "mean", "members": 4, "learning_curve": [0.25, 0.5, 0.75]},
         {"method": "frozen", "heads": 8},
+        {"members": 4, "bootstrap": False},
+        {},
     ]
     for given in options:
         assert given.keys() <= DEFAULTS.keys()
