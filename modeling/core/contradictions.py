@@ -42,11 +42,11 @@ def write_contradictions(
     `trunk_learned`: all share a trunk that has.
     """
     temperature = temperature_of(groups, members)
-    found = [
-        judges(g, r.shape[1], seed, are_heads, bootstrap)
-        for g, r in zip(groups, members, strict=True)
+    judging = [
+        judges(group, rewards.shape[1], seed, are_heads, bootstrap)
+        for group, rewards in zip(groups, members, strict=True)
     ]
-    rows = list(_rows(groups, members, temperature, found, trunk_learned))
+    rows = list(_rows(groups, members, temperature, judging, trunk_learned))
     rows.sort(key=lambda row: (-row["probability_label_wrong"], row["id"]))
     write_jsonl(path, rows)
 
@@ -108,8 +108,7 @@ def judges(
     everyone = list(range(members))
     if group.split != "train":
         return everyone, True
-    if not (bootstrap or are_heads):
-        return everyone, False
-    bootstrapped = everyone if are_heads and members > 1 else everyone[1:]
+    others = everyone[1:] if bootstrap else []
+    bootstrapped = everyone if are_heads and members > 1 else others
     unseen = [m for m in bootstrapped if bootstrap_weight(seed, m, group.prompt) == 0]
     return (unseen, True) if unseen else (everyone, False)
