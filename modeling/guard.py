@@ -17,9 +17,16 @@ from enum import StrEnum
 import numpy as np
 
 from modeling.comparing import WinRate
+from modeling.core.limits import (
+    LENGTH_RATIO,
+    LENGTH_SLACK,
+    VARIANCE_RATIO,
+    disagreement,
+    is_beyond,
+    length_drifts,
+)
 
 FEWEST_TO_FIT = 3
-NOISE = 2.0  # standard errors; a KL beyond the budget by less may be chance
 FEWEST_JUDGED = 30  # blind judgments, before a win rate is held against a reward
 
 
@@ -132,9 +139,9 @@ class Limits:
     """What is still no alarm. `kl_budget` in nats to the reference, None: unlimited. A length
     may change by the ratio or by `length_slack` tokens, whichever is more."""
 
-    variance_ratio: float = 2.0
-    length_ratio: float = 1.5
-    length_slack: float = 8.0
+    variance_ratio: float = VARIANCE_RATIO
+    length_ratio: float = LENGTH_RATIO
+    length_slack: float = LENGTH_SLACK
     kl_budget: float | None = None
 
 
@@ -181,17 +188,10 @@ def _over_budget(record: Record, limits: Limits) -> Alarm | None:
     )
 
 
-def is_beyond(kl: float, error: float, budget: float | None) -> bool:
-    """Whether a KL is beyond the budget by more than its measurement's chance."""
-    return budget is not None and kl - NOISE * error > budget
-
-
 def _ensemble_disagrees(record: Record, limits: Limits) -> Alarm | None:
     """Members that were trained on one set of people's judgments part where it ends."""
-    if not record.spread or not record.spread_before:
-        return None
-    ratio = (record.spread / record.spread_before) ** 2
-    if ratio < limits.variance_ratio:
+    ratio = disagreement((record.spread_before or 0.0) ** 2, (record.spread or 0.0) ** 2)
+    if ratio is None or ratio < limits.variance_ratio:
         return None
     return Alarm(
         "variance",
@@ -204,9 +204,9 @@ def _ensemble_disagrees(record: Record, limits: Limits) -> Alarm | None:
 def _length_drifts(history: Sequence[Record], limits: Limits) -> Alarm | None:
     first, newest = history[0], history[-1]
     start, now = first.length_before, newest.length
-    if start is None or now is None or abs(now - start) <= limits.length_slack:
+    if start is None or now is None:
         return None
-    if 1 / limits.length_ratio < now / max(start, 1e-9) < limits.length_ratio:
+    if not length_drifts(start, now, limits.length_ratio, limits.length_slack):
         return None
     direction = "longer" if now > start else "shorter"
     return Alarm(

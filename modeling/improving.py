@@ -14,8 +14,9 @@ from labeling.models import Project
 from labeling.models.improvement import Improvement, KlEstimator, PolicyAdapter
 from modeling import guard
 from modeling.comparing import Verdict, WinRate
+from modeling.core.limits import LENGTH_RATIO, VARIANCE_RATIO, is_beyond
 from modeling.models import Metric, Policy, RewardModel, Round, Run
-from modeling.registry import next_version
+from modeling.registry import loop_of, next_version
 from modeling.run_files import read_jsonl
 from modeling.training_options import aggregation_options
 
@@ -59,11 +60,22 @@ def options(project: Project) -> dict[str, Any]:
 def config_of(project: Project, policy: Policy, reward_model: RewardModel | None) -> dict[str, Any]:
     """The config of a run that improves this policy; `train_policy` is the program's own part."""
     return {
-        "train_policy": options(project),
+        "train_policy": options(project) | _bounds(project, policy),
         "prompts": project.improve_prompts,
         "policy": policy.pk,
         "reference": reference_of(policy).pk,
         "reward_model": reward_model.pk if reward_model else None,
+    }
+
+
+def _bounds(project: Project, policy: Policy) -> dict[str, Any]:
+    """The guard's limits, kept within the run: what goes beyond them is not trained to the end."""
+    history = history_of(project, policy, loop_of(project).guarded_from)
+    start = history[0].length_before if history else None
+    return {
+        "length_ratio": LENGTH_RATIO,
+        "length_start": start or None,
+        "variance_ratio": VARIANCE_RATIO,
     }
 
 
@@ -152,7 +164,7 @@ def record_of(policy: Policy) -> guard.Record | None:
         length_before=_finite(told.get("length_before")),
         win_rate=win_rate_in(round_) if round_ else None,
         is_preferred=round_ is not None and round_.results.get("verdict") == Verdict.BETTER,
-        stopped=why_collapsed(policy),
+        stopped=why_stopped(policy),
     )
 
 
@@ -166,7 +178,7 @@ def win_rate_in(round_: Round) -> WinRate | None:
     return WinRate(told["value"], told["low"], told["high"], told["n"]) if told else None
 
 
-def why_collapsed(policy: Policy) -> str:
+def why_stopped(policy: Policy) -> str:
     """Why its training stopped itself, unless it was only the KL budget: the weights that it kept
     are within that."""
     stopped = policy.results.get("stopped")
@@ -174,7 +186,7 @@ def why_collapsed(policy: Policy) -> str:
         return ""
     budget = policy.run.config["train_policy"].get("kl_budget")
     kl, error = (_last(policy.run, name) for name in ("objective/kl", "objective/kl_error"))
-    if kl is not None and guard.is_beyond(kl, error or 0.0, budget):
+    if kl is not None and is_beyond(kl, error or 0.0, budget):
         return ""
     return str(stopped.get("reason") if isinstance(stopped, dict) else stopped)
 

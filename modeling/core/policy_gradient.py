@@ -40,7 +40,7 @@ def improve(task: Task, value: PreTrainedModel | None) -> tuple[Kept, dict[str, 
             save(task, learner, loop, kept)
             raise
         found = judge(task, loop, rollouts)
-        stopped = reason_to_stop(found, config["kl_budget"])
+        stopped = reason_to_stop(found, task.bounds)
         if stopped is None and may_be_kept(found, loop.step, config["kl_budget"]):
             kept.consider(loop.step, found, learner.policy)
         if stopped is not None or loop.step == config["steps"]:

@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from modeling.core.kl import sequence_kl
+from modeling.core.limits import Bounds, disagreement, is_beyond, length_drifts
 from modeling.core.policy_models import put_weights, trained_weights
 from modeling.core.policy_rewards import Shaping
 from modeling.core.rollouts import Rollout
@@ -23,7 +24,6 @@ MOST_REPEATED = 0.5  # share of a response's three-token sequences that it had b
 MOST_ALIKE = 0.5  # share of the prompts that get one and the same response
 ENOUGH_PROMPTS = 8  # to say so
 SMOOTHED = 5  # measurements over which the objective is averaged
-NOISE = 2.0  # standard errors; a KL beyond the budget by less may be chance (guard.py: the same)
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,12 @@ class Measure:
     score: float  # the reward model's, as it is
     score_std: float  # over the responses
     variance: float  # over the reward model's members
+    variance_error: float  # its standard error, by prompt
     kl: float  # nats per response
     kl_error: float  # its standard error, by prompt
     entropy: float  # nats per response
     length: float  # tokens
+    length_error: float  # its standard error, by prompt
     shortest: int
     longest: int
     ended_share: float
@@ -53,6 +55,7 @@ class Measure:
             "reward": self.reward,
             "reward_std": self.score_std,
             "reward_variance": self.variance,
+            "reward_variance_error": self.variance_error,
             "objective/kl": self.kl,
             "objective/kl_error": self.kl_error,
             "objective/entropy": self.entropy,
@@ -60,6 +63,7 @@ class Measure:
             "objective/rlhf_reward": self.objective,
             "objective/non_score_reward": self.objective - self.reward,
             "completions/mean_length": self.length,
+            "completions/length_error": self.length_error,
             "completions/min_length": float(self.shortest),
             "completions/max_length": float(self.longest),
             "completions/clipped_ratio": 1 - self.ended_share,
@@ -78,15 +82,19 @@ def measure(
     kls = [sequence_kl(r.logps, r.reference_logps, estimator) for r in rollouts]
     objectives = [reward - coefficient * kl for reward, kl in zip(rewards, kls, strict=True)]
     lengths = [len(rollout.tokens) for rollout in rollouts]
+    variances = [rollout.variance for rollout in rollouts]
+    prompts = [rollout.prompt for rollout in rollouts]
     return Measure(
         reward=mean(rewards),
         score=mean(scores),
         score_std=statistics.pstdev(scores),
-        variance=mean(rollout.variance for rollout in rollouts),
+        variance=mean(variances),
+        variance_error=error_by_prompt(prompts, variances),
         kl=mean(kls),
-        kl_error=error_by_prompt([rollout.prompt for rollout in rollouts], kls),
+        kl_error=error_by_prompt(prompts, kls),
         entropy=mean(-sum(rollout.logps) for rollout in rollouts),
         length=mean(lengths),
+        length_error=error_by_prompt(prompts, lengths),
         shortest=min(lengths),
         longest=max(lengths),
         ended_share=mean(rollout.ended for rollout in rollouts),
@@ -126,16 +134,37 @@ def alike_share(rollouts: Sequence[Rollout]) -> float:
     return most / len(prompts)
 
 
-def reason_to_stop(found: Measure, kl_budget: float | None) -> str | None:
+def reason_to_stop(found: Measure, bounds: Bounds) -> str | None:
     """A sentence when the policy must not go on like this.
 
-    A KL that is beyond the budget by chance is no reason: a policy that an earlier round has left
-    near the budget is there half the time, and the coefficient draws it back."""
-    if kl_budget is not None and found.kl - NOISE * found.kl_error > kl_budget:
+    What is beyond a bound by chance is no reason: a policy that an earlier round has left near its
+    KL budget is beyond it half the time, and the coefficient draws it back."""
+    return _collapsed(found) or _out_of_bounds(found, bounds)
+
+
+def _out_of_bounds(found: Measure, bounds: Bounds) -> str | None:
+    if is_beyond(found.kl, found.kl_error, bounds.kl_budget):
         return (
             f"The policy went {found.kl:.2f} nats from its reference, beyond the budget of "
-            f"{kl_budget:g}."
+            f"{bounds.kl_budget:g}."
         )
+    if bounds.length_ratio and length_drifts(
+        bounds.length, found.length, bounds.length_ratio, error=found.length_error
+    ):
+        return (
+            f"The responses drift in length: {found.length:.0f} tokens on average, "
+            f"{bounds.length:.0f} at the start. The reward may be for length as such."
+        )
+    ratio = disagreement(bounds.variance, found.variance, found.variance_error)
+    if bounds.variance_ratio and ratio is not None and ratio >= bounds.variance_ratio:
+        return (
+            f"The reward models disagree {found.variance / bounds.variance:.1f} times as much (in "
+            "variance) as at the start: they have not seen such responses judged."
+        )
+    return None
+
+
+def _collapsed(found: Measure) -> str | None:
     if found.empty_share > MOST_EMPTY:
         return f"The policy has collapsed: {found.empty_share:.0%} of its responses are empty."
     if found.repeated_share > MOST_REPEATED:

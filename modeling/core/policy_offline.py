@@ -192,9 +192,8 @@ def look(task: Task, loop: Loop, kept: Kept) -> str | None:
     """Measure the policy as it is on the held-out prompts; a reason to stop, or None."""
     found = measure_held_out(task, f"look {loop.step}")
     task.run.log(loop.step, found.metrics() | {"objective/kl_coef": loop.coefficient})
-    budget = task.config["kl_budget"]
-    stopped = reason_to_stop(found, budget)
-    if stopped is None and may_be_kept(found, loop.step, budget):
+    stopped = reason_to_stop(found, task.bounds)
+    if stopped is None and may_be_kept(found, loop.step, task.config["kl_budget"]):
         kept.consider(loop.step, found, task.actor.model)
     return stopped
 

@@ -28,6 +28,9 @@ DEFAULTS: dict[str, Any] = {
     "kl_target": None,  # nats; with one the coefficient adapts
     "kl_horizon": 2000,  # responses over which it adapts
     "kl_budget": None,  # nats; beyond it the run stops
+    "length_ratio": None,  # as does a change of the mean length by this factor
+    "length_start": None,  # from so many tokens; None: from the policy as it was
+    "variance_ratio": None,  # and a variance among the members so many times the start's
     "steps": 40,  # updates of "ppo" and "rloo"
     "prompts_per_step": 16,
     "responses_per_prompt": 4,
@@ -71,6 +74,10 @@ def _positive_or_none(value: Any) -> bool:
     return value is None or (is_number(value) and value > 0)
 
 
+def _factor_or_none(value: Any) -> bool:
+    return value is None or (is_number(value) and value > 1)
+
+
 def _not_negative(value: Any) -> bool:
     return is_number(value) and value >= 0
 
@@ -95,6 +102,9 @@ RULES: dict[str, Callable[[Any], bool]] = {
     "kl_target": _positive_or_none,
     "kl_horizon": is_count,
     "kl_budget": _positive_or_none,
+    "length_ratio": _factor_or_none,
+    "length_start": _positive_or_none,
+    "variance_ratio": _factor_or_none,
     "steps": is_count,
     "prompts_per_step": is_count,
     "responses_per_prompt": is_count,

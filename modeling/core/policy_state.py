@@ -76,5 +76,5 @@ def unfit_from_the_start(reason: str) -> ProgramError:
         f"{reason} This is so before any training.",
         where="config.json: policy",
         hint="Use another policy; for a KL beyond the budget, raise kl_budget or name the current "
-        "policy as reference.",
+        "policy as reference; for a drift in length, leave length_start out.",
     )

@@ -11,6 +11,7 @@ import torch
 
 from modeling.core.errors import ProgramError
 from modeling.core.files import read_jsonl, require_messages, require_unique_id
+from modeling.core.limits import Bounds
 from modeling.core.parallel import Group
 from modeling.core.plain_generation import Generator
 from modeling.core.policy_models import Actor
@@ -44,7 +45,9 @@ class Task:
     data_sha256: str
     prompts: list[PolicyPrompt]
     held_out: list[PolicyPrompt]
-    shaping: Shaping = field(default_factory=Shaping)  # complete once the start is measured
+    # Both complete once the start is measured.
+    shaping: Shaping = field(default_factory=Shaping)
+    bounds: Bounds = field(default_factory=Bounds)
     warnings: list[str] = field(default_factory=list)
 
     def autocast(self) -> AbstractContextManager[Any]:

@@ -26,6 +26,7 @@ from modeling.core.device import choose_device
 from modeling.core.errors import ProgramError
 from modeling.core.files import sha256_of, write_jsonl
 from modeling.core.groups import PromptGroup, read_groups
+from modeling.core.limits import Bounds
 from modeling.core.local_policy import find_stop_ids
 from modeling.core.plain_generation import choose_generator
 from modeling.core.policy_batch import Text
@@ -161,6 +162,7 @@ def improve_policy(task: Task, pairs: list[Pair]) -> dict[str, Any]:
             scale = reference_rewards(task, task.held_out, each, "held out")
         task.shaping = task.shaping.scaled_to(scale)
     figures = figures_of(task, before, "before") | scale_of(task)
+    task.bounds = bounds_of(task.config, figures)
     kept, told = run_algorithm(task, pairs, before)
     figures |= told
     if kept is None:
@@ -222,6 +224,17 @@ def figures_of(task: Task, rollouts: list[Rollout], when: str) -> dict[str, Any]
         {"kl": found.kl, "kl_error": found.kl_error, "ended_share": found.ended_share}
         if when == "after"
         else {}
+    )
+
+
+def bounds_of(config: dict[str, Any], figures: dict[str, Any]) -> Bounds:
+    """What stops the run, given the figures of the policy as it was."""
+    return Bounds(
+        kl_budget=config["kl_budget"],
+        length_ratio=config["length_ratio"],
+        length=config["length_start"] or figures["length_before"],
+        variance_ratio=config["variance_ratio"],
+        variance=figures["reward_variance_before"] or 0.0,
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from modeling.core.limits import Bounds
 from modeling.core.policy_health import (
     Kept,
     Measure,
@@ -73,7 +74,7 @@ def test_repeated_tokens_are_counted_by_threes() -> None:
 )
 def test_a_run_is_stopped_with_a_sentence(changes: dict[str, Any], words: str) -> None:
     found = measured([rollout(number, **changes) for number in range(10)])
-    assert words in str(reason_to_stop(found, 2.5))
+    assert words in str(reason_to_stop(found, Bounds(kl_budget=2.5)))
 
 
 def spread_kl(mean: float) -> Measure:
@@ -88,8 +89,8 @@ def spread_kl(mean: float) -> Measure:
 def test_a_kl_beyond_the_budget_by_chance_stops_nothing() -> None:
     found = spread_kl(2.6)
     assert found.kl_error == pytest.approx(1 / 3)
-    assert reason_to_stop(found, 2.0) is None
-    assert "beyond the budget" in str(reason_to_stop(found, 1.9))
+    assert reason_to_stop(found, Bounds(kl_budget=2.0)) is None
+    assert "beyond the budget" in str(reason_to_stop(found, Bounds(kl_budget=1.9)))
 
 
 def test_weights_are_kept_when_their_kl_will_probably_be_within_the_budget_again() -> None:
@@ -107,7 +108,42 @@ def test_responses_to_one_prompt_do_not_make_the_kl_surer() -> None:
 
 
 def test_a_policy_in_order_goes_on() -> None:
-    assert reason_to_stop(measured([rollout(number) for number in range(10)]), 2.5) is None
+    found = measured([rollout(number) for number in range(10)])
+    assert reason_to_stop(found, Bounds(2.5, 1.5, 2.0, 2.0, 1.0)) is None
+    assert reason_to_stop(found, Bounds()) is None
+
+
+def lengths(*tokens: int) -> Measure:
+    rows = [rollout(at, tokens=list(range(count))) for at, count in enumerate(tokens)]
+    return measured(rows)
+
+
+def test_responses_that_drift_in_length_stop_the_run() -> None:
+    """30 tokens each, from 20: 1.5 times as many. From 21 the ratio is less."""
+    found = lengths(*[30] * 10)
+    told = reason_to_stop(found, Bounds(length_ratio=1.5, length=20.0))
+    assert told is not None and "30 tokens on average, 20 at the start" in told
+    assert reason_to_stop(found, Bounds(length_ratio=1.5, length=21.0)) is None
+    shorter = lengths(*[20] * 10)
+    assert reason_to_stop(shorter, Bounds(length_ratio=1.5, length=30.0)) is not None
+
+
+def test_a_length_that_may_be_chance_stops_nothing() -> None:
+    """20 and 40 tokens, five prompts each: 30 with a standard error of 10/3, so 23.3 at least."""
+    found = lengths(*[20, 40] * 5)
+    assert found.length_error == pytest.approx(10 / 3)
+    assert reason_to_stop(found, Bounds(length_ratio=1.5, length=16.0)) is None
+    assert reason_to_stop(found, Bounds(length_ratio=1.5, length=15.0)) is not None
+
+
+def test_members_that_part_stop_the_run() -> None:
+    """Variances 1 and 3, five prompts each: 2 with a standard error of 1/3, so 4/3 at least."""
+    found = measured([rollout(number, variance=1.0 + number % 2 * 2) for number in range(10)])
+    assert found.variance_error == pytest.approx(1 / 3)
+    told = reason_to_stop(found, Bounds(variance_ratio=2.0, variance=0.66))
+    assert told is not None and "disagree 3.0 times as much" in told
+    assert reason_to_stop(found, Bounds(variance_ratio=2.0, variance=0.67)) is None
+    assert reason_to_stop(found, Bounds(variance_ratio=2.0, variance=0.0)) is None, "one model"
 
 
 def test_one_answer_to_few_prompts_is_no_collapse() -> None:

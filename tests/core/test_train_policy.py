@@ -247,6 +247,33 @@ def test_a_policy_that_collapses_to_empty_texts_is_stopped_and_the_one_before_ke
     assert empty[result["exported"]["step"]] <= 0.5
 
 
+class ShortIsBest(TableReward):
+    def score(self, texts: list[tuple[Prompt, str]]) -> tuple[list[float], list[float]]:
+        return [-float(len(text)) for _, text in texts], [0.0] * len(texts)
+
+
+def test_responses_that_become_shorter_and_shorter_stop_the_run(
+    tiny_model: Path, reward_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kept weights are of a step before; a start that is named counts, not the run's own."""
+    monkeypatch.setattr(train_policy, "FrozenReward", ShortIsBest)
+    settings: dict[str, Any] = {
+        "algorithm": "rloo", "kl_coefficient": 0.0, "missing_end_penalty": 0.0,
+        "max_new_tokens": 60, "learning_rate": 0.01, "steps": 60, "length_ratio": 1.5,
+    }  # fmt: skip
+    folder = policy_run(tmp_path / "run", tiny_model, reward_model, **settings)
+    assert run(train_policy, folder) == 0
+    result, lengths = read(folder / "result.json"), metric(folder, "completions/mean_length")
+    assert "drift in length" in result["stopped"]["reason"]
+    assert lengths[-1] < result["length_before"] / 1.5
+    assert lengths[result["exported"]["step"]] > lengths[-1]
+    assert result["exported"]["step"] < result["stopped"]["step"] < 60
+    # As where earlier rounds have made them twice as long: the named start counts.
+    settings["length_start"] = result["length_before"] / 2
+    said = error_of(train_policy, policy_run(tmp_path / "o", tiny_model, reward_model, **settings))
+    assert "drift in length" in said and "before any training" in said
+
+
 def test_a_reward_that_is_no_number_is_named_with_its_text(
     tiny_model: Path, reward_model: Path, tmp_path: Path
 ) -> None:
