@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 from modeling.core.aggregation import UWO_WEIGHT
 from modeling.core.device import choose_device
-from modeling.core.loading_rewards import Scores, Text, combine, load_scorer
+from modeling.core.loading_rewards import LoadedReward, Scores, Text, combine, load_scorer
+from modeling.core.text import Encoded
+from modeling.core.token_cache import fingerprint
 
 
 class Scorer:
@@ -29,6 +31,9 @@ class Scorer:
             load_scorer(source, choose_device(device), threads=threads)
             for source in ([sources] if isinstance(sources, str) else sources)
         ]
+        # The members of an ensemble mostly read texts alike: of these, the first one tokenises.
+        first: dict[object, LoadedReward] = {}
+        self.encoders = [first.setdefault(reads_as(one), one) for one in self.loaded]
 
     def score(self, texts: Sequence[Text]) -> list[float]:
         """One reward per (prompt, response), in their order; a prompt is read once."""
@@ -41,7 +46,11 @@ class Scorer:
 
     def read(self, texts: Sequence[Text]) -> tuple[Scores, list[bool]]:
         """Also of which texts some model reads only a part, because they are too long for it."""
-        encoded = [one.encode(texts) for one in self.loaded]
+        done: dict[str, list[Encoded]] = {}
+        for one in self.encoders:
+            if one.source not in done:
+                done[one.source] = one.encode(texts)
+        encoded = [done[one.source] for one in self.encoders]
         pairs = list(zip(self.loaded, encoded, strict=True))
         scores = combine(
             [one.score(texts, ids) for one, ids in pairs],
@@ -50,3 +59,9 @@ class Scorer:
             self.uwo_weight,
         )
         return scores, [any(ids[at].truncated for ids in encoded) for at in range(len(texts))]
+
+
+def reads_as(loaded: LoadedReward) -> object:
+    """Equal for models that make the same tokens of a text."""
+    known = fingerprint(loaded.tokenizer)
+    return loaded.source if known is None else (known, loaded.max_length)

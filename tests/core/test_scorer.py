@@ -9,6 +9,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from modeling.core.errors import ProgramError
 from modeling.core.heads import save_heads, take_heads
+from modeling.core.loading_rewards import LoadedReward
 from modeling.core.reading import Reader
 from modeling.core.reward_model import load_reward_model, save_model
 from modeling.core.scorer import Scorer
@@ -92,6 +93,32 @@ def test_several_models_are_one_scorer(folder: Path, tiny_model: Path, tmp_path:
     assert lowest.score(TEXTS) == pytest.approx([min(both) for both in zip(*alone, strict=True)])
     members = lowest.scores(TEXTS).members
     assert members.T.tolist() == [pytest.approx(rewards) for rewards in alone]
+
+
+def test_models_that_read_alike_share_the_tokens_and_others_do_not(
+    folder: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three models, the third with a chat template of its own: two rounds of tokenising, and each
+    gives the rewards that it gives alone."""
+    model, tokenizer, _ = load_reward_model(str(tiny_model), 1)
+    save_model(model, tokenizer, tmp_path / "alike", 128)
+    tokenizer.chat_template = "{% for m in messages %}[{{ m.role }}] {{ m.content }}{% endfor %}"
+    save_model(model, tokenizer, tmp_path / "other", 128)
+    folders = [str(folder), str(tmp_path / "alike"), str(tmp_path / "other")]
+    alone = [Scorer(one, device="cpu", threads=1).score(TEXTS) for one in folders]
+    assert alone[1] != pytest.approx(alone[2], abs=1e-3), "the template tells them apart"
+    scorer, encoded = Scorer(folders, device="cpu", threads=1), []
+    plain = LoadedReward.encode
+
+    def encode(one: LoadedReward, texts: Any) -> Any:
+        encoded.append(one.source)
+        return plain(one, texts)
+
+    monkeypatch.setattr(LoadedReward, "encode", encode)
+    found = scorer.scores(TEXTS).members
+    assert encoded == [folders[0], folders[2]]
+    for at, rewards in enumerate(alone):
+        assert found[:, at].tolist() == pytest.approx(rewards, abs=1e-4)
 
 
 def test_several_heads_give_their_mean_and_each_their_own(
