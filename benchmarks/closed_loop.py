@@ -35,14 +35,17 @@ os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 from benchmarks._closed_loop import POLICY, POOL, Row, World, prompt_rows, run, train_rewards
 from modeling.comparing import Verdict, judge, win_rate
 from modeling.core import train_policy
+from modeling.core.files import read_jsonl
+from modeling.core.limits import LENGTH_RATIO, VARIANCE_RATIO, disagreement, length_drifts
 from modeling.demo.oracle import oracle_prefers
 from modeling.guard import Record, alarms_of
 
 NOISE, ROUNDS, JUDGMENTS = 0.1, 3, 500
-MEMBERS = 4
+MEMBERS = 3
 BLIND = 120  # judged comparisons of a new policy with the one before
 SWEEP = (1.0, 0.3, 0.1, 0.03, 0.0)
-REWARD = {"pooling": "mean"}
+# Every member sees every judgment: the ensemble is there to hold the policy back.
+REWARD = {"pooling": "mean", "bootstrap": False}
 UWO = {"aggregate": "uwo", "uwo_weight": 1.0}
 KL, STEPS = 0.2, 30
 ARMS_PART, TABLES_PART = "arms", "tables"
@@ -143,6 +146,8 @@ class Seed:
         )
         points = blind_points(self.world, name, before, walk.policy)
         walk.records.append(record_of(len(walk.records) + 1, result, points))
+        start = walk.records[0].length_before
+        on_the_way = step_of_alarm(self.world.root / name / "policy", result, start or 0.0)
         walk.versions.append(
             {
                 "round": number,
@@ -153,6 +158,7 @@ class Seed:
                 "updates": result["steps"],
                 "win_rate": statistics.fmean(points),
                 "alarms": [alarm.kind for alarm in alarms_of(walk.records)],
+                "alarm_on_the_way": on_the_way,
             }
         )
 
@@ -211,6 +217,28 @@ def record_of(version: int, result: Row, points: list[float]) -> Record:
     )
 
 
+def step_of_alarm(folder: Path, result: Row, length: float) -> int | None:
+    """The step at which the guard's limits within a run would have stopped this one: the arms go on
+    to the end, to show what follows."""
+    metrics: dict[int, Row] = {}
+    for _, row in read_jsonl(folder / "metrics.jsonl"):
+        metrics.setdefault(row["step"], {}).update(row["metrics"])
+    before = result["reward_variance_before"] or 0.0
+    for step, row in sorted(metrics.items()):
+        if "completions/mean_length" not in row:
+            continue
+        longer = length_drifts(
+            length,
+            row["completions/mean_length"],
+            LENGTH_RATIO,
+            error=row["completions/length_error"],
+        )
+        times = disagreement(before, row["reward_variance"], row["reward_variance_error"])
+        if longer or (times is not None and times >= VARIANCE_RATIO):
+            return step
+    return None
+
+
 def sweep_kl(seed: Seed) -> list[Row]:
     """One reward model of the first round, more and less held back."""
     found = []
@@ -236,8 +264,7 @@ def compare_ensembles(root: Path, number: int, judgments: int) -> list[Row]:
     for noise in (0.0, 0.25):
         world = World(root / f"noise {noise}", number, noise)
         preferences = world.judge("first", POLICY, 1, judgments)
-        everything = REWARD | {"bootstrap": False}  # for every member, as Coste et al. have it
-        members = train_rewards(world.root / "rewards", preferences, MEMBERS, **everything)
+        members = train_rewards(world.root / "rewards", preferences, MEMBERS, **REWARD)
         ways: dict[str, tuple[list[str], Row]] = {
             "one model": (members[:1], {}),
             "mean": (members, {"aggregate": "mean"}),
@@ -246,7 +273,7 @@ def compare_ensembles(root: Path, number: int, judgments: int) -> list[Row]:
         }
         for way, (models, aggregate) in ways.items():
             rewards = world.pool_rewards(f"pool {way}", models, **aggregate)
-            config = {"algorithm": "ppo", "steps": 30, "kl_coefficient": 0.02} | aggregate
+            config = {"algorithm": "ppo", "steps": 20, "kl_coefficient": 0.02} | aggregate
             _, policy = improve(world, way, config, POLICY, models, [])
             best = world.best_of(rewards, POOL)
             gold = world.gold(f"{way}/gold", policy)
@@ -259,11 +286,13 @@ def tell(seed: int, *words: Any) -> None:
 
 
 def first_alarm_and_fall(versions: list[Row], start: float) -> tuple[int | None, int | None]:
-    """Updates made when the guard first gave an alarm, and when gold was first below 90 % of the
-    highest so far."""
+    """Updates made when the guard first gave an alarm, within a run or after it, and when gold was
+    first below 90 % of the highest so far."""
     peak, updates = start, 0
     alarm = fall = None
     for version in versions:
+        if alarm is None and version["alarm_on_the_way"] is not None:
+            alarm = updates + version["alarm_on_the_way"]
         updates += version["updates"]
         if alarm is None and version["alarms"]:
             alarm = updates
@@ -286,7 +315,11 @@ def summarise(seeds: list[Row]) -> Row:
         "rounds_improved": min(rounds),
         "gold_over_best_of_16": round(statistics.fmean(over), 3),
         "guard_lead": min(leads) if leads else None,
-        "false_alarms": sum(bool(v["alarms"]) for s in seeds for v in s["arms"].get(MAIN, [])),
+        "false_alarms": sum(
+            bool(version["alarms"]) or version["alarm_on_the_way"] is not None
+            for found in seeds
+            for version in found["arms"].get(MAIN, [])
+        ),
         "seeds": len(seeds),
     }
 

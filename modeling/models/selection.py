@@ -1,7 +1,4 @@
-"""What choosing comparisons remembers: features, what was foretold, what the choice has gained.
-
-Imported by models.py, so that Django finds the tables.
-"""
+"""What choosing comparisons remembers: features, what was foretold, what the choice has gained."""
 
 from django.db import models
 
