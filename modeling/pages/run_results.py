@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labeling.pages.project_forms import LABELS
+from labeling.pages.settings_texts import LABELS
 from modeling.improving import is_estimate
 from modeling.models import Run
 from modeling.overview import accuracy_of, yardsticks_of

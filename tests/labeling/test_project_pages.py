@@ -4,7 +4,8 @@ import pytest
 from django.urls import reverse
 
 from labeling.models import AuditEntry, Membership, Project, Role
-from labeling.pages.project_forms import FOLDED, GROUPS, SettingsForm
+from labeling.pages.project_forms import SettingsForm
+from labeling.pages.settings_texts import FOLDED, GROUPS
 from tests.factories import make_member, make_project, make_user
 
 pytestmark = pytest.mark.django_db
