@@ -10,6 +10,7 @@ from modeling.core.chat_server import is_server
 from modeling.models import Round, Run
 from modeling.situation import Situation
 
+UNDER_WAY = "Such a run is under way already."
 IN_HAND = "A new policy is in hand: wait until it is promoted or rejected."
 
 
@@ -19,7 +20,9 @@ class CannotStart(ValueError):
 
 def start_training_now(project: Project, by: User) -> Run:
     """Trains on what there is, without waiting for more preferences."""
-    situation = _ready_to_start(project, Run.Kind.TRAIN_REWARD)
+    situation = _ready_to_start(project)
+    if is_under_way(situation, Run.Kind.TRAIN_REWARD):
+        raise CannotStart(UNDER_WAY)
     if not situation.base_model:
         raise CannotStart("Set a base model in the settings, or register a policy, first.")
     try:
@@ -48,7 +51,9 @@ def _why_no_training(situation: Situation) -> str:
 
 def start_sampling_now(project: Project, by: User) -> Run:
     """Samples new pairs from the current policy, even if the queue is full."""
-    situation = _ready_to_start(project, Run.Kind.SAMPLE)
+    situation = _ready_to_start(project)
+    if is_under_way(situation, Run.Kind.SAMPLE):
+        raise CannotStart(UNDER_WAY)
     if situation.policy is None:
         raise CannotStart("Register a policy first: it writes the responses.")
     if not situation.has_prompts:
@@ -62,7 +67,7 @@ def start_sampling_now(project: Project, by: User) -> Run:
 def start_improving_now(project: Project, by: User) -> Run:
     """Improves the current policy against the reward model in service (DPO: on the preferences,
     with or without one), however few preferences are new."""
-    situation = _ready_to_start(project, Run.Kind.TRAIN_POLICY)
+    situation = _ready_to_start(project)
     if problem := why_not_improve(situation):
         raise CannotStart(problem)
     with transaction.atomic():
@@ -78,7 +83,7 @@ def start_improving_now(project: Project, by: User) -> Run:
 
 def start_estimate_now(project: Project, by: User) -> Run:
     """Estimates what choosing the best of n responses would bring; changes no policy, no round."""
-    situation = _ready_to_start(project, Run.Kind.TRAIN_POLICY)
+    situation = _ready_to_start(project)
     if problem := why_not_estimate(situation):
         raise CannotStart(problem)
     run = queuing.estimate(situation, by)
@@ -91,6 +96,8 @@ def start_estimate_now(project: Project, by: User) -> Run:
 
 def why_not_improve(situation: Situation) -> str:
     """Why no new policy can be begun by hand now, in a sentence; "" if one can."""
+    if is_under_way(situation, Run.Kind.TRAIN_POLICY):
+        return UNDER_WAY
     improvement = situation.project.improvement
     if improvement == Improvement.OFF:
         return "Choose in the settings how the policy is improved first."
@@ -105,13 +112,15 @@ def why_not_improve(situation: Situation) -> str:
         return "There is no reward model in service to improve the policy against."
     if is_new_policy_in_hand(situation):
         return IN_HAND
-    if any(run.kind == Run.Kind.TRAIN_REWARD for run in situation.active_runs):
+    if is_under_way(situation, Run.Kind.TRAIN_REWARD):
         return "A reward model is being trained: wait for it."
     return ""
 
 
 def why_not_estimate(situation: Situation) -> str:
     """Why the best of n cannot be estimated now, in a sentence; "" if it can."""
+    if is_under_way(situation, Run.Kind.TRAIN_POLICY):
+        return UNDER_WAY
     if situation.policy is None:
         return "Register a policy first: it writes the responses."
     if situation.reward_model is None:
@@ -127,10 +136,11 @@ def is_new_policy_in_hand(situation: Situation) -> bool:
     return situation.round is not None and situation.round.state in in_hand
 
 
-def _ready_to_start(project: Project, kind: str) -> Situation:
+def is_under_way(situation: Situation, kind: str) -> bool:
+    return any(run.kind == kind for run in situation.active_runs)
+
+
+def _ready_to_start(project: Project) -> Situation:
     registry.loop_of(project)
     queuing.open_round(Situation(project), timezone.now())
-    situation = Situation(project)
-    if any(run.kind == kind for run in situation.active_runs):
-        raise CannotStart("Such a run is under way already.")
-    return situation
+    return Situation(project)

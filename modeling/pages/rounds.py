@@ -14,7 +14,7 @@ from labeling.models import Project, Role
 from labeling.models.improvement import Improvement
 from labeling.pages.requests import SignedInRequest
 from modeling import promotion, starting
-from modeling.models import RewardModel, Run
+from modeling.models import RewardModel
 from modeling.overview import alarms_of
 from modeling.pages.guard_report import GuardReport, guard_report
 from modeling.pages.polling import Part, answer_poll, render_part, with_marks
@@ -56,7 +56,6 @@ def _parts(request: SignedInRequest, project: Project) -> tuple[Part, Part]:
     )
     report = guard_report(project)
     is_admin = project.role_of_viewer == Role.ADMIN
-    is_improving = any(run.kind == Run.Kind.TRAIN_POLICY for run in situation.active_runs)
     context: dict[str, Any] = {
         "project": project,
         "rows": page[:PAGE_SIZE],
@@ -68,8 +67,8 @@ def _parts(request: SignedInRequest, project: Project) -> tuple[Part, Part]:
         "shows_gold": any(row.gold for row in page),
         "is_admin": is_admin,
         "is_off": project.improvement == Improvement.OFF,
-        "can_improve": is_admin and not is_improving and not starting.why_not_improve(situation),
-        "can_estimate": is_admin and not is_improving and not starting.why_not_estimate(situation),
+        "can_improve": is_admin and not starting.why_not_improve(situation),
+        "can_estimate": is_admin and not starting.why_not_estimate(situation),
         "every": BUSY_SECONDS if situation.active_runs else QUIET_SECONDS,
     }
     live = render_part(request, "modeling/_rounds-live.html", context)
