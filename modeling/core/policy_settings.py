@@ -169,13 +169,15 @@ def resolve(config: dict[str, Any], parameters: int, device: torch.device) -> di
     tiny = parameters < TINY_PARAMETERS
     small, large = RATES[algorithm]
     rate = small if tiny else large
+    value_rate = 5e-4 if tiny else 1e-5
     if config["adapter"] == "lora" and not tiny:
-        rate *= 10  # low-rank updates want about ten times the rate of full ones
+        # Low-rank updates want about ten times the rate of full ones.
+        rate, value_rate = 10 * rate, 10 * value_rate
     ppo = algorithm == "ppo"
     return config | {
         "reference": config["reference"] or config["policy"],
         "learning_rate": config["learning_rate"] or rate,
-        "value_learning_rate": config["value_learning_rate"] or (5e-4 if tiny else 1e-5),
+        "value_learning_rate": config["value_learning_rate"] or value_rate,
         "inner_epochs": config["inner_epochs"] or (2 if ppo else 1),
         "epochs": config["epochs"] or PASSES.get(algorithm, (1, 1))[not tiny],
         "whiten": ppo if config["whiten"] is None else config["whiten"],

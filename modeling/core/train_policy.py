@@ -21,6 +21,7 @@ import torch
 import transformers
 
 from modeling.core import parallel
+from modeling.core.adapters import add_adapter
 from modeling.core.best_of_n import best_of_n_curve
 from modeling.core.device import choose_device
 from modeling.core.errors import ProgramError
@@ -192,6 +193,9 @@ def run_algorithm(
             )
             task.run.say(sentence)
             fit_values(task, value, before)
+            if config["adapter"] == "lora":
+                rank, seed = config["lora_rank"], config["seed"]
+                add_adapter(value, "score", rank=rank, alpha=2 * rank, seed=seed)
         return improve(task, value)
     if config["algorithm"] == "dpo":
         return prefer(task, pairs)

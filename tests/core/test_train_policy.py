@@ -16,6 +16,7 @@ from modeling.core import policy_gradient, policy_update, train_policy, train_re
 from modeling.core.policy_batch import Text, pad_texts, token_values
 from modeling.core.policy_models import load_actor, load_value_model
 from modeling.core.policy_rewards import FrozenReward
+from modeling.core.policy_update import Learner
 from modeling.core.run_dir import EXIT_CANCELLED, RunDir
 from modeling.core.text import Prompt, encode_texts
 from tests.core.bandit import TableReward, bandit_run, build_bandit
@@ -159,18 +160,23 @@ def test_the_same_seed_gives_the_same_policy_and_another_one_another(
     assert not same(found[0], found[2])
 
 
-@pytest.mark.parametrize("algorithm", ["ppo", "rloo", "best_of_n", "dpo"])
+@pytest.mark.parametrize(
+    ("algorithm", "adapter"),
+    [("ppo", "none"), ("ppo", "lora"), ("rloo", "none"), ("best_of_n", "none"), ("dpo", "none")],
+)
 def test_a_cancelled_run_goes_on_to_the_same_policy(
     tiny_model: Path,
     reward_model: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     algorithm: str,
+    adapter: str,
 ) -> None:
     """Asked to stop as the first update's progress is written."""
-    straight = policy_run(tmp_path / "straight", tiny_model, reward_model, algorithm=algorithm)
+    settings = {"algorithm": algorithm, "adapter": adapter}
+    straight = policy_run(tmp_path / "straight", tiny_model, reward_model, **settings)
     assert run(train_policy, straight) == 0
-    folder = policy_run(tmp_path / "run", tiny_model, reward_model, algorithm=algorithm)
+    folder = policy_run(tmp_path / "run", tiny_model, reward_model, **settings)
     plain = RunDir.progress
 
     def progress(self: RunDir, done: int, total: int, unit: str, phase: str) -> None:
@@ -386,6 +392,33 @@ def test_the_coefficient_follows_a_target(
     assert run(train_policy, folder) == 0
     expected = [0.01 * 0.98**step for step in range(4)]
     assert metric(folder, "objective/kl_coef") == pytest.approx(expected)
+
+
+def test_with_lora_the_value_model_learns_by_adapters_and_its_head(
+    tiny_model: Path, reward_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its trunk is as large as the policy's: gradients and moments of all of it would cost what
+    LoRA is there to save."""
+    learners: list[Learner] = []
+    plain = policy_gradient.make_learner
+
+    def make(task: Any, value: Any) -> Learner:
+        learners.append(plain(task, value))
+        return learners[-1]
+
+    monkeypatch.setattr(policy_gradient, "make_learner", make)
+    settings = {"algorithm": "ppo", "adapter": "lora", "lora_rank": 2}
+    folder = policy_run(tmp_path / "run", tiny_model, reward_model, **settings)
+    assert run(train_policy, folder) == 0
+    assert learners[0].value is not None
+    trained = {n for n, w in learners[0].value.named_parameters() if w.requires_grad}
+    before = AutoModelForSequenceClassification.from_pretrained(reward_model).state_dict()
+    assert trained and all("lora_" in name or name.startswith("score") for name in trained)
+    assert any("lora_B" in n and learners[0].value.get_parameter(n).any() for n in trained)
+    assert any(name.startswith("score") for name in trained)
+    assert sum(learners[0].value.get_parameter(n).numel() for n in trained) < 0.5 * sum(
+        weight.numel() for weight in before.values()
+    )
 
 
 @pytest.mark.parametrize("algorithm", ["rloo", "ppo"])
