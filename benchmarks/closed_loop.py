@@ -75,7 +75,7 @@ ARMS = (
     Arm("DPO", {"algorithm": "dpo", "epochs": 2}, members=0),
     Arm(
         BARE,
-        # A version every 6 updates, as the rounds of `manage.py simulate` have it.
+        # A version, which people compare with the one before, every 6 updates.
         {"algorithm": "rloo", "steps": 6, "kl_coefficient": 0.0},
         members=1,
         segments=STEPS // 6,

@@ -39,7 +39,8 @@ def settings_for_rounds(
         # a win rate of 56 % takes 400 blind judgments half of the time, 800 three times in four.
         "comparison_size": 1500,
         # Small steps: what the next round's judgments say counts before the policy has gone far.
-        "improve_steps": 6,
+        # After 20 updates it was as good as this reward model can make it, and the next were worse.
+        "improve_steps": 4,
         # So far from the first policy that a third round has somewhere to go.
         "kl_coefficient": 0.1,
         # What a few hundred judgments of a small world can carry: an ensemble that knows where it
@@ -47,6 +48,7 @@ def settings_for_rounds(
         "base_model": project.base_model or _first_policy(project),
         "reward_pooling": Pooling.MEAN,
         "reward_members": 4,
+        "reward_bootstrap": False,
         # Of many responses this reward model finds one that only it likes: from the third round on
         # the best of 4 is better, for the oracle, than the best of 16.
         "best_of": 4,
