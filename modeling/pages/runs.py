@@ -25,7 +25,8 @@ from modeling.training_options import has_other_settings
 PAGE_SIZE = 50
 POLL_SECONDS = 2
 TRAINING_CURVES = ("train/loss", "dev/loss", "train/accuracy", "dev/accuracy")
-CURVES = (*TRAINING_CURVES, "reward", "objective/kl")
+LENGTH, VARIANCE = "completions/mean_length", "reward_variance"
+CURVES = (*TRAINING_CURVES, "reward", "objective/kl", LENGTH, VARIANCE)
 
 
 @login_required
@@ -119,13 +120,17 @@ def _parts(request: SignedInRequest, run: Run, project: Project) -> tuple[Part, 
         "warnings": warnings_of(run),
         "every": POLL_SECONDS,
     }
-    drawn = {
+    drawn: dict[str, Any] = {
         "run": run,
         "loss": chart_specs.run_curves(curves, "loss"),
         "accuracy": chart_specs.run_curves(curves, "accuracy"),
         "reward": chart_specs.one_curve(curves, "reward"),
         "kl": chart_specs.one_curve(curves, "objective/kl"),
+        "length": chart_specs.one_curve(curves, LENGTH),
     }
+    # One reward model alone has no variance: a line along zero would tell nothing.
+    if any(value for _, value in curves.get(VARIANCE, [])):
+        drawn["variance"] = chart_specs.one_curve(curves, VARIANCE)
     return (
         render_part(request, "modeling/_run-live.html", live),
         render_part(request, "modeling/_run-curves.html", drawn),

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from modeling.models import Round, Run
+from modeling.models import Metric, Round, Run
 from modeling.pages import runs as run_pages
 from modeling.pages.chart_specs import run_curves, thin
 from modeling.pages.run_results import flat_rows
@@ -125,6 +125,19 @@ def test_the_curves_come_again_only_when_they_have_grown(admin, project):
     second = admin.get(poll_url(first))
     assert b'id="run-curves"' in second.content
     assert admin.get(poll_url(second)).status_code == 204
+
+
+def test_what_the_guard_looks_at_is_drawn_by_step(admin, project):
+    """The members' variance only where there are several."""
+    run = make_run(project, Run.State.RUNNING, kind="train_policy")
+    for name in ("reward", "objective/kl", "completions/mean_length"):
+        log_metrics(run, name, [1.0, 2.0])
+    log_metrics(run, "reward_variance", [0.0, 0.0])
+    page = text_of(open_run(admin, run))
+    assert "Length by step, in tokens" in page
+    assert "Disagreement of the reward models" not in page
+    Metric.objects.filter(run=run, name="reward_variance").update(value=0.3)
+    assert "Disagreement of the reward models" in text_of(open_run(admin, run))
 
 
 def test_the_last_poll_of_a_run_stops_the_polling(admin, project):
