@@ -44,9 +44,7 @@ NOISE, ROUNDS, JUDGMENTS = 0.1, 3, 500
 MEMBERS = 3
 BLIND = 120  # judged comparisons of a new policy with the one before
 SWEEP = (0.3, 0.1, 0.03, 0.0)
-# Every member sees every judgment: the ensemble is there to hold the policy back. After two epochs
-# the dev loss of 450 to 1,350 judgments only rises.
-REWARD = {"pooling": "mean", "bootstrap": False, "epochs": 2}
+REWARD = {"pooling": "mean"}
 UWO = {"aggregate": "uwo", "uwo_weight": 1.0}
 KL, STEPS = 0.2, 30
 ARMS_PART, TABLES_PART = "arms", "tables"
@@ -266,7 +264,8 @@ def compare_ensembles(root: Path, number: int, judgments: int) -> list[Row]:
     for noise in (0.0, 0.25):
         world = World(root / f"noise {noise}", number, noise)
         preferences = world.judge("first", POLICY, 1, judgments)
-        members = train_rewards(world.root / "rewards", preferences, MEMBERS, **REWARD)
+        everything = REWARD | {"bootstrap": False}  # for every member, as Coste et al. have it
+        members = train_rewards(world.root / "rewards", preferences, MEMBERS, **everything)
         ways: dict[str, tuple[list[str], Row]] = {
             "one model": (members[:1], {}),
             "mean": (members, {"aggregate": "mean"}),
