@@ -6,8 +6,8 @@ judgments so far, improve the policy. Gold is the oracle's mean score on prompts
 Then two known results in small: what a KL coefficient does (Gao et al. 2022), and what ensembles
 do for best-of-n and PPO at 0 % and 25 % noise (Coste et al. 2023).
 
-Two processes per seed, one for the arms and one for the two results, at most two at a time. Ends
-with one line of JSON: `rounds_improved` (the fewest, over seeds, of the rounds in which gold rose
+Two processes share the parts: arms, ensembles and KL sweep of each seed. Ends with one line of
+JSON: `rounds_improved` (the fewest, over seeds, of the rounds in which gold rose
 with UWO and KL), `gold_over_best_of_16` (its last gold less best-of-16 of the start, mean over
 seeds) and `guard_lead` (updates between the guard's first alarm and gold having fallen by 10 % of
 its peak, in the arm without KL and ensemble; the least over seeds, null where gold never fell).
@@ -20,12 +20,12 @@ import math
 import os
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,6 @@ SWEEP = (0.3, 0.1, 0.03, 0.0)
 REWARD = {"pooling": "mean"}
 UWO = {"aggregate": "uwo", "uwo_weight": 1.0}
 KL, STEPS = 0.2, 30
-ARMS_PART, TABLES_PART = "arms", "tables"
 COMMON = {"max_new_tokens": 80, "eval_prompts": 32}
 
 
@@ -93,12 +92,16 @@ class Walk:
     versions: list[Row] = field(default_factory=list)
 
 
+def judgments_of(quick: bool) -> int:
+    return 100 if quick else JUDGMENTS
+
+
 class Seed:
     """What all arms of one seed have in common: the first round's judgments and reward models."""
 
     def __init__(self, root: Path, seed: int, quick: bool, members: int = MEMBERS) -> None:
         self.world = World(root, seed, NOISE)
-        self.judgments, self.rounds = (100, 1) if quick else (JUDGMENTS, ROUNDS)
+        self.judgments, self.rounds = judgments_of(quick), 1 if quick else ROUNDS
         self.first: list[Row] = self.world.judge("first", POLICY, 1, self.judgments)
         self.first_rewards = train_rewards(root / "first/rewards", self.first, members, **REWARD)
 
@@ -304,62 +307,51 @@ def first_alarm_and_fall(versions: list[Row], start: float) -> tuple[int | None,
 
 
 def summarise(seeds: list[Row]) -> Row:
-    rounds, over, leads = [], [], []
+    """Null where the arm was not run, or where its gold never fell."""
+    rounds, over, leads, alarmed = [], [], [], 0
     for found in seeds:
-        golds = [found["start"], *(version["gold"] for version in found["arms"].get(MAIN, []))]
-        rounds.append(sum(b > a for a, b in itertools.pairwise(golds)))
-        over.append(golds[-1] - found["best_of_n"][str(POOL)])
+        main = found["arms"].get(MAIN, [])
+        if main:
+            golds = [found["start"], *(version["gold"] for version in main)]
+            rounds.append(sum(b > a for a, b in itertools.pairwise(golds)))
+            over.append(golds[-1] - found["best_of_n"][POOL])
+        alarmed += sum(bool(v["alarms"]) or v["alarm_on_the_way"] is not None for v in main)
         alarm, fall = first_alarm_and_fall(found["arms"].get(BARE, []), found["start"])
         if fall is not None:
             leads.append(fall - alarm if alarm is not None else -math.inf)
     return {
-        "rounds_improved": min(rounds),
-        "gold_over_best_of_16": round(statistics.fmean(over), 3),
+        "rounds_improved": min(rounds) if rounds else None,
+        "gold_over_best_of_16": round(statistics.fmean(over), 3) if over else None,
         "guard_lead": min(leads) if leads else None,
-        "false_alarms": sum(
-            bool(version["alarms"]) or version["alarm_on_the_way"] is not None
-            for found in seeds
-            for version in found["arms"].get(MAIN, [])
-        ),
+        "false_alarms": alarmed if rounds else None,
         "seeds": len(seeds),
     }
 
 
-def measure_part(number: int, part: str, options: argparse.Namespace) -> Row:
+def measure_part(part: str, number: int, options: argparse.Namespace) -> Row:
+    """In a process of its own; `number` is the seed."""
+    started = time.process_time()
     with tempfile.TemporaryDirectory() as name:
-        started = time.process_time()
-        if part == ARMS_PART:
-            seed = Seed(Path(name), number, options.quick)
-            found = seed.measure([a for a in ARMS if not options.arms or a.name in options.arms])
+        root = Path(name)
+        if part == "arms":
+            chosen = [a for a in ARMS if not options.arms or a.name in options.arms]
+            found = Seed(root, number, options.quick).measure(chosen)
+        elif part == "sweep":
+            found = {part: sweep_kl(Seed(root, number, options.quick, members=1))}
         else:
-            seed = Seed(Path(name), number, options.quick, members=1)
-            found = {
-                "sweep": sweep_kl(seed),
-                "ensembles": compare_ensembles(Path(name), number, seed.judgments),
-            }
-        return found | {f"cpu_seconds_{part}": round(time.process_time() - started)}
+            found = {part: compare_ensembles(root, number, judgments_of(options.quick))}
+    return found | {f"cpu_seconds_{part}": round(time.process_time() - started)}
 
 
 def in_parallel(options: argparse.Namespace) -> list[Row]:
-    """One child per seed and part, so many at a time; the figures by seed."""
-    passed = ["--quick"] if options.quick else []
-    passed += [word for arm in options.arms or [] for word in ("--arms", arm)]
-    # The long parts first: what is left for the end should be short.
-    parts = [ARMS_PART] if options.arms else [ARMS_PART, TABLES_PART]
+    """The figures by seed. The long parts first: what is left for the end should be short."""
+    parts = ["arms"] if options.arms else ["arms", "ensembles", "sweep"]
     jobs = [(part, seed) for part in parts for seed in range(options.seeds)]
-
-    def measure(job: tuple[str, int]) -> Row:
-        part, seed = job
-        command = [sys.executable, __file__, "--seed", str(seed), "--part", part, *passed]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-        if done.returncode != 0:
-            raise SystemExit(f"Seed {seed}, {part}: failed, see above.")
-        return dict(json.loads(done.stdout.splitlines()[-1]))
-
     found: list[Row] = [{} for _ in range(options.seeds)]
-    with ThreadPoolExecutor(options.processes) as pool:
-        for (_, seed), figures in zip(jobs, pool.map(measure, jobs), strict=True):
-            found[seed] |= figures
+    with ProcessPoolExecutor(options.processes, get_context("spawn")) as pool:
+        futures = [pool.submit(measure_part, part, seed, options) for part, seed in jobs]
+        for (_, seed), future in zip(jobs, futures, strict=True):
+            found[seed] |= future.result()
     return found
 
 
@@ -369,13 +361,8 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="one round of 100 judgments")
     parser.add_argument("--arms", action="append", help="only these, without the other tables")
-    parser.add_argument("--seed", type=int, help="one seed in this process; prints its figures")
-    parser.add_argument("--part", choices=(ARMS_PART, TABLES_PART), default=ARMS_PART)
     parser.add_argument("--out", type=Path, help="a file for all figures")
     options = parser.parse_args()
-    if options.seed is not None:
-        print(json.dumps(measure_part(options.seed, options.part, options)))
-        return
     seeds = in_parallel(options)
     if options.out:
         options.out.write_text(json.dumps(seeds, indent=1))
