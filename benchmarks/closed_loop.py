@@ -36,7 +36,7 @@ from benchmarks._closed_loop import POLICY, POOL, Row, World, prompt_rows, run, 
 from modeling.comparing import Verdict, judge, win_rate
 from modeling.core import train_policy
 from modeling.core.files import read_jsonl
-from modeling.core.limits import LENGTH_RATIO, VARIANCE_RATIO, disagreement, length_drifts
+from modeling.core.limits import LENGTH_RATIO, VARIANCE_RATIO, Bounds
 from modeling.demo.oracle import oracle_prefers
 from modeling.guard import Record, alarms_of
 
@@ -222,23 +222,20 @@ def record_of(version: int, result: Row, points: list[float]) -> Record:
 def step_of_alarm(folder: Path, result: Row, length: float) -> int | None:
     """The step at which the guard's limits within a run would have stopped this one: the arms go on
     to the end, to show what follows."""
-    metrics: dict[int, Row] = {}
+    bounds = Bounds(
+        length_ratio=LENGTH_RATIO,
+        length=length,
+        variance_ratio=VARIANCE_RATIO,
+        variance=result["reward_variance_before"] or 0.0,
+    )
     for _, row in read_jsonl(folder / "metrics.jsonl"):
-        if "metrics" in row:  # and not the progress
-            metrics.setdefault(row["step"], {}).update(row["metrics"])
-    before = result["reward_variance_before"] or 0.0
-    for step, row in sorted(metrics.items()):
-        if "completions/mean_length" not in row:
+        found = row.get("metrics", {})  # others tell the progress
+        if "completions/mean_length" not in found:
             continue
-        longer = length_drifts(
-            length,
-            row["completions/mean_length"],
-            LENGTH_RATIO,
-            error=row["completions/length_error"],
-        )
-        times = disagreement(before, row["reward_variance"], row["reward_variance_error"])
-        if longer or (times is not None and times >= VARIANCE_RATIO):
-            return step
+        if bounds.length_is_off(
+            found["completions/mean_length"], found["completions/length_error"]
+        ) or bounds.members_part(found["reward_variance"], found["reward_variance_error"]):
+            return int(row["step"])
     return None
 
 

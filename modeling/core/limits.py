@@ -23,6 +23,17 @@ class Bounds:
     variance_ratio: float | None = None
     variance: float = 0.0
 
+    def length_is_off(self, now: float, error: float) -> bool:
+        return self.length_ratio is not None and length_drifts(
+            self.length, now, self.length_ratio, error=error
+        )
+
+    def members_part(self, now: float, error: float) -> bool:
+        ratio = disagreement(self.variance, now, error)
+        return (
+            self.variance_ratio is not None and ratio is not None and ratio >= self.variance_ratio
+        )
+
 
 def is_beyond(kl: float, error: float, budget: float | None) -> bool:
     """Whether a KL is beyond the budget by more than its measurement's chance."""

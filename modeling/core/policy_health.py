@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from modeling.core.kl import sequence_kl
-from modeling.core.limits import Bounds, disagreement, is_beyond, length_drifts
+from modeling.core.limits import Bounds, is_beyond
 from modeling.core.policy_models import put_weights, trained_weights
 from modeling.core.policy_rewards import Shaping
 from modeling.core.rollouts import Rollout
@@ -148,15 +148,12 @@ def _out_of_bounds(found: Measure, bounds: Bounds) -> str | None:
             f"The policy went {found.kl:.2f} nats from its reference, beyond the budget of "
             f"{bounds.kl_budget:g}."
         )
-    if bounds.length_ratio and length_drifts(
-        bounds.length, found.length, bounds.length_ratio, error=found.length_error
-    ):
+    if bounds.length_is_off(found.length, found.length_error):
         return (
             f"The responses drift in length: {found.length:.0f} tokens on average, "
             f"{bounds.length:.0f} at the start. The reward may be for length as such."
         )
-    ratio = disagreement(bounds.variance, found.variance, found.variance_error)
-    if bounds.variance_ratio and ratio is not None and ratio >= bounds.variance_ratio:
+    if bounds.members_part(found.variance, found.variance_error):
         return (
             f"The reward models disagree {found.variance / bounds.variance:.1f} times as much (in "
             "variance) as at the start: they have not seen such responses judged."
