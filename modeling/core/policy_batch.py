@@ -1,13 +1,14 @@
 """Prompts with responses as padded batches, and what a model says about each response token.
 
 A row is [padding][prompt][response][padding] with all responses beginning at one column, so that a
-model is asked for the logits of the response part alone. Rows of one length go together.
+model is asked for the logits of the response part alone. Rows of one length go together. Packed
+rows (policy_packed.py) cost less; this is for models that cannot read those.
 """
 
 import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,24 @@ class Text:
         return len(self.prompt) + len(self.response)
 
 
+class Batch(Protocol):
+    """Texts that are read in one forward pass. R: tokens of the longest response."""
+
+    @property
+    def is_real(self) -> Tensor:
+        """(B, R), which of the places are response tokens."""
+
+    def logps(self, model: PreTrainedModel, temperature: float) -> tuple[Tensor, Tensor]:
+        """Log-probability of each response token and entropy of the distribution it is drawn from,
+        softmax(logits / temperature); both (B, R), fp32, in nats."""
+
+    def values(self, model: PreTrainedModel) -> Tensor:
+        """Values (B, R) in fp32 of the states in which each response token is chosen.
+
+        `model` is a sequence classifier on a causal trunk with the one-output layer `score`.
+        """
+
+
 @dataclass(frozen=True)
 class Padded:
     """ids, mask and positions (B, T); targets and is_real (B, R), the last R of the T columns."""
@@ -34,6 +53,28 @@ class Padded:
     positions: Tensor
     targets: Tensor
     is_real: Tensor
+
+    def logps(self, model: PreTrainedModel, temperature: float) -> tuple[Tensor, Tensor]:
+        """As in Batch."""
+        wanted = self.targets.shape[1] + 1  # the last prompt token's are those of the first token
+        output = model(
+            input_ids=self.ids,
+            attention_mask=self.mask,
+            use_cache=False,
+            **accepted(model, logits_to_keep=wanted, position_ids=self.positions),
+        )
+        return token_logps(output.logits[:, -wanted:-1].float(), self.targets, temperature)
+
+    def values(self, model: PreTrainedModel) -> Tensor:
+        """As in Batch."""
+        trunk = model.base_model(
+            input_ids=self.ids,
+            attention_mask=self.mask,
+            position_ids=self.positions,
+            use_cache=False,
+        )
+        wanted = self.targets.shape[1] + 1
+        return head_values(model, trunk.last_hidden_state[:, -wanted:-1])
 
 
 def pad_texts(texts: Sequence[Text], device: torch.device) -> Padded:
@@ -72,37 +113,22 @@ def by_length(texts: Sequence[Text], budget: int) -> Iterator[list[int]]:
         yield batch
 
 
-def response_logits(model: PreTrainedModel, batch: Padded) -> Tensor:
-    """Logits (B, R, V) in fp32 that each response token was, or is to be, drawn from."""
-    wanted = batch.targets.shape[1] + 1  # the last prompt token's are those of the first token
-    accepted = inspect.signature(model.forward).parameters
-    extra: dict[str, Any] = {"logits_to_keep": wanted} if "logits_to_keep" in accepted else {}
-    if "position_ids" in accepted:
-        extra["position_ids"] = batch.positions
-    output = model(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False, **extra)
-    return output.logits[:, -wanted:-1].float()
+def accepted(model: PreTrainedModel, **wanted: Any) -> dict[str, Any]:
+    """Those of the arguments that the model's forward takes."""
+    takes = inspect.signature(model.forward).parameters
+    return {name: value for name, value in wanted.items() if name in takes}
 
 
 def token_logps(logits: Tensor, targets: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """Log-probability of each target and entropy of each distribution, both (B, R), in nats."""
-    logps = torch.log_softmax(logits / temperature, dim=-1)  # (B, R, V)
+    """Log-probability of each target and entropy of each distribution, in nats.
+    Shape: logits (..., V), targets (...) -> both (...)"""
+    logps = torch.log_softmax(logits / temperature, dim=-1)  # (..., V)
     entropy = -(logps.detach().exp() * logps.detach()).sum(dim=-1)
     return logps.gather(-1, targets[..., None])[..., 0], entropy
 
 
-def token_values(model: PreTrainedModel, batch: Padded) -> Tensor:
-    """Values (B, R) in fp32 of the states in which each response token is chosen.
-
-    `model` is a sequence classifier on a causal trunk with the one-output layer `score`.
-    """
-    trunk = model.base_model(
-        input_ids=batch.ids,
-        attention_mask=batch.mask,
-        position_ids=batch.positions,
-        use_cache=False,
-    )
-    wanted = batch.targets.shape[1] + 1
-    hidden = trunk.last_hidden_state[:, -wanted:-1]  # (B, R, D)
+def head_values(model: PreTrainedModel, hidden: Tensor) -> Tensor:
+    """What the layer `score` says of hidden states, in fp32. Shape: (..., D) -> (...)"""
     head = model.score
     with torch.autocast(hidden.device.type, enabled=False):
         return nn.functional.linear(hidden.float(), head.weight.float(), head.bias)[..., 0]

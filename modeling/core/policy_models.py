@@ -21,7 +21,7 @@ from modeling.core.features import count_layers
 from modeling.core.files import folder_in_one
 from modeling.core.loading import load_causal_model, load_classifier, load_tokenizer
 from modeling.core.own_head import has_own_head, load_own_head
-from modeling.core.policy_batch import Text, pad_texts, response_logits, token_logps
+from modeling.core.policy_batch import Text, pad_texts
 from modeling.core.reward_model import switch_dropout_off
 from modeling.core.text import complete_tokenizer
 
@@ -36,6 +36,10 @@ class Actor:
     tokenizer: PreTrainedTokenizerBase
     reference: PreTrainedModel | None  # None: the model itself without its adapter
     adapter: Any = None  # peft's handle on the layers it has put into `model`
+
+    @property
+    def models(self) -> list[PreTrainedModel]:
+        return [self.model] if self.reference is None else [self.model, self.reference]
 
     @contextmanager
     def as_reference(self) -> Iterator[PreTrainedModel]:
@@ -179,5 +183,5 @@ def export_policy(actor: Actor, folder: Path, texts: list[Text]) -> float:
 
 def _logps(model: PreTrainedModel, text: Text) -> Tensor:
     batch = pad_texts([text], model.device)
-    logps, _ = token_logps(response_logits(model, batch), batch.targets, 1.0)
+    logps, _ = batch.logps(model, 1.0)
     return logps[0][batch.is_real[0]].cpu()

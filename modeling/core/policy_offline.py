@@ -6,7 +6,7 @@ prompts, as PPO and RLOO are at each step: reward, KL, signs of collapse.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from modeling.core.errors import Cancelled
-from modeling.core.policy_batch import Text, by_length, pad_texts, response_logits, token_logps
+from modeling.core.policy_batch import Text
 from modeling.core.policy_health import Kept, Measure, may_be_kept, measure, reason_to_stop
 from modeling.core.policy_losses import dpo_loss
 from modeling.core.policy_state import Loop, outcome, resume, save, unfit_from_the_start
@@ -49,26 +49,23 @@ class Pair:
     reference_chosen: float = 0.0
     reference_rejected: float = 0.0
 
-    def longer(self) -> Text:
-        return max(self.chosen, self.rejected, key=len)
+    @property
+    def texts(self) -> tuple[Text, Text]:
+        return self.chosen, self.rejected
 
 
 def distill(task: Task, texts: list[Text]) -> tuple[Kept, dict[str, Any]]:
     """Make the texts likelier: cross-entropy, the mean over all tokens of a batch."""
 
     def loss(which: list[int], tokens: float, sums: dict[str, float]) -> Tensor:
-        padded = pad_texts([texts[at] for at in which], task.device)
-        with task.autocast():
-            logits = response_logits(task.actor.model, padded)
-        logps, _ = token_logps(logits, padded.targets, task.config["temperature"])
-        total = -(logps * padded.is_real).sum() / tokens
+        total = -whole_logps(task, [texts[at] for at in which]).sum() / tokens
         sums["loss"] = sums.get("loss", 0.0) + total.item()
         return total
 
     def count(which: list[int]) -> float:
         return float(sum(len(texts[at].response) for at in which))
 
-    return learn(task, texts, loss, count, name="distill")
+    return learn(task, [(text,) for text in texts], loss, count, name="distill")
 
 
 def prefer(task: Task, pairs: list[Pair]) -> tuple[Kept, dict[str, Any]]:
@@ -78,10 +75,10 @@ def prefer(task: Task, pairs: list[Pair]) -> tuple[Kept, dict[str, Any]]:
 
     def loss(which: list[int], weight: float, sums: dict[str, float]) -> Tensor:
         part = [pairs[at] for at in which]
-        found = whole_logps(task, [p.chosen for p in part] + [p.rejected for p in part])
-        reference = [p.reference_chosen for p in part] + [p.reference_rejected for p in part]
-        gained = found - torch.tensor(reference, device=task.device)  # (2C,)
-        chosen, rejected = gained[: len(part)], gained[len(part) :]
+        found = whole_logps(task, [text for pair in part for text in pair.texts])  # (2C,)
+        reference = [(pair.reference_chosen, pair.reference_rejected) for pair in part]
+        gained = found.view(-1, 2) - torch.tensor(reference, device=task.device)  # (C, 2)
+        chosen, rejected = gained.unbind(1)
         target = torch.tensor([p.target for p in part], device=task.device)
         weights = torch.tensor([p.weight for p in part], device=task.device)
         losses = dpo_loss(chosen - rejected, target, beta, smoothing)
@@ -100,51 +97,47 @@ def prefer(task: Task, pairs: list[Pair]) -> tuple[Kept, dict[str, Any]]:
     def count(which: list[int]) -> float:
         return sum(pairs[at].weight for at in which)
 
-    longer = [pair.longer() for pair in pairs]
-    return learn(task, longer, loss, count, name="dpo", rows_per_item=2)
+    return learn(task, [pair.texts for pair in pairs], loss, count, name="dpo")
 
 
 def with_reference(task: Task, pairs: list[Pair]) -> list[Pair]:
     """The pairs with the reference's log-probabilities filled in."""
-    texts = [text for pair in pairs for text in (pair.chosen, pair.rejected)]  # two per pair
-    mine = task.group.share(texts)
+    mine = task.group.share(pairs)
+    texts = [text for pair in mine for text in pair.texts]
     with task.actor.as_reference() as reference:
-        done = [math.fsum(row) for row in text_logps(task, reference, mine)]
-    found = task.group.collect(texts, done)
-    return [
-        replace(pair, reference_chosen=found[2 * at], reference_rejected=found[2 * at + 1])
-        for at, pair in enumerate(pairs)
+        found = [math.fsum(row) for row in text_logps(task, reference, texts)]
+    done = [
+        replace(pair, reference_chosen=chosen, reference_rejected=rejected)
+        for pair, chosen, rejected in zip(mine, found[::2], found[1::2], strict=True)
     ]
+    return task.group.collect(pairs, done)
 
 
 def whole_logps(task: Task, texts: list[Text]) -> Tensor:
     """Log-probability of each whole response under the policy, with gradients. Shape: (B,)"""
-    padded = pad_texts(texts, task.device)
+    batch = task.batch(texts)
     with task.autocast():
-        logits = response_logits(task.actor.model, padded)
-    logps, _ = token_logps(logits, padded.targets, task.config["temperature"])
-    return (logps * padded.is_real).sum(dim=1)
+        logps, _ = batch.logps(task.actor.model, task.config["temperature"])
+    return (logps * batch.is_real).sum(dim=1)
 
 
 def learn(
     task: Task,
-    items: list[Text],
+    items: Sequence[tuple[Text, ...]],
     loss: Loss,
     count: Count,
     *,
     name: str,
-    rows_per_item: int = 1,
 ) -> tuple[Kept, dict[str, Any]]:
     """The loop: batches in random order, epoch after epoch, measured MEASUREMENTS times.
 
-    `items` say how long the texts are, for batching. Kept is the latest measured policy that is in
-    order; beyond the budget, or collapsed, the run stops. So a run that goes too far ends with the
-    weights of the measurement before.
+    An item's texts go through one pass. Kept is the latest measured policy that is in order; beyond
+    the budget, or collapsed, the run stops. So a run that goes too far ends with the weights of the
+    measurement before.
     """
     config, run = task.config, task.run
     learner = make_learner(task, None)
     batches = plan(len(items), config)
-    budget = config["batch_tokens"] // rows_per_item
     loop, kept = Loop(coefficient=float(config["kl_coefficient"])), Kept(best=False)
     resume(task, learner, loop, kept)
     every = max(1, -(-len(batches) // MEASUREMENTS))
@@ -159,7 +152,7 @@ def learn(
         if stopped is not None or loop.step == len(batches):
             break
         batch = batches[loop.step]
-        parts = list(by_length([items[at] for at in batch], budget))
+        parts = task.passes([items[at] for at in batch])
         whole = Batch([[batch[at] for at in part] for part in parts], count(batch))
         rate = learner.rates[0] * rate_factor(config | {"steps": len(batches)}, loop.step)
         figures = step_on(task, learner, whole, loss, rate, loop.step)

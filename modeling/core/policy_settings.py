@@ -9,6 +9,7 @@ from modeling.core.aggregation import UWO_WEIGHT, WAYS
 from modeling.core.device import TINY_PARAMETERS, choose_autocast, choose_threads
 from modeling.core.errors import ProgramError
 from modeling.core.kl import ESTIMATORS
+from modeling.core.reading import WAYS as READING_WAYS
 from modeling.core.reading import choose_batch_tokens
 from modeling.core.run_dir import is_count, is_number
 
@@ -60,6 +61,7 @@ DEFAULTS: dict[str, Any] = {
     "adapter": "none",  # or "lora"
     "lora_rank": 16,
     "seed": 0,
+    "attention": "auto",  # how prompts are shared: "shared", "flex", "padded"
     "batch_tokens": None,  # in one forward pass; None: by device
     "cache_tokens": 16384,  # held at once while sampling
     "max_length": None,  # prompt and response together; None: the model's, at most 2,048
@@ -134,6 +136,7 @@ RULES: dict[str, Callable[[Any], bool]] = {
     "adapter": lambda v: v in ("none", "lora"),
     "lora_rank": is_count,
     "seed": lambda v: v == 0 or is_count(v),
+    "attention": lambda v: v in READING_WAYS,
     "batch_tokens": _count_or_none,
     "cache_tokens": is_count,
     "checkpoint_seconds": _not_negative,

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
 from modeling.core.errors import ProgramError
 from modeling.core.files import read_jsonl, require_messages, require_unique_id
 from modeling.core.limits import Bounds
 from modeling.core.parallel import Group
 from modeling.core.plain_generation import Generator
+from modeling.core.policy_batch import Batch, Text
 from modeling.core.policy_models import Actor
+from modeling.core.policy_reading import choose_policy_way, make_batch, plan_passes
 from modeling.core.policy_rewards import FrozenReward, Shaping
 from modeling.core.run_dir import RunDir
 from modeling.core.text import Prompt, encode_prompts
@@ -52,6 +55,22 @@ class Task:
 
     def autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, torch.bfloat16, self.config["dtype"] == "bfloat16")
+
+    def batch(self, texts: Sequence[Text]) -> Batch:
+        """Texts to be read in one forward pass."""
+        return make_batch(self.config["attention"], texts, self.device)
+
+    def passes(self, items: Sequence[Sequence[Text]]) -> list[list[int]]:
+        """Numbers of items, each some texts of one prompt, that are read in one forward pass."""
+        return list(plan_passes(self.config["attention"], items, self.config["batch_tokens"]))
+
+    def share_prompts(self, *models: PreTrainedModel) -> None:
+        """Settle on a way to read that these models can go too."""
+        way, warning = choose_policy_way(
+            models, self.config["attention"], self.config["max_length"]
+        )
+        self.config["attention"] = way
+        self.warnings += [warning] if warning else []
 
     def use_threads(self) -> None:
         torch.set_num_threads(self.config["threads"])

@@ -13,14 +13,7 @@ from modeling.core.advantages import gae, leave_one_out, whiten
 from modeling.core.errors import ProgramError
 from modeling.core.kl import token_kl
 from modeling.core.own_head import attach_head
-from modeling.core.policy_batch import (
-    Padded,
-    by_length,
-    pad_texts,
-    response_logits,
-    token_logps,
-    token_values,
-)
+from modeling.core.policy_batch import Batch
 from modeling.core.policy_losses import clipped_policy_loss, clipped_value_loss
 from modeling.core.policy_rewards import Shaping
 from modeling.core.policy_task import Task
@@ -132,11 +125,11 @@ def fit_values(task: Task, value: PreTrainedModel, rollouts: list[Rollout]) -> N
 def read_values(task: Task, value: PreTrainedModel, rollouts: list[Rollout]) -> list[list[float]]:
     texts = task.group.share([rollout.as_text for rollout in rollouts])
     found: list[list[float]] = [[] for _ in texts]
-    for batch in by_length(texts, task.config["batch_tokens"]):
-        padded = pad_texts([texts[at] for at in batch], task.device)
+    for which in task.passes([(text,) for text in texts]):
+        batch = task.batch([texts[at] for at in which])
         with task.autocast():
-            rows = token_values(value, padded)
-        for at, row in zip(batch, rows.tolist(), strict=True):
+            rows = batch.values(value)
+        for at, row in zip(which, rows.tolist(), strict=True):
             found[at] = row[: len(texts[at].response)]
     return task.group.collect(rollouts, found)
 
@@ -152,8 +145,8 @@ def update(
     figures: dict[str, float] = {}
     for number in range(task.config["inner_epochs"]):
         figures = {}
-        for batch in minibatches(task.config, len(rollouts), f"{step}:{number}"):
-            for name, value in optimise(task, learner, rollouts, signal, batch, step).items():
+        for numbers in minibatches(task.config, len(rollouts), f"{step}:{number}"):
+            for name, value in optimise(task, learner, rollouts, signal, numbers, step).items():
                 figures[name] = figures.get(name, 0.0) + value / task.config["minibatches"]
     return figures | {"lr": learner.optimizer.param_groups[0]["lr"]}
 
@@ -181,20 +174,19 @@ def optimise(
     learner: Learner,
     rollouts: list[Rollout],
     signal: Signal,
-    batch: list[int],
+    numbers: list[int],
     step: int,
 ) -> dict[str, float]:
     """One optimiser step on some of the rollouts; the processes' gradients are added up."""
-    texts = [rollouts[at].as_text for at in batch]
+    texts = [rollouts[at].as_text for at in numbers]
     sums = dict.fromkeys(SUMS, 0.0)
-    shares = int(signal.mask[batch].sum()), len(batch)
-    parts = list(by_length(texts, task.config["batch_tokens"]))
-    for part in task.group.share(parts):
-        padded = pad_texts([texts[at] for at in part], task.device)
-        rows = [batch[at] for at in part]
-        loss = policy_loss(task, learner, signal, rows, padded, shares, sums)
+    shares = int(signal.mask[numbers].sum()), len(numbers)
+    for part in task.group.share(task.passes([(text,) for text in texts])):
+        batch = task.batch([texts[at] for at in part])
+        rows = [numbers[at] for at in part]
+        loss = policy_loss(task, learner, signal, rows, batch, shares, sums)
         if learner.value is not None:
-            loss = loss + value_loss(task, learner.value, signal, rows, padded, shares[0], sums)
+            loss = loss + value_loss(task, learner.value, signal, rows, batch, shares[0], sums)
         loss.backward()
     sums = task.group.total(sums)
     models = [learner.policy] if learner.value is None else [learner.policy, learner.value]
@@ -215,15 +207,14 @@ def policy_loss(
     learner: Learner,
     signal: Signal,
     rows: list[int],
-    padded: Padded,
+    batch: Batch,
     shares: tuple[int, int],
     sums: dict[str, float],
 ) -> Tensor:
     """The loss of some rows, divided by the minibatch's tokens (PPO) or responses (RLOO)."""
     with task.autocast():
-        logits = response_logits(learner.policy, padded)
-    logps, entropy = token_logps(logits, padded.targets, task.config["temperature"])  # (b, r)
-    real, width = padded.is_real, padded.targets.shape[1]
+        logps, entropy = batch.logps(learner.policy, task.config["temperature"])  # (b, r)
+    real, width = batch.is_real, batch.is_real.shape[1]
     old = signal.logps[rows, :width].to(task.device)
     advantages = signal.advantages[rows].to(task.device)
     tokens, responses = shares
@@ -250,15 +241,15 @@ def value_loss(
     value: PreTrainedModel,
     signal: Signal,
     rows: list[int],
-    padded: Padded,
+    batch: Batch,
     tokens: int,
     sums: dict[str, float],
 ) -> Tensor:
     """The value model's loss of some rows, divided by the minibatch's tokens."""
     assert signal.values is not None and signal.returns is not None
     with task.autocast():
-        values = token_values(value, padded)  # (b, r)
-    real, width = padded.is_real, padded.targets.shape[1]
+        values = batch.values(value)  # (b, r)
+    real, width = batch.is_real, batch.is_real.shape[1]
     old, returns = (x[rows, :width].to(task.device) for x in (signal.values, signal.returns))
     loss, clipped = clipped_value_loss(values, old, returns, task.config["value_clip"])
     total = loss[real].sum() / tokens

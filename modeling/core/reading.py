@@ -140,7 +140,18 @@ def choose_batch_tokens(asked: int | None, device: torch.device) -> int:
 
 
 def choose_reader(model: PreTrainedModel, asked: str, max_length: int) -> Reader:
-    """The way asked for where model and machine can, else the next one and a sentence on why.
+    """The way asked for where model and machine can, else the next one and a sentence on why."""
+    if asked != "padded" and not isinstance(getattr(model, "score", None), nn.Linear):
+        return Reader(
+            model, "padded", warning=warn_of_padding(model, "it pools its texts in its own way")
+        )
+    return choose_way(model, asked, max_length)
+
+
+def choose_way(
+    model: PreTrainedModel, asked: str, max_length: int, *, may_prune: bool = True
+) -> Reader:
+    """As `choose_reader`, for any model with a trunk.
 
     "auto" is FlexAttention on a GPU, for which alone its backward exists, and per-group SDPA
     elsewhere.
@@ -150,12 +161,12 @@ def choose_reader(model: PreTrainedModel, asked: str, max_length: int) -> Reader
     on_gpu = model.device.type == "cuda"
     ways = ("flex", "shared") if on_gpu and asked != "shared" else ("shared",)
     before = model.config._attn_implementation
-    name, reason = type(model).__name__, None
+    reason = None
     try:
         check_config(model, max_length)
         expected = plain_hidden(model)
         model.set_attn_implementation(NAME)
-        layer = find_last_layer(model)
+        layer = find_last_layer(model) if may_prune else None
         if layer is not None:
             prune(layer)
         for way in ways:
@@ -167,18 +178,18 @@ def choose_reader(model: PreTrainedModel, asked: str, max_length: int) -> Reader
     except (UnsupportedAttentionError, ValueError) as error:  # transformers refuses by ValueError
         reason = str(error).splitlines()[0]
     model.set_attn_implementation(before)
-    return Reader(
-        model,
-        "padded",
-        warning=f"{name} cannot share prompts between responses ({reason}): each text is read "
-        "in full, padded to the longest of its batch. This is slower and changes no reward.",
+    return Reader(model, "padded", warning=warn_of_padding(model, reason))
+
+
+def warn_of_padding(model: PreTrainedModel, reason: str | None) -> str:
+    return (
+        f"{type(model).__name__} cannot share prompts between responses ({reason}): each text is "
+        "read in full, padded to the longest of its batch. This is slower and changes no figure."
     )
 
 
 def check_config(model: PreTrainedModel, max_length: int) -> None:
     """Refuse what a short try would not show: attention that changes with the distance."""
-    if not isinstance(getattr(model, "score", None), nn.Linear):
-        raise UnsupportedAttentionError("it pools its texts in its own way")
     config = model.config.get_text_config()
     window = getattr(config, "sliding_window", None)
     kinds = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}

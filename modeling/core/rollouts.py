@@ -14,13 +14,7 @@ from transformers import PreTrainedModel
 
 from modeling.core.drawing import Sampling
 from modeling.core.generation import Request
-from modeling.core.policy_batch import (
-    Text,
-    by_length,
-    pad_texts,
-    response_logits,
-    token_logps,
-)
+from modeling.core.policy_batch import Text
 from modeling.core.policy_rewards import FrozenReward
 from modeling.core.policy_task import PolicyPrompt, Task
 from modeling.core.seeds import derive_seed
@@ -140,14 +134,13 @@ def add_reference(task: Task, rollouts: list[Rollout]) -> None:
 
 
 @torch.no_grad()
-def text_logps(task: Task, model: torch.nn.Module, texts: list[Text]) -> list[list[float]]:
+def text_logps(task: Task, model: PreTrainedModel, texts: list[Text]) -> list[list[float]]:
     """Log-probability of every response token, in the order of the texts."""
     found: list[list[float]] = [[] for _ in texts]
-    for batch in by_length(texts, task.config["batch_tokens"]):
-        padded = pad_texts([texts[at] for at in batch], task.device)
+    for which in task.passes([(text,) for text in texts]):
+        batch = task.batch([texts[at] for at in which])
         with task.autocast():
-            logits = response_logits(model, padded)
-        logps, _ = token_logps(logits, padded.targets, task.config["temperature"])
-        for at, row in zip(batch, logps.tolist(), strict=True):
+            logps, _ = batch.logps(model, task.config["temperature"])
+        for at, row in zip(which, logps.tolist(), strict=True):
             found[at] = row[: len(texts[at].response)]
     return found

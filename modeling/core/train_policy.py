@@ -107,6 +107,7 @@ def prepare(run: RunDir, group: parallel.Group) -> tuple[Task, list[Pair]]:
         warnings=warnings,
     )
     task.use_threads()
+    task.share_prompts(*actor.models)
     held = {prompt.messages for prompt in held_out} if few is None else set()
     pairs = read_pairs(task, [group for group in groups if group.prompt not in held])
     return task, pairs
@@ -192,6 +193,7 @@ def run_algorithm(
                 config["reward_models"], config["policy"], task.actor, task.device
             )
             task.run.say(sentence)
+            task.share_prompts(value)
             fit_values(task, value, before)
             if config["adapter"] == "lora":
                 rank, seed = config["lora_rank"], config["seed"]

@@ -22,7 +22,7 @@ from transformers import (
 )
 
 from modeling.core import train_policy
-from modeling.core.policy_batch import Text, pad_texts, response_logits, token_logps
+from modeling.core.policy_batch import Text, pad_texts
 from modeling.core.text import Prompt
 from tests.core.factories import make_run, messages, run
 
@@ -89,7 +89,7 @@ def distribution(folder: Path) -> torch.Tensor:
     """The policy's probability of each of RESPONSES; they add up to 1."""
     model = AutoModelForCausalLM.from_pretrained(folder)
     batch = pad_texts([Text(PROMPT, response) for response in RESPONSES], torch.device("cpu"))
-    logps, _ = token_logps(response_logits(model, batch), batch.targets, 1.0)
+    logps, _ = batch.logps(model, 1.0)
     found = (logps * batch.is_real).sum(dim=1).double().exp()
     assert found.sum().item() == pytest.approx(1.0, abs=1e-4)
     return found

@@ -13,7 +13,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from modeling.core import policy_gradient, policy_update, train_policy, train_reward
-from modeling.core.policy_batch import Text, pad_texts, token_values
+from modeling.core.policy_batch import Text, pad_texts
 from modeling.core.policy_models import load_actor, load_value_model
 from modeling.core.policy_rewards import FrozenReward
 from modeling.core.policy_update import Learner
@@ -468,7 +468,7 @@ def test_ppo_values_begin_as_a_reward_model_that_reads_the_mean(
     at = encoded.prompt_length
     # One token more than the response: values are read before each token.
     text = Text(tuple(encoded.ids[:at]), (*encoded.ids[at:], 0))
-    found = token_values(value, pad_texts([text], CPU))[0, 1:].mean().item()
+    found = pad_texts([text], CPU).values(value)[0, 1:].mean().item()
     frozen = FrozenReward([str(reward)], aggregate="mean", uwo_weight=0.0, device="cpu")
     (expected,), _ = frozen.score([(prompt, response)])
     assert found == pytest.approx(expected, abs=1e-5)

@@ -1,0 +1,70 @@
+"""How the models of a policy improvement read texts: packed where all of them can, else padded.
+
+The ways are those of reading.py. Each model is tried out on made-up texts: in a packed row it must
+give the log-probabilities (a value model: the values) of its padded forward.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from modeling.core.policy_batch import Batch, Text, by_length, pad_texts
+from modeling.core.policy_packed import by_prompt, pack_texts
+from modeling.core.reading import TOLERANCE, choose_way, trial_groups, warn_of_padding
+
+
+def choose_policy_way(
+    models: Sequence[PreTrainedModel], asked: str, max_length: int
+) -> tuple[str, str | None]:
+    """The way asked for where all models can go it, else "padded" and a sentence on why."""
+    way = asked
+    for model in models:
+        reader = choose_way(model, way, max_length, may_prune=False)
+        if reader.way == "padded":
+            return "padded", reader.warning
+        if reason := disagreement(model, reader.way):
+            return "padded", warn_of_padding(model, reason)
+        way = reader.way
+    return way, None
+
+
+@torch.no_grad()
+def disagreement(model: PreTrainedModel, way: str) -> str | None:
+    """Why packed rows are not what the padded ones are, or None when they are."""
+    texts = [
+        Text(tuple(one.ids[: one.prompt_length or 1]), tuple(one.ids[one.prompt_length or 1 :]))
+        for group in trial_groups(model)
+        for one in group
+    ]
+    try:
+        padded, packed = (make_batch(how, texts, model.device) for how in ("padded", way))
+        if isinstance(getattr(model, "score", None), nn.Linear):
+            expected, found = padded.values(model), packed.values(model)
+        else:
+            (expected, _), (found, _) = padded.logps(model, 1.0), packed.logps(model, 1.0)
+    except Exception as error:  # a foreign model, tried out: the reason goes into the warning
+        return str(error).splitlines()[0] if str(error) else type(error).__name__
+    real = padded.is_real
+    difference = ((found - expected)[real].abs().max() / expected[real].abs().max()).item()
+    return None if difference <= TOLERANCE else f"a try gave other values by {difference:.1g}"
+
+
+def make_batch(way: str, texts: Sequence[Text], device: torch.device) -> Batch:
+    """Texts to be read in one pass; packed ones share a prompt where they lie side by side."""
+    if way == "padded":
+        return pad_texts(texts, device)
+    return pack_texts(texts, device, flex=way == "flex")
+
+
+def plan_passes(way: str, items: Sequence[Sequence[Text]], budget: int) -> Iterator[list[int]]:
+    """Numbers of items that fit into one pass of `budget` tokens, the longest first.
+
+    An item is some texts of one prompt, all items of equally many.
+    """
+    if way != "padded":
+        yield from by_prompt(items, budget)
+    elif items:
+        longest = [max(item, key=len) for item in items]
+        yield from by_length(longest, budget // len(items[0]))
