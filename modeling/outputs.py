@@ -118,8 +118,21 @@ def collect(run: Run, measured: dict[str, Any], finish: FinishRun) -> None:
         }
         if run.kind == Run.Kind.SAMPLE:
             results |= _queue_pairs(run)
-        results |= measured | {"ranked": _rank_queue(run)}
+        results |= measured
     finish(results)
+
+
+def rank(run: Run) -> None:
+    """After the end of a run that brought responses or scores: comparisons that nobody has seen yet
+    get the priority that its reward model gives them. It reads the whole queue, which takes seconds
+    where that is long, so it stands outside of the run's transaction; a queue that is left unranked
+    is put in order at the next judgment (following.py)."""
+    if run.kind not in (Run.Kind.SAMPLE, Run.Kind.SCORE):
+        return
+    model = _ranking_model(run)
+    ranked = rank_queue(run.project, model) if model else 0
+    ended = Run.objects.get(pk=run.pk)
+    Run.objects.filter(pk=run.pk).update(results=ended.results | {"ranked": ranked})
 
 
 def _add_reward_model(run: Run, results: dict[str, Any]) -> None:
@@ -160,12 +173,6 @@ def _queue_pairs(run: Run) -> dict[str, int]:
         "identical": sum(len(responses) < 2 for responses in by_prompt.values()),
         "comparisons": len(chosen),
     }
-
-
-def _rank_queue(run: Run) -> int:
-    """Comparisons that nobody has seen yet get the priority that this reward model gives them."""
-    model = _ranking_model(run)
-    return rank_queue(run.project, model) if model else 0
 
 
 def _what_is_known(model: RewardModel) -> Follower:

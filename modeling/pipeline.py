@@ -128,6 +128,7 @@ class Execution:
                     return
                 outputs.store(self.run, stage)
             self.finish()
+            self.rank()
         except Cancelled:
             end(self.run, State.CANCELLED)
         except Lost:
@@ -156,6 +157,13 @@ class Execution:
         with transaction.atomic():
             write(self.run, heartbeat_at=timezone.now())  # locks the row, if it is still ours
             outputs.collect(self.run, measured, self._succeed)
+
+    def rank(self) -> None:
+        """The run has succeeded: what goes wrong here is no failure of it."""
+        try:
+            outputs.rank(self.run)
+        except Exception:
+            log.exception("the queue could not be put in order after %s", self.run)
 
     def _succeed(self, results: dict[str, Any]) -> None:
         end(self.run, State.SUCCEEDED, results=results, progress=1.0, progress_text="done")

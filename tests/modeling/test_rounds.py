@@ -1,11 +1,13 @@
 """The loop's rule book, end to end with fake programs: what follows what."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 
 from labeling.models import Comparison
-from modeling import registry, rounds, starting
+from modeling import following, outputs, registry, rounds, starting
 from modeling.models import RewardModel, Round, Run
 from modeling.steps import StepKind
 from tests.factories import make_comparisons, make_member, make_project, make_prompt
@@ -81,14 +83,42 @@ def test_a_new_project_samples_before_there_is_anything_to_judge(tmp_path: Path)
     assert len(priorities) == 5, "without a reward model the order is random"
 
 
-def test_a_full_queue_is_ranked_and_not_added_to(tmp_path: Path) -> None:
+def test_a_full_queue_is_ranked_and_not_added_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no answer waits meanwhile: on SQLite none is saved while a transaction is open."""
     project = loop_project(tmp_path, comparisons=30, queue_target=15)
     train_once(project)
     run = advance_one(project)
     assert run.kind == Run.Kind.SCORE
+    waits = []
+
+    def watched(*arguments: Any) -> int:
+        waits.append(connection.in_atomic_block)
+        return following.rank_queue(*arguments)
+
+    monkeypatch.setattr(outputs, "rank_queue", watched)
     execute(run)
+    assert waits == [False]
     assert run.results["ranked"] == 20
     assert project.comparisons.filter(slots_left__gt=0, priority__gt=0).count() == 20
+
+
+def test_a_queue_that_cannot_be_ranked_fails_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    project = loop_project(tmp_path, comparisons=30, queue_target=15)
+    train_once(project)
+    run = advance_one(project)
+
+    def away(*_: object) -> int:
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(outputs, "rank_queue", away)
+    execute(run)
+    assert (run.state, run.error) == (Run.State.SUCCEEDED, "")
+    assert "ranked" not in run.results
+    assert "could not be put in order" in caplog.text
 
 
 def test_a_queue_that_runs_dry_is_filled_before_the_next_training(tmp_path: Path) -> None:
