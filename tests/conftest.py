@@ -21,6 +21,31 @@ from tests.chromium import ARGUMENTS, find_chromium
 expect.set_options(timeout=20_000)
 
 
+# What starts processes of its own has the database from the environment and says so nowhere.
+STARTS_PROCESSES = ("config", "end_to_end")
+DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--only-database", action="store_true", help="leave out tests that use no database"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """For another database than the usual one: what knows none is not run a second time."""
+    if not config.getoption("--only-database"):
+        return
+    config.hook.pytest_deselected(items=[item for item in items if not uses_database(item)])
+    items[:] = [item for item in items if uses_database(item)]
+
+
+def uses_database(item: pytest.Item) -> bool:
+    used = DATABASE_FIXTURES & set(getattr(item, "fixturenames", ()))
+    folder = item.path.parent.name
+    return bool(used or item.get_closest_marker("django_db") or folder in STARTS_PROCESSES)
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Module by module: its event loop must not stay behind in other tests' thread."""
