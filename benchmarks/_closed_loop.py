@@ -25,7 +25,7 @@ from modeling.demo.oracle import score as gold_of
 from modeling.demo.questions import Question, questions
 
 POLICY = Path(__file__).resolve().parent.parent / "modeling" / "demo" / "policy"
-EVAL_PROMPTS, EVAL_RESPONSES = 128, 4
+EVAL_PROMPTS, EVAL_RESPONSES = 128, 8
 POOL = 16  # responses per prompt of best-of-n
 NEW_TOKENS = 80
 Row = dict[str, Any]

@@ -46,7 +46,8 @@ BLIND = 120  # judged comparisons of a new policy with the one before
 SWEEP = (0.3, 0.1, 0.03, 0.0)
 REWARD = {"pooling": "mean"}
 UWO = {"aggregate": "uwo", "uwo_weight": 1.0}
-KL, STEPS = 0.2, 30
+KL, STEPS = 0.2, 20  # updates a round
+FAR = 30  # updates of one reward model with less or no penalty: enough to go wrong
 COMMON = {"max_new_tokens": 80, "eval_prompts": 32}
 
 
@@ -76,8 +77,8 @@ ARMS = (
         # A version, which people compare with the one before, every 6 updates.
         {"algorithm": "rloo", "steps": 6, "kl_coefficient": 0.0},
         members=1,
-        segments=STEPS // 6,
-        rounds=1,  # enough to go wrong
+        segments=FAR // 6,
+        rounds=1,
     ),
 )
 
@@ -244,7 +245,7 @@ def sweep_kl(seed: Seed) -> list[Row]:
     found = []
     for coefficient in SWEEP:
         name = f"sweep/{coefficient}"
-        config = {"algorithm": "rloo", "steps": STEPS, "kl_coefficient": coefficient}
+        config = {"algorithm": "rloo", "steps": FAR, "kl_coefficient": coefficient}
         result, policy = improve(seed.world, name, config, POLICY, seed.first_rewards[:1], [])
         gold = seed.world.gold(f"{name}/gold", policy)
         found.append(
