@@ -46,7 +46,7 @@ BLIND = 120  # judged comparisons of a new policy with the one before
 SWEEP = (0.3, 0.1, 0.03, 0.0)
 REWARD = {"pooling": "mean"}
 UWO = {"aggregate": "uwo", "uwo_weight": 1.0}
-KL, STEPS = 0.2, 20  # updates a round
+KL, STEPS = 0.2, 10  # updates a round: a reward model holds near what it has seen
 FAR = 30  # updates of one reward model with less or no penalty: enough to go wrong
 COMMON = {"max_new_tokens": 80, "eval_prompts": 32}
 
