@@ -154,6 +154,7 @@ def update_ours(folder: Path, model: Any, steps: list[list[Response]], way: str)
 
     device = torch.device("cpu")
     given = {"algorithm": "rloo", "attention": way, "learning_rate": RATE, "clip": CLIP}
+    given["dtype"] = "float32"
     config = resolve(DEFAULTS | given | {"max_length": LONGEST}, 10**8, device)
     actor = Actor(model, cast(Any, None), None)
     task = Task(
