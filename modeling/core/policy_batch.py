@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
+
+from modeling.core.reading import apply_head
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Padded:
             use_cache=False,
         )
         wanted = self.targets.shape[1] + 1
-        return head_values(model, trunk.last_hidden_state[:, -wanted:-1])
+        return apply_head(model, trunk.last_hidden_state[:, -wanted:-1])[..., 0]
 
 
 def pad_texts(texts: Sequence[Text], device: torch.device) -> Padded:
@@ -125,10 +127,3 @@ def token_logps(logits: Tensor, targets: Tensor, temperature: float) -> tuple[Te
     logps = torch.log_softmax(logits / temperature, dim=-1)  # (..., V)
     entropy = -(logps.detach().exp() * logps.detach()).sum(dim=-1)
     return logps.gather(-1, targets[..., None])[..., 0], entropy
-
-
-def head_values(model: PreTrainedModel, hidden: Tensor) -> Tensor:
-    """What the layer `score` says of hidden states, in fp32. Shape: (..., D) -> (...)"""
-    head = model.score
-    with torch.autocast(hidden.device.type, enabled=False):
-        return nn.functional.linear(hidden.float(), head.weight.float(), head.bias)[..., 0]

@@ -14,7 +14,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from modeling.core.packing import Row, first_fit, pack
-from modeling.core.policy_batch import Text, accepted, head_values, token_logps
+from modeling.core.policy_batch import Text, accepted, token_logps
+from modeling.core.reading import apply_head
 from modeling.core.shared_attention import Pass, packed
 from modeling.core.text import Encoded
 
@@ -49,7 +50,7 @@ class Packed:
             trunk = model.base_model(
                 input_ids=self.row.ids, position_ids=self.row.positions, use_cache=False
             )
-        return self.as_rows(head_values(model, trunk.last_hidden_state[0, self.states]))
+        return self.as_rows(apply_head(model, trunk.last_hidden_state[0, self.states])[:, 0])
 
     def as_rows(self, tokens: Tensor) -> Tensor:
         """Shape: (N,) -> (B, R), 0 where there is no token"""

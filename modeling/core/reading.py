@@ -248,7 +248,7 @@ def read_rewards(model: PreTrainedModel, ids: Tensor, mask: Tensor, last: Tensor
 
 
 def apply_head(model: PreTrainedModel, hidden: Tensor) -> Tensor:
-    """Rewards (R, M) of hidden states (R, D), in fp32 whatever the trunk computes in."""
+    """Rewards (..., M) of hidden states (..., D), in fp32 whatever the trunk computes in."""
     head = model.score
     with torch.autocast(hidden.device.type, enabled=False):
         return nn.functional.linear(hidden.float(), head.weight.float(), head.bias)
