@@ -22,10 +22,11 @@ import random
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -346,11 +347,24 @@ def in_parallel(options: argparse.Namespace) -> list[Row]:
     parts = ["arms"] if options.arms else ["arms", "ensembles", "sweep"]
     jobs = [(part, seed) for part in parts for seed in range(options.seeds)]
     found: list[Row] = [{} for _ in range(options.seeds)]
-    with ProcessPoolExecutor(options.processes, get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(options.processes, context, end_with_parent) as pool:
         futures = [pool.submit(measure_part, part, seed, options) for part, seed in jobs]
         for (_, seed), future in zip(jobs, futures, strict=True):
             found[seed] |= future.result()
     return found
+
+
+def end_with_parent() -> None:
+    """A worker whose benchmark was killed would go on for minutes, beside whatever comes next."""
+    parent = parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def main() -> None:
