@@ -17,7 +17,7 @@ from modeling.core.policy_batch import Batch
 from modeling.core.policy_losses import clipped_policy_loss, clipped_value_loss
 from modeling.core.policy_rewards import Shaping
 from modeling.core.policy_task import Task
-from modeling.core.rollouts import Rollout
+from modeling.core.rollouts import Rollout, read_texts
 
 SUMS = ("policy", "value", "clipped", "value_clipped", "kl", "ratio", "entropy")
 
@@ -121,16 +121,9 @@ def fit_values(task: Task, value: PreTrainedModel, rollouts: list[Rollout]) -> N
     attach_head(value, "score", head.weight.cpu() * slope.float(), slope * bias + intercept)
 
 
-@torch.no_grad()
 def read_values(task: Task, value: PreTrainedModel, rollouts: list[Rollout]) -> list[list[float]]:
     texts = task.group.share([rollout.as_text for rollout in rollouts])
-    found: list[list[float]] = [[] for _ in texts]
-    for which in task.passes([(text,) for text in texts]):
-        batch = task.batch([texts[at] for at in which])
-        with task.autocast():
-            rows = batch.values(value)
-        for at, row in zip(which, rows.tolist(), strict=True):
-            found[at] = row[: len(texts[at].response)]
+    found = read_texts(task, texts, lambda batch: batch.values(value))
     return task.group.collect(rollouts, found)
 
 

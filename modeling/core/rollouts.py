@@ -6,15 +6,16 @@ reads its share of the prompts; afterwards all hold all rollouts.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from modeling.core.drawing import Sampling
 from modeling.core.generation import Request
-from modeling.core.policy_batch import Text
+from modeling.core.policy_batch import Batch, Text
 from modeling.core.policy_rewards import FrozenReward
 from modeling.core.policy_task import PolicyPrompt, Task
 from modeling.core.seeds import derive_seed
@@ -133,14 +134,20 @@ def add_reference(task: Task, rollouts: list[Rollout]) -> None:
             rollout.reference_logps = logps
 
 
-@torch.no_grad()
 def text_logps(task: Task, model: PreTrainedModel, texts: list[Text]) -> list[list[float]]:
     """Log-probability of every response token, in the order of the texts."""
+    temperature = task.config["temperature"]
+    return read_texts(task, texts, lambda batch: batch.logps(model, temperature)[0])
+
+
+@torch.no_grad()
+def read_texts(task: Task, texts: list[Text], read: Callable[[Batch], Tensor]) -> list[list[float]]:
+    """What `read` says of a batch, (B, R), for every response token, in the order of the texts."""
     found: list[list[float]] = [[] for _ in texts]
     for which in task.passes([(text,) for text in texts]):
         batch = task.batch([texts[at] for at in which])
         with task.autocast():
-            logps, _ = batch.logps(model, task.config["temperature"])
-        for at, row in zip(which, logps.tolist(), strict=True):
+            rows = read(batch)
+        for at, row in zip(which, rows.tolist(), strict=True):
             found[at] = row[: len(texts[at].response)]
     return found
