@@ -118,9 +118,9 @@ def judged_by_arm(project: Project) -> dict[str, int]:
 
 
 def next_in_line(project: Project, order: QueueOrder | None) -> list[Waiting]:
-    """As they will be handed out, blind comparisons left out: which they are is nobody's to know
-    before they are judged."""
-    rows = fresh(project).filter(blind_pair__isnull=True).select_related("prompt")
+    """As they will be handed out, less the blind comparisons of a round that is under way: which
+    they are is nobody's to know before it is decided."""
+    rows = fresh(project).select_related("prompt")
     told = {row["comparison"]: row for row in (order.summary.get("head", []) if order else [])}
     strategy = order.strategy if order else Strategy.RANDOM
     return [

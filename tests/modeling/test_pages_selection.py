@@ -6,11 +6,12 @@ import re
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from labeling.models import AuditEntry, Project
 from modeling import following
 from modeling.lift_record import FEWEST_TESTED
-from modeling.models import ArmLift, QueueOrder
+from modeling.models import ArmLift, BlindPair, QueueOrder, Round
 from modeling.selection_view import reasons_of
 from tests.factories import make_comparison, make_project
 from tests.modeling.page_helpers import make_cast, make_reward_model
@@ -76,6 +77,25 @@ def test_with_nothing_in_the_queue_it_says_what_brings_more(client: Client) -> N
     project = make_project()
     sign_in(client, project, "curator")
     assert "New pairs come with the next sampling" in page(client, project)
+
+
+def test_blind_comparisons_are_listed_once_their_round_is_decided(client: Client) -> None:
+    project = make_project()
+    blind = make_comparison(project)
+    new, current = blind.responses.all()
+    compared = Round.objects.create(
+        project=project, number=1, state=Round.State.COMPARING, started_at=timezone.now()
+    )
+    BlindPair.objects.create(
+        round=compared, comparison=blind, candidate_response=new, current_response=current
+    )
+    sign_in(client, project, "curator")
+    html = page(client, project)
+    assert "Only blind comparisons wait" in html
+    assert blind.prompt.last_message not in html
+    compared.state = Round.State.PROMOTED
+    compared.save()
+    assert blind.prompt.last_message in page(client, project)
 
 
 def test_every_random_judgment_moves_the_curve(client: Client) -> None:
