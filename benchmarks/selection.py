@@ -12,6 +12,10 @@ again", the same with other draws, says how early. Features: benchmarks/_selecti
 demo world one label in ten is wrong. The last line is JSON, of the strategy that is best there.
 """
 
+import os
+
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+
 import argparse
 import json
 import sys
