@@ -6,12 +6,9 @@ process of their own; heads on frozen features share the features of all texts, 
 
 import functools
 import json
-import os
 import random
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +17,8 @@ from typing import Any
 
 import torch
 
-from benchmarks._real_pairs import HH, ROOT, build_model, read_rows
+from benchmarks._children import child_report, run_child
+from benchmarks._real_pairs import HH, build_model, read_rows
 from modeling.core.bootstrap import bootstrap_weight
 from modeling.core.feature_table import read_batches
 from modeling.core.features import READS, Readout, choose_layers
@@ -156,22 +154,7 @@ def with_program(options: dict[str, Any]) -> Callable[[Cell, Path, Path], list[f
 def with_trl(cell: Cell, base: Path, work: Path) -> list[float]:
     name = json.dumps([cell.model, cell.row, cell.seed, cell.fold])
     program = "from benchmarks import _quality_trl; _quality_trl.main()"
-    out = run_child(["-c", program, name, str(base), str(work)])
-    return list(json.loads(out.splitlines()[-1]))
-
-
-def run_child(arguments: list[str]) -> str:
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1"},
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr[-2000:])
-    return done.stdout
+    return list(child_report(["-c", program, name, str(base), str(work)]))
 
 
 @functools.cache

@@ -16,7 +16,6 @@ import json
 import os
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,6 +28,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1
 import torch
 from torch import Tensor
 
+from benchmarks._children import child_report
 from benchmarks._closed_loop import POLICY, World
 from benchmarks._real_pairs import (
     LONGEST,
@@ -259,16 +259,6 @@ def measure(folder: Path, variant: str, task: str, updates: int) -> dict[str, An
     return update_trl(folder, task, model, steps, how)
 
 
-def run_child(variant: str, task: str, folder: str, updates: int) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--child", variant, task, folder]
-    command += ["--updates", str(updates)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        print(done.stderr, file=sys.stderr)
-        sys.exit(f"{variant} on {task} failed")
-    return dict(json.loads(done.stdout.splitlines()[-1]))
-
-
 def compare(found: dict[tuple[str, str], list[dict[str, Any]]]) -> dict[str, Any]:
     """Medians over the rounds; the ratios are of rounds that ran one after the other."""
     result: dict[str, Any] = {}
@@ -315,7 +305,8 @@ def main() -> None:
         for _ in range(options.rounds or (1 if options.quick else 3)):
             for task in options.tasks:
                 for variant in options.only:
-                    report = run_child(variant, task, name, updates)
+                    child = [__file__, "--child", variant, task, name, "--updates", str(updates)]
+                    report = child_report(child)
                     found.setdefault((task, variant), []).append(report)
                     print(
                         f"{task:8} {variant:18} {report['seconds']:7.3f} s/update "

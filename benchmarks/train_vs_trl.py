@@ -16,7 +16,6 @@ import os
 import random
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +27,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1
 
 import torch
 
+from benchmarks._children import child_report
 from benchmarks._real_pairs import (
     LONGEST,
     alpaca_groups_of_four,
@@ -249,23 +249,15 @@ def main() -> None:
         found: dict[str, list[dict[str, Any]]] = {variant: [] for variant in options.only}
         for _ in range(options.rounds or (1 if options.quick else 3)):
             for variant in options.only:
-                found[variant].append(run_child(variant, name, steps))
-                report = found[variant][-1]
+                child = [__file__, "--child", variant, name, "--steps", str(steps)]
+                report = child_report(child)
+                found[variant].append(report)
                 print(
                     f"{variant:30} {report['seconds']:7.3f} s/step "
                     f"{report['tokens'] / steps:9.0f} tokens/step {report['megabytes']:6.0f} MB",
                     flush=True,
                 )
     print(json.dumps(compare(found, steps)))
-
-
-def run_child(variant: str, folder: str, steps: int) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--child", variant, folder, "--steps", str(steps)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        print(done.stderr, file=sys.stderr)
-        sys.exit(f"{variant} failed")
-    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def compare(found: dict[str, list[dict[str, Any]]], steps: int) -> dict[str, Any]:
