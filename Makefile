@@ -29,7 +29,7 @@ test-postgres: $(BIN)/.installed-dev ## the same tests on PostgreSQL
 	$(BIN)/python tests/run_on_postgres.py $(ARGS)
 
 stress: $(BIN)/.installed-dev ## fifty labelers at once on 2,000 comparisons, on PostgreSQL (minutes)
-	STRESS=1 $(BIN)/python tests/run_on_postgres.py tests/labeling/test_stress.py $(ARGS)
+	STRESS=1 $(BIN)/python tests/run_on_postgres.py tests/labeling/at_once/test_stress.py $(ARGS)
 
 lint: $(BIN)/.installed-dev ## ruff: mistakes and format
 	$(BIN)/ruff check .

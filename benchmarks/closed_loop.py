@@ -33,13 +33,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
-from benchmarks._closed_loop import POLICY, POOL, Row, World, prompt_rows, run, train_rewards
-from modeling.comparing import Verdict, judge, win_rate
+from benchmarks.parts.closed_loop import POLICY, POOL, Row, World, prompt_rows, run, train_rewards
 from modeling.core import train_policy
-from modeling.core.files import read_jsonl
-from modeling.core.limits import LENGTH_RATIO, VARIANCE_RATIO, Bounds
-from modeling.demo.oracle import oracle_prefers
-from modeling.guard import Record, alarms_of
+from modeling.core.program.files import read_jsonl
+from modeling.demo.world.oracle import oracle_prefers
+from modeling.measures.limits import LENGTH_RATIO, VARIANCE_RATIO, Bounds
+from modeling.policies.comparing import Verdict, judge, win_rate
+from modeling.policies.guard import Record, alarms_of
 
 NOISE, ROUNDS, JUDGMENTS = 0.1, 3, 500
 MEMBERS = 3
@@ -176,7 +176,7 @@ def improve(
     preferences: list[Row],
 ) -> tuple[Row, Path]:
     folder = world.root / name / "policy"
-    settings = COMMON | config | {"policy": str(policy), "reference": str(POLICY)}
+    settings: Row = COMMON | config | {"policy": str(policy), "reference": str(POLICY)}
     settings |= {"reward_models": rewards, "seed": world.seed}
     if config["algorithm"] == "dpo":
         rows, file = preferences, "preferences.jsonl"

@@ -18,10 +18,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
-from benchmarks._closed_loop import POLICY, Row, World, run
+from benchmarks.parts.closed_loop import POLICY, Row, World, run
 from modeling.core import train_reward
-from modeling.core.files import read_jsonl
-from modeling.demo.oracle import score
+from modeling.core.program.files import read_jsonl
+from modeling.demo.world.oracle import score
 
 JUDGMENTS, NOISE, FIRST = 500, 0.1, (20, 50, 100)
 WAYS: dict[str, Row] = {

@@ -11,13 +11,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 ROWS = 64
 STEPS = 2
-ARGUMENTS = {
+ARGUMENTS: dict[str, Any] = {
     "max_steps": STEPS,
     "per_device_train_batch_size": 4,
     "logging_steps": 1,
@@ -49,9 +50,9 @@ def small_export(folder: Path) -> Path:
     django.setup()
     from django.core.management import call_command
 
-    from labeling.exporting import PreferenceFilter, json_lines, preference_rows
     from labeling.importing import import_file
     from labeling.models import Project
+    from labeling.preferences.exporting import ExportOptions, json_lines, preference_rows
 
     call_command("migrate", verbosity=0)
     project = Project.objects.create(slug="trl", name="TRL")
@@ -62,7 +63,7 @@ def small_export(folder: Path) -> Path:
     )
     import_file(project, None, io.BytesIO(triples.encode()), name="sums")
     path = folder / "export.jsonl"
-    path.write_bytes(b"".join(json_lines(preference_rows(project, PreferenceFilter()))))
+    path.write_bytes(b"".join(json_lines(preference_rows(project, ExportOptions()))))
     return path
 
 

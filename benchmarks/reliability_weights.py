@@ -4,9 +4,9 @@
 
 A simulation with known answers: 20 labelers, three judgments for each of 400 pairs. Of the
 labelers some are careful, some guess, some always take one side, one says the opposite. The same
-judgments are settled twice by the product's own rule (labeling/preferences.py): every vote with
-weight 1, and with the weights that labeling/measures/reliability.py finds without knowing the
-answers. A tie counts half. The last line is JSON; the interval is over seeds, paired.
+judgments are settled twice by the product's own rule (labeling/preferences/settling.py): every vote
+with weight 1, and with the weights that labeling/quality/measures/dawid_skene.py finds without
+knowing the answers. A tie counts half. The last line is JSON; the interval is over seeds, paired.
 """
 
 import argparse
@@ -26,8 +26,8 @@ import django
 
 django.setup()
 
-from labeling.measures.reliability import Choices, estimate  # noqa: E402
-from labeling.preferences import Vote, weigh  # noqa: E402
+from labeling.preferences.settling import Vote, weigh  # noqa: E402
+from labeling.quality.measures.dawid_skene import Choices, estimate_reliabilities  # noqa: E402
 
 LABELERS, PAIRS, OVERLAP = 20, 400, 3
 # A pair that is hard for one is hard for all: the log-odds of every skill are scaled by it.
@@ -42,7 +42,7 @@ HEADLINE = "4 guess, 3 one side, 1 opposite"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SharesRight:
     majority: float
     weighted: float
 
@@ -86,14 +86,16 @@ def accuracy(choices: Choices, truth: np.ndarray, weights: np.ndarray) -> float:
     return points / PAIRS
 
 
-def run(seed: int, mix: tuple[int, ...]) -> Outcome:
+def run(seed: int, mix: tuple[int, ...]) -> SharesRight:
     choices, truth = simulate(seed, mix)
-    found = estimate(choices, LABELERS, PAIRS).labelers
+    found = estimate_reliabilities(choices, LABELERS, PAIRS).labelers
     weights = np.array([labeler.weight for labeler in found])
-    return Outcome(accuracy(choices, truth, np.ones(LABELERS)), accuracy(choices, truth, weights))
+    return SharesRight(
+        accuracy(choices, truth, np.ones(LABELERS)), accuracy(choices, truth, weights)
+    )
 
 
-def summary(outcomes: list[Outcome]) -> dict[str, float]:
+def summary(outcomes: list[SharesRight]) -> dict[str, float]:
     difference = np.array([outcome.weighted - outcome.majority for outcome in outcomes])
     half = 1.96 * difference.std(ddof=1) / len(difference) ** 0.5
     return {

@@ -1,11 +1,12 @@
 """Sampling against transformers: `python benchmarks/sampling_speed.py [--quick]`.
 
 n = 4 responses to each prompt at temperature 1, in fp32, one thread. Ways, taking turns in one
-process: `ours` (modeling.core.generation); `generate`, model.generate with num_return_sequences=4
-on batches of prompts in the order in which they arrive, at the best of several batch sizes; and
-`generate_batch`, transformers' continuous batching. Two models: the shipped demo policy, and a
-4-layer, 256-wide Llama with random weights, of whose 4,096 tokens 51 end a response (lengths then
-fall off as those of real responses do, about 80 tokens on average, 256 at most).
+process: `ours` (core/generating/generation.py); `generate`, model.generate with
+num_return_sequences=4 on batches of prompts in the order in which they arrive, at the best of
+several batch sizes; and `generate_batch`, transformers' continuous batching. Two models: the
+shipped demo policy, and a 4-layer, 256-wide Llama with random weights, of whose 4,096 tokens 51
+end a response (lengths then fall off as those of real responses do, about 80 tokens on average,
+256 at most).
 
 Processor time per token that is part of a response counts, so that chance in the lengths does not.
 Ends with one line of JSON.
@@ -35,9 +36,9 @@ from transformers import (
     PreTrainedModel,
 )
 
-from modeling.core.drawing import Sampling, derive_seed
-from modeling.core.generation import Request, generate
-from modeling.demo.examples import starting_prompts
+from modeling.core.generating.drawing import Sampling, derive_seed
+from modeling.core.generating.generation import Request, generate
+from modeling.demo.world.examples import starting_prompts
 
 POLICY = Path(__file__).resolve().parent.parent / "modeling" / "demo" / "policy"
 SAMPLES = 4

@@ -3,7 +3,7 @@
 1,000 HH pairs, tokenisation included, a 4-layer, 256-wide Llama in fp32, one thread. Three ways,
 taking turns in one process: `score`, the reading part of our program; `transformers.pipeline` at
 batch 16; and length-sorted batches of 16 with the plain model. Processor time counts. Needs the
-data (_real_pairs.py). Ends with one line of JSON.
+data (parts/real_pairs.py). Ends with one line of JSON.
 """
 
 import argparse
@@ -22,9 +22,9 @@ os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
-from benchmarks._real_pairs import LONGEST, build_model, hh_groups
-from modeling.core.loading_rewards import load_scorer
-from modeling.core.text import Prompt, encode_texts, render_text
+from benchmarks.parts.real_pairs import LONGEST, build_model, hh_groups
+from modeling.core.loading.saved_rewards import load_scorer
+from modeling.core.texts.text import Prompt, encode_texts, render_text
 
 BATCH = 16
 

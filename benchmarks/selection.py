@@ -8,8 +8,8 @@ from its head's beliefs, 20 % of every batch still at random. After each batch t
 anew and ordered on pairs of other prompts. `label_fraction` is the share of 1,600 labels after
 which a strategy has reached what random selection has with all 1,600, the mean of the last three
 batches on both sides; 1 where it never does. A curve of chance may cross by luck: the row "random
-again", the same with other draws, says how early. Features: benchmarks/_selection_data.py; in the
-demo world one label in ten is wrong. The last line is JSON, of the strategy that is best there.
+again", the same with other draws, says how early. Features: benchmarks/parts/selection_data.py; in
+the demo world one label in ten is wrong. The last line is JSON, of the strategy that is best there.
 """
 
 import os
@@ -28,9 +28,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks._selection_data import World, load_world
-from modeling.logistic import Posterior, fit
-from modeling.selection import Strategy, first_of_each, order_of, worth_of
+from benchmarks.parts.selection_data import World, load_world
+from modeling.measures.logistic import Posterior, fit
+from modeling.selection.strategies import RANDOM, first_of_each, order_of, worth_of
 
 BATCH, BUDGET, RANDOM_SHARE = 50, 1600, 0.2
 COMPONENTS = 64
@@ -39,15 +39,15 @@ SMOOTH = 3
 # Prompts to learn from and to be tested on, and labels that are wrong.
 SETTINGS = {"demo": (800, 400, 0.1), "alpaca": (400, 100, 0.0)}
 ARMS = {
-    "random": (Strategy.RANDOM, False),
-    "random again": (Strategy.RANDOM, False),
-    "uncertainty": (Strategy.UNCERTAINTY, False),
-    "uncertainty, spread out": (Strategy.UNCERTAINTY, True),
-    "disagreement": (Strategy.DISAGREEMENT, False),
-    "disagreement, spread out": (Strategy.DISAGREEMENT, True),
-    "thompson": (Strategy.THOMPSON, False),
-    "thompson, spread out": (Strategy.THOMPSON, True),
-    "max-min": (Strategy.MAX_MIN, False),
+    "random": (RANDOM, False),
+    "random again": (RANDOM, False),
+    "uncertainty": ("uncertainty", False),
+    "uncertainty, spread out": ("uncertainty", True),
+    "disagreement": ("disagreement", False),
+    "disagreement, spread out": ("disagreement", True),
+    "thompson": ("thompson", False),
+    "thompson, spread out": ("thompson", True),
+    "max-min": ("max_min", False),
 }
 
 
@@ -102,7 +102,7 @@ def pairs_of(world: World, prompts: np.ndarray) -> np.ndarray:
     return np.array([pair for p in prompts.tolist() for pair in combinations(by_prompt[p], 2)])
 
 
-def learn(pool: Pool, strategy: Strategy, spread: bool, rng: np.random.Generator) -> np.ndarray:
+def learn(pool: Pool, strategy: str, spread: bool, rng: np.random.Generator) -> np.ndarray:
     """Accuracy on the test pairs after each batch."""
     free, known = np.ones(len(pool.x), dtype=bool), np.empty(0, dtype=int)
     posterior: Posterior | None = None
@@ -121,7 +121,7 @@ def choose(
     pool: Pool,
     free: np.ndarray,
     posterior: Posterior | None,
-    strategy: Strategy,
+    strategy: str,
     spread: bool,
     rng: np.random.Generator,
 ) -> np.ndarray:

@@ -6,8 +6,8 @@ machine slows all alike; what counts is the processor time of the optimiser step
 and the peak of the process's memory. Tokenisation is left out on both sides. TRL's bf16 is off:
 on, as it ships, it is slower still on processors without matrix units for it.
 
-Needs trl and datasets (requirements-dev.txt) and the data (_real_pairs.py). Ends with one line of
-JSON: `ratio_*` is TRL's time over ours.
+Needs trl and datasets (requirements-dev.txt) and the data (parts/real_pairs.py). Ends with one line
+of JSON: `ratio_*` is TRL's time over ours.
 """
 
 import argparse
@@ -27,8 +27,8 @@ os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1
 
 import torch
 
-from benchmarks._children import child_report
-from benchmarks._real_pairs import (
+from benchmarks.parts.children import child_report
+from benchmarks.parts.real_pairs import (
     LONGEST,
     alpaca_groups_of_four,
     build_model,
@@ -36,9 +36,9 @@ from benchmarks._real_pairs import (
     hh_groups_of_four,
     read_rows,
 )
-from modeling.core.groups import Comparison, PromptGroup, Unit
-from modeling.core.run_dir import RunDir
-from modeling.core.text import Encoded, encode_texts
+from modeling.core.program.run_dir import RunDir
+from modeling.core.texts.groups import LabeledPair, PromptGroup, Unit
+from modeling.core.texts.text import Encoded, encode_texts
 
 RATE = 1e-4
 WARM_UP = 1  # steps that are not counted
@@ -72,7 +72,8 @@ def make_batches(
 
     source, pairs = TASKS[task]
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    groups, encoded = [], []
+    groups: list[PromptGroup] = []
+    encoded: list[list[Encoded]] = []
     for prompt, responses in source():
         messages = (("user", prompt),)
         texts = encode_texts(tokenizer, [(messages, text) for text in responses], 1 << 20)
@@ -80,11 +81,11 @@ def make_batches(
             continue
         count = len(responses)
         comparisons = [
-            Comparison(f"{len(groups)}-{i}-{j}", i, j, 1.0, 1.0, 0.0)
+            LabeledPair(f"{len(groups)}-{i}-{j}", i, j, 1.0, 1.0, 0.0)
             for i in range(count)
             for j in range(i + 1, count)
         ]
-        groups.append(PromptGroup(messages, "train", responses, comparisons))
+        groups.append(PromptGroup(messages, "train", list(responses), comparisons))
         encoded.append(texts)
     per_batch = pairs // len(groups[0].comparisons)
     order = list(range(len(groups)))
@@ -103,7 +104,8 @@ class Clock:
     """Processor seconds after the warm-up, and the losses of all steps."""
 
     def __init__(self) -> None:
-        self.steps, self.losses, self.tokens = 0, [], 0
+        self.steps, self.tokens = 0, 0
+        self.losses: list[float] = []
         self.started = 0.0
 
     def step_done(self) -> None:
@@ -126,21 +128,34 @@ class Clock:
 def train_ours(
     folder: Path, groups: list[PromptGroup], encoded: list[list[Encoded]], batches: list[list[Unit]]
 ) -> dict[str, Any]:
-    from modeling.core.reading import choose_reader
-    from modeling.core.reward_model import load_reward_model
-    from modeling.core.reward_settings import DEFAULTS, resolve
-    from modeling.core.reward_setup import Training
-    from modeling.core.reward_step import make_optimizer, train_step
+    from modeling.core.fitting.step import make_optimizer, train_step
+    from modeling.core.loading.reward_model import load_reward_model
+    from modeling.core.program.parallel import Group
+    from modeling.core.reading.reader import CPU_TOKENS, choose_reader
+    from modeling.core.reading.recompute import Memory
+    from modeling.core.reward.parts import TrainingPart
+    from modeling.core.reward.settings import settle
+    from modeling.core.reward.training import Judged, Setup, Training
+    from modeling.run_data.train_reward import TrainRewardConfig
 
     model, tokenizer, _ = load_reward_model(str(folder), 0)
     device = torch.device("cpu")
-    config = DEFAULTS | {"learning_rate": RATE, "threads": 1}
-    config = resolve(config, model, tokenizer, len(groups), device)
-    reader = choose_reader(model, "auto", config["max_length"])
+    asked = TrainRewardConfig(base_model=str(folder), learning_rate=RATE, threads=1)
+    config = settle(asked, model, tokenizer, len(groups), device)
+    reader = choose_reader(model, "auto", config.max_length)
     assert reader.way == "shared", reader.warning
-    training = Training(
-        RunDir(folder), config, groups, encoded, model, reader, tokenizer, device, "", []
+    setup = Setup(
+        RunDir(folder),
+        Group(),
+        device,
+        Memory(CPU_TOKENS),
+        tokenizer,
+        asked,
+        config,
+        Judged(groups, encoded, "", [], None),
+        [],
     )
+    training = Training(setup, TrainingPart(), config, groups, [], model, reader, head="score")
     optimizer = make_optimizer(model, config)
     clock = Clock()
     model.get_input_embeddings().register_forward_hook(clock.count)
@@ -185,7 +200,7 @@ def train_trl(
     ]
     model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
     model.get_input_embeddings().register_forward_hook(clock.count)
-    arguments = {
+    arguments: dict[str, Any] = {
         "output_dir": str(folder / "trl"),
         "per_device_train_batch_size": sum(len(unit.comparisons) for unit in batches[0]),
         "train_sampling_strategy": "sequential",

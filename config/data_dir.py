@@ -5,12 +5,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
 NEEDED_BYTES = 200 * 2**20
+FULL_BYTES = 2**20
 SQLITE_MAGIC = b"SQLite format 3\0"
 
 
@@ -42,6 +43,11 @@ def _check_room(data_dir: Path) -> None:
         )
 
 
+def is_full(data_dir: Path) -> bool:
+    """Whether hardly anything can be written there now."""
+    return shutil.disk_usage(data_dir).free < FULL_BYTES
+
+
 def _check_database_file(path: Path) -> None:
     if not path.exists() or path.stat().st_size == 0:
         return  # a start that was cut short before the first table: migrate begins again
@@ -59,11 +65,13 @@ def only_user(data_dir: Path) -> Iterator[None]:
     path = data_dir / "up.pid"
     descriptor = _lock(path)
     try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        with suppress(OSError):  # a full disk: the lock holds, only its message lacks the number
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that has become read-only: the file itself locks nothing
+            path.unlink(missing_ok=True)
         os.close(descriptor)
 
 
@@ -72,7 +80,7 @@ def _lock(path: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as problem:
+        except BlockingIOError as problem:
             owner = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
             os.close(descriptor)
             raise ImproperlyConfigured(

@@ -9,9 +9,12 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
+from django.urls import reverse
 
-from config import environment, web_port
-from config.terminal import step
+from config import environment
+from config.up import web_port
+from config.up.terminal import step
+from labeling.people.signing_in import demo
 
 DEMO_MARK = "demo-project"
 SETTINGS_OF_A_SHARED_SITE = ("ALLOWED_HOSTS", "HTTPS", "CSRF_TRUSTED_ORIGINS")
@@ -25,6 +28,7 @@ def prepare(data_dir: Path, host: str) -> None:
             with step("Creating the demo project"):
                 call_command("create_demo", stdout=io.StringIO())
             _note_our_demo(data_dir)
+        os.environ["DEMO_MODE"] = "1" if _opens_demo(data_dir, host) else "0"
     except django.db.Error as problem:
         raise ImproperlyConfigured(
             f"The database cannot be used ({str(problem).strip()}): check DATABASE_URL, or the "
@@ -32,7 +36,6 @@ def prepare(data_dir: Path, host: str) -> None:
         ) from problem
     finally:
         django.db.connections.close_all()  # the parts open their own
-    os.environ["DEMO_MODE"] = "1" if demo_mode(data_dir, host) else "0"
 
 
 def demo_mode(data_dir: Path, host: str) -> bool:
@@ -47,15 +50,33 @@ def demo_mode(data_dir: Path, host: str) -> bool:
     return environment.flag("DEMO_MODE", default=is_private and _has_our_demo(data_dir))
 
 
-def how_to_sign_in() -> str:
+def _opens_demo(data_dir: Path, host: str) -> bool:
+    """Whether this start has a demo to show; its secret is made anew, or forgotten."""
+    demo.forget_secret(data_dir)
+    if not demo_mode(data_dir, host) or demo.people_have_accounts():
+        return False
+    demo.renew_secret(data_dir)
+    return True
+
+
+def welcome(address: str) -> str:
+    """Where to go and how to sign in there. The demo's address holds its secret: whoever reads
+    it here may enter."""
     if os.environ.get("DEMO_MODE") == "1":
-        return "Sign in there with one click, as labeler, curator or admin (demo mode)."
+        door = address.rstrip("/") + reverse("demo", args=[demo.secret()])
+        return (
+            f"Preferable is ready at {door}\n"
+            "Open it and enter with one click, as labeler, curator or admin. The address is for "
+            "you alone:\nit lets in without a password, until the next start or the first account."
+        )
     try:
         if get_user_model().objects.exists():
-            return "Sign in there with your account."
-        return "No account exists yet: make one with `python manage.py createsuperuser`."
+            how = "Sign in there with your account."
+        else:
+            how = "No account exists yet: make one with `python manage.py createsuperuser`."
     finally:
         django.db.connections.close_all()
+    return f"Preferable is ready at {address}\n{how}"
 
 
 def _note_our_demo(data_dir: Path) -> None:

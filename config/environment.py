@@ -3,11 +3,14 @@
 import hashlib
 import os
 import secrets
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import quote
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+
+from config import secrets_check
 
 # A unix socket's path has room for 104 bytes on macOS and 108 on Linux, with its closing zero.
 SOCKET_PATH_BYTES = 100
@@ -46,6 +49,35 @@ def words(name: str, *, default: str) -> list[str]:
     return (os.environ.get(name) or default).replace(",", " ").split()
 
 
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Addresses and networks, as 10.0.0.5 or 10.0.0.0/8."""
+    try:
+        return [ip_network(word) for word in words(name, default="")]
+    except ValueError as problem:
+        raise ImproperlyConfigured(
+            f"{name}: {problem}; write addresses or networks, as 10.0.0.5 or 10.0.0.0/8"
+        ) from None
+
+
+def is_one_machine() -> bool:
+    """Whether nothing says that other machines have a part in this: neither as browsers, directly
+    or through a proxy, nor as Redis."""
+    host = os.environ.get("HOST") or "127.0.0.1"
+    shared = ("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "REDIS_URL")
+    is_shared = any(os.environ.get(name) for name in shared) or flag("HTTPS", default=False)
+    is_loopback = host in ("localhost", "::1") or host.startswith("127.")
+    return is_loopback and not is_shared
+
+
+def folders(name: str) -> list[Path]:
+    """Absolute folders, separated as in PATH."""
+    given = [Path(word).expanduser() for word in (os.environ.get(name) or "").split(os.pathsep)]
+    named = [folder for folder in given if folder != Path()]
+    if wrong := [folder for folder in named if not folder.is_absolute()]:
+        raise ImproperlyConfigured(f"{name}: {wrong[0]} is no absolute path of a folder")
+    return [Path(os.path.normpath(folder)) for folder in named]
+
+
 def data_dir(path: Path) -> Path:
     """`path`, made if need be: where the database, models, uploads and logs are kept."""
     try:
@@ -56,6 +88,13 @@ def data_dir(path: Path) -> Path:
             "set DATA_DIR to a folder that can be written"
         ) from problem
     return path.resolve()
+
+
+def secret_key(data_dir: Path) -> str:
+    """The key that signs sessions: the operator's, or one that is kept in DATA_DIR."""
+    if key := os.environ.get("SECRET_KEY"):
+        return secrets_check.check_key("SECRET_KEY", key)
+    return stored_secret_key(data_dir)
 
 
 def stored_secret_key(data_dir: Path) -> str:
@@ -91,13 +130,15 @@ def _write_once(path: Path, text: str) -> None:
 def database(data_dir: Path) -> dj_database_url.DBConfig:
     url = os.environ.get("DATABASE_URL") or f"sqlite:///{data_dir / 'preferable.sqlite3'}"
     try:
-        return dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)
+        found = dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)
     except ValueError:
         # The address holds a password: it is not repeated here.
         raise ImproperlyConfigured(
             "DATABASE_URL is not an address that can be used: write it as "
             "postgres://USER:PASSWORD@HOST:PORT/NAME"
         ) from None
+    secrets_check.check_password("DATABASE_URL", str(found.get("PASSWORD") or ""))
+    return found
 
 
 def redis_socket(data_dir: Path) -> Path:

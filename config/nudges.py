@@ -33,13 +33,27 @@ _sent_at: dict[tuple[int | str, ...], float] = {}
 
 def nudge(task_name: str, *args: int | str) -> None:
     """Asks a worker to run `task_name` now; gives up at once where Redis does not answer."""
-    if time.monotonic() < _silent_until or _sent_just_now((task_name, *args)):
+    if is_silent() or _sent_just_now((task_name, *args)):
         return
     try:
         with _producers().acquire(block=True, timeout=1) as producer:
             app.send_task(task_name, args=args, producer=producer, expires=EXPIRE_SECONDS)
     except (OSError, OperationalError, LimitExceeded, redis.exceptions.RedisError) as problem:
         _fall_silent(task_name, problem)
+
+
+def is_silent() -> bool:
+    """Whether Redis was away a moment ago, so that no nudge is tried."""
+    return time.monotonic() < _silent_until
+
+
+def forget() -> None:
+    """Goes on as a process that has just started: on a new connection, with nothing sent yet."""
+    global _silent_until
+    with _lock:
+        _silent_until = 0.0
+        _sent_at.clear()
+    _producers.cache_clear()
 
 
 def _sent_just_now(message: tuple[int | str, ...]) -> bool:
@@ -57,7 +71,7 @@ def _sent_just_now(message: tuple[int | str, ...]) -> bool:
 def _fall_silent(task_name: str, problem: Exception) -> None:
     global _silent_until
     with _lock:
-        if time.monotonic() < _silent_until:
+        if is_silent():
             return  # another thread has said so already
         _silent_until = time.monotonic() + PAUSE_SECONDS
     log.warning(

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from config.health import healthz
+from config.web.health import healthz
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
@@ -14,3 +14,8 @@ urlpatterns = [
     path("api/", include("labeling.api.urls")),
     path("api/", include("modeling.api")),
 ]
+
+handler400 = "config.web.refusals.bad_request"
+handler403 = "config.web.refusals.forbidden"
+handler404 = "config.web.refusals.not_found"
+handler500 = "config.web.trouble.server_error"

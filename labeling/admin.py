@@ -5,23 +5,30 @@ Append-only tables are read-only here: what is on record cannot be changed or de
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
+from django.contrib.auth.forms import AdminPasswordChangeForm
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.template.defaultfilters import truncatechars
 
 from labeling.models import (
+    ApiToken,
     Assignment,
     AuditEntry,
+    ChangeCounter,
     Comparison,
     ComparisonResponse,
     Doubt,
+    FormerMember,
     Gold,
     GuidelineVersion,
+    Import,
+    ImportChunk,
     Invitation,
     Judgment,
     Membership,
+    OverlapChange,
     Preference,
     Project,
     Prompt,
@@ -29,13 +36,42 @@ from labeling.models import (
     Snapshot,
     User,
 )
+from labeling.templatetags.interface import excerpt
 
 admin.site.site_header = "Preferable"
 admin.site.site_title = "Preferable admin"
 admin.site.index_title = "Every table"
 
 
-class LookupAdmin(admin.ModelAdmin):
+class ChangedColumns(forms.ModelForm):
+    """Writes what was changed in the form: what others have changed since it was opened stays."""
+
+    def save(self, commit: bool = True) -> Any:
+        if commit and self.instance.pk and not self.errors:
+            self.instance.save(update_fields=self.changed_data)
+            return self.instance
+        return super().save(commit)
+
+
+class MembershipForm(ChangedColumns):
+    def clean_is_paused(self) -> bool:
+        is_paused: bool = self.cleaned_data["is_paused"]
+        if self.instance.excluded_at is not None and not is_paused:
+            raise forms.ValidationError(
+                "Their judgments are out of training. Bring them back first, on the person's page "
+                "of the project."
+            )
+        return is_paused
+
+
+class SavesChangedColumns(admin.ModelAdmin):
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
+        many = {field.name for field in obj._meta.many_to_many}
+        changed = [name for name in form.changed_data if name not in many]
+        obj.save(update_fields=changed if change else None)
+
+
+class LookupAdmin(SavesChangedColumns):
     """For large tables: no second count of all rows, no page of thousands of lines, and no
     filter that would look for every distinct value of a column."""
 
@@ -59,14 +95,30 @@ class ReadOnlyAdmin(LookupAdmin):
 
 class MembershipInline(admin.TabularInline):
     model = Membership
+    form = MembershipForm
     extra = 0
     autocomplete_fields = ("user", "project")
     fields = ("user", "project", "role", "is_paused", "reliability", "created_at")
     readonly_fields = ("reliability", "created_at")
 
 
+class SetAnyPasswordForm(AdminPasswordChangeForm):
+    """Writes the password and nothing else."""
+
+    def save(self, commit: bool = True) -> User:
+        user: User = super().save(commit=False)
+        if commit:
+            user.save(update_fields=["password"])
+        return user
+
+
 @admin.register(User)
-class UserAdmin(BaseUserAdmin):
+class UserAdmin(SavesChangedColumns, BaseUserAdmin):
+    change_password_form = SetAnyPasswordForm
+    fieldsets = (
+        *(BaseUserAdmin.fieldsets or ()),
+        ("Address", {"fields": ("email_is_claimed",)}),
+    )
     list_display = ("username", "email", "first_name", "last_name", "is_active", "is_superuser",
                     "last_login")  # fmt: skip
     list_filter = ("is_active", "is_superuser", "is_staff", "memberships__role")
@@ -75,6 +127,7 @@ class UserAdmin(BaseUserAdmin):
 
 @admin.register(Membership)
 class MembershipAdmin(LookupAdmin):
+    form = MembershipForm
     list_display = ("user", "project", "role", "is_paused", "reliability", "created_at")
     list_filter = ("role", "is_paused", "project")
     list_select_related = ("user", "project")
@@ -82,6 +135,15 @@ class MembershipAdmin(LookupAdmin):
     autocomplete_fields = ("user", "project")
     # Written with the judgments they go with, by the product alone.
     readonly_fields = ("reliability", "measured", "excluded_at", "excluded_reason")
+
+
+@admin.register(FormerMember)
+class FormerMemberAdmin(ReadOnlyAdmin):
+    list_display = ("user", "project", "reliability", "left_at")
+    list_filter = ("project",)
+    list_select_related = ("user", "project")
+    search_fields = ("user__username", "project__name")
+    fields = ("project", "user", "reliability", "left_at")
 
 
 @admin.register(Invitation)
@@ -94,11 +156,25 @@ class InvitationAdmin(ReadOnlyAdmin):
               "used_by")  # fmt: skip
 
 
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    """Made by people for themselves; revoked here by deleting. Keys are stored nowhere."""
+
+    list_display = ("prefix", "name", "user", "can_read", "can_label", "can_write", "created_at",
+                    "expires_at", "last_used_at")  # fmt: skip
+    list_filter = ("can_read", "can_label", "can_write")
+    list_select_related = ("user",)
+    search_fields = ("name", "prefix", "user__username")
+    exclude = ("digest",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super(ReadOnlyAdmin, self).has_delete_permission(request, obj)
+
+
 @admin.register(Project)
 class ProjectAdmin(LookupAdmin):
-    list_display = ("name", "slug", "scale", "overlap", "is_paused", "loop_enabled",
-                    "retrain_after", "created_at")  # fmt: skip
-    list_filter = ("scale", "is_paused", "loop_enabled")
+    list_display = ("name", "slug", "scale", "overlap", "is_paused", "created_at")
+    list_filter = ("scale", "is_paused")
     search_fields = ("name", "slug", "description")
     raw_id_fields = ("guidelines",)
     readonly_fields = ("created_at",)
@@ -124,11 +200,11 @@ class PromptAdmin(LookupAdmin):
     search_help_text = "Part of a message (as stored), a source or a digest."
     autocomplete_fields = ("project",)
     # Both follow from the messages and must never move.
-    readonly_fields = ("messages", "digest", "split", "created_at")
+    readonly_fields = ("messages", "extra", "digest", "near_digest", "split", "created_at")
 
     @admin.display(description="prompt")
     def beginning(self, prompt: Prompt) -> str:
-        return truncatechars(prompt.last_message, 90)
+        return excerpt(prompt.last_message, 90)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # a prompt without its digest and split would break the import's merging
@@ -142,11 +218,11 @@ class ResponseAdmin(LookupAdmin):
     list_filter = ("origin", "finished", "prompt__project")
     search_fields = ("text", "source")
     raw_id_fields = ("prompt",)
-    readonly_fields = ("text", "digest", "created_at")
+    readonly_fields = ("text", "extra", "digest", "created_at")
 
     @admin.display(description="response")
     def beginning(self, response: Response) -> str:
-        return truncatechars(response.text, 90)
+        return excerpt(response.in_words, 90)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -176,9 +252,11 @@ class ComparisonAdmin(LookupAdmin):
     search_help_text = "Id of the comparison or of its prompt, or the prompt's source."
     autocomplete_fields = ("project",)
     raw_id_fields = ("prompt",)
-    # The queue's bookkeeping (labeling/handout.py); changed by hand it would hand out too much.
-    readonly_fields = ("responses_key", "size", "state", "slots_left", "waiting_since", "arm",
-                       "random_key", "created_at", "finished_at")  # fmt: skip
+    # The queue's bookkeeping (labeling/preferences/slots.py); changed by hand it would hand out too
+    # much.
+    readonly_fields = ("responses_key", "size", "state", "wanted", "planned", "slots_left",
+                       "waiting_since", "arm", "random_key", "created_at", "finished_at",
+                       "set_aside_at", "set_aside_reason")  # fmt: skip
     inlines = (ComparisonResponseInline,)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -219,7 +297,7 @@ class JudgmentAdmin(ReadOnlyAdmin):
 class PreferenceAdmin(ReadOnlyAdmin):
     """Excluding is done on the curation page, which asks for a reason and writes the log."""
 
-    list_display = ("id", "prompt", "kind", "provenance", "split", "arm", "agreement", "weight",
+    list_display = ("id", "prompt", "kind", "provenance", "split", "arm", "vote_share", "weight",
                     "excluded", "settled_at")  # fmt: skip
     list_filter = ("excluded", "kind", "provenance", "split", "arm",
                    ("settled_at", admin.EmptyFieldListFilter), "project")  # fmt: skip
@@ -238,9 +316,14 @@ class DoubtAdmin(ReadOnlyAdmin):
 @admin.register(Gold)
 class GoldAdmin(ReadOnlyAdmin):
     list_display = ("id", "project", "comparison_id", "origin", "created_by", "created_at",
-                    "retired_at")  # fmt: skip
-    list_filter = ("origin", ("retired_at", admin.EmptyFieldListFilter), "project")
-    list_select_related = ("project", "created_by")
+                    "released_at", "released_by", "retired_at")  # fmt: skip
+    list_filter = (
+        "origin",
+        ("released_at", admin.EmptyFieldListFilter),
+        ("retired_at", admin.EmptyFieldListFilter),
+        "project",
+    )
+    list_select_related = ("project", "created_by", "released_by")
     search_fields = ("=id", "=comparison__id")
     raw_id_fields = ("comparison",)
 
@@ -265,3 +348,38 @@ class SnapshotAdmin(ReadOnlyAdmin):
     @admin.display(description="SHA-256")
     def short_hash(self, snapshot: Snapshot) -> Any:
         return snapshot.sha256[:12]
+
+
+@admin.register(ChangeCounter)
+class ChangeCounterAdmin(ReadOnlyAdmin):
+    list_display = ("id", "project", "of", "last")
+    list_filter = ("of", "project")
+    list_select_related = ("project",)
+    search_fields = ("of", "project__name")
+
+
+@admin.register(Import)
+class ImportAdmin(ReadOnlyAdmin):
+    list_display = ("id", "project", "name", "state", "actor", "failures", "created_at",
+                    "touched_at")  # fmt: skip
+    list_filter = ("state", "project")
+    list_select_related = ("project", "actor")
+    search_fields = ("name", "project__name")
+
+
+@admin.register(ImportChunk)
+class ImportChunkAdmin(ReadOnlyAdmin):
+    list_display = ("id", "of", "number")
+    list_select_related = ("of",)
+    search_fields = ("=of__id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ImportChunk]:
+        return super().get_queryset(request).defer("rows")
+
+
+@admin.register(OverlapChange)
+class OverlapChangeAdmin(ReadOnlyAdmin):
+    list_display = ("id", "project", "old", "new", "done_to", "touched_at")
+    list_filter = ("project",)
+    list_select_related = ("project",)
+    search_fields = ("=id", "project__name")

@@ -2,21 +2,32 @@
 
 from celery import shared_task
 
-from labeling import leases, reliability
+from labeling.importing import applying
 from labeling.models import Project
+from labeling.preferences import overlap
+from labeling.quality import weights
+from labeling.queue import leases
 
 
 @shared_task(name="labeling.tasks.expire_leases")
 def expire_leases() -> None:
+    leases.bring_leases_near()
     leases.expire_leases()
+
+
+@shared_task(name="labeling.tasks.finish_changes")
+def finish_changes() -> None:
+    """Goes on with long work in short transactions that nobody is doing any more."""
+    applying.finish_imports()
+    overlap.finish_changes()
 
 
 @shared_task(name="labeling.tasks.update_reliability")
 def update_reliability(project_id: int | None = None) -> None:
     """Of one project, or of all."""
     if project_id is None:
-        reliability.update_all()
+        weights.update_all()
         return
     project = Project.objects.filter(pk=project_id).first()
     if project is not None:
-        reliability.update_reliability(project)
+        weights.update_reliability(project)

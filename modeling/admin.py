@@ -7,12 +7,15 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from labeling.admin import LookupAdmin, ReadOnlyAdmin
+from labeling.texts.shown_paths import without_paths
 from modeling.models import (
     ArmLift,
     BlindPair,
+    EarlyPair,
     Foretold,
     InstantGuess,
     Loop,
+    LoopSettings,
     Metric,
     Policy,
     QueueOrder,
@@ -26,7 +29,7 @@ from modeling.models import (
 
 @admin.register(Policy)
 class PolicyAdmin(LookupAdmin):
-    list_display = ("name", "version", "project", "status", "algorithm", "kl", "location", "parent",
+    list_display = ("name", "version", "project", "status", "algorithm", "kl", "where", "parent",
                     "created_by", "created_at")  # fmt: skip
     list_filter = ("status", "project")
     list_select_related = ("project", "parent", "created_by")
@@ -34,6 +37,10 @@ class PolicyAdmin(LookupAdmin):
     autocomplete_fields = ("project", "parent", "reference")
     raw_id_fields = ("run", "created_by")
     readonly_fields = ("created_at",)
+
+    @admin.display(description="location")
+    def where(self, policy: Policy) -> str:
+        return without_paths(policy.location)
 
 
 @admin.register(RewardModel)
@@ -43,6 +50,19 @@ class RewardModelAdmin(ReadOnlyAdmin):
     list_filter = ("status", "project")
     list_select_related = ("project", "snapshot")
     search_fields = ("base_model", "folder", "project__name", "=version")
+
+
+@admin.register(LoopSettings)
+class LoopSettingsAdmin(LookupAdmin):
+    """Changing them on the settings pages also writes the audit log; prefer those."""
+
+    list_display = ("project", "loop_enabled", "retrain_after", "selection", "improvement")
+    list_filter = ("loop_enabled", "improvement")
+    list_select_related = ("project",)
+    search_fields = ("project__name", "project__slug")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False  # made with the project
 
 
 @admin.register(Loop)
@@ -73,6 +93,14 @@ class BlindPairAdmin(ReadOnlyAdmin):
     list_display = ("comparison_id", "round", "candidate_response_id", "current_response_id")
     list_filter = ("round__project",)
     list_select_related = ("round",)
+    search_fields = ("=comparison__id",)
+
+
+@admin.register(EarlyPair)
+class EarlyPairAdmin(ReadOnlyAdmin):
+    list_display = ("comparison_id", "run", "prompt_id")
+    list_filter = ("run__project",)
+    list_select_related = ("run",)
     search_fields = ("=comparison__id",)
 
 

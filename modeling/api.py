@@ -10,12 +10,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from labeling.api.preferences import MessageSerializer
 from labeling.api.requests import project_of
-from labeling.models import Aggregate, Project
-from modeling import serving
+from labeling.api.whole_messages import MessageField, ResponseField
+from labeling.models import Project
+from labeling.pages.numbers import whole_number
+from labeling.texts.shown_paths import without_paths
+from modeling.core.messages import OPTION_NAMES
 from modeling.models import RewardModel
-from modeling.overview import accuracy_of, yardsticks_of
+from modeling.reward_models import serving
+from modeling.reward_models.accuracy import accuracy_of, yardsticks_of
+from modeling.settings import declared
+from modeling.settings.choices import Aggregate
+from modeling.settings.declaring import Number
 
 LIVE = "live"
 
@@ -26,8 +32,10 @@ class NobodyAnswers(APIException):
 
 class FigureSerializer(serializers.Serializer[Any]):
     value = serializers.FloatField()
-    low = serializers.FloatField(help_text="Of the 95 % interval.")
-    high = serializers.FloatField()
+    low = serializers.FloatField(
+        allow_null=True, help_text="Of the 95 % interval; null where none was measured."
+    )
+    high = serializers.FloatField(allow_null=True)
     n = serializers.IntegerField(help_text="Comparisons.")
     split = serializers.CharField()
 
@@ -62,7 +70,7 @@ def model_row(model: RewardModel) -> dict[str, Any]:
         "longer_wins": yardsticks.longer_wins,
         "members": model.member_count,
         "is_plain": not model.why_not_plain,
-        "base_model": model.base_model,
+        "base_model": without_paths(model.base_model),
         "preferences": model.snapshot.count,
         "snapshot": model.snapshot.sha256,
         "created_at": model.created_at,
@@ -82,19 +90,31 @@ class RewardModelsView(APIView):
 
 
 class TextSerializer(serializers.Serializer[Any]):
-    prompt = MessageSerializer(many=True, allow_empty=False)
-    response = serializers.CharField(allow_blank=True, trim_whitespace=False)
+    prompt = serializers.ListField(child=MessageField(), allow_empty=False)
+    response = ResponseField(help_text="A text, or the assistant's whole message.")
+    tools = serializers.ListField(
+        child=serializers.DictField(), required=False, help_text="Functions it may call."
+    )
+    chat_template_kwargs = serializers.DictField(
+        required=False, help_text="Arguments for the chat template."
+    )
+
+
+UWO_WEIGHT = declared("uwo_weight", Number)
 
 
 class ScoreRequestSerializer(serializers.Serializer[Any]):
     texts = TextSerializer(many=True, allow_empty=False)
     aggregate = serializers.ChoiceField(
-        choices=Aggregate.choices,
+        choices=Aggregate.pairs(),
         required=False,
         help_text="How the rewards of several members become one; else as the project has it.",
     )
     uwo_weight = serializers.FloatField(
-        required=False, min_value=0.0, help_text="Times the variance, with `uwo`."
+        required=False,
+        min_value=UWO_WEIGHT.low,
+        max_value=UWO_WEIGHT.high,
+        help_text="Times the variance, with `uwo`.",
     )
 
 
@@ -140,7 +160,7 @@ class ScoreView(APIView):
         given = ScoreRequestSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         asked = given.validated_data
-        texts = [serving.Text(**text) for text in asked["texts"]]
+        texts = [_text_of(text) for text in asked["texts"]]
         usual = serving.way_of(model.project)
         way = serving.Way(
             asked.get("aggregate", usual.aggregate), asked.get("uwo_weight", usual.uwo_weight)
@@ -155,6 +175,11 @@ class ScoreView(APIView):
         return Response(ScoreResponseSerializer(told).data)
 
 
+def _text_of(asked: dict[str, Any]) -> serving.Text:
+    options = {name: value for name, value in asked.items() if name in OPTION_NAMES and value}
+    return serving.Text(asked["prompt"], asked["response"], options)
+
+
 def find_version(project: Project, version: str) -> RewardModel:
     """By number, or the one in service."""
     found = RewardModel.objects.filter(project=project).select_related("project")
@@ -162,7 +187,8 @@ def find_version(project: Project, version: str) -> RewardModel:
         model = found.filter(status=RewardModel.Status.LIVE).first()
         words = "No reward model is in service yet."
     else:
-        model = found.filter(version=int(version)).first() if version.isdecimal() else None
+        number = whole_number(version)
+        model = found.filter(version=number).first() if number is not None else None
         words = f"There is no reward model {version}."
     if model is None:
         raise NotFound(words)

@@ -43,7 +43,8 @@ def on_screen(page: Page, number: int) -> None:
 def with_next_ready(page: Page) -> None:
     """Waits until the comparison after this one has been handed out and prepared."""
     page.wait_for_function(
-        "import('/static/js/ahead.js').then((ahead) => ahead.aheadUuid() !== null)"
+        "import('/static/js/labeling/never_lost/ahead.js')"
+        ".then((ahead) => ahead.aheadUuid() !== null)"
     )
 
 

@@ -13,17 +13,20 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.chromium import ARGUMENTS, find_chromium
 
 # Patience costs nothing where things work, and a busy machine is no fault of the page.
 expect.set_options(timeout=20_000)
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 # What starts processes of its own has the database from the environment and says so nowhere.
-STARTS_PROCESSES = ("config", "end_to_end")
-DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
+STARTS_PROCESSES = {"config", "end_to_end"}
+DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "upgraded"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,8 +45,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def uses_database(item: pytest.Item) -> bool:
     used = DATABASE_FIXTURES & set(getattr(item, "fixturenames", ()))
-    folder = item.path.parent.name
-    return bool(used or item.get_closest_marker("django_db") or folder in STARTS_PROCESSES)
+    starts_processes = not STARTS_PROCESSES.isdisjoint(item.path.parts)
+    return bool(used or item.get_closest_marker("django_db") or starts_processes)
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,9 @@ def named_addresses() -> list[tuple[str, list[str]]]:
     from django.urls import URLPattern, get_resolver
 
     found = []
-    waiting = [(pattern, []) for pattern in get_resolver().url_patterns]
+    waiting: list[tuple[Any, list[str]]] = [
+        (pattern, []) for pattern in get_resolver().url_patterns
+    ]
     while waiting:
         pattern, above = waiting.pop(0)
         parameters = above + list(pattern.pattern.converters)
@@ -64,23 +66,25 @@ def value_for(name: str, parameter: str, values: dict[str, Any]) -> Any:
 
 
 def make_rows() -> tuple[Any, dict[str, Any]]:
-    from labeling.handout import claim_next
-    from labeling.invitations import create_invitation
-    from labeling.models import Judgment, Membership, Preference
+    from labeling.importing import ImportReport
+    from labeling.models import Judgment, Membership, Preference, Role
+    from labeling.people.audit import write_entry
+    from labeling.people.invitations import create_invitation
     from modeling.models import RewardModel, Run
-    from tests.factories import claim_and_judge, make_comparisons, make_project, make_user
+    from tests.factories import claim, claim_and_judge, make_comparisons, make_project, make_user
     from tests.modeling.page_helpers import log_metrics, make_history, make_run
 
     owner, project = make_user("owner", is_superuser=True, is_staff=True), make_project()
     Membership.objects.create(project=project, user=owner, role="admin")
     make_comparisons(project, 4)
     claim_and_judge(owner, project)
-    assignment = claim_next(owner.pk, project)
+    assignment = claim(owner, project)
     assert assignment is not None
     make_history(project, 2)
-    invitation, token = create_invitation(project, owner, "labeler")
+    invitation, token = create_invitation(project, owner, Role.LABELER)
     run = make_run(project, Run.State.RUNNING, progress=0.5)
     log_metrics(run, "train/loss", [0.7, 0.6])
+    brought = {"file": "rows.jsonl", **ImportReport().as_dict()}
     return owner, {
         "slug": project.slug,
         "uuid": assignment.uuid,
@@ -94,8 +98,12 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
         "quality.pk": Membership.objects.get().pk,
         "invitation.token": token,
         "invitation.pk": invitation.pk,
+        "confirm-email.token": "abc",
         "member.pk": Membership.objects.get().pk,
         "preference.pk": Preference.objects.get().pk,
+        "skipped.pk": write_entry(project, owner, "import", project, **brought).pk,
+        "demo.secret": "x",
+        "api.pk": 1,
         "set-password.uidb64": "MQ",
         "set-password.token": "abc-123",
     }

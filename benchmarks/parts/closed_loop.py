@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 from modeling.core import sample, score, train_reward
-from modeling.core.best_of_n import expected_best
-from modeling.core.files import read_jsonl, write_json, write_jsonl
-from modeling.core.run_dir import run_program
-from modeling.demo.oracle import oracle_prefers
-from modeling.demo.oracle import score as gold_of
-from modeling.demo.questions import Question, questions
+from modeling.core.program.files import read_jsonl, write_json, write_jsonl
+from modeling.core.program.run_dir import run_program
+from modeling.demo.world.oracle import oracle_prefers
+from modeling.demo.world.oracle import score as gold_of
+from modeling.demo.world.questions import Question, questions
+from modeling.measures.best_of_n import expected_best
 
-POLICY = Path(__file__).resolve().parent.parent / "modeling" / "demo" / "policy"
+POLICY = Path(__file__).resolve().parent.parent.parent / "modeling" / "demo" / "policy"
 EVAL_PROMPTS, EVAL_RESPONSES = 128, 8
 POOL = 16  # responses per prompt of best-of-n
 NEW_TOKENS = 80

@@ -1,9 +1,11 @@
-"""What the load left in the database: `_load_counts.py` prints it as one line of JSON.
+"""What the load left in the database: `load_counts.py` prints it as one line of JSON.
 
 Handed out: an assignment that is held, judged or skipped; expired and released ones went back.
 Duplicates: hand-outs of a comparison beyond the judgments it wants (a skip gives its slot away).
-Overshoot: judgments that count beyond those wanted. `sql`: the statements of a submit-and-next,
-counted in this process on the same database, transaction control left out; the most of five.
+Overshoot: judgments that count beyond those wanted. `wrong`: of the acknowledged answers, read from
+the standard input, those that are not stored as they were sent. `sql`: the statements of a
+submit-and-next, counted in this process on the same database, transaction control left out; the
+most of five.
 """
 
 import json
@@ -12,7 +14,7 @@ import re
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 TRANSACTION = re.compile(r"^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE SAVEPOINT)\b")
@@ -45,9 +47,39 @@ def main() -> None:
                 "surplus": Judgment.objects.filter(is_surplus=True, purpose="work").count(),
                 "judgments": Judgment.objects.count(),
                 "assignments": Assignment.objects.count(),
+                "wrong": sum(not is_stored(*answer) for answer in json.load(sys.stdin)),
                 "sql": count_sql(),
             }
         )
+    )
+
+
+def is_stored(session: str, uuid: str, shown: list[int], choice: str) -> bool:
+    """Whether the answer of this session's labeler is in the database once, with the sides that
+    were on screen; `shown` is the number of the question and those of the answers."""
+    from django.contrib.sessions.models import Session
+
+    from labeling.models import Judgment
+
+    found = list(
+        Judgment.objects.filter(assignment__uuid=uuid, superseded_at__isnull=True).select_related(
+            "comparison__prompt"
+        )
+    )
+    if len(found) != 1:
+        return False
+    judgment = found[0]
+    texts = {response.pk: response.text for response in judgment.comparison.responses.all()}
+    number = {pk: int(text.split(".")[0].removeprefix("Answer ")) for pk, text in texts.items()}
+    question, *answers = shown
+    by_choice = {"left": judgment.order[:1], "right": judgment.order[1:]}
+    chosen = by_choice.get(choice)
+    return (
+        str(judgment.labeler_id) == Session.objects.get(pk=session).get_decoded()["_auth_user_id"]
+        and judgment.comparison.prompt.last_message.startswith(f"Question {question}:")
+        and [number[pk] for pk in judgment.order] == answers
+        and judgment.kind == ("prefer" if chosen else "tie")
+        and (not chosen or judgment.tiers[0] == chosen)
     )
 
 

@@ -2,7 +2,7 @@
 
 Everything is written by the database itself from a series of numbers: ten comparisons for each
 prompt (all pairs of its five responses), texts of the length that people judge. Runs as a program
-with the server's environment: `_load_data.py COMPARISONS LABELERS OVERLAP FILE` writes the session
+with the server's environment: `load_data.py COMPARISONS LABELERS OVERLAP FILE` writes the session
 keys of its labelers to FILE.
 """
 
@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 PAIRS = 10  # of five responses

@@ -12,12 +12,12 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass
@@ -31,6 +31,9 @@ class Server:
     environment: dict[str, str]
     sessions: list[str]
     database_process: psutil.Process | None
+    # What was acknowledged: session, assignment, what stood on screen, choice.
+    sent: list[list[object]] = field(default_factory=list)
+    refused_at_first: int = 0
 
 
 def say(text: str) -> None:
@@ -100,10 +103,10 @@ def start_server(
     data_dir = Path(environment["DATA_DIR"])
     sessions = data_dir / "sessions.json"
     arguments = [str(size), str(max(options.labelers)), str(options.overlap), str(sessions)]
-    filler = [sys.executable, str(ROOT / "benchmarks" / "_load_data.py"), *arguments]
+    filler = [sys.executable, str(ROOT / "benchmarks" / "parts" / "load_data.py"), *arguments]
     subprocess.run(filler, cwd=ROOT, env=environment, check=True)
     stack.enter_context(redis_server(data_dir))
-    command = [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn_conf.py", "config.wsgi"]
+    command = [sys.executable, "-m", "gunicorn", "-c", "config/web/gunicorn_conf.py", "config.wsgi"]
     log = stack.enter_context((data_dir / "logs" / "web.log").open("wb"))
     web = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
     stack.callback(stop, web)
@@ -124,7 +127,8 @@ def start_server(
 @contextmanager
 def redis_server(data_dir: Path) -> Iterator[None]:
     """The embedded Redis of `make run`, where the web server looks for it."""
-    from config import environment, redis_server
+    from config import environment
+    from config.up import redis_server
 
     socket_path = environment.redis_socket(data_dir)
     redis_server.prepare_folders(data_dir, socket_path)

@@ -1,4 +1,5 @@
-"""Tables and picture of closed_loop.py: `benchmarks/_plot_closed_loop.py FIGURES.json OUT.svg`.
+"""Tables and picture of closed_loop.py: `benchmarks/parts/plot_closed_loop.py FIGURES.json
+OUT.svg`.
 
 FIGURES.json is what `closed_loop.py --out` has written. Prints the tables of docs/benchmarks.md.
 Needs `pip install matplotlib==3.10.7`, which nothing else does.

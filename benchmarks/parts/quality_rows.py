@@ -17,22 +17,22 @@ from typing import Any
 
 import torch
 
-from benchmarks._children import child_report, run_child
-from benchmarks._real_pairs import HH, build_model, read_rows
-from modeling.core.bootstrap import bootstrap_weight
-from modeling.core.feature_table import read_batches
-from modeling.core.features import READS, Readout, choose_layers
-from modeling.core.frozen_choice import choose, fit_heads
-from modeling.core.frozen_fit import Pairs
-from modeling.core.loading import load_classifier, load_tokenizer
-from modeling.core.reading import choose_reader
-from modeling.core.text import Prompt, complete_tokenizer, encode_texts
+from benchmarks.parts.children import child_report, run_child
+from benchmarks.parts.real_pairs import HH, build_model, read_rows
+from modeling.core.fitting.feature_table import read_batches
+from modeling.core.fitting.frozen_choice import choose, fit_heads
+from modeling.core.fitting.frozen_fit import Pairs
+from modeling.core.loading.pretrained import load_classifier, load_tokenizer
+from modeling.core.reading.features import READS, Readout, choose_layers
+from modeling.core.reading.reader import choose_reader
+from modeling.core.reward.bootstrap import bootstrap_weight
+from modeling.core.texts.text import Prompt, complete_tokenizer, encode_texts
+from modeling.run_data.train_reward import TrainRewardConfig
 
 # Tokens of a text that is read once, and of one that is trained on, TRL's too: hours are at stake.
 # Of the first 84 % are shorter, of the second 51 %; the others lose the oldest turns.
 READ_LENGTH, TRAIN_LENGTH = 256, 128
 FOLDS = 5
-FIT = {"label_smoothing": 0.0, "ties": "half", "tie_weight": 0.0}
 MEMBERS = 20
 # Peak learning rates of all that is trained, TRL's too: its own default for the encoder, ours for a
 # model this small.
@@ -153,7 +153,7 @@ def with_program(options: dict[str, Any]) -> Callable[[Cell, Path, Path], list[f
 
 def with_trl(cell: Cell, base: Path, work: Path) -> list[float]:
     name = json.dumps([cell.model, cell.row, cell.seed, cell.fold])
-    program = "from benchmarks import _quality_trl; _quality_trl.main()"
+    program = "from benchmarks.parts import quality_trl; quality_trl.main()"
     return list(child_report(["-c", program, name, str(base), str(work)]))
 
 
@@ -198,7 +198,7 @@ def with_frozen(which: str, members: int = 1) -> Callable[[Cell, Path, Path], li
             table, layers = table[:, -1:], layers[-1:]
         train, asked = cell.split(read_pairs())
         pairs, held_out = pairs_among(train), pairs_among(asked)
-        config = FIT | {"seed": cell.seed}
+        config = TrainRewardConfig(base_model=str(base), tie_weight=0.0, seed=cell.seed)
         chosen = choose(table, layers, pairs, config)
         factors = [torch.ones(len(train))]
         if members > 1:

@@ -3,12 +3,13 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from benchmarks._quality_rows import RATES, TRAIN_LENGTH, Cell, read_pairs
-from modeling.core.device import choose_autocast
-from modeling.core.text import Encoded, complete_tokenizer, encode_texts
+from benchmarks.parts.quality_rows import RATES, TRAIN_LENGTH, Cell, read_pairs
+from modeling.core.program.device import choose_autocast
+from modeling.core.texts.text import Encoded, complete_tokenizer, encode_texts
 
 
 def main() -> None:
@@ -30,7 +31,7 @@ def main() -> None:
         base, num_labels=1, dtype=torch.float32
     )
     model.config.pad_token_id = tokenizer.pad_token_id
-    arguments = {
+    arguments: dict[str, Any] = {
         "output_dir": str(Path(sys.argv[3]) / "trl"),
         "seed": cell.seed,
         "per_device_train_batch_size": 16,
@@ -65,7 +66,7 @@ def main() -> None:
 
 @torch.no_grad()
 def score(model: torch.nn.Module, pad: int, texts: list[Encoded]) -> list[float]:
-    from modeling.core.packing import pad_batch
+    from modeling.core.texts.packing import pad_batch
 
     model.eval()
     found: list[float] = []

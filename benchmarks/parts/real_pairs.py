@@ -17,9 +17,9 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForSequenceClassification, PreTrainedTokenizerFast
 
-from modeling.core.text import complete_tokenizer
+from modeling.core.texts.text import complete_tokenizer
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 HH, ALPACA = "hh_harmless_pairs.jsonl.gz", "alpaca_eval_responses.jsonl.gz"
 LONGEST = 1024  # TRL drops what is longer: so do we, for both
 

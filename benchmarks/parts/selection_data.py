@@ -20,11 +20,11 @@ import numpy as np
 import torch
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel
 
-from benchmarks._real_pairs import ALPACA, ROOT, read_rows
-from modeling.core.loading import load_tokenizer
-from modeling.core.text import complete_tokenizer, encode_texts
-from modeling.demo.oracle import score
-from modeling.demo.questions import questions
+from benchmarks.parts.real_pairs import ALPACA, ROOT, read_rows
+from modeling.core.loading.pretrained import load_tokenizer
+from modeling.core.texts.text import complete_tokenizer, encode_texts
+from modeling.demo.world.oracle import score
+from modeling.demo.world.questions import questions
 
 CACHE = Path(tempfile.gettempdir()) / "preferable-selection"
 POLICY = ROOT / "modeling" / "demo" / "policy"

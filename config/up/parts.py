@@ -4,12 +4,12 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from config import processes, redis_server
+from config.up import processes, redis_server
 
-LOG_BYTES = 5 * 2**20
 LONGEST_PAUSE_SECONDS = 30.0
 STEADY_SECONDS = 60.0
 
@@ -29,18 +29,26 @@ class Part:
     failures: int = 0
 
     def start(self) -> None:
-        """Starts it in a session of its own, so that Ctrl-C in the terminal reaches only us."""
+        """Starts it in a session of its own, so that Ctrl-C in the terminal reaches only us. Its
+        log is opened for appending, so that it can be cut (config/logs.py)."""
+        self.started = time.monotonic()
+        cookie = uuid.uuid4().hex
+        self.log.parent.mkdir(exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **self.environment},
+                env={
+                    **os.environ,
+                    "PYTHONUNBUFFERED": "1",
+                    processes.COOKIE: cookie,
+                    **self.environment,
+                },
                 start_new_session=True,
             )
-        self.record = processes.record(self.name, self.process.pid)
-        self.started = time.monotonic()
+        self.record = processes.record(self.name, self.process.pid, cookie)
         self.start_again_at = None
 
     def is_running(self) -> bool:
@@ -66,16 +74,9 @@ class Part:
             with self.log.open("rb") as file:
                 file.seek(max(0, self.log.stat().st_size - 4000))
                 lines = file.read().decode(errors="replace").splitlines()
-        except FileNotFoundError:
+        except OSError:
             lines = []
         return "\n".join(f"    {line}" for line in lines[-count:])
-
-
-def rotate_log(path: Path) -> Path:
-    """Moves a log that has grown large out of the way; one older log is kept."""
-    if path.exists() and path.stat().st_size > LOG_BYTES:
-        path.replace(path.with_suffix(".log.1"))
-    return path
 
 
 def redis_part(data_dir: Path, socket_path: Path) -> Part:
@@ -83,15 +84,22 @@ def redis_part(data_dir: Path, socket_path: Path) -> Part:
     return Part(
         name="redis",
         command=redis_server.command(program, data_dir, socket_path),
-        log=rotate_log(data_dir / "logs" / "redis.log"),
+        log=data_dir / "logs" / "redis.log",
     )
 
 
 def web_part(data_dir: Path) -> Part:
     return Part(
         name="web",
-        command=[sys.executable, "-m", "gunicorn", "-c", "config/gunicorn_conf.py", "config.wsgi"],
-        log=rotate_log(data_dir / "logs" / "web.log"),
+        command=[
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-c",
+            "config/web/gunicorn_conf.py",
+            "config.wsgi",
+        ],
+        log=data_dir / "logs" / "web.log",
         # Sixteen request threads need no further threads for arithmetic.
         environment={"OMP_NUM_THREADS": "1"},
     )
@@ -105,7 +113,7 @@ def worker_part(data_dir: Path, queue: str, *, concurrency: int) -> Part:
     return Part(
         name=f"worker-{queue}",
         command=[*celery, *queues, *quiet],
-        log=rotate_log(data_dir / "logs" / f"worker-{queue}.log"),
+        log=data_dir / "logs" / f"worker-{queue}.log",
         # The instant head's matrices are small: more threads save nothing, and on a busy machine
         # each product waits until all of them have had a core.
         environment={"OPENBLAS_NUM_THREADS": "1"},
@@ -116,7 +124,7 @@ def scorer_part(data_dir: Path) -> Part:
     return Part(
         name="scorer",
         command=[sys.executable, "manage.py", "scorer"],
-        log=rotate_log(data_dir / "logs" / "scorer.log"),
+        log=data_dir / "logs" / "scorer.log",
     )
 
 
@@ -125,7 +133,7 @@ def beat_part(data_dir: Path) -> Part:
     return Part(
         name="beat",
         command=[*celery, "--pidfile="],
-        log=rotate_log(data_dir / "logs" / "beat.log"),
+        log=data_dir / "logs" / "beat.log",
     )
 
 

@@ -6,13 +6,18 @@ is set aside, with a word about it, and nothing is lost.
 
 import importlib.util
 import os
+import secrets
 import shutil
 import socket
 import stat
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
+
+ASIDE = "redis-unreadable-"
+KEPT_ASIDE = 3
 
 
 def find_program() -> str:
@@ -58,29 +63,46 @@ def prepare_folders(data_dir: Path, socket_path: Path) -> None:
 
 
 def remove_socket(data_dir: Path, socket_path: Path) -> None:
-    socket_path.unlink(missing_ok=True)
-    if socket_path.parent != data_dir / "redis":
-        socket_path.parent.rmdir()
+    with suppress(OSError):  # gone, or on a disk that has become read-only: harmless where it is
+        socket_path.unlink(missing_ok=True)
+        if socket_path.parent != data_dir / "redis":
+            socket_path.parent.rmdir()
 
 
 def set_data_aside(data_dir: Path) -> Path | None:
-    """Renames the data that Redis could not read; None where there was none."""
+    """Renames the data that Redis could not read; None where there was none. What was set aside
+    long ago is removed: nobody has missed it."""
     folder = data_dir / "redis"
     if not any(file.name != "redis.sock" for file in folder.iterdir()):
         return None
-    aside = data_dir / f"redis-unreadable-{time.strftime('%Y%m%d-%H%M%S')}"
+    earlier = sorted(data_dir.glob(f"{ASIDE}*"), key=lambda path: path.lstat().st_mtime)
+    for old in earlier[: 1 - KEPT_ASIDE]:
+        shutil.rmtree(old, ignore_errors=True)
+    aside = data_dir / f"{ASIDE}{time.strftime('%Y%m%d-%H%M%S')}"
+    if aside.exists():  # a second time in one second, or after the clock was set back
+        aside = aside.with_name(f"{aside.name}-{secrets.token_hex(4)}")
     folder.rename(aside)
     folder.mkdir(mode=0o700)
     return aside
 
 
-def is_ready(socket_path: Path) -> bool:
-    """Whether a PING is answered: not while Redis still loads its data."""
+def reply(socket_path: Path) -> bytes:
+    """What Redis says to a PING; b"" where nobody answers within a second. It is an error while
+    Redis loads its data, and while the disk is full."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(1)
             connection.connect(str(socket_path))
             connection.sendall(b"PING\r\n")
-            return connection.recv(16).startswith(b"+PONG")
+            return connection.recv(64)
     except OSError:
-        return False
+        return b""
+
+
+def is_ready(socket_path: Path) -> bool:
+    """Whether a PING is answered: not while Redis still loads its data."""
+    return reply(socket_path).startswith(b"+PONG")
+
+
+def has_read_its_data(answer: bytes) -> bool:
+    return bool(answer) and not answer.startswith(b"-LOADING")

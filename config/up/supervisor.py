@@ -1,15 +1,17 @@
 """Starts every part of Preferable, keeps them running, and stops them: `manage.py up`.
 
 One process, no threads. Each part is a child in its own session, its output goes to
-DATA_DIR/logs. A guard process (config/processes.py) ends the parts if this one is killed.
+DATA_DIR/logs. A guard process (config/up/guard.py) ends the parts if this one is killed.
+
+Nothing that happens to a part or to the disk ends the supervisor: a part that ends is started
+again, for as long as it takes, with pauses of at most half a minute. Nothing is waited for without
+an end, and nothing is measured by a clock that can be set.
 """
 
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -17,18 +19,26 @@ from types import FrameType
 from django.core.exceptions import ImproperlyConfigured
 
 from config import data_dir as data_folder
-from config import environment, parts, processes, redis_server, web_port
-from config.parts import Part
-from config.terminal import LogFollower, say, step
+from config import environment, logs
+from config.up import parts, processes, redis_server, web_port
+from config.up.guard import Guard
+from config.up.parts import Part
+from config.up.terminal import LogFollower, say, step
 
 READY_SECONDS = 120.0
 REDIS_READY_SECONDS = 60.0
+# How long Redis may be deaf while its process runs, and how often it is asked.
+REDIS_DEAF_SECONDS = 30.0
+REDIS_ASKED_EVERY_SECONDS = 5.0
 TICK_SECONDS = 0.3
+# Of a part that fails again and again: its last lines are shown this many times.
+LINES_SHOWN = 3
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Stopped(Exception):
-    """Ctrl-C or SIGTERM: leave whatever is being done and stop every part."""
+class Stopped(BaseException):
+    """Ctrl-C or SIGTERM: leave whatever is being done and stop every part. No `Exception`, so that
+    nothing on its way takes it for a fault of its own."""
 
 
 @dataclass(kw_only=True)
@@ -39,14 +49,23 @@ class Supervisor:
     embedded_redis: bool
     verbose: bool = False
     parts: list[Part] = field(default_factory=list)
-    guard: subprocess.Popen[bytes] | None = None
+    guard: Guard | None = None
     follower: LogFollower | None = None
     stop_is_asked: bool = False
     stop_must_wait: bool = False
+    is_stopping: bool = False
+    is_recorded: bool = True
+    redis_answered_at: float = 0.0
+    redis_asked_at: float = 0.0
+    redis_has_read_its_data: bool = False
 
     @property
     def records_path(self) -> Path:
         return self.data_dir / "parts.json"
+
+    @property
+    def redis_socket(self) -> Path:
+        return environment.redis_socket(self.data_dir)
 
     def run(self, prepare: Callable[[], None], welcome: Callable[[], str]) -> None:
         """Runs until told to stop. `prepare` brings the database up to date; `welcome` tells how
@@ -73,9 +92,14 @@ class Supervisor:
                 signal.signal(name, handler)
 
     def _heed(self, _signal: int, _frame: FrameType | None) -> None:
-        self.stop_is_asked = True
-        if not self.stop_must_wait:
-            raise Stopped
+        """The first one stops in order; one that comes while that is done does not wait."""
+        if self.is_stopping:
+            for part in self.parts:
+                self._clear_away(part)
+        elif not self.stop_is_asked:
+            self.stop_is_asked = True
+            if not self.stop_must_wait:
+                raise Stopped
 
     @contextmanager
     def _undisturbed(self) -> Iterator[None]:
@@ -85,6 +109,9 @@ class Supervisor:
             yield
         finally:
             self.stop_must_wait = False
+        self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
         if self.stop_is_asked:
             raise Stopped
 
@@ -92,7 +119,8 @@ class Supervisor:
         self._end_leftovers()
         web_port.check_is_free(self.host, self.port)
         with self._undisturbed():
-            self.guard = _start_guard(self.records_path)
+            self.guard = Guard(self.records_path)
+            self.guard.start()
         if self.embedded_redis:
             with step("Starting Redis"):
                 self._start_redis()
@@ -113,34 +141,52 @@ class Supervisor:
             if self.verbose:
                 self.follower = LogFollower([part.log for part in self.parts])
         with self._undisturbed():
+            if part.name == "redis":
+                redis_server.prepare_folders(self.data_dir, self.redis_socket)
+                self.redis_answered_at, self.redis_has_read_its_data = time.monotonic(), False
             part.start()
-            records = [known.record for known in self.parts if known.record]
+            self._record()
+
+    def _record(self) -> None:
+        records = [part.record for part in self.parts if part.record]
+        if self.guard:
+            self.guard.watch(records)
+        # The file is for when both of us are killed. A full disk is no reason to go without the
+        # part: the next tick tries again.
+        self.is_recorded = False
+        with suppress(OSError):
             processes.write_records(self.records_path, records)
+            self.is_recorded = True
 
     def _start_redis(self) -> None:
-        socket_path = environment.redis_socket(self.data_dir)
-        redis_server.prepare_folders(self.data_dir, socket_path)
-        part = parts.redis_part(self.data_dir, socket_path)
+        redis_server.prepare_folders(self.data_dir, self.redis_socket)
+        part = parts.redis_part(self.data_dir, self.redis_socket)
         self._launch(part)
-        if self._redis_comes_up(part, socket_path):
+        if self._redis_comes_up(part):
             return
-        aside = redis_server.set_data_aside(self.data_dir)
-        if aside is not None:
-            say(f"  Redis could not read its data; set aside in {aside} (no judgment lies there)")
+        if self._set_redis_data_aside():
             self._launch(part)
-            if self._redis_comes_up(part, socket_path):
+            if self._redis_comes_up(part):
                 return
         raise ImproperlyConfigured(
             f"Redis did not start ({part.ending()}). Its last lines:\n{part.last_log_lines()}"
         )
 
-    def _redis_comes_up(self, part: Part, socket_path: Path) -> bool:
+    def _redis_comes_up(self, part: Part) -> bool:
         until = time.monotonic() + REDIS_READY_SECONDS
         while part.is_running() and time.monotonic() < until:
-            if redis_server.is_ready(socket_path):
+            if redis_server.is_ready(self.redis_socket):
+                self.redis_has_read_its_data = True
                 return True
             time.sleep(0.01)
         return False
+
+    def _set_redis_data_aside(self) -> bool:
+        aside = redis_server.set_data_aside(self.data_dir)
+        if aside is None:
+            return False
+        say(f"  Redis could not read its data; set aside in {aside} (no judgment lies there)")
+        return True
 
     def _wait_for_web(self) -> None:
         until = time.monotonic() + READY_SECONDS
@@ -157,24 +203,67 @@ class Supervisor:
         while True:
             self._tick()
             for part in self.parts:
-                self._look_after(part)
+                try:
+                    self._look_after(part)
+                except (OSError, ImproperlyConfigured) as problem:
+                    # A full disk, no memory for one more process, a folder that was removed.
+                    pause = part.plan_restart()
+                    say(f"{part.name} cannot be started ({problem}); again in {pause:.0f} s.")
 
     def _tick(self) -> None:
         time.sleep(TICK_SECONDS)
-        if self.follower:
-            self.follower.show_new_lines()
+        self._stop_if_asked()
+        with suppress(OSError):  # of a disk in trouble; the next tick tries again
+            if self.guard:
+                with self._undisturbed():
+                    self.guard.look_after()
+            if not self.is_recorded:
+                self._record()
+            for part in self.parts:
+                logs.keep_short(part.log)
+            if self.follower:
+                self.follower.show_new_lines()
 
     def _look_after(self, part: Part) -> None:
         if part.is_running():
-            return
-        if part.start_again_at is None:
+            if part.name == "redis":
+                self._ask_redis(part)
+        elif part.start_again_at is None:
             self._clear_away(part)
-            pause = part.plan_restart()
-            say(f"{part.name} ended ({part.ending()}); starting it again in {pause:.0f} s.")
-            say(f"  Last lines of {part.log}:\n{part.last_log_lines()}")
+            self._plan_restart(part)
         elif time.monotonic() >= part.start_again_at:
             self._launch(part)
             say(f"{part.name} was started again.")
+
+    def _plan_restart(self, part: Part) -> None:
+        if part.name == "redis" and self._redis_cannot_read(part) and self._set_redis_data_aside():
+            part.start_again_at = time.monotonic()
+            return
+        pause = part.plan_restart()
+        say(f"{part.name} ended ({part.ending()}); starting it again in {pause:.0f} s.")
+        if part.failures <= LINES_SHOWN:
+            say(f"  Last lines of {part.log}:\n{part.last_log_lines()}")
+
+    def _redis_cannot_read(self, part: Part) -> bool:
+        """It gave up by itself before it had read its data, and not for want of room."""
+        gave_up = part.process is not None and part.process.returncode > 0
+        return (
+            gave_up and not self.redis_has_read_its_data and not data_folder.is_full(self.data_dir)
+        )
+
+    def _ask_redis(self, part: Part) -> None:
+        """A Redis that hangs, or whose socket was removed, runs and helps nobody."""
+        now = time.monotonic()
+        if self.redis_has_read_its_data and now - self.redis_asked_at < REDIS_ASKED_EVERY_SECONDS:
+            return
+        self.redis_asked_at = now
+        answer = redis_server.reply(self.redis_socket)
+        if answer:
+            self.redis_answered_at = time.monotonic()
+            self.redis_has_read_its_data |= redis_server.has_read_its_data(answer)
+        elif now - self.redis_answered_at > REDIS_DEAF_SECONDS:
+            say(f"redis has not answered for {REDIS_DEAF_SECONDS:.0f} s: ending it.")
+            self._clear_away(part)
 
     def _clear_away(self, part: Part) -> None:
         """Ends what a dead part has left behind, so that its successor does not run beside it."""
@@ -183,47 +272,20 @@ class Supervisor:
 
     def _stop_all(self) -> None:
         """In order: beat, workers, web, and Redis last. A second Ctrl-C does not wait."""
-        for name in STOP_SIGNALS:
-            signal.signal(name, lambda *_: self._kill_all())
-        running = [part for part in reversed(self.parts) if part.is_running()]
-        if running:
+        self.is_stopping = True
+        if any(part.is_running() for part in self.parts):
             say("\n  Stopping …")
-        self._stop([part for part in running if part.name != "redis"])
-        self._stop([part for part in running if part.name == "redis"])
+        self._stop([part for part in reversed(self.parts) if part.name != "redis"])
+        self._stop([part for part in self.parts if part.name == "redis"])
         if self.embedded_redis and self.parts:
-            redis_server.remove_socket(self.data_dir, environment.redis_socket(self.data_dir))
-        self.records_path.unlink(missing_ok=True)
+            redis_server.remove_socket(self.data_dir, self.redis_socket)
+        with suppress(OSError):  # of a disk that has become read-only: nothing recorded runs
+            self.records_path.unlink(missing_ok=True)
         if self.guard:
-            self.guard.communicate()  # closes the pipe; it finds no records and ends
+            self.guard.dismiss()
 
     def _stop(self, stopping: Sequence[Part]) -> None:
-        """Asks all of `stopping` to end, waits for their grace, then ends their families: first
-        politely, so that a training program keeps its checkpoint."""
-        families = {part.name: processes.family(part.record) for part in stopping if part.record}
-        for part in stopping:
-            processes.send(families[part.name][:1])
-        until = time.monotonic() + max((part.grace for part in stopping), default=0)
-        while time.monotonic() < until and any(part.is_running() for part in stopping):
-            time.sleep(0.02)
-        everybody = [process for family in families.values() for process in family]
-        left = [process for process in everybody if not processes.is_over(process)]
-        processes.send(left)
-        processes.send(processes.wait_until_over(left, 3), kill=True)
-        for part in stopping:
-            if part.process:
-                part.process.wait()
-
-    def _kill_all(self) -> None:
-        for part in self.parts:
-            self._clear_away(part)
-
-
-def _start_guard(records_path: Path) -> subprocess.Popen[bytes]:
-    # -I keeps this folder off the import path, where celery.py would hide the real one.
-    return subprocess.Popen(
-        [sys.executable, "-I", processes.__file__, str(records_path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+        records = [part.record for part in stopping if part.record]
+        grace = max((part.grace for part in stopping), default=0)
+        if names := processes.end(records, grace=grace):
+            say(f"  Could not be ended, even by force: {', '.join(names)}")

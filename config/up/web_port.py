@@ -2,12 +2,18 @@
 
 import errno
 import http.client
+import json
 import os
 import socket
+from contextlib import suppress
+from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
 from config import environment
+
+NOTE = "address.json"
+LOCAL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # all addresses: of them, this machine's own
 
 
 def from_environment() -> int:
@@ -19,6 +25,21 @@ def from_environment() -> int:
 
 def address(host: str, port: int) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def note(data_dir: Path, host: str, port: int) -> None:
+    """Keeps where this start listens, for commands in another terminal, which may not know it."""
+    with suppress(OSError):  # on a full disk: then they name the port of their own settings
+        (data_dir / NOTE).write_text(json.dumps([host, port]))
+
+
+def noted(data_dir: Path) -> tuple[str, int]:
+    """Where the last start listens; without one, where the next would. As a browser opens it."""
+    try:
+        host, port = json.loads((data_dir / NOTE).read_text())
+    except (OSError, ValueError):
+        host, port = os.environ.get("HOST") or "127.0.0.1", from_environment()
+    return LOCAL.get(host, host), port
 
 
 def is_loopback(host: str) -> bool:
@@ -50,8 +71,7 @@ def _problem(host: str, port: int, problem: OSError) -> str:
 
 def answers(host: str, port: int) -> bool:
     """Whether the web server answers at /healthz."""
-    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    connection = http.client.HTTPConnection(local, port, timeout=5)
+    connection = http.client.HTTPConnection(LOCAL.get(host, host), port, timeout=5)
     try:
         connection.request("GET", "/healthz", headers={"Host": "localhost"})
         return connection.getresponse().status == http.HTTPStatus.OK

@@ -1,13 +1,15 @@
 """Every error of the API in one shape: problem details (RFC 9457), with a sentence to read."""
 
+import math
 from http import HTTPStatus
 from typing import Any
 
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import Throttled, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from labeling.importing import ImportRefused
+from labeling.importing import ImportInterrupted, ImportRefused, ImportUnfinished
+from labeling.preferences.changes import CursorRefused
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -25,6 +27,12 @@ def problem_response(fault: Exception, context: dict[str, Any]) -> Response | No
             for problem in fault.problems
         ]
         return _problem(HTTPStatus.BAD_REQUEST, fault.summary, errors=errors, total=fault.total)
+    if isinstance(fault, ImportUnfinished):
+        return _problem(HTTPStatus.ACCEPTED, str(fault))
+    if isinstance(fault, ImportInterrupted):
+        return _problem(HTTPStatus.CONFLICT, str(fault))
+    if isinstance(fault, CursorRefused):
+        fault = ValidationError({"cursor": str(fault)})
     response = exception_handler(fault, context)
     if response is None:
         return None
@@ -35,7 +43,7 @@ def problem_response(fault: Exception, context: dict[str, Any]) -> Response | No
         problem = _problem(status, detail, errors=errors)
     else:
         # DRF turns Django's 404 and 403 into its own words; ours say more.
-        detail = next((str(word) for word in fault.args if word), "") or _words(response.data)
+        detail = _own_words(fault) or _words(response.data)
         problem = _problem(status, detail)
     for name in ("WWW-Authenticate", "Retry-After", "Allow"):
         if name in response.headers:
@@ -46,6 +54,13 @@ def problem_response(fault: Exception, context: dict[str, Any]) -> Response | No
 def _problem(status: HTTPStatus, detail: str, **more: Any) -> Response:
     body = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
     return Response(body | more, status=status.value, content_type=CONTENT_TYPE)
+
+
+def _own_words(fault: Exception) -> str:
+    if isinstance(fault, Throttled):
+        seconds = math.ceil(getattr(fault, "wait", None) or 60)
+        return f"Too many requests: try again in {seconds} seconds."
+    return next((str(word) for word in fault.args if word), "")
 
 
 def _words(data: Any) -> str:

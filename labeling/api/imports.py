@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from labeling.api.parameters import Parameters, Words
 from labeling.api.requests import project_of, user_of
 from labeling.importing import MAX_PAIRS, ImportOptions, import_file
+from labeling.importing.skipping import SHOWN_SKIPPED
 from labeling.importing.uploads import MAX_UPLOAD_BYTES
 
 
@@ -59,10 +60,21 @@ class ImportParameters(Parameters):
     dry_run = serializers.BooleanField(
         default=False, help_text="Say what would happen and store nothing."
     )
+    skip_bad = serializers.BooleanField(
+        default=False,
+        help_text="Leave out rows with errors, and say how many and which, instead of refusing the "
+        "file.",
+    )
 
 
 class UploadSerializer(serializers.Serializer[Any]):
     file = serializers.FileField(help_text="JSONL, plain or packed with gzip.")
+
+
+class SkippedLineSerializer(serializers.Serializer[Any]):
+    line = serializers.IntegerField()
+    field = serializers.CharField()
+    problem = serializers.CharField()
 
 
 class ReportSerializer(serializers.Serializer[Any]):
@@ -77,12 +89,20 @@ class ReportSerializer(serializers.Serializer[Any]):
     comparisons_merged = serializers.IntegerField()
     preferences_new = serializers.IntegerField()
     preferences_merged = serializers.IntegerField()
+    votes_counted = serializers.IntegerField(
+        help_text="Triples beyond the first of a pair: together they are its votes."
+    )
+    skipped = serializers.IntegerField(help_text="Rows with errors, with `skip_bad`.")
     identical_pairs = serializers.IntegerField()
     contradictory = serializers.IntegerField()
     left_to_people = serializers.IntegerField()
+    other_split = serializers.IntegerField()
     dry_run = serializers.BooleanField()
     seconds = serializers.FloatField()
     notices = serializers.ListField(child=serializers.CharField())
+    skipped_lines = SkippedLineSerializer(
+        many=True, help_text=f"Of the rows with errors the first {SHOWN_SKIPPED}."
+    )
 
 
 class ImportsView(APIView):
@@ -91,7 +111,9 @@ class ImportsView(APIView):
     @extend_schema(
         summary="Add prompts, responses or triples",
         description="For curators and admins. The body is JSONL, as it is or packed with gzip, or "
-        "a form with a `file`. It is taken whole or not at all: an error names line and field.",
+        "a form with a `file`. It is taken whole or not at all: an error names line and field. "
+        "With `skip_bad` rows with errors are left out, counted and listed. "
+        "202: it was taken, and rows that could not be added yet follow by themselves.",
         parameters=[ImportParameters],
         request={
             "application/x-ndjson": OpenApiTypes.BINARY,
@@ -107,6 +129,7 @@ class ImportsView(APIView):
             source=given["source"],
             tags=tuple(given.get("tags", [])),
             dry_run=given["dry_run"],
+            skip_bad=given["skip_bad"],
         )
         file = request.data.get("file") if isinstance(request.data, dict) else None
         if file is None or not hasattr(file, "read"):

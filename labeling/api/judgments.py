@@ -12,9 +12,9 @@ from rest_framework.views import APIView
 from labeling.api.parameters import SinceField, StreamParameters
 from labeling.api.preferences import MessageSerializer
 from labeling.api.requests import project_of
-from labeling.api.streams import JSONL, answer_rows
-from labeling.exporting import judgment_rows
-from labeling.models import Judgment
+from labeling.api.streams import JSONL, answer_changes, answer_rows
+from labeling.models import Judgment, Scope
+from labeling.preferences.exporting import judgment_changes, judgment_rows
 
 
 class JudgmentParameters(StreamParameters):
@@ -28,6 +28,9 @@ class ShownResponseSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     text = serializers.CharField()
     model = serializers.CharField()
+    extra = serializers.DictField(
+        required=False, help_text="What its message holds beside the text, where it does."
+    )
 
 
 class JudgmentSerializer(serializers.Serializer[Any]):
@@ -44,32 +47,36 @@ class JudgmentSerializer(serializers.Serializer[Any]):
         help_text="Response ids, best first; responses of one tier are tied.",
     )
     strength = serializers.IntegerField(
-        allow_null=True, help_text="1 slightly, 2 better, 3 much better; 0 negligibly."
+        help_text="1 slightly, 2 better, 3 much better; 0 negligibly; -1 where nobody was asked."
     )
-    aspects = serializers.DictField(
-        child=serializers.IntegerField(allow_null=True),
-        help_text="Aspect: id of the better response, null for neither.",
+    aspects = serializers.CharField(
+        help_text="JSON: for each aspect the id of the better response, null for neither."
     )
     rationale = serializers.CharField()
-    reasons = serializers.ListField(child=serializers.CharField(), help_text="Ticked reasons.")
+    reasons = serializers.CharField(help_text="Ticked reasons, with commas between them.")
     flag = serializers.CharField(help_text="Of a flag: its category.")
     rewrite = serializers.CharField(
-        allow_null=True, help_text="What the labeler wrote as a better response."
+        help_text="What the labeler wrote as a better response; empty where nothing."
     )
-    seconds = serializers.FloatField(allow_null=True)
-    guidelines = serializers.IntegerField(allow_null=True, help_text="Version that applied.")
+    seconds = serializers.FloatField(help_text="0 where not known.")
+    guidelines = serializers.IntegerField(help_text="Version that applied; 0 for none.")
     is_late = serializers.BooleanField()
     is_surplus = serializers.BooleanField()
     created_at = serializers.DateTimeField()
-    superseded_at = serializers.DateTimeField(allow_null=True)
+    superseded_at = serializers.CharField(help_text="A moment; empty while it stands.")
 
 
 class JudgmentPageSerializer(serializers.Serializer[Any]):
     results = JudgmentSerializer(many=True)
     next = serializers.URLField(allow_null=True, help_text="The next page; null on the last.")
+    cursor = serializers.CharField(
+        required=False, help_text="To go on after this page, where `cursor` was given."
+    )
 
 
 class JudgmentsView(APIView):
+    write_scope = Scope.LABEL
+
     @extend_schema(
         summary="Judgments, with what was shown",
         description="For curators and admins.",
@@ -82,10 +89,13 @@ class JudgmentsView(APIView):
     def get(self, request: Request, slug: str) -> HttpResponseBase:
         project = project_of(request, slug)
         given = JudgmentParameters.of(request)
+        name, too = f"{project.slug}-judgments", given["include_superseded"]
+        if "cursor" in given:
+            changes = judgment_changes(
+                project, given["cursor"], given.get("limit"), include_superseded=too
+            )
+            return answer_changes(request, changes, given, name)
         rows = judgment_rows(
-            project,
-            after=given["after"],
-            since=given.get("since"),
-            include_superseded=given["include_superseded"],
+            project, after=given["after"], since=given.get("since"), include_superseded=too
         )
-        return answer_rows(request, rows, given, f"{project.slug}-judgments")
+        return answer_rows(request, rows, given, name)

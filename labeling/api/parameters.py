@@ -1,12 +1,17 @@
 """What may stand after the question mark: read strictly, so that no misspelt filter is ignored."""
 
+import re
 from typing import Any, TypeVar
 
+from django.http import QueryDict
 from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from labeling.preferences.exporting import OVERLAP
+
 MAX_PAGE = 1000
+LOST_PLUS = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$")
 
 S = TypeVar("S", bound="Parameters")
 
@@ -16,14 +21,25 @@ class Parameters(serializers.Serializer[Any]):
 
     @classmethod
     def of(cls, request: Request) -> dict[str, Any]:
-        parameters = cls(data=request.query_params)
+        parameters = cls()
         unknown = request.query_params.keys() - parameters.fields.keys()
         if unknown:
             known = ", ".join(sorted(parameters.fields))
             problem = f"There is no such parameter. Known are: {known}."
             raise serializers.ValidationError(dict.fromkeys(sorted(unknown), problem))
+        parameters = cls(data=parameters._once(request.query_params))
         parameters.is_valid(raise_exception=True)
         return dict(parameters.validated_data)
+
+    def _once(self, given: QueryDict) -> dict[str, str]:
+        """One value for each name: a set of words is the union of all, and of anything else nobody
+        knows which one was meant."""
+        several = {name: values for name, values in given.lists() if len(values) > 1}
+        twice = sorted(name for name in several if not isinstance(self.fields[name], Words))
+        if twice:
+            problem = "Is given more than once: give it once, so that it is known which counts."
+            raise serializers.ValidationError(dict.fromkeys(twice, problem))
+        return {name: ",".join(map(str, values)) for name, values in given.lists()}
 
 
 class Words(serializers.CharField):
@@ -62,7 +78,22 @@ class StreamParameters(Parameters):
         help_text=f"Rows on a page (100, at most {MAX_PAGE}), or rows of a stream (all).",
     )
 
+    cursor = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=300,
+        help_text="Empty: everything, in the order of its last change. Then, again and again, the "
+        "cursor that the last answer told (in its header `Next-Cursor`, of a page also in "
+        "`cursor`): what has changed since, and nothing is ever missed. It goes with the filters "
+        "it was made with. Of a stream it counts when all of it has arrived.",
+    )
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "cursor" in attrs:
+            for name in ("settled_since", "since", "after"):
+                if attrs.get(name):
+                    problem = f"Says by itself where to go on: leave `{name}` out."
+                    raise serializers.ValidationError({"cursor": problem})
         if attrs["format"] == "json":
             attrs.setdefault("limit", 100)
             if attrs["limit"] > MAX_PAGE:
@@ -72,8 +103,19 @@ class StreamParameters(Parameters):
 
 
 class SinceField(serializers.DateTimeField):
-    """A moment; without a zone, in the server's."""
+    """A moment; without a zone, in the server's. Gives one that lies a little before it."""
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("default_timezone", timezone.get_default_timezone())
+        minutes = OVERLAP.seconds // 60
+        options["help_text"] += (
+            f" What came in the {minutes} minutes before it is told once more, since a row is "
+            "stamped before others can see it: tell rows by their id. `cursor` repeats nothing."
+        )
         super().__init__(**options)
+
+    def to_internal_value(self, value: Any) -> Any:
+        """A + that was put into an address as it is comes as a space."""
+        if isinstance(value, str):
+            value = LOST_PLUS.sub(r"\1+\2", value)
+        return super().to_internal_value(value) - OVERLAP

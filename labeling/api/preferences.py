@@ -11,10 +11,17 @@ from rest_framework.views import APIView
 
 from labeling.api.parameters import SinceField, StreamParameters, Words
 from labeling.api.requests import project_of
-from labeling.api.streams import JSONL, answer_rows
-from labeling.exporting import STYLES, PreferenceFilter, preference_rows
+from labeling.api.streams import JSONL, answer_changes, answer_rows
 from labeling.models import Preference
 from labeling.models.material import Split
+from labeling.preferences.beyond_text import CannotBeTexts
+from labeling.preferences.exporting import (
+    STYLES,
+    ExportOptions,
+    preference_changes,
+    preference_rows,
+)
+from labeling.texts.messages import ROLES
 
 
 class PreferenceParameters(StreamParameters):
@@ -22,11 +29,12 @@ class PreferenceParameters(StreamParameters):
         choices=list(STYLES),
         default="messages",
         help_text="`messages`: prompt, chosen and rejected as lists of messages, as TRL's trainers "
-        "take them. `text`: as strings.",
+        "take them. `text`: as strings; refused where a message holds more than a text.",
     )
     settled_since = SinceField(
         required=False,
-        help_text="Only what was settled or changed at or after this moment (ISO 8601).",
+        help_text="Only what was settled, or turned out otherwise, at or after this moment (ISO "
+        "8601).",
     )
     split = Words(
         known=Split.values, required=False, help_text="One or more, with commas between them."
@@ -49,7 +57,9 @@ class PreferenceParameters(StreamParameters):
 
 
 class MessageSerializer(serializers.Serializer[Any]):
-    role = serializers.ChoiceField(choices=["system", "user", "assistant"])
+    """Describes a message; its further keys, such as `tool_calls`, stand beside these two."""
+
+    role = serializers.ChoiceField(choices=ROLES)
     content = serializers.CharField()
 
 
@@ -60,25 +70,47 @@ class PreferenceSerializer(serializers.Serializer[Any]):
     prompt = MessageSerializer(many=True)
     chosen = MessageSerializer(many=True)
     rejected = MessageSerializer(many=True)
+    tools = serializers.ListField(
+        child=serializers.DictField(),
+        required=False,
+        help_text="Functions that the model may call, where the prompt came with some.",
+    )
+    chat_template_kwargs = serializers.DictField(
+        required=False, help_text="For the chat template, where the prompt came with some."
+    )
     kind = serializers.ChoiceField(choices=Preference.Kind.choices)
     target = serializers.FloatField(help_text="Share of the judgments for chosen; a tie is 0.5.")
     strength = serializers.FloatField(help_text="How much better, 1–3; 0 where nobody was asked.")
     weight = serializers.FloatField()
-    agreement = serializers.FloatField(help_text="0 where there are no judgments.")
-    judgments = serializers.IntegerField()
+    vote_share = serializers.FloatField(
+        help_text="Share of the judgments that say what was settled; 0 where there are none."
+    )
+    judgments = serializers.IntegerField(help_text="The sum of the four kinds of votes.")
+    votes_chosen = serializers.IntegerField()
+    votes_rejected = serializers.IntegerField()
+    votes_tie = serializers.IntegerField()
+    votes_both_bad = serializers.IntegerField()
     split = serializers.ChoiceField(choices=Split.choices)
     provenance = serializers.ChoiceField(choices=Preference.Provenance.choices)
     arm = serializers.CharField()
     round = serializers.IntegerField(help_text="0 where it belongs to none.")
     chosen_model = serializers.CharField()
     rejected_model = serializers.CharField()
+    tags = serializers.CharField(help_text="Of the prompt, with commas between them.")
     excluded = serializers.BooleanField()
+    excluded_reason = serializers.CharField(help_text="Empty where not excluded.")
     settled_at = serializers.DateTimeField()
+    fingerprint = serializers.CharField(
+        help_text="Of the texts: tells an import whether it reads the line as it was written."
+    )
 
 
 class PreferencePageSerializer(serializers.Serializer[Any]):
     results = PreferenceSerializer(many=True)
     next = serializers.URLField(allow_null=True, help_text="The next page; null on the last.")
+    cursor = serializers.CharField(
+        required=False, help_text="To go on after this page, where `cursor` was given."
+    )
 
 
 class PreferencesView(APIView):
@@ -95,7 +127,7 @@ class PreferencesView(APIView):
     def get(self, request: Request, slug: str) -> HttpResponseBase:
         project = project_of(request, slug)
         given = PreferenceParameters.of(request)
-        wanted = PreferenceFilter(
+        wanted = ExportOptions(
             after=given["after"],
             settled_since=given.get("settled_since"),
             splits=frozenset(given.get("split", [])),
@@ -106,5 +138,11 @@ class PreferencesView(APIView):
             include_excluded=given["include_excluded"],
             style=given["style"],
         )
-        rows = preference_rows(project, wanted)
-        return answer_rows(request, rows, given, f"{project.slug}-preferences")
+        name = f"{project.slug}-preferences"
+        try:
+            if "cursor" in given:
+                changes = preference_changes(project, wanted, given["cursor"], given.get("limit"))
+                return answer_changes(request, changes, given, name)
+            return answer_rows(request, preference_rows(project, wanted), given, name)
+        except CannotBeTexts as problem:
+            raise serializers.ValidationError({"style": [str(problem)]}) from problem

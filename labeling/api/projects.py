@@ -9,10 +9,10 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-from labeling.access import projects_of, role_in
 from labeling.api.requests import project_of, user_of
-from labeling.exporting import project_counts
 from labeling.models import Project
+from labeling.people.access import projects_of, role_in
+from labeling.preferences.exporting import project_counts
 
 
 class IndexSerializer(serializers.Serializer[Any]):
@@ -42,7 +42,9 @@ class CountsSerializer(serializers.Serializer[Any]):
     prompts = serializers.IntegerField()
     comparisons_open = serializers.IntegerField()
     comparisons_finished = serializers.IntegerField()
-    judgments = serializers.IntegerField()
+    judgments = serializers.IntegerField(help_text="Skips and flags are not counted.")
+    skips = serializers.IntegerField()
+    flags = serializers.IntegerField()
     preferences = serializers.IntegerField()
     preferences_excluded = serializers.IntegerField()
 

@@ -4,8 +4,8 @@ from typing import cast
 
 from rest_framework.request import Request
 
-from labeling.access import project_for
 from labeling.models import Project, Role, User
+from labeling.people.access import project_for
 
 
 def user_of(request: Request) -> User:

@@ -1,5 +1,6 @@
 """Rows as an answer: a page with the address of the next, or a stream without end in memory."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -8,9 +9,10 @@ from django.http import HttpResponseBase, StreamingHttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from labeling.exporting import Row, json_lines, page_of
+from labeling.preferences.exporting import Changes, Row, json_lines, page_of
 
 JSONL = "application/x-ndjson"
+CURSOR_HEADER = "Next-Cursor"
 # Few writes to the socket, and still the first rows at once.
 CHUNK_BYTES = 2**16
 
@@ -19,19 +21,39 @@ def answer_rows(
     request: Request, rows: Iterator[Row], given: dict[str, Any], file_name: str
 ) -> HttpResponseBase:
     if given["format"] == "jsonl":
-        lines = json_lines(islice(rows, given.get("limit")))
-        answer = StreamingHttpResponse(_chunks(lines), content_type=JSONL)
-        answer["Content-Disposition"] = f'attachment; filename="{file_name}.jsonl"'
-        return answer
+        limit = given.get("limit")
+        # A number larger than Python can count to means: all.
+        return _stream(rows if limit is None else islice(rows, min(limit, sys.maxsize)), file_name)
     page, after = page_of(rows, given["limit"])
-    return Response({"results": page, "next": _next(request, after)})
+    following = None if after is None else _address(request, after=str(after))
+    return Response({"results": page, "next": following})
 
 
-def _next(request: Request, after: int | None) -> str | None:
-    if after is None:
-        return None
+def answer_changes(
+    request: Request, changes: Changes, given: dict[str, Any], file_name: str
+) -> HttpResponseBase:
+    """The same for rows in the order of their changes, with the cursor to go on with."""
+    if given["format"] == "jsonl":
+        answer: HttpResponseBase = _stream(changes.rows, file_name)
+    else:
+        following = _address(request, cursor=changes.cursor) if changes.is_cut else None
+        page = {"results": list(changes.rows), "next": following, "cursor": changes.cursor}
+        answer = Response(page)
+    answer[CURSOR_HEADER] = changes.cursor
+    return answer
+
+
+def _stream(rows: Iterable[Row], file_name: str) -> StreamingHttpResponse:
+    answer = StreamingHttpResponse(_chunks(json_lines(rows)), content_type=JSONL)
+    answer["Content-Disposition"] = f'attachment; filename="{file_name}.jsonl"'
+    return answer
+
+
+def _address(request: Request, **changed: str) -> str:
+    """Of this request, with other parameters."""
     parameters = request.query_params.copy()
-    parameters["after"] = str(after)
+    for name, value in changed.items():
+        parameters[name] = value
     return request.build_absolute_uri(f"{request.path}?{parameters.urlencode()}")
 
 

@@ -1,8 +1,10 @@
 """Addresses of the API."""
 
 from django.urls import URLPattern, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView
 
+from labeling.api import schema as schema  # registers itself with drf-spectacular
+from labeling.api.docs import docs
 from labeling.api.imports import ImportsView
 from labeling.api.judgments import JudgmentsView
 from labeling.api.preferences import PreferencesView
@@ -10,7 +12,7 @@ from labeling.api.projects import IndexView, ProjectsView, ProjectView
 
 urlpatterns: list[URLPattern] = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
+    path("docs/", docs, name="api-docs"),
     path("v1/", IndexView.as_view(), name="api-index"),
     path("v1/projects/", ProjectsView.as_view(), name="api-projects"),
     path("v1/projects/<slug:slug>/", ProjectView.as_view(), name="api-project"),

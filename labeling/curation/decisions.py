@@ -10,12 +10,12 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from labeling.audit import new_entry
-from labeling.finding import PreferenceFilter, Window, matching
-from labeling.models import AuditEntry, Judgment, Preference, Project, User
+from labeling.curation.finding import PreferenceFilter, Window, matching
+from labeling.database.inserting import insert_rows
+from labeling.database.transactions import retried
+from labeling.models import AuditEntry, Comparison, Judgment, Preference, Project, User
 
 BULK_LIMIT = 10_000
 EXCLUDE = "exclude"
@@ -43,18 +43,19 @@ class Change:
         return f"{self.first_entry}-{self.batch}" if self.changed else ""
 
 
+@retried
 def exclude(project: Project, actor: User, ids: Collection[int], reason: str) -> Change:
     """Keep these preferences out of training and exports from now on."""
     reason = checked_reason(reason)
-    with transaction.atomic():
-        return _exclude(project, actor, _locked(project, ids), reason)
+    return _exclude(project, actor, _locked(project, ids), reason)
 
 
+@retried
 def restore(project: Project, actor: User, ids: Collection[int], reason: str = "") -> Change:
-    with transaction.atomic():
-        return _restore(project, actor, _locked(project, ids), reason.strip()[:300])
+    return _restore(project, actor, _locked(project, ids), reason.strip()[:300])
 
 
+@retried
 def change_matching(
     project: Project,
     actor: User,
@@ -72,18 +73,21 @@ def change_matching(
             f"At most {BULK_LIMIT:,} preferences can be changed at once and {expected:,} match. "
             "Narrow the filter."
         )
-    with transaction.atomic():
-        rows = matching(project, wanted, window).select_for_update(of=("self",)).order_by("id")
-        found = list(rows[: BULK_LIMIT + 1])
-        if len(found) != expected:
-            raise CannotChange(
-                f"The rows have changed meanwhile: you confirmed {expected:,}, now "
-                f"{len(found):,} match. Nothing was changed; look again and repeat it."
-            )
-        act = _exclude if action == EXCLUDE else _restore
-        return act(project, actor, found, reason)
+    seen = matching(project, wanted, window).order_by("id").values_list("id", flat=True)
+    ids = list(seen[: BULK_LIMIT + 1])
+    _lock(ids)
+    # Those that match still, and none that came to match meanwhile.
+    found = list(matching(project, wanted, window).filter(pk__in=ids).order_by("id"))
+    if not len(ids) == len(found) == expected:
+        raise CannotChange(
+            f"The rows have changed meanwhile: you confirmed {expected:,}, now "
+            f"{len(found):,} match. Nothing was changed; look again and repeat it."
+        )
+    act = _exclude if action == EXCLUDE else _restore
+    return act(project, actor, found, reason)
 
 
+@retried
 def undo(project: Project, actor: User, token: str) -> Change:
     """Take back one's own exclude or restore, on all rows that nobody has changed since."""
     first, _, batch = token.partition("-")
@@ -92,27 +96,24 @@ def undo(project: Project, actor: User, token: str) -> Change:
     entries = AuditEntry.objects.filter(
         project=project, target_type="preference", action__in=(EXCLUDE, RESTORE)
     )
-    with transaction.atomic():
-        own = list(
-            entries.filter(id__gte=int(first), actor=actor, details__batch=batch).order_by("id")
-        )
-        if not own:
-            raise CannotChange("There is nothing to undo.")
-        by_target = {int(entry.target_id): entry for entry in own}
-        rows = {row.pk: row for row in _locked(project, by_target, allow_missing=True)}
-        # Read after the rows are locked: a colleague's change is either here or after ours.
-        touched = {
-            int(target)
-            for target in entries.filter(id__gt=own[0].pk, target_id__in=map(str, by_target))
-            .exclude(details__batch=batch)
-            .values_list("target_id", flat=True)
-        }
-        mine = [row for pk, row in rows.items() if pk not in touched]
-        if own[0].action == EXCLUDE:
-            change = _restore(project, actor, mine, "undone")
-        else:
-            before = {pk: entry.details for pk, entry in by_target.items()}
-            change = _exclude_as_before(project, actor, mine, before)
+    own = list(entries.filter(id__gte=int(first), actor=actor, details__batch=batch).order_by("id"))
+    if not own:
+        raise CannotChange("There is nothing to undo.")
+    by_target = {int(entry.target_id): entry for entry in own}
+    rows = {row.pk: row for row in _locked(project, by_target, allow_missing=True)}
+    # Read after the rows are locked: a colleague's change is either here or after ours.
+    touched = {
+        int(target)
+        for target in entries.filter(id__gt=own[0].pk, target_id__in=map(str, by_target))
+        .exclude(details__batch=batch)
+        .values_list("target_id", flat=True)
+    }
+    mine = [row for pk, row in rows.items() if pk not in touched]
+    if own[0].action == EXCLUDE:
+        change = _restore(project, actor, mine, "undone")
+    else:
+        before = {pk: entry.details for pk, entry in by_target.items()}
+        change = _exclude_as_before(project, actor, mine, before)
     return Change(
         change.action,
         change.changed,
@@ -134,14 +135,14 @@ def checked_reason(reason: str) -> str:
 def _locked(
     project: Project, ids: Iterable[int], *, allow_missing: bool = False
 ) -> list[Preference]:
-    """The rows, locked in id order so that two bulk actions cannot wait for each other."""
+    """The rows, locked."""
     wanted = set(ids)
     if not wanted:
         raise CannotChange("Tick at least one preference.")
     if len(wanted) > BULK_LIMIT:
         raise CannotChange(f"At most {BULK_LIMIT:,} preferences can be changed at once.")
-    rows = Preference.objects.select_for_update().filter(project=project, id__in=wanted)
-    found = list(rows.order_by("id"))
+    _lock(wanted)
+    found = list(Preference.objects.filter(project=project, id__in=wanted).order_by("id"))
     if len(found) < len(wanted) and not allow_missing:
         missing = sorted(wanted - {row.pk for row in found})
         raise CannotChange(
@@ -150,6 +151,15 @@ def _locked(
             + ". Nothing was changed."
         )
     return found
+
+
+def _lock(ids: Collection[int]) -> None:
+    """Their comparisons first, as whoever settles anew does, then the rows; each in the order of
+    ids, so that no two wait for each other. What is decided on is read afterwards."""
+    rows = Preference.objects.filter(pk__in=ids)
+    behind = Comparison.objects.filter(pk__in=rows.values("comparison"))
+    for locked in (behind, rows):
+        list(locked.select_for_update(no_key=True).order_by("pk").values_list("pk"))
 
 
 def _exclude(project: Project, actor: User, rows: list[Preference], reason: str) -> Change:
@@ -206,15 +216,35 @@ def _record(
     if not rows:
         return Change(action, [], asked)
     batch = uuid.uuid4().hex
-    entries = []
-    for row in rows:
-        reason, details = describe(row)
-        entries.append(
-            new_entry(project, actor, action, row, reason, batch=batch, of=len(rows), **details)
-        )
-    AuditEntry.objects.bulk_create(entries, batch_size=BATCH)
-    changed = [row.pk for row in rows]
-    return Change(action, changed, asked - len(rows), batch, min(entry.pk for entry in entries))
+    # Entries get higher ids than any that is there, however many write at this moment.
+    last = AuditEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    insert_rows(
+        AuditEntry,
+        (_entry(project, actor, action, row, batch, len(rows), *describe(row)) for row in rows),
+    )
+    return Change(action, [row.pk for row in rows], asked - len(rows), batch, last + 1)
+
+
+def _entry(
+    project: Project,
+    actor: User,
+    action: str,
+    row: Preference,
+    batch: str,
+    of: int,
+    reason: str,
+    details: dict[str, Any],
+) -> dict[str, Any]:
+    """As audit.new_entry; ten thousand of them must not keep others waiting."""
+    return {
+        "project_id": project.pk,
+        "actor_id": actor.pk,
+        "action": action,
+        "target_type": "preference",
+        "target_id": str(row.pk),
+        "reason": reason,
+        "details": {"batch": batch, "of": of, **details},
+    }
 
 
 def judgments_behind(preference: Preference) -> list[Judgment]:

@@ -13,8 +13,8 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from labeling.audit import write_entry
 from labeling.models import Doubt, Preference, Project, User
+from labeling.people.audit import write_entry
 
 CONFIRM = "confirm"
 DOUBT_AGAIN = "doubt again"

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q
 
-from labeling.doubts import DOUBTS
-from labeling.finding import STATES, PreferenceFilter, Window, matching
+from labeling.curation.doubts import DOUBTS
+from labeling.curation.finding import STATES, PreferenceFilter, Window, matching
+from labeling.material.adding import prompts_with_near_copies
 from labeling.models import Judgment, Project
 
 SHOWN = 12  # choices of an open-ended facet; the rest can be reached by search
@@ -27,6 +28,7 @@ TITLES = {
     "source": "Written by",
     "labeler": "Judged by",
     "doubt": "The reward model",
+    "near": "Near copies",
 }
 LABELS = {
     "in_use": "in use",
@@ -37,6 +39,7 @@ LABELS = {
     "active": "by priority",
     "open": "disagrees",
     "confirmed": "disagreed, confirmed",
+    "prompts": "of the prompt",
 }
 
 
@@ -72,6 +75,7 @@ def count_facets(
         facets.append(_facet(name, wanted, _in_order(name, counts)))
     total = sum(number for values, number in combinations if _passes(values, wanted))
     facets.append(_facet("doubt", wanted, _doubts(project, wanted, window)))
+    facets.append(_facet("near", wanted, _near(project, wanted, window)))
     facets.append(_facet("source", wanted, _sources(project, wanted, window), source_label))
     facets.append(_facet("labeler", wanted, _labelers(project, wanted, window)))
     return facets, total
@@ -123,6 +127,12 @@ def _doubts(project: Project, wanted: PreferenceFilter, window: Window) -> list[
     rows = matching(project, wanted.without("doubt"), window).order_by()
     counts = rows.aggregate(**{name: Count("id", filter=rule) for name, rule in DOUBTS.items()})
     return list(counts.items())
+
+
+def _near(project: Project, wanted: PreferenceFilter, window: Window) -> list[tuple[str, int]]:
+    """They are kept as they are: whether one of them goes is for a curator to say."""
+    rows = matching(project, wanted.without("near"), window).order_by()
+    return [("prompts", rows.filter(prompt__in=prompts_with_near_copies(project)).count())]
 
 
 def _sources(project: Project, wanted: PreferenceFilter, window: Window) -> list[tuple[str, int]]:

@@ -12,12 +12,13 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.utils import timezone
 
-from labeling.doubts import DOUBTS
-from labeling.excerpts import AllContents, with_excerpts
+from labeling.curation.doubts import DOUBTS
+from labeling.material.adding import prompts_with_near_copies
+from labeling.material.excerpts import AllContents, AllValues, with_excerpts
 from labeling.models import Doubt, Judgment, Preference, Project, User
 from labeling.models.material import Arm, Split
+from labeling.people.clock import server_zone
 
 PAGE_SIZE = 50
 SEARCH_WINDOW = 20_000
@@ -54,6 +55,7 @@ class PreferenceFilter:
     judged_on: str = ""  # ISO date of a judgment that stands
     settled_on: str = ""
     doubt: str = ""  # what the reward model contradicts: "open" comes strongest first
+    near: str = ""  # "prompts": those whose prompt has near copies
 
     CHOICES: ClassVar[Mapping[str, list[str]]] = {
         "state": list(STATES),
@@ -63,6 +65,7 @@ class PreferenceFilter:
         "arm": ARMS,
         "answer": Judgment.Kind.values,
         "doubt": list(DOUBTS),
+        "near": ["prompts"],
     }
 
     def __post_init__(self) -> None:
@@ -118,7 +121,7 @@ def _day(field: str, text: str) -> date | None:
 def _on_day(column: str, text: str) -> dict[str, datetime]:
     """A range, not a truncation: it can use the column's index."""
     day = date.fromisoformat(text)
-    start = timezone.make_aware(datetime(day.year, day.month, day.day))
+    start = datetime(day.year, day.month, day.day, tzinfo=server_zone())
     return {f"{column}__gte": start, f"{column}__lt": start + timedelta(days=1)}
 
 
@@ -159,7 +162,11 @@ def matching(project: Project, wanted: PreferenceFilter, window: Window) -> Quer
     rows = _narrowed(project, wanted).filter(window.condition)
     if not wanted.q:
         return rows
-    rows = rows.alias(prompt_text=AllContents("prompt__messages"))
+    rows = rows.alias(
+        prompt_text=AllContents("prompt__messages"),
+        chosen_beside=AllValues("chosen__extra"),
+        rejected_beside=AllValues("rejected__extra"),
+    )
     return rows.filter(_holds_text(project, wanted.q))
 
 
@@ -175,6 +182,8 @@ def _narrowed(project: Project, wanted: PreferenceFilter) -> QuerySet[Preference
         rows = rows.filter(_from_source(wanted.source))
     if wanted.doubt:
         rows = rows.filter(DOUBTS[wanted.doubt])
+    if wanted.near:
+        rows = rows.filter(prompt__in=prompts_with_near_copies(project))
     if wanted.settled_on:
         rows = rows.filter(**_on_day("settled_at", wanted.settled_on))
     judged: dict[str, Any] = {}
@@ -212,6 +221,8 @@ def _holds_text(project: Project, text: str) -> Q:
         Q(chosen__text__icontains=text)
         | Q(rejected__text__icontains=text)
         | Q(prompt_text__icontains=text)
+        | Q(chosen_beside__icontains=text)
+        | Q(rejected_beside__icontains=text)
     )
     number = text.removeprefix("#")
     if number.isascii() and number.isdigit() and len(number) < 18:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import QuerySet
 
-from labeling.audit import write_entry
 from labeling.models import Comparison, FlagCategory, Judgment, Project, User
+from labeling.people.audit import write_entry
 
 PAGE = 30
 

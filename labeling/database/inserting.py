@@ -13,11 +13,13 @@ from django.utils import timezone
 ADAPTED = (models.JSONField, models.DateTimeField)
 
 
-def insert_rows(model: type[models.Model], rows: Iterable[Mapping[str, Any]]) -> None:
+def insert_rows(
+    model: type[models.Model], rows: Iterable[Mapping[str, Any]], *, or_fail: bool = False
+) -> None:
     """Inserts `rows`, each by column (`prompt_id`, not `prompt`); the model's defaults fill in.
 
     A row that a constraint of uniqueness refuses is left out: whoever added the same row at this
-    moment wins. The ids are looked up afterwards.
+    moment wins. With `or_fail` it is an IntegrityError. The ids are looked up afterwards.
     """
     fields = [field for field in model._meta.concrete_fields if not field.primary_key]
     names = [field.attname for field in fields]
@@ -35,9 +37,10 @@ def insert_rows(model: type[models.Model], rows: Iterable[Mapping[str, Any]]) ->
     columns = ", ".join(quote(str(field.column)) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
     table = quote(model._meta.db_table)
+    on_conflict = "" if or_fail else " ON CONFLICT DO NOTHING"
     with connection.cursor() as cursor:
         cursor.executemany(
-            f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING",
+            f"INSERT INTO {table} ({columns}) VALUES ({marks}){on_conflict}",
             [values_of(row) for row in rows],
         )
 

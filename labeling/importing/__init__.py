@@ -1,40 +1,51 @@
 """Takes JSONL files into a project: a file is taken whole or not at all.
 
-It is read twice, one line at a time: first every line is checked and nothing is written; then
-all of it is stored in one transaction. The formats are in docs/data-formats.md.
+It is read once, one line at a time: every line is checked, and what is sound is kept aside
+(staging.py). When all of it is, the file is taken in one moment, and its rows are added in short
+transactions for which nobody waits (applying.py). The formats are in docs/data-formats.md.
 """
 
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import partial
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import IO
+from typing import IO, Any
 
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
-from config.nudges import nudge
-from labeling.audit import write_entry
-from labeling.importing.checking import Row, check_row
-from labeling.importing.reading import MAX_BYTES, read_objects
+from labeling.importing import staging
+from labeling.importing.applying import put_in_force
+from labeling.importing.lines.checking import check_row
+from labeling.importing.lines.columns import Columns
+from labeling.importing.lines.reading import read_objects
+from labeling.importing.lines.rows import CheckedRow
+from labeling.importing.lines.votes import vote_counter
+from labeling.importing.rehearsing import Rehearsing, scratch
 from labeling.importing.reports import (
     SHOWN_PROBLEMS,
+    ImportInterrupted,
     ImportRefused,
     ImportReport,
+    ImportUnfinished,
     NoticeCounter,
     Problem,
+    SkippedLine,
 )
-from labeling.importing.storing import Storing
-from labeling.models import Project, User
+from labeling.importing.skipping import SkippedRows
+from labeling.models import Import, Project, User
+from labeling.texts.limits import COUNTED_PROBLEMS, UPLOADED, FileLimits
 
 __all__ = [
     "MAX_PAIRS",
     "Findings",
+    "ImportInterrupted",
     "ImportOptions",
     "ImportRefused",
     "ImportReport",
+    "ImportUnfinished",
     "Problem",
     "check_file",
     "import_file",
@@ -42,9 +53,10 @@ __all__ = [
 ]
 
 MAX_PAIRS = 36
-CHUNK_ROWS = 500
-CHUNK_RESPONSES = 4000
-CHUNK_CHARACTERS = 8_000_000
+# A chunk is the least that one transaction adds: small, so that nobody waits for it.
+CHUNK_ROWS = 200
+CHUNK_RESPONSES = 1000
+CHUNK_CHARACTERS = 2_000_000
 PROGRESS_EVERY = 5_000
 
 # Called with what is being done, the rows done so far, and all of them (None: not known yet).
@@ -58,20 +70,33 @@ class Findings:
     rows: int
     shapes: dict[str, int]
     notices: list[str]
+    skipped: int = 0
+    skipped_lines: list[SkippedLine] = field(default_factory=list)
+
+    def begin(self, *, dry_run: bool = False) -> ImportReport:
+        """The report of an import that has brought nothing so far."""
+        return ImportReport(
+            notices=self.notices,
+            skipped=self.skipped,
+            skipped_lines=self.skipped_lines,
+            dry_run=dry_run,
+        )
 
 
 @dataclass(frozen=True)
 class ImportOptions:
     """Choices for a whole file. `pairs` is how many comparisons to queue for each prompt that
     comes with two or more responses; each is of two responses, or of as many as the project
-    ranks, unless `responses_per_comparison` says otherwise."""
+    ranks, unless `responses_per_comparison` says otherwise. With `skip_bad` rows with errors are
+    left out, counted and listed; what makes the file unreadable is an error all the same."""
 
     pairs: int = 1
     responses_per_comparison: int | None = None
     source: str = ""
     tags: tuple[str, ...] = ()
     dry_run: bool = False
-    max_bytes: int = MAX_BYTES
+    skip_bad: bool = False
+    limits: FileLimits = UPLOADED
 
     def __post_init__(self) -> None:
         if not 0 <= self.pairs <= MAX_PAIRS:
@@ -95,85 +120,171 @@ def import_file(
 ) -> ImportReport:
     """Stores the file's rows and says what it brought; raises ImportRefused for a faulty file.
 
-    `file` must be seekable. A dry run does everything and takes it back, so its report is exact.
+    `file` must be seekable. A dry run goes through the same steps beside the database, so its
+    report says what would happen now, and nobody waits for it either.
     """
     options = options or ImportOptions()
     tell = progress or (lambda *_: None)
     started = time.monotonic()
-    found = check_file(file, max_bytes=options.max_bytes, progress=tell)
-    report = ImportReport(notices=found.notices, dry_run=options.dry_run)
-    storing = Storing(
-        project=project,
-        source=options.source or name[:120],
-        model=options.source,
-        tags=options.tags,
-        pairs_per_prompt=options.pairs,
-        responses_per_comparison=options.responses_per_comparison
+    choices = {
+        "source": options.source or name[:120],
+        "model": options.source,
+        "tags": list(options.tags),
+        "pairs_per_prompt": options.pairs,
+        "responses_per_comparison": options.responses_per_comparison
         or project.responses_per_comparison,
-        report=report,
-        now=timezone.now(),
-    )
-    with transaction.atomic():
-        # Two imports at once would wait for each other's rows in opposite order: one at a time.
-        Project.objects.select_for_update(no_key=True).get(pk=project.pk)
-        for rows in _chunks(_sound_rows(file, options.max_bytes)):
-            storing.store(rows)
-            tell("Storing", report.rows, found.rows)
-        storing.finish()
-        if options.dry_run:
-            transaction.set_rollback(True)
-        else:
-            write_entry(project, actor, "import", project, file=name[:300], **report.as_dict())
-            transaction.on_commit(partial(nudge, "modeling.tasks.advance", project.pk))
+    }
+    if options.dry_run:
+        report = _rehearse(project, file, options, choices, tell)
+    else:
+        report = _take(staging.begin(project, actor, name, choices), file, options, tell)
     return replace(report, seconds=round(time.monotonic() - started, 2))
 
 
+def _take(job: Import, file: IO[bytes], options: ImportOptions, tell: Progress) -> ImportReport:
+    try:
+        with vote_counter() as votes:
+            checked = _Checked(file, options.limits, tell, skip_bad=options.skip_bad)
+            for number, rows in enumerate(_chunks(iter(checked))):
+                if checked.is_sound:
+                    votes.note(rows)
+                    staging.keep(job, number, rows)
+            found = checked.findings()
+            if votes.close():
+                staging.rewrite(job, votes.counted)
+        job.report = found.begin().as_dict()
+        job.save(update_fields=["report"])
+        return put_in_force(job, lambda rows: tell("Storing", rows, found.rows))
+    except BaseException:
+        # Where the database is gone, a worker removes it later.
+        with suppress(DatabaseError, InterfaceError):
+            staging.remove(job)
+        raise
+
+
+def _rehearse(
+    project: Project,
+    file: IO[bytes],
+    options: ImportOptions,
+    choices: dict[str, Any],
+    tell: Progress,
+) -> ImportReport:
+    with vote_counter() as votes, scratch() as memory:
+        checked = _Checked(file, options.limits, tell, skip_bad=options.skip_bad)
+        for rows in _chunks(iter(checked)):
+            votes.note(rows)
+        found = checked.findings()
+        votes.close()
+        report = found.begin(dry_run=True)
+        now = timezone.now()
+        rehearsing = Rehearsing(project=project, report=report, now=now, scratch=memory, **choices)
+        for rows in _chunks(_sound_rows(file, options.limits, skip_bad=options.skip_bad)):
+            rehearsing.store(votes.counted(rows))
+            tell("Storing", report.rows, found.rows)
+    return report
+
+
 def check_file(
-    file: IO[bytes], *, max_bytes: int = MAX_BYTES, progress: Progress | None = None
+    file: IO[bytes],
+    *,
+    limits: FileLimits = UPLOADED,
+    progress: Progress | None = None,
+    skip_bad: bool = False,
 ) -> Findings:
     """What the file holds, without touching the database; raises ImportRefused."""
-    notices = NoticeCounter()
-    shapes: Counter[str] = Counter()
-    problems: list[Problem] = []
-    total = 0
-    for line, value in read_objects(file, max_bytes=max_bytes):
-        found = [value] if isinstance(value, Problem) else check_row(line, value, notices)
-        if isinstance(found, Row):
-            shapes[found.shape] += 1
-        else:
-            total += len(found)
-            problems += found[: SHOWN_PROBLEMS - len(problems)]
-        if progress and line % PROGRESS_EVERY == 0:
-            progress("Checking", line, None)
-    if not shapes and not total:
-        problems.append(Problem(0, "file", "Holds no rows.", "Give one JSON object on each line."))
-        total = 1
-    if total:
-        raise ImportRefused(problems, total)
-    return Findings(shapes.total(), dict(shapes), notices.sentences())
+    checked = _Checked(file, limits, progress, skip_bad=skip_bad)
+    for _ in checked:
+        pass
+    return checked.findings()
 
 
-def preview_rows(file: IO[bytes], count: int = 5) -> list[Row]:
+class _Checked:
+    """The sound rows of a file, one by one; when all were read, what they come to."""
+
+    def __init__(
+        self,
+        file: IO[bytes],
+        limits: FileLimits,
+        progress: Progress | None,
+        *,
+        skip_bad: bool = False,
+    ) -> None:
+        self.file, self.limits, self.progress = file, limits, progress
+        self.notices = NoticeCounter()
+        self.shapes: Counter[str] = Counter()
+        self.problems: list[Problem] = []
+        self.faults = 0
+        self.columns = Columns()
+        self.skipped = SkippedRows() if skip_bad else None
+
+    def __iter__(self) -> Iterator[CheckedRow]:
+        for line, value in read_objects(self.file, limits=self.limits):
+            if isinstance(value, dict) and not self.columns.look(line, value):
+                if self.columns.has_read_enough:
+                    break
+                continue
+            found = [value] if isinstance(value, Problem) else check_row(line, value, self.notices)
+            if isinstance(found, CheckedRow):
+                self.shapes[found.shape] += 1
+                yield found
+            elif self.skipped is not None and not any(one.is_of_file for one in found):
+                self.skipped.add(found)
+            else:
+                self._refuse(found)
+            if self.progress and line % PROGRESS_EVERY == 0:
+                self.progress("Checking", line, None)
+
+    def _refuse(self, problems: list[Problem]) -> None:
+        self.faults += len(problems)
+        self.problems += problems[: SHOWN_PROBLEMS - len(self.problems)]
+        if self.faults > COUNTED_PROBLEMS:
+            raise ImportRefused(self.problems, COUNTED_PROBLEMS, read_on=False)
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.faults and not self.columns.names
+
+    def findings(self) -> Findings:
+        """Raises ImportRefused for a faulty file."""
+        if columns := self.columns.problems():
+            raise ImportRefused([*columns, *self.problems], len(columns) + self.faults)
+        skipped = self.skipped or SkippedRows()
+        if self.is_sound and not self.shapes and skipped.count:
+            raise ImportRefused(skipped.problems, skipped.count, nothing_left=True)
+        if not self.shapes and self.is_sound:
+            advice = "Give one JSON object on each line."
+            raise ImportRefused([Problem(0, "file", "Holds no rows.", advice)], 1)
+        if not self.is_sound:
+            raise ImportRefused(self.problems, self.faults)
+        notices = [*self.notices.sentences(), *skipped.sentences()]
+        rows = self.shapes.total()
+        return Findings(rows, dict(self.shapes), notices, skipped.count, skipped.lines)
+
+
+def preview_rows(file: IO[bytes], count: int = 5, *, skip_bad: bool = False) -> list[CheckedRow]:
     """The first rows of a file that was checked."""
-    return list(islice(_sound_rows(file, MAX_BYTES), count))
+    return list(islice(_sound_rows(file, UPLOADED, skip_bad=skip_bad), count))
 
 
-def _sound_rows(file: IO[bytes], max_bytes: int) -> Iterator[Row]:
-    for line, value in read_objects(file, max_bytes=max_bytes):
+def _sound_rows(
+    file: IO[bytes], limits: FileLimits, *, skip_bad: bool = False
+) -> Iterator[CheckedRow]:
+    for line, value in read_objects(file, limits=limits):
         row = value if isinstance(value, Problem) else check_row(line, value)
-        if not isinstance(row, Row):
+        if isinstance(row, CheckedRow):
+            yield row
+        elif not skip_bad:
             raise RuntimeError(f"the file changed while it was read (line {line})")
-        yield row
 
 
-def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
+def _chunks(rows: Iterator[CheckedRow]) -> Iterator[list[CheckedRow]]:
     """Rows by the hundreds, fewer where they are long, so that memory stays bounded."""
-    chunk: list[Row] = []
+    chunk: list[CheckedRow] = []
     responses = characters = 0
     for row in rows:
         chunk.append(row)
         responses += len(row.responses)
-        characters += row.size
+        characters += row.size_with_prompt
         full = len(chunk) >= CHUNK_ROWS or responses >= CHUNK_RESPONSES
         if full or characters >= CHUNK_CHARACTERS:
             yield chunk

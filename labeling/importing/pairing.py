@@ -18,7 +18,9 @@ def pick_pairs(items: Sequence[T], count: int, *, seed: str) -> list[tuple[T, T]
     # A round-robin tournament by the circle method: the first stays, the others move on by one.
     for _ in range(len(shuffled) - 1):
         for left, right in zip(shuffled, reversed(shuffled[len(shuffled) // 2 :]), strict=False):
-            if left is not None and right is not None and len(pairs) < count:
+            if len(pairs) == count:
+                return pairs
+            if left is not None and right is not None:
                 pairs.append((left, right))
         shuffled[1:] = [shuffled[-1], *shuffled[1:-1]]
     return pairs

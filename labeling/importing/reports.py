@@ -3,12 +3,16 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 # A file with more errors than this has one fault many times over: the rest is only counted.
 SHOWN_PROBLEMS = 100
 SHOWN_NOTICES = 20
 SHOWN_LINES = 5
+# Kinds of notices counted one by one: a file may have another unknown field on each line.
+KINDS = 1_000
+FILE = "file"  # where another problem names a field
+OTHER_KINDS = "notices of further kinds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +24,73 @@ class Problem:
     problem: str
     advice: str = ""
 
+    @property
+    def is_of_file(self) -> bool:
+        """Whether the file cannot be read on from here, or at all."""
+        return self.field == FILE
+
+    @property
+    def words(self) -> str:
+        return f"{self.problem} {self.advice}".strip()
+
+
+class Wrong(ValueError):
+    """A fault in a field, with what to do about it."""
+
+    def __init__(self, field: str, problem: str, advice: str = "") -> None:
+        self.field, self.problem, self.advice = field, problem, advice
+        super().__init__(problem)
+
 
 class ImportRefused(ValueError):
     """The file has faults; nothing of it was stored."""
 
-    def __init__(self, problems: list[Problem], total: int) -> None:
+    def __init__(
+        self,
+        problems: list[Problem],
+        total: int,
+        *,
+        read_on: bool = True,
+        nothing_left: bool = False,
+    ) -> None:
         self.problems = problems
         self.total = total
+        self.nothing_left = nothing_left  # true: rows with errors were to be skipped, and all have
+        self.read_on = read_on  # false: there were so many that the rest was not read
         super().__init__(self.summary)
 
     @property
     def summary(self) -> str:
         found = "1 error" if self.total == 1 else f"{self.total:,} errors"
+        if self.nothing_left:
+            return "The file was not imported: all of its rows have errors, so all were skipped."
+        found = found if self.read_on else f"more than {found}"
         shown = f" The first {len(self.problems)} are shown." if self.is_cut else ""
         return f"The file was not imported: {found} found, and nothing was stored.{shown}"
 
     @property
+    def can_skip(self) -> bool:
+        """Whether the errors are of single rows, and others may be sound."""
+        return not self.nothing_left and not any(one.is_of_file for one in self.problems)
+
+    @property
     def is_cut(self) -> bool:
         return self.total > len(self.problems)
+
+
+class ImportInterrupted(RuntimeError):
+    """The import was ended from outside before its file was taken; nothing of it was stored."""
+
+
+class ImportUnfinished(RuntimeError):
+    """The file was taken, and not all of its rows could be added yet; the message says how it
+    goes on."""
+
+
+class SkippedLine(TypedDict):
+    line: int
+    field: str
+    problem: str
 
 
 @dataclass
@@ -54,12 +107,16 @@ class ImportReport:
     comparisons_merged: int = 0
     preferences_new: int = 0
     preferences_merged: int = 0
+    votes_counted: int = 0
+    skipped: int = 0
     identical_pairs: int = 0
     contradictory: int = 0
     left_to_people: int = 0
+    other_split: int = 0
     dry_run: bool = False
     seconds: float = 0.0
     notices: list[str] = field(default_factory=list)
+    skipped_lines: list[SkippedLine] = field(default_factory=list)  # the first of them
 
     def lines(self) -> Iterator[tuple[str, int]]:
         """What to tell a person, in order; what did not occur is left out."""
@@ -82,9 +139,12 @@ WORDS = {
     "comparisons_merged": "comparisons that were there already",
     "preferences_new": "preferences stored",
     "preferences_merged": "preferences that were there already",
+    "votes_counted": "further votes for a pair of the file, counted",
+    "skipped": "rows with errors, skipped",
     "identical_pairs": "pairs of identical responses, not compared",
     "contradictory": "triples that contradict one before them, left out",
     "left_to_people": "triples left out because people have been asked about this pair",
+    "other_split": "preferences in another split than the file says, where their prompts were",
 }
 ALWAYS_TOLD = {"rows", "prompts_new"}
 
@@ -97,6 +157,8 @@ class NoticeCounter:
         self._lines: dict[str, list[int]] = {}
 
     def add(self, what: str, line: int) -> None:
+        if what not in self._counts and len(self._counts) >= KINDS:
+            what = OTHER_KINDS
         self._counts[what] += 1
         lines = self._lines.setdefault(what, [])
         if len(lines) < SHOWN_LINES and line not in lines:

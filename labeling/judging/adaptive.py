@@ -20,7 +20,7 @@ from itertools import combinations
 from django.db.models import Count, F, Q, Sum
 
 from labeling.models import Comparison, Judgment, Project
-from labeling.preferences import Vote, vote_on
+from labeling.preferences.settling import Vote, vote_on
 
 
 @dataclass(frozen=True)
@@ -76,17 +76,15 @@ def confidence(judgments: Sequence[Judgment]) -> float:
     return min(confidence_in([vote_on(pair, judgment) for judgment in judgments]) for pair in pairs)
 
 
-def wanted_now(project: Project, comparison: Comparison, judgments: Sequence[Judgment]) -> int:
+def wanted_now(project: Project, wanted: int, judgments: Sequence[Judgment], held: int) -> int:
     """How many judgments to ask for, given those that count. Those being made at this moment
-    (the slots that are taken) are waited for: nobody's work is thrown away."""
-    if not project.adaptive_overlap:
-        return comparison.wanted
-    taken = comparison.wanted - comparison.slots_left
+    (`held`) are waited for: nobody's work is thrown away."""
+    count = len(judgments)
     if confidence(judgments) >= project.adaptive_confidence:
-        return max(len(judgments), taken)
-    if len(judgments) >= comparison.wanted and comparison.wanted < project.overlap_cap:
-        return comparison.wanted + 1
-    return comparison.wanted
+        return count + held
+    if count >= wanted and not held:
+        return max(wanted, min(count + 1, project.overlap_cap))
+    return wanted
 
 
 def judgments_saved(project: Project) -> Saved:

@@ -2,29 +2,32 @@
 
 A check is answered like any comparison, and its judgment is stored like any other, with its
 purpose; it is never counted, settled or exported. Who falls below a mark is paused by rule, and a
-curator reviews it (labeling/reviews.py).
+curator reviews it (labeling/quality/reviews.py).
 """
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from django.db.models import QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from labeling.audit import write_entry
 from labeling.models import Assignment, Judgment, Membership, Project, Role, User
 from labeling.models.people import PausedBy, Qualification
 from labeling.models.work import Purpose
+from labeling.people.audit import write_entry
+from labeling.people.members import lock_membership, write_changes
+from labeling.queue.handout import must_qualify
+from labeling.queue.locking import Locked
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 Tiers = Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class GoldFeedback:
     """What a labeler is told after a gold comparison of the qualification round."""
 
     is_right: bool
@@ -83,106 +86,125 @@ def repeat_at(assignment: Assignment, kind: str, now: datetime) -> datetime | No
     return now + timedelta(hours=project.repeat_after_hours)
 
 
-def after_check(assignment: Assignment, judgment: Judgment) -> Outcome | None:
+def after_check(locked: Locked, judgment: Judgment) -> GoldFeedback | None:
     """What follows from an answer to a check; call in its transaction. An outcome is for the
     labeler to see; silent gold has none."""
+    assignment = locked.assignment
     if assignment.purpose == Purpose.REPEAT:
         first = Assignment.objects.filter(
             comparison_id=assignment.comparison_id, labeler_id=assignment.labeler_id, showing=1
         )
         first.update(repeat_at=None)
         return None
-    if judgment.is_right is None:
+    if judgment.is_right is None or not (
+        assignment.project.qualification_items or assignment.project.gold_mark
+    ):
         return None
-    if in_qualification(assignment):
-        return _after_qualifying(assignment, judgment)
-    if assignment.project.gold_mark > 0 and assignment.labeler_is_active:
-        _pause_below_mark(assignment)
+    was_in_qualification = in_qualification(locked)
+    # Two answers at once would each be decided on without the other.
+    member = lock_membership(assignment.project_id, assignment.labeler_id)
+    if member is None:
+        return None
+    locked.membership = member  # as it is now; it was read before its row was locked
+    if was_in_qualification and member.role == Role.LABELER:
+        return _after_qualifying(locked, judgment, member)
+    if assignment.project.gold_mark > 0 and not member.is_paused:
+        _pause_below_mark(assignment, member)
     return None
 
 
-def in_qualification(assignment: Assignment) -> bool:
+def in_qualification(locked: Locked) -> bool:
     """Whether the labeler of a locked assignment has yet to pass the qualification round."""
-    asks = assignment.project.qualification_items > 0 and assignment.labeler_role == Role.LABELER
-    return asks and assignment.qualification == Qualification.OPEN
+    return must_qualify(locked.assignment.project, locked.membership)
 
 
-def _after_qualifying(assignment: Assignment, judgment: Judgment) -> Outcome:
+def _after_qualifying(
+    locked: Locked, judgment: Judgment, member: Membership
+) -> GoldFeedback | None:
+    assignment = locked.assignment
     project = assignment.project
     needed = project.qualification_items
-    results = _last_results(assignment, needed)
-    ended = ""
-    if len(results) >= needed:
+    results = _last_results(assignment, member, needed)
+    # Already ended in another tab: this answer is told the same.
+    ended = member.qualification
+    if ended == Qualification.OPEN and len(results) >= needed:
         passed = sum(results) >= project.qualification_mark * needed - 1e-9
-        ended = Qualification.PASSED if passed else Qualification.FAILED
-        _end_qualification(assignment, ended)
-    expected = assignment.expected or []
-    return Outcome(bool(judgment.is_right), expected, len(results), needed, ended)
+        ended = (Qualification.PASSED if passed else Qualification.FAILED).value
+        _end_qualification(assignment, member, ended)
+    answered = needed if ended else len(results)
+    return GoldFeedback(bool(judgment.is_right), locked.expected, answered, needed, ended)
 
 
-def _end_qualification(assignment: Assignment, ended: str) -> None:
-    found = Membership.objects.filter(
-        project_id=assignment.project_id, user_id=assignment.labeler_id
-    )
-    assignment.qualification = ended
-    now = timezone.now()
+def _end_qualification(assignment: Assignment, member: Membership, ended: str) -> None:
+    values: dict[str, Any] = {"qualification": ended}
     if ended == Qualification.PASSED:
-        found.update(qualification=ended, gold_since=now)
+        values["gold_since"] = timezone.now()
     else:
-        found.update(qualification=ended, is_paused=True, paused_by_rule=PausedBy.QUALIFICATION)
-        assignment.labeler_is_active = False
-        _record(assignment, PausedBy.QUALIFICATION)
+        values |= {"is_paused": True, "paused_by_rule": PausedBy.QUALIFICATION.value}
+    changes = write_changes(member, values)
+    if ended == Qualification.PASSED:
+        write_entry(
+            assignment.project, None, "pass first round", assignment.labeler, changes=changes
+        )
+    else:
+        _record(assignment, PausedBy.QUALIFICATION, changes)
 
 
-def _pause_below_mark(assignment: Assignment) -> None:
+def _pause_below_mark(assignment: Assignment, member: Membership) -> None:
     """Pauses a member whose last gold answers are below the project's mark."""
     project = assignment.project
-    results = _last_results(assignment, project.gold_minimum)
+    results = _last_results(assignment, member, project.gold_minimum)
     if len(results) < project.gold_minimum or sum(results) / len(results) >= project.gold_mark:
         return
-    Membership.objects.filter(project=project, user_id=assignment.labeler_id).update(
-        is_paused=True, paused_by_rule=PausedBy.GOLD
-    )
-    assignment.labeler_is_active = False
-    _record(assignment, PausedBy.GOLD)
+    values = {"is_paused": True, "paused_by_rule": PausedBy.GOLD.value}
+    changes = write_changes(member, values)
+    _record(assignment, PausedBy.GOLD, changes)
 
 
-def _record(assignment: Assignment, rule: PausedBy) -> None:
+def _record(assignment: Assignment, rule: PausedBy, changes: dict[str, list[Any]]) -> None:
     write_entry(
-        assignment.project, None, "pause by rule", assignment.labeler, reason=str(rule.label)
+        assignment.project,
+        None,
+        "pause by rule",
+        assignment.labeler,
+        reason=str(rule.label),
+        changes=changes,
     )
 
 
-def _last_results(assignment: Assignment, count: int) -> list[bool]:
-    """The labeler's last gold answers, newest first, since the last review. In one statement."""
-    membership = Membership.objects.filter(
-        project_id=assignment.project_id, user_id=assignment.labeler_id
-    )
-    since = Coalesce(Subquery(membership.values("gold_since")[:1]), BEGINNING)
-    found = gold_results(assignment.project, assignment.labeler).filter(created_at__gt=since)
+def _last_results(assignment: Assignment, member: Membership, count: int) -> list[bool]:
+    """The labeler's last gold answers, newest first, since the last review."""
+    found = gold_results(assignment.project, assignment.labeler)
+    found = found.filter(created_at__gt=member.gold_since or BEGINNING)
     newest = found.order_by("-created_at").values_list("is_right", flat=True)[:count]
     return [bool(is_right) for is_right in newest]
 
 
-def gold_results(project: Project, labeler: User | None = None) -> QuerySet[Judgment]:
+def gold_results(
+    project: Project, labeler: User | None = None, at: datetime | None = None
+) -> QuerySet[Judgment]:
     """The standing answers to gold, each with `is_right`; of one labeler or of all."""
-    return _checks(project, Purpose.GOLD, labeler).filter(is_right__isnull=False)
+    return _checks(project, Purpose.GOLD, labeler, at).filter(is_right__isnull=False)
 
 
-def _checks(project: Project, purpose: Purpose, labeler: User | None) -> QuerySet[Judgment]:
+def _checks(
+    project: Project, purpose: Purpose, labeler: User | None, at: datetime | None
+) -> QuerySet[Judgment]:
     found = Judgment.objects.filter(
-        project=project, purpose=purpose, superseded_at__isnull=True, kind__in=Judgment.ANSWERS
+        Judgment.standing(at), project=project, purpose=purpose, kind__in=Judgment.ANSWERS
     )
     return found if labeler is None else found.filter(labeler=labeler)
 
 
-def repeat_results(project: Project, labeler: User | None = None) -> list[Repeat]:
+def repeat_results(
+    project: Project, labeler: User | None = None, at: datetime | None = None
+) -> list[Repeat]:
     """Both answers to every comparison that a labeler was asked twice, newest repeat first."""
-    seconds = list(_checks(project, Purpose.REPEAT, labeler).order_by("-created_at"))
+    seconds = list(_checks(project, Purpose.REPEAT, labeler, at).order_by("-created_at"))
     firsts = Judgment.objects.filter(
+        Judgment.standing(at),
         comparison_id__in=[judgment.comparison_id for judgment in seconds],
         purpose=Purpose.WORK,
-        superseded_at__isnull=True,
         kind__in=Judgment.ANSWERS,
     )
     by_place = {(first.comparison_id, first.labeler_id): first for first in firsts}

@@ -6,14 +6,15 @@ the preference follows the new one.
 
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.db.models import Min, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
-from labeling import judging, leases
-from labeling.judging import AnswerTo, Recorded
+from labeling.database.transactions import retried
+from labeling.judging import recording
+from labeling.judging.recording import AnswerTo, Recorded
 from labeling.models import Comparison, Judgment, Project, User
-from labeling.resettling import resettle
+from labeling.preferences.resettling import resettle
+from labeling.queue import locking
 
 SHOWN = 100
 
@@ -58,31 +59,32 @@ def why_not(judgment: Judgment, now: datetime | None = None) -> str:
     return ""
 
 
-def correct(judgment_id: int, user: User, answer: judging.Answer | AnswerTo) -> Recorded:
+@retried
+def correct(judgment_id: int, user: User, answer: recording.Answer | AnswerTo) -> Recorded:
     """Replaces one's answer; raises CannotCorrect, or ValueError for an answer that does not fit
     the comparison."""
-    with transaction.atomic():
-        judgment = own_judgment(user, judgment_id)
-        if judgment is None:
-            raise judging.NotYours("This is not an answer of yours.")
-        assignment = leases.lock_assignment(judgment.assignment.uuid, user.pk)
-        assert assignment is not None
-        judgment.refresh_from_db(fields=["superseded_at", "excluded_at"])
-        if problem := why_not(judgment):
-            raise CannotCorrect(problem)
-        if not (assignment.labeler_is_active or user.is_superuser):
-            raise CannotCorrect("A curator has paused your work in this project.")
-        was_finished = assignment.comparison.state == Comparison.State.FINISHED
-        try:
-            recorded = judging.judge_again(judgment, assignment, answer)
-        except judging.CannotUndo as problem:
-            raise CannotCorrect(str(problem)) from None
-        if was_finished:
-            # Also with fewer judgments than wanted: what was finished asks nobody again.
-            Comparison.objects.filter(
-                pk=assignment.comparison_id, state=Comparison.State.OPEN
-            ).update(state=Comparison.State.FINISHED, finished_at=timezone.now(), slots_left=0)
-            resettle(assignment.project, [assignment.comparison_id])
+    judgment = own_judgment(user, judgment_id)
+    if judgment is None:
+        raise recording.NotYours("This is not an answer of yours.")
+    locked = locking.lock_assignment(judgment.assignment.uuid, user.pk)
+    assert locked is not None
+    assignment = locked.assignment
+    judgment.refresh_from_db(fields=["superseded_at", "excluded_at"])
+    if problem := why_not(judgment):
+        raise CannotCorrect(problem)
+    if not locked.is_active:
+        raise CannotCorrect("A curator has paused your work in this project.")
+    was_finished = assignment.comparison.state == Comparison.State.FINISHED
+    try:
+        recorded = recording.judge_again(judgment, locked, answer)
+    except recording.CannotUndo as problem:
+        raise CannotCorrect(str(problem)) from None
+    if was_finished:
+        # Also with fewer judgments than wanted: what was finished asks nobody again.
+        Comparison.objects.filter(pk=assignment.comparison_id, state=Comparison.State.OPEN).update(
+            state=Comparison.State.FINISHED, finished_at=timezone.now(), slots_left=0
+        )
+        resettle(assignment.project, [assignment.comparison_id])
     return recorded
 
 

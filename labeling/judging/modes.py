@@ -5,13 +5,13 @@ beside it if the project names some; three to nine are ranked. A reason, a flag 
 can come with either. Everything is plain form fields, listed in docs/labeling-modes.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from django.http import QueryDict
 
-from labeling.judging import Answer, parse_choice
-from labeling.models import AskReason, FlagCategory, Judgment, Project, Scale
+from labeling.judging.recording import Answer, AnswerTo, parse_choice
+from labeling.models import AskReason, Assignment, FlagCategory, Judgment, Project, Scale, User
 
 Kind = Judgment.Kind
 
@@ -145,6 +145,18 @@ class Asked:
         return list(FlagCategory.choices) if self.project.allow_flags else []
 
 
+def answer_in(form: QueryDict, check: Callable[[User], object] | None = None) -> AnswerTo:
+    """Reads the form once the assignment is read and locked: only then is it known which response
+    is on the left, and whose work this is. `check` raises where the labeler is not who answers."""
+
+    def answer_to(assignment: Assignment) -> Answer:
+        if check is not None:
+            check(assignment.labeler)
+        return read_answer(form, assignment.project, assignment.order)
+
+    return answer_to
+
+
 def read_answer(form: QueryDict, project: Project, order: Sequence[int]) -> Answer:
     """The answer to the responses in this order; raises ValueError naming the field at fault."""
     asked = Asked(project, len(order))
@@ -221,7 +233,8 @@ def _read_reasons(form: QueryDict, project: Project) -> tuple[str, ...]:
 
 
 def _read_rewrite(form: QueryDict) -> str:
-    text = (form.get("rewrite", "") or "").replace("\r\n", "\n").strip()
+    """As it was written: white space before it may be an indentation."""
+    text = (form.get("rewrite", "") or "").replace("\r\n", "\n").rstrip()
     if len(text) > MAX_REWRITE:
         raise ValueError(f"rewrite: longer than {MAX_REWRITE:,} characters")
     return text

@@ -5,19 +5,25 @@ time; an answer that comes after its lease expired is kept, and counted if its s
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial, wraps
-from typing import ParamSpec, TypeVar
+from functools import partial
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
 from config.nudges import nudge
-from labeling import adaptive, checks, handout, leases
+from labeling.database.transactions import Conflict, retried
+from labeling.judging import adaptive, checks
+from labeling.judging.rewrites import add_rewrite, prefer_rewrite, refresh_rewrites
 from labeling.models import Assignment, Comparison, FlagCategory, Judgment, Project, User
-from labeling.preferences import counted_judgments, settle, unsettle
-from labeling.rewrites import add_rewrite, prefer_rewrite, refresh_rewrites
+from labeling.people.members import lock_membership
+from labeling.preferences.resettling import resettle
+from labeling.preferences.settling import counted_judgments, settle, unsettle
+from labeling.preferences.slots import refill
+from labeling.queue import handout, leases, locking
+from labeling.queue.locking import Locked
 
 Kind = Judgment.Kind
 Purpose = Assignment.Purpose
@@ -83,30 +89,16 @@ class Recorded:
     """A judgment that is in the database; `is_new` is false when it was there already."""
 
     judgment: Judgment
-    assignment: Assignment
+    locked: Locked
     is_new: bool
-    outcome: checks.Outcome | None = None
+    outcome: checks.GoldFeedback | None = None
+
+    @property
+    def assignment(self) -> Assignment:
+        return self.locked.assignment
 
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def once_more(transact: Callable[P, R]) -> Callable[P, R]:
-    """Tries the transaction again when somebody changed the assignment at that moment: what a
-    person answered must not be lost to the sweep that ended their lease."""
-
-    @wraps(transact)
-    def attempt(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return transact(*args, **kwargs)
-        except leases.Conflict:
-            return transact(*args, **kwargs)
-
-    return attempt
-
-
-@once_more
+@retried
 def submit_and_claim(
     assignment_uuid: UUID,
     labeler_id: int,
@@ -117,65 +109,60 @@ def submit_and_claim(
 
     A page that shows the next one already names it as `on_screen` and gets the one after it.
     """
-    with transaction.atomic():
-        recorded = _record(assignment_uuid, labeler_id, answer, on_screen)
-        done = recorded.assignment
-        if not recorded.is_new:
-            return recorded, handout.current_or_next(done.labeler, done.project, on_screen)
-        if done.project.is_paused or not (done.labeler_is_active or done.labeler.is_superuser):
-            return recorded, None
-        if done.other_lease_id:
-            return recorded, Assignment.objects.get(pk=done.other_lease_id)
-        only_gold = checks.in_qualification(done)
-        following = handout.claim_in_transaction(
-            labeler_id, done.project, done.queue_cursor, only_gold=only_gold
-        )
-        return recorded, following
+    recorded = record_judgment(assignment_uuid, labeler_id, answer, on_screen)
+    locked, done = recorded.locked, recorded.assignment
+    if not locked.is_member:
+        return recorded, None
+    if not recorded.is_new:
+        return recorded, handout.current_or_next(done.labeler, done.project, on_screen)
+    if done.project.is_paused or not locked.is_active:
+        return recorded, None
+    if locked.other_lease_id:
+        return recorded, Assignment.objects.get(pk=locked.other_lease_id)
+    only_gold = checks.in_qualification(locked)
+    following = handout.claim_next(labeler_id, done.project, done.queue_cursor, only_gold=only_gold)
+    return recorded, following
 
 
-@once_more
-def record_judgment(assignment_uuid: UUID, labeler_id: int, answer: Answer | AnswerTo) -> Recorded:
-    """Writes the judgment, and the preference when it was the last one wanted."""
-    with transaction.atomic():
-        return _record(assignment_uuid, labeler_id, answer)
-
-
-def _record(
+def record_judgment(
     assignment_uuid: UUID,
     labeler_id: int,
     answer: Answer | AnswerTo,
     on_screen: UUID | None = None,
 ) -> Recorded:
-    assignment = leases.lock_assignment(assignment_uuid, labeler_id, on_screen)
-    if assignment is None:
+    """Writes the judgment, and the preference when it was the last one wanted. Call in a
+    transaction."""
+    locked = locking.lock_assignment(assignment_uuid, labeler_id, on_screen)
+    if locked is None:
         raise NotYours("This comparison was not handed out to you.")
+    assignment = locked.assignment
     if assignment.state in (State.JUDGED, State.SKIPPED):
         existing = Judgment.objects.get(assignment=assignment, superseded_at__isnull=True)
-        return Recorded(existing, assignment, is_new=False)
+        return Recorded(existing, locked, is_new=False)
     if not isinstance(answer, Answer):
         answer = answer(assignment)
-    if not (assignment.labeler_is_member or assignment.labeler.is_superuser):
+    if not locked.is_member:
         raise NoMember("you are no longer a member of this project")
     _check_answer(answer, assignment)
-    judgment = _write_judgment(assignment, answer)
+    judgment = _write_judgment(locked, answer)
     if judgment.purpose != Purpose.WORK:
-        outcome = checks.after_check(assignment, judgment)
-        return Recorded(judgment, assignment, is_new=True, outcome=outcome)
+        outcome = checks.after_check(locked, judgment)
+        return Recorded(judgment, locked, is_new=True, outcome=outcome)
     if answer.kind in Judgment.ANSWERS and not judgment.is_surplus:
-        _settle(assignment, judgment)
-    prefer_rewrite(assignment, judgment)
-    return Recorded(judgment, assignment, is_new=True)
+        _settle(locked, judgment)
+    prefer_rewrite(assignment, judgment, locked.reliability)
+    return Recorded(judgment, locked, is_new=True)
 
 
-def _write_judgment(assignment: Assignment, answer: Answer) -> Judgment:
+def _write_judgment(locked: Locked, answer: Answer) -> Judgment:
     """Appends the judgment and closes the assignment. Its slot stays taken by an answer and
     goes back to the queue, for others, by a skip. A check never has one."""
-    now = timezone.now()
+    now, assignment = timezone.now(), locked.assignment
     is_answer = answer.kind in Judgment.ANSWERS
     is_work = assignment.purpose == Purpose.WORK
     has_slot = is_work and assignment.state == State.LEASED
     if is_answer and is_work and not has_slot:
-        has_slot = not assignment.labeler_is_excluded and leases.take_slot(assignment.comparison_id)
+        has_slot = not locked.is_excluded and leases.take_slot(assignment.comparison_id)
         assignment.comparison.slots_left -= has_slot
     judgment = Judgment(
         project_id=assignment.project_id,
@@ -195,13 +182,14 @@ def _write_judgment(assignment: Assignment, answer: Answer) -> Judgment:
         order=assignment.order,
         guidelines_id=assignment.project.guidelines_id,
         is_late=assignment.expires_at < now,
-        is_right=checks.is_right(answer.kind, answer.tiers, assignment.expected or [])
+        is_right=checks.is_right(answer.kind, answer.tiers, locked.expected)
         if assignment.purpose == Purpose.GOLD
         else None,
         too_fast=checks.is_too_fast(assignment, answer.kind, answer.seconds, now),
-        is_surplus=_is_surplus(assignment, is_answer, has_slot),
+        is_surplus=_is_surplus(locked, is_answer, has_slot),
+        excluded_at=now if locked.is_excluded else None,
         created_at=now,
-        supersedes_id=assignment.last_judgment_id,
+        supersedes_id=locked.last_judgment_id,
     )
     leases.change_assignment(
         assignment,
@@ -210,41 +198,48 @@ def _write_judgment(assignment: Assignment, answer: Answer) -> Judgment:
         repeat_at=checks.repeat_at(assignment, answer.kind, now),
     )
     judgment.save(force_insert=True)
-    if has_slot and (not is_answer or assignment.labeler_is_excluded):
-        leases.give_slot_back(assignment.comparison_id)
+    if has_slot and (not is_answer or locked.is_excluded):
+        refill(assignment.comparison)
     return judgment
 
 
-def _is_surplus(assignment: Assignment, is_answer: bool, has_slot: bool) -> bool:
+def _is_surplus(locked: Locked, is_answer: bool, has_slot: bool) -> bool:
     """Whether the judgment is kept without being counted."""
+    assignment = locked.assignment
     if assignment.purpose != Purpose.WORK:
         return True
     is_withdrawn = assignment.comparison.state == Comparison.State.WITHDRAWN
-    return is_answer and (not has_slot or is_withdrawn or assignment.labeler_is_excluded)
+    return is_answer and (not has_slot or is_withdrawn or locked.is_excluded)
 
 
-def _settle(assignment: Assignment, judgment: Judgment) -> None:
+def _settle(locked: Locked, judgment: Judgment) -> None:
+    """Settles the comparison if this was the last judgment it waited for."""
+    assignment, held = locked.assignment, locked.held_by_others
     comparison = assignment.comparison
-    if comparison.wanted == 1:
-        judgment.reliability = assignment.reliability
-        judgments = [judgment]
-    else:
+    if comparison.state == Comparison.State.FINISHED:
+        resettle(assignment.project, [comparison.pk])
+        return
+    if held or locked.others_judged or comparison.wanted > 1:
         judgments = counted_judgments(comparison)
-    _adapt(assignment.project, comparison, judgments)
-    if settle(comparison, judgments):
+    else:
+        judgment.reliability = locked.reliability
+        judgments = [judgment]
+    if assignment.project.adaptive_overlap:
+        _adapt(assignment.project, comparison, judgments, held)
+    if not held and settle(comparison, judgments):
         transaction.on_commit(partial(nudge, "modeling.tasks.advance", comparison.project_id))
 
 
-def _adapt(project: Project, comparison: Comparison, judgments: list[Judgment]) -> None:
+def _adapt(project: Project, comparison: Comparison, judgments: list[Judgment], held: int) -> None:
     """With adaptive overlap, asks for fewer or more judgments from now on. What is complete is
     written by `settle`."""
-    wanted = adaptive.wanted_now(project, comparison, judgments)
+    wanted = adaptive.wanted_now(project, comparison.wanted, judgments, held)
     if wanted == comparison.wanted:
         return
-    taken = comparison.wanted - comparison.slots_left
     comparison.planned = comparison.planned or comparison.wanted
-    comparison.wanted, comparison.slots_left = wanted, max(wanted - taken, 0)
-    if len(judgments) < wanted:
+    comparison.wanted = wanted
+    comparison.slots_left = max(0, wanted - len(judgments) - held)
+    if len(judgments) < wanted or held:
         Comparison.objects.filter(pk=comparison.pk).update(
             planned=comparison.planned,
             wanted=wanted,
@@ -265,43 +260,69 @@ def _check_answer(answer: Answer, assignment: Assignment) -> None:
         raise ValueError("tiers: these are not the responses of this comparison, each once")
 
 
-@once_more
 def undo_last(user: User, project: Project) -> Assignment:
     """Takes back the labeler's last answer in the project and hands its comparison out again.
 
     The judgment stays, superseded; the preference it settled is out of use until the comparison
-    is judged again. What the labeler held meanwhile goes back to the queue.
+    is judged again. What the labeler held meanwhile goes back to the queue. Of several undos at
+    the same moment (two tabs, a click sent twice) one counts: they all mean the same answer.
     """
-    with transaction.atomic():
-        last = (
-            Judgment.objects.filter(labeler=user, project=project, superseded_at__isnull=True)
-            .order_by("-created_at", "-id")
-            .select_related("assignment")
-            .first()
-        )
-        if last is None:
-            raise CannotUndo("There is nothing to undo.")
-        assignment = leases.lock_assignment(last.assignment.uuid, user.pk)
-        assert assignment is not None
-        if last.purpose == Purpose.GOLD and checks.in_qualification(assignment):
-            raise CannotUndo("Answers of the first round stand: you have seen how they were meant.")
-        _supersede(last)
-        _reopen(assignment, last)
+    last = _last_judgment(user, project)
+    if last is None:
+        raise CannotUndo("There is nothing to undo.")
+    assignment = _take_back(user, project, last.pk)
+    # After the commit, and no part of it: the undo is done, and what is not let go of runs out.
     held = Assignment.objects.filter(labeler=user, project=project, state=State.LEASED)
     others = held.exclude(pk=assignment.pk).order_by("leased_at", "pk")
     for uuid in others.values_list("uuid", flat=True):
-        leases.release_lease(uuid, user.pk)
+        with suppress(Conflict):
+            leases.release_lease(uuid, user.pk)
     return assignment
 
 
-def judge_again(judgment: Judgment, assignment: Assignment, answer: Answer | AnswerTo) -> Recorded:
+def undo_answer_to(assignment_uuid: UUID, user: User, project: Project) -> bool:
+    """Takes back the labeler's last answer if it is the one to this assignment, and lets nothing
+    go; False: it is not, as when it has never arrived."""
+    last = _last_judgment(user, project)
+    if last is None or last.assignment.uuid != assignment_uuid:
+        return False
+    _take_back(user, project, last.pk)
+    return True
+
+
+@retried
+def _take_back(user: User, project: Project, judgment_id: int) -> Assignment:
+    lock_membership(project.pk, user.pk)
+    last = _last_judgment(user, project)
+    if last is None or last.pk != judgment_id:
+        raise CannotUndo("Another window has just taken that answer back, or given a newer one.")
+    locked = locking.lock_assignment(last.assignment.uuid, user.pk)
+    assert locked is not None
+    if last.excluded_at is not None:
+        raise CannotUndo("A curator has taken this answer out of training.")
+    if not locked.is_active:
+        raise CannotUndo("A curator has paused your work in this project.")
+    if last.purpose == Purpose.GOLD and checks.in_qualification(locked):
+        raise CannotUndo("Answers of the first round stand: you have seen how they were meant.")
+    _supersede(last)
+    _reopen(locked.assignment, last)
+    return locked.assignment
+
+
+def _last_judgment(user: User, project: Project) -> Judgment | None:
+    standing = Judgment.objects.filter(labeler=user, project=project, superseded_at__isnull=True)
+    return standing.order_by("-created_at", "-id").select_related("assignment").first()
+
+
+def judge_again(judgment: Judgment, locked: Locked, answer: Answer | AnswerTo) -> Recorded:
     """Puts another answer in the place of one's earlier one, whose comparison is locked. Call in
-    a transaction; labeling/correcting.py says until when."""
-    if judgment.purpose == Purpose.GOLD and checks.in_qualification(assignment):
+    a transaction; labeling/judging/correcting.py says until when."""
+    assignment = locked.assignment
+    if judgment.purpose == Purpose.GOLD and checks.in_qualification(locked):
         raise CannotUndo("Answers of the first round stand: you have seen how they were meant.")
     _supersede(judgment)
     _reopen(assignment, judgment)
-    return _record(assignment.uuid, assignment.labeler_id, answer)
+    return record_judgment(assignment.uuid, assignment.labeler_id, answer)
 
 
 def _supersede(judgment: Judgment) -> None:
@@ -319,20 +340,24 @@ def _reopen(assignment: Assignment, judgment: Judgment) -> None:
         leases.start_lease(assignment)
         return
     has_slot = judgment.kind in Judgment.ANSWERS and not judgment.is_surplus
-    if not has_slot and not judgment.is_surplus and not leases.take_slot(assignment.comparison_id):
-        raise CannotUndo("Someone else has this comparison now, so the skip stands.")
+    if not has_slot and not judgment.is_surplus:
+        if not leases.take_slot(assignment.comparison_id):
+            raise CannotUndo("Someone else has this comparison now, so the skip stands.")
+        assignment.comparison.slots_left -= 1
     if judgment.is_surplus:
         leases.change_assignment(assignment, state=State.EXPIRED)
     else:
         leases.start_lease(assignment)
     unsettle(assignment.comparison)
+    refill(assignment.comparison)
 
 
 def parse_choice(choice: str, order: list[int]) -> Answer:
     """An answer to a pair from what the page's buttons send.
 
     `left`, `right` (with `-0` to `-3` for negligibly, slightly, better, much better), `tie`,
-    `both_bad`, `skip`. Rankings and what else a form can hold are read in labeling/modes.py.
+    `both_bad`, `skip`. Rankings and what else a form can hold are read in
+    labeling/judging/modes.py.
     """
     side, _, strength = choice.partition("-")
     if side in ("left", "right") and len(order) == 2:

@@ -10,35 +10,43 @@ from collections.abc import Iterable
 from django.db.models import Q
 from django.utils import timezone
 
-from labeling.material import responses_key
-from labeling.models import Assignment, Comparison, Judgment, Preference, Response
-from labeling.texts import response_digest
+from labeling.material.adding import Adding, responses_key
+from labeling.models import Assignment, Comparison, Judgment, Preference, Project, Response
+from labeling.texts.sameness import normalise
 
 SOURCE = "rewrite"
 
 
 def add_rewrite(assignment: Assignment, text: str) -> Response | None:
-    """The rewrite as a response; None when it says the same as a response on screen."""
-    prompt_id = assignment.comparison.prompt_id
-    response, _ = Response.objects.get_or_create(
-        prompt_id=prompt_id,
-        digest=response_digest(text),
-        defaults={"text": text, "origin": Response.Origin.HUMAN, "source": SOURCE},
+    """The rewrite as a response; None when it is the same text as a response on screen. A text
+    field of a browser knows one kind of line end only, so these make no difference here."""
+    shown = Response.objects.filter(pk__in=assignment.order).values_list("text", flat=True)
+    if any(normalise(_one_kind_of_lines(other)) == normalise(text) for other in shown):
+        return None
+    prompt = assignment.comparison.prompt
+    return Adding(assignment.project).add_response(
+        prompt, text, origin=Response.Origin.HUMAN, source=SOURCE
     )
-    return None if response.pk in assignment.order else response
 
 
-def prefer_rewrite(assignment: Assignment, judgment: Judgment) -> list[Preference]:
-    """Writes that the judgment's rewrite is better than each response of its best tier.
+def _one_kind_of_lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def prefer_rewrite(
+    assignment: Assignment, judgment: Judgment, reliability: float
+) -> list[Preference]:
+    """Writes that the judgment's rewrite is better than each response of its best tier,
+    with the weight of its labeler.
 
     A pair that people are comparing or have compared already is left to them.
     """
     if judgment.rewrite_id is None or judgment.purpose != Assignment.Purpose.WORK:
         return []
-    weight = max(0.0001, min(1.0, assignment.reliability))
+    weight = max(0.0001, min(1.0, reliability))
     preferences = []
     for original_id in judgment.tiers[0]:
-        pair = _pair_of(assignment.comparison, judgment.rewrite_id, original_id)
+        pair = _pair_of(assignment.project, assignment.comparison, judgment.rewrite_id, original_id)
         if pair.state == Comparison.State.FINISHED:
             preferences += _prefer(pair, judgment.rewrite_id, original_id, weight)
     refresh_rewrites([judgment.rewrite_id])
@@ -68,16 +76,15 @@ def _prefer(pair: Comparison, rewrite_id: int, original_id: int, weight: float) 
 def refresh_rewrites(response_ids: Iterable[int | None]) -> None:
     """The preferences for these rewrites are in use while a judgment stands for them.
 
-    Call after judgments with a rewrite were superseded, excluded or brought back.
+    Call after judgments with a rewrite were superseded, excluded or brought back. Two people may
+    have written the same for different comparisons: who looks at what stands, looks alone.
     """
     wanted = {response_id for response_id in response_ids if response_id is not None}
     if not wanted:
         return
-    standing = set(
-        Judgment.objects.filter(
-            rewrite_id__in=wanted, superseded_at__isnull=True, excluded_at__isnull=True
-        ).values_list("rewrite_id", flat=True)
-    )
+    locked = Response.objects.select_for_update(no_key=True).filter(pk__in=wanted)
+    list(locked.order_by("pk").values_list("pk", flat=True))
+    standing = standing_rewrites(wanted)
     preferences = Preference.objects.filter(
         chosen_id__in=wanted, provenance=Preference.Provenance.HUMAN
     )
@@ -85,20 +92,28 @@ def refresh_rewrites(response_ids: Iterable[int | None]) -> None:
     preferences.filter(chosen_id__in=standing, settled_at=None).update(settled_at=timezone.now())
 
 
-def _pair_of(comparison: Comparison, rewrite_id: int, original_id: int) -> Comparison:
-    """A finished comparison of the two: nobody is asked about it."""
-    pair, created = Comparison.objects.get_or_create(
-        prompt_id=comparison.prompt_id,
-        responses_key=responses_key((rewrite_id, original_id)),
-        defaults={
-            "project_id": comparison.project_id,
-            "state": Comparison.State.FINISHED,
-            "slots_left": 0,
-            "finished_at": timezone.now(),
-            "round_number": comparison.round_number,
-        },
+def standing_rewrites(wanted: Iterable[int]) -> set[int]:
+    """Those of these rewrites that some judgment stands for. An answer to a check never counts."""
+    judgments = Judgment.objects.filter(
+        rewrite_id__in=wanted,
+        purpose=Assignment.Purpose.WORK,
+        superseded_at__isnull=True,
+        excluded_at__isnull=True,
     )
-    if created:
-        for position, response_id in enumerate((rewrite_id, original_id)):
-            pair.comparison_responses.create(response_id=response_id, position=position)
-    return pair
+    return {pk for pk in judgments.values_list("rewrite_id", flat=True) if pk is not None}
+
+
+def _pair_of(
+    project: Project, comparison: Comparison, rewrite_id: int, original_id: int
+) -> Comparison:
+    """A finished comparison of the two: nobody is asked about it."""
+    ids = (rewrite_id, original_id)
+    name = (comparison.prompt_id, responses_key(ids))
+    is_finished = {
+        "state": Comparison.State.FINISHED,
+        "slots_left": 0,
+        "finished_at": timezone.now(),
+        "round_number": comparison.round_number,
+    }
+    added = Adding(project).add_comparisons({name: ids}, is_finished)
+    return Comparison.objects.select_related("prompt").get(pk=added.ids[name])

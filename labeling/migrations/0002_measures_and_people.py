@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='membership',
             name='measured',
-            field=models.JSONField(blank=True, default=dict, help_text='What the reliability rests on; written by labeling/reliability.py.'),
+            field=models.JSONField(blank=True, default=dict, help_text='What the reliability rests on; written by labeling/quality/weights.py.'),
         ),
         migrations.AddField(
             model_name='project',

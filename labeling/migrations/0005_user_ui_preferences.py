@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
             field=models.JSONField(
                 blank=True,
                 default=dict,
-                help_text="Keys, text size and the like; read and written by labeling/habits.py.",
+                help_text="Keys, text size and the like; read and written by labeling/people/habits.py.",
             ),
         ),
     ]

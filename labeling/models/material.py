@@ -8,9 +8,14 @@ from django.db import models
 from django.db.models import F, Q
 
 from labeling.models.constraints import between, one_of
+from labeling.texts.messages import in_words
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
+
+
+MAX_REASON = 300
+MAX_MODEL_NAME = 500  # a path of a checkpoint, or an address
 
 
 def new_random_key() -> float:
@@ -26,14 +31,27 @@ class Split(models.TextChoices):
 
 
 class Prompt(models.Model):
-    """Input messages. The split follows from the text and never changes."""
+    """Input messages. The split follows from the text, loosely read, and never changes."""
 
     project = models.ForeignKey(
         "labeling.Project", on_delete=models.CASCADE, related_name="prompts"
     )
     messages = models.JSONField(help_text='[{"role": "user", "content": "…"}, …]')
     digest = models.CharField(max_length=64, help_text="SHA-256 of the normalised messages.")
+    near_digest = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="SHA-256 of the messages, loosely read: near copies.",
+    )
     split = models.CharField(max_length=11, choices=Split.choices)
+    extra = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text="What goes with the messages to the chat template: tools, chat_template_kwargs.",
+    )
     tags = models.JSONField(default=list, blank=True)
     source = models.CharField(max_length=120, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -46,17 +64,27 @@ class Prompt(models.Model):
             models.UniqueConstraint(fields=["project", "digest"], name="prompt_once_per_project"),
             one_of("split", Split, "prompt_split_known"),
         ]
+        indexes = [
+            models.Index(fields=["project", "near_digest"], name="prompt_near_copies"),
+        ]
 
     def __str__(self) -> str:
         return self.last_message[:80]
 
     @property
     def last_message(self) -> str:
-        return str(self.messages[-1]["content"]) if self.messages else ""
+        """What is asked, for a table or a log; of a damaged row, what is there."""
+        last = self.messages[-1] if isinstance(self.messages, list) and self.messages else ""
+        return str(last.get("content", "") if isinstance(last, dict) else last)
 
     @property
-    def earlier_messages(self) -> list[dict[str, str]]:
-        return list(self.messages[:-1])
+    def earlier_messages(self) -> list[tuple[str, str]]:
+        """Role and text of what came before that, for a table."""
+        earlier = self.messages[:-1] if isinstance(self.messages, list) else []
+        whole = [
+            message if isinstance(message, dict) else {"content": message} for message in earlier
+        ]
+        return [(str(one.get("role", "")), str(one.get("content", ""))) for one in whole]
 
 
 class ResponseOrigin(models.TextChoices):
@@ -67,15 +95,25 @@ class ResponseOrigin(models.TextChoices):
 
 
 class Response(models.Model):
-    """One model output for a prompt; texts that are the same after normalisation are one row."""
+    """One model output for a prompt; what is the same after normalisation is one row."""
 
     Origin = ResponseOrigin
 
     prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="responses")
     text = models.TextField(blank=True)
-    digest = models.CharField(max_length=64, help_text="SHA-256 of the normalised text.")
+    extra = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text="Every key of the assistant's message beside role and content, as given.",
+    )
+    digest = models.CharField(
+        max_length=64, help_text="SHA-256 of the normalised text and of what else was said."
+    )
     origin = models.CharField(max_length=8, choices=Origin.choices)
-    source = models.CharField(max_length=120, blank=True, help_text="Model or policy name.")
+    source = models.CharField(
+        max_length=MAX_MODEL_NAME, blank=True, help_text="Model or policy name."
+    )
     policy_version = models.PositiveIntegerField(null=True, blank=True)
     seed = models.BigIntegerField(null=True, blank=True)
     temperature = models.FloatField(null=True, blank=True)
@@ -93,7 +131,12 @@ class Response(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.text[:80]
+        return self.in_words[:80]
+
+    @property
+    def in_words(self) -> str:
+        """Its text, or what it says instead: for a table or a log."""
+        return in_words(self.text, self.extra)
 
 
 class ComparisonState(models.TextChoices):
@@ -110,13 +153,18 @@ class Arm(models.TextChoices):
     IMPORTED = "imported"
 
 
+# Open, and nobody has been handed it yet. Literal as it is, because two partial indexes have this
+# condition, and a query must have the same to be answered from them.
+FRESH = Q(slots_left__gt=0, waiting_since__isnull=True)
+
+
 class Comparison(models.Model):
     """A prompt and 2–9 responses to compare, and its place in the queue.
 
     `slots_left` counts the judgments still to be handed out: a hand-out takes one, a skip, an
     expired lease or an undone hand-out gives it back, a judgment keeps it. A comparison that
-    was handed out before and has a slot again waits in line by `waiting_since`; a fresh one is
-    ordered by `priority`. The queue itself is in labeling/handout.py.
+    was handed out before and has a slot again waits in line by `waiting_since`; one that is
+    `FRESH` is ordered by `priority`. The queue itself is in labeling/queue/handout.py.
     """
 
     State = ComparisonState
@@ -150,6 +198,12 @@ class Comparison(models.Model):
     round_number = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    set_aside_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when nobody is handed it: it cannot be shown."
+    )
+    set_aside_reason = models.CharField(
+        max_length=MAX_REASON, blank=True, default="", db_default=""
+    )
 
     if TYPE_CHECKING:
         comparison_responses: RelatedManager["ComparisonResponse"]
@@ -170,6 +224,11 @@ class Comparison(models.Model):
                 condition=Q(slots_left=0) | Q(state="open"),
                 name="comparison_slots_only_while_open",
             ),
+            models.CheckConstraint(
+                condition=Q(set_aside_at__isnull=True, set_aside_reason="")
+                | (Q(set_aside_at__isnull=False) & ~Q(set_aside_reason="")),
+                name="comparison_set_aside_with_reason",
+            ),
         ]
         indexes = [
             # The three orders in which a comparison is handed out; see handout.CLAIM.
@@ -180,15 +239,20 @@ class Comparison(models.Model):
             ),
             models.Index(
                 fields=["project", "-priority", "id"],
-                condition=Q(slots_left__gt=0, waiting_since__isnull=True),
+                condition=FRESH,
                 name="comparison_fresh",
             ),
             models.Index(
                 fields=["project", "random_key"],
-                condition=Q(slots_left__gt=0, waiting_since__isnull=True),
+                condition=FRESH,
                 name="comparison_fresh_random",
             ),
             models.Index(fields=["project", "state"], name="comparison_by_state"),
+            models.Index(
+                fields=["project", "-set_aside_at"],
+                condition=Q(set_aside_at__isnull=False),
+                name="comparison_set_aside",
+            ),
         ]
 
     def __str__(self) -> str:

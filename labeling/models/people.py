@@ -1,23 +1,82 @@
 """People and what they may do in a project."""
 
+from typing import Any, ClassVar
+
 from django.conf import settings
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from labeling.models.constraints import between, one_of
+from labeling.models.folding import FoldedField, fold
+
+
+class People(UserManager["User"]):
+    """Finds a person by their user name however it is written."""
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(username_key=fold(username or ""))
 
 
 class User(AbstractUser):
     """A person who signs in. Superusers are admins of every project."""
 
+    # What makes two accounts the same: `Case0` and `case0` are one name, and one address.
+    username_key = FoldedField(of="username", max_length=450, unique=True, editable=False)
+    email_key = FoldedField(
+        of="email",
+        unless="email_is_claimed",
+        max_length=762,
+        unique=True,
+        null=True,
+        editable=False,
+    )
+    email_is_claimed = models.BooleanField(
+        default=False,
+        help_text="Nobody has shown yet that mail to this address reaches the person: it finds "
+        "no account, and no password is reset by it.",
+    )
+    account_mail_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the last mail about it was sent."
+    )
+    timezone = models.CharField(
+        max_length=64,
+        blank=True,
+        help_text="In which times are shown to them, such as Europe/Berlin; empty: the browser's.",
+    )
     ui_preferences = models.JSONField(
         default=dict,
         blank=True,
-        help_text="Keys, text size and the like; read and written by labeling/habits.py.",
+        help_text="Keys, text size and the like; read and written by labeling/people/habits.py.",
     )
+
+    objects: ClassVar[People] = People()
 
     def __str__(self) -> str:
         return self.get_full_name() or self.username
+
+    def clean(self) -> None:
+        super().clean()
+        others = User.objects.exclude(pk=self.pk)
+        if others.filter(username_key=fold(self.username)).exists():
+            raise ValidationError({"username": "Somebody has this user name already."})
+        is_proven = self.email and not self.email_is_claimed
+        if is_proven and others.filter(email_key=fold(self.email)).exists():
+            raise ValidationError({"email": "Another account has this address."})
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A name or an address is never written without its key."""
+        if (names := kwargs.get("update_fields")) is not None:
+            keys = {
+                "username": ["username_key"],
+                "email": ["email_key"],
+                "email_is_claimed": ["email_key"],
+            }
+            kwargs["update_fields"] = {
+                *names,
+                *(key for name in names for key in keys.get(name, ())),
+            }
+        super().save(*args, **kwargs)
 
 
 class Role(models.TextChoices):
@@ -71,7 +130,12 @@ class Membership(models.Model):
     measured = models.JSONField(
         default=dict,
         blank=True,
-        help_text="What the reliability rests on; written by labeling/reliability.py.",
+        help_text="What the reliability rests on; written by labeling/quality/weights.py.",
+    )
+    resettle_since = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Set when their judgments count differently, until what they settled follows.",
     )
     excluded_at = models.DateTimeField(
         null=True, blank=True, help_text="Since when this person's judgments are out of training."
@@ -86,6 +150,10 @@ class Membership(models.Model):
                 condition=models.Q(excluded_at__isnull=True) | ~models.Q(excluded_reason=""),
                 name="membership_exclusion_has_reason",
             ),
+            models.CheckConstraint(
+                condition=models.Q(excluded_at__isnull=True) | models.Q(is_paused=True),
+                name="membership_excluded_is_paused",
+            ),
             one_of("role", Role, "membership_role_known"),
             one_of("paused_by_rule", PausedBy, "membership_paused_by_known"),
             one_of("qualification", Qualification, "membership_qualification_known"),
@@ -95,10 +163,39 @@ class Membership(models.Model):
     def __str__(self) -> str:
         return f"{self.user} as {self.role} of {self.project}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Who comes back weighs what they weighed when they left: what they judged rests on it."""
+        if self._state.adding and self.reliability == 1.0:
+            before = FormerMember.objects.filter(project_id=self.project_id, user_id=self.user_id)
+            self.reliability = before.values_list("reliability", flat=True).first() or 1.0
+        super().save(*args, **kwargs)
+
+
+class FormerMember(models.Model):
+    """What is remembered of a person who left a project. Their judgments stay, and weigh what they
+    weighed."""
+
+    project = models.ForeignKey(
+        "labeling.Project", on_delete=models.CASCADE, related_name="former_members"
+    )
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    reliability = models.FloatField(help_text="Weight of this person's judgments, in (0, 1].")
+    left_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "user"], name="former_member_once"),
+            between("reliability", 0.0001, 1.0, "former_member_reliability_in_0_1"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}, formerly of {self.project}"
+
 
 class Invitation(models.Model):
-    """A link that lets one person join a project, once and until a date. Only the token's hash
-    is stored: who reads the database cannot use the links in it."""
+    """Lets one person join a project, once and until a date: whoever has the link, or, where
+    `who` names an account, the person signed in to it. Only the token's hash is stored: who reads
+    the database cannot use the links in it."""
 
     project = models.ForeignKey(
         "labeling.Project", on_delete=models.CASCADE, related_name="invitations"
@@ -106,7 +203,26 @@ class Invitation(models.Model):
     token_hash = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the token.")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.LABELER)
     note = models.CharField(max_length=120, blank=True, help_text="For whom it is meant.")
+    who = models.CharField(
+        max_length=254,
+        blank=True,
+        help_text="The user name or e-mail of an account, as it was typed; empty: for a link.",
+    )
+    invitee = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Whose account `who` was at that time. No page of the project tells whether "
+        "there is one.",
+    )
+    username = models.CharField(max_length=150, blank=True, help_text="A proposal.")
+    full_name = models.CharField(max_length=150, blank=True, help_text="A proposal.")
     email = models.EmailField(blank=True, help_text="Where the link was sent; empty: by hand.")
+    mailed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the mail server took it; else it was shown."
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from labeling.models.changes import Numbered, numbered_indexes
 from labeling.models.constraints import between, one_of
 from labeling.models.material import Comparison, Split
 
@@ -23,11 +24,11 @@ class Provenance(models.TextChoices):
     HUMAN = "human"
 
 
-class Preference(models.Model):
+class Preference(Numbered):
     """The settled (prompt, chosen, rejected) of one pair of responses of a comparison.
 
-    Derived from judgments by labeling/preferences.py and rewritten when they change; only the
-    curators' exclusion is kept. For a tie or both-bad, chosen and rejected are in id order and
+    Derived from judgments by labeling/preferences/settling.py and rewritten when they change; only
+    the curators' exclusion is kept. For a tie or both-bad, chosen and rejected are in id order and
     carry no direction. `settled_at` is null while judgments are being redone.
     """
 
@@ -56,7 +57,7 @@ class Preference(models.Model):
         null=True, blank=True, help_text="Mean signed strength, positive for chosen."
     )
     weight = models.FloatField(default=1.0)
-    agreement = models.FloatField(
+    vote_share = models.FloatField(
         null=True, blank=True, help_text="Share of judgments that say what was settled."
     )
     votes_chosen = models.PositiveSmallIntegerField(default=0)
@@ -100,6 +101,7 @@ class Preference(models.Model):
         indexes = [
             models.Index(fields=["project", "id"], name="preference_of_project"),
             models.Index(fields=["project", "settled_at"], name="preference_by_settled"),
+            *numbered_indexes("preference"),
         ]
 
     def __str__(self) -> str:
@@ -109,8 +111,9 @@ class Preference(models.Model):
 class Doubt(models.Model):
     """The reward model in service contradicts this preference: a question to the curators.
 
-    Written by the learning side each time another model goes into service (labeling/doubts.py).
-    It is about the preference as it was: when `chosen` is no longer the chosen one, it is void.
+    Written by the learning side each time another model goes into service
+    (labeling/curation/doubts.py). It is about the preference as it was: when `chosen` is no longer
+    the chosen one, it is void.
     """
 
     preference = models.OneToOneField(Preference, on_delete=models.CASCADE, related_name="doubt")

@@ -1,25 +1,18 @@
 """What people do: assignments (a comparison handed to a labeler) and judgments (the answer)."""
 
 import uuid
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from labeling.models.changes import Numbered, numbered_indexes
 from labeling.models.constraints import between, one_of
 
 if TYPE_CHECKING:
     from labeling.models.material import Response
-
-ASSIGNMENT_NAMESPACE = uuid.UUID("5b0f6c3e-57b4-4f3c-9d36-0c3f4a8f1f7e")
-
-
-def assignment_uuid(comparison_id: int, labeler_id: int, showing: int = 1) -> uuid.UUID:
-    """The assignment's public id. It follows from its comparison and labeler, so that a lease
-    taken anew keeps the address under which an open page will submit."""
-    name = f"{comparison_id}/{labeler_id}" + (f"/{showing}" if showing > 1 else "")
-    return uuid.uuid5(ASSIGNMENT_NAMESPACE, name)
 
 
 class Purpose(models.TextChoices):
@@ -49,7 +42,8 @@ class Assignment(models.Model):
 
     Purpose = Purpose
 
-    uuid = models.UUIDField(unique=True, editable=False)
+    # The public id, random: it tells neither what is compared nor why, nor who is asked.
+    uuid = models.UUIDField(unique=True, editable=False, default=uuid.uuid4)
     project = models.ForeignKey("labeling.Project", on_delete=models.CASCADE)
     comparison = models.ForeignKey(
         "labeling.Comparison", on_delete=models.CASCADE, related_name="assignments"
@@ -71,17 +65,8 @@ class Assignment(models.Model):
         help_text="How far this labeler has read the waiting line; the next claim starts here."
     )
 
-    # Set by labeling/handout.py: the responses from left to right, and what judging needs to know.
+    # Set by labeling/queue/handout.py: the responses from left to right.
     shown: "list[Response] | None" = None
-    reliability: float
-    labeler_is_active: bool
-    labeler_is_member: bool
-    labeler_is_excluded: bool
-    other_lease_id: int | None
-    last_judgment_id: int | None
-    expected: "list[list[int]] | None"
-    labeler_role: str | None
-    qualification: str | None
 
     class Meta:
         constraints = [
@@ -102,6 +87,11 @@ class Assignment(models.Model):
                 name="assignment_leases",
             ),
             models.Index(fields=["labeler", "project", "-id"], name="assignment_of_labeler"),
+            models.Index(
+                fields=["labeler", "project", "leased_at"],
+                condition=Q(state__in=["expired", "released"]),
+                name="assignment_begun",
+            ),
             models.Index(
                 fields=["labeler", "project", "repeat_at"],
                 condition=Q(repeat_at__isnull=False),
@@ -129,7 +119,7 @@ class FlagCategory(models.TextChoices):
     OTHER = "other", "Something else"
 
 
-class Judgment(models.Model):
+class Judgment(Numbered):
     """One labeler's answer. Append-only: an undo or a correction supersedes, nothing is deleted.
 
     `tiers` lists response ids best first, ties sharing a tier; a pair is `[[a], [b]]`, a tie or
@@ -245,7 +235,15 @@ class Judgment(models.Model):
                 condition=~Q(purpose="work"),
                 name="judgment_of_check",
             ),
+            *numbered_indexes("judgment"),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} by {self.labeler_id} on comparison {self.comparison_id}"
+
+    @staticmethod
+    def standing(at: datetime | None = None) -> Q:
+        """What is not superseded; with a moment, what was there and was not at that moment."""
+        if at is None:
+            return Q(superseded_at__isnull=True)
+        return Q(created_at__lt=at) & (Q(superseded_at__isnull=True) | Q(superseded_at__gte=at))

@@ -15,3 +15,8 @@ class SignedInRequest(HttpRequest):
 
     user: User
     htmx: "HtmxDetails"
+
+
+def wants_fragment(request: SignedInRequest) -> bool:
+    """htmx asks for a whole page when somebody goes back in the browser's history."""
+    return bool(request.htmx) and not request.htmx.history_restore_request

@@ -2,33 +2,34 @@
 
 from django.urls import URLPattern, path
 
-from labeling.pages import (
-    accounts,
+from labeling.pages.curation import (
     agreement,
-    curation,
     flagged,
-    guidelines,
-    home,
-    importing,
-    invitations,
-    labeling,
-    members,
-    mode_forms,
-    my_settings,
-    my_work,
-    person,
+    gold,
     preference_changes,
     preferences,
-    projects,
     quality_control,
+)
+from labeling.pages.curation import dashboard as curation
+from labeling.pages.judging import labeling, my_work
+from labeling.pages.people import (
+    account,
+    accounts,
+    demo,
+    invitations,
+    members,
+    my_settings,
+    person,
     tokens,
 )
+from labeling.pages.projects import guidelines, home, importing, mode_forms, projects
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
     path("sign-in/", accounts.sign_in, name="sign-in"),
     path("sign-out/", accounts.sign_out, name="sign-out"),
-    path("demo-sign-in/", accounts.demo_sign_in, name="demo-sign-in"),
+    path("demo/<str:secret>/", demo.enter, name="demo"),
+    path("demo-sign-in/", demo.demo_sign_in, name="demo-sign-in"),
     path("projects/<slug:slug>/label/", labeling.label, name="label"),
     path("assignments/<uuid:uuid>/judgment/", labeling.judge, name="judge"),
     path("assignments/<uuid:uuid>/heartbeat/", labeling.heartbeat, name="heartbeat"),
@@ -43,6 +44,11 @@ urlpatterns: list[URLPattern] = [
         "projects/<slug:slug>/flagged/<int:pk>/withdraw/",
         flagged.flagged_withdraw,
         name="flagged-withdraw",
+    ),
+    path(
+        "projects/<slug:slug>/flagged/<int:pk>/restore/",
+        flagged.flagged_restore,
+        name="flagged-restore",
     ),
     path("projects/<slug:slug>/audit/", curation.audit, name="audit"),
     path("projects/<slug:slug>/preferences/", preferences.preferences, name="preferences"),
@@ -73,6 +79,10 @@ urlpatterns: list[URLPattern] = [
         name="quality-control",
     ),
     path("projects/<slug:slug>/gold/make/", quality_control.gold_make, name="gold-make"),
+    path("projects/<slug:slug>/gold/bring/", gold.gold_bring, name="gold-bring"),
+    path("projects/<slug:slug>/gold/decide/", gold.gold_decide, name="gold-decide"),
+    path("projects/<slug:slug>/gold/look/", gold.gold_look, name="gold-look"),
+    path("projects/<slug:slug>/gold/<int:pk>/", gold.gold_page, name="gold"),
     path("projects/<slug:slug>/gold/approve/", quality_control.gold_approve, name="gold-approve"),
     path(
         "projects/<slug:slug>/gold/<int:pk>/retire/",
@@ -109,6 +119,7 @@ urlpatterns: list[URLPattern] = [
         invitations.invitation_withdraw,
         name="invitation-withdraw",
     ),
+    path("invitations/<int:pk>/answer/", invitations.invitation_answer, name="invitation-answer"),
     path("invitations/<str:token>/", invitations.invitation, name="invitation"),
     path("projects/<slug:slug>/people/<int:pk>/measures/", person.person, name="member"),
     path("projects/<slug:slug>/people/<int:pk>/pause/", person.member_pause, name="member-pause"),
@@ -129,19 +140,28 @@ urlpatterns: list[URLPattern] = [
     ),
     path("projects/<slug:slug>/people/add/", members.member_add, name="member-add"),
     path("projects/<slug:slug>/people/invite/", members.member_invite, name="member-invite"),
-    path(
-        "projects/<slug:slug>/people/<int:pk>/link/",
-        members.member_invite_again,
-        name="member-invite-again",
-    ),
     path("projects/<slug:slug>/people/<int:pk>/", members.member_change, name="member-change"),
     path(
         "projects/<slug:slug>/people/<int:pk>/remove/",
         members.member_remove,
         name="member-remove",
     ),
-    path("set-password/<uidb64>/<token>/", members.SetPassword.as_view(), name="set-password"),
+    path("set-password/<uidb64>/<token>/", account.set_password, name="set-password"),
     path("projects/<slug:slug>/import/", importing.import_page, name="import"),
+    path(
+        "projects/<slug:slug>/import/<int:pk>/skipped/",
+        importing.skipped_lines,
+        name="skipped-lines",
+    ),
+    path("account/", account.account, name="account"),
+    path("account/name/", account.account_name, name="account-name"),
+    path("account/timezone/", account.account_timezone, name="account-timezone"),
+    path("account/email/", account.account_email, name="account-email"),
+    path("account/email/<str:token>/", account.confirm_email, name="confirm-email"),
+    path("account/password/", account.account_password, name="account-password"),
+    path("forgotten/", account.password_forgotten, name="password-forgotten"),
+    path("forgotten/mailed/", account.password_mailed, name="password-mailed"),
     path("account/settings/", my_settings.my_settings, name="my-settings"),
     path("account/api-token/", tokens.api_token, name="api-token"),
+    path("account/api-token/<int:pk>/revoke/", tokens.api_token_revoke, name="api-token-revoke"),
 ]

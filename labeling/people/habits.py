@@ -4,6 +4,8 @@ once. Kept on the user, so that it follows them to every project and browser."""
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from django.db import transaction
+
 from labeling.models import User
 
 
@@ -42,6 +44,7 @@ ACTIONS = (
     Action("d", "Show which words differ"),
     Action("r", "Raw text"),
     Action("e", "Earlier messages"),
+    Action("b", "Fold the answer bar"),
     Action("g", "Guidelines"),
     Action("?", "List of keys"),
 )
@@ -123,12 +126,12 @@ def name_of(key: str) -> str:
 
 
 def habits_of(user: User) -> Habits:
-    """What the person chose. What no longer fits (an action is gone, or took a key over) falls
-    back to the default: a page must open whatever an older version has stored."""
+    """What the person chose. What no longer fits (an action is gone, or a new one took a key over)
+    falls back to the default: a page must open whatever an older version has stored."""
     stored = user.ui_preferences if isinstance(user.ui_preferences, dict) else {}
     known = {name: stored[name] for name in ("text_size", "density", "instant") if name in stored}
     keys = stored.get("keys") or {}
-    for choice in ({**known, "keys": keys}, known):
+    for choice in ({**known, "keys": keys}, {**known, "keys": _without_clashes(keys)}, known):
         try:
             return Habits(**choice)
         except (HabitsError, TypeError, AttributeError):
@@ -136,9 +139,25 @@ def habits_of(user: User) -> Habits:
     return Habits()
 
 
+def _without_clashes(keys: Any) -> dict[str, str]:
+    """The keys that are no other action's today: one new action costs one key, not all."""
+    if not isinstance(keys, dict):
+        return {}
+    kept = {action: key for action, key in keys.items() if action in DEFAULT_KEYS}
+    taken = set(DEFAULT_KEYS) - kept.keys()
+    return {action: key for action, key in kept.items() if key not in taken}
+
+
 def set_habits(user: User, habits: Habits) -> None:
     user.ui_preferences = asdict(habits)
     user.save(update_fields=["ui_preferences"])
+
+
+def reset_keys(user: User) -> None:
+    """The default keys again; the rest stays, also what another tab saves at this moment."""
+    with transaction.atomic():
+        now = habits_of(User.objects.select_for_update(no_key=True).get(pk=user.pk))
+        set_habits(user, Habits(text_size=now.text_size, density=now.density, instant=now.instant))
 
 
 def habits_from(data: dict[str, Any]) -> Habits:

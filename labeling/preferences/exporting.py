@@ -6,25 +6,36 @@ no transaction open, and whoever was cut off goes on after the last id they got.
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeAlias
 
 from django.db.models import QuerySet
 
 from labeling.models import Comparison, ComparisonResponse, Judgment, Preference, Project
+from labeling.preferences import counts
+from labeling.preferences.beyond_text import refuse_beyond_text
+from labeling.preferences.changes import CursorRefused, number_changes, read_cursor
+from labeling.texts.messages import Extra, Message, extra_of, whole_message
+from labeling.texts.sameness import as_words, fingerprint
 
 PAGE_ROWS = 500
+# A row is stamped some moments before others can see it: who asks for what is new since the last
+# stamp they have is also given what came just before it. No transaction takes that long.
+OVERLAP = timedelta(minutes=5)
 
 Row: TypeAlias = dict[str, Any]
-Messages: TypeAlias = list[dict[str, str]]
+Messages: TypeAlias = list[Message]
+
+Answer: TypeAlias = tuple[str, Extra]  # a response's text, and its message's further keys
+SIDES = ("chosen", "rejected")
 
 SPEAKERS = {"system": "System", "user": "Human", "assistant": "Assistant"}
 
 
 @dataclass(frozen=True)
-class PreferenceFilter:
+class ExportOptions:
     """Which settled preferences to export, and how prompts and responses are written.
 
     Without `include_ties` and `include_both_bad`, every row says that `chosen` is better, which is
@@ -46,6 +57,17 @@ class PreferenceFilter:
             raise ValueError(f"style must be one of {', '.join(STYLES)}, not {self.style!r}")
 
     @property
+    def of_cursor(self) -> Row:
+        """What must be the same when a cursor goes on: which rows, not how they are written."""
+        which = asdict(self)
+        for name in ("after", "settled_since", "style"):
+            del which[name]
+        return {
+            name: sorted(value) if isinstance(value, frozenset) else value
+            for name, value in which.items()
+        }
+
+    @property
     def kinds(self) -> list[str]:
         kinds: list[str] = [Preference.Kind.PREFER]
         if self.include_ties:
@@ -55,7 +77,7 @@ class PreferenceFilter:
         return kinds
 
 
-def preferences_to_export(project: Project, wanted: PreferenceFilter) -> QuerySet[Preference]:
+def preferences_to_export(project: Project, wanted: ExportOptions) -> QuerySet[Preference]:
     found = Preference.objects.filter(
         project=project, settled_at__isnull=False, kind__in=wanted.kinds
     )
@@ -73,69 +95,138 @@ def preferences_to_export(project: Project, wanted: PreferenceFilter) -> QuerySe
 
 
 PREFERENCE_COLUMNS = (
-    "id", "prompt__messages", "chosen__text", "rejected__text", "kind", "target", "strength",
-    "weight", "agreement", "votes_chosen", "votes_rejected", "votes_tie", "votes_both_bad",
+    "id", "prompt__messages", "prompt__extra", "chosen__text", "chosen__extra", "rejected__text",
+    "rejected__extra", "kind", "target", "strength",
+    "weight", "vote_share", "votes_chosen", "votes_rejected", "votes_tie", "votes_both_bad",
     "split", "provenance", "arm", "round_number", "chosen__source", "rejected__source",
-    "excluded", "settled_at",
+    "prompt__tags", "excluded", "excluded_reason", "settled_at", "prompt__digest",
+    "chosen__digest", "rejected__digest",
 )  # fmt: skip
 
 
-def preference_rows(project: Project, wanted: PreferenceFilter) -> Iterator[Row]:
-    """The preferences in id order, as the formats in docs/data-formats.md say."""
-    found = preferences_to_export(project, wanted).values(*PREFERENCE_COLUMNS)
+def preference_rows(project: Project, wanted: ExportOptions) -> Iterator[Row]:
+    """The preferences in id order, as the formats in docs/data-formats.md say. Raises CannotBeTexts
+    at once for what the style cannot carry."""
+    found = preferences_to_export(project, wanted)
+    if wanted.style == TEXT:
+        refuse_beyond_text(found.filter(pk__gt=wanted.after))
     write = STYLES[wanted.style]
-    for values in _by_id(found, wanted.after):
-        yield _preference_row(values, write)
+    pages = _pages(found.values(*PREFERENCE_COLUMNS), wanted.after)
+    return (_preference_row(values, write) for page in pages for values in page)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Rows in the order of their changes. `cursor` goes on after all of them; `is_cut` says that
+    there are more already."""
+
+    rows: Iterator[Row]
+    cursor: str
+    is_cut: bool
+
+
+def preference_changes(
+    project: Project, wanted: ExportOptions, cursor: str, limit: int | None
+) -> Changes:
+    """What has changed since the answer that told this cursor; with an empty one, everything."""
+    start = read_cursor(cursor, Preference, project, wanted.of_cursor)
+    last = number_changes(Preference, project)
+    found = preferences_to_export(project, wanted)
+    end, is_cut = _end_of(found, start.number, last, limit)
+    if wanted.style == TEXT:
+        refuse_beyond_text(found.filter(change_number__gt=start.number, change_number__lte=end))
+    write = STYLES[wanted.style]
+    values = found.filter(change_number__lte=end).values(*PREFERENCE_COLUMNS, "change_number")
+    pages = _pages(values, start.number, "change_number")
+    rows = (_preference_row(row, write) for page in pages for row in page)
+    return Changes(rows, start.at(end), is_cut)
+
+
+def _end_of(found: QuerySet[Any], start: int, last: int, limit: int | None) -> tuple[int, bool]:
+    """How far this answer goes: to the last change, or to that of the last row it has room for."""
+    if start > last:
+        raise CursorRefused(
+            "This cursor is ahead of the project: its database was put back to an earlier state. "
+            "Begin with an empty cursor."
+        )
+    if limit is None:
+        return last, False
+    numbers = found.filter(change_number__gt=start, change_number__lte=last)
+    page = list(
+        numbers.order_by("change_number").values_list("change_number", flat=True)[: limit + 1]
+    )
+    return (page[limit - 1], True) if len(page) > limit else (last, False)
 
 
 def _preference_row(values: Row, write: "Style") -> Row:
     """No value is ever null: datasets takes a column's type from the first rows it sees, and a
     file whose first megabytes hold null there could not be loaded."""
-    prompt, chosen, rejected = write(
-        values["prompt__messages"], values["chosen__text"], values["rejected__text"]
-    )
+    answers = [(values[f"{side}__text"], values[f"{side}__extra"]) for side in SIDES]
+    prompt, chosen, rejected = write(values["prompt__messages"], *answers)
     votes = [values[f"votes_{side}"] for side in ("chosen", "rejected", "tie", "both_bad")]
     return {
         "id": values["id"],
         "prompt": prompt,
         "chosen": chosen,
         "rejected": rejected,
+        **values["prompt__extra"],  # in few files, so no column of the others
         "kind": values["kind"],
         "target": float(values["target"]),
         "strength": float(values["strength"] or 0.0),
         "weight": float(values["weight"]),
-        "agreement": float(values["agreement"] or 0.0),
+        "vote_share": float(values["vote_share"] or 0.0),
         "judgments": sum(votes),
+        "votes_chosen": votes[0],
+        "votes_rejected": votes[1],
+        "votes_tie": votes[2],
+        "votes_both_bad": votes[3],
         "split": values["split"],
         "provenance": values["provenance"],
         "arm": values["arm"],
         "round": values["round_number"] or 0,
         "chosen_model": values["chosen__source"],
         "rejected_model": values["rejected__source"],
+        "tags": as_words(values["prompt__tags"]),
         "excluded": values["excluded"],
-        "settled_at": values["settled_at"].isoformat(),
+        "excluded_reason": values["excluded_reason"],
+        "settled_at": moment(values["settled_at"]),
+        "fingerprint": fingerprint(
+            values["prompt__digest"], (values["chosen__digest"], values["rejected__digest"])
+        ),
     }
 
 
-def _as_messages(prompt: Messages, chosen: str, rejected: str) -> tuple[Any, Any, Any]:
+def moment(at: datetime) -> str:
+    """Always as long, so that a column of them has one type, and with no sign that an address
+    turns into another one."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _as_messages(prompt: Messages, chosen: Answer, rejected: Answer) -> tuple[Any, Any, Any]:
     """The conversational form of TRL: its trainers put the chat template around it."""
-    return (
-        [{"role": message["role"], "content": message["content"]} for message in prompt],
-        [{"role": "assistant", "content": chosen}],
-        [{"role": "assistant", "content": rejected}],
-    )
+    return [*map(_in_order, prompt)], [whole_message(*chosen)], [whole_message(*rejected)]
 
 
-def _as_texts(prompt: Messages, chosen: str, rejected: str) -> tuple[Any, Any, Any]:
+def _in_order(message: Message) -> Message:
+    """Role and content first: PostgreSQL keeps the keys of JSON in an order of its own."""
+    return {"role": message["role"], "content": message["content"], **extra_of(message)}
+
+
+def _as_texts(prompt: Messages, chosen: Answer, rejected: Answer) -> tuple[Any, Any, Any]:
     """Plain texts. A conversation becomes one dialogue, which the importer splits again."""
+    return _text_of(prompt), chosen[0], rejected[0]
+
+
+def _text_of(prompt: Messages) -> str:
     if len(prompt) == 1 and prompt[0]["role"] == "user":
-        return prompt[0]["content"], chosen, rejected
+        return str(prompt[0]["content"])
     turns = [f"{SPEAKERS[message['role']]}: {message['content']}" for message in prompt]
-    return "\n\n".join([*turns, "Assistant:"]), chosen, rejected
+    return "\n\n".join([*turns, "Assistant:"])
 
 
-Style: TypeAlias = Callable[[Messages, str, str], tuple[Any, Any, Any]]
-STYLES: dict[str, Style] = {"messages": _as_messages, "text": _as_texts}
+Style: TypeAlias = Callable[[Messages, Answer, Answer], tuple[Any, Any, Any]]
+TEXT = "text"
+STYLES: dict[str, Style] = {"messages": _as_messages, TEXT: _as_texts}
 
 
 JUDGMENT_COLUMNS = (
@@ -153,12 +244,33 @@ def judgment_rows(
     include_superseded: bool = False,
 ) -> Iterator[Row]:
     """What people answered, in id order, each with the responses as they stood on screen."""
-    found = Judgment.objects.filter(project=project, purpose=Judgment.Purpose.WORK)
+    found = _judgments_to_export(project, include_superseded)
     if since:
         found = found.filter(created_at__gte=since)
-    if not include_superseded:
-        found = found.filter(superseded_at__isnull=True)
-    for page in _pages(found.values(*JUDGMENT_COLUMNS), after):
+    return _judgment_rows(_pages(found.values(*JUDGMENT_COLUMNS), after))
+
+
+def judgment_changes(
+    project: Project, cursor: str, limit: int | None, *, include_superseded: bool = False
+) -> Changes:
+    """What was answered, taken back or corrected since the answer that told this cursor."""
+    wanted = {"include_superseded": include_superseded}
+    start = read_cursor(cursor, Judgment, project, wanted)
+    last = number_changes(Judgment, project)
+    found = _judgments_to_export(project, include_superseded)
+    end, is_cut = _end_of(found, start.number, last, limit)
+    values = found.filter(change_number__lte=end).values(*JUDGMENT_COLUMNS, "change_number")
+    rows = _judgment_rows(_pages(values, start.number, "change_number"))
+    return Changes(rows, start.at(end), is_cut)
+
+
+def _judgments_to_export(project: Project, include_superseded: bool) -> QuerySet[Judgment]:
+    found = Judgment.objects.filter(project=project, purpose=Judgment.Purpose.WORK)
+    return found if include_superseded else found.filter(superseded_at__isnull=True)
+
+
+def _judgment_rows(pages: Iterable[list[Row]]) -> Iterator[Row]:
+    for page in pages:
         responses = _responses_of({values["comparison_id"] for values in page})
         for values in page:
             yield _judgment_row(values, responses)
@@ -166,15 +278,15 @@ def judgment_rows(
 
 def _responses_of(comparison_ids: Iterable[int]) -> dict[int, Row]:
     found = ComparisonResponse.objects.filter(comparison_id__in=comparison_ids)
-    rows = found.order_by().values_list("response_id", "response__text", "response__source")
+    columns = ("response_id", "response__text", "response__source", "response__extra")
     return {
-        response_id: {"id": response_id, "text": text, "model": source}
-        for response_id, text, source in rows
+        pk: {"id": pk, "text": text, "model": source} | ({"extra": extra} if extra else {})
+        for pk, text, source, extra in found.order_by().values_list(*columns)
     }
 
 
 def _judgment_row(values: Row, responses: dict[int, Row]) -> Row:
-    superseded_at = values["superseded_at"]
+    superseded_at, strength = values["superseded_at"], values["strength"]
     return {
         "id": values["id"],
         "comparison": values["comparison_id"],
@@ -183,18 +295,18 @@ def _judgment_row(values: Row, responses: dict[int, Row]) -> Row:
         "labeler": values["labeler__username"],
         "kind": values["kind"],
         "tiers": values["tiers"],
-        "strength": values["strength"],
-        "aspects": values["aspects"],
+        "strength": -1 if strength is None else strength,
+        "aspects": json.dumps(values["aspects"], ensure_ascii=False, separators=(",", ":")),
         "rationale": values["rationale"],
-        "reasons": values["reasons"],
+        "reasons": as_words(values["reasons"]),
         "flag": values["flag"],
-        "rewrite": values["rewrite__text"],
-        "seconds": values["seconds"],
-        "guidelines": values["guidelines__number"],
+        "rewrite": values["rewrite__text"] or "",
+        "seconds": float(values["seconds"] or 0.0),
+        "guidelines": values["guidelines__number"] or 0,
         "is_late": values["is_late"],
         "is_surplus": values["is_surplus"],
-        "created_at": values["created_at"].isoformat(),
-        "superseded_at": superseded_at.isoformat() if superseded_at else None,
+        "created_at": moment(values["created_at"]),
+        "superseded_at": moment(superseded_at) if superseded_at else "",
     }
 
 
@@ -209,17 +321,12 @@ def page_of(rows: Iterator[Row], size: int) -> tuple[list[Row], int | None]:
     return (page[:size], page[size - 1]["id"]) if len(page) > size else (page, None)
 
 
-def _by_id(found: QuerySet[Any, Row], after: int) -> Iterator[Row]:
-    for page in _pages(found, after):
-        yield from page
-
-
-def _pages(found: QuerySet[Any, Row], after: int) -> Iterator[list[Row]]:
-    while page := list(found.filter(id__gt=after).order_by("id")[:PAGE_ROWS]):
+def _pages(found: QuerySet[Any, Row], after: int, by: str = "id") -> Iterator[list[Row]]:
+    while page := list(found.filter(**{f"{by}__gt": after}).order_by(by)[:PAGE_ROWS]):
         yield page
         if len(page) < PAGE_ROWS:
             return
-        after = page[-1]["id"]
+        after = page[-1][by]
 
 
 def project_counts(project: Project) -> dict[str, int]:
@@ -229,9 +336,9 @@ def project_counts(project: Project) -> dict[str, int]:
         "prompts": project.prompts.count(),
         "comparisons_open": project.comparisons.filter(state=Comparison.State.OPEN).count(),
         "comparisons_finished": project.comparisons.filter(state=Comparison.State.FINISHED).count(),
-        "judgments": project.judgments.filter(
-            superseded_at__isnull=True, kind__in=Judgment.ANSWERS
-        ).count(),
+        "judgments": counts.judgments(project).count(),
+        "skips": counts.given(project).filter(kind=Judgment.Kind.SKIP).count(),
+        "flags": counts.given(project).filter(kind=Judgment.Kind.FLAG).count(),
         "preferences": settled.filter(excluded=False).count(),
         "preferences_excluded": settled.filter(excluded=True).count(),
     }

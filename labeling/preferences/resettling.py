@@ -2,19 +2,21 @@
 labeler's judgments out of training or back in. In batches, each its own transaction, so that
 labelers at work never wait for more than a moment."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from config.nudges import nudge
-from labeling.models import Assignment, Comparison, Judgment, Preference, Project
-from labeling.preferences import counted, draw_up, store
+from labeling.database.transactions import retried
+from labeling.models import Comparison, Judgment, Membership, Preference, Project
+from labeling.preferences.settling import counted, draw_up, store
+from labeling.preferences.slots import Standing, held_by_people
 
 State = Comparison.State
 
@@ -43,40 +45,73 @@ def resettle(project: Project, comparison_ids: Iterable[int]) -> Resettled:
     """Brings these comparisons in line with the judgments that count now.
 
     A finished one is settled with what remains, also when that is less than was wanted; with
-    nothing left it goes back to the queue. An open one is settled if it has enough now.
+    nothing left it goes back to the queue. An open one is settled if it has enough now. One that
+    was never judged here (a file or a rewrite settled it) keeps what it has.
     """
     ids = sorted(set(comparison_ids))
     total = Resettled()
     for start in range(0, len(ids), BATCH):
-        with transaction.atomic():
-            total += _resettle_batch(project, ids[start : start + BATCH])
-            if start + BATCH >= len(ids):
-                transaction.on_commit(partial(nudge, "modeling.tasks.advance", project.pk))
+        total += _resettle_batch(project, ids[start : start + BATCH])
+    if ids:
+        transaction.on_commit(partial(nudge, "modeling.tasks.advance", project.pk))
     return total
 
 
+def resettle_pending(project: Project) -> Resettled:
+    """Settles anew what rests on judgments of members whose weight or standing has changed.
+
+    The mark goes when all is done: work that was cut off is found again by the next update.
+    """
+    pending = list(Membership.objects.filter(project=project, resettle_since__isnull=False))
+    # Together, since they share comparisons: each is settled once.
+    ids = {pk for member in pending for pk in _comparisons_of(project, member.user_id)}
+    done = resettle(project, ids)
+    for member in pending:
+        # Marked again in the meantime: then there is more to do, and the mark stays.
+        Membership.objects.filter(pk=member.pk, resettle_since=member.resettle_since).update(
+            resettle_since=None
+        )
+    return done
+
+
+def _comparisons_of(project: Project, labeler_id: int) -> list[int]:
+    """What this person's answers had a part in, whether they count now or not."""
+    rows = Judgment.objects.filter(
+        project=project,
+        labeler=labeler_id,
+        superseded_at__isnull=True,
+        is_surplus=False,
+        kind__in=Judgment.ANSWERS,
+    )
+    return list(rows.values_list("comparison_id", flat=True).distinct())
+
+
+@retried
 def _resettle_batch(project: Project, ids: Sequence[int]) -> Resettled:
     now = timezone.now()
+    was_judged = Exists(Judgment.objects.filter(comparison=OuterRef("pk")))
     # Locked in the order of their ids, as everywhere: no deadlock.
     comparisons = list(
         Comparison.objects.select_for_update(of=("self",))
         .select_related("prompt")
-        .filter(pk__in=ids, project=project, state__in=(State.OPEN, State.FINISHED))
+        .filter(Q(state=State.OPEN) | Q(was_judged, state=State.FINISHED))
+        .filter(pk__in=ids, project=project)
         .order_by("pk")
     )
     judgments: dict[int, list[Judgment]] = defaultdict(list)
     for judgment in counted(project.pk).filter(comparison__in=ids):
         judgments[judgment.comparison_id].append(judgment)
-    held = _held(ids)
+    held = held_by_people(ids)
+    standing = {pk: Standing(len(judgments[pk]), held[pk]) for pk in ids}
     settled, waiting = [], []
     for comparison in comparisons:
-        count = len(judgments[comparison.pk])
-        is_finished = comparison.state == State.FINISHED
-        if count and (is_finished or count >= comparison.wanted):
+        stands = standing[comparison.pk]
+        stays_finished = comparison.state == State.FINISHED and stands.counted > 0
+        if stays_finished or stands.is_complete(comparison.wanted):
             settled.append(comparison)
         else:
             waiting.append(comparison)
-    reopened = _reopen(waiting, judgments, held, now)
+    reopened = _reopen(waiting, standing, now)
     drawn = [
         preference
         for comparison in settled
@@ -87,32 +122,14 @@ def _resettle_batch(project: Project, ids: Sequence[int]) -> Resettled:
     return Resettled(changed, turned, reopened)
 
 
-def _held(ids: Sequence[int]) -> Counter[int]:
-    """How many people are judging each comparison at this moment."""
-    rows = (
-        Assignment.objects.filter(
-            comparison__in=ids,
-            state=Assignment.State.LEASED,
-            purpose=Assignment.Purpose.WORK,
-        )
-        .values_list("comparison_id")
-        .annotate(number=Count("id"))
-    )
-    return Counter(dict(rows))
-
-
 def _reopen(
-    comparisons: Sequence[Comparison],
-    judgments: dict[int, list[Judgment]],
-    held: Counter[int],
-    now: datetime,
+    comparisons: Sequence[Comparison], standing: Mapping[int, Standing], now: datetime
 ) -> int:
     """Asks for the judgments that are missing now; what was settled is out of use till then."""
     reopened = [comparison for comparison in comparisons if comparison.state == State.FINISHED]
     Preference.objects.filter(comparison__in=reopened).update(settled_at=None)
     for comparison in comparisons:
-        taken = len(judgments[comparison.pk]) + held[comparison.pk]
-        left = max(0, comparison.wanted - taken)
+        left = standing[comparison.pk].slots(comparison.wanted)
         if comparison.state == State.OPEN and left == comparison.slots_left:
             continue
         Comparison.objects.filter(pk=comparison.pk).update(

@@ -1,7 +1,7 @@
 """Judgments become settled preferences, the (prompt, chosen, rejected) triples.
 
-Which response was on which side is forgotten in judging.py; which of two responses was chosen
-is decided here, once, for every pair of a comparison.
+Which response was on which side is forgotten in judging/recording.py; which of two responses was
+chosen is decided here, once, for every pair of a comparison.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from labeling.material import responses_key
-from labeling.models import Comparison, Judgment, Membership, Preference, Project
+from labeling.material.adding import responses_key
+from labeling.models import Comparison, FormerMember, Judgment, Membership, Preference, Project
 
 Kind = Preference.Kind
 Provenance = Preference.Provenance
@@ -22,7 +22,7 @@ Provenance = Preference.Provenance
 # What a reward model learns from.
 USABLE = (Preference.Kind.PREFER, Preference.Kind.TIE)
 REWRITTEN = [
-    "chosen", "rejected", "kind", "target", "strength", "weight", "agreement", "votes_chosen",
+    "chosen", "rejected", "kind", "target", "strength", "weight", "vote_share", "votes_chosen",
     "votes_rejected", "votes_tie", "votes_both_bad", "provenance", "arm", "settled_at",
 ]  # fmt: skip
 
@@ -37,7 +37,7 @@ class Vote:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Settlement:
     """What the votes on a pair come to. `direction` is +1 when the first response is chosen,
     −1 when the second is, 0 when there is no direction."""
 
@@ -46,7 +46,7 @@ class Verdict:
     target: float
     strength: float | None
     weight: float
-    agreement: float
+    vote_share: float
     votes_first: int
     votes_second: int
     votes_tie: int
@@ -63,8 +63,9 @@ def settled(project: Project, since: datetime | None = None) -> QuerySet[Prefere
 def settle(comparison: Comparison, judgments: Sequence[Judgment] | None = None) -> list[Preference]:
     """Writes the comparison's preferences once it has all its judgments; before that, none.
 
-    The caller holds the comparison's lock. `judgments` saves reading them when they are at hand;
-    each then carries its labeler's `reliability`.
+    The caller holds the comparison's lock, and has seen that nobody is judging it at the moment
+    (labeling/preferences/slots.py). `judgments` saves reading them when they are at hand; each then
+    carries its labeler's `reliability`.
     """
     judgments = counted_judgments(comparison) if judgments is None else judgments
     if len(judgments) < comparison.wanted:
@@ -118,10 +119,13 @@ def counted_judgments(comparison: Comparison) -> list[Judgment]:
 
 
 def counted(project_id: int) -> QuerySet[Judgment]:
-    """The answers of a project that preferences are made of, each with its `reliability`."""
-    reliability = Membership.objects.filter(
-        project_id=project_id, user_id=OuterRef("labeler_id")
-    ).values("reliability")[:1]
+    """The answers of a project that preferences are made of, each with its `reliability`: that of
+    its labeler now, or when they left."""
+    by_labeler = {"project_id": project_id, "user_id": OuterRef("labeler_id")}
+    now, before = (
+        Subquery(people.objects.filter(**by_labeler).values("reliability")[:1])
+        for people in (Membership, FormerMember)
+    )
     return (
         Judgment.objects.filter(
             project_id=project_id,
@@ -130,14 +134,14 @@ def counted(project_id: int) -> QuerySet[Judgment]:
             excluded_at__isnull=True,
             kind__in=Judgment.ANSWERS,
         )
-        .annotate(reliability=Coalesce(Subquery(reliability), 1.0))  # type: ignore[no-redef]
+        .annotate(reliability=Coalesce(now, before, 1.0))  # type: ignore[no-redef]
         .order_by("id")
     )
 
 
 def vote_on(pair: tuple[int, int], judgment: Judgment) -> Vote:
     """What a judgment, which may rank many responses, says about these two."""
-    weight = getattr(judgment, "reliability", 1.0)
+    weight = judgment.reliability
     if judgment.kind == Judgment.Kind.BOTH_BAD:
         return Vote(None, None, weight)
     tier_of = {
@@ -148,7 +152,7 @@ def vote_on(pair: tuple[int, int], judgment: Judgment) -> Vote:
     return Vote(direction, judgment.strength if direction else None, weight)
 
 
-def weigh(votes: Sequence[Vote]) -> Verdict:
+def weigh(votes: Sequence[Vote]) -> Settlement:
     """Settles one pair by the weighted majority of its votes.
 
     Both-bad votes have no direction and count half for each response in `target`. When neither
@@ -175,13 +179,13 @@ def weigh(votes: Sequence[Vote]) -> Verdict:
         if vote.strength is not None or vote.direction == 0
     ]
     graded = any(vote.strength is not None for vote in votes)
-    return Verdict(
+    return Settlement(
         kind=kind,
         direction=direction,
         target=share_first if direction >= 0 else 1 - share_first,
         strength=abs(sum(strengths) / len(strengths)) if graded and direction else None,
         weight=min(1.0, total / len(votes)),
-        agreement=agreeing / len(votes),
+        vote_share=agreeing / len(votes),
         votes_first=counts[1],
         votes_second=counts[-1],
         votes_tie=counts[0],
@@ -212,7 +216,7 @@ def _preference(
         target=verdict.target,
         strength=verdict.strength,
         weight=verdict.weight,
-        agreement=verdict.agreement,
+        vote_share=verdict.vote_share,
         votes_chosen=verdict.votes_first if first_chosen else verdict.votes_second,
         votes_rejected=verdict.votes_second if first_chosen else verdict.votes_first,
         votes_tie=verdict.votes_tie,

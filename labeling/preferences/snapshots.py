@@ -16,7 +16,8 @@ from typing import Any
 from django.conf import settings
 
 from labeling.models import Preference, Project, Snapshot
-from labeling.preferences import settled
+from labeling.preferences.settling import settled
+from labeling.texts.messages import text_or_message
 
 READ_ROWS = 1000
 
@@ -104,8 +105,9 @@ def _lines(project: Project, newest: datetime | None) -> Iterator[bytes]:
         .exclude(kind=Preference.Kind.BOTH_BAD)
         .order_by("id")
         .values(
-            "id", "prompt__messages", "chosen__text", "rejected__text", "kind", "target",
-            "strength", "weight", "split", "arm", "round_number",
+            "id", "prompt__messages", "prompt__extra", "chosen__text", "chosen__extra",
+            "rejected__text", "rejected__extra", "kind", "target", "strength", "weight", "split",
+            "arm", "round_number",
         )
     )  # fmt: skip
     after = 0
@@ -122,12 +124,10 @@ def _row(values: Mapping[str, Any]) -> dict[str, Any]:
     """A line of `preferences.jsonl`, the input of modeling/core/train_reward.py."""
     return {
         "id": str(values["id"]),
-        "prompt": [
-            {"role": message["role"], "content": message["content"]}
-            for message in values["prompt__messages"]
-        ],
-        "chosen": values["chosen__text"],
-        "rejected": values["rejected__text"],
+        "prompt": values["prompt__messages"],
+        **values["prompt__extra"],
+        "chosen": text_or_message(values["chosen__text"], values["chosen__extra"]),
+        "rejected": text_or_message(values["rejected__text"], values["rejected__extra"]),
         "target": float(values["target"]),
         "weight": float(values["weight"]),
         "strength": values["strength"],

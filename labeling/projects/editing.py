@@ -4,19 +4,18 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Case, F, When
-from django.db.models.functions import Greatest
-from django.utils import timezone
+from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from config.nudges import nudge
-from labeling.audit import write_entry
-from labeling.models import Comparison, GuidelineVersion, Membership, Project, Role, User
-from labeling.preferences import settle
-from labeling.reviews import excuse_present_members
+from labeling.database.transactions import retried
+from labeling.models import GuidelineVersion, Membership, Project, Role, User
+from labeling.people.audit import write_entry
+from labeling.preferences import overlap
+from labeling.quality.reviews import excuse_present_members
 
 MAX_GUIDELINES = 100_000
+ADDRESSES_TRIED = 20
 
 
 class GuidelinesMoved(Exception):
@@ -36,9 +35,22 @@ def can_create_projects(user: User) -> bool:
 
 
 def create_project(actor: User, fields: Mapping[str, Any]) -> Project:
-    """A new project with its creator as admin."""
+    """A new project with its creator as admin. Of two with one name at the same moment, the
+    second gets the next address, as if it came later."""
+    for _ in range(ADDRESSES_TRIED):
+        slug = free_slug(fields["name"])
+        try:
+            return create_project_at(actor, slug, fields)
+        except IntegrityError:
+            if not Project.objects.filter(slug=slug).exists():
+                raise
+    raise IntegrityError(f"{ADDRESSES_TRIED} addresses in succession were taken by others")
+
+
+def create_project_at(actor: User, slug: str, fields: Mapping[str, Any]) -> Project:
+    """Makes it under this address alone; an IntegrityError says that there is one."""
     with transaction.atomic():
-        project = Project.objects.create(slug=free_slug(fields["name"]), **fields)
+        project = Project.objects.create(slug=slug, **fields)
         Membership.objects.create(project=project, user=actor, role=Role.ADMIN)
         write_entry(project, actor, "create", project, name=project.name)
     return project
@@ -59,61 +71,41 @@ def free_slug(name: str) -> str:
 
 
 def change_settings(project: Project, actor: User, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Writes the fields that differ, in one transaction with all that follows from them.
+    """Writes the fields that differ, and has everything follow from them that must.
 
     Gives what changed as {field: [before, after]}. Fields not named stay as they are, so two
     admins who change different settings do not undo each other.
     """
-    with transaction.atomic():
-        current = Project.objects.select_for_update().get(pk=project.pk)
-        changes = {
-            name: [getattr(current, name), value]
-            for name, value in fields.items()
-            if getattr(current, name) != value
-        }
-        if not changes:
-            return {}
-        for name, (_, value) in changes.items():
-            setattr(current, name, value)
-            setattr(project, name, value)
-        current.save(update_fields=list(changes))
-        if "overlap" in changes:
-            ask_for(current, *changes["overlap"])
-        if "qualification_items" in changes and not changes["qualification_items"][0]:
-            excuse_present_members(current)
-        write_entry(project, actor, "change settings", project, changes=changes)
-        transaction.on_commit(partial(nudge, "modeling.tasks.advance", project.pk))
+    changes, is_more_to_do = _write_settings(project, actor, fields)
+    for name, (_, value) in changes.items():
+        setattr(project, name, value)
+    if is_more_to_do:
+        overlap.go_on(project)
     return changes
 
 
-def ask_for(project: Project, old: int, new: int) -> None:
-    """Open comparisons follow the project's overlap. Call inside the transaction that changes it.
-
-    The rule: what was finished stays finished. An open comparison that asked for the old overlap
-    asks for the new one, but never for fewer judgments than have been given or are being given
-    at this moment (its taken slots): those are counted. One that has enough now is finished and
-    settled at once. Comparisons that asked for a number of their own keep it.
-    """
-    taken = F("wanted") - F("slots_left")
-    followers = project.comparisons.filter(state=Comparison.State.OPEN, wanted=old)
-    followers.update(
-        wanted=Greatest(new, taken),
-        slots_left=Greatest(new - taken, 0),
-        # One that was begun joins the end of the waiting line, where every labeler looks again.
-        waiting_since=Case(
-            When(slots_left__lt=F("wanted"), then=timezone.now()), default=F("waiting_since")
-        ),
-    )
-    if new < old:
-        finish_complete(project)
-
-
-def finish_complete(project: Project) -> None:
-    """Settles the open comparisons that have all their judgments; `settle` leaves the others."""
-    handed_out = project.comparisons.filter(state=Comparison.State.OPEN, slots_left=0)
-    # Locked in the order of their ids, like nowhere else two at a time: no deadlock.
-    for pk in list(handed_out.order_by("pk").values_list("pk", flat=True)):
-        settle(Comparison.objects.select_for_update().get(pk=pk))
+@retried
+def _write_settings(
+    project: Project, actor: User, fields: Mapping[str, Any]
+) -> tuple[dict[str, Any], bool]:
+    # Judgments name the project too: its key is not what is changed, so they do not wait.
+    current = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    changes = {
+        name: [getattr(current, name), value]
+        for name, value in fields.items()
+        if getattr(current, name) != value
+    }
+    if not changes:
+        return {}, False
+    for name, (_, value) in changes.items():
+        setattr(current, name, value)
+    current.save(update_fields=list(changes))
+    if "qualification_items" in changes and not changes["qualification_items"][0]:
+        excuse_present_members(current)
+    is_more_to_do = "overlap" in changes and overlap.begin_change(current, *changes["overlap"])
+    write_entry(project, actor, "change settings", project, changes=changes)
+    transaction.on_commit(partial(nudge, "modeling.tasks.advance", project.pk))
+    return changes, is_more_to_do
 
 
 def save_guidelines(
@@ -126,9 +118,12 @@ def save_guidelines(
     """
     text = text.replace("\r\n", "\n").strip()
     with transaction.atomic():
-        current = Project.objects.select_for_update().get(pk=project.pk)
+        current = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
         newest = project.guideline_versions.select_related("created_by").first()
         if newest is not None and newest.number != written_on:
+            is_same = newest.text == text and newest.created_by_id == actor.pk
+            if is_same and newest.number == written_on + 1:
+                return newest  # sent twice: the second is answered like the first
             raise GuidelinesMoved(newest)
         if (newest.text if newest else "") == text:
             return None

@@ -6,14 +6,14 @@ from datetime import date, datetime, time, timedelta
 from itertools import combinations
 
 import numpy as np
-from django.utils import timezone
 from numpy.typing import NDArray
 
-from labeling import answers
-from labeling.answers import Ints, Votes
-from labeling.measures import agreement
-from labeling.measures.bootstrap import Estimate
 from labeling.models import Project, Prompt
+from labeling.people.clock import server_today, server_zone
+from labeling.quality import votes as answers
+from labeling.quality.measures import coefficients
+from labeling.quality.measures.intervals import Estimate
+from labeling.quality.votes import Ints, Votes
 
 # Cohen's kappa is of two people: averaged over those with the most comparisons in common.
 MOST_PAIRS = 12
@@ -46,10 +46,10 @@ class Slice:
 def agreement_of(votes: Votes) -> Agreement:
     plain, prompts = votes.counts(votes.plain, answers.PLAIN_VALUES)
     return Agreement(
-        percent=agreement.percent_estimate(plain, prompts),
+        percent=coefficients.percent_estimate(plain, prompts),
         alpha=alpha_of(votes),
-        fleiss=agreement.fleiss_estimate(
-            *agreement.both_ways(plain, prompts, answers.MIRRORED_PLAIN)
+        fleiss=coefficients.fleiss_estimate(
+            *coefficients.both_ways(plain, prompts, answers.MIRRORED_PLAIN)
         ),
         cohen=_cohen(votes),
         people=len(np.unique(votes.labeler)),
@@ -60,8 +60,8 @@ def alpha_of(votes: Votes) -> Estimate | None:
     """Ordinal alpha. Both-bad has no place on the scale and is left out."""
     counts, prompts = votes.counts(votes.value, answers.VALUES)
     ordinal = counts[:, answers.ORDINAL]
-    both = agreement.both_ways(ordinal, prompts, answers.MIRRORED_ORDINAL)
-    found = agreement.alpha_estimate(*both)
+    both = coefficients.both_ways(ordinal, prompts, answers.MIRRORED_ORDINAL)
+    found = coefficients.alpha_estimate(*both)
     if found is None:
         return None
     # Every judgment was counted both ways.
@@ -70,8 +70,8 @@ def alpha_of(votes: Votes) -> Estimate | None:
 
 def by_week(votes: Votes) -> list[Slice]:
     """The last weeks, from Monday to Sunday; a judgment belongs to the week it was given in."""
-    monday = timezone.localdate() - timedelta(days=timezone.localdate().weekday())
-    zone = timezone.get_current_timezone()
+    monday = server_today() - timedelta(days=server_today().weekday())
+    zone = server_zone()
     slices = []
     for back in reversed(range(WEEKS_SHOWN)):
         start = monday - timedelta(weeks=back)
@@ -107,7 +107,7 @@ def by_tag(project: Project, votes: Votes) -> list[Slice]:
 def _slice(name: str, votes: Votes, rows: NDArray[np.bool_]) -> Slice:
     part = votes.where(rows)
     counts, prompts = part.counts(part.plain, answers.PLAIN_VALUES)
-    percent = agreement.percent_estimate(counts, prompts)
+    percent = coefficients.percent_estimate(counts, prompts)
     return Slice(name, percent, alpha_of(part), len(part))
 
 
@@ -133,7 +133,7 @@ def _cohen(votes: Votes) -> Estimate | None:
                 tables[row_of[pair], index, a, b] += 1
                 tables[row_of[pair], index, mirrored[a], mirrored[b]] += 1
     used = tables.any(axis=(1, 2, 3))
-    found = agreement.cohen_estimate(tables[used], prompts[used])
+    found = coefficients.cohen_estimate(tables[used], prompts[used])
     return found and Estimate(found.value, found.low, found.high, found.count // 2, found.prompts)
 
 

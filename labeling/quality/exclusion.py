@@ -1,20 +1,20 @@
 """Takes all judgments of one labeler out of training, or brings them back; and says which
 snapshots had used them. A flag with a reason: no judgment is deleted."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from labeling import leases
-from labeling.audit import write_entry
-from labeling.members import MembersError
+from labeling.database.transactions import retried
+from labeling.judging.rewrites import refresh_rewrites
 from labeling.models import Assignment, Judgment, Membership, Project, Snapshot, User
-from labeling.reliability import resettle_pending
-from labeling.resettling import Resettled
-from labeling.rewrites import refresh_rewrites
+from labeling.people.audit import write_entry
+from labeling.people.members import MembersError, lock_membership
+from labeling.preferences.resettling import Resettled, resettle_pending
+from labeling.queue import leases
 
 SNAPSHOTS_SHOWN = 100
 
@@ -30,58 +30,69 @@ class Use:
 
 def take_out(membership: Membership, actor: User, reason: str) -> Resettled:
     """The person is paused, their judgments do not count any more, and what they settled is
-    settled anew without them. What nobody else has judged goes back to the queue."""
+    settled anew without them. What nobody else has judged goes back to the queue.
+
+    Should the work after the first commit be cut off, the mark on the membership stays, and the
+    next update of reliability does it.
+    """
     reason = reason.strip()
     if not reason:
         raise MembersError("Say why: the reason is kept with the judgments.", "reason")
-    now = timezone.now()
-    with transaction.atomic():
-        changed = Membership.objects.filter(pk=membership.pk, excluded_at__isnull=True).update(
-            excluded_at=now,
-            excluded_reason=reason[:300],
-            is_paused=True,
-            measured={**membership.measured, "pending": timezone.now().isoformat()},
-        )
-        if not changed:
-            raise MembersError(f"The judgments of {membership.user} are out of training already.")
-        count = _all_of(membership).filter(excluded_at__isnull=True).update(excluded_at=now)
-        _refresh_rewrites(membership)
-        write_entry(
-            membership.project,
-            actor,
-            "take judgments out",
-            membership,
-            reason,
-            user=membership.user.username,
-            judgments=count,
-        )
+    _mark_taken_out(membership, actor, reason)
     release_all(membership)
-    membership.refresh_from_db()
+    _refresh(membership)
     return resettle_pending(membership.project)
+
+
+@retried
+def _mark_taken_out(membership: Membership, actor: User, reason: str) -> None:
+    """An answer that this person is giving right now holds the same lock: it is in the database
+    when the lock is ours, or it will find its author out of training."""
+    member = lock_membership(membership.project_id, membership.user_id)
+    if member is None or member.excluded_at is not None:
+        raise MembersError(f"The judgments of {membership.user} are out of training already.")
+    now = timezone.now()
+    Membership.objects.filter(pk=member.pk).update(
+        excluded_at=now, excluded_reason=reason[:300], is_paused=True, resettle_since=now
+    )
+    count = _all_of(member).filter(excluded_at__isnull=True).update(excluded_at=now)
+    _refresh_rewrites(member)
+    write_entry(
+        membership.project,
+        actor,
+        "take judgments out",
+        membership,
+        reason,
+        user=membership.user.username,
+        judgments=count,
+    )
 
 
 def bring_back(membership: Membership, actor: User) -> Resettled:
     """Their judgments count again. They stay paused until somebody lets them go on."""
-    with transaction.atomic():
-        changed = Membership.objects.filter(pk=membership.pk, excluded_at__isnull=False).update(
-            excluded_at=None,
-            excluded_reason="",
-            measured={**membership.measured, "pending": timezone.now().isoformat()},
-        )
-        if not changed:
-            raise MembersError(f"The judgments of {membership.user} are in training already.")
-        count = _all_of(membership).update(excluded_at=None)
-        _refresh_rewrites(membership)
-        write_entry(
-            membership.project,
-            actor,
-            "bring judgments back",
-            membership,
-            user=membership.user.username,
-            judgments=count,
-        )
-    membership.refresh_from_db()
+    _mark_brought_back(membership, actor)
+    _refresh(membership)
     return resettle_pending(membership.project)
+
+
+@retried
+def _mark_brought_back(membership: Membership, actor: User) -> None:
+    member = lock_membership(membership.project_id, membership.user_id)
+    if member is None or member.excluded_at is None:
+        raise MembersError(f"The judgments of {membership.user} are in training already.")
+    Membership.objects.filter(pk=member.pk).update(
+        excluded_at=None, excluded_reason="", resettle_since=timezone.now()
+    )
+    count = _all_of(member).update(excluded_at=None)
+    _refresh_rewrites(member)
+    write_entry(
+        membership.project,
+        actor,
+        "bring judgments back",
+        membership,
+        user=membership.user.username,
+        judgments=count,
+    )
 
 
 def release_all(membership: Membership) -> int:
@@ -127,6 +138,12 @@ def snapshots_using(project: Project, labeler: User) -> list[Use]:
         if count:
             uses.append(Use(snapshot, count))
     return uses
+
+
+def _refresh(membership: Membership) -> None:
+    # A colleague may have removed the person meanwhile, and so done the settling.
+    with suppress(Membership.DoesNotExist):
+        membership.refresh_from_db()
 
 
 def _all_of(membership: Membership) -> QuerySet[Judgment]:

@@ -1,8 +1,8 @@
 """How good the judgments are, from thin queries: per cent agreement, sides, pace.
 
 The figures are summed up by the database, so that the cost in Python does not grow with the rows.
-The measures themselves are pure functions in labeling/measures/; what needs the judgments one by
-one (alpha, kappas, what is said of each labeler) is in labeling/answers.py.
+The measures themselves are pure functions in labeling/quality/measures/; what needs the judgments
+one by one (alpha, kappas, what is said of each labeler) is in labeling/quality/votes.py.
 """
 
 from datetime import date, timedelta
@@ -13,10 +13,11 @@ from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Sum, Val
 from django.db.models.fields.json import KT
 from django.db.models.functions import TruncDate
 from django.db.models.lookups import Exact
-from django.utils import timezone
 
-from labeling.measures.bootstrap import Estimate, PromptGroup, share_by_prompt
 from labeling.models import Judgment, Preference, Project
+from labeling.people.clock import server_midnight, server_today, server_zone
+from labeling.preferences import counts
+from labeling.quality.measures.intervals import Estimate, PromptTally, share_by_prompt
 
 DAYS_SHOWN = 30
 
@@ -27,7 +28,7 @@ def agreement(project: Project) -> Estimate | None:
     Excluded ones count too: leaving them out would let an exclusion polish the figure.
     """
     return share_by_prompt(
-        PromptGroup(hits, trials, prompts)
+        PromptTally(hits, trials, prompts)
         for hits, trials, prompts in _count_groups(_agreement_rows(project))
     )
 
@@ -42,9 +43,10 @@ def agreement_by_day(project: Project, *, days: int = DAYS_SHOWN) -> dict[date, 
     rows = _agreement_rows(project).filter(
         settled_at__gte=start, comparison__finished_at__gte=start
     )
-    by_day: dict[date, list[PromptGroup]] = {}
-    for day, hits, trials, prompts in _count_groups(rows, day=TruncDate("comparison__finished_at")):
-        group = PromptGroup(hits, trials, prompts)
+    by_day: dict[date, list[PromptTally]] = {}
+    finished_on = TruncDate("comparison__finished_at", tzinfo=server_zone())
+    for day, hits, trials, prompts in _count_groups(rows, day=finished_on):
+        group = PromptTally(hits, trials, prompts)
         by_day.setdefault(date.fromisoformat(str(day)), []).append(group)
     estimates = {day: share_by_prompt(groups) for day, groups in sorted(by_day.items())}
     return {day: estimate for day, estimate in estimates.items() if estimate}
@@ -53,23 +55,17 @@ def agreement_by_day(project: Project, *, days: int = DAYS_SHOWN) -> dict[date, 
 def left_share(project: Project) -> Estimate | None:
     """Share of preferring judgments of a pair that chose the left side; 0.5 without bias."""
     return share_by_prompt(
-        PromptGroup(hits, trials, prompts)
+        PromptTally(hits, trials, prompts)
         for hits, trials, prompts in _count_groups(_side_rows(project))
     )
-
-
-def current_judgments(project: Project) -> QuerySet[Judgment]:
-    """Answers and skips that stand; checks of labelers are not among them."""
-    work = Judgment.Purpose.WORK
-    return Judgment.objects.filter(project=project, superseded_at__isnull=True, purpose=work)
 
 
 def judgments_per_day(project: Project, *, days: int = DAYS_SHOWN) -> dict[date, int]:
     """Judgments that stand, for every one of the last `days` days, also those without any."""
     rows = (
-        current_judgments(project)
+        counts.judgments(project)
         .filter(created_at__gte=_start_of(days))
-        .annotate(day=TruncDate("created_at"))
+        .annotate(day=TruncDate("created_at", tzinfo=server_zone()))
         .values("day")
         .annotate(number=Count("id"))
     )
@@ -78,28 +74,30 @@ def judgments_per_day(project: Project, *, days: int = DAYS_SHOWN) -> dict[date,
 
 
 def judgments_by_kind(project: Project) -> dict[str, int]:
-    rows = current_judgments(project).values("kind").annotate(number=Count("id"))
+    rows = counts.given(project).values("kind").annotate(number=Count("id"))
     found = {row["kind"]: row["number"] for row in rows}
     return {kind: found.get(kind, 0) for kind in Judgment.Kind.values}
 
 
 def last_days(days: int) -> list[date]:
-    today = timezone.localdate()
+    today = server_today()
     return [today - timedelta(days=back) for back in reversed(range(days))]
 
 
 def _start_of(days: int) -> Any:
-    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight - timedelta(days=days - 1)
+    return server_midnight() - timedelta(days=days - 1)
 
 
 def _agreement_rows(project: Project) -> QuerySet[Preference]:
-    """Settled preferences with `hits` agreeing of `trials` ordered pairs of judgments."""
+    """Settled preferences with `hits` agreeing of `trials` ordered pairs of judgments. The votes
+    that a file brought are not those of this project's labelers, and repeated lines among them
+    would agree with each other."""
     votes = [F(f"votes_{name}") for name in ("chosen", "rejected", "tie", "both_bad")]
     total = sum(votes[1:], start=votes[0])
     agreeing = sum((n * (n - 1) for n in votes[1:]), start=votes[0] * (votes[0] - 1))
     return (
         Preference.objects.filter(project=project, settled_at__isnull=False)
+        .exclude(provenance=Preference.Provenance.IMPORTED)
         .annotate(n_votes=total)
         .filter(n_votes__gte=2)
         .annotate(agreeing=agreeing, pairs=total * (total - 1))
@@ -109,7 +107,7 @@ def _agreement_rows(project: Project) -> QuerySet[Preference]:
 def _side_rows(project: Project) -> QuerySet[Judgment]:
     chose_left = Q(Exact(KT("tiers__0__0"), KT("order__0")))
     return (
-        current_judgments(project)
+        counts.judgments(project)
         .filter(kind=Judgment.Kind.PREFER, comparison__size=2)
         .annotate(
             prompt_id=F("comparison__prompt_id"),

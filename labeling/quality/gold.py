@@ -1,8 +1,10 @@
 """Makes gold: comparisons whose answer is known, to check labelers with.
 
 From what labelers agreed on, with a curator's approval, or by rule from a response and a worse
-copy of it (labeling/corruption.py). How gold is handed out is in labeling/handout.py, what
-follows from its answers in labeling/checks.py.
+copy of it (labeling/quality/worse_copies.py). That of a file is in labeling/quality/gold_files.py.
+How it is looked through before anybody gets it is in labeling/quality/gold_release.py, how it is
+handed out in labeling/queue/handout.py, and what follows from its answers in
+labeling/judging/checks.py.
 """
 
 import random
@@ -13,13 +15,11 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from labeling import corruption
-from labeling.audit import new_entry, write_entry
-from labeling.material import add_response, responses_key
+from labeling.database.transactions import retried
+from labeling.material.adding import Adding, responses_key
 from labeling.models import (
     AuditEntry,
     Comparison,
-    ComparisonResponse,
     Gold,
     Judgment,
     Preference,
@@ -28,6 +28,8 @@ from labeling.models import (
     Response,
     User,
 )
+from labeling.people.audit import new_entry, write_entry
+from labeling.quality import worse_copies
 
 MOST_AT_ONCE = 100
 # Beyond this, responses of so many other prompts are enough to draw off-topic ones from.
@@ -71,43 +73,55 @@ def candidates(project: Project) -> QuerySet[Preference]:
     )
 
 
+@retried
 def approve(project: Project, actor: User, preference_ids: Collection[int]) -> int:
     """Makes gold of these unanimous preferences; returns how many. Those that are no candidates
-    (any more) are left out."""
-    with transaction.atomic():
-        golds = [
-            Gold(
-                project=project,
-                comparison_id=preference.comparison_id,
-                expected=[[preference.chosen_id], [preference.rejected_id]],
-                origin=Gold.Origin.UNANIMOUS,
-                created_by=actor,
-            )
-            for preference in candidates(project).filter(pk__in=preference_ids)
-        ]
-        _store(project, actor, golds)
+    (any more) are left out. Whoever ticks them has looked at them: they are released with that."""
+    one_at_a_time(project)
+    now = timezone.now()
+    golds = [
+        Gold(
+            project=project,
+            comparison_id=preference.comparison_id,
+            expected=[[preference.chosen_id], [preference.rejected_id]],
+            origin=Gold.Origin.UNANIMOUS,
+            created_by=actor,
+            released_at=now,
+            released_by=actor,
+        )
+        for preference in candidates(project).filter(pk__in=preference_ids)
+    ]
+    store(project, actor, golds)
     return len(golds)
 
 
+def one_at_a_time(project: Project) -> None:
+    """Two curators may approve the same pairs at the same moment: the second then reads what the
+    first has made."""
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+
+
+@retried
 def construct(
     project: Project, actor: User, count: int, *, rules: Sequence[str] = RULES, seed: int = 0
 ) -> list[Gold]:
-    """Makes up to `count` gold comparisons by rule, the rules in turn. The same seed on the same
-    data gives the same pairs; a prompt gets one at most."""
+    """Makes up to `count` gold comparisons by rule, the rules in turn, which wait for their
+    release. The same seed on the same data gives the same pairs; a prompt gets one at most, be it
+    dropped or retired since."""
     if not 1 <= count <= MOST_AT_ONCE:
         raise CannotMakeGold(f"Between 1 and {MOST_AT_ONCE} can be made at once.")
     unknown = set(rules) - set(RULES)
     if unknown or not rules:
         raise CannotMakeGold("Choose at least one of: cut off, shuffled, off topic.")
-    with transaction.atomic():
-        built = _build(project, count, rules, seed)
-        if not built:
-            raise CannotMakeGold(
-                "No response is fit for it: they are too short, mostly code, or all used already. "
-                "Import longer responses, or approve pairs that labelers agreed on."
-            )
-        golds = [_gold_of(project, actor, pair) for pair in built]
-        _store(project, actor, golds)
+    one_at_a_time(project)
+    built = _build(project, count, rules, seed)
+    if not built:
+        raise CannotMakeGold(
+            "No response is fit for it: they are too short, mostly code, or all used already. "
+            "Import longer responses, or approve pairs that labelers agreed on."
+        )
+    golds = [_gold_of(project, actor, pair) for pair in built]
+    store(project, actor, golds)
     return golds
 
 
@@ -116,6 +130,7 @@ def _build(project: Project, count: int, rules: Sequence[str], seed: int) -> lis
     others = list(
         Response.objects.filter(prompt__project=project)
         .exclude(origin=Response.Origin.CHECK)
+        .filter(extra={})
         .order_by("pk")
         .values_list("prompt_id", "text")[:OTHERS_READ]
     )
@@ -152,7 +167,8 @@ def _best_of(prompt_ids: list[int]) -> list[Response]:
         chosen_id=OuterRef("pk"), kind=Preference.Kind.PREFER, settled_at__isnull=False
     )
     found = (
-        Response.objects.filter(prompt_id__in=prompt_ids, finished=True)
+        # A worse copy is made of a text: a tool call would be lost, and the copy known by it.
+        Response.objects.filter(prompt_id__in=prompt_ids, finished=True, extra={})
         .exclude(origin=Response.Origin.CHECK)
         .annotate(was_chosen=Exists(chosen))
         .select_related("prompt")
@@ -166,30 +182,18 @@ def _best_of(prompt_ids: list[int]) -> list[Response]:
 
 def _corrupted(text: str, rule: str, foreign: list[str], seed: int) -> str | None:
     if rule == Gold.Origin.TRUNCATED:
-        return corruption.truncated(text, seed)
+        return worse_copies.truncated(text, seed)
     if rule == Gold.Origin.SHUFFLED:
-        return corruption.shuffled(text, seed)
-    return corruption.off_topic(text, foreign, seed)
+        return worse_copies.shuffled(text, seed)
+    return worse_copies.off_topic(text, foreign, seed)
 
 
 def _gold_of(project: Project, actor: User, pair: Built) -> Gold:
     """Stores the pair as a comparison that is nobody's work."""
-    worse, _ = add_response(pair.source.prompt, pair.worse, origin=Response.Origin.CHECK)
-    comparison, created = Comparison.objects.get_or_create(
-        prompt=pair.source.prompt,
-        responses_key=responses_key([pair.source.pk, worse.pk]),
-        defaults={
-            "project": project,
-            "state": Comparison.State.CHECK,
-            "wanted": 0,
-            "slots_left": 0,
-        },
+    worse = Adding(project).add_response(
+        pair.source.prompt, pair.worse, origin=Response.Origin.CHECK
     )
-    if created:
-        ComparisonResponse.objects.bulk_create(
-            ComparisonResponse(comparison=comparison, response=response, position=position)
-            for position, response in enumerate((pair.source, worse))
-        )
+    comparison = check_of(project, pair.source.prompt, (pair.source, worse))
     expected = [[pair.source.pk], [worse.pk]]
     return Gold(
         project=project,
@@ -200,19 +204,28 @@ def _gold_of(project: Project, actor: User, pair: Built) -> Gold:
     )
 
 
-def _store(project: Project, actor: User, golds: list[Gold]) -> None:
+def check_of(project: Project, prompt: Prompt, responses: Sequence[Response]) -> Comparison:
+    """The comparison of these responses; a new one is nobody's work."""
+    ids = [response.pk for response in responses]
+    name = (prompt.pk, responses_key(ids))
+    is_check = {"state": Comparison.State.CHECK, "wanted": 0, "slots_left": 0}
+    added = Adding(project).add_comparisons({name: ids}, is_check)
+    return Comparison.objects.get(pk=added.ids[name])
+
+
+def store(project: Project, actor: User | None, golds: list[Gold], **details: str) -> None:
     Gold.objects.bulk_create(golds)
     AuditEntry.objects.bulk_create(
-        new_entry(project, actor, "make gold", gold, origin=str(gold.origin)) for gold in golds
+        new_entry(project, actor, "make gold", gold, origin=str(gold.origin), **details)
+        for gold in golds
     )
 
 
 def retire(gold: Gold, actor: User, reason: str = "") -> bool:
     """Nobody gets it any more; its answers so far stay. False when it was retired already."""
     with transaction.atomic():
-        changed = Gold.objects.filter(pk=gold.pk, retired_at__isnull=True).update(
-            retired_at=timezone.now()
-        )
+        in_use = Gold.objects.filter(released_at__isnull=False, retired_at__isnull=True)
+        changed = in_use.filter(pk=gold.pk).update(retired_at=timezone.now())
         if changed:
             write_entry(gold.project, actor, "retire gold", gold, reason=reason)
     return bool(changed)
@@ -228,7 +241,7 @@ def golds_of(project: Project) -> QuerySet[Gold]:
     )
     right = standing & Q(comparison__judgments__is_right=True)
     return (
-        Gold.objects.filter(project=project, retired_at__isnull=True)
+        Gold.objects.filter(project=project, released_at__isnull=False, retired_at__isnull=True)
         .select_related("comparison__prompt")
         .annotate(
             answered=Count("comparison__judgments", filter=standing),

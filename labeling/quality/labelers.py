@@ -1,15 +1,17 @@
-"""What the answers say about each labeler of a project: the numbers for labeling/measures."""
+"""What the answers say about each labeler of a project: the numbers for quality/measures."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
-from labeling import answers, checks
-from labeling.answers import Votes
-from labeling.measures import labelers
-from labeling.measures.bootstrap import Estimate, Refusal
-from labeling.measures.labelers import LabelerMeasures
+from labeling.judging import checks
 from labeling.models import Judgment, Project
+from labeling.quality import votes as answers
+from labeling.quality.measures import one_labeler
+from labeling.quality.measures.intervals import Estimate, Refusal
+from labeling.quality.measures.one_labeler import LabelerMeasures
+from labeling.quality.votes import Votes
 
 # The times of the latest answers say how fast somebody works now.
 TIMED = 500
@@ -27,14 +29,17 @@ class Everybody:
         return self.of.get(labeler_id) or _measure(labeler_id, _Columns.of(_nothing()), [], [], [])
 
 
-def measure_everybody(project: Project, only: int | None = None) -> Everybody:
+def measure_everybody(
+    project: Project, only: int | None = None, at: datetime | None = None
+) -> Everybody:
     """`only`: whom to measure, from what they judged lately; the others' answers to the same
-    comparisons are what they are compared with."""
-    votes = answers.read_votes(project, in_training=False, shared_with=only)
+    comparisons are what they are compared with. `at`: as it was at that moment."""
+    votes = answers.read_votes(project, in_training=False, shared_with=only, at=at)
     columns = _Columns.of(votes)
-    gold = list(checks.gold_results(project).values_list("labeler_id", "is_right"))
+    gold = list(checks.gold_results(project, at=at).values_list("labeler_id", "is_right"))
     repeats = [
-        (repeat.second.labeler_id, repeat.agrees) for repeat in checks.repeat_results(project)
+        (repeat.second.labeler_id, repeat.agrees)
+        for repeat in checks.repeat_results(project, at=at)
     ]
     wanted = set(np.unique(votes.labeler).tolist()) | {who for who, _ in gold + repeats}
     if only is not None:
@@ -43,14 +48,14 @@ def measure_everybody(project: Project, only: int | None = None) -> Everybody:
         who: _measure(
             who,
             columns,
-            _seconds(project, who),
+            _seconds(project, who, at),
             [bool(right) for labeler, right in gold if labeler == who],
             [same for labeler, same in repeats if labeler == who],
         )
         for who in sorted(wanted)
     }
-    longer = labelers.length_bias((votes.longer[votes.longer != 0] > 0).tolist())
-    together = labelers.agreement_with_others(
+    longer = one_labeler.length_bias((votes.longer[votes.longer != 0] > 0).tolist())
+    together = one_labeler.agreement_with_others(
         columns.agreeing.tolist(), columns.others.tolist(), votes.prompt.tolist()
     )
     return Everybody(of, _known(longer), _known(together))
@@ -80,22 +85,24 @@ def _measure(
     votes = columns.votes.where(mine)
     return LabelerMeasures(
         judgments=int(mine.sum()),
-        pace=labelers.pace(seconds),
-        agreement=labelers.agreement_with_others(
+        pace=one_labeler.pace(seconds),
+        agreement=one_labeler.agreement_with_others(
             columns.agreeing[mine].tolist(), columns.others[mine].tolist(), votes.prompt.tolist()
         ),
-        gold=labelers.gold_accuracy(gold),
-        repeats=labelers.retest(repeats),
-        left=labelers.position_bias((votes.left[votes.left != 0] > 0).tolist()),
-        longer=labelers.length_bias((votes.longer[votes.longer != 0] > 0).tolist()),
+        gold=one_labeler.gold_accuracy(gold),
+        repeats=one_labeler.retest(repeats),
+        left=one_labeler.position_bias((votes.left[votes.left != 0] > 0).tolist()),
+        longer=one_labeler.length_bias((votes.longer[votes.longer != 0] > 0).tolist()),
     )
 
 
-def _seconds(project: Project, who: int) -> list[float]:
+def _seconds(project: Project, who: int, at: datetime | None) -> list[float]:
     """Times of the latest answers, by the index of a labeler's judgments."""
     rows = Judgment.objects.filter(
         project=project, labeler_id=who, seconds__isnull=False, kind__in=Judgment.ANSWERS
     )
+    if at is not None:
+        rows = rows.filter(created_at__lt=at)
     return [
         seconds
         for seconds in rows.order_by("-created_at").values_list("seconds", flat=True)[:TIMED]

@@ -7,10 +7,11 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from labeling.audit import write_entry
 from labeling.models import Judgment, Membership, Project, User
 from labeling.models.people import PausedBy, Qualification
 from labeling.models.work import Purpose
+from labeling.people.audit import write_entry
+from labeling.people.members import lock_membership, write_changes
 
 RESUME = "resume"
 REMOVE = "remove"
@@ -47,7 +48,7 @@ def to_review(project: Project) -> QuerySet[Membership]:
     return paused.exclude(paused_by_rule=PausedBy.NOBODY).select_related("user").order_by("pk")
 
 
-def decide(membership: Membership, actor: User, decision: str, note: str = "") -> bool:
+def decide_review(membership: Membership, actor: User, decision: str, note: str = "") -> bool:
     """Resumes the member, or leaves them paused for good; either way with a note for them to
     read. False when a colleague was faster."""
     if decision not in (RESUME, REMOVE):
@@ -56,17 +57,35 @@ def decide(membership: Membership, actor: User, decision: str, note: str = "") -
         raise CannotReview("Say in a note why, for the person to read.")
     if len(note) > LONGEST_NOTE:
         raise CannotReview(f"The note is longer than {LONGEST_NOTE} characters.")
-    values: dict[str, Any] = {"paused_by_rule": PausedBy.NOBODY, "note": note.strip()}
+    with transaction.atomic():
+        current = lock_membership(membership.project_id, membership.user_id)
+        if current is None or not to_review(current.project).filter(pk=current.pk).exists():
+            return False
+        if current.paused_by_rule != membership.paused_by_rule:
+            return False  # another check has paused them since: that is to be looked at first
+        if decision == RESUME and current.excluded_at is not None:
+            raise CannotReview(
+                f"The judgments of {current.user} are out of training. Bring them back first."
+            )
+        changes = write_changes(current, _decided(current, decision, note.strip()))
+        write_entry(
+            current.project,
+            actor,
+            f"review: {decision}",
+            current.user,
+            reason=note[:300],
+            changes=changes,
+        )
+    return True
+
+
+def _decided(membership: Membership, decision: str, note: str) -> dict[str, Any]:
+    values: dict[str, Any] = {"paused_by_rule": PausedBy.NOBODY.value, "note": note}
     if decision == RESUME:
         values |= {"is_paused": False, "gold_since": timezone.now()}
         if membership.paused_by_rule == PausedBy.QUALIFICATION:
-            values["qualification"] = Qualification.EXEMPT
-    with transaction.atomic():
-        changed = to_review(membership.project).filter(pk=membership.pk).update(**values)
-        if changed:
-            project = membership.project
-            write_entry(project, actor, f"review: {decision}", membership.user, reason=note[:300])
-    return bool(changed)
+            values["qualification"] = Qualification.EXEMPT.value
+    return values
 
 
 def checked_members(project: Project) -> list[Checked]:

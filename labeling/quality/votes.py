@@ -13,8 +13,8 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Length
 from numpy.typing import NDArray
 
-from labeling.measures.agreement import PLAIN
 from labeling.models import Judgment, Project, Response
+from labeling.quality.measures.coefficients import PLAIN
 
 Ints = NDArray[np.int64]
 
@@ -84,18 +84,21 @@ def read_votes(
     in_training: bool = True,
     purposes: Sequence[str] = WORK,
     shared_with: int | None = None,
+    at: datetime | None = None,
 ) -> Votes:
     """The newest answers that stand, of everybody. A mirrored repeat is never among them: it is
     not a second opinion. `in_training` leaves out what was taken out of training; `shared_with`
-    asks only for the comparisons that this labeler has judged lately."""
+    asks only for the comparisons that this labeler has judged lately; `at`: as it was then."""
     rows = Judgment.objects.filter(
+        Judgment.standing(at),
         project=project,
-        superseded_at__isnull=True,
         kind__in=Judgment.ANSWERS,
         purpose__in=purposes,
     )
     if shared_with is not None:
         theirs = Judgment.objects.filter(project=project, labeler_id=shared_with)
+        if at is not None:
+            theirs = theirs.filter(created_at__lt=at)
         lately = theirs.order_by("-created_at").values_list("comparison_id", flat=True)
         rows = rows.filter(comparison__in=list(lately[:LATELY]))
     if in_training:

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from django.db import transaction
 from django.utils import timezone
 
-from labeling import answers
-from labeling.answers import Votes
-from labeling.measures import reliability
-from labeling.measures.reliability import Choices, LabelerReliability
-from labeling.models import Gold, Judgment, Membership, Project
-from labeling.resettling import Resettled, resettle
+from labeling.models import Gold, Project
+from labeling.people.members import lock_membership, write_changes
+from labeling.preferences.resettling import Resettled, resettle_pending
+from labeling.quality import votes as answers
+from labeling.quality.measures import dawid_skene
+from labeling.quality.measures.dawid_skene import Choices, LabelerReliability
+from labeling.quality.votes import Votes
 
 # So many answers decide; a labeler of years ago is another labeler.
 NEWEST = 200_000
@@ -34,39 +36,30 @@ class Updated:
 
 def update_reliability(project: Project) -> Updated:
     """Estimates everybody's reliability and settles the preferences anew that it changes."""
-    found = estimate(project)
+    found = estimate_labelers(project)
     now = timezone.now().isoformat(timespec="seconds")
-    changed = 0
-    for membership in Membership.objects.filter(project=project, user__in=found):
-        labeler = found[membership.user_id]
-        weight = round(labeler.weight, DECIMALS)
-        is_other = abs(weight - membership.reliability) >= LEAST_CHANGE
-        measured = {**_described(labeler), "at": now}
-        if is_other or membership.measured.get("pending"):
-            measured["pending"] = now
-        Membership.objects.filter(pk=membership.pk).update(
-            reliability=weight if is_other else membership.reliability, measured=measured
-        )
-        changed += is_other
+    members = project.memberships.filter(user__in=found).order_by("pk")
+    changed = sum(
+        _write_weight(project.pk, user_id, found[user_id], now)
+        for user_id in list(members.values_list("user_id", flat=True))
+    )
     return Updated(changed, resettle_pending(project))
 
 
-def resettle_pending(project: Project) -> Resettled:
-    """Settles anew what rests on judgments of members whose weight or standing has changed.
-
-    The mark goes when all is done: work that was cut off is found again by the next update.
-    """
-    pending = list(Membership.objects.filter(project=project, measured__has_key="pending"))
-    # Together, since they share comparisons: each is settled once.
-    ids = {pk for member in pending for pk in _comparisons_of(project, member.user_id)}
-    done = resettle(project, ids)
-    for member in pending:
-        measured = {name: value for name, value in member.measured.items() if name != "pending"}
-        # Marked again in the meantime: then there is more to do, and the mark stays.
-        Membership.objects.filter(
-            pk=member.pk, measured__pending=member.measured["pending"]
-        ).update(measured=measured)
-    return done
+@transaction.atomic
+def _write_weight(project_id: int, user_id: int, labeler: LabelerReliability, now: str) -> bool:
+    """Whether the weight is another one. What others note at that moment (that answers were
+    taken out, and are to be settled anew) stays."""
+    member = lock_membership(project_id, user_id)
+    if member is None:
+        return False
+    weight = round(labeler.weight, DECIMALS)
+    is_other = abs(weight - member.reliability) >= LEAST_CHANGE
+    values: dict[str, Any] = {"measured": {**_described(labeler), "at": now}}
+    if is_other:
+        values |= {"reliability": weight, "resettle_since": timezone.now()}
+    write_changes(member, values)
+    return is_other
 
 
 def update_all() -> None:
@@ -75,7 +68,7 @@ def update_all() -> None:
         update_reliability(project)
 
 
-def estimate(project: Project) -> dict[int, LabelerReliability]:
+def estimate_labelers(project: Project) -> dict[int, LabelerReliability]:
     """Of every member, by user id; those without shared answers stand as the average labeler."""
     votes = answers.read_votes(
         project, newest=NEWEST, in_training=False, purposes=answers.WORK_AND_GOLD
@@ -84,7 +77,7 @@ def estimate(project: Project) -> dict[int, LabelerReliability]:
     people = sorted(members | set(np.unique(votes.labeler).tolist()))
     decided = votes.where(votes.direction != 0)
     pairs = int(votes.pair.max()) + 1 if len(votes) else 0
-    result = reliability.estimate(
+    result = dawid_skene.estimate_reliabilities(
         Choices(
             pair=decided.pair,
             labeler=np.searchsorted(np.array(people, dtype=np.int64), decided.labeler),
@@ -101,9 +94,9 @@ def estimate(project: Project) -> dict[int, LabelerReliability]:
 def _known_answers(project: Project, votes: Votes) -> dict[int, bool]:
     """Pair number -> whether its first response, the one with the lower id, is the better."""
     expected: Mapping[int, Any] = dict(
-        Gold.objects.filter(project=project, comparison__size=2).values_list(
-            "comparison_id", "expected"
-        )
+        Gold.objects.filter(
+            project=project, comparison__size=2, released_at__isnull=False
+        ).values_list("comparison_id", "expected")
     )
     first_better = {
         comparison: tiers[0][0] < tiers[1][0]
@@ -116,18 +109,6 @@ def _known_answers(project: Project, votes: Votes) -> dict[int, bool]:
         for pair, comparison in zip(pairs, votes.comparison[rows], strict=True)
         if int(comparison) in first_better
     }
-
-
-def _comparisons_of(project: Project, labeler_id: int) -> list[int]:
-    """What this person's answers had a part in, whether they count now or not."""
-    rows = Judgment.objects.filter(
-        project=project,
-        labeler=labeler_id,
-        superseded_at__isnull=True,
-        is_surplus=False,
-        kind__in=Judgment.ANSWERS,
-    )
-    return list(rows.values_list("comparison_id", flat=True).distinct())
 
 
 def _described(labeler: LabelerReliability) -> dict[str, Any]:

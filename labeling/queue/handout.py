@@ -8,39 +8,47 @@ neither on the queue's size nor on how much this labeler has done. On PostgreSQL
 claims step over each other's rows (SKIP LOCKED); on SQLite an IMMEDIATE transaction lets one
 claim at a time pass.
 Now and then a check comes instead, without a sign of it: *gold*, whose answer is known, or a
-*mirrored repeat* of one's own answer. The SQL is in labeling/lines.py, leases are kept in
-labeling/leases.py.
+*mirrored repeat* of one's own answer. The SQL is in labeling/queue/claim_sql.py, leases are kept in
+labeling/queue/leases.py.
 """
 
 import json
 import random
+import secrets
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db import connection
 from django.utils import timezone
 
-from labeling import lines
-from labeling.leases import expire_leases, give_slot_back, leases_of, write_lease
+from labeling.database.transactions import let_others_write, retried
 from labeling.models import (
     Assignment,
     Comparison,
     ComparisonResponse,
     Membership,
     Project,
+    Prompt,
     Response,
     Role,
     User,
 )
 from labeling.models.people import PausedBy, Qualification
-from labeling.models.work import Purpose, assignment_uuid
-from labeling.prepared import Prepared
+from labeling.models.work import Purpose
+from labeling.preferences.slots import refill
+from labeling.queue import claim_sql
+from labeling.queue.leases import expire_leases, leases_of, write_lease
 
 State = Assignment.State
 
 ATTEMPTS = 3
+# Who claims steps over what is locked: few rows, for a few milliseconds. Where nothing can be
+# stepped over, on SQLite, there is a pause after each part instead, so the parts are larger.
+REORDERED_AT_ONCE = 50
+REORDERED_BEFORE_A_PAUSE = 500
 # How often a labeler who has a mirrored repeat due gets it instead of work.
 REPEAT_CHANCE = 0.25
 
@@ -71,10 +79,9 @@ def current_or_next(
     if project.is_paused or not (membership or user.is_superuser):
         return None
     last = Assignment.objects.filter(labeler=user, project=project).order_by("-leased_at").first()
-    with transaction.atomic():
-        cursor = last.queue_cursor if last else None
-        only_gold = must_qualify(project, membership)
-        return claim_in_transaction(user.pk, project, cursor, only_gold=only_gold)
+    cursor = last.queue_cursor if last else None
+    only_gold = must_qualify(project, membership)
+    return retried(claim_next)(user.pk, project, cursor, only_gold=only_gold)
 
 
 def active_membership(user: User, project: Project) -> Membership | None:
@@ -92,22 +99,15 @@ def must_qualify(project: Project, membership: Membership | None) -> bool:
 
 
 def claim_next(
-    labeler_id: int, project: Project, *, cursor: datetime | None = None
+    labeler_id: int, project: Project, cursor: datetime | None, *, only_gold: bool = False
 ) -> Assignment | None:
-    """Leases the next comparison to the labeler; None when there is none for them.
+    """Leases the next comparison to the labeler; None when there is none for them. Call in a
+    transaction.
 
     `cursor` says how far this labeler has read the waiting line (an assignment's
     `queue_cursor`); without it, and before saying "none", the whole line is read.
+    `only_gold`: for a labeler who has yet to pass the qualification round.
     """
-    with transaction.atomic():
-        return claim_in_transaction(labeler_id, project, cursor)
-
-
-def claim_in_transaction(
-    labeler_id: int, project: Project, cursor: datetime | None, *, only_gold: bool = False
-) -> Assignment | None:
-    """`claim_next` for callers inside a transaction of their own, without a savepoint.
-    `only_gold`: for a labeler who has yet to pass the qualification round."""
     now = timezone.now()
     for _ in range(ATTEMPTS):
         claimed = _claim(labeler_id, project, cursor or BEGINNING, now, only_gold)
@@ -122,7 +122,7 @@ def claim_in_transaction(
             return assignment
         # Another tab of the same labeler took the same comparison at the same moment.
         if claimed.purpose == Purpose.WORK:
-            give_slot_back(claimed.comparison_id)
+            refill(Comparison.objects.select_related("prompt").get(pk=claimed.comparison_id))
     return None
 
 
@@ -133,6 +133,7 @@ class Claimed:
     comparison_id: int
     cursor: datetime
     purpose: Purpose
+    responses: list[Response]
     order: tuple[int, ...] = ()
 
 
@@ -150,31 +151,69 @@ def _claim(
         "random_key": random.random(),
         "arm": Comparison.Arm.RANDOM if at_random else Comparison.Arm.ACTIVE,
     }
-    taken = lines.take(_lines_to_read(project, at_random, only_gold), parameters)
+    taken = claim_sql.take(_lines_to_read(project, at_random, only_gold), parameters)
     if taken is None:
         return None
+    responses = _read_responses(taken.responses)
     if taken.first_order is not None:
         mirrored = tuple(reversed(json.loads(taken.first_order)))
-        return Claimed(taken.comparison_id, cursor, Purpose.REPEAT, mirrored)
+        return Claimed(taken.comparison_id, cursor, Purpose.REPEAT, responses, mirrored)
     if taken.state != Comparison.State.OPEN:
-        return Claimed(taken.comparison_id, cursor, Purpose.GOLD)
+        return Claimed(taken.comparison_id, cursor, Purpose.GOLD, responses)
+    if taken.comes_again:
+        return Claimed(taken.comparison_id, cursor, Purpose.WORK, responses)
     waiting_since = _from_database(taken.waiting_since)
     was_waiting = waiting_since is not None and waiting_since != now
     reached = waiting_since if was_waiting else now - CURSOR_SLACK
     assert reached is not None
-    return Claimed(taken.comparison_id, reached, Purpose.WORK)
+    return Claimed(taken.comparison_id, reached, Purpose.WORK, responses)
+
+
+RESPONSE_COLUMNS = ("id", "prompt_id", "text", "extra", "digest")
+
+
+def _read_responses(rows: Sequence[Mapping[str, Any]]) -> list[Response]:
+    """What a claim says of its responses; their other columns are read when somebody asks."""
+    prompts: dict[int, Prompt] = {}
+    responses = []
+    for row in rows:
+        response = Response.from_db(
+            connection.alias,
+            ["id", "prompt_id", "text", "extra", "digest", "finished"],
+            [*(row[name] for name in RESPONSE_COLUMNS), bool(row["finished"])],
+        )
+        if response.prompt_id not in prompts:
+            prompts[response.prompt_id] = Prompt.from_db(
+                connection.alias,
+                ["id", "messages", "extra"],
+                [response.prompt_id, row["messages"], row["prompt_extra"]],
+            )
+        response.prompt = prompts[response.prompt_id]
+        responses.append(response)
+    return responses
 
 
 def _lines_to_read(project: Project, at_random: bool, only_gold: bool) -> list[str]:
-    """Work, and before it, now and then, a check. With nothing to check with, work."""
+    """Work, and before it, now and then, a check. With nothing to check with, work. First of all,
+    where there are checks: what was begun."""
     if only_gold:
-        return [*lines.GOLD_LINES]
-    fresh = [lines.FRESH_FROM_RANDOM_KEY, lines.FRESH_RANDOM] if at_random else [lines.FRESH]
-    work = [lines.WAITING, *fresh]
+        return [claim_sql.BEGUN_GOLD, *claim_sql.GOLD_LINES]
+    has_checks = project.gold_share or project.repeat_share or project.qualification_items
+    begun = [claim_sql.BEGUN] if has_checks else []
+    return [*begun, *_lines_to_begin(project, at_random)]
+
+
+def _lines_to_begin(project: Project, at_random: bool) -> list[str]:
+    fresh = (
+        [claim_sql.FRESH_FROM_RANDOM_KEY, claim_sql.FRESH_RANDOM]
+        if at_random
+        else [claim_sql.FRESH]
+    )
+    work = [claim_sql.WAITING, *fresh]
     if random.random() < project.gold_share:
-        return [*lines.GOLD_LINES, *work]
+        return [*claim_sql.GOLD_LINES, *work]
     if project.repeat_share and random.random() < REPEAT_CHANCE:
-        return [lines.REPEAT, *work]
+        return [claim_sql.REPEAT, *work]
     return work
 
 
@@ -188,45 +227,39 @@ def _from_database(value: datetime | str | None) -> datetime | None:
 def _lease(labeler_id: int, project: Project, claimed: Claimed, now: datetime) -> Assignment | None:
     """Writes the assignment. One that had expired or was released is taken up again; None when
     the labeler has this comparison already."""
-    showing = 2 if claimed.purpose == Purpose.REPEAT else 1
-    uuid = assignment_uuid(claimed.comparison_id, labeler_id, showing)
+    order = claimed.order or draw_order([response.pk for response in claimed.responses])
     assignment = Assignment(
-        uuid=uuid,
         project=project,
         comparison_id=claimed.comparison_id,
         labeler_id=labeler_id,
         state=State.LEASED,
         purpose=claimed.purpose,
-        showing=showing,
+        showing=2 if claimed.purpose == Purpose.REPEAT else 1,
+        order=list(order),
         leased_at=now,
         expires_at=now + timedelta(seconds=project.lease_seconds),
         queue_cursor=claimed.cursor,
     )
-    responses = responses_of(claimed.comparison_id)
-    if claimed.order:
-        responses.sort(key=lambda response: claimed.order.index(response.pk))
-    else:
-        # Sides follow from the assignment's id: a lease taken anew must not swap them under a
-        # page that is still open from the first time and says "left".
-        random.Random(uuid.int).shuffle(responses)
-    assignment.order = [response.pk for response in responses]
-    assignment.shown = responses
-    return assignment if write_lease(assignment) else None
+    if not write_lease(assignment):
+        return None
+    by_id = {response.pk: response for response in claimed.responses}
+    if by_id.keys() == set(assignment.order):
+        assignment.shown = [by_id[response_id] for response_id in assignment.order]
+    # Else a response was deleted since: whoever shows it finds that out, after the answer that
+    # this claim belongs to is saved.
+    return assignment
+
+
+def draw_order(response_ids: Collection[int]) -> list[int]:
+    """Which response stands where, drawn from the system's secret randomness for this hand-out
+    alone: neither the page nor any other hand-out tells it."""
+    return secrets.SystemRandom().sample(list(response_ids), len(response_ids))
 
 
 def responses_of(comparison_id: int) -> list[Response]:
     """The comparison's responses with their prompt, in one query."""
-    return [place.response for place in PLACES.rows(comparison=comparison_id)]
-
-
-def _places(comparison: int) -> QuerySet[ComparisonResponse]:
-    found = ComparisonResponse.objects.filter(comparison_id=comparison)
-    return found.select_related("response__prompt")
-
-
-PLACES = Prepared(
-    _places, {"comparison": (ComparisonResponse._meta.get_field("comparison"), 2**62 + 1)}
-)
+    places = ComparisonResponse.objects.filter(comparison_id=comparison_id)
+    return [place.response for place in places.select_related("response__prompt")]
 
 
 def shown_responses(assignment: Assignment) -> list[Response]:
@@ -238,11 +271,28 @@ def shown_responses(assignment: Assignment) -> list[Response]:
 
 
 def set_priorities(priorities: dict[int, float]) -> None:
-    """Reorders the fresh line: comparison id -> priority, higher first. In the order of ids, so
-    that two who do it at once do not wait for each other in a circle."""
-    rows = [(value, pk) for pk, value in sorted(priorities.items())]
-    with transaction.atomic(), connection.cursor() as database:
-        database.executemany("UPDATE labeling_comparison SET priority = %s WHERE id = %s", rows)
+    """Reorders the fresh line: comparison id -> priority, higher first. Some rows at a time, so
+    that no answer waits for the whole line, and none of it is lost when one part has to be tried
+    again."""
+    rows = sorted(priorities.items())
+    can_skip = connection.features.has_select_for_update_skip_locked
+    size = REORDERED_AT_ONCE if can_skip else REORDERED_BEFORE_A_PAUSE
+    for start in range(0, len(rows), size):
+        if start:
+            let_others_write()
+        _set_some_priorities(rows[start : start + size])
+
+
+@retried
+def _set_some_priorities(rows: list[tuple[int, float]]) -> None:
+    """Locks the comparisons in the order of ids first, as everybody does who locks several: none
+    then wait for each other in a circle."""
+    ids = [pk for pk, _ in rows]
+    locked = Comparison.objects.select_for_update(no_key=True).filter(pk__in=ids)
+    there = set(locked.order_by("pk").values_list("pk", flat=True))
+    values = [(value, pk) for pk, value in rows if pk in there]
+    with connection.cursor() as database:
+        database.executemany("UPDATE labeling_comparison SET priority = %s WHERE id = %s", values)
 
 
 def why_paused(membership: Membership | None) -> str:
@@ -257,25 +307,3 @@ def why_paused(membership: Membership | None) -> str:
     if by_rule == PausedBy.QUALIFICATION:
         return f"The first round was not passed. A curator will decide how to go on.{said}"
     return f"A curator has paused your work in this project.{said}"
-
-
-def why_nothing(user: User, project: Project) -> Nothing:
-    """Says to a labeler who has nothing to compare why, and what will change that."""
-    if project.is_paused:
-        return Nothing("paused", "The project is paused. Your work is saved.")
-    membership = Membership.objects.filter(project=project, user=user).first()
-    if not user.is_superuser and (membership is None or membership.is_paused):
-        return Nothing("member_paused", why_paused(membership))
-    if must_qualify(project, membership):
-        return Nothing("qualification", "You have judged all there is of the first round.")
-    comparisons = Comparison.objects.filter(project=project)
-    if not comparisons.exists():
-        return Nothing("empty", "There is nothing to compare yet.")
-    if comparisons.filter(slots_left__gt=0).exists():
-        return Nothing(
-            "waiting_for_others",
-            "You have seen everything here; the rest waits for other people.",
-        )
-    if Assignment.objects.filter(project=project, state=State.LEASED).exists():
-        return Nothing("waiting_for_others", "The last comparisons are with other people now.")
-    return Nothing("all_done", "Everything is judged.")

@@ -1,30 +1,24 @@
 """Leases: whose a comparison is, until when, and how its slot goes back to the queue.
 
 An assignment's state changes only while its comparison's row is locked, and by compare-and-set.
+What a labeler does themselves first locks their membership: two tabs of one person, or a curator
+who takes that person out, come one after the other (labeling/queue/locking.py).
 """
 
+import json
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
-from django.db.models import (
-    BooleanField,
-    Case,
-    F,
-    FilteredRelation,
-    OuterRef,
-    Q,
-    QuerySet,
-    Subquery,
-    When,
-)
-from django.db.models.functions import Coalesce
+from django.db import connection
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from labeling.models import Assignment, Comparison, Judgment, Project
-from labeling.prepared import Prepared
+from labeling.database.transactions import Conflict, retried
+from labeling.models import Assignment, Comparison, Project
+from labeling.preferences.slots import refill
+from labeling.queue.locking import lock_assignment
 
 State = Assignment.State
 Purpose = Assignment.Purpose
@@ -34,15 +28,8 @@ EXPIRY_BATCH = 500
 GRACE = timedelta(seconds=30)
 
 
-class Conflict(Exception):
-    """Two requests changed one assignment at the same moment; the later one starts again."""
-
-
 def leases_of(
-    labeler_id: Any,
-    project_id: Any,
-    on_screen: UUID | None = None,
-    now: datetime | None = None,
+    labeler_id: int, project_id: int, on_screen: UUID | None = None
 ) -> QuerySet[Assignment]:
     """What the labeler holds in the project, first handed out first; of that, what is not on
     their screen already."""
@@ -50,62 +37,9 @@ def leases_of(
         labeler_id=labeler_id,
         project_id=project_id,
         state=State.LEASED,
-        expires_at__gt=now or timezone.now(),
+        expires_at__gt=timezone.now(),
     ).order_by("leased_at", "pk")
     return held.exclude(uuid=on_screen) if on_screen else held
-
-
-def lock_assignment(
-    uuid: UUID, labeler_id: int, on_screen: UUID | None = None
-) -> Assignment | None:
-    """The labeler's assignment with all that judging it needs, in one query, its comparison's
-    row locked; None when it is not theirs. `on_screen` is what they look at meanwhile."""
-    values = {"uuid": uuid, "labeler": labeler_id, "on_screen": on_screen or NOTHING}
-    found = LOCKED.rows(**values, now=timezone.now())
-    return found[0] if found else None
-
-
-def _locked(uuid: UUID, labeler: int, on_screen: UUID, now: datetime) -> QuerySet[Assignment]:
-    last_judgment = Judgment.objects.filter(assignment_id=OuterRef("pk")).order_by("-id")
-    others = leases_of(OuterRef("labeler_id"), OuterRef("project_id"), on_screen, now)
-    is_member = Q(member__isnull=False)
-    return (
-        Assignment.objects.select_for_update(of=("comparison",))
-        .select_related("comparison__prompt", "project", "labeler")
-        .annotate(  # type: ignore[no-redef]  # the model declares them, for those who read them
-            member=FilteredRelation(
-                "project__memberships",
-                condition=Q(project__memberships__user=F("labeler")),
-            ),
-            reliability=Coalesce(F("member__reliability"), 1.0),
-            labeler_is_active=_truth(is_member & Q(member__is_paused=False)),
-            labeler_is_member=_truth(is_member),
-            labeler_is_excluded=_truth(is_member & Q(member__excluded_at__isnull=False)),
-            labeler_role=F("member__role"),
-            qualification=F("member__qualification"),
-            expected=F("comparison__gold__expected"),
-            other_lease_id=Subquery(others.exclude(pk=OuterRef("pk")).values("pk")[:1]),
-            last_judgment_id=Subquery(last_judgment.values("pk")[:1]),
-        )
-        .filter(uuid=uuid, labeler_id=labeler)
-    )
-
-
-def _truth(condition: Q) -> Case:
-    return Case(When(condition, then=True), default=False, output_field=BooleanField())
-
-
-NOTHING = UUID(int=0)
-# Compiled once: building it would take most of the busiest request's time.
-LOCKED = Prepared(
-    _locked,
-    {
-        "uuid": (Assignment._meta.get_field("uuid"), UUID(int=1)),
-        "labeler": (Assignment._meta.get_field("labeler"), 2**62 + 1),
-        "on_screen": (Assignment._meta.get_field("uuid"), UUID(int=2)),
-        "now": (Assignment._meta.get_field("expires_at"), datetime(1970, 1, 2, tzinfo=UTC)),
-    },
-)
 
 
 def change_assignment(assignment: Assignment, **values: Any) -> None:
@@ -123,14 +57,14 @@ WRITTEN = (
 )  # fmt: skip
 FIELDS = [field for field in Assignment._meta.concrete_fields if field.name in WRITTEN]
 # Django's upsert has no WHERE: it would hand out to the same labeler what they hold already.
+# A lease taken anew keeps its id and its sides: a page may still be open from the first time.
 LEASE = """
     INSERT INTO labeling_assignment ({columns}) VALUES ({places})
     ON CONFLICT (comparison_id, labeler_id, showing) DO UPDATE
-    SET state = excluded.state, purpose = excluded.purpose, "order" = excluded."order",
-        leased_at = excluded.leased_at, expires_at = excluded.expires_at,
-        queue_cursor = excluded.queue_cursor, finished_at = NULL
+    SET state = excluded.state, purpose = excluded.purpose, leased_at = excluded.leased_at,
+        expires_at = excluded.expires_at, queue_cursor = excluded.queue_cursor, finished_at = NULL
     WHERE labeling_assignment.state IN ('expired', 'released')
-    RETURNING id
+    RETURNING id, uuid, "order"
 """.format(
     columns=", ".join(f'"{field.column}"' for field in FIELDS),
     places=", ".join(["%s"] * len(FIELDS)),
@@ -138,17 +72,23 @@ LEASE = """
 
 
 def write_lease(assignment: Assignment) -> bool:
-    """Stores a new lease, or takes up again one that had ended; False when it had not."""
+    """Stores a new lease, or takes up again one that had ended, with its id and its order; False
+    when the labeler holds or has answered this already."""
     values = [
         field.get_db_prep_save(getattr(assignment, field.attname), connection) for field in FIELDS
     ]
     with connection.cursor() as database:
         database.execute(LEASE, values)
         row = database.fetchone()
-    if row is not None:
-        assignment.pk = row[0]
-        assignment._state.adding = False
-    return row is not None
+    if row is None:
+        return False
+    pk, uuid, order = row
+    assignment.pk = pk
+    # From raw SQL SQLite gives text for both.
+    assignment.uuid = uuid if isinstance(uuid, UUID) else UUID(uuid)
+    assignment.order = json.loads(order) if isinstance(order, str) else order
+    assignment._state.adding = False
+    return True
 
 
 def start_lease(assignment: Assignment) -> None:
@@ -166,44 +106,62 @@ def _end_of_lease(assignment: Assignment) -> datetime:
     return timezone.now() + timedelta(seconds=assignment.project.lease_seconds)
 
 
+@retried
 def renew_lease(uuid: UUID, labeler_id: int) -> bool:
     """Keeps the comparison for a labeler who is still reading. An expired lease is taken up
-    again if its slot is free. False: it is no longer theirs (a late answer is still kept)."""
-    with transaction.atomic():
-        assignment = lock_assignment(uuid, labeler_id)
-        if assignment is None:
+    again if its slot is free. False: it is no longer theirs (a late answer is still kept), or
+    they were paused or removed: a page that stays open then keeps it from nobody."""
+    locked = lock_assignment(uuid, labeler_id)
+    if locked is None or not locked.is_active:
+        return False
+    assignment = locked.assignment
+    if assignment.state in (State.EXPIRED, State.RELEASED):
+        if assignment.purpose == Purpose.WORK and not take_slot(assignment.comparison_id):
             return False
-        if assignment.state in (State.EXPIRED, State.RELEASED):
-            if assignment.purpose == Purpose.WORK and not take_slot(assignment.comparison_id):
-                return False
-            start_lease(assignment)
-            return True
-        if assignment.state != State.LEASED:
-            return False
-        # `leased_at` stays: of two leases, the one handed out first is on screen.
-        change_assignment(assignment, expires_at=_end_of_lease(assignment))
+        start_lease(assignment)
         return True
+    if assignment.state != State.LEASED:
+        return False
+    # `leased_at` stays: of two leases, the one handed out first is on screen.
+    change_assignment(assignment, expires_at=_end_of_lease(assignment))
+    return True
 
 
-def let_go(uuids: Iterable[UUID], labeler_id: int) -> int:
+@retried
+def let_go(uuids: Iterable[UUID], labeler_id: int, grace: timedelta = GRACE) -> int:
     """The labeler's page has closed: what it held goes back to the queue after a moment of
     grace. Shortening a lease is no change of state, so nothing is locked."""
-    end = timezone.now() + GRACE
+    end = timezone.now() + grace
     return Assignment.objects.filter(
         uuid__in=list(uuids), labeler_id=labeler_id, state=State.LEASED, expires_at__gt=end
     ).update(expires_at=end)
 
 
+@retried
+def bring_leases_near(now: datetime | None = None) -> int:
+    """Shortens leases that end later than one given now would; how many. The clock was set back
+    (or the project's time made shorter), and nobody else would get what they hold until then."""
+    now = now or timezone.now()
+    shortened = 0
+    for seconds in Project.objects.order_by().values_list("lease_seconds", flat=True).distinct():
+        end = now + timedelta(seconds=seconds)
+        shortened += Assignment.objects.filter(
+            state=State.LEASED, project__lease_seconds=seconds, expires_at__gt=end + GRACE
+        ).update(expires_at=end)
+    return shortened
+
+
+@retried
 def release_lease(uuid: UUID, labeler_id: int) -> bool:
     """Gives the comparison back unanswered; it may come to the same labeler again."""
-    with transaction.atomic():
-        assignment = lock_assignment(uuid, labeler_id)
-        if assignment is None or assignment.state != State.LEASED:
-            return False
-        change_assignment(assignment, state=State.RELEASED)
-        if assignment.purpose == Purpose.WORK:
-            give_slot_back(assignment.comparison_id)
-        return True
+    locked = lock_assignment(uuid, labeler_id)
+    if locked is None or locked.assignment.state != State.LEASED:
+        return False
+    assignment = locked.assignment
+    change_assignment(assignment, state=State.RELEASED)
+    if assignment.purpose == Purpose.WORK:
+        refill(assignment.comparison)
+    return True
 
 
 def expire_leases(now: datetime | None = None, project: Project | None = None) -> int:
@@ -212,26 +170,20 @@ def expire_leases(now: datetime | None = None, project: Project | None = None) -
     overdue = Assignment.objects.filter(state=State.LEASED, expires_at__lt=now)
     if project is not None:
         overdue = overdue.filter(project=project)
-    expired = 0
-    found = overdue.values_list("pk", "comparison_id", "purpose")
-    for assignment_id, comparison_id, purpose in found[:EXPIRY_BATCH]:
-        with transaction.atomic():
-            if not _lock_comparison(comparison_id, skip_locked=True):
-                continue
-            changed = Assignment.objects.filter(
-                pk=assignment_id, state=State.LEASED, expires_at__lt=now, purpose=purpose
-            ).update(state=State.EXPIRED)
-            if changed and purpose == Purpose.WORK:
-                give_slot_back(comparison_id)
-            expired += changed
-    return expired
+    rows = list(overdue.values_list("pk", "comparison_id", "purpose")[:EXPIRY_BATCH])
+    return sum(_expire(*row, now) for row in rows)
 
 
-def give_slot_back(comparison_id: int) -> None:
-    """One more judgment to hand out. The caller holds the comparison's lock."""
-    Comparison.objects.filter(
-        pk=comparison_id, state=Comparison.State.OPEN, slots_left__lt=F("wanted")
-    ).update(slots_left=F("slots_left") + 1, waiting_since=timezone.now())
+@retried
+def _expire(assignment_id: int, comparison_id: int, purpose: str, now: datetime) -> bool:
+    if not _lock_comparison(comparison_id, skip_locked=True):
+        return False
+    changed = Assignment.objects.filter(
+        pk=assignment_id, state=State.LEASED, expires_at__lt=now, purpose=purpose
+    ).update(state=State.EXPIRED)
+    if changed and purpose == Purpose.WORK:
+        refill(Comparison.objects.select_related("prompt").get(pk=comparison_id))
+    return bool(changed)
 
 
 def take_slot(comparison_id: int) -> bool:

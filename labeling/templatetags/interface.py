@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from django import template
 from django.db.models import OuterRef, Subquery, Value
 from django.template.context import RequestContext
+from django.template.defaultfilters import truncatechars
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from labeling.access import projects_of
 from labeling.models import Membership, Project, Role
-from labeling.projects import can_create_projects
+from labeling.people.access import projects_of
+from labeling.projects.editing import can_create_projects
 
 register = template.Library()
 
@@ -51,6 +52,13 @@ def _url(name: str, *args: object) -> str | None:
         return None
 
 
+@register.filter
+def excerpt(text: object, length: int) -> str:
+    """The beginning of a text that can be very long. `truncatechars` alone puts all of it into
+    Unicode's composed form first, and that can take minutes."""
+    return truncatechars(str(text)[: 4 * length], length)
+
+
 @register.simple_tag(takes_context=True)
 def my_projects(context: RequestContext) -> list[Project]:
     """What the viewer can switch to, each with their role as `my_role`."""
@@ -71,6 +79,24 @@ def project_url(project: Project, role: str = Role.LABELER) -> str:
 @register.simple_tag(takes_context=True, name="can_create_projects")
 def _can_create_projects(context: RequestContext) -> bool:
     return can_create_projects(context["user"])
+
+
+# The pages of the settings; the learning side's is there when its app is.
+SETTINGS_TABS = (
+    ("project-settings", "People and answers"),
+    ("project-loop-settings", "Models and the loop"),
+)
+
+
+@register.simple_tag
+def settings_tabs(project: Project, here: str) -> SafeString:
+    links = [
+        (url, SafeString(' aria-current="page"') if name == here else "", label)
+        for name, label in SETTINGS_TABS
+        if (url := _url(name, project.slug))
+    ]
+    items = format_html_join("", '<a href="{}"{}>{}</a>', links)
+    return format_html('<nav class="settings-tabs" aria-label="Settings">{}</nav>', items)
 
 
 @register.simple_block_tag

@@ -13,54 +13,21 @@ run's seed, the prompt's id and the sample's number alone.
 
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from modeling.core.chat_server import is_server, parse_server
-from modeling.core.errors import ProgramError
-from modeling.core.files import read_jsonl, require_messages, require_unique_id
-from modeling.core.run_dir import RunDir, is_count, is_number, run_program
-from modeling.core.samples_file import Keep, Prompt, SamplesFile, Wanted
-from modeling.core.seeds import derive_seed
-
-DEFAULTS: dict[str, Any] = {
-    "policy": None,  # a folder, a Hub id or the address of a server
-    "policies": None,  # or several: {"name": the same, …}; n responses of each
-    "n": 2,  # responses per prompt
-    "temperature": 1.0,  # 0: the most likely token each time
-    "top_p": 1.0,
-    "max_new_tokens": 256,
-    "seed": 0,
-    "batch_tokens": 16384,  # tokens held in the cache at once
-    "max_length": None,  # prompt and response together; None: the model's, at most 2,048
-    "device": "auto",
-    "threads": None,
-}
-RULES: dict[str, Callable[[Any], bool]] = {
-    "policy": lambda v: v is None or (isinstance(v, str) and v != ""),
-    "policies": lambda v: v is None or is_named(v),
-    "n": is_count,
-    "max_new_tokens": is_count,
-    "batch_tokens": is_count,
-    "temperature": lambda v: is_number(v) and v >= 0,
-    "top_p": lambda v: is_number(v) and 0 < v <= 1,
-    "seed": lambda v: v == 0 or is_count(v),
-}
+from modeling.core.generating.samples_file import Keep, Key, Prompt, SamplesFile, Wanted
+from modeling.core.generating.servers.chat_server import is_server, parse_server
+from modeling.core.program.files import read_jsonl, require_messages, require_unique_id
+from modeling.core.program.run_dir import RunDir, run_program
+from modeling.core.program.seeds import derive_seed
+from modeling.core.program.whole import Phase
+from modeling.run_data.sample import SampleConfig, SampleResult
 
 
-def is_named(value: Any) -> bool:
-    """{"name": "location", …}, two at least."""
-    return (
-        isinstance(value, dict)
-        and len(value) > 1
-        and all(isinstance(text, str) and text for pair in value.items() for text in pair)
-    )
-
-
-def main(run: RunDir) -> dict[str, Any]:
+def main(run: RunDir) -> SampleResult:
     started = time.monotonic()
-    config = run.read_config(DEFAULTS, RULES)
+    config = run.read_config(SampleConfig)
     policies = policies_of(config)
     prompts = read_prompts(run.path / "prompts.jsonl")
     file = SamplesFile(run.path / "samples.jsonl")
@@ -68,45 +35,70 @@ def main(run: RunDir) -> dict[str, Any]:
         Wanted(name, identifier, k, seed_of(config, name, identifier, k))
         for name in policies
         for identifier in prompts
-        for k in range(config["n"])
+        for k in range(config.n)
     ]
 
-    def keep(one: Wanted, text: str, finished: bool, tokens: int | None) -> None:
-        if file.add(one, text, finished, tokens):
-            run.progress(len(file.done), len(wanted), "responses", "sampling")
+    def keep(
+        one: Wanted,
+        text: str,
+        finished: bool,
+        tokens: int | None,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        if file.add(one, text, finished, tokens, extra):
+            tell()
 
-    truncated, warnings = 0, list[str]()
+    def tell() -> None:
+        of_policy = sum(key[0] == run.part for key in file.done)
+        within = of_policy / max(1, len(prompts) * config.n)
+        run.progress(len(file.done), len(wanted), "responses", "sampling", within)
+
+    run.plan(phases_of(policies, wanted, file.done))
+    truncated, warnings, left_out = 0, list[str](), list[dict[str, Any]]()
     try:
         for name, source in policies.items():
             missing = [one for one in wanted if one.policy == name and one.key not in file.done]
-            cut, told = sample_from(run, source, prompts, missing, config, keep)
+            run.part = name
+            run.begin("loading the policy", f"{len(missing)} responses are to be sampled.")
+            cut, told, refused = sample_from(run, source, prompts, missing, config, keep)
             truncated, warnings = truncated + cut, warnings + told
+            left_out += [{"policy": name} | row for row in refused]
     finally:
         file.write()
     rows = file.finish(wanted)
-    run.progress(len(rows), len(wanted), "responses", "sampling")
-    return summarise(rows, policies) | {
-        "missing": len(wanted) - len(rows),
-        "truncated": truncated,
-        "warnings": warnings,
-        "seconds": round(time.monotonic() - started, 2),
-        "config": config,
-    }
+    tell()
+    by_policy = {name: [row for row in rows if row["policy"] == name] for name in policies}
+    return SampleResult(
+        **figures(rows),
+        missing=len(wanted) - len(rows),
+        truncated=truncated,
+        left_out=left_out,
+        warnings=warnings,
+        seconds=round(time.monotonic() - started, 2),
+        config=config.as_json(),
+        policies={name: figures(some) for name, some in by_policy.items()}
+        if len(policies) > 1
+        else None,
+    )
 
 
-def policies_of(config: dict[str, Any]) -> dict[str, str]:
-    """Name -> location. A single policy goes by its location."""
-    if (config["policy"] is None) == (config["policies"] is None):
-        raise ProgramError(
-            "config.json needs either 'policy' or 'policies'.",
-            where="config.json",
-            hint='Name one model, or several as {"name": model, …}.',
-        )
-    policies: dict[str, str] = config["policies"] or {config["policy"]: config["policy"]}
-    for source in policies.values():
+def phases_of(policies: dict[str, str], wanted: list[Wanted], done: set[Key]) -> list[Phase]:
+    """For each policy; a server has nothing to load."""
+    each = len(wanted) / len(policies)
+    phases = []
+    for name, source in policies.items():
+        there = sum(key[0] == name for key in done)
+        loading = Phase("loading the policy", 0.1 if is_server(source) else 5.0, name)
+        phases += [loading, Phase("sampling", 0.5 * each, name, done=there / max(1.0, each))]
+    return phases
+
+
+def policies_of(config: SampleConfig) -> dict[str, str]:
+    """Name -> location."""
+    for source in config.sources.values():
         if is_server(source):
             parse_server(source).api_key()  # refused now and not after hours of another policy
-    return policies
+    return config.sources
 
 
 def read_prompts(path: Path) -> dict[str, Prompt]:
@@ -117,11 +109,11 @@ def read_prompts(path: Path) -> dict[str, Prompt]:
     return prompts
 
 
-def seed_of(config: dict[str, Any], policy: str, identifier: str, sample: int) -> int:
+def seed_of(config: SampleConfig, policy: str, identifier: str, sample: int) -> int:
     """Several policies draw by different numbers: by the same ones, policies that are almost the
     same would write almost the same texts, and there would be nothing to compare."""
-    name = identifier if config["policies"] is None else f"{policy}:{identifier}"
-    return derive_seed(config["seed"], name, sample)
+    name = identifier if config.policies is None else f"{policy}:{identifier}"
+    return derive_seed(config.seed, name, sample)
 
 
 def sample_from(
@@ -129,31 +121,23 @@ def sample_from(
     source: str,
     prompts: dict[str, Prompt],
     missing: list[Wanted],
-    config: dict[str, Any],
+    config: SampleConfig,
     keep: Keep,
-) -> tuple[int, list[str]]:
-    """One policy's responses; how many prompts were truncated, and warnings."""
+) -> tuple[int, list[str], list[dict[str, Any]]]:
+    """One policy's responses; how many prompts were truncated, warnings, and the prompts that were
+    left out because its chat template refuses them."""
     # Imported when needed: torch and transformers take seconds, and a server does without them.
     if is_server(source):
-        from modeling.core.remote_policy import sample_remotely
+        from modeling.core.generating.servers.remote_policy import sample_remotely
 
-        return 0, sample_remotely(run, parse_server(source), prompts, missing, config, keep)
-    from modeling.core.local_policy import sample_locally
+        return 0, sample_remotely(run, parse_server(source), prompts, missing, config, keep), []
+    from modeling.core.generating.local_policy import sample_locally
 
     return sample_locally(run, source, prompts, missing, config, keep)
 
 
-def summarise(rows: list[dict[str, Any]], policies: dict[str, str]) -> dict[str, Any]:
-    """Of all responses, and of each policy's when there are several."""
-    whole = figures(rows)
-    if len(policies) > 1:
-        whole["policies"] = {
-            name: figures([row for row in rows if row["policy"] == name]) for name in policies
-        }
-    return whole
-
-
 def figures(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of all responses, or of those of one policy."""
     count = len(rows)
     return {
         "count": count,

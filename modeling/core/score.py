@@ -11,60 +11,50 @@ reads goes to features.npy (float16, a row for each line of scores.jsonl), where
 
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from modeling.core.aggregation import UWO_WEIGHT, Scale
-from modeling.core.aggregation import WAYS as AGGREGATES
-from modeling.core.device import choose_device
-from modeling.core.files import (
+from modeling.core.loading.aggregation import Scale
+from modeling.core.loading.head_features import add_features
+from modeling.core.loading.saved_rewards import (
+    Text,
+    by_prompt,
+    combine,
+    load_completed,
+    load_scorer,
+    scale_warning,
+)
+from modeling.core.program.device import choose_device
+from modeling.core.program.files import (
     read_jsonl,
     require_messages,
-    require_text,
+    require_response,
     require_unique_id,
     write_jsonl,
 )
-from modeling.core.head_features import add_features
-from modeling.core.loading_rewards import Text, combine, load_scorer, scale_warning
-from modeling.core.reading import WAYS
-from modeling.core.run_dir import RunDir, is_count, is_number, run_program
-from modeling.core.text import truncation_warning
-
-DEFAULTS: dict[str, Any] = {
-    "reward_models": ...,  # list of folders or Hub ids
-    "aggregate": "mean",  # of the members: "mean", "wco" (the lowest), "uwo" (less their variance)
-    "uwo_weight": UWO_WEIGHT,  # times the variance
-    "features": False,  # write features.npy as well
-    "batch_tokens": None,  # tokens per forward pass; None: by device
-    "attention": "auto",  # how prompts are shared: "shared", "flex", "padded"
-    "max_length": None,  # tokens per text; None: the model's, at most 2,048
-    "device": "auto",
-    "threads": None,
-}
-
-RULES: dict[str, Callable[[Any], bool]] = {
-    "reward_models": lambda v: isinstance(v, list) and len(v) > 0,
-    "aggregate": lambda v: v in AGGREGATES,
-    "uwo_weight": lambda v: is_number(v) and v >= 0,
-    "features": lambda v: isinstance(v, bool),
-    "batch_tokens": lambda v: v is None or is_count(v),
-    "attention": lambda v: v in WAYS,
-}
+from modeling.core.program.run_dir import RunDir, run_program, smaller
+from modeling.core.program.whole import Phase
+from modeling.core.reading.reader import choose_batch_tokens
+from modeling.core.texts.equal_rows import equal_texts_warning
+from modeling.core.texts.left_out import find_refusals, sentences
+from modeling.core.texts.text import truncation_warning
+from modeling.run_data.score import ScoreConfig, ScoreResult
 
 
-def main(run: RunDir) -> dict[str, Any]:
+def main(run: RunDir) -> ScoreResult:
     started = time.monotonic()
-    config = run.read_config(DEFAULTS, RULES)
-    sources = config["reward_models"]
+    config = run.read_config(ScoreConfig)
+    sources = config.reward_models
     ids, texts = read_responses(run)
+    ids, texts, left_out, on_roles = without_refused_texts(run, config, ids, texts)
     distinct = list(dict.fromkeys(texts))
+    run.plan(phases_of(len(sources), len(distinct)))
     rewards, scales, truncated = [], [], 0
     features: Tensor | None = None
-    warnings: list[str] = []
+    warnings = on_roles
     for number in range(len(sources)):
         found, seen, scale, cut, told_of = score_folder(run, config, distinct, number)
         rewards.append(found)
@@ -73,7 +63,7 @@ def main(run: RunDir) -> dict[str, Any]:
         truncated = max(truncated, cut)
         warnings += [sentence for sentence in told_of if sentence not in warnings]
     unknown = scale_warning(sources, scales)
-    scores = combine(rewards, scales, config["aggregate"], config["uwo_weight"])
+    scores = combine(rewards, scales, config.aggregate, config.uwo_weight)
     columns = (scores.rewards, scores.members, scores.spread())
     told = dict(zip(distinct, zip(*(c.tolist() for c in columns), strict=True), strict=True))
     write_jsonl(
@@ -85,13 +75,25 @@ def main(run: RunDir) -> dict[str, Any]:
     )
     if features is not None:
         write_features(run, features, distinct, texts)
-    return {
-        "count": len(ids),
-        "truncated": truncated,
-        "warnings": warnings + ([unknown] if unknown else []),
-        "seconds": round(time.monotonic() - started, 2),
-        "config": config,
-    }
+    return ScoreResult(
+        count=len(ids),
+        truncated=truncated,
+        left_out=left_out,
+        warnings=warnings + ([unknown] if unknown else []),
+        seconds=round(time.monotonic() - started, 2),
+        config=config.as_json(),
+    )
+
+
+def phases_of(models: int, texts: int) -> list[Phase]:
+    return [
+        phase
+        for number in range(models)
+        for phase in (
+            Phase("loading the reward model", 5.0, str(number)),
+            Phase("scoring", 0.05 * texts, str(number)),
+        )
+    ]
 
 
 def read_responses(run: RunDir) -> tuple[list[str], list[Text]]:
@@ -100,38 +102,64 @@ def read_responses(run: RunDir) -> tuple[list[str], list[Text]]:
     for number, row in read_jsonl(path):
         ids.append(require_unique_id(row, seen, path, number))
         prompt = require_messages(row, path, number)
-        texts.append((prompt, require_text(row, "response", path, number)))
+        texts.append((prompt, require_response(row, "response", path, number)))
     return ids, texts
 
 
+def without_refused_texts(
+    run: RunDir, config: ScoreConfig, ids: list[str], texts: list[Text]
+) -> tuple[list[str], list[Text], list[dict[str, Any]], list[str]]:
+    """What every folder's chat template takes; rows for the result on the rest, and sentences."""
+    day = config.template_date
+    tokenizers = [load_completed(source, day)[0] for source in config.reward_models]
+    refusals = find_refusals(tokenizers, [prompt for prompt, _ in texts])
+    prompts = dict(zip(ids, (prompt for prompt, _ in texts), strict=True))
+    rows = refusals.rows(run.path / "responses.jsonl", prompts)
+    said = sentences(refusals, rows, len(ids), "responses")
+    taken = [at for at, (prompt, _) in enumerate(texts) if prompt not in refusals.reasons]
+    return [ids[at] for at in taken], [texts[at] for at in taken], rows, said
+
+
 def score_folder(
-    run: RunDir, config: dict[str, Any], texts: list[Text], number: int
+    run: RunDir, config: ScoreConfig, texts: list[Text], number: int
 ) -> tuple[Tensor, Tensor | None, list[Scale] | None, int, list[str]]:
     """Rewards (R, M) by one folder's members, features (R, F) and the members' scales; how many
     texts had to be truncated for it, and warnings."""
+    run.part = str(number)
+    source = config.reward_models[number]
+    run.begin("loading the reward model", f"Loading the reward model {source}.")
     loaded = load_scorer(
-        config["reward_models"][number],
-        choose_device(config["device"]),
-        attention=config["attention"],
-        max_length=config["max_length"],
-        threads=config["threads"],
+        config.reward_models[number],
+        choose_device(config.device),
+        attention=config.attention,
+        max_length=config.max_length,
+        threads=config.threads,
+        day=config.template_date,
     )
-    wanted = config["features"] and number == 0
+    wanted = config.features and number == 0
     given = add_features(loaded.reader.model) if wanted else None
     members = loaded.members
     if given is not None:
         loaded = replace(loaded, members=given)
+    run.begin("scoring", f"Reading {len(texts)} different responses.")
     encoded = loaded.encode(texts)
-    total = len(texts) * len(config["reward_models"])
+    total = len(texts) * len(config.reward_models)
 
     def each_batch(done: int) -> None:
         run.check_cancelled()
-        run.progress(number * len(texts) + done, total, "responses", "scoring")
+        within = done / max(1, len(texts))
+        run.progress(number * len(texts) + done, total, "responses", "scoring", within)
 
-    rewards = loaded.score(texts, encoded, config["batch_tokens"], each_batch)
+    budget = smaller(choose_batch_tokens(config.batch_tokens, loaded.device), config.smaller_passes)
+    rewards = loaded.score(texts, encoded, budget, each_batch)
     features = None if given is None else rewards[:, members:]
     cut = sum(text.truncated for text in encoded)
-    told = [loaded.reader.warning, truncation_warning(encoded, loaded.max_length)]
+    told = [
+        *loaded.notes,
+        loaded.reader.warning,
+        truncation_warning(encoded, loaded.max_length),
+        equal_texts_warning(by_prompt(texts, encoded), loaded.max_length),
+    ]
     warnings = [sentence for sentence in told if sentence]
     return rewards[:, :members], features, loaded.scales, cut, warnings
 

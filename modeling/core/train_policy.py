@@ -7,7 +7,7 @@ goes, checkpoint/, and at the end model/, samples.jsonl and result.json (formats
 docs/learning-programs.md). Started again on the same folder it goes on from its checkpoint and ends
 with the same weights. `accelerate launch -m modeling.core.train_policy RUN_DIR` shares the work.
 
-PPO and RLOO are in policy_gradient.py, DPO and learning the best-of-n in policy_offline.py. All of
+PPO and RLOO are in policy/gradient.py, DPO and learning the best-of-n in policy/offline.py. All of
 them measure the policy on the way, stop when it has gone too far or collapsed, and export weights
 that were measured and found in order. Left out: models that do not fit one device, several turns,
 rewards per token.
@@ -15,54 +15,71 @@ rewards per token.
 
 import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from transformers import PreTrainedTokenizerBase
 
-from modeling.core import parallel
-from modeling.core.adapters import add_adapter
-from modeling.core.best_of_n import best_of_n_curve
-from modeling.core.device import choose_device
-from modeling.core.errors import ProgramError
-from modeling.core.files import sha256_of, write_jsonl
-from modeling.core.groups import PromptGroup, read_groups
-from modeling.core.limits import Bounds
-from modeling.core.local_policy import find_stop_ids
-from modeling.core.plain_generation import choose_generator
-from modeling.core.policy_batch import Text
-from modeling.core.policy_gradient import improve
-from modeling.core.policy_health import Kept, Measure, measure
-from modeling.core.policy_models import export_policy, load_actor, load_value_model
-from modeling.core.policy_offline import Pair, distill, prefer
-from modeling.core.policy_pool import best_texts, draw_pool, rewards_of
-from modeling.core.policy_rewards import FrozenReward, Shaping
-from modeling.core.policy_settings import DEFAULTS, ONLINE, RULES, check_together, resolve
-from modeling.core.policy_task import Task, encode_all, hold_out, read_prompts
-from modeling.core.policy_update import fit_values
-from modeling.core.rollouts import Rollout, reference_rewards, roll
-from modeling.core.run_dir import RunDir, run_program
-from modeling.core.text import Prompt, choose_max_length, encode_texts
+from modeling.core.generating.plain_generation import choose_generator
+from modeling.core.loading.adapters import add_adapter
+from modeling.core.messages import messages_of
+from modeling.core.policy.gradient import improve
+from modeling.core.policy.health import Kept, Measure, measure
+from modeling.core.policy.offline import Pair, distill, prefer
+from modeling.core.policy.pairs import read_pairs
+from modeling.core.policy.phases import END, EXPORTING, LOADING, REFERENCE, START, VALUES, phases_of
+from modeling.core.policy.pool import best_texts, draw_pool, rewards_of
+from modeling.core.policy.rollouts import Rollout, reference_rewards, roll
+from modeling.core.policy.settings import settle
+from modeling.core.policy.task import Task, encode_all, hold_out, read_prompts
+from modeling.core.policy.update import fit_values
+from modeling.core.policy_models.actors import export_policy, load_actor, load_value_model
+from modeling.core.policy_models.rewards import FrozenReward, Shaping, flat_rewards_warning
+from modeling.core.program import parallel
+from modeling.core.program.device import choose_device
+from modeling.core.program.errors import ProgramError
+from modeling.core.program.files import sha256_of, write_jsonl
+from modeling.core.program.run_dir import RunDir, run_program
+from modeling.core.program.whole import Phase
+from modeling.core.texts.chat_end import find_stop_ids
+from modeling.core.texts.groups import PromptGroup, read_groups
+from modeling.core.texts.left_out import find_refusals, sentences, without_refused
+from modeling.core.texts.text import Prompt, choose_max_length
+from modeling.measures.best_of_n import best_of_n_curve
+from modeling.measures.limits import Bounds
+from modeling.run_data.train_policy import (
+    TrainedPolicyResult,
+    TrainPolicyConfig,
+    TrainPolicyResult,
+    TrainPolicySettled,
+)
 
 EXPORT_TEXTS = 16
 
 
-def main(run: RunDir) -> dict[str, Any]:
+def main(run: RunDir) -> TrainPolicyResult | None:
+    """The result is the first process's to tell."""
     started = time.monotonic()
     try:
         task, pairs = prepare(run, parallel.join())
         run.cancel_at_once = False  # from here on a cancelled run saves its checkpoint first
-        result = improve_policy(task, pairs)
+        figures = improve_policy(task, pairs)
     finally:
         parallel.leave()
-    return result | {"seconds": round(time.monotonic() - started, 2)}
+    if task.group.rank > 0:
+        return None
+    figures |= common_figures(task) | {"seconds": round(time.monotonic() - started, 2)}
+    kind = TrainPolicyResult if figures["model_dir"] is None else TrainedPolicyResult
+    return kind(**figures)
 
 
 def prepare(run: RunDir, group: parallel.Group) -> tuple[Task, list[Pair]]:
     """Read and check everything, so that what can fail early does."""
-    config = run.read_config(DEFAULTS, RULES)
-    check_together(config)
-    is_dpo = config["algorithm"] == "dpo"
+    asked = run.read_config(TrainPolicyConfig)
+    is_dpo = asked.algorithm == "dpo"
     path = run.path / ("preferences.jsonl" if is_dpo else "prompts.jsonl")
     groups, warnings = read_groups(path, 0.0) if is_dpo else ([], [])
     texts = prompts_of(groups) if is_dpo else read_prompts(path)
@@ -72,28 +89,34 @@ def prepare(run: RunDir, group: parallel.Group) -> tuple[Task, list[Pair]]:
             where=path.name,
             hint="Add prompts (for DPO: preferences), one per line.",
         )
-    device = choose_device(config["device"])
-    reference = config["reference"] or config["policy"]
+    device = choose_device(asked.device)
+    reference = asked.reference or asked.policy
+    run.plan([Phase(LOADING, 1.0), Phase(START, 9.0)])
+    run.begin(LOADING, f"Loading the policy {asked.policy} for {device}.")
     actor = load_actor(
-        config["policy"],
+        asked.policy,
         reference,
-        adapter=config["adapter"],
-        rank=config["lora_rank"],
-        seed=config["seed"],
+        adapter=asked.adapter,
+        rank=asked.lora_rank,
+        seed=asked.seed,
         device=device,
+        day=asked.template_date,
     )
-    reward = load_reward(config)
-    config = resolve(config, actor.model.num_parameters(), device)
-    max_length = choose_max_length(config["max_length"], actor.tokenizer, actor.model)
-    prompts, held_out, few = hold_out(
-        encode_all(actor, texts, config, max_length), config["eval_prompts"]
+    reward = load_reward(asked)
+    judges = [] if reward is None else reward.tokenizers
+    groups, texts, left_out, on_roles = without_refused_prompts(
+        [actor.tokenizer, *judges], groups, texts, path
     )
+    warnings += on_roles
+    max_length = choose_max_length(asked.max_length, actor.tokenizer, actor.model)
+    config = settle(asked, actor.model.num_parameters(), max_length, device)
+    prompts, held_out, few = hold_out(encode_all(actor, texts, config), config.eval_prompts)
     generator, slow = choose_generator(actor.model)
     warnings += [sentence for sentence in (few, slow) if sentence]
     torch.use_deterministic_algorithms(True, warn_only=True)
     task = Task(
         run=run,
-        config=config | {"max_length": max_length},
+        config=config,
         group=group,
         actor=actor,
         reward=reward,
@@ -103,24 +126,43 @@ def prepare(run: RunDir, group: parallel.Group) -> tuple[Task, list[Pair]]:
         data_sha256=sha256_of(path),
         prompts=prompts,
         held_out=held_out,
-        shaping=Shaping(penalty=config["missing_end_penalty"]),
+        shaping=Shaping(penalty=config.missing_end_penalty),
         warnings=warnings,
+        left_out=left_out,
     )
-    task.use_threads()
+    task.use_threads(config.threads)
     task.share_prompts(*actor.models)
     held = {prompt.messages for prompt in held_out} if few is None else set()
     pairs = read_pairs(task, [group for group in groups if group.prompt not in held])
+    run.plan(phases_of(task.config, len(prompts), len(held_out), len(pairs)))
     return task, pairs
 
 
-def load_reward(config: dict[str, Any]) -> FrozenReward | None:
-    if not config["reward_models"]:
+def without_refused_prompts(
+    tokenizers: Sequence[PreTrainedTokenizerBase],
+    groups: list[PromptGroup],
+    texts: list[tuple[str, Prompt]],
+    path: Path,
+) -> tuple[list[PromptGroup], list[tuple[str, Prompt]], list[dict[str, Any]], list[str]]:
+    """What the policy's and the reward models' chat templates take: the groups of DPO and all
+    prompts; rows for the result on the rest, and sentences."""
+    if groups:
+        groups, rows, said = without_refused(tokenizers, groups, path)
+        return groups, prompts_of(groups), rows, said
+    refusals = find_refusals(tokenizers, [prompt for _, prompt in texts])
+    rows = refusals.rows(path, dict(texts))
+    said = sentences(refusals, rows, len(texts), "prompts")
+    return groups, [one for one in texts if one[1] not in refusals.reasons], rows, said
+
+
+def load_reward(config: TrainPolicyConfig) -> FrozenReward | None:
+    if not config.reward_models:
         return None
     return FrozenReward(
-        config["reward_models"],
-        aggregate=config["aggregate"],
-        uwo_weight=config["uwo_weight"],
-        device=config["device"],
+        config.reward_models,
+        aggregate=config.aggregate,
+        uwo_weight=config.uwo_weight,
+        device=config.device,
     )
 
 
@@ -129,55 +171,39 @@ def prompts_of(groups: list[PromptGroup]) -> list[tuple[str, Prompt]]:
     return [(f"prompt {number}", prompt) for number, prompt in enumerate(distinct, start=1)]
 
 
-def read_pairs(task: Task, groups: list[PromptGroup]) -> list[Pair]:
-    """The train split's comparisons as token pairs, tokenised as a reward model reads them: the
-    policy learns the end token too."""
-    train = [group for group in groups if group.split == "train"]
-    tokenizer, longest = task.actor.tokenizer, task.config["max_length"]
-    encoded = encode_texts(tokenizer, [text for group in train for text in group.texts()], longest)
-    flat = iter(encoded)
-    pairs = []
-    for group in train:
-        texts = [
-            Text(tuple(one.ids[: one.prompt_length]), tuple(one.ids[one.prompt_length :]))
-            for one in (next(flat) for _ in group.responses)
-        ]
-        pairs += [Pair(texts[c.i], texts[c.j], c.target, c.weight) for c in group.comparisons]
-    if not pairs and task.config["algorithm"] == "dpo":
-        raise ProgramError(
-            "There is no comparison to train on: the train split is empty.",
-            where="preferences.jsonl",
-            hint="Label more comparisons; four prompts in five fall into the train split.",
-        )
-    return pairs
-
-
 def improve_policy(task: Task, pairs: list[Pair]) -> dict[str, Any]:
     """Measure, improve, measure again, export."""
-    each = task.config["eval_responses"]
-    before = roll(task, task.held_out, each, "held out")
-    if task.config["normalise"]:
+    each = task.config.eval_responses
+    count = len(task.held_out) * each
+    task.run.begin(START, f"Measuring the policy as it is: {count} responses to held-out prompts.")
+    before = roll(task, task.held_out, each, "held out", phase=START)
+    if task.config.normalise:
         # One scale for all rounds: on that of a policy that hardly varies any more, the same KL
         # coefficient would hold it back less and less.
         scale = [rollout.reward for rollout in before]
-        if task.config["reference"] != task.config["policy"] and task.reward is not None:
+        if task.config.reference != task.config.policy and task.reward is not None:
             scale = reference_rewards(task, task.held_out, each, "held out")
         task.shaping = task.shaping.scaled_to(scale)
+        flat = flat_rewards_warning(scale) if task.reward is not None else None
+        if flat is not None:
+            task.remark(flat)
     figures = figures_of(task, before, "before") | scale_of(task)
     task.bounds = bounds_of(task.config, figures)
     kept, told = run_algorithm(task, pairs, before)
     figures |= told
     if kept is None:
-        return figures | common_figures(task) | {"model_dir": None}
+        return figures | {"model_dir": None}
     kept.put_back(task.actor.model)
-    after = roll(task, task.held_out, each, "held out")
+    task.run.begin(END, "Measuring the policy as it has become.")
+    after = roll(task, task.held_out, each, "held out", phase=END)
     figures |= figures_of(task, after, "after")
     if task.group.rank == 0:
         write_samples(task, before, after)
+        task.run.begin(EXPORTING, "Saving the policy and loading it again.")
         texts = [rollout.as_text for rollout in after[:EXPORT_TEXTS]]
-        error = export_policy(task.actor, task.run.path / "model", texts)
+        error = export_policy(task.actor, task.run.path / "model", texts, figures)
         figures |= {"export_max_error": error}
-    return figures | common_figures(task) | {"model_dir": "model", "exported": why(kept, told)}
+    return figures | {"model_dir": "model", "exported": why(kept, told)}
 
 
 def run_algorithm(
@@ -186,26 +212,28 @@ def run_algorithm(
     """The weights to keep, and what to say of the run. None: nothing was trained. `before`: what
     the policy writes to held-out prompts."""
     config = task.config
-    if config["algorithm"] in ONLINE:
+    if config.is_online:
         value = None
-        if config["algorithm"] == "ppo":
+        if config.algorithm == "ppo":
+            task.run.begin(VALUES)
             value, sentence = load_value_model(
-                config["reward_models"], config["policy"], task.actor, task.device
+                config.reward_models, config.policy, task.actor, task.device
             )
             task.run.say(sentence)
             task.share_prompts(value)
             fit_values(task, value, before)
-            if config["adapter"] == "lora":
-                rank, seed = config["lora_rank"], config["seed"]
+            if config.adapter == "lora":
+                rank, seed = config.lora_rank, config.seed
                 add_adapter(value, "score", rank=rank, alpha=2 * rank, seed=seed)
         return improve(task, value)
-    if config["algorithm"] == "dpo":
+    if config.algorithm == "dpo":
+        task.run.begin(REFERENCE, f"Reading {len(pairs)} pairs with the reference.")
         return prefer(task, pairs)
     pool = draw_pool(task)
-    curve = {"best_of_n": best_of_n_curve(rewards_of(pool), config["seed"])}
-    if not config["distill"]:
+    curve = {"best_of_n": best_of_n_curve(rewards_of(pool), config.seed)}
+    if not config.distill:
         return None, curve | {"steps": 0, "stopped": None}
-    best = best_texts(pool, task.shaping, config["kl_coefficient"])
+    best = best_texts(pool, task.shaping, config.kl_coefficient)
     kept, told = distill(task, best)
     return kept, told | curve
 
@@ -214,8 +242,8 @@ def figures_of(task: Task, rollouts: list[Rollout], when: str) -> dict[str, Any]
     """What result.json says of the held-out prompts before or after."""
     found: Measure = measure(
         rollouts,
-        estimator=task.config["kl_estimator"],
-        coefficient=task.config["kl_coefficient"],
+        estimator=task.config.kl_estimator,
+        coefficient=task.config.kl_coefficient,
         shaping=task.shaping,
     )
     rewarded = task.reward is not None
@@ -233,20 +261,20 @@ def figures_of(task: Task, rollouts: list[Rollout], when: str) -> dict[str, Any]
     )
 
 
-def bounds_of(config: dict[str, Any], figures: dict[str, Any]) -> Bounds:
+def bounds_of(config: TrainPolicySettled, figures: dict[str, Any]) -> Bounds:
     """What stops the run, given the figures of the policy as it was."""
     return Bounds(
-        kl_budget=config["kl_budget"],
-        length_ratio=config["length_ratio"],
-        length=config["length_start"] or figures["length_before"],
-        variance_ratio=config["variance_ratio"],
+        kl_budget=config.kl_budget,
+        length_ratio=config.length_ratio,
+        length=config.length_start or figures["length_before"],
+        variance_ratio=config.variance_ratio,
         variance=figures["reward_variance_before"] or 0.0,
     )
 
 
 def scale_of(task: Task) -> dict[str, Any]:
     """Mean and deviation of what the reference writes, by which rewards of all rounds compare."""
-    known = task.reward is not None and task.config["normalise"]
+    known = task.reward is not None and task.config.normalise
     return {
         "reward_mean_reference": task.shaping.mean if known else None,
         "reward_std_reference": task.shaping.std if known else None,
@@ -256,12 +284,13 @@ def scale_of(task: Task) -> dict[str, Any]:
 def common_figures(task: Task) -> dict[str, Any]:
     everyone = task.prompts + [p for p in task.held_out if p not in task.prompts]
     return {
-        "algorithm": task.config["algorithm"],
+        "algorithm": task.config.algorithm,
         "prompts": len(task.prompts),
         "held_out_prompts": len(task.held_out),
         "truncated": sum(prompt.truncated for prompt in everyone),
+        "left_out": task.left_out,
         "warnings": task.warnings,
-        "config": task.config,
+        "config": task.config.as_json(),
         "data_sha256": task.data_sha256,
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
     }
@@ -299,7 +328,7 @@ def write_samples(task: Task, before: list[Rollout], after: list[Rollout]) -> No
         (
             {
                 "id": prompt.id,
-                "prompt": [{"role": role, "content": text} for role, text in prompt.messages],
+                "prompt": messages_of(prompt.messages),
                 "before": of(before, prompt.id),
                 "after": of(after, prompt.id),
             }

@@ -20,24 +20,23 @@ import torch
 import transformers
 from torch import Tensor
 
-from modeling.core import parallel
-from modeling.core.aggregation import on_one_scale
-from modeling.core.checkpoint import Checkpoint
-from modeling.core.contradictions import write_contradictions
-from modeling.core.own_head import export_of
-from modeling.core.reward_finish import Outcome, finish, read_outcome
-from modeling.core.reward_parts import part_groups, parts_of
-from modeling.core.reward_report import (
-    accuracy_on,
-    metrics_of,
-    summarise,
-    write_predictions,
-)
-from modeling.core.reward_setup import Training, prepare, training_of
-from modeling.core.run_dir import RunDir, run_program
+from modeling.core.fitting.finish import FinishedTraining, finish, read_outcome
+from modeling.core.loading.aggregation import on_one_scale
+from modeling.core.loading.own_head import export_of
+from modeling.core.program import parallel
+from modeling.core.program.checkpoint import Checkpoint
+from modeling.core.program.run_dir import RunDir, run_program
+from modeling.core.reward.contradictions import write_contradictions
+from modeling.core.reward.parts import part_groups, parts_of
+from modeling.core.reward.report import accuracy_on, metrics_of, summarise, write_predictions
+from modeling.core.reward.setup import prepare, training_of
+from modeling.core.reward.training import Judged, Setup, Training
+from modeling.core.texts.equal_rows import count_equal
+from modeling.measures.noise import has_spread
+from modeling.run_data.train_reward import TrainRewardResult
 
 
-def main(run: RunDir) -> dict[str, Any]:
+def main(run: RunDir) -> TrainRewardResult | None:
     processes = parallel.join()
     try:
         return train_all(run, processes)
@@ -45,93 +44,121 @@ def main(run: RunDir) -> dict[str, Any]:
         parallel.leave()
 
 
-def train_all(run: RunDir, processes: parallel.Group) -> dict[str, Any]:
+def train_all(run: RunDir, processes: parallel.Group) -> TrainRewardResult | None:
+    """The result is the first process's to tell."""
     started = time.monotonic()
     training = prepare(run, processes)
-    config = training.config
-    if processes.rank > 0 and config["method"] == "frozen":
-        return {}  # nothing in it is shared out
+    setup = training.setup
+    if processes.rank > 0 and setup.config.method == "frozen":
+        return None  # nothing in it is shared out
     run.cancel_at_once = False  # from here on a cancelled run saves its checkpoint first
     outcomes = []
-    for part in parts_of(config):
+    for part in parts_of(setup.config):
         checkpoint = Checkpoint(run.path, part.name)
+        run.part = part.name
         outcome = read_outcome(training, checkpoint)
         if outcome is None:
             training = training_of(training, part)
             outcome = finish(training, checkpoint)
         outcomes.append(outcome)
     if processes.rank > 0:
-        return {}
-    figures = report(training, config, outcomes)
-    return figures | {
-        "truncated": sum(text.truncated for texts in training.encoded for text in texts),
-        "warnings": training.warnings,
-        "config": config,
-        "base_model": config["base_model"],
-        "model_dir": outcomes[0].name,
-        "data_sha256": training.data_sha256,
-        "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
-        "seconds": round(time.monotonic() - started, 2),
-    }
+        return None
+    run.part = ""
+    run.begin("reporting", "Writing predictions and figures.")
+    return result_of(training, outcomes, started)
 
 
-def report(training: Training, config: dict[str, Any], outcomes: list[Outcome]) -> dict[str, Any]:
-    """Write predictions.jsonl and say how good the model is: of several members their mean."""
-    groups = training.all_groups
-    members = members_of(training, outcomes)
+def result_of(
+    training: Training, outcomes: list[FinishedTraining], started: float
+) -> TrainRewardResult:
+    """`training` is the last of the run's."""
+    setup, data, first = training.setup, training.data, outcomes[0]
+    figures = report(setup, outcomes)
+    split = figures["headline_split"]
+    return TrainRewardResult(
+        **figures,
+        members=[outcome.name for outcome in outcomes if not is_curve_point(outcome)],
+        trainings=[told(data, outcome, split) for outcome in outcomes],
+        learning_curve=learning_curve(setup, outcomes, split),
+        steps=first.steps,
+        best_step=first.best_step,
+        epochs_done=first.epochs_done,
+        parity_max_error=max(outcome.parity_max_error for outcome in outcomes),
+        frozen=first.frozen,
+        export=export_of(setup.config, training.model),
+        truncated=sum(text.truncated for texts in data.encoded for text in texts),
+        left_out=data.left_out,
+        same_to_model=count_equal(data.groups, data.encoded)[0],
+        warnings=setup.warnings,
+        config=setup.config.as_json(),
+        base_model=setup.config.base_model,
+        model_dir=first.name,
+        data_sha256=data.sha256,
+        versions={"torch": torch.__version__, "transformers": transformers.__version__},
+        seconds=round(time.monotonic() - started, 2),
+    )
+
+
+def report(setup: Setup, outcomes: list[FinishedTraining]) -> dict[str, Any]:
+    """Write predictions.jsonl and contradictions.jsonl; how good the model is by its rewards, of
+    several members by their mean."""
+    run, config, groups = setup.run, setup.config, setup.data.groups
+    members = members_of(setup.data, outcomes)
+    setup.warnings += flat_warnings(setup.data, outcomes)
     rewards = [found.mean(1).tolist() for found in members]
-    write_predictions(training.run.path / "predictions.jsonl", groups, rewards, members)
+    write_predictions(run.path / "predictions.jsonl", groups, rewards, members)
     write_contradictions(
-        training.run.path / "contradictions.jsonl",
+        run.path / "contradictions.jsonl",
         groups,
         members,
-        seed=config["seed"],
-        are_heads=config["heads"] > 1,
-        bootstrap=config["bootstrap"],
-        trunk_learned=config["heads"] > 1 and config["method"] != "frozen",
+        seed=config.seed,
+        are_heads=config.heads > 1,
+        bootstrap=config.bootstrap,
+        trunk_learned=config.heads > 1 and config.method != "frozen",
     )
-    figures, test = summarise(groups, rewards, config["seed"])
-    first = outcomes[0]
+    figures, test = summarise(groups, rewards)
     if test is not None:
-        training.run.log(first.steps, metrics_of("test", test))
-    split = figures["headline_split"]
-    return figures | {
-        "members": [outcome.name for outcome in outcomes if not is_curve_point(outcome)],
-        "trainings": [told(training, outcome, split) for outcome in outcomes],
-        "learning_curve": learning_curve(training, outcomes, split),
-        "steps": first.steps,
-        "best_step": first.best_step,
-        "epochs_done": first.epochs_done,
-        "parity_max_error": max(outcome.parity_max_error for outcome in outcomes),
-        "frozen": first.frozen,
-        "export": export_of(config),
-    }
+        run.log(outcomes[0].steps, metrics_of("test", test))
+    return figures
 
 
-def is_curve_point(outcome: Outcome) -> bool:
+def flat_warnings(data: Judged, outcomes: list[FinishedTraining]) -> list[str]:
+    """A sentence for each model of the run whose rewards differ by rounding alone."""
+    return [
+        f"{outcome.name} gives all responses of the train split the same reward, but for rounding: "
+        "it tells nothing apart, and its rewards have no scale of their own."
+        for outcome in outcomes
+        if not is_curve_point(outcome)
+        if not has_spread(outcome.train_rewards(data).mean(1).tolist())
+    ]
+
+
+def is_curve_point(outcome: FinishedTraining) -> bool:
     return outcome.name.startswith("curve/")
 
 
-def members_of(training: Training, outcomes: list[Outcome]) -> list[Tensor]:
+def members_of(data: Judged, outcomes: list[FinishedTraining]) -> list[Tensor]:
     """Of each group the rewards (K, M) by all members, or heads, on one scale."""
     parts = [outcome for outcome in outcomes if not is_curve_point(outcome)]
-    scales = [scale for outcome in parts for scale in outcome.scales(training)]
+    scales = [scale for outcome in parts for scale in outcome.scales(data)]
     by_group = zip(*(outcome.rewards for outcome in parts), strict=True)
     return [on_one_scale(torch.cat(found, 1), scales) for found in by_group]
 
 
-def told(training: Training, outcome: Outcome, split: str) -> dict[str, Any]:
+def told(data: Judged, outcome: FinishedTraining, split: str) -> dict[str, Any]:
     """One training of the run, for the result."""
     return {
         "name": outcome.name,
         "steps": outcome.steps,
         "best_step": outcome.best_step,
         "epochs_done": outcome.epochs_done,
-        "accuracy": accuracy_on(training.all_groups, outcome.rewards, split),
+        "accuracy": accuracy_on(data.groups, outcome.rewards, split),
     }
 
 
-def learning_curve(training: Training, outcomes: list[Outcome], split: str) -> list[dict[str, Any]]:
+def learning_curve(
+    setup: Setup, outcomes: list[FinishedTraining], split: str
+) -> list[dict[str, Any]]:
     """Held-out accuracy by share of the train prompts; [] where no curve was asked for.
 
     The whole is the model itself, also where members stand beside it: like is compared to like.
@@ -141,13 +168,13 @@ def learning_curve(training: Training, outcomes: list[Outcome], split: str) -> l
         return []
     curve = []
     for outcome in (*points, outcomes[0]):
-        part = next(part for part in parts_of(training.whole) if part.name == outcome.name)
-        _, train = part_groups(training.all_groups, part, training.whole["seed"])
-        accuracy = accuracy_on(training.all_groups, outcome.rewards, split)
+        part = next(part for part in parts_of(setup.config) if part.name == outcome.name)
+        _, train = part_groups(setup.data.groups, part, setup.config.seed)
+        accuracy = accuracy_on(setup.data.groups, outcome.rewards, split)
         curve.append(
             {
                 "fraction": part.fraction,
-                "comparisons": sum(len(training.all_groups[at].comparisons) for at in train),
+                "comparisons": sum(len(setup.data.groups[at].comparisons) for at in train),
                 "accuracy": accuracy,
                 "split": split,
             }

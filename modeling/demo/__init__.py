@@ -1,1 +1,1 @@
-"""The demo world: everyday questions, mixed responses, and the oracle that scores them."""
+"""The demo: a made-up world, its policy and its project."""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from labeling.models import Project, Prompt
-from modeling.demo.oracle import score
-from modeling.demo_project import SLUG, SOURCE
+from modeling.demo.project import SLUG, SOURCE
+from modeling.demo.world.oracle import score
 
 Gold = dict[str, float]
 Oracle = Callable[[list[dict[str, str]], str], float]

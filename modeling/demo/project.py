@@ -8,8 +8,10 @@ from django.db import transaction
 
 from labeling.importing import ImportOptions, import_file
 from labeling.models import GuidelineVersion, Membership, Project, Role, User
-from modeling import registry
-from modeling.demo.examples import starting_comparisons, starting_prompts
+from labeling.projects.model_locations import NotUsable
+from modeling.demo.world.examples import starting_comparisons, starting_prompts
+from modeling.models import LoopSettings
+from modeling.policies import registry
 
 SLUG = "demo"
 POLICY = "modeling/demo/policy"  # below the program's folder, so that the folder can be moved
@@ -27,6 +29,8 @@ SETTINGS = {
     "description": "Short everyday questions, answered by a very small model that can be taught.",
     "question": "Which response would you rather get?",
     "overlap": 1,
+}
+LOOP_SETTINGS = {
     "retrain_after": 16,
     # The policy needs more than a handful of preferences to learn something that is true.
     "improvement": "rloo",
@@ -77,6 +81,9 @@ def create() -> Made:
     """Makes what is missing of the demo project and leaves everything else as it is."""
     with transaction.atomic():
         project, is_new = Project.objects.get_or_create(slug=SLUG, defaults=SETTINGS)
+        if is_new:
+            LoopSettings.objects.filter(project=project).update(**LOOP_SETTINGS)
+            project.loop_settings.refresh_from_db()
         admin = _add_people(project)
         if project.guidelines is None:
             project.guidelines = GuidelineVersion.objects.create(
@@ -125,6 +132,6 @@ def _add_policy(project: Project, admin: User) -> str:
         return ""
     try:
         registry.register_policy(project, "Demo policy", POLICY, admin)
-    except registry.NotUsable as problem:
+    except NotUsable as problem:
         return f"The demo policy cannot be used, so nothing will be sampled: {problem}"
     return ""

@@ -1,15 +1,23 @@
 """Runs that a person starts by hand, without waiting for the loop."""
 
+import json
+
 from django.db import transaction
+from django.db.models import Count, Max
 from django.utils import timezone
 
-from labeling.models import Project, User
-from labeling.models.improvement import Improvement
-from modeling import queuing, registry, runs
-from modeling.core.chat_server import is_server
-from modeling.models import Round, Run
-from modeling.situation import Situation
+from labeling.models import AuditEntry, Preference, Project, User
+from labeling.preferences.settling import settled
+from labeling.projects.model_locations import NotUsable, check_model
+from modeling.core.generating.servers.chat_server import is_server
+from modeling.loop import new_runs
+from modeling.loop.new_runs import NOT_SET, training_config
+from modeling.loop.situation import Situation
+from modeling.models import Round, Run, versions
+from modeling.runs import lifecycle
+from modeling.settings.choices import Improvement
 
+LATEST = 5
 UNDER_WAY = "Such a run is under way already."
 IN_HAND = "A new policy is in hand: wait until it is promoted or rejected."
 
@@ -21,27 +29,60 @@ class CannotStart(ValueError):
 def start_training_now(project: Project, by: User) -> Run:
     """Trains on what there is, without waiting for more preferences."""
     situation = _ready_to_start(project)
-    if is_under_way(situation, Run.Kind.TRAIN_REWARD):
-        raise CannotStart(UNDER_WAY)
-    if not situation.base_model:
-        raise CannotStart("Set a base model in the settings, or register a policy, first.")
-    try:
-        registry.check_model(situation.base_model)
-    except registry.NotUsable as problem:
-        raise CannotStart(f"The base model cannot be used. {problem}") from problem
-    if not situation.usable_preferences:
-        raise CannotStart("There are no preferences to train on yet.")
-    if is_new_policy_in_hand(situation):
-        raise CannotStart(IN_HAND)
-    run = queuing.training(situation, by)
+    if problem := why_not_train(situation):
+        raise CannotStart(problem)
+    run = new_runs.training(situation, by)
     if run is None:
         raise CannotStart(_why_no_training(situation))
     return run
 
 
+def why_not_train(situation: Situation) -> str:
+    """Why no training can be begun by hand now, in a sentence; "" if one can."""
+    if is_under_way(situation, Run.Kind.TRAIN_REWARD):
+        return UNDER_WAY
+    if not situation.base_model:
+        return "Set a base model in the settings, or register a policy, first."
+    try:
+        check_model(situation.base_model, situation.project)
+    except NotUsable as problem:
+        return f"The base model cannot be used. {problem}"
+    if not situation.usable_preferences:
+        return "There are no preferences to train on yet."
+    if is_new_policy_in_hand(situation):
+        return IN_HAND
+    return _why_no_training(situation) if is_trained_on(situation) else ""
+
+
+def is_trained_on(situation: Situation) -> bool:
+    """Whether a training has had exactly these preferences and settings. Said by their number and
+    times: a page that asks every few seconds cannot write a snapshot each time."""
+    project = situation.project
+    rows = settled(project).exclude(kind=Preference.Kind.BOTH_BAD)
+    learnt = rows.aggregate(number=Count("pk"), newest=Max("settled_at"))
+    runs_on_them = Run.objects.filter(
+        project=project,
+        kind=Run.Kind.TRAIN_REWARD,
+        snapshot__count=learnt["number"],
+        snapshot__last_settled_at__gte=learnt["newest"],
+    )
+    asked = json.loads(json.dumps(training_config(situation)))
+    for run in runs_on_them.order_by("-pk")[:LATEST]:
+        config = {name: value for name, value in run.config.items() if name not in NOT_SET}
+        if config == asked:
+            return not _was_curated_since(run)
+    return False
+
+
+def _was_curated_since(run: Run) -> bool:
+    """Whether rows went out of use or came back: others then stand behind the same number."""
+    changes = AuditEntry.objects.filter(project=run.project_id, target_type="preference")
+    return changes.filter(created_at__gte=run.created_at).exists()
+
+
 def _why_no_training(situation: Situation) -> str:
     last = situation.last_training
-    if last is not None and runs.can_retry(last):
+    if last is not None and lifecycle.can_retry(last):
         return (
             f"Run {last.pk} on exactly these preferences and settings did not succeed: try it "
             "again on its page, or change the settings first."
@@ -52,16 +93,23 @@ def _why_no_training(situation: Situation) -> str:
 def start_sampling_now(project: Project, by: User) -> Run:
     """Samples new pairs from the current policy, even if the queue is full."""
     situation = _ready_to_start(project)
-    if is_under_way(situation, Run.Kind.SAMPLE):
-        raise CannotStart(UNDER_WAY)
-    if situation.policy is None:
-        raise CannotStart("Register a policy first: it writes the responses.")
-    if not situation.has_prompts:
-        raise CannotStart("Import prompts first: there is nothing to respond to.")
-    run = queuing.sampling(situation, by)
+    if problem := why_not_sample(situation):
+        raise CannotStart(problem)
+    run = new_runs.sampling(situation, by)
     if run is None:
         raise CannotStart("Sampling has just been started.")
     return run
+
+
+def why_not_sample(situation: Situation) -> str:
+    """Why no sampling can be begun by hand now, in a sentence; "" if one can."""
+    if is_under_way(situation, Run.Kind.SAMPLE):
+        return UNDER_WAY
+    if situation.policy is None:
+        return "Register a policy first: it writes the responses."
+    if not situation.has_prompts:
+        return "Import prompts first: there is nothing to respond to."
+    return ""
 
 
 def start_improving_now(project: Project, by: User) -> Run:
@@ -72,8 +120,8 @@ def start_improving_now(project: Project, by: User) -> Run:
         raise CannotStart(problem)
     with transaction.atomic():
         run = None
-        if queuing.move(situation.round, Round.State.IMPROVING, policy=situation.policy):
-            run = queuing.improvement(situation, by)
+        if new_runs.move(situation.round, Round.State.IMPROVING, policy=situation.policy):
+            run = new_runs.improvement(situation, by)
         if run is None:
             transaction.set_rollback(True)
     if run is None:
@@ -86,7 +134,7 @@ def start_estimate_now(project: Project, by: User) -> Run:
     situation = _ready_to_start(project)
     if problem := why_not_estimate(situation):
         raise CannotStart(problem)
-    run = queuing.estimate(situation, by)
+    run = new_runs.estimate(situation, by)
     if run is None:
         raise CannotStart(
             "The best of n was estimated with this policy and this reward model already: see Runs."
@@ -98,7 +146,7 @@ def why_not_improve(situation: Situation) -> str:
     """Why no new policy can be begun by hand now, in a sentence; "" if one can."""
     if is_under_way(situation, Run.Kind.TRAIN_POLICY):
         return UNDER_WAY
-    improvement = situation.project.improvement
+    improvement = situation.project.loop_settings.improvement
     if improvement == Improvement.OFF:
         return "Choose in the settings how the policy is improved first."
     if situation.policy is None:
@@ -141,6 +189,6 @@ def is_under_way(situation: Situation, kind: str) -> bool:
 
 
 def _ready_to_start(project: Project) -> Situation:
-    registry.loop_of(project)
-    queuing.open_round(Situation(project), timezone.now())
+    versions.loop_of(project)
+    new_runs.open_round(Situation(project), timezone.now())
     return Situation(project)

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from labeling.models.improvement import Improvement, Promotion
-from modeling.comparing import Verdict
+from labeling.texts.shown_paths import without_paths
+from modeling.loop.situation import Situation
+from modeling.loop.steps import NextStep, StepKind
 from modeling.models import Policy, RewardModel, Round, Run
-from modeling.situation import Situation
-from modeling.steps import NextStep, StepKind
+from modeling.policies.comparing import Verdict
+from modeling.settings.choices import Improvement, Promotion
 
 State = Round.State
 
@@ -22,24 +23,25 @@ class Ending:
 def why_kept(situation: Situation) -> str:
     """Why this round leaves the policy as it is; "" when it is to be improved."""
     project, policy = situation.project, situation.policy
-    if project.improvement == Improvement.OFF:
+    if project.loop_settings.improvement == Improvement.OFF:
         return ""  # nothing that needs explaining: see `is_due`
     if policy is None:
-        return "There is no policy to improve."
+        return "There was no policy to improve."
     if situation.improvement_stopped:
-        return f"Improvement is stopped. {situation.improvement_stopped}"
+        return f"Improvement was stopped. {situation.improvement_stopped}"
     model = situation.model_of_round
     is_live = model is not None and model.status == RewardModel.Status.LIVE
-    if project.improvement != Improvement.DPO and not is_live:
+    if project.loop_settings.improvement != Improvement.DPO and not is_live:
         return "Its reward model is not in service, so the policy was not improved against it."
-    missing = project.improve_after - situation.new_for_policy
+    missing = project.loop_settings.improve_after - situation.new_for_policy
     if missing > 0:
-        return f"The policy is improved after {missing} more preferences."
+        return f"The policy was not improved: {missing} more preferences were needed for that."
     return ""
 
 
 def is_due(situation: Situation) -> bool:
-    return situation.project.improvement != Improvement.OFF and not why_kept(situation)
+    is_off = situation.project.loop_settings.improvement == Improvement.OFF
+    return not is_off and not why_kept(situation)
 
 
 def while_gating(situation: Situation) -> NextStep:
@@ -126,7 +128,7 @@ def _ending_of_comparison(situation: Situation) -> Ending | None:
 
 
 def promotes_at_once(situation: Situation) -> bool:
-    return situation.project.promotion == Promotion.AUTOMATIC
+    return situation.project.loop_settings.promotion == Promotion.AUTOMATIC
 
 
 def _why(run: Run | None, what: str) -> str:
@@ -134,5 +136,5 @@ def _why(run: Run | None, what: str) -> str:
         return f"{what} never began."
     if run.state == Run.State.CANCELLED:
         return f"{what} was cancelled."
-    first, _, _ = run.error.strip().partition("\n")
+    first, _, _ = without_paths(run.error.strip()).partition("\n")
     return f"{what} failed. {first}"

@@ -14,15 +14,19 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from config.nudges import nudge
-from labeling.audit import write_entry
 from labeling.models import Project, User
-from labeling.models.improvement import Improvement
-from labeling.snapshots import take_snapshot
-from modeling import improving, registry
+from labeling.people.audit import write_entry
+from labeling.preferences.snapshots import take_snapshot
+from modeling.loop.situation import Situation, open_comparisons
 from modeling.models import RewardModel, Round, Run
-from modeling.runs import code_version
-from modeling.situation import Situation, open_comparisons
-from modeling.training_options import training_config
+from modeling.policies import improving
+from modeling.reward_models import service
+from modeling.reward_models.training_options import training_options
+from modeling.runs.lifecycle import code_version
+from modeling.settings.choices import Improvement
+
+# In a run's config, and no setting of the project.
+NOT_SET = ("seed", "incumbent")
 
 
 def open_round(situation: Situation, now: datetime) -> None:
@@ -39,7 +43,8 @@ def open_round(situation: Situation, now: datetime) -> None:
 
 def move(round_: Round | None, state: str, **values: Any) -> bool:
     """To another state, by compare-and-set: False when another worker was faster."""
-    assert round_ is not None
+    if round_ is None:
+        return False  # it was closed since somebody decided that one is open
     return bool(
         Round.objects.filter(pk=round_.pk, state=round_.state).update(state=state, **values)
     )
@@ -77,23 +82,24 @@ def incumbent_of(situation: Situation) -> dict[str, int]:
 def shadow_of(situation: Situation) -> dict[str, int]:
     """Its predecessor reads what the model in service reads, for a while. No part of the digest
     either: it changes nothing of what is sampled or queued."""
-    shadow = registry.shadow_of(situation.project)
+    shadow = service.shadow_of(situation.project)
     return {"shadow": shadow.pk} if shadow and situation.reward_model else {}
 
 
 def sampling(situation: Situation, by: User | None = None) -> Run | None:
     project, policy = situation.project, situation.policy
     assert policy is not None
-    room = max(project.queue_target - open_comparisons(project), 0)
+    asked = project.loop_settings
+    room = max(asked.queue_target - open_comparisons(project), 0)
     config: dict[str, Any] = {
         # By hand a full queue is no reason to sample nothing.
-        "prompts": min(project.sample_prompts, room) if by is None else project.sample_prompts,
+        "prompts": min(asked.sample_prompts, room) if by is None else asked.sample_prompts,
         "reward_model": pk_of(situation.reward_model),
     }
     digest = digest_of("sample", situation.sampling_runs, policy.pk, config["reward_model"])
     config["sample"] = drawing(project) | {
         "policy": policy.location,
-        "n": project.samples_per_prompt,
+        "n": asked.samples_per_prompt,
         "seed": seed_of(digest),
     }
     config |= shadow_of(situation)
@@ -103,9 +109,9 @@ def sampling(situation: Situation, by: User | None = None) -> Run | None:
 def drawing(project: Project) -> dict[str, Any]:
     """How policies are drawn from, for the config of the program sample."""
     return {
-        "temperature": project.temperature,
-        "top_p": project.top_p,
-        "max_new_tokens": project.max_new_tokens,
+        "temperature": project.loop_settings.temperature,
+        "top_p": project.loop_settings.top_p,
+        "max_new_tokens": project.loop_settings.max_new_tokens,
     }
 
 
@@ -126,7 +132,7 @@ def improvement(situation: Situation, by: User | None = None) -> Run | None:
     config = improving.config_of(project, policy, model)
     digest = digest_of("train_policy", round_.number, config)
     config["train_policy"]["seed"] = seed_of(digest)
-    is_dpo = project.improvement == Improvement.DPO
+    is_dpo = project.loop_settings.improvement == Improvement.DPO
     taught = situation.model_of_round or model
     return queue(
         situation,
@@ -155,7 +161,7 @@ def comparison(situation: Situation) -> Run | None:
     project, round_ = situation.project, situation.round
     assert round_ is not None and round_.policy is not None and round_.candidate is not None
     config: dict[str, Any] = {
-        "pairs": project.comparison_size,
+        "pairs": project.loop_settings.comparison_size,
         "candidate": round_.candidate.pk,
         "reward_model": pk_of(situation.reward_model),
     }
@@ -204,3 +210,14 @@ def digest_of(*inputs: object) -> str:
 
 def seed_of(digest: str) -> int:
     return int(digest[:8], 16) % 2**31
+
+
+def training_config(situation: Situation) -> dict[str, Any]:
+    """What a training that is started now is asked to do."""
+    return {"base_model": situation.base_model} | training_options(situation.project)
+
+
+def has_other_settings(run: Run) -> bool:
+    """Whether a training that is started now would be another one than this run's."""
+    asked = {name: value for name, value in run.config.items() if name not in NOT_SET}
+    return asked != training_config(Situation(run.project))

@@ -6,45 +6,36 @@ from datetime import timedelta
 from django.db import connection
 from django.utils import timezone
 
-from labeling.models import Assignment, Comparison, Judgment, Project
-from labeling.models.improvement import Improvement
-from labeling.preferences import settled
-from modeling import registry
+from labeling.models import Assignment, Comparison, Project
+from labeling.people.clock import server_midnight
+from labeling.preferences.counts import judgments
+from labeling.preferences.settling import settled
+from labeling.projects.model_locations import NotUsable, check_model
+from labeling.texts.shown_paths import without_paths
+from modeling.loop import by_hand
+from modeling.loop.rulebook import decide_next_step
+from modeling.loop.situation import Situation
+from modeling.loop.steps import NextStep
 from modeling.models import Policy, RewardModel, Round, Run
-from modeling.rulebook import decide
-from modeling.situation import Situation
-from modeling.steps import NextStep
+from modeling.policies import registry
+from modeling.reward_models import service
+from modeling.reward_models.accuracy import (
+    Accuracy,
+    Against,
+    Yardsticks,
+    accuracy_of,
+    yardsticks_of,
+)
+from modeling.settings.choices import Improvement
 
 SLOW_START = timedelta(minutes=2)
+NO_BASE_MODEL = (
+    "No reward model can be trained yet: it needs a model to start from. Name one in the settings, "
+    "under Learning, or register a policy."
+)
 # Eight people, each with a comparison on screen and the next one prepared: from there on one answer
 # in twenty waits for SQLite's single writer (docs/benchmarks.md, "Labeling over HTTP").
 MANY_LEASES_ON_SQLITE = 16
-
-
-@dataclass(frozen=True, kw_only=True)
-class Accuracy:
-    """Share of comparisons that the reward model orders as people did, with its interval."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-    split: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Yardsticks:
-    """What to hold an accuracy against, on the same held-out comparisons: how often two labelers
-    say the same, and what “the longer one wins” would score. None: not known."""
-
-    agreement: float | None = None
-    longer_wins: float | None = None
-
-    def __str__(self) -> str:
-        named = (("people", self.agreement), ("longer wins", self.longer_wins))
-        return ", ".join(
-            f"{name} {100 * share:.0f} %" for name, share in named if share is not None
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,15 +75,14 @@ class LoopSummary:
     active_runs: list[Run]
     recent_runs: list[Run]
     alarms: list[Alarm]
+    why_not_train: str
+    why_not_sample: str
 
 
 def loop_summary(project: Project) -> LoopSummary:
     situation = Situation(project)
-    answers = Judgment.objects.filter(
-        project=project, superseded_at__isnull=True, kind__in=Judgment.ANSWERS
-    )
+    answers = judgments(project)
     queue = queue_of(situation)
-    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     return LoopSummary(
         round=situation.round,
         policy=situation.policy,
@@ -101,44 +91,15 @@ def loop_summary(project: Project) -> LoopSummary:
         yardsticks=yardsticks_of(situation.reward_model),
         queue=queue,
         judgments=answers.count(),
-        judgments_today=answers.filter(created_at__gte=midnight).count(),
+        judgments_today=answers.filter(created_at__gte=server_midnight()).count(),
         preferences=settled(project).count(),
         new_preferences=situation.new_preferences,
-        next_step=decide(situation),
+        next_step=decide_next_step(situation),
         active_runs=situation.active_runs,
         recent_runs=list(Run.objects.filter(project=project).select_related("reward_model")[:5]),
-        alarms=alarms_of(situation) + stopped_by_guard(situation) + outgrown(queue),
-    )
-
-
-def accuracy_of(reward_model: RewardModel | None) -> Accuracy | None:
-    """On the test split, or while that is empty on the dev split. What a model was trained on says
-    nothing about how good it is, so without either there is no figure."""
-    if reward_model is None:
-        return None
-    told = reward_model.results.get("accuracy") or {}
-    for split in ("test", "dev"):
-        found = told.get(split)
-        if found and found.get("value") is not None:
-            return Accuracy(
-                value=found["value"],
-                low=found.get("low", found["value"]),
-                high=found.get("high", found["value"]),
-                n=found.get("n", 0),
-                split=split,
-            )
-    return None
-
-
-def yardsticks_of(reward_model: RewardModel | None) -> Yardsticks:
-    if reward_model is None:
-        return Yardsticks()
-    results = reward_model.results
-    evaluation = results.get("evaluation") or {}
-    longer_wins = (evaluation.get("length") or {}).get("longer_wins") or {}
-    return Yardsticks(
-        agreement=(evaluation.get("agreement") or {}).get("value"),
-        longer_wins=longer_wins.get("value", results.get("longer_wins_accuracy")),
+        alarms=loop_alarms(situation) + stopped_by_guard(situation) + outgrown(queue),
+        why_not_train=by_hand.why_not_train(situation),
+        why_not_sample=by_hand.why_not_sample(situation),
     )
 
 
@@ -160,7 +121,17 @@ def queue_of(situation: Situation) -> Queue:
     )
 
 
-def alarms_of(situation: Situation) -> list[Alarm]:
+def lacks_base_model(situation: Situation) -> bool:
+    """Whether people label for a model that cannot be trained. With enough preferences the next
+    step says so itself."""
+    return (
+        not situation.base_model
+        and situation.open_comparisons > 0
+        and situation.new_preferences < situation.preferences_needed
+    )
+
+
+def loop_alarms(situation: Situation) -> list[Alarm]:
     """What has gone wrong since the last success of its kind."""
     alarms = [_failure(run) for run in _last_runs(situation) if run.state == Run.State.FAILED]
     for run in situation.active_runs:
@@ -169,28 +140,37 @@ def alarms_of(situation: Situation) -> list[Alarm]:
             alarms.append(Alarm(tone="warning", text=waits, run=run))
     if situation.policy is not None:
         try:
-            registry.check_policy(situation.policy.location)
-        except registry.NotUsable as problem:
+            registry.check_policy(situation.policy.location, situation.project)
+        except NotUsable as problem:
             alarms.append(
                 Alarm(tone="danger", text=f"The current policy cannot be used: {problem}")
             )
     if situation.reward_model is not None:
         try:
-            registry.check_reward_model(situation.reward_model)
-        except registry.NotUsable as problem:
+            service.check_reward_model(situation.reward_model)
+        except NotUsable as problem:
             text = f"The reward model in service cannot be used. {problem}"
             alarms.append(Alarm(tone="danger", text=text))
-    if situation.project.base_model:
+        accuracy = accuracy_of(situation.reward_model)
+        if accuracy is not None and accuracy.against_chance == Against.WORSE:
+            text = (
+                f"{str(situation.reward_model).capitalize()} is in service and worse than tossing "
+                f"a coin: {accuracy.value:.0%} right on {accuracy.n:,} held-out comparisons."
+            )
+            alarms.append(Alarm(tone="danger", text=text))
+    if situation.project.loop_settings.base_model:
         try:
-            registry.check_model(situation.project.base_model)
-        except registry.NotUsable as problem:
+            check_model(situation.project.loop_settings.base_model, situation.project)
+        except NotUsable as problem:
             text = f"No reward model can be trained: the base model is not usable. {problem}"
             alarms.append(Alarm(tone="danger", text=text))
+    elif lacks_base_model(situation):
+        alarms.append(Alarm(tone="warning", text=NO_BASE_MODEL))
     if situation.drift:
         alarms.append(Alarm(tone="warning", text=situation.drift))
     rejected = _rejected_since_live(situation)
     if rejected is not None:
-        reason = rejected.results.get("gate", {}).get("reason", "")
+        reason = rejected.figures.gate.get("reason", "")
         text = f"{str(rejected).capitalize()} was not put in service. {reason}"
         alarms.append(Alarm(tone="warning", text=text, run=rejected.run))
     return alarms
@@ -199,14 +179,14 @@ def alarms_of(situation: Situation) -> list[Alarm]:
 def _last_runs(situation: Situation) -> list[Run]:
     """The newest of each kind. Of what improves the policy only while that is wanted."""
     runs = [situation.last_training, situation.last_sampling]
-    if situation.project.improvement != Improvement.OFF:
+    if situation.project.loop_settings.improvement != Improvement.OFF:
         runs.append(situation.last_improvement)
     runs.append(situation.last_comparison)
     return [run for run in runs if run is not None]
 
 
 def _failure(run: Run) -> Alarm:
-    reason = run.error.partition("\n")[0]
+    reason = without_paths(run.error.partition("\n")[0])
     return Alarm(tone="danger", text=f"{run.get_kind_display().capitalize()}: {reason}", run=run)
 
 

@@ -13,12 +13,14 @@ from datetime import datetime
 from django.utils import timezone
 
 from labeling.models import Project
-from modeling import drift, gates, improvement_rules, promotion, queuing
+from modeling.loop import improvement_rules, new_runs
+from modeling.loop.new_runs import move, open_round
+from modeling.loop.rulebook import decide_next_step
+from modeling.loop.situation import Situation
+from modeling.loop.steps import NextStep, StepKind
 from modeling.models import Round, Run
-from modeling.queuing import move, open_round
-from modeling.rulebook import decide
-from modeling.situation import Situation
-from modeling.steps import NextStep, StepKind
+from modeling.policies import promotion
+from modeling.reward_models import drift, gates
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ __all__ = ["NextStep", "StepKind", "advance", "next_step"]
 
 def next_step(project: Project) -> NextStep:
     """What happens next, when, and what a person has to do for it."""
-    return decide(Situation(project))
+    return decide_next_step(Situation(project))
 
 
 def advance(project: Project, now: datetime | None = None) -> list[Run]:
@@ -41,7 +43,7 @@ def advance(project: Project, now: datetime | None = None) -> list[Run]:
     drift.note_foretold(project, Situation(project).reward_model)
     for _ in range(MOST_STEPS_AT_ONCE):
         situation = Situation(project)
-        step = decide(situation)
+        step = decide_next_step(situation)
         if not step.is_due:
             break
         run = _do(step, situation, now)
@@ -89,15 +91,15 @@ def _do(step: NextStep, situation: Situation, now: datetime) -> Run | None:
 def _queue_for(kind: StepKind, situation: Situation) -> Run | None:
     match kind:
         case StepKind.SAMPLE:
-            return queuing.sampling(situation)
+            return new_runs.sampling(situation)
         case StepKind.RANK:
-            return queuing.ranking(situation)
+            return new_runs.ranking(situation)
         case StepKind.TRAIN:
-            return queuing.training(situation)
+            return new_runs.training(situation)
         case StepKind.IMPROVE:
-            return queuing.improvement(situation)
+            return new_runs.improvement(situation)
         case StepKind.COMPARE:
-            return queuing.comparison(situation)
+            return new_runs.comparison(situation)
     raise ValueError(f"{kind} is nothing that the loop does")
 
 

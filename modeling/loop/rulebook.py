@@ -1,21 +1,24 @@
 """What follows from where a project's loop stands: the rules up to the gate.
 
-`decide` gives the one next step. How the policy is improved and compared: improvement_rules.py.
+How the policy is improved and compared is in improvement_rules.py.
 """
 
+import math
 from collections.abc import Callable
 
 from labeling.models import Comparison
-from modeling import improvement_rules
-from modeling.improving import is_estimate
+from modeling.loop import improvement_rules
+from modeling.loop.doing import doing
+from modeling.loop.situation import FEWEST_TO_TRAIN, LOW_QUEUE, Situation
+from modeling.loop.steps import NextStep, StepKind
 from modeling.models import Round, Run
-from modeling.situation import FEWEST_TO_TRAIN, LOW_QUEUE, Situation
-from modeling.steps import NextStep, StepKind
 
 State = Run.State
 
+FINISHING_SECONDS = 5.0
 
-def decide(situation: Situation) -> NextStep:
+
+def decide_next_step(situation: Situation) -> NextStep:
     """The one next step."""
     if situation.candidate is not None:
         return NextStep(StepKind.GATE, "The new reward model is checked before it goes live.")
@@ -25,7 +28,7 @@ def decide(situation: Situation) -> NextStep:
         return NextStep(
             StepKind.START_COMPARING, "The new policy is about to be compared with the current one."
         )
-    if not situation.project.loop_enabled and not situation.was_asked_for:
+    if not situation.project.loop_settings.loop_enabled and not situation.was_asked_for:
         return NextStep(
             StepKind.OFF,
             "The loop is switched off: nothing is trained or sampled unless somebody starts it "
@@ -60,30 +63,28 @@ def may_take_up(situation: Situation) -> bool:
 
 
 def running(run: Run) -> NextStep:
-    name = {
-        Run.Kind.TRAIN_REWARD: "The reward model is being trained",
-        Run.Kind.SAMPLE: "New pairs are being sampled from the policy",
-        Run.Kind.SCORE: "The queue is being ranked by the new reward model",
-        Run.Kind.TRAIN_POLICY: "The policy is being improved",
-        Run.Kind.COMPARE: "The new and the current policy are answering the same prompts",
-    }[Run.Kind(run.kind)]
-    if is_estimate(run):
-        name = "What the best of n responses would bring is being estimated"
+    name = doing(run)
     if run.state == State.QUEUED:
-        text = f"{name} as soon as a worker is free."
+        text = f"{name}."
     elif run.progress == 0:
         text = f"{name}: it is starting."
     else:
-        text = f"{name}: {run.progress:.0%} done{time_left(run.seconds_left)}."
+        left = time_left(run.seconds_left)
+        text = f"{name}: {run.progress:.0%} done{', ' if left else ''}{left}."
     return NextStep(StepKind.RUNNING, text, round(run.progress * 100), 100, run)
 
 
 def time_left(seconds: float | None) -> str:
+    """As exact as it can be known; "" where it cannot. A time that is over is not given as none."""
     if seconds is None:
         return ""
+    if seconds < FINISHING_SECONDS:
+        return "finishing"
     if seconds < 90:
-        return f", about {max(1, round(seconds))} s left"
-    return f", about {round(seconds / 60)} min left"
+        return f"about {5 * math.ceil(seconds / 5)} s left"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} min left"
+    return f"about {round(seconds / 3600)} h left"
 
 
 def while_sampling(situation: Situation) -> NextStep:
@@ -124,7 +125,7 @@ def while_labeling(situation: Situation) -> NextStep:
 def is_thirsty(situation: Situation) -> bool:
     """Labelers may soon run dry, or a policy has just taken over from another one."""
     assert situation.policy is not None
-    low = min(LOW_QUEUE, situation.project.queue_target)
+    low = min(LOW_QUEUE, situation.project.loop_settings.queue_target)
     last = situation.last_sampling
     took_over = last is not None and last.policy_id != situation.policy.pk
     return took_over or situation.fresh_comparisons < low
@@ -133,8 +134,9 @@ def is_thirsty(situation: Situation) -> bool:
 def count_down(situation: Situation) -> NextStep:
     done, needed = situation.new_preferences, situation.preferences_needed
     then = " and new pairs are sampled" if situation.policy else " and the queue is ranked by it"
+    when = "When the pause is over, after" if situation.project.is_paused else "After"
     text = (
-        f"After {needed - done} more preferences the reward model is "
+        f"{when} {needed - done} more preferences the reward model is "
         f"{'re' if situation.reward_model else ''}trained{then}."
     )
     return NextStep(StepKind.LABEL, text, done, needed)

@@ -1,6 +1,6 @@
 """Where a project's loop stands: rows, each read at most once and only when asked.
 
-What follows from that is in modeling/rulebook.py.
+What follows from that is in modeling/loop/rulebook.py.
 """
 
 from datetime import datetime, timedelta
@@ -10,11 +10,12 @@ from django.db.models import Max
 from django.utils import timezone
 
 from labeling.models import Comparison, Project, Prompt
-from labeling.preferences import USABLE, settled
-from modeling.blind import Standing, standing
-from modeling.core.chat_server import is_server
-from modeling.drift import alarm_of
+from labeling.preferences import counts
+from labeling.preferences.settling import USABLE, settled
+from modeling.core.generating.servers.chat_server import is_server
 from modeling.models import Loop, Policy, RewardModel, Round, Run
+from modeling.policies.blind import Standing, standing
+from modeling.reward_models.drift import alarm_of
 
 State = Run.State
 
@@ -53,7 +54,7 @@ class Situation:
     def base_model(self) -> str:
         """What a reward model begins as; "" where there is only a server, which lends none."""
         location = self.policy.location if self.policy else ""
-        return self.project.base_model or ("" if is_server(location) else location)
+        return self.project.loop_settings.base_model or ("" if is_server(location) else location)
 
     @cached_property
     def candidate(self) -> RewardModel | None:
@@ -194,7 +195,7 @@ class Situation:
     @property
     def schedule_is_due(self) -> bool:
         """Whether the last training is so long ago that few new preferences are enough."""
-        hours, last = self.project.retrain_every_hours, self.last_training
+        hours, last = self.project.loop_settings.retrain_every_hours, self.last_training
         if not hours or last is None:
             return False
         return timezone.now() - last.created_at >= timedelta(hours=hours)
@@ -209,14 +210,13 @@ class Situation:
 
     @cached_property
     def fresh_comparisons(self) -> int:
-        fresh = Comparison.objects.filter(project=self.project, slots_left__gt=0)
-        return fresh.filter(waiting_since__isnull=True).count()
+        return counts.fresh(self.project).count()
 
     @property
     def can_sample(self) -> bool:
         return (
             self.policy is not None
-            and self.open_comparisons < self.project.queue_target
+            and self.open_comparisons < self.project.loop_settings.queue_target
             and self.has_prompts
         )
 
@@ -227,10 +227,10 @@ class Situation:
         last, policy = self.last_sampling, self.policy
         if last is None or policy is None or last.policy_id != policy.pk:
             return True
-        return last.state == State.SUCCEEDED and last.results.get("comparisons", 0) > 0
+        return last.state == State.SUCCEEDED and bool(last.figures.comparisons)
 
     @property
     def preferences_needed(self) -> int:
         """How many new preferences start the next training."""
         missing = FEWEST_TO_TRAIN - (self.usable_preferences - self.new_preferences)
-        return max(self.project.retrain_after, missing)
+        return max(self.project.loop_settings.retrain_after, missing)

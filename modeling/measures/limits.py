@@ -29,7 +29,7 @@ class Bounds:
         )
 
     def members_part(self, now: float, error: float) -> bool:
-        ratio = disagreement(self.variance, now, error)
+        ratio = variance_growth(self.variance, now, error)
         return (
             self.variance_ratio is not None and ratio is not None and ratio >= self.variance_ratio
         )
@@ -50,7 +50,7 @@ def length_drifts(
     return not 1 / ratio < nearest / max(start, 1e-9) < ratio
 
 
-def disagreement(before: float, now: float, error: float = 0.0) -> float | None:
+def variance_growth(before: float, now: float, error: float = 0.0) -> float | None:
     """How many times the variance `before` the variance `now` is at least; None without one: a
     single reward model does not disagree with itself. `error`: of `now`."""
     if not before or not now:

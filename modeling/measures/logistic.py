@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from modeling.core.calibration import log_loss, probability
+from modeling.measures.calibration import log_loss, probability
 
 Array = NDArray[np.float64]
 

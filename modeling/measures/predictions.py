@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from modeling.core.calibration import calibrate
-from modeling.core.intervals import accuracy_interval, difference_interval
+from modeling.measures.calibration import calibrate
+from modeling.measures.intervals import accuracy_interval, difference_interval
+from modeling.measures.noise import noise_of
 
 HEADLINE = ("test", "dev")  # the most honest first; never what the model learned from
 HELD_OUT = ("test", "dev", "calibration")
@@ -74,17 +75,21 @@ class Prediction:
 
 
 def read_predictions(path: Path) -> list[Prediction]:
-    """Those of a run; [] when it has left none. Fields nobody knows are passed over."""
+    """Those of a run; [] when it has left none."""
     if not path.is_file():
         return []
-    known = Prediction.__dataclass_fields__.keys()
     with path.open("rb") as lines:
-        rows = [json.loads(line) for line in lines if line.strip()]
+        return predictions_of(json.loads(line) for line in lines if line.strip())
+
+
+def predictions_of(rows: Iterable[dict[str, Any]]) -> list[Prediction]:
+    """Of the lines of the file. Fields nobody knows are passed over."""
+    known = Prediction.__dataclass_fields__.keys()
     found = [{key: row[key] for key in row.keys() & known} for row in rows]
     return [Prediction(**{"prompt": row["id"]} | row) for row in found]
 
 
-def prompt_key(prompt: Iterable[tuple[str, str]]) -> str:
+def prompt_key(prompt: Iterable[Sequence[str]]) -> str:
     """A short name for a prompt: comparisons of one prompt are drawn together."""
     text = json.dumps([list(message) for message in prompt], ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -108,7 +113,7 @@ def accuracy_of(
         value = row.point if point is None else point(row)
         if value is not None:
             by_prompt[row.prompt].append(value)
-    return accuracy_interval(list(by_prompt.values())) if by_prompt else None
+    return accuracy_interval(list(by_prompt.values()))
 
 
 def length_band(row: Prediction) -> str:
@@ -182,6 +187,9 @@ def length_correlation(rows: Sequence[Prediction]) -> float | None:
     does not vary. Each pair counts both ways round, so that who won does not enter."""
     delta = np.array([row.delta for row in rows])
     longer = np.array([row.chosen_length - row.rejected_length for row in rows], dtype=float)
+    largest = max((max(abs(r.reward_chosen), abs(r.reward_rejected)) for r in rows), default=0.0)
+    if not (np.abs(delta) > noise_of(largest)).any():
+        return None  # rewards that differ by rounding
     scale = float(np.sqrt((delta**2).sum() * (longer**2).sum()))
     return float((delta * longer).sum() / scale) if scale > 0 else None
 
@@ -246,4 +254,4 @@ def compare(pairs: Iterable[tuple[Prediction, Prediction]]) -> dict[str, float] 
     for new, old in pairs:
         if new.point is not None and old.point is not None:
             by_prompt[new.prompt].append(new.point - old.point)
-    return difference_interval(list(by_prompt.values())) if by_prompt else None
+    return difference_interval(list(by_prompt.values()))

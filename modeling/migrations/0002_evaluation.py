@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 ('policy_version', models.PositiveIntegerField(help_text='The newer of the policies that wrote the two; null for others.', null=True)),
                 ('margin', models.FloatField(help_text='Reward of chosen less that of rejected.')),
                 ('point', models.FloatField(help_text='1 when the order was foretold, 0 when not, a half between.')),
-                ('loss', models.FloatField(help_text='Calibrated log-loss, clipped (modeling/drift.py).')),
+                ('loss', models.FloatField(help_text='Calibrated log-loss, clipped (modeling/reward_models/drift.py).')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={

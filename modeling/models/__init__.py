@@ -1,5 +1,7 @@
 """What the learning side remembers, by subject, with every rule as a named constraint."""
 
+from modeling.models.early import EarlyPair
+from modeling.models.loop_settings import LoopSettings
 from modeling.models.rounds import BlindPair, Round
 from modeling.models.runs import Metric, Run
 from modeling.models.said import Foretold, Score
@@ -9,9 +11,11 @@ from modeling.models.versions import Loop, Policy, RewardModel
 __all__ = [
     "ArmLift",
     "BlindPair",
+    "EarlyPair",
     "Foretold",
     "InstantGuess",
     "Loop",
+    "LoopSettings",
     "Metric",
     "Policy",
     "QueueOrder",

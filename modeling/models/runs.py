@@ -10,6 +10,7 @@ from django.db.models import Q
 from labeling.models.constraints import between, one_of
 from modeling.models.rounds import Round
 from modeling.models.versions import Policy
+from modeling.run_data.stored import Asked, RunFigures
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
@@ -109,6 +110,16 @@ class Run(models.Model):
     @property
     def folder(self) -> Path:
         return Path(settings.DATA_DIR) / "runs" / str(self.pk)
+
+    @property
+    def asked(self) -> Asked:
+        """Its config, of whatever version it is."""
+        return Asked.read_stored(self.config)
+
+    @property
+    def figures(self) -> RunFigures:
+        """What its worker has added to its results, of whatever version they are."""
+        return RunFigures.read_stored(self.results)
 
 
 class Metric(models.Model):

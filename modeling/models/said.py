@@ -48,7 +48,9 @@ class Foretold(models.Model):
     point = models.FloatField(
         help_text="1 when the order was foretold, 0 when not, a half between."
     )
-    loss = models.FloatField(help_text="Calibrated log-loss, clipped (modeling/drift.py).")
+    loss = models.FloatField(
+        help_text="Calibrated log-loss, clipped (modeling/reward_models/drift.py)."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

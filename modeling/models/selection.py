@@ -3,7 +3,7 @@
 from django.db import models
 
 from labeling.models.constraints import between, one_of
-from labeling.models.selection import Selection
+from modeling.settings.choices import Selection
 
 
 class ResponseFeatures(models.Model):
@@ -58,12 +58,12 @@ class InstantGuess(models.Model):
 
 class ArmLift(models.Model):
     """What the chosen judgments of one reward model's time taught, against as many random ones
-    (modeling/lift.py). Positive: the chosen ones taught more."""
+    (modeling/selection/lift.py). Positive: the chosen ones taught more."""
 
     reward_model = models.OneToOneField(
         "modeling.RewardModel", on_delete=models.CASCADE, related_name="arm_lift"
     )
-    strategy = models.CharField(max_length=12, choices=Selection.choices)
+    strategy = models.CharField(max_length=12, choices=Selection.pairs())
     judgments = models.PositiveIntegerField(help_text="Known when it was measured.")
     trained_on = models.PositiveIntegerField(help_text="Of either arm.")
     tested_on = models.PositiveIntegerField(help_text="Random judgments.")
@@ -92,14 +92,14 @@ class QueueOrder(models.Model):
     reward_model = models.ForeignKey(
         "modeling.RewardModel", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
-    strategy = models.CharField(max_length=12, choices=Selection.choices)
+    strategy = models.CharField(max_length=12, choices=Selection.pairs())
     ranked = models.PositiveIntegerField(default=0, help_text="Comparisons.")
     learnt = models.PositiveIntegerField(default=0, help_text="Judgments since the training.")
     milliseconds = models.FloatField(default=0.0, help_text="To learn, rank and write.")
     summary = models.JSONField(default=dict, help_text="The head of the line, and a histogram.")
     updated_at = models.DateTimeField(auto_now=True)
     fallback_from = models.CharField(
-        max_length=12, blank=True, choices=Selection.choices, help_text="It gained nothing."
+        max_length=12, blank=True, choices=Selection.pairs(), help_text="It gained nothing."
     )
     fallback_reason = models.TextField(blank=True)
     fallback_at = models.DateTimeField(null=True, blank=True)

@@ -5,12 +5,15 @@ nothing else.
 """
 
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Max, Q, QuerySet
 
+from labeling.models import Project
 from labeling.models.constraints import between, one_of
+from modeling.run_data.stored import PolicyFigures, RewardModelFigures
 
 
 class PolicyStatus(models.TextChoices):
@@ -49,6 +52,9 @@ class Policy(models.Model):
     algorithm = models.CharField(max_length=9, blank=True, help_text="Empty: made elsewhere.")
     kl = models.FloatField(null=True, blank=True, help_text="Nats to the reference.")
     results = models.JSONField(default=dict, blank=True, help_text="What its run measured.")
+    files = models.JSONField(
+        default=dict, blank=True, help_text="Size and SHA-256 of each file, if a run made it."
+    )
     run = models.ForeignKey(
         "Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="policies"
     )
@@ -71,6 +77,11 @@ class Policy(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
+
+    @property
+    def figures(self) -> PolicyFigures:
+        """Its results, of whatever version they are."""
+        return PolicyFigures.read_stored(self.results)
 
 
 class RewardModelStatus(models.TextChoices):
@@ -98,6 +109,9 @@ class RewardModel(models.Model):
     folder = models.CharField(max_length=500, help_text="Relative to DATA_DIR.")
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.CANDIDATE)
     results = models.JSONField(default=dict, help_text="The run's result.json.")
+    files = models.JSONField(
+        default=dict, blank=True, help_text="Size and SHA-256 of each file of its folders."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -123,17 +137,20 @@ class RewardModel(models.Model):
         return Path(settings.DATA_DIR) / self.folder
 
     @property
+    def figures(self) -> RewardModelFigures:
+        """Its results, of whatever version they are."""
+        return RewardModelFigures.read_stored(self.results)
+
+    @property
     def member_paths(self) -> list[Path]:
         """Every folder of the ensemble, the model's own first. Several heads share one folder."""
-        names = self.results.get("members") or []
-        others = [name for name in names if self.path.parent / name != self.path]
+        others = [name for name in self.figures.members if self.path.parent / name != self.path]
         return [self.path, *(self.path.parent / name for name in others)]
 
     @property
     def member_count(self) -> int:
         """How many opinions it has of a text: heads in all folders."""
-        heads = (self.results.get("config") or {}).get("heads") or 1
-        return len(self.member_paths) * int(heads)
+        return len(self.member_paths) * self.figures.heads
 
     @property
     def is_here(self) -> bool:
@@ -147,7 +164,7 @@ class RewardModel(models.Model):
     @property
     def why_not_plain(self) -> str:
         """Why only Preferable's own loader reads its folder; "" for a plain folder."""
-        export = self.results.get("export") or {}
+        export = self.figures.export
         if export.get("plain", True):
             return ""
         return str(export.get("reason") or "It is no plain sequence-classification model.")
@@ -196,3 +213,24 @@ class Loop(models.Model):
 
     def __str__(self) -> str:
         return f"loop of {self.project}"
+
+
+def reward_model_by(pk: int | None) -> RewardModel | None:
+    """None without a key, and for one that was deleted."""
+    whole = RewardModel.objects.select_related("project", "run", "snapshot")
+    return None if pk is None else whole.filter(pk=pk).first()
+
+
+def policy_by(pk: int | None) -> Policy | None:
+    """None without a key, and for one that was deleted."""
+    return None if pk is None else Policy.objects.filter(pk=pk).first()
+
+
+def loop_of(project: Project) -> Loop:
+    return Loop.objects.get_or_create(project=project)[0]
+
+
+def next_version(existing: QuerySet[Any]) -> int:
+    """The number of the version that follows these rows of one project. Call while `deciding`: two
+    versions that are made at once get one number each."""
+    return (existing.aggregate(last=Max("version"))["last"] or 0) + 1

@@ -7,7 +7,7 @@ from typing import Any
 from django.urls import reverse
 
 from modeling.models import RewardModel
-from modeling.overview import accuracy_of, yardsticks_of
+from modeling.reward_models.accuracy import CHANCE, accuracy_of, yardsticks_of
 
 Spec = dict[str, Any]
 Curve = Sequence[tuple[int, float]]
@@ -33,10 +33,17 @@ def accuracy_by_version(reward_models: Iterable[RewardModel]) -> Spec | None:
                 "band": [[percent(a.low), percent(a.high)] for _, a in rated],
             },
             *_yardstick_lines([model for model, _ in rated]),
+            chance_line(len(rated)),
         ],
         "y": {"unit": " %"},
         "links": [reverse("reward-model", args=[model.pk]) for model, _ in rated],
     }
+
+
+def chance_line(points: int) -> dict[str, Any]:
+    """What a tossed coin scores, beside accuracies in per cent."""
+    data = [percent(CHANCE)] * points
+    return {"name": "chance", "data": data, "dashed": True, "tone": "ink-muted"}
 
 
 def _yardstick_lines(reward_models: Sequence[RewardModel]) -> list[dict[str, Any]]:
@@ -67,7 +74,8 @@ def learning_curve(points: Sequence[Mapping[str, Any]]) -> Spec | None:
                 "name": "accuracy",
                 "data": [percent(figure["value"]) for figure in figures],
                 "band": [[percent(figure["low"]), percent(figure["high"])] for figure in figures],
-            }
+            },
+            chance_line(len(rated)),
         ],
         "x": {"log": True, "title": "comparisons learned from"},
         "y": {"unit": " %"},
@@ -100,6 +108,8 @@ def run_curves(curves: Mapping[str, Curve], metric: str) -> Spec | None:
     for name, curve in drawn.items():
         at = {step: round(value * factor, 4) for step, value in curve}
         series.append({"name": name, "data": [at.get(step) for step in steps]})
+    if metric == "accuracy":
+        series.append(chance_line(len(steps)))
     unit = {"unit": " %"} if metric == "accuracy" else {}
     return {"type": "line", "labels": steps, "series": series, "y": unit}
 

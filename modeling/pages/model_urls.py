@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from modeling.pages import playground, reward_models
+from modeling.pages.reward_models import models as reward_models
+from modeling.pages.reward_models import playground
 
 PROJECT = "projects/<slug:slug>/"
 

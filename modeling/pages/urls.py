@@ -2,16 +2,11 @@
 
 from django.urls import path
 
-from modeling.pages import (
-    labeler_models,
-    loop,
-    policies,
-    reward_models,
-    rounds,
-    runs,
-    samples,
-    selection,
-)
+from modeling.pages.loop import loop, rounds, selection, settings
+from modeling.pages.policies import policies, samples
+from modeling.pages.reward_models import labeler_models
+from modeling.pages.reward_models import models as reward_models
+from modeling.pages.runs import runs
 
 PROJECT = "projects/<slug:slug>/"
 
@@ -21,6 +16,7 @@ urlpatterns = [
     path(f"{PROJECT}queue-hint/", loop.queue_hint, name="queue-hint"),
     path(f"{PROJECT}train/", loop.train_now, name="train-now"),
     path(f"{PROJECT}sample/", loop.sample_now, name="sample-now"),
+    path(f"{PROJECT}settings/loop/", settings.loop_settings, name="project-loop-settings"),
     path(f"{PROJECT}selection/", selection.selection_page, name="selection"),
     path(f"{PROJECT}selection/live/", selection.selection_live, name="selection-live"),
     path(

@@ -6,7 +6,8 @@ from django.db.models import Q
 from django.http import Http404
 
 from labeling.models import Project
-from modeling.models import RewardModel
+from labeling.pages.requests import SignedInRequest
+from modeling.models import RewardModel, deciding
 
 OFFERED = 50
 
@@ -36,3 +37,11 @@ def version_asked(versions: Sequence[RewardModel], asked: str) -> RewardModel | 
 def is_number(asked: str) -> bool:
     """Of a size that the database can compare."""
     return asked.isdecimal() and len(asked) < 10
+
+
+def seen_in_service(request: SignedInRequest) -> int | deciding.Now | None:
+    """The key of what was in service on the page that somebody decided on."""
+    seen = request.POST.get("instead_of")
+    if seen is None:
+        return deciding.NOW
+    return int(seen) if seen.isdecimal() and len(seen) < 19 else None

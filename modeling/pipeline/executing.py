@@ -15,17 +15,22 @@ import subprocess
 import time
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, close_old_connections, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, close_old_connections
 from django.db.models import F
 from django.utils import timezone
 
 from config.nudges import nudge
-from modeling import inputs, outputs
+from labeling.database.transactions import Conflict, retried
+from labeling.texts.shown_paths import without_paths
+from modeling.core.program.seal import Notes
 from modeling.models import Run
-from modeling.programs import Ending, FolderInUse, Program, sole_use
-from modeling.run_files import CannotPrepare
-from modeling.runs import log_path
-from modeling.tailing import Progress, Tail
+from modeling.pipeline import inputs, outputs
+from modeling.pipeline.run_progress import RunProgress
+from modeling.pipeline.sampled_pairs import EarlyQueue
+from modeling.runs.files import CannotPrepare, Damaged
+from modeling.runs.lifecycle import log_path
+from modeling.runs.programs import FOLDER_LOST, Ending, FolderInUse, Program, cap_log, sole_use
+from modeling.runs.tailing import Tail
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +38,12 @@ PACKAGE = "modeling.core"
 BEAT_SECONDS = 1.0
 # How long a program that was asked to stop may take to reach a safe point.
 CANCEL_SECONDS = 30.0
+
+# What the result says of a run whose program ran out of memory once.
+ONCE_MORE = (
+    "The program {stage} ran out of memory, and was run once more with passes half as large. Free "
+    "some memory, or use a smaller model or shorter texts, so that the next run need not."
+)
 
 State = Run.State
 
@@ -67,8 +78,10 @@ def execute(run_id: int, *, package: str = PACKAGE, beat_seconds: float = BEAT_S
     except OSError as problem:
         # Not even its folder can be made or locked: there is nothing to go on with.
         if (claimed := claim(run_id)) is not None:
-            fail(claimed, describe(problem))
+            fail(claimed, describe_problem(problem))
     nudge("modeling.tasks.advance", run.project_id)
+    if Run.objects.filter(pk=run_id, state=State.QUEUED).exists():
+        nudge("modeling.tasks.execute", run_id)  # to be tried again, now that its folder is free
     return True
 
 
@@ -81,7 +94,6 @@ def claim(run_id: int) -> Run | None:
         worker=f"{socket.gethostname()}:{os.getpid()}"[:120],
         started_at=now,
         heartbeat_at=now,
-        progress=0.0,
         progress_text="starting",
         seconds_left=None,
         error="",
@@ -103,7 +115,7 @@ def end(run: Run, state: str, **values: Any) -> None:
 
 
 def fail(run: Run, error: str) -> None:
-    end(run, State.FAILED, error=error.replace("\x00", ""))
+    end(run, State.FAILED, error=without_paths(error.replace("\x00", "")))
 
 
 class Execution:
@@ -115,18 +127,20 @@ class Execution:
         self.package = package
         self.beat_seconds = beat_seconds
         self.stages = inputs.stages_of(run)
-        self.did_without: list[str] = []  # sentences on stages that failed and may
+        self.remarks: list[str] = []  # on stages that failed and may, and on memory
+        self.smaller_passes = False
+        self.progress = RunProgress(run, self.stages)
+        self.early: EarlyQueue | None = None  # while a sampling is under way
 
     def carry_out(self) -> None:
         try:
-            for number, stage in enumerate(self.stages):
-                ending = self._run_stage(number, stage)
+            for stage in self.stages:
+                ending = self._carry_out_stage(stage)
                 if ending.problem:
                     if self._goes_on_without(stage, ending):
                         continue
                     self._end_early(ending)
                     return
-                outputs.store(self.run, stage)
             self.finish()
             self.rank()
         except Cancelled:
@@ -139,24 +153,57 @@ class Execution:
             # The database is away. The run will be found silent and taken up again.
             raise
         except Exception as problem:
+            self._fail_on_our_side(problem)
+
+    def _fail_on_our_side(self, problem: Exception) -> None:
+        if not self.run.folder.is_dir():
+            self._end_early(Ending(1, FOLDER_LOST, lost_folder=True))
+        elif isinstance(problem, Damaged):
+            fail(self.run, str(problem))
+        else:
             log.exception("%s failed on the worker's side", self.run)
-            fail(self.run, describe(problem))
+            fail(self.run, describe_problem(problem))
+
+    def _carry_out_stage(self, stage: str) -> Ending:
+        """Inputs, program and what it left. What a run can do without fails by itself alone."""
+        try:
+            ending = self._run_stage(stage)
+            if ending.out_of_memory and not self.smaller_passes and not self._cancel_requested():
+                log.warning("%s ran out of memory in %s: once more", self.run, stage)
+                self.smaller_passes = True
+                self.remarks.append(ONCE_MORE.format(stage=stage))
+                ending = self._run_stage(stage)
+            if not ending.problem:
+                outputs.store(self.run, stage)
+            return ending
+        except (CannotPrepare, Damaged) as problem:
+            if not inputs.may_fail(self.run, stage):
+                raise
+            return Ending(1, str(problem))
 
     def _goes_on_without(self, stage: str, ending: Ending) -> bool:
-        if ending.was_stopped or not inputs.may_fail(self.run, stage):
+        if ending.was_stopped or ending.lost_folder or not inputs.may_fail(self.run, stage):
             return False
         log.warning("%s goes on without its stage %s: %s", self.run, stage, ending.problem)
-        self.did_without.append(inputs.lost_with(stage, ending.problem))
+        self.remarks.append(inputs.lost_with(stage, ending.problem))
         return not self._cancel_requested()
 
     def finish(self) -> None:
         """The results as rows and the end of the run, in one transaction or not at all."""
-        measured = outputs.measure(self.run)
-        if self.did_without:
-            measured["warnings"] = [*measured.get("warnings", []), *self.did_without]
-        with transaction.atomic():
-            write(self.run, heartbeat_at=timezone.now())  # locks the row, if it is still ours
-            outputs.collect(self.run, measured, self._succeed)
+        write(self.run, progress_text="storing the results", seconds_left=0.0)
+        measured, made = outputs.measure(self.run), outputs.files_made_by(self.run)
+        if self.remarks:
+            measured["warnings"] = [*measured.get("warnings", []), *self.remarks]
+        self._store(measured, made)
+
+    @retried
+    def _store(self, measured: dict[str, Any], made: Notes) -> None:
+        self._hold()
+        try:
+            outputs.collect(self.run, measured, made, self._succeed)
+        except IntegrityError as problem:
+            # Somebody made the same pair or version at the same moment: their row counts.
+            raise Conflict(str(problem)) from problem
 
     def rank(self) -> None:
         """The run has succeeded: what goes wrong here is no failure of it."""
@@ -168,27 +215,34 @@ class Execution:
     def _succeed(self, results: dict[str, Any]) -> None:
         end(self.run, State.SUCCEEDED, results=results, progress=1.0, progress_text="done")
 
-    def _run_stage(self, number: int, stage: str) -> Ending:
-        folder = inputs.prepare(self.run, stage)
+    def _run_stage(self, stage: str) -> Ending:
+        folder = inputs.prepare(self.run, stage, smaller_passes=self.smaller_passes)
         if folder is None:
             return Ending(0)  # done by an earlier attempt, or there is nothing to do
         tail = Tail(self.run, folder / "metrics.jsonl")
+        tail.read()  # what an earlier attempt has written is no news
+        self.progress.begin(stage, time.monotonic())
+        if stage == "sample" and self.run.kind == Run.Kind.SAMPLE:
+            self.early = EarlyQueue(self.run, self._hold)
         program = Program(
             inputs.program_of(stage),
             folder,
             log=log_path(self.run),
             lock=self.lock,
             package=self.package,
+            is_second_try=self.smaller_passes,
         )
         try:
-            self._watch(program, tail, number)
+            self._watch(program, tail, stage)
         finally:
             program.end()
+            self.early = None
         ending = program.ending()
         tail.read()
+        cap_log(log_path(self.run))
         return ending
 
-    def _watch(self, program: Program, tail: Tail, number: int) -> None:
+    def _watch(self, program: Program, tail: Tail, stage: str) -> None:
         asked_at: float | None = None
         while True:
             try:
@@ -196,34 +250,36 @@ class Execution:
                 return
             except subprocess.TimeoutExpired:
                 pass
-            cancel = self._beat(tail, number)
+            if not program.folder.is_dir():
+                return  # nothing that it does from here on could be read: it is ended
+            cap_log(log_path(self.run))
+            cancel = self._beat(tail, stage)
             if cancel and asked_at is None:
                 asked_at = time.monotonic()
                 program.send(signal.SIGTERM)
             elif asked_at is not None and time.monotonic() - asked_at > CANCEL_SECONDS:
                 program.send(signal.SIGKILL)
 
-    def _beat(self, tail: Tail, number: int) -> bool:
+    def _beat(self, tail: Tail, stage: str) -> bool:
         """A sign of life, the news from the program; whether it was asked to stop."""
         try:
-            values: dict[str, Any] = {"heartbeat_at": timezone.now()}
-            progress = tail.read()
-            if progress is not None:
-                values |= self._progress(progress, number)
-            write(self.run, **values)
+            told, now = tail.read(), time.monotonic()
+            if told is not None:
+                self.progress.take(stage, told, now)
+            write(self.run, heartbeat_at=timezone.now(), **self.progress.values(now))
+            if self.early is not None:
+                self.early.look()
             return self._cancel_requested()
-        except (OperationalError, InterfaceError) as problem:
-            # A program that has worked for hours does not stop for a database that restarts.
+        except (OperationalError, InterfaceError, Conflict) as problem:
+            # A program that has worked for hours does not stop for a database that restarts, nor
+            # for others who stood in the way: the next beat does what this one could not.
             log.warning("%s: no sign of life could be given (%s)", self.run, problem)
             close_old_connections()
             return False
 
-    def _progress(self, progress: Progress, number: int) -> dict[str, Any]:
-        return {
-            "progress": (number + progress.share) / len(self.stages),
-            "progress_text": progress.text,
-            "seconds_left": progress.seconds_left,
-        }
+    def _hold(self) -> None:
+        """Locks the run's row for the rest of the transaction, if the run is still ours."""
+        write(self.run, heartbeat_at=timezone.now())
 
     def _cancel_requested(self) -> bool:
         return Run.objects.filter(pk=self.run.pk, cancel_requested=True).exists()
@@ -231,20 +287,22 @@ class Execution:
     def _end_early(self, ending: Ending) -> None:
         if self._cancel_requested():
             raise Cancelled
-        if ending.was_stopped:
+        if ending.lost_folder and self.run.attempt < Run.MAX_ATTEMPTS:
+            log.error("%s: its folder was deleted, it begins anew", self.run)
+            self._queue_again("its folder was deleted; begins anew")
+        elif ending.was_stopped:
             # The worker is being shut down: not the run's fault, so the attempt does not count.
-            write(
-                self.run,
-                state=State.QUEUED,
-                attempt=self.run.attempt - 1,
-                seconds_left=None,
-                progress_text="interrupted; goes on from its last checkpoint",
+            self._queue_again(
+                "interrupted; goes on from its last checkpoint", attempt=self.run.attempt - 1
             )
         else:
             fail(self.run, ending.problem)
 
+    def _queue_again(self, why: str, **values: Any) -> None:
+        write(self.run, state=State.QUEUED, seconds_left=None, progress_text=why, **values)
 
-def describe(problem: BaseException) -> str:
+
+def describe_problem(problem: BaseException) -> str:
     if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
             "The disk is full: the run's files could not be written. Free some space, then "

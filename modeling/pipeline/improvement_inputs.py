@@ -5,11 +5,19 @@ from pathlib import Path
 
 from labeling.models import Prompt
 from labeling.models.material import Split
-from modeling import blind, improving
-from modeling.core.chat_server import is_server
-from modeling.core.files import write_json
-from modeling.models import Policy, RewardModel, Run
-from modeling.run_files import CannotPrepare, copy_snapshot, usable, write_prompts
+from modeling.core.generating.servers.chat_server import is_server
+from modeling.models import Policy, Run
+from modeling.models.versions import policy_by
+from modeling.policies import blind, improving
+from modeling.runs.files import (
+    CannotPrepare,
+    copy_snapshot,
+    template_date,
+    usable,
+    usable_reward_model,
+    write_config,
+    write_prompts,
+)
 
 FEWEST_PROMPTS = 8
 
@@ -22,32 +30,36 @@ def prepare_improvement(run: Run, folder: Path) -> bool:
             f"{run.policy} runs on another server, so it cannot be trained here. Train it there "
             "and register the new version; it can be compared blind with this one."
         )
-    config = run.config["train_policy"] | {
-        "policy": usable(run.policy.location, str(run.policy)),
-        "reference": _reference(run),
-        "reward_models": _reward_models(run),
-    }
+    config = (
+        template_date(run.project)
+        | run.asked.train_policy
+        | {
+            "policy": usable(run.policy.location, str(run.policy), run.project),
+            "reference": _reference(run),
+            "reward_models": _reward_models(run),
+        }
+    )
     if run.snapshot is not None:
         copy_snapshot(run, folder)
     else:
         write_prompts(folder, _training_prompts(run))
-    write_json(folder / "config.json", config)
+    write_config(folder, "train_policy", config)
     return True
 
 
 def _reference(run: Run) -> str:
-    reference = Policy.objects.filter(pk=run.config["reference"]).first()
+    reference = policy_by(run.asked.reference)
     if reference is None:
         raise CannotPrepare("The reference policy, to which the KL is measured, was deleted.")
-    return usable(reference.location, f"reference {reference}")
+    return usable(reference.location, f"reference {reference}", run.project)
 
 
 def _reward_models(run: Run) -> list[str]:
-    pk = run.config["reward_model"]
+    pk = run.asked.reward_model
     if pk is None:
         return []
-    model = RewardModel.objects.get(pk=pk)
-    return [usable(str(path), str(model)) for path in model.member_paths]
+    model = usable_reward_model(pk)
+    return [usable(str(path), str(model), run.project) for path in model.member_paths]
 
 
 def _training_prompts(run: Run) -> list[int]:
@@ -60,27 +72,30 @@ def _training_prompts(run: Run) -> list[int]:
             f"There are only {len(ids)} prompts to train on (four of five prompts are in the train "
             "split). Import more prompts."
         )
-    count = min(run.config["prompts"], len(ids))
+    count = min(run.asked.prompts, len(ids))
     return random.Random(run.seed).sample(ids, count)
 
 
 def prepare_comparison(run: Run, folder: Path) -> bool:
     """The same prompts for both policies."""
-    candidate = Policy.objects.filter(pk=run.config["candidate"]).first()
+    candidate = policy_by(run.asked.candidate)
     if candidate is None or run.policy is None:
         raise CannotPrepare("One of the two policies was deleted.")
     # Kept over a retry: by then other prompts would be chosen, and half of them are done already.
     if not (folder / "prompts.jsonl").exists():
         write_prompts(folder, _comparison_prompts(run, candidate))
     both = {"current": run.policy, "new": candidate}
-    locations = {name: usable(policy.location, str(policy)) for name, policy in both.items()}
-    write_json(folder / "config.json", run.config["sample"] | {"policies": locations})
+    locations = {
+        name: usable(policy.location, str(policy), run.project) for name, policy in both.items()
+    }
+    config = template_date(run.project) | run.asked.sample | {"policies": locations}
+    write_config(folder, "sample", config)
     return True
 
 
 def _comparison_prompts(run: Run, candidate: Policy) -> list[int]:
     trained_on = improving.trained_on(candidate)
-    chosen = blind.choose_prompts(run.project, run.config["pairs"], run.seed, trained_on)
+    chosen = blind.choose_prompts(run.project, run.asked.pairs, run.seed, trained_on)
     if not chosen:
         raise CannotPrepare("There are no prompts to compare the two policies on.")
     return chosen

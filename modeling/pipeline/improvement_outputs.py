@@ -3,10 +3,13 @@
 from collections import defaultdict
 from typing import Any
 
-from modeling import blind, demo_gold, improving
+from labeling.texts.sameness import response_digest
+from modeling.core.program.seal import Notes, read_result
+from modeling.demo import gold as demo_gold
 from modeling.models import Policy, Round, Run
-from modeling.programs import read_json
-from modeling.run_files import clean, read_jsonl
+from modeling.models.versions import policy_by
+from modeling.policies import blind, improving
+from modeling.runs.files import clean, clean_extra, read_jsonl
 
 NAMES = ("current", "new")
 
@@ -15,13 +18,16 @@ def policies_of(run: Run) -> dict[str, Policy]:
     """The policies by the names that they have in a comparison's samples; {} for other runs."""
     if run.kind != Run.Kind.COMPARE or run.policy is None:
         return {}
-    return {"current": run.policy, "new": Policy.objects.get(pk=run.config["candidate"])}
+    candidate = policy_by(run.asked.candidate)
+    assert candidate is not None
+    return {"current": run.policy, "new": candidate}
 
 
-def collect_improvement(run: Run) -> dict[str, Any]:
-    """The new policy version. Call in the transaction that ends the run."""
-    results = read_json(run.folder / "result.json")
-    candidate = improving.add_candidate(run, results)
+def collect_improvement(run: Run, made: Notes) -> dict[str, Any]:
+    """The new policy version. `made`: the notes of its files. Call in the transaction that ends the
+    run."""
+    results = read_result(run.folder).told
+    candidate = improving.add_candidate(run, results, made)
     gold = demo_gold.gold_of_improvement(run.project, read_jsonl(run.folder / "samples.jsonl"))
     if gold and run.round is not None:
         _note_gold(Round.objects.select_for_update().get(pk=run.round.pk), gold)
@@ -37,21 +43,25 @@ def collect_comparison(run: Run) -> dict[str, Any]:
     """Queues the blind pairs, if their round still waits for them. Call in the transaction that
     ends the run."""
     results = {
-        stage: read_json(run.folder / stage / "result.json")
+        stage: read_result(run.folder / stage).told
         for stage in ("sample", "score")
-        if (run.folder / stage).is_dir()
+        if (run.folder / stage / "result.json").exists()
     }
     texts: dict[str, dict[int, list[str]]] = {name: defaultdict(list) for name in NAMES}
+    digests: dict[str, dict[int, list[str]]] = {name: defaultdict(list) for name in NAMES}
     for sample in read_jsonl(run.folder / "sample" / "samples.jsonl"):
-        texts[sample["policy"]][int(sample["id"])].append(clean(sample["text"]))
+        text = clean(sample["text"])
+        texts[sample["policy"]][int(sample["id"])].append(text)
+        digest = response_digest(text, clean_extra(sample))
+        digests[sample["policy"]][int(sample["id"])].append(digest)
     gold = demo_gold.gold_of(run.project, texts)
     round_ = run.round
     waits = round_ is not None and Round.objects.select_for_update().filter(
-        pk=round_.pk, state=Round.State.COMPARING, candidate=run.config["candidate"]
+        pk=round_.pk, state=Round.State.COMPARING, candidate=run.asked.candidate
     )
     if round_ is None or not waits:
         return results | {"comparisons": 0, "note": "Its round was over: nothing was queued."}
     if gold:
         _note_gold(round_, gold)
-    queued = blind.queue_pairs(round_, texts["current"], texts["new"], run.config["pairs"])
+    queued = blind.queue_pairs(round_, digests["current"], digests["new"], run.asked.pairs)
     return results | queued | ({"gold": gold} if gold else {})

@@ -4,40 +4,58 @@ Written before each stage, also when a run is started again: the rows and seeds 
 the files are, and the program goes on from its checkpoint.
 """
 
+import json
+import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
-from labeling.models import Comparison, Response
-from labeling.texts import response_digest
-from modeling.core.files import write_json, write_jsonl
-from modeling.evaluating import unscored_by
-from modeling.improvement_inputs import prepare_comparison, prepare_improvement
-from modeling.models import RewardModel, Run, Score
-from modeling.prompt_choice import prompts_to_sample
-from modeling.run_files import clean, copy_snapshot, read_jsonl, usable, write_prompts
+from labeling.models import Response
+from labeling.preferences import counts
+from labeling.texts.messages import text_or_message
+from labeling.texts.sameness import response_digest
+from modeling.core.messages import OPTION_NAMES
+from modeling.core.program.files import write_jsonl
+from modeling.core.program.seal import NotWhole, check_result, write_inputs
+from modeling.models import Run, Score
+from modeling.pipeline.improvement_inputs import prepare_comparison, prepare_improvement
+from modeling.pipeline.prompt_choice import prompts_to_sample
+from modeling.reward_models.evaluating import unscored_by
+from modeling.runs import programs
+from modeling.runs.files import (
+    clean,
+    clean_extra,
+    copy_snapshot,
+    read_jsonl,
+    template_date,
+    usable,
+    usable_reward_model,
+    write_config,
+    write_prompts,
+)
+from modeling.selection.queue_arrays import MOST_RANKED
 
-# How many comparisons of the queue are ranked anew after a training: those due soonest.
-MOST_RANKED = 5000
+log = logging.getLogger(__name__)
 
 
 def stages_of(run: Run) -> tuple[str, ...]:
     """The programs of a run, in order. Responses are scored only by a model in service."""
     if run.kind == Run.Kind.TRAIN_REWARD:
-        return ("train_reward", "score") if run.config.get("incumbent") else ("train_reward",)
+        return ("train_reward", "score") if run.asked.incumbent else ("train_reward",)
     if run.kind == Run.Kind.SCORE:
         return _scoring(run)
     if run.kind == Run.Kind.TRAIN_POLICY:
         return ("train_policy",)
     if run.kind == Run.Kind.COMPARE:
-        return ("sample", "score") if run.config.get("reward_model") else ("sample",)
-    return ("sample", *_scoring(run)) if run.config.get("reward_model") else ("sample",)
+        return ("sample", "score") if run.asked.reward_model else ("sample",)
+    return ("sample", *_scoring(run)) if run.asked.reward_model else ("sample",)
 
 
 def _scoring(run: Run) -> tuple[str, ...]:
     """The predecessor of the model in service, in its shadow, reads the same responses."""
-    return ("score", "shadow") if run.config.get("shadow") else ("score",)
+    return ("score", "shadow") if run.asked.shadow else ("score",)
 
 
 def program_of(stage: str) -> str:
@@ -65,12 +83,12 @@ def folder_of(run: Run, stage: str) -> Path:
     return run.folder if stage in ("train_reward", "train_policy") else run.folder / stage
 
 
-def prepare(run: Run, stage: str) -> Path | None:
+def prepare(run: Run, stage: str, *, smaller_passes: bool = False) -> Path | None:
     """Writes config.json and the inputs of one stage; gives its folder, or None when the stage
-    is done or there is nothing in it to do."""
+    is done or there is nothing in it to do. `smaller_passes`: memory ran out before."""
     folder = folder_of(run, stage)
     folder.mkdir(parents=True, exist_ok=True)
-    if (folder / "result.json").exists():
+    if is_done(folder):
         return None
     prepare_stage = {
         "train_reward": _prepare_training,
@@ -79,16 +97,36 @@ def prepare(run: Run, stage: str) -> Path | None:
         "shadow": _prepare_shadow,
         "train_policy": prepare_improvement,
     }[stage]
-    return folder if prepare_stage(run, folder) else None
+    if not prepare_stage(run, folder):
+        return None
+    if smaller_passes:
+        config = json.loads((folder / "config.json").read_bytes())
+        write_config(folder, program_of(stage), config | {"smaller_passes": True})
+    write_inputs(folder)
+    return folder
+
+
+def is_done(folder: Path) -> bool:
+    """Whether an earlier attempt has left a result, whole and with all its files. What cannot be
+    read whole is no success: it goes, and the stage is done again."""
+    if not (folder / "result.json").exists():
+        return False
+    try:
+        check_result(folder)
+    except NotWhole as problem:
+        log.warning("%s is done again. %s", folder, problem)
+        programs.forget_result(folder)
+        return False
+    return True
 
 
 def _prepare_training(run: Run, folder: Path) -> bool:
     copy_snapshot(run, folder)
     config = {key: value for key, value in run.config.items() if key != "incumbent"}
-    base_model = usable(run.config["base_model"], "base model")
+    base_model = usable(run.asked.base_model, "base model", run.project)
     # What a retraining has in common with the one before is tokenised once.
-    shared = {"token_cache": str(Path(settings.DATA_DIR) / "tokens")}
-    write_json(folder / "config.json", shared | config | {"base_model": base_model})
+    shared = {"token_cache": str(Path(settings.DATA_DIR) / "tokens")} | template_date(run.project)
+    write_config(folder, "train_reward", shared | config | {"base_model": base_model})
     return True
 
 
@@ -96,28 +134,30 @@ def _prepare_sampling(run: Run, folder: Path) -> bool:
     if run.kind == Run.Kind.COMPARE:
         return prepare_comparison(run, folder)
     assert run.policy is not None
-    config = run.config["sample"]
+    config = run.asked.sample
     # Kept over a retry: by then other prompts would be chosen, and half of them are done already.
     if not (folder / "prompts.jsonl").exists():
-        chosen = prompts_to_sample(run.project, run.policy, run.config["prompts"], run.seed)
+        chosen = prompts_to_sample(run.project, run.policy, run.asked.prompts, run.seed)
         write_prompts(folder, chosen)
-    write_json(folder / "config.json", config | {"policy": usable(config["policy"], "policy")})
+    policy = usable(config["policy"], "policy", run.project)
+    write_config(folder, "sample", template_date(run.project) | config | {"policy": policy})
     return True
 
 
 def _prepare_scoring(run: Run, folder: Path) -> bool:
     if run.kind == Run.Kind.TRAIN_REWARD:
         return _prepare_incumbent(run, folder)
-    return _prepare_scores_by(run.config["reward_model"], run, folder)
+    return _prepare_scores_by(run.asked.reward_model, run, folder)
 
 
 def _prepare_shadow(run: Run, folder: Path) -> bool:
-    return _prepare_scores_by(run.config["shadow"], run, folder)
+    return _prepare_scores_by(run.asked.shadow, run, folder)
 
 
-def _prepare_scores_by(reward_model_id: int, run: Run, folder: Path) -> bool:
-    reward_model = RewardModel.objects.get(pk=reward_model_id)
-    paths = [usable(str(path), str(reward_model)) for path in reward_model.member_paths]
+def _prepare_scores_by(reward_model_id: int | None, run: Run, folder: Path) -> bool:
+    reward_model = usable_reward_model(reward_model_id)
+    members = reward_model.member_paths
+    paths = [usable(str(path), str(reward_model), run.project) for path in members]
     wanted = ranked_responses(run) | sampled_responses(run)
     scored = Score.objects.filter(reward_model=reward_model, response__in=wanted)
     missing = sorted(wanted - set(scored.values_list("response_id", flat=True)))
@@ -125,32 +165,32 @@ def _prepare_scores_by(reward_model_id: int, run: Run, folder: Path) -> bool:
     write_jsonl(
         folder / "responses.jsonl",
         (
-            {"id": str(row.pk), "prompt": row.prompt.messages, "response": row.text}
+            {"id": str(row.pk), "prompt": row.prompt.messages, **row.prompt.extra}
+            | {"response": text_or_message(row.text, row.extra)}
             for row in responses.iterator(chunk_size=500)
         ),
     )
-    in_service = reward_model_id == run.config.get("reward_model")
+    in_service = reward_model_id == run.asked.reward_model
     # The instant head learns on the features of the model in service, not on its shadow's.
-    write_json(folder / "config.json", {"reward_models": paths, "features": in_service})
+    write_config(folder, "score", {"reward_models": paths, "features": in_service})
     return bool(missing)
 
 
 def _prepare_incumbent(run: Run, folder: Path) -> bool:
     """The model in service reads what it has not scored in its own training."""
-    incumbent = RewardModel.objects.filter(pk=run.config["incumbent"]).first()
-    if incumbent is None or not incumbent.is_here:
-        return False
+    incumbent = usable_reward_model(run.asked.incumbent)
     rows = unscored_by(incumbent, run)
     write_jsonl(
         folder / "responses.jsonl",
         (
             {"id": f"{row['id']}/{side}", "prompt": row["prompt"], "response": row[side]}
+            | {name: row[name] for name in OPTION_NAMES if name in row}
             for row in rows
             for side in ("chosen", "rejected")
         ),
     )
-    paths = [str(path) for path in incumbent.member_paths]
-    write_json(folder / "config.json", {"reward_models": paths})
+    paths = [usable(str(path), str(incumbent), run.project) for path in incumbent.member_paths]
+    write_config(folder, "score", {"reward_models": paths})
     return bool(rows)
 
 
@@ -161,10 +201,8 @@ def ranked_responses(run: Run) -> set[int]:
 
 
 def ranked_comparisons(run: Run) -> dict[int, list[int]]:
-    """The comparisons that nobody has seen yet -> their responses; those due soonest come first."""
-    fresh = Comparison.objects.filter(
-        project=run.project, slots_left__gt=0, waiting_since__isnull=True
-    ).order_by("-priority", "pk")[:MOST_RANKED]
+    """The fresh comparisons due soonest -> their responses; a round's blind ones, too."""
+    fresh = counts.fresh(run.project).order_by("-priority", "pk")[:MOST_RANKED]
     return {
         row.pk: [place.response_id for place in row.comparison_responses.all()]
         for row in fresh.prefetch_related("comparison_responses")
@@ -175,11 +213,15 @@ def sampled_responses(run: Run) -> set[int]:
     return {pk for responses in sampled_by_prompt(run).values() for pk in responses}
 
 
-def sampled_by_prompt(run: Run) -> dict[int, list[int]]:
-    """Prompt -> its distinct responses in this run's samples, once they are stored."""
+def sampled_by_prompt(
+    run: Run, samples: Iterable[dict[str, Any]] | None = None
+) -> dict[int, list[int]]:
+    """Prompt -> its distinct responses in this run's samples, or in some of them, once they are
+    stored."""
     digests: dict[int, set[str]] = {}
-    for sample in read_samples(run):
-        digests.setdefault(int(sample["id"]), set()).add(response_digest(clean(sample["text"])))
+    for sample in read_samples(run) if samples is None else samples:
+        digest = response_digest(clean(sample["text"]), clean_extra(sample))
+        digests.setdefault(int(sample["id"]), set()).add(digest)
     found: dict[int, list[int]] = {prompt_id: [] for prompt_id in digests}
     rows = Response.objects.filter(prompt__in=list(digests)).order_by("pk")
     for pk, prompt_id, digest in rows.values_list("pk", "prompt_id", "digest"):

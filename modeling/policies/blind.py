@@ -14,7 +14,7 @@ from itertools import repeat
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from labeling.material import add_pairs, responses_key
+from labeling.material.adding import add_pairs, responses_key
 from labeling.models import (
     Assignment,
     Comparison,
@@ -27,9 +27,9 @@ from labeling.models import (
 )
 from labeling.models.material import Split
 from labeling.models.people import Qualification
-from labeling.texts import response_digest
-from modeling.comparing import Outcome, Verdict, WinRate, judge
+from labeling.preferences import counts
 from modeling.models import BlindPair, Round
+from modeling.policies.comparing import Outcome, Verdict, WinRate, judge
 
 # Above the entropy of any other comparison (at most ln 2), so that the answer comes soon.
 PRIORITY = 1.0
@@ -159,16 +159,17 @@ def queue_pairs(
     """Queues a comparison for each prompt to which the two wrote different responses that have
     not been compared yet, `most` at most; says how many, and how many prompts got the same.
 
-    The arguments are texts by prompt; the responses are stored already. Call in a transaction."""
+    The arguments are digests of responses by prompt; the responses are stored already. Call in a
+    transaction."""
     chosen: list[tuple[int, int, int]] = []
     ids = _ids_by_digest([*current])
     taken = set(
         Comparison.objects.filter(prompt__in=[*current]).values_list("prompt_id", "responses_key")
     )
     identical = 0
-    for prompt_id, texts in current.items():
-        ours = [ids[prompt_id, response_digest(text)] for text in texts]
-        theirs = [ids[prompt_id, response_digest(text)] for text in candidate.get(prompt_id, ())]
+    for prompt_id, digests in current.items():
+        ours = [ids[prompt_id, digest] for digest in digests]
+        theirs = [ids[prompt_id, digest] for digest in candidate.get(prompt_id, ())]
         pairs = list(zip(theirs, ours, strict=False))
         different = [(new, old) for new, old in pairs if new != old]
         identical += bool(pairs) and not different
@@ -185,18 +186,18 @@ def _ids_by_digest(prompt_ids: Sequence[int]) -> dict[tuple[int, str], int]:
 
 
 def _add(round_: Round, chosen: Sequence[tuple[int, int, int]]) -> None:
-    # In the order of their ids: a place must not tell whose response it is.
-    pairs = {prompt_id: sorted(pair) for prompt_id, *pair in chosen}
-    comparisons = add_pairs(round_.project, pairs, repeat(PRIORITY), round_.number)
+    # Which stands first is drawn where it is written: a place must not tell whose response it is.
+    pairs = {prompt_id: pair for prompt_id, *pair in chosen}
+    ids = add_pairs(round_.project, pairs, repeat(PRIORITY), round_.number)
     BlindPair.objects.bulk_create(
         (
             BlindPair(
                 round=round_,
-                comparison=comparison,
+                comparison_id=ids[prompt_id],
                 candidate_response_id=new,
                 current_response_id=old,
             )
-            for comparison, (_, new, old) in zip(comparisons, chosen, strict=True)
+            for prompt_id, new, old in chosen
         ),
         BATCH,
     )
@@ -204,8 +205,9 @@ def _add(round_: Round, chosen: Sequence[tuple[int, int, int]]) -> None:
 
 def release(round_: Round) -> int:
     """Pairs that nobody has seen when the comparison is over wait behind all others from now on:
-    they still teach the reward model. Gives their number."""
-    left = Comparison.objects.filter(
-        blind_pair__round=round_, slots_left__gt=0, waiting_since__isnull=True
-    )
-    return left.update(priority=PRIORITY_AFTERWARDS)
+    they still teach the reward model. Gives their number. Call in a transaction."""
+    fresh = counts.fresh(round_.project).filter(blind_pair__round=round_)
+    left = fresh.select_for_update(of=("self",), no_key=True)
+    # Locked in the order of ids, as everywhere: in another one, two could wait for each other.
+    ids = list(left.order_by("pk").values_list("pk", flat=True))
+    return Comparison.objects.filter(pk__in=ids).update(priority=PRIORITY_AFTERWARDS)

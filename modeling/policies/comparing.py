@@ -147,9 +147,13 @@ def _factors(points: Array, nodes: Array, mean: float) -> Array:
 
 @cache
 def _nodes(low: float, high: float) -> tuple[Array, Array]:
-    """Gauss-Legendre nodes of (low, high) and the logs of their weights, which sum to 1."""
+    """Gauss-Legendre nodes of (low, high) and the logs of their weights, which sum to 1. Callers
+    share them, so nobody can write to them."""
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
-    return (low + (high - low) * (nodes + 1.0) / 2.0), np.log(weights / 2.0)
+    found = (low + (high - low) * (nodes + 1.0) / 2.0), np.log(weights / 2.0)
+    for array in found:
+        array.setflags(write=False)
+    return found
 
 
 def _log_sum(values: Array) -> float:

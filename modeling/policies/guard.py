@@ -16,15 +16,15 @@ from enum import StrEnum
 
 import numpy as np
 
-from modeling.comparing import WinRate
-from modeling.core.limits import (
+from modeling.measures.limits import (
     LENGTH_RATIO,
     LENGTH_SLACK,
     VARIANCE_RATIO,
-    disagreement,
     is_beyond,
     length_drifts,
+    variance_growth,
 )
+from modeling.policies.comparing import WinRate
 
 FEWEST_TO_FIT = 3
 FEWEST_JUDGED = 30  # blind judgments, before a win rate is held against a reward
@@ -190,7 +190,7 @@ def _over_budget(record: Record, limits: Limits) -> Alarm | None:
 
 def _ensemble_disagrees(record: Record, limits: Limits) -> Alarm | None:
     """Members that were trained on one set of people's judgments part where it ends."""
-    ratio = disagreement((record.spread_before or 0.0) ** 2, (record.spread or 0.0) ** 2)
+    ratio = variance_growth((record.spread_before or 0.0) ** 2, (record.spread or 0.0) ** 2)
     if ratio is None or ratio < limits.variance_ratio:
         return None
     return Alarm(

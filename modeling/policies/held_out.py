@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modeling.models import Run
-from modeling.run_files import read_jsonl
+from modeling.runs.files import rows_left
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ def held_out_pairs(run: Run) -> list[Pair] | None:
     path = run.folder / "samples.jsonl"
     if not path.exists():
         return None
-    is_rewarded = run.config.get("reward_model") is not None
+    is_rewarded = run.asked.reward_model is not None
     return [
         Pair(
             row["prompt"],
             [_written(told, is_rewarded) for told in row["before"]],
             [_written(told, is_rewarded) for told in row["after"]],
         )
-        for row in read_jsonl(path)
+        for row in rows_left(run.folder, path.name)
     ]
 
 

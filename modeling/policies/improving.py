@@ -11,14 +11,17 @@ from typing import Any
 from django.db.models import QuerySet
 
 from labeling.models import Project
-from labeling.models.improvement import Improvement, KlEstimator, PolicyAdapter
-from modeling import guard
-from modeling.comparing import Verdict, WinRate
-from modeling.core.limits import LENGTH_RATIO, VARIANCE_RATIO, is_beyond
+from modeling.core.program.seal import Notes
+from modeling.measures.limits import LENGTH_RATIO, VARIANCE_RATIO, is_beyond
 from modeling.models import Metric, Policy, RewardModel, Round, Run
-from modeling.registry import loop_of, next_version
-from modeling.run_files import read_jsonl
-from modeling.training_options import aggregation_options
+from modeling.models.deciding import deciding
+from modeling.models.versions import loop_of, next_version
+from modeling.policies import guard
+from modeling.policies.comparing import Verdict, WinRate
+from modeling.reward_models.training_options import aggregation_options
+from modeling.run_data.stored import PolicyFigures
+from modeling.runs.files import rows_left
+from modeling.settings.choices import Improvement, KlEstimator, PolicyAdapter
 
 ONLINE = (Improvement.PPO, Improvement.RLOO)
 # What is kept of a run's result.json beside the policy.
@@ -38,22 +41,25 @@ FOR_AN_ESTIMATE = ("temperature", "max_new_tokens", "aggregate", "uwo_weight")
 def options(project: Project) -> dict[str, Any]:
     """For the config of train_policy, as the project's settings have it."""
     told: dict[str, Any] = {
-        "algorithm": project.improvement,
-        "kl_coefficient": project.kl_coefficient,
-        "kl_budget": project.kl_budget or None,
-        "temperature": project.temperature,
-        "max_new_tokens": project.max_new_tokens,
+        "algorithm": project.loop_settings.improvement,
+        "kl_coefficient": project.loop_settings.kl_coefficient,
+        "kl_budget": project.loop_settings.kl_budget or None,
+        "temperature": project.loop_settings.temperature,
+        "max_new_tokens": project.loop_settings.max_new_tokens,
     } | aggregation_options(project)
-    if project.improve_adapter != PolicyAdapter.NONE:
-        told["adapter"] = project.improve_adapter
-    if project.kl_estimator != KlEstimator.K1:
-        told["kl_estimator"] = project.kl_estimator
-    if project.improvement in ONLINE:
-        told["steps"] = project.improve_steps
-        if project.kl_target:
-            told["kl_target"] = project.kl_target
-    if project.improvement == Improvement.BEST_OF_N:
-        told |= {"best_of": project.best_of, "pool_prompts": project.improve_prompts}
+    if project.loop_settings.improve_adapter != PolicyAdapter.NONE:
+        told["adapter"] = project.loop_settings.improve_adapter
+    if project.loop_settings.kl_estimator != KlEstimator.K1:
+        told["kl_estimator"] = project.loop_settings.kl_estimator
+    if project.loop_settings.improvement in ONLINE:
+        told["steps"] = project.loop_settings.improve_steps
+        if project.loop_settings.kl_target:
+            told["kl_target"] = project.loop_settings.kl_target
+    if project.loop_settings.improvement == Improvement.BEST_OF_N:
+        told |= {
+            "best_of": project.loop_settings.best_of,
+            "pool_prompts": project.loop_settings.improve_prompts,
+        }
     return told
 
 
@@ -61,7 +67,7 @@ def config_of(project: Project, policy: Policy, reward_model: RewardModel | None
     """The config of a run that improves this policy; `train_policy` is the program's own part."""
     return {
         "train_policy": options(project) | _bounds(project, policy),
-        "prompts": project.improve_prompts,
+        "prompts": project.loop_settings.improve_prompts,
         "policy": policy.pk,
         "reference": reference_of(policy).pk,
         "reward_model": reward_model.pk if reward_model else None,
@@ -85,8 +91,8 @@ def estimate_config(project: Project, policy: Policy, reward_model: RewardModel)
     told = {name: value for name, value in options(project).items() if name in FOR_AN_ESTIMATE}
     config["train_policy"] = told | {
         "algorithm": Improvement.BEST_OF_N.value,
-        "best_of": project.best_of,
-        "pool_prompts": project.improve_prompts,
+        "best_of": project.loop_settings.best_of,
+        "pool_prompts": project.loop_settings.improve_prompts,
         "distill": False,
     }
     return config
@@ -94,7 +100,7 @@ def estimate_config(project: Project, policy: Policy, reward_model: RewardModel)
 
 def is_estimate(run: Run) -> bool:
     """It makes no policy and belongs to no round."""
-    return run.config.get("train_policy", {}).get("distill") is False
+    return run.asked.only_estimates
 
 
 def estimates_of(project: Project) -> QuerySet[Run]:
@@ -110,28 +116,31 @@ def reference_of(policy: Policy) -> Policy:
     return policy.reference or policy
 
 
-def add_candidate(run: Run, results: Mapping[str, Any]) -> Policy | None:
-    """The policy that a run has made; None when it made none (best-of-n without distillation).
-    Call in the transaction that ends the run."""
-    if not results.get("model_dir"):
+def add_candidate(run: Run, results: Mapping[str, Any], made: Notes) -> Policy | None:
+    """The policy that a run has made, with the notes of its files; None when it made none (best of
+    n without distillation). Call in the transaction that ends the run."""
+    figures = PolicyFigures.read_stored(dict(results))
+    if not figures.model_dir:
         return None
     parent = run.policy
     assert parent is not None
-    algorithm = str(results.get("algorithm") or run.config["train_policy"]["algorithm"])
-    candidate = Policy.objects.create(
-        project=run.project,
-        version=next_version(Policy.objects.filter(project=run.project)),
-        name=parent.name,
-        location=f"runs/{run.pk}/{results['model_dir']}",
-        parent=parent,
-        reference=reference_of(parent),
-        run=run,
-        status=Policy.Status.CANDIDATE,
-        algorithm=algorithm,
-        kl=_finite(results.get("kl")),
-        results={name: results[name] for name in KEPT if name in results},
-        created_by=run.created_by,
-    )
+    algorithm = figures.algorithm or str(run.asked.train_policy["algorithm"])
+    with deciding(run.project):
+        candidate = Policy.objects.create(
+            project=run.project,
+            version=next_version(Policy.objects.filter(project=run.project)),
+            name=parent.name,
+            location=f"runs/{run.pk}/{figures.model_dir}",
+            parent=parent,
+            reference=reference_of(parent),
+            run=run,
+            status=Policy.Status.CANDIDATE,
+            algorithm=algorithm,
+            kl=_finite(figures.kl),
+            results={name: results[name] for name in KEPT if name in results},
+            created_by=run.created_by,
+            files=made,
+        )
     if run.round is not None:
         in_hand = Round.objects.filter(pk=run.round.pk, state=Round.State.IMPROVING)
         in_hand.update(candidate=candidate)
@@ -142,26 +151,25 @@ def trained_on(policy: Policy) -> set[int]:
     """Ids of the prompts that a run of ours has improved this policy with; empty for others."""
     if policy.run is None:
         return set()
-    return {int(row["id"]) for row in read_jsonl(policy.run.folder / "prompts.jsonl")}
+    return {int(row["id"]) for row in rows_left(policy.run.folder, "prompts.jsonl")}
 
 
 def record_of(policy: Policy) -> guard.Record | None:
     """What the guard looks at; None for a policy that no run of ours has made."""
-    told = policy.results
-    before, after = _finite(told.get("reward_before")), _finite(told.get("reward_after"))
-    if not told:
+    if not policy.results:
         return None
+    told = policy.figures
     round_ = round_of(policy)
     return guard.Record(
         version=policy.version,
-        reward=after,
-        reward_before=before,
+        reward=_finite(told.reward_after),
+        reward_before=_finite(told.reward_before),
         kl=policy.kl,
-        kl_error=_finite(told.get("kl_error")) or 0.0,
-        spread=_root(told.get("reward_variance_after")),
-        spread_before=_root(told.get("reward_variance_before")),
-        length=_finite(told.get("length_after")),
-        length_before=_finite(told.get("length_before")),
+        kl_error=_finite(told.kl_error) or 0.0,
+        spread=_root(told.reward_variance_after),
+        spread_before=_root(told.reward_variance_before),
+        length=_finite(told.length_after),
+        length_before=_finite(told.length_before),
         win_rate=win_rate_in(round_) if round_ else None,
         is_preferred=round_ is not None and round_.results.get("verdict") == Verdict.BETTER,
         stopped=why_stopped(policy),
@@ -181,14 +189,14 @@ def win_rate_in(round_: Round) -> WinRate | None:
 def why_stopped(policy: Policy) -> str:
     """Why its training stopped itself, unless it was only the KL budget: the weights that it kept
     are within that."""
-    stopped = policy.results.get("stopped")
+    stopped = policy.figures.why_stopped
     if not stopped or policy.run is None:
         return ""
-    budget = policy.run.config["train_policy"].get("kl_budget")
+    budget = policy.run.asked.train_policy.get("kl_budget")
     kl, error = (_last(policy.run, name) for name in ("objective/kl", "objective/kl_error"))
     if kl is not None and is_beyond(kl, error or 0.0, budget):
         return ""
-    return str(stopped.get("reason") if isinstance(stopped, dict) else stopped)
+    return stopped
 
 
 def _last(run: Run, name: str) -> float | None:
@@ -215,10 +223,10 @@ def history_of(project: Project, upto: Policy, after: int = 0) -> list[guard.Rec
     return [record for record in records if record is not None]
 
 
-def alarms_of(candidate: Policy) -> list[guard.Alarm]:
+def policy_alarms(candidate: Policy) -> list[guard.Alarm]:
     """What the guard has against this version."""
     loop = candidate.project.loop
-    limits = guard.Limits(kl_budget=candidate.project.kl_budget or None)
+    limits = guard.Limits(kl_budget=candidate.project.loop_settings.kl_budget or None)
     history = history_of(candidate.project, candidate, loop.guarded_from)
     if not history or history[-1].version != candidate.version:
         return []

@@ -1,7 +1,9 @@
 """Which policy takes over: by a blind comparison, at once within limits, or by hand.
 
-A promotion or a roll-back changes a pointer and nothing else. Every change of a round is a
-compare-and-set, so that two workers, or a worker and a person, never both decide.
+A promotion or a roll-back changes a pointer and nothing else. Every decision is one transaction
+that holds the project's pointer (`registry.deciding`) and compares it with what was seen, so that
+two workers, two people, or a worker and a person, never both decide: pointer, standing of the
+policy, round and audit entry are those of one of them, and the other is told.
 """
 
 from functools import partial
@@ -11,11 +13,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from config.nudges import nudge
-from labeling.audit import write_entry
+from labeling.database.transactions import retried
 from labeling.models import Project, User
-from modeling import blind, improving, registry
-from modeling.comparing import Outcome
-from modeling.models import Loop, Policy, Round
+from labeling.people.audit import write_entry
+from labeling.projects.model_locations import NotUsable
+from modeling.models import Loop, Policy, Round, deciding
+from modeling.models.deciding import NOW, Now, Outrun
+from modeling.policies import blind, improving, registry
+from modeling.policies.comparing import Outcome
+from modeling.runs import model_files
 
 Status = Policy.Status
 State = Round.State
@@ -23,20 +29,28 @@ State = Round.State
 VERDICT_LENGTH = 500
 
 
-class Outrun(Exception):
-    """Somebody else has decided in the meantime; nothing was changed."""
-
-
-def promote(policy: Policy, by: User | None, reason: str) -> bool:
+def promote_policy(
+    policy: Policy, by: User | None, reason: str, *, instead_of: int | Now | None = NOW
+) -> bool:
     """Puts the policy in service, whatever its standing: also the way back to an earlier version.
-    A round that compares it ends with that. False: it was in service already. Raises NotUsable."""
-    registry.check_policy(policy.location)
-    with transaction.atomic():
+    A round that compares it ends with that. False: it was in service already. Raises NotUsable, and
+    Outrun when another one than `instead_of` (a key) is in service by now: that which somebody saw
+    when they decided."""
+    seen = deciding.in_service(policy.project)[0] if instead_of is NOW else instead_of
+    check_usable(policy)
+    return _promote(policy, by, reason, seen)
+
+
+@retried
+def _promote(policy: Policy, by: User | None, reason: str, seen: int | None) -> bool:
+    with deciding.deciding(policy.project) as loop:
+        if loop.policy_id not in (seen, policy.pk):
+            raise Outrun(deciding.moved_to(loop.policy))
         Policy.objects.filter(pk=policy.pk).update(
             status=Status.ACCEPTED, verdict=reason[:VERDICT_LENGTH]
         )
         policy.status, policy.verdict = Status.ACCEPTED, reason[:VERDICT_LENGTH]
-        changed = registry.make_current(policy, by)
+        changed = registry.point_at(policy, by, loop)
         if by is not None:
             # What the guard says of versions before a person's choice is dealt with.
             newest = _newest_version(policy.project)
@@ -46,10 +60,11 @@ def promote(policy: Policy, by: User | None, reason: str) -> bool:
     return changed
 
 
-def reject(policy: Policy, by: User | None, reason: str) -> bool:
+@retried
+def reject_policy(policy: Policy, by: User | None, reason: str) -> bool:
     """Out of the line. False for one in service: it goes when another one takes its place."""
-    with transaction.atomic():
-        if Loop.objects.filter(project=policy.project, policy=policy).exists():
+    with deciding.deciding(policy.project) as loop:
+        if loop.policy_id == policy.pk:
             return False
         changed = (
             Policy.objects.filter(pk=policy.pk)
@@ -64,11 +79,17 @@ def reject(policy: Policy, by: User | None, reason: str) -> bool:
     return bool(changed)
 
 
+def check_usable(policy: Policy) -> None:
+    """Raises NotUsable when it could not write a response."""
+    registry.check_policy(policy.location, policy.project)
+    model_files.check(policy, sizes_only=True)
+
+
+@retried
 def compare_again(policy: Policy, by: User) -> bool:
     """Back in the line: the next round that has nothing else in hand compares it blind."""
-    with transaction.atomic():
-        in_service = Loop.objects.filter(project=policy.project, policy=policy).exists()
-        changed = not in_service and Policy.objects.filter(
+    with deciding.deciding(policy.project) as loop:
+        changed = loop.policy_id != policy.pk and Policy.objects.filter(
             pk=policy.pk, status__in=(Status.REJECTED, Status.ACCEPTED)
         ).update(status=Status.CANDIDATE, verdict="")
         if changed:
@@ -91,11 +112,12 @@ def close(round_: Round, state: str, reason: str, **values: Any) -> bool:
     if round_.state == State.COMPARING:
         values["results"] = round_.results | as_results(blind.standing(round_).outcome)
         reason = f"{round_.reason} {reason}".strip()  # why it was compared at all, if that is told
-    closed = Round.objects.filter(pk=round_.pk, state=round_.state).update(
-        state=state, reason=reason, finished_at=timezone.now(), **values
-    )
-    if closed:
-        blind.release(round_)
+    with transaction.atomic():
+        closed = Round.objects.filter(pk=round_.pk, state=round_.state).update(
+            state=state, reason=reason, finished_at=timezone.now(), **values
+        )
+        if closed:
+            blind.release(round_)
     return bool(closed)
 
 
@@ -115,13 +137,13 @@ def check_candidate(round_: Round, *, at_once: bool) -> None:
     if candidate is None:
         close(round_, State.FINISHED, "The run has made no new policy.")
         return
-    alarms = improving.alarms_of(candidate)
+    alarms = improving.policy_alarms(candidate)
     if alarms:
         told = " ".join(alarm.text for alarm in alarms)
-        with transaction.atomic():
+        with deciding.deciding(round_.project):
             if close(round_, State.REJECTED, told):
                 stop_improvement(round_.project, told)
-                reject(candidate, None, told)
+                reject_policy(candidate, None, told)
         return
     doubt = why_not_at_once(candidate) if at_once else ""
     if at_once and not doubt:
@@ -137,8 +159,8 @@ def check_candidate(round_: Round, *, at_once: bool) -> None:
 
 def why_not_at_once(candidate: Policy) -> str:
     """What people have to be asked about before this policy takes over; "" for nothing."""
-    before, after = (candidate.results.get(f"reward_{when}") for when in ("before", "after"))
-    budget = candidate.project.kl_budget
+    before, after = candidate.figures.reward_before, candidate.figures.reward_after
+    budget = candidate.project.loop_settings.kl_budget
     if candidate.kl is None:
         return "its KL is unknown."
     if budget and candidate.kl > budget:
@@ -156,45 +178,47 @@ def finish(round_: Round, state: str, reason: str) -> bool:
     candidate = round_.candidate
     if state == State.PROMOTED and candidate is not None:
         try:
-            registry.check_policy(candidate.location)
-        except registry.NotUsable as problem:
+            registry.check_policy(candidate.location, candidate.project)
+            model_files.check(candidate)
+        except NotUsable as problem:
             state, reason = State.REJECTED, f"The new policy cannot take over. {problem}"
     try:
-        with transaction.atomic():
+        with deciding.deciding(round_.project) as loop:
             if not close(round_, state, reason):
                 return False
-            _follow(round_, candidate, state, reason)
+            if candidate is not None:
+                _follow(round_, candidate, state, reason, loop)
     except Outrun:
         return False
     return True
 
 
-def _follow(round_: Round, candidate: Policy | None, state: str, reason: str) -> None:
-    if candidate is None:
-        return
+def _follow(round_: Round, candidate: Policy, state: str, reason: str, loop: Loop) -> None:
     if state == State.PROMOTED and candidate.status == Status.CANDIDATE:
         accepted = Policy.objects.filter(pk=candidate.pk, status=Status.CANDIDATE).update(
             status=Status.ACCEPTED, verdict=reason[:VERDICT_LENGTH]
         )
-        is_current = Loop.objects.filter(project=round_.project, policy=round_.policy).exists()
-        if not (accepted and is_current and registry.make_current(candidate, None)):
-            raise Outrun
+        is_current = loop.policy_id == round_.policy_id
+        if not (accepted and is_current and registry.point_at(candidate, None, loop)):
+            raise Outrun(deciding.moved_to(loop.policy))
     elif state != State.PROMOTED:
-        reject(candidate, None, reason)
-    alarms = [a for a in improving.alarms_of(candidate) if a.kind == "win_rate"]
+        reject_policy(candidate, None, reason)
+    alarms = [a for a in improving.policy_alarms(candidate) if a.kind == "win_rate"]
     if alarms:
         stop_improvement(round_.project, alarms[0].text)
 
 
 def stop_improvement(project: Project, why: str) -> None:
     """Nothing is improved until a person says so; labeling and retraining go on."""
-    if Loop.objects.filter(project=project, improvement_stopped="").update(improvement_stopped=why):
-        write_entry(project, None, "improvement stopped", project, why)
+    with deciding.deciding(project):
+        running = Loop.objects.filter(project=project, improvement_stopped="")
+        if running.update(improvement_stopped=why):
+            write_entry(project, None, "improvement stopped", project, why)
 
 
 def resume_improvement(project: Project, by: User, reason: str) -> bool:
     """A person has looked: the guard begins anew with the next version."""
-    with transaction.atomic():
+    with deciding.deciding(project):
         changed = (
             Loop.objects.filter(project=project)
             .exclude(improvement_stopped="")

@@ -3,9 +3,9 @@
 One way only: rows of labeling are written here, and nothing is read back.
 """
 
-from labeling.doubts import Contradiction, note_doubts
-from modeling.evaluating import was_learned_from
+from labeling.curation.doubts import Contradiction, note_doubts
 from modeling.models import RewardModel
+from modeling.reward_models.evaluating import was_learned_from
 
 # Below that probability of the other answer, disagreement is no news.
 SURE_ENOUGH = 0.7
@@ -16,7 +16,7 @@ MOST_OF_ALL = 0.1
 def raise_doubts(model: RewardModel) -> int:
     """Of the preferences that its training knew, those that it denies with most conviction and
     most of its members; gives how many there are."""
-    told = (model.results.get("evaluation") or {}).get("contradicted") or []
+    told = model.figures.evaluation.contradicted
     found = [
         Contradiction(
             int(row["id"]), row["strength"], row["against"], row["members"], was_learned_from(row)

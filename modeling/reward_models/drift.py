@@ -1,6 +1,6 @@
 """Test-then-train: every randomly drawn judgment is foretold by the model in service before any
 model may learn from it. The running accuracy and log-loss have intervals that are valid however
-often one looks (modeling/core/intervals.py), so an alarm on them is no accident of looking.
+often one looks (modeling/measures/intervals.py), so an alarm on them is no accident of looking.
 """
 
 import math
@@ -13,12 +13,13 @@ import numpy as np
 from django.db.models import Avg, Count, Exists, OuterRef, QuerySet, Subquery
 
 from labeling.models import Comparison, Preference, Project
-from labeling.preferences import settled
-from modeling import registry
-from modeling.core.calibration import log_loss
-from modeling.core.intervals import anytime_radius
-from modeling.evaluating import scored_apart, temperature_of
+from labeling.preferences.settling import settled
+from modeling.measures.calibration import log_loss
+from modeling.measures.intervals import anytime_radius
 from modeling.models import Foretold, RewardModel, Run, Score
+from modeling.models.versions import reward_model_by
+from modeling.reward_models import service
+from modeling.reward_models.evaluating import scored_apart, temperature_of
 
 # A claim of more than 99 % counts as 99 %: the loss of one comparison is at most log 100.
 MOST_SURE = math.log(99.0)
@@ -60,7 +61,7 @@ def note_foretold(project: Project, live: RewardModel | None) -> int:
     if live is None or since is None:
         return 0
     noted = _note_scored(project, live, since)
-    shadow = registry.shadow_of(project)
+    shadow = service.shadow_of(project)
     until = _learned_until(shadow)
     if shadow is not None and until is not None:
         noted += _note_scored(project, shadow, max(since, until), in_shadow=True)
@@ -100,7 +101,7 @@ def _score_of(side: str, live: RewardModel) -> Subquery:
 
 def note_from_training(run: Run) -> int:
     """The same from what the incumbent scored for a training, for those it had not ranked."""
-    live = RewardModel.objects.filter(pk=run.config.get("incumbent")).first()
+    live = reward_model_by(run.asked.incumbent)
     apart = {int(key): both for key, both in scored_apart(run).items() if key.isdecimal()}
     if live is None or live.snapshot.last_settled_at is None:
         return 0
@@ -154,8 +155,7 @@ def _note(
 
 
 def is_calibrated(model: RewardModel) -> bool:
-    evaluation = model.results.get("evaluation") or {}
-    return bool((evaluation.get("calibration") or {}).get("temperature"))
+    return model.figures.evaluation.temperature is not None
 
 
 def clipped_loss(margin: float, target: float, temperature: float) -> float:
@@ -199,7 +199,7 @@ def alarm_of(model: RewardModel | None) -> str:
     if model is None:
         return ""
     overall = next(iter(prequential(model)), None)
-    promised = ((model.results.get("evaluation") or {}).get("accuracy") or {}).get("low")
+    promised = model.figures.evaluation.accuracy.get("low")
     if overall is None:
         return ""
     now = overall.accuracy

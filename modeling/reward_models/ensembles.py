@@ -1,10 +1,10 @@
 """The opinions that the members of a reward model have of a text, made one. No torch: the same
-formulas as modeling/core/aggregation.py, for the processes that hold no model."""
+formulas as modeling/core/loading/aggregation.py, for the processes that hold no model."""
 
 import statistics
 from collections.abc import Sequence
 
-from labeling.models import Aggregate
+from modeling.settings.choices import Aggregate
 
 
 def combine(members: Sequence[float], way: str = Aggregate.MEAN, uwo_weight: float = 0.5) -> float:

@@ -6,25 +6,30 @@ service (the incumbent) is measured on the same comparisons, those it had not se
 
 import hashlib
 import json
+import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from labeling.measures.agreement import agreeing_pairs
 from labeling.models import Preference
-from modeling.core.predictions import Prediction, evaluate, headline_of, paired, read_predictions
+from labeling.quality.measures.coefficients import agreeing_pairs
+from modeling.measures.predictions import Prediction, evaluate, headline_of, paired, predictions_of
 from modeling.models import RewardModel, Run
-from modeling.run_files import read_jsonl
+from modeling.runs.files import Damaged, read_jsonl, readable, rows_left
+
+log = logging.getLogger(__name__)
 
 BATCH = 500
+PREDICTIONS = "predictions.jsonl"
 CONTRADICTED = 200
 
 
 def evaluation_of(run: Run) -> dict[str, Any]:
     """The figures of a finished training; {} when nothing was held out."""
-    rows = read_predictions(run.folder / "predictions.jsonl")
+    with readable("predictions.jsonl"):
+        rows = predictions_of(read_jsonl(run.folder / PREDICTIONS))
     split, held_out = headline_of(rows)
     if not split:
         return {"contradicted": doubted(run, rows, 1.0)} if rows else {}
@@ -39,8 +44,8 @@ def evaluation_of(run: Run) -> dict[str, Any]:
 
 
 def _agreement(votes: Iterable[Sequence[int]]) -> dict[str, Any] | None:
-    """Per cent agreement, as labeling/quality.py has it: of the pairs of judgments of the same
-    comparison, how many say the same. The share that sides with what was settled would count
+    """Per cent agreement, as labeling/quality/figures.py has it: of the pairs of judgments of the
+    same comparison, how many say the same. The share that sides with what was settled would count
     everybody as agreeing with themselves, and be no ceiling for a model."""
     counted = [(hits, pairs) for hits, pairs in map(agreeing_pairs, votes) if pairs]
     if not counted:
@@ -56,8 +61,7 @@ def agreement_on(ids: list[str]) -> dict[str, Any] | None:
 
 def temperature_of(model: RewardModel) -> float:
     """What makes its rewards into probabilities; 1 where too little was held out to tell."""
-    evaluation = model.results.get("evaluation") or {}
-    return float((evaluation.get("calibration") or {}).get("temperature") or 1.0)
+    return model.figures.evaluation.temperature or 1.0
 
 
 About = dict[str, tuple[dict[str, list[str]], Sequence[int]]]
@@ -74,9 +78,12 @@ def _about(ids: list[str]) -> About:
         chunk = [pk for pk in ids[start : start + BATCH] if pk.isdecimal()]
         rows = Preference.objects.filter(pk__in=chunk).values_list(
             "pk", "prompt__tags", "chosen__policy_version", "rejected__policy_version",
-            "votes_chosen", "votes_rejected", "votes_tie", "votes_both_bad",
+            "provenance", "votes_chosen", "votes_rejected", "votes_tie", "votes_both_bad",
         )  # fmt: skip
-        for pk, tags, left, right, *votes in rows:
+        for pk, tags, left, right, provenance, *votes in rows:
+            # What a file brought does not say how often our labelers agree.
+            if provenance == Preference.Provenance.IMPORTED:
+                votes = [0, 0, 0, 0]
             versions = sorted({version for version in (left, right) if version is not None})
             slices = {
                 "tag": [str(tag) for tag in tags or []],
@@ -138,13 +145,7 @@ def pair_digest(chosen: str, rejected: str) -> str:
 
 
 def preferences_of(run: Run) -> Iterator[dict[str, Any]]:
-    path = run.folder / "preferences.jsonl"
-    if not path.is_file():
-        return
-    with path.open("rb") as lines:
-        for line in lines:
-            if line.strip():
-                yield json.loads(line)
+    yield from rows_left(run.folder, "preferences.jsonl")
 
 
 def digests_of(run: Run) -> dict[str, str]:
@@ -163,28 +164,31 @@ def unscored_by(incumbent: RewardModel, run: Run) -> list[dict[str, Any]]:
 
 def scored_apart(run: Run) -> dict[str, tuple[float, float]]:
     """Preference -> (reward of chosen, of rejected) as the incumbent scored them for this run."""
-    path = run.folder / "score" / "scores.jsonl"
-    if not path.is_file():
-        return {}
     rewards: dict[str, dict[str, float]] = {}
-    with path.open("rb") as lines:
-        for line in lines:
-            row = json.loads(line)
-            identifier, _, side = row["id"].rpartition("/")
-            rewards.setdefault(identifier, {})[side] = row["reward"]
+    for row in rows_left(run.folder / "score", "scores.jsonl"):
+        identifier, _, side = row["id"].rpartition("/")
+        rewards.setdefault(identifier, {})[side] = row["reward"]
     return {key: (both["chosen"], both["rejected"]) for key, both in rewards.items()}
+
+
+def _said_by(run: Run) -> list[Prediction]:
+    """Of a run that ended some time ago; [] where its file is damaged."""
+    try:
+        with readable(PREDICTIONS):
+            return predictions_of(rows_left(run.folder, PREDICTIONS))
+    except Damaged as problem:
+        log.warning("%s: %s", run, problem)
+        return []
 
 
 def on_same_rows(new: RewardModel, old: RewardModel) -> list[tuple[Prediction, Prediction]]:
     """What both said of the same comparisons, as (new, old). Of what the new run knows."""
-    rows = read_predictions(new.run.folder / "predictions.jsonl")
+    rows = _said_by(new.run)
     rows = _with_slices(rows, _about([row.id for row in rows if row.split != "train"]))
-    theirs: Mapping[str, Prediction] = {
-        row.id: row for row in read_predictions(old.run.folder / "predictions.jsonl")
-    }
+    theirs: Mapping[str, Prediction] = {row.id: row for row in _said_by(old.run)}
     now, before = digests_of(new.run), digests_of(old.run)
     same = {key: row for key, row in theirs.items() if now.get(key) == before.get(key)}
-    if new.run.config.get("incumbent") == old.pk:
+    if new.run.asked.incumbent == old.pk:
         apart = scored_apart(new.run)
         same |= {
             row.id: replace(row, reward_chosen=apart[row.id][0], reward_rejected=apart[row.id][1])

@@ -14,19 +14,23 @@ from typing import Any
 from django.db import transaction
 
 from config.nudges import nudge
-from labeling.audit import write_entry
+from labeling.database.transactions import retried
 from labeling.models import User
-from modeling import registry
-from modeling.core.intervals import Z
-from modeling.core.predictions import (
+from labeling.people.audit import write_entry
+from labeling.quality.measures.intervals import Z
+from modeling.measures.predictions import (
     Prediction,
     by_slice,
     compare,
     length_correlation,
     newest_slice,
 )
-from modeling.evaluating import on_same_rows
-from modeling.models import RewardModel
+from modeling.models import RewardModel, deciding, versions
+from modeling.models.deciding import NOW, Now
+from modeling.reward_models import service
+from modeling.reward_models.evaluating import on_same_rows
+from modeling.run_data.stored import RewardModelFigures
+from modeling.runs import model_files
 
 Status = RewardModel.Status
 Pairs = Sequence[tuple[Prediction, Prediction]]
@@ -50,7 +54,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GateResult:
     checks: list[Check]
 
     @property
@@ -59,11 +63,15 @@ class Verdict:
 
     @property
     def reason(self) -> str:
-        """The sentences that decided; when nothing could be told, the first of why not."""
-        decided = [c for c in self.checks if c.passed is False] or [
-            c for c in self.checks if c.name in ("First", "Test split")
-        ]
-        return " ".join(check.text for check in decided)
+        """The sentences that decided; for one that passes also what nobody could judge."""
+        failed = [check.text for check in self.checks if check.passed is False]
+        if failed:
+            return " ".join(failed)
+        told = [check.text for check in self.checks if check.name in ("First", "Test split")]
+        unjudged = [check.name for check in self.checks if check.passed is None]
+        if unjudged:
+            told.append(f"Let pass unjudged: {', '.join(unjudged)}.")
+        return " ".join(told)
 
     def as_json(self) -> dict[str, Any]:
         checks = [asdict(check) for check in self.checks]
@@ -77,27 +85,29 @@ def apply(candidate: RewardModel | None) -> bool:
     live = RewardModel.objects.filter(project=candidate.project, status=Status.LIVE).first()
     verdict = judge(candidate, live)
     noted = candidate.results | {"gate": verdict.as_json()}
-    with transaction.atomic():
+    with deciding.deciding(candidate.project) as loop:
+        if loop.reward_model_id != (live.pk if live else None):
+            return False  # it was judged against another one: the next look judges it anew
         mine = RewardModel.objects.filter(pk=candidate.pk, status=Status.CANDIDATE).update(
             status=Status.RETIRED if verdict.passed else Status.REJECTED, results=noted
         )
         if mine and verdict.passed:
-            registry.make_live(candidate, None, verdict.reason)
+            service.point_at_model(candidate, None, verdict.reason, loop)
     return bool(mine)
 
 
-def judge(candidate: RewardModel, live: RewardModel | None) -> Verdict:
+def judge(candidate: RewardModel, live: RewardModel | None) -> GateResult:
     """Every check against the model in service on the comparisons that both have scored."""
-    checks = [check_parity(candidate.results), check_calibration(candidate.results)]
-    if candidate.gone:
-        checks.insert(0, Check("Folder", False, f"Its folder {candidate.gone[0]} is gone."))
+    checks = [check_parity(candidate.figures), check_calibration(candidate.figures)]
+    if problem := problem_of_folder(candidate):
+        checks.insert(0, Check("Folder", False, problem))
     if live is None:
         first = Check("First", True, "It is the first reward model of the project.")
-        return Verdict([first, *checks])
-    margin = registry.loop_of(candidate.project).gate_margin
+        return GateResult([first, *checks])
+    margin = versions.loop_of(candidate.project).gate_margin
     pairs = on_same_rows(candidate, live)
     on_test = [pair for pair in pairs if pair[0].split == "test"]
-    return Verdict(
+    return GateResult(
         [
             check_test(on_test, margin),
             check_newest(pairs),
@@ -106,6 +116,17 @@ def judge(candidate: RewardModel, live: RewardModel | None) -> Verdict:
             *checks,
         ]
     )
+
+
+def problem_of_folder(model: RewardModel) -> str:
+    """A sentence when it is gone or is not what the training has written; "" otherwise."""
+    if model.gone:
+        return f"Its folder {model.gone[0]} is gone."
+    try:
+        model_files.check(model)
+    except model_files.Changed as problem:
+        return str(problem)
+    return ""
 
 
 def check_test(pairs: Pairs, margin: float) -> Check:
@@ -136,6 +157,10 @@ def check_newest(pairs: Pairs) -> Check:
     newest = {row.id for row in newest_slice([new for new, _ in pairs])}
     found = compare([pair for pair in pairs if pair[0].id in newest])
     shared = int(found["n"]) if found else 0
+    if not newest:
+        return Check(
+            name, None, "No held-out comparison that both have scored was drawn at random."
+        )
     if found is None or shared < FEWEST_TO_JUDGE:
         return Check(
             name, None, f"Only {shared} held-out random comparisons of the newest round: too few."
@@ -180,8 +205,10 @@ def check_length(pairs: Pairs) -> Check:
     name = "Length"
     now = length_correlation([new for new, _ in pairs])
     before = length_correlation([old for _, old in pairs])
-    if len(pairs) < FEWEST_TO_JUDGE or now is None or before is None:
+    if len(pairs) < FEWEST_TO_JUDGE:
         return Check(name, None, f"Only {len(pairs)} shared test comparisons: too few.")
+    if now is None or before is None:
+        return Check(name, None, "All responses are of one length, or all rewards are the same.")
     told = f"The reward's correlation with length goes from {before:+.2f} to {now:+.2f}"
     if abs(now) > abs(before) + LENGTH_RISE + Z / math.sqrt(len(pairs)):
         kind = "length" if now > 0 else "brevity"
@@ -189,14 +216,13 @@ def check_length(pairs: Pairs) -> Check:
     return Check(name, True, f"{told}.")
 
 
-def check_calibration(results: dict[str, Any]) -> Check:
+def check_calibration(figures: RewardModelFigures) -> Check:
     """Its claims come true, after the temperature, within what chance does to so few."""
-    name, evaluation = "Calibration", results.get("evaluation") or {}
-    found = evaluation.get("calibration") or {}
+    name, found = "Calibration", figures.evaluation.calibration
     rows = sum(part["n"] for part in found.get("reliability", []))
     if not found or rows < FEWEST_TO_CALIBRATE:
         return Check(name, None, f"Only {rows} held-out comparisons: too few to tell.")
-    error, chance = found.get("after", found["before"])["ece"], found["ece_by_chance"]
+    error, chance = (found.get("after") or found["before"])["ece"], found["ece_by_chance"]
     told = (
         f"Its claims are off by {error:.1%} on average; a perfect model stays below {chance:.1%}"
         f" on {rows} comparisons"
@@ -206,28 +232,42 @@ def check_calibration(results: dict[str, Any]) -> Check:
     return Check(name, True, f"{told}.")
 
 
-def check_parity(results: dict[str, Any]) -> Check:
+def check_parity(figures: RewardModelFigures) -> Check:
     """The saved folder gives the rewards that the trained model gave."""
-    name, error = "Reload", results.get("parity_max_error")
+    name, error = "Reload", figures.parity_max_error
     if error is None:
         return Check(name, None, "The run did not say whether its folder reloads exactly.")
-    scale = max(1.0, abs(results.get("reward_mean") or 0) + (results.get("reward_std") or 0))
+    scale = max(1.0, abs(figures.reward_mean or 0) + (figures.reward_std or 0))
     told = f"Loaded again, its rewards differ by at most {error:.1e}"
     if not error <= PARITY * scale:
         return Check(name, False, f"{told}: the folder is not the model.")
     return Check(name, True, f"{told}.")
 
 
-def promote(model: RewardModel, by: User, reason: str = "") -> bool:
+def promote_reward_model(
+    model: RewardModel, by: User, reason: str = "", *, instead_of: int | Now | None = NOW
+) -> bool:
     """Into service by hand, whatever the checks said: also the way back to an earlier version.
-    Raises NotUsable."""
-    return registry.make_live(model, by, reason or "by hand")
+    False: it was there already. Raises NotUsable, and Outrun when another one than `instead_of` is
+    in service by now: that which somebody saw when they decided."""
+    seen = deciding.in_service(model.project)[1] if instead_of is NOW else instead_of
+    service.check_reward_model(model)
+    return _promote(model, by, reason or "by hand", seen)
 
 
-def reject(model: RewardModel, by: User, reason: str = "") -> bool:
+@retried
+def _promote(model: RewardModel, by: User, reason: str, seen: int | None) -> bool:
+    with deciding.deciding(model.project) as loop:
+        if loop.reward_model_id not in (seen, model.pk):
+            raise deciding.Outrun(deciding.moved_to(loop.reward_model))
+        return service.point_at_model(model, by, reason, loop)
+
+
+@retried
+def reject_reward_model(model: RewardModel, by: User, reason: str = "") -> bool:
     """Out of the line by hand. One in service goes when another one takes its place, not before:
     False then, and for one that is rejected already."""
-    with transaction.atomic():
+    with deciding.deciding(model.project):
         changed = RewardModel.objects.filter(
             pk=model.pk, status__in=(Status.CANDIDATE, Status.RETIRED)
         ).update(status=Status.REJECTED)

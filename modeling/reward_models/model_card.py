@@ -1,10 +1,14 @@
 """The model card: README.md in a reward model's folder, so that it explains itself anywhere."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from labeling.texts.shown_paths import without_paths
 from modeling.models import RewardModel
-from modeling.using import uses_on_card
+from modeling.reward_models.accuracy import Accuracy, accuracy_of
+from modeling.reward_models.using import uses_on_card
+from modeling.run_data.stored import Evaluation
 
 
 def write_card(model: RewardModel) -> None:
@@ -14,17 +18,18 @@ def write_card(model: RewardModel) -> None:
 
 
 def card_of(model: RewardModel) -> str:
-    results = model.results
-    evaluation = results.get("evaluation") or {}
+    figures = model.figures
+    accuracy = accuracy_of(model)
     parts = [
         _front_matter(model),
         f"# Reward model v{model.version} of {model.project.name}",
         "Gives a response to a prompt one number, its reward: higher is better. Only differences "
         "between responses to the same prompt mean something. Made with Preferable.",
         "## How good it is",
-        *_accuracy(evaluation, results),
+        _against_chance(accuracy),
+        *_accuracy(figures.evaluation, accuracy),
         "## Calibration",
-        _calibration(evaluation),
+        _calibration(figures.evaluation),
         "## What it was made from",
         "\n".join(
             [
@@ -41,7 +46,7 @@ def card_of(model: RewardModel) -> str:
         "It has learned what the labelers of one project preferred in the texts they saw. It is no "
         "judge of truth, and a policy that is optimised against it will find its mistakes: watch "
         "the KL to the reference policy and ask people again.",
-        *_warnings(results),
+        *_warnings(figures.warnings),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -61,7 +66,7 @@ def _uses(model: RewardModel) -> list[str]:
 
 def _made_with(model: RewardModel) -> str:
     """How it was trained, where that is not the ordinary way."""
-    config = model.results.get("config") or {}
+    config = model.figures.config
     told = {
         "method": config.get("method", "finetune") != "finetune" and "a head on frozen features",
         "adapter": config.get("adapter", "none") != "none" and f"{config['adapter']}, merged",
@@ -72,7 +77,7 @@ def _made_with(model: RewardModel) -> str:
 
 def _base_name(location: str) -> str:
     """Without the path of the machine it was trained on."""
-    return Path(location).name if location.startswith(("/", "~", ".")) else location
+    return Path(location).name if location.startswith(("/", "~", ".")) else without_paths(location)
 
 
 def _front_matter(model: RewardModel) -> str:
@@ -86,21 +91,33 @@ def _front_matter(model: RewardModel) -> str:
 def _figure(name: str, figure: dict[str, Any] | None) -> str:
     if not figure:
         return ""
-    low, high = figure["low"], figure["high"]
-    return f"| {name} | {figure['value']:.1%} | {low:.1%} to {high:.1%} | {figure['n']:.0f} |"
+    low, high = figure.get("low"), figure.get("high")
+    between = "not measured" if low is None or high is None else f"{low:.1%} to {high:.1%}"
+    return f"| {name} | {figure['value']:.1%} | {between} | {figure['n']:.0f} |"
 
 
-def _accuracy(evaluation: dict[str, Any], results: dict[str, Any]) -> list[str]:
-    split = evaluation.get("split", "")
-    length = evaluation.get("length") or {}
+def _against_chance(accuracy: Accuracy | None) -> str:
+    """First of all, where nothing says that it is any good."""
+    if accuracy is None or accuracy.is_above_chance:
+        return ""
+    return (
+        f"**{accuracy.value:.1%} right on {accuracy.n:,} {accuracy.split} comparisons: "
+        f"{accuracy.chance_words}.**"
+    )
+
+
+def _accuracy(evaluation: Evaluation, accuracy: Accuracy | None) -> list[str]:
+    split = evaluation.split or (accuracy.split if accuracy else "")
+    measured = evaluation.accuracy or (asdict(accuracy) if accuracy else None)
+    length = evaluation.length
     rows = [
-        _figure(f"accuracy on the {split} split", evaluation.get("accuracy")),
-        _figure("random pairs of the newest round", evaluation.get("newest")),
+        _figure(f"accuracy on the {split} split", measured),
+        _figure("random pairs of the newest round", evaluation.newest),
         _figure("where the longer response lost", length.get("longer_lost")),
         _figure("“the longer one is better”, for comparison", length.get("longer_wins")),
         *(
             _figure(f"strength: {row['name']}", row)
-            for row in (evaluation.get("slices") or {}).get("strength", [])
+            for row in evaluation.slices.get("strength", [])
             if row["name"] != "not given"
         ),
     ]
@@ -108,7 +125,7 @@ def _accuracy(evaluation: dict[str, Any], results: dict[str, Any]) -> list[str]:
     if not table:
         return ["Nothing was held out, so nobody knows."]
     head = "| | share | 95 % interval | comparisons |\n|---|---|---|---|"
-    agreement = evaluation.get("agreement")
+    agreement = evaluation.agreement
     told = ""
     if agreement:
         told = (
@@ -121,8 +138,8 @@ def _accuracy(evaluation: dict[str, Any], results: dict[str, Any]) -> list[str]:
     return ["\n".join([head, *table]), told.strip()]
 
 
-def _calibration(evaluation: dict[str, Any]) -> str:
-    found = evaluation.get("calibration") or {}
+def _calibration(evaluation: Evaluation) -> str:
+    found = evaluation.calibration
     if not found:
         return "Not measured."
     if "refused" in found:
@@ -136,8 +153,8 @@ def _calibration(evaluation: dict[str, Any]) -> str:
     )
 
 
-def _warnings(results: dict[str, Any]) -> list[str]:
-    warnings = results.get("warnings") or []
+def _warnings(warnings: list[str]) -> list[str]:
+    warnings = [without_paths(str(warning)) for warning in warnings]
     return (
         ["## Warnings of its training", "\n".join(f"- {w}" for w in warnings)] if warnings else []
     )

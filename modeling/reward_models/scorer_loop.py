@@ -11,13 +11,17 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import redis
 from django.db import close_old_connections
 
+from labeling.texts.shown_paths import without_paths
+from modeling.core.messages import Prompt, Response, prompt_of, response_of
 from modeling.models import RewardModel
-from modeling.serving import ALIVE, ALIVE_SECONDS, REQUESTS, Answer, redis_client
+from modeling.reward_models.serving import ALIVE, ALIVE_SECONDS, REQUESTS, Answer, redis_client
+from modeling.runs import model_files
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +30,7 @@ IDLE_SECONDS = 600.0
 PAUSE_SECONDS = 2.0
 ANSWER_SECONDS = 60  # an answer that nobody fetches is gone after that
 
-Texts = list[tuple[tuple[tuple[str, str], ...], str]]
+Texts = list[tuple[Prompt, Response]]
 Folders = tuple[str, ...]  # of the members of one reward model
 ScoreTexts = Callable[[Texts], Answer]
 Load = Callable[[Folders], ScoreTexts]
@@ -41,26 +45,37 @@ class Models:
 
     def __init__(self, load: Load) -> None:
         self.load = load
+        self.lock = threading.Lock()  # models in memory are not for several threads at once
         self.held: OrderedDict[Folders, tuple[ScoreTexts, float]] = OrderedDict()
 
-    def score(self, folders: Folders, texts: Texts) -> Answer:
+    def score(
+        self, folders: Folders, texts: Texts, check: Callable[[], None] = lambda: None
+    ) -> Answer:
+        """`check` raises where the folders are not what they were; asked before they are loaded."""
+        with self.lock:
+            return self._scorer(folders, check)(texts)
+
+    def _scorer(self, folders: Folders, check: Callable[[], None]) -> ScoreTexts:
         found = self.held.pop(folders, None)
+        if found is None:
+            check()
         if found is None and len(self.held) >= MODELS_IN_MEMORY:
             self.held.popitem(last=False)  # first, so that three are never in memory at once
         scorer = found[0] if found else self.load(folders)
         self.held[folders] = (scorer, time.monotonic())
-        return scorer(texts)
+        return scorer
 
     def let_go(self, now: float) -> None:
         """Of what has not been asked for in a while."""
-        for folders in [key for key, (_, at) in self.held.items() if now - at > IDLE_SECONDS]:
-            log.info("%s is let go", ", ".join(folders))
-            del self.held[folders]
+        with self.lock:
+            for folders in [key for key, (_, at) in self.held.items() if now - at > IDLE_SECONDS]:
+                log.info("%s is let go", ", ".join(folders))
+                del self.held[folders]
 
 
 def load_scorer(device: str) -> Load:
     def load(folders: Folders) -> ScoreTexts:
-        from modeling.core.scorer import Scorer  # torch: only when somebody asks
+        from modeling.core.loading.scorer import Scorer  # torch: only when somebody asks
 
         log.info("loading %s", ", ".join(folders))
         scorer = Scorer(folders, device=device)
@@ -94,7 +109,7 @@ def alive() -> Iterator[None]:
         yield
     finally:
         ended.set()
-        thread.join()
+        thread.join(10)  # Redis may hang: the thread ends with the process
 
 
 def serve(models: Models, stop: Callable[[], bool], take_seconds: float = 1.0) -> None:
@@ -110,6 +125,8 @@ def take_requests(models: Models, stop: Callable[[], bool], take_seconds: float)
             taken: Any = client.blpop([REQUESTS], timeout=take_seconds)
             if taken is not None:
                 answer(client, models, json.loads(taken[1]))
+        except (ValueError, KeyError, TypeError):
+            log.exception("a request that nobody can answer is passed over")
         except (redis.RedisError, OSError) as problem:
             log.warning("Redis is away (%s)", problem)
             time.sleep(PAUSE_SECONDS)
@@ -118,25 +135,24 @@ def take_requests(models: Models, stop: Callable[[], bool], take_seconds: float)
 
 def answer(client: redis.Redis, models: Models, request: dict[str, Any]) -> None:
     """One request, whatever is wrong with it: its asker hears, the next one is served."""
-    if time.time() > request["until"]:
-        return  # nobody waits for it any more
     try:
         told: Answer | dict[str, str] = rewards_for(models, request)
     except Exception as problem:
         log.exception("could not score")
         words = getattr(problem, "message", "") or str(problem) or type(problem).__name__
-        told = {"error": f"The model could not score this: {words}"}
+        told = {"error": without_paths(f"The model could not score this: {words}")}
     client.rpush(request["answer_to"], json.dumps(told))
     client.expire(request["answer_to"], ANSWER_SECONDS)
 
 
 def rewards_for(models: Models, request: dict[str, Any]) -> Answer:
     close_old_connections()
-    model = RewardModel.objects.filter(pk=request["model"]).first()
+    model = RewardModel.objects.select_related("run").filter(pk=request["model"]).first()
     if model is None:
         raise NotThere("there is no such version any more.")
     texts: Texts = [
-        (tuple((message["role"], message["content"]) for message in prompt), response)
-        for prompt, response in request["texts"]
+        (prompt_of(prompt, *options), response_of(response))
+        for prompt, response, *options in request["texts"]
     ]
-    return models.score(tuple(str(path) for path in model.member_paths), texts)
+    folders = tuple(str(path) for path in model.member_paths)
+    return models.score(folders, texts, partial(model_files.check, model))

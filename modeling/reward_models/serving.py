@@ -9,10 +9,9 @@ says so at once and the caller asks again.
 import json
 import math
 import statistics
-import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict
 
 import redis
@@ -20,10 +19,12 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from labeling.models import Aggregate, Project
-from modeling import ensembles
-from modeling.drift import temperature_of
+from labeling.models import Project
+from labeling.texts.messages import extra_of, extra_size
 from modeling.models import RewardModel
+from modeling.reward_models import ensembles
+from modeling.reward_models.drift import temperature_of
+from modeling.settings.choices import Aggregate
 
 REQUESTS = "preferable:score:requests"
 ALIVE = "preferable:score:alive"
@@ -32,7 +33,7 @@ WAIT_SECONDS = 45.0  # gunicorn gives up after 60
 MOST_TEXTS = 256
 MOST_CHARACTERS = 200_000  # of all texts of a request
 
-Message = dict[str, str]
+Message = dict[str, Any]
 
 
 class Unavailable(RuntimeError):
@@ -45,8 +46,22 @@ class CannotScore(ValueError):
 
 @dataclass(frozen=True)
 class Text:
+    """`response`: a text, or an assistant's message where it holds more. `options`: tools and
+    arguments for the chat template."""
+
     prompt: list[Message]
-    response: str
+    response: str | Message
+    options: Message = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Characters of all texts, and of whatever else there is."""
+        messages = (
+            [{"content": self.response}] if isinstance(self.response, str) else [self.response]
+        )
+        messages = [*self.prompt, *messages]
+        beside = [extra for extra in (self.options, *map(extra_of, messages)) if extra]
+        return sum(len(message["content"]) for message in messages) + sum(map(extra_size, beside))
 
 
 @dataclass(frozen=True)
@@ -86,7 +101,7 @@ class Way:
 
 def way_of(project: Project) -> Way:
     """As the project's settings have it."""
-    return Way(project.aggregate, project.uwo_weight)
+    return Way(project.loop_settings.aggregate, project.loop_settings.uwo_weight)
 
 
 def redis_client(timeout: float) -> redis.Redis:
@@ -122,10 +137,7 @@ def check(texts: Sequence[Text]) -> None:
         raise CannotScore("There is nothing to score.")
     if len(texts) > MOST_TEXTS:
         raise CannotScore(f"At most {MOST_TEXTS} texts at once; there are {len(texts)}.")
-    characters = sum(
-        len(text.response) + sum(len(message["content"]) for message in text.prompt)
-        for text in texts
-    )
+    characters = sum(text.size for text in texts)
     if characters > MOST_CHARACTERS:
         raise CannotScore(
             f"At most {MOST_CHARACTERS:,} characters at once; there are {characters:,}."
@@ -136,9 +148,8 @@ def ask(model: RewardModel, texts: Sequence[Text], wait: float) -> Answer:
     key = f"preferable:score:answer:{uuid.uuid4().hex}"
     request = {
         "answer_to": key,
-        "until": time.time() + wait,
         "model": model.pk,
-        "texts": [[text.prompt, text.response] for text in texts],
+        "texts": [[text.prompt, text.response, text.options] for text in texts],
     }
     try:
         client = redis_client(wait + 5)
@@ -148,8 +159,11 @@ def ask(model: RewardModel, texts: Sequence[Text], wait: float) -> Answer:
                     "The scorer is not running: start it with `manage.py up`, or as the service "
                     "`scorer` of docker-compose.yml."
                 )
-            client.rpush(REQUESTS, json.dumps(request))
+            message = json.dumps(request)
+            client.rpush(REQUESTS, message)
             answer: Any = client.blpop([key], timeout=wait)
+            if answer is None:  # the scorer need not do what nobody waits for
+                client.lrem(REQUESTS, 1, message)
         finally:
             client.close()
     except (redis.RedisError, OSError) as problem:

@@ -1,5 +1,7 @@
 """The lines that load a reward model elsewhere, for its page and its card. A test runs them."""
 
+from django.conf import settings
+
 from modeling.models import RewardModel
 
 TRANSFORMERS = """import torch
@@ -33,7 +35,7 @@ VLLM = """vllm serve {folder} --runner pooling --pooler-config '{{"use_activatio
 curl -X POST http://localhost:8000/classify -H "Content-Type: application/json" \\
   -d '{{"model": "{folder}", "input": "the text, written with the chat template as above"}}\'"""
 
-SCORER = """from modeling.core.scorer import Scorer  # run it in Preferable's folder
+SCORER = """from modeling.core.loading.scorer import Scorer  # run it in Preferable's folder
 
 scorer = Scorer({folders})
 prompt = (("user", "How do I keep basil fresh?"),)
@@ -41,7 +43,7 @@ rewards = scorer.score([(prompt, "Stand it in a glass of water, like flowers.")]
 print(rewards[0])"""
 
 SCORER_IN_TRL = """from trl import GRPOTrainer
-from modeling.core.scorer import Scorer  # run it in Preferable's folder
+from modeling.core.loading.scorer import Scorer  # run it in Preferable's folder
 
 scorer = Scorer({folders})
 
@@ -78,7 +80,8 @@ def uses_of(*, folder: str, members: list[str], is_plain: bool) -> list[tuple[st
 
 
 def uses_on_page(model: RewardModel) -> list[tuple[str, str, str]]:
-    paths = [str(path) for path in model.member_paths]
+    """With folders as they lie in DATA_DIR: where that is, is the operator's to tell."""
+    paths = [path.relative_to(settings.DATA_DIR).as_posix() for path in model.member_paths]
     return uses_of(folder=paths[0], members=paths, is_plain=not model.why_not_plain)
 
 

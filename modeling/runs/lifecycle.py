@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cache, partial
@@ -13,10 +14,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from config.nudges import nudge
-from labeling.audit import write_entry
 from labeling.models import User
-from modeling import programs, registry
+from labeling.people.audit import write_entry
+from labeling.projects import model_locations
+from labeling.texts.shown_paths import without_paths
 from modeling.models import Metric, Run
+from modeling.runs import programs
+from modeling.runs.silence import SilenceWatch
 
 State = Run.State
 
@@ -24,6 +28,7 @@ State = Run.State
 # where the lock on its folder proves the worker dead; where there is no proof, after this long.
 QUIET_AFTER = timedelta(seconds=5)
 STALE_AFTER = timedelta(seconds=settings.STALE_RUN_SECONDS)
+_watch = SilenceWatch(STALE_AFTER, timezone.now(), time.monotonic())
 
 
 class CannotRetry(ValueError):
@@ -36,7 +41,7 @@ def log_path(run: Run) -> Path:
 
 def log_tail(run: Run, lines: int = 80) -> str:
     """The last lines of the run's log; "" when there is none yet."""
-    return programs.tail(log_path(run), lines)
+    return without_paths(programs.tail(log_path(run), lines))
 
 
 def curves(run: Run, names: Iterable[str] | None = None) -> dict[str, list[tuple[int, float]]]:
@@ -58,6 +63,34 @@ def can_retry(run: Run) -> bool:
     return run.state in (State.FAILED, State.CANCELLED)
 
 
+def why_not_retry(run: Run) -> str:
+    """Why a run that failed or was cancelled cannot be started again now; "" if it can."""
+    same = Run.objects.filter(project=run.project, kind=run.kind, state__in=Run.ACTIVE)
+    return _under_way(run) if same.exists() else _base_model_problem(run)
+
+
+def _under_way(run: Run) -> str:
+    return (
+        f"Another run of this kind ({run.get_kind_display()}) is under way: "
+        "wait for it or cancel it first."
+    )
+
+
+def _base_model_problem(run: Run) -> str:
+    """The worker would only say the same a minute later."""
+    base_model = run.asked.base_model
+    if run.kind != Run.Kind.TRAIN_REWARD or not base_model:
+        return ""
+    try:
+        model_locations.check_model(base_model, run.project)
+    except model_locations.NotUsable as problem:
+        return (
+            f"The base model of this run cannot be used. {problem} Put it back, or choose another "
+            "one in the settings and start a new training."
+        )
+    return ""
+
+
 def request_cancel(run: Run, by: User | None) -> bool:
     """Cancels a run that waits; asks one that runs to stop, which its worker sees in a second."""
     with transaction.atomic():
@@ -76,7 +109,8 @@ def request_cancel(run: Run, by: User | None) -> bool:
 
 def retry(run: Run, by: User | None) -> None:
     """Queues a failed or cancelled run again; it goes on from its last checkpoint."""
-    _refuse_without_base_model(run)
+    if unusable := _base_model_problem(run):
+        raise CannotRetry(unusable)
     try:
         with transaction.atomic():
             changed = Run.objects.filter(
@@ -94,42 +128,36 @@ def retry(run: Run, by: User | None) -> None:
             write_entry(run.project, by, "run started again", run, kind=run.kind)
             transaction.on_commit(partial(nudge, "modeling.tasks.execute", run.pk))
     except IntegrityError as problem:
-        raise CannotRetry(
-            f"Another run of this kind ({run.get_kind_display()}) is under way: "
-            "wait for it or cancel it first."
-        ) from problem
+        raise CannotRetry(_under_way(run)) from problem
     run.refresh_from_db()
 
 
-def _refuse_without_base_model(run: Run) -> None:
-    """The worker would only say the same a minute later."""
-    base_model = run.config.get("base_model")
-    if run.kind != Run.Kind.TRAIN_REWARD or not base_model:
-        return
-    try:
-        registry.check_model(base_model)
-    except registry.NotUsable as problem:
-        raise CannotRetry(
-            f"The base model of this run cannot be used. {problem} Put it back, or choose another "
-            "one in the settings and start a new training."
-        ) from problem
-
-
-def requeue_abandoned(now: datetime) -> list[Run]:
+def requeue_abandoned(now: datetime, passed: float | None = None) -> list[Run]:
     """Takes runs away from workers that died: queued again from the last checkpoint, or failed
-    after the last attempt. A worker that was only slow notices and stops (`pipeline.Lost`)."""
-    quiet = Run.objects.filter(state=State.RUNNING, heartbeat_at__lt=now - QUIET_AFTER)
+    after the last attempt. A worker that was only slow notices and stops (`pipeline.Lost`).
+
+    `passed`: seconds by a clock that nobody sets, time.monotonic() unless given."""
+    passed = time.monotonic() if passed is None else passed
+    running = list(Run.objects.filter(state=State.RUNNING).select_related("project"))
+    silent = _watch.silent(running, now, passed)
     taken = []
-    for run in quiet.select_related("project"):
-        silent = run.heartbeat_at is None or run.heartbeat_at < now - STALE_AFTER
-        if (silent or programs.is_abandoned(run.folder)) and _take_from_worker(run, now):
+    for run in running:
+        is_dead = _is_quiet(run, now) and programs.is_abandoned(run.folder)
+        if (run.pk in silent or is_dead) and _take_from_worker(run, now):
             taken.append(run)
     return taken
 
 
+def _is_quiet(run: Run, now: datetime) -> bool:
+    """Hardly a proof, so the lock decides. A sign from ahead of now is as old as one can be."""
+    return run.heartbeat_at is None or abs(now - run.heartbeat_at) > QUIET_AFTER
+
+
 def waiting(now: datetime) -> list[int]:
-    """Queued runs whose message may have been lost; that of a new run is still on its way."""
-    queued = Run.objects.filter(state=State.QUEUED, created_at__lt=now - timedelta(seconds=2))
+    """Queued runs whose message may have been lost; that of a new run is still on its way. A run
+    from far ahead was queued before the clock was set back."""
+    is_new = (now - timedelta(seconds=2), now + timedelta(minutes=1))
+    queued = Run.objects.filter(state=State.QUEUED).exclude(created_at__range=is_new)
     return list(queued.order_by("pk").values_list("pk", flat=True))
 
 

@@ -14,15 +14,40 @@ from typing import Any
 
 from django.conf import settings
 
-from modeling import launch
-from modeling.several_gpus import command_for, processes_for
+from modeling.core.generating.servers import reachable
+from modeling.core.program.errors import OUT_OF_MEMORY
+from modeling.core.program.seal import NotWhole, check_result
+from modeling.runs import launch
+from modeling.runs.several_gpus import command_for, processes_for
 
 CANCELLED = 128 + signal.SIGTERM
 LOG_LINES_IN_ERROR = 15
-# How an error is put together as text; modeling/pages/run_results.py takes it apart again.
+# How an error is put together as text; modeling/pages/runs/run_results.py takes it apart again.
 LOG_FOLLOWS = "Last lines of the log:"
 WHERE = "Where: "
+MOVED_AT_ONCE = 2**20
 LOG_BYTES_PER_LINE = 400
+# For the seconds until the program itself can say anything.
+STARTING = "{stage} starts: Python loads its libraries, which takes some seconds.\n"
+# Killing is at once, but for a process that waits for a broken disk.
+END_SECONDS = 30.0
+# A run's log is kept below this: its beginning and its end.
+LOG_BYTES = 8 << 20
+
+KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
+# What the launcher of several processes prints of one that was killed.
+KILLED_AMONG_SEVERAL = ("(SIGKILL)", "exitcode  : -9")
+SECOND_TRY = "It was tried twice, the second time with passes half as large."
+FOLDER_LOST = (
+    "The run's folder was deleted while its program worked in it, and what it had written there is "
+    "lost.\nNothing else is: the run can be started again, and begins anew from the database. Find "
+    "out what deletes folders below runs/ in DATA_DIR, and keep it from those of runs that are "
+    "under way."
+)
+
+
+class StillRunning(RuntimeError):
+    """A killed program has not ended. The message is a sentence for people."""
 
 
 class FolderInUse(Exception):
@@ -61,10 +86,13 @@ def is_abandoned(folder: Path) -> bool:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a program ended. `problem` is empty when it succeeded."""
+    """How a program ended. `problem` is empty when it succeeded. `out_of_memory`: smaller passes
+    may mend it. `lost_folder`: what it worked in was deleted under it."""
 
     exit_code: int
     problem: str = ""
+    out_of_memory: bool = False
+    lost_folder: bool = False
 
     @property
     def was_stopped(self) -> bool:
@@ -75,8 +103,19 @@ class Ending:
 class Program:
     """One stage, `python -m PACKAGE.STAGE FOLDER`, in a process group of its own."""
 
-    def __init__(self, stage: str, folder: Path, *, log: Path, lock: int, package: str) -> None:
+    def __init__(
+        self,
+        stage: str,
+        folder: Path,
+        *,
+        log: Path,
+        lock: int,
+        package: str,
+        is_second_try: bool = False,
+    ) -> None:
+        """`is_second_try`: after memory ran out, with smaller passes."""
         self.stage = stage
+        self.is_second_try = is_second_try
         self.folder = folder
         self.log = log
         self.processes = processes_for(stage, folder)
@@ -84,12 +123,15 @@ class Program:
         command = command_for(package, stage, folder, self.processes)
         launcher = [sys.executable, "-I", launch.__file__, str(os.getpid())]
         with log.open("ab") as output:
+            output.write(STARTING.format(stage=stage).encode())
+            output.flush()
             self.process = subprocess.Popen(
                 [*launcher, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=settings.BASE_DIR,
+                # Not where we are: a hub id such as models/private would name a folder there.
+                cwd=folder,
                 env=environment(),
                 pass_fds=(lock,),
                 process_group=0,
@@ -105,22 +147,42 @@ class Program:
         """Leaves nothing running, whatever the reason why its worker stops watching."""
         if self.process.poll() is None:
             self.send(signal.SIGKILL)
-            self.process.wait()
+            try:
+                self.process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                raise StillRunning(
+                    f"The program (process {self.process.pid}) could not be ended: it waits for a "
+                    "disk or a device. Its run can be started again once it is gone."
+                ) from None
 
     def ending(self) -> Ending:
         """Waits for the end and puts it in words."""
         code = self.process.wait()
-        if code == 0 and (self.folder / "result.json").is_file():
-            return Ending(0)
-        told = read_json(self.folder / "error.json") if code == 1 else {}
-        if code == 1 and not told and self.processes > 1 and self.asked_to_stop:
-            code = CANCELLED  # the launcher of several processes does not pass theirs on
-        words = told_error(told) if told else self._explain(code)
+        if not self.folder.is_dir():
+            return Ending(code, FOLDER_LOST, lost_folder=True)
         last_lines = tail(self.log, LOG_LINES_IN_ERROR)
-        return Ending(code, f"{words}\n\n{LOG_FOLLOWS}\n{last_lines}".strip())
+        not_whole = ""
+        if code == 0:
+            try:
+                check_result(self.folder)
+                return Ending(0)
+            except NotWhole as problem:
+                not_whole = f"The program ended without a result that can be used. {problem}"
+                forget_result(self.folder)
+        told = read_json(self.folder / "error.json") if code == 1 else {}
+        if code == 1 and not told and self.processes > 1:
+            if self.asked_to_stop:
+                code = CANCELLED  # the launcher of several processes does not pass theirs on
+            elif any(sign in last_lines for sign in KILLED_AMONG_SEVERAL):
+                code = -signal.SIGKILL
+        words = told_error(told) if told else not_whole or self._explain(code)
+        out_of_memory = code in KILLED or OUT_OF_MEMORY in str(told.get("error"))
+        if out_of_memory and self.is_second_try:
+            words = f"{words}\n{SECOND_TRY}"
+        return Ending(code, f"{words}\n\n{LOG_FOLLOWS}\n{last_lines}".strip(), out_of_memory)
 
     def _explain(self, code: int) -> str:
-        if code == -signal.SIGKILL:
+        if code in KILLED:
             return (
                 "The program was killed (signal 9), most likely because the machine ran out of "
                 "memory. Free some memory, or use a smaller model or shorter texts, then retry: "
@@ -128,9 +190,42 @@ class Program:
             )
         if code < 0:
             return f"The program was ended by signal {-code} ({signal.strsignal(-code)})."
-        if code == 0:
-            return f"The program ended without a result: {self.stage}/result.json is missing."
         return f"The program ended with exit code {code} and did not say why."
+
+
+def forget_result(folder: Path) -> None:
+    """A result that cannot be used must not count as one at the next attempt."""
+    (folder / "result.json").unlink(missing_ok=True)
+
+
+def cap_log(path: Path, most: int = LOG_BYTES) -> bool:
+    """Takes the middle out of a log that has become larger than `most` bytes; whether it was. The
+    program appends to it meanwhile and goes on at the new end: what it adds while this works is
+    moved along, up to the last look before the file is cut."""
+    try:
+        with path.open("r+b") as file:
+            size = file.seek(0, os.SEEK_END)
+            if size <= most:
+                return False
+            file.seek(most // 8)
+            file.readline()
+            kept = file.tell()
+            file.seek(size - most // 2)
+            file.readline()
+            _close_gap(file.fileno(), kept, file.tell())
+            return True
+    except FileNotFoundError:
+        return False
+
+
+def _close_gap(descriptor: int, start: int, end: int) -> None:
+    """Moves what lies from `end` on to `start`, after a line that says what is gone."""
+    said = f"[… {end - start:,} bytes of this log were left out …]\n".encode()
+    start += os.pwrite(descriptor, said, start)
+    while moved := os.pread(descriptor, MOVED_AT_ONCE, end):
+        os.pwrite(descriptor, moved, start)
+        start, end = start + len(moved), end + len(moved)
+    os.ftruncate(descriptor, start)
 
 
 def tail(path: Path, lines: int) -> str:
@@ -162,6 +257,11 @@ def environment() -> dict[str, str]:
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         **os.environ,
         "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, (str(settings.BASE_DIR), os.environ.get("PYTHONPATH")))
+        ),
+        "PYTHONSAFEPATH": "1",  # nothing is imported from the run's folder
+        reachable.SETTING: " ".join(settings.POLICY_PRIVATE_HOSTS),
     }
 
 

@@ -14,7 +14,7 @@ METRICS_BATCH = 500
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the program is, in its own words; `share` in 0..1."""
+    """How far the whole program is, `share` in 0..1, and what it does now, in its own words."""
 
     share: float
     text: str
@@ -38,7 +38,7 @@ class Tail:
             if isinstance(line.get("progress"), dict):
                 progress = read_progress(line["progress"]) or progress
             elif isinstance(line.get("metrics"), dict):
-                metrics += read_metrics(self.run, line)
+                metrics += metrics_in(self.run, line)
         if metrics:
             # A resumed program repeats the steps since its checkpoint, with the same values.
             Metric.objects.bulk_create(metrics, METRICS_BATCH, ignore_conflicts=True)
@@ -65,8 +65,18 @@ def parse(text: bytes) -> dict[str, Any] | None:
     return line if isinstance(line, dict) else None
 
 
+def metrics_in(run: Run, line: dict[str, Any]) -> list[Metric]:
+    """None of a line whose step or time is damaged: curves are no reason to stop a run."""
+    try:
+        return read_metrics(run, line)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return []
+
+
 def read_metrics(run: Run, line: dict[str, Any]) -> list[Metric]:
     step = int(line.get("step", 0))
+    if not 0 <= step < 2**31:
+        raise ValueError(f"{step} is no step")
     logged_at = datetime.fromtimestamp(float(line.get("time", 0.0)), UTC)
     return [
         Metric(run=run, name=str(name)[:80], step=step, value=float(value), logged_at=logged_at)
@@ -76,13 +86,20 @@ def read_metrics(run: Run, line: dict[str, Any]) -> list[Metric]:
 
 
 def read_progress(told: dict[str, Any]) -> Progress | None:
-    done, total = told.get("done"), told.get("total")
-    if not isinstance(done, int | float) or not isinstance(total, int | float) or total <= 0:
+    done, total = _number(told.get("done")), _number(told.get("total"))
+    if done is None or total is None or total <= 0:
         return None
-    phase = str(told.get("phase") or "working")
-    left = told.get("eta_seconds")
+    phase, unit = str(told.get("phase") or "working"), str(told.get("unit") or "")
+    share = _number(told.get("share"))
+    left = _number(told.get("eta_seconds"))
     return Progress(
-        share=min(1.0, max(0.0, done / total)),
-        text=f"{phase}: {done:,} of {total:,} {told.get('unit') or ''}".strip()[:200],
-        seconds_left=float(left) if isinstance(left, int | float) and left >= 0 else None,
+        share=min(1.0, max(0.0, done / total if share is None else share)),
+        text=(f"{phase}: {done:,} of {total:,} {unit}" if unit else phase)[:200],
+        seconds_left=float(left) if left is not None and left >= 0 else None,
     )
+
+
+def _number(value: Any) -> int | float | None:
+    """A finite number that a column can hold."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and abs(value) < 1e15 else None  # NaN is not below it either

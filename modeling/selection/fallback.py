@@ -7,33 +7,34 @@ from django.db.models import Max
 from django.utils import timezone
 
 from config.nudges import nudge
-from labeling.audit import write_entry
 from labeling.models import Project, User
-from modeling.lift_record import why_no_lift
+from labeling.people.audit import write_entry
 from modeling.models import QueueOrder, RewardModel
-from modeling.selection import Strategy
+from modeling.selection.lift_record import why_no_lift
+from modeling.settings.choices import Selection
 
 
 def order_of_project(project: Project) -> QueueOrder:
     return QueueOrder.objects.get_or_create(
-        project=project, defaults={"strategy": project.selection}
+        project=project, defaults={"strategy": project.loop_settings.selection}
     )[0]
 
 
-def strategy_of(project: Project) -> Strategy:
+def strategy_of(project: Project) -> Selection:
     """What is followed now."""
-    fallen = QueueOrder.objects.filter(project=project, fallback_from=project.selection)
-    return Strategy.RANDOM if fallen.exists() else Strategy(project.selection)
+    asked = project.loop_settings.selection
+    fallen = QueueOrder.objects.filter(project=project, fallback_from=asked)
+    return Selection.RANDOM if fallen.exists() else Selection(asked)
 
 
 def fall_back_if_useless(project: Project, live: RewardModel) -> bool:
     """To random, once, with the reason where people see it. Choosing another strategy, or
     `try_again`, ends it. True when this call did it."""
-    asked = project.selection
-    if strategy_of(project) == Strategy.RANDOM:
+    asked = project.loop_settings.selection
+    if strategy_of(project) == Selection.RANDOM:
         return False
     counted_from = order_of_project(project).counted_from
-    reason = why_no_lift(live, asked, project.selection_patience, counted_from)
+    reason = why_no_lift(live, asked, project.loop_settings.selection_patience, counted_from)
     if not reason:
         return False
     with transaction.atomic():

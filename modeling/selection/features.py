@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from labeling.models import Project
-from modeling.models import ResponseFeatures, RewardModel
+from modeling.models import Loop, ResponseFeatures, RewardModel
 
 STORED = np.dtype("<f2")
 BATCH = 500
@@ -33,31 +35,62 @@ def store_features(model_pk: int, folder: Path) -> int:
     return len(ids)
 
 
-def vectors_of(model: RewardModel, responses: Collection[int]) -> dict[int, NDArray[np.float32]]:
-    """Response -> its vector, for those that have one."""
+@dataclass(frozen=True)
+class Space:
+    """What vectors of one reward model are read in: how many features they have (0: none), and the
+    typical distance of two responses, which is their unit. `first`: the row that it begins at.
+
+    Whoever keeps something that was computed from vectors keeps this with it, and reads later
+    vectors in it: features may be forgotten or stored anew in between."""
+
+    features: int
+    unit: float
+    first: int | None = None
+
+
+def vectors_of(
+    model: RewardModel, responses: Collection[int], features: int
+) -> dict[int, NDArray[np.float32]]:
+    """Response -> its vector, for those that have one of so many features. What is of another size
+    is no vector of this space, and counts as none."""
     found: dict[int, NDArray[np.float32]] = {}
-    ids = sorted(responses)
+    ids = sorted(responses) if features else []
     for start in range(0, len(ids), BATCH):
         rows = ResponseFeatures.objects.filter(
             reward_model=model, response__in=ids[start : start + BATCH]
         )
         for pk, vector in rows.values_list("response_id", "vector"):
-            found[pk] = np.frombuffer(vector, STORED).astype(np.float32)
+            if len(vector) == features * STORED.itemsize:
+                found[pk] = np.frombuffer(vector, STORED).astype(np.float32)
     return found
 
 
-def size_and_unit(model: RewardModel) -> tuple[int, float]:
-    """How many features there are, and the typical distance of two responses: from the first
-    vectors that were stored, so the same in every process. (0, 1) without any."""
-    rows = ResponseFeatures.objects.filter(reward_model=model).order_by("pk")
-    vectors = [np.frombuffer(v, STORED) for v in rows.values_list("vector", flat=True)[:MEASURED]]
+def space_of(model: RewardModel) -> Space:
+    """From the first vectors that were stored, so the same in every process."""
+    rows = list(_vectors(model).values_list("pk", "vector")[:MEASURED])
+    first = rows[0][0] if rows else None
+    length = len(rows[0][1]) if rows else 0
+    vectors = [np.frombuffer(v, STORED) for _, v in rows if len(v) == length]
     if len(vectors) < 2:
-        return 0, 1.0
+        return Space(0, 1.0, first)
     distance = float(np.sqrt(2.0 * np.stack(vectors).astype(float).var(axis=0).sum()))
-    return (len(vectors[0]), distance) if distance > 0.0 else (0, 1.0)
+    return Space(len(vectors[0]), distance, first) if distance > 0.0 else Space(0, 1.0, first)
+
+
+def first_vector(model: RewardModel) -> int | None:
+    """Another one as soon as the features of the model were forgotten or stored anew."""
+    return _vectors(model).values_list("pk", flat=True).first()
+
+
+def _vectors(model: RewardModel) -> QuerySet[ResponseFeatures]:
+    return ResponseFeatures.objects.filter(reward_model=model).order_by("pk")
 
 
 def forget_features(project: Project, but: RewardModel) -> None:
-    """Those of models that are not in service any more."""
-    rows = ResponseFeatures.objects.filter(reward_model__project=project)
-    rows.exclude(reward_model=but).delete()
+    """Those of models that are not in service any more. What is in service is read in the same
+    statement: a worker that saw another model there takes nothing from the one that is there by
+    now."""
+    in_service = Loop.objects.filter(project=project, reward_model__isnull=False)
+    others = ResponseFeatures.objects.filter(reward_model__project=project)
+    others = others.exclude(reward_model=but)
+    others.exclude(reward_model__in=in_service.values("reward_model")).delete()

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from modeling.core.calibration import log_loss, probability
-from modeling.logistic import Array, Beliefs, moderated, moderated_logit
+from modeling.measures.calibration import log_loss, probability
+from modeling.measures.logistic import Array, Beliefs, moderated, moderated_logit
 
 Fast = NDArray[np.float32]
 

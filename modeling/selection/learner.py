@@ -4,24 +4,28 @@ It follows from rows alone (scores and features of the model, the judgments sinc
 their order), so that any worker can build it, and two that do the same know the same.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
 
 from labeling.models.material import Split
-from labeling.preferences import USABLE, settled
-from modeling.core.calibration import log_loss
-from modeling.drift import MOST_SURE
-from modeling.features import size_and_unit
-from modeling.instant import InstantHead, Line
-from modeling.lift import Judged
-from modeling.logistic import Array, Beliefs
+from labeling.preferences.settling import USABLE, settled
+from modeling.measures.calibration import log_loss
+from modeling.measures.logistic import Array, Beliefs
 from modeling.models import InstantGuess, RewardModel
-from modeling.queue_rows import Queue, empty_queue, told_of, with_spread
+from modeling.reward_models.drift import MOST_SURE
+from modeling.selection.features import first_vector
+from modeling.selection.instant_head import InstantHead, Line
+from modeling.selection.lift import Judged
+from modeling.selection.queue_arrays import Queue, empty_queue, told_of, with_spread
+
+TRIES = 4
 
 
-class Judgment(NamedTuple):
+class SettledPair(NamedTuple):
     """A settled preference as the head takes it. One that changes is another one."""
 
     pk: int
@@ -35,42 +39,52 @@ class Judgment(NamedTuple):
     settled_at: datetime
 
 
-def judged_since(model: RewardModel) -> list[Judgment]:
+def judged_since(model: RewardModel) -> list[SettledPair]:
     """What no training of this model has seen, in the order in which it was settled."""
     rows = settled(model.project, model.snapshot.last_settled_at).filter(kind__in=USABLE)
     found = rows.order_by("settled_at", "pk").values_list(
         "pk", "chosen_id", "rejected_id", "target", "weight", "arm", "prompt_id", "split",
         "settled_at",
     )  # fmt: skip
-    return [Judgment(*row[:-1], settled_at=row[-1]) for row in found if row[-1] is not None]
+    return [SettledPair(*row[:-1], settled_at=row[-1]) for row in found if row[-1] is not None]
+
+
+class Outdated(RuntimeError):
+    """What somebody knows does not go with the rows that are there by now: begin anew."""
 
 
 class Follower:
     """The instant head of one reward model, and the line that it keeps in order. Without a queue
-    the head learns all the same."""
+    the head learns all the same. What it knows is in the space of features of its beginning. Not
+    for several threads at once."""
 
     def __init__(self, model: RewardModel, queue: Queue | None = None) -> None:
         self.model = model
         self.queue = queue or empty_queue(model)
-        self.features, _ = size_and_unit(model)
+        self.space = self.queue.space
+        self.features = self.space.features
         self._begin()
 
     def _begin(self) -> None:
-        self.seen: list[Judgment] = []
-        self.learnt: list[tuple[Judgment, Array]] = []
+        self.seen: list[SettledPair] = []
+        self.learnt: list[tuple[SettledPair, Array]] = []
         self.head = InstantHead(self.features)
         self.line = Line(self.head, self.queue.x)
 
     def catch_up(self) -> int:
         """Foretells and learns the judgments that have come in; how many. When an earlier one was
-        taken back or changed, everything is learnt anew."""
+        taken back or changed, everything is learnt anew. Raises Outdated, with nothing noted, when
+        the features that it knows are not those that are there."""
         judged = judged_since(self.model)
         if self.seen != judged[: len(self.seen)]:
             self._begin()
         new = judged[len(self.seen) :]
         if not new:
             return 0
-        told = told_of(self.model, {pk for row in new for pk in (row.chosen, row.rejected)})
+        responses = {pk for row in new for pk in (row.chosen, row.rejected)}
+        told = told_of(self.model, responses, self.space)
+        if first_vector(self.model) != self.space.first:
+            raise Outdated(f"the features of {self.model} were forgotten or stored anew")
         guesses = []
         for row in new:
             self.seen.append(row)
@@ -82,7 +96,7 @@ class Follower:
         )
         return len(new)
 
-    def _learn(self, row: Judgment, x: Array) -> InstantGuess | None:
+    def _learn(self, row: SettledPair, x: Array) -> InstantGuess | None:
         """Gives what was said of it beforehand. Prompts that are held out from training teach the
         head nothing either, and a tie has no order to foretell."""
         self.learnt.append((row, x))
@@ -112,7 +126,20 @@ class Follower:
         )
 
 
-def guess_of(model: RewardModel, row: Judgment, p: float, margin: float) -> InstantGuess:
+def follow_anew(model: RewardModel, load: Callable[[], Queue] | None = None) -> Follower:
+    """A follower that has caught up with what is there. Raises Outdated when what it reads is
+    replaced again and again."""
+    for _ in range(TRIES - 1):
+        follower = Follower(model, load() if load else None)
+        with suppress(Outdated):
+            follower.catch_up()
+            return follower
+    follower = Follower(model, load() if load else None)
+    follower.catch_up()
+    return follower
+
+
+def guess_of(model: RewardModel, row: SettledPair, p: float, margin: float) -> InstantGuess:
     """The head's word (probability `p` of chosen) and the model's own (`margin`, a logit)."""
     inside = min(max(p, 1e-12), 1.0 - 1e-12)
     logits = np.array([np.log(inside) - np.log1p(-inside), margin])

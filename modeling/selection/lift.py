@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modeling.core.calibration import log_loss
-from modeling.core.intervals import difference_interval
-from modeling.instant import MARGIN_DEVIATION, SCALES
-from modeling.logistic import Array, Beliefs, Posterior, fit, moderated
+from modeling.measures.calibration import log_loss
+from modeling.measures.intervals import difference_interval
+from modeling.measures.logistic import Array, Beliefs, Posterior, fit, moderated
+from modeling.selection.instant_head import MARGIN_DEVIATION, SCALES
 
 FOLDS, DRAWS = 5, 4
 FEWEST_RANDOM, FEWEST_ACTIVE = 10, 10
@@ -29,8 +29,8 @@ Difference = tuple[int, float, float]  # prompt, gain in accuracy, drop of the l
 
 @dataclass(frozen=True)
 class Judged:
-    """N judgments since a training: x (N, D) as in instant.py, target, weight, how the comparison
-    was handed out ("random" or "active"; others teach nothing here), prompt."""
+    """N judgments since a training: x (N, D) as in instant_head.py, target, weight, how the
+    comparison was handed out ("random" or "active"; others teach nothing here), prompt."""
 
     x: Array
     target: Array

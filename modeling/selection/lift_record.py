@@ -1,10 +1,10 @@
 """What choosing has gained, model by model, and whether that is a reason to stop choosing."""
 
 from labeling.models import Project
-from modeling import lift
-from modeling.follower import Follower
 from modeling.models import ArmLift, RewardModel
-from modeling.selection import Strategy
+from modeling.selection import lift
+from modeling.selection.learner import Follower
+from modeling.settings.choices import Selection
 
 # With fewer random judgments to test on, a model's time says nothing.
 FEWEST_TESTED = 10
@@ -12,9 +12,9 @@ FEWEST_TESTED = 10
 MORE = 10
 
 
-def record_lift(follower: Follower, strategy: Strategy) -> ArmLift | None:
+def record_lift(follower: Follower, strategy: Selection) -> ArmLift | None:
     """Measures when there is enough news, and notes it; None when there is not."""
-    if strategy == Strategy.RANDOM:
+    if strategy == Selection.RANDOM:
         return None  # there is no other arm
     model, count = follower.model, len(follower.learnt)
     known = ArmLift.objects.filter(reward_model=model).values_list("judgments", flat=True).first()

@@ -6,11 +6,12 @@ from itertools import combinations
 
 import numpy as np
 
-from labeling.material import responses_key
-from modeling.follower import Follower
-from modeling.logistic import Array
-from modeling.queue_rows import Told, told_of, with_spread
-from modeling.selection import Strategy, double_thompson, worth_of
+from labeling.material.adding import responses_key
+from modeling.measures.logistic import Array
+from modeling.selection.learner import Follower
+from modeling.selection.queue_arrays import Told, told_of, with_spread
+from modeling.selection.strategies import double_thompson, worth_of
+from modeling.settings.choices import Selection
 
 Pair = tuple[int, int]
 DRAWS = 64
@@ -21,7 +22,7 @@ def choose_pairs(
     taken: Collection[tuple[int, str]],
     *,
     follower: Follower | None,
-    strategy: Strategy,
+    strategy: Selection,
     random_share: float,
     seed: int,
 ) -> dict[int, Pair]:
@@ -35,13 +36,13 @@ def choose_pairs(
         for prompt, responses in by_prompt.items()
     }  # fmt: skip
     responses = {pk for several in by_prompt.values() for pk in several}
-    told = told_of(follower.model, responses) if follower else None
+    told = told_of(follower.model, responses, follower.space) if follower else None
     chosen: dict[int, Pair] = {}
     for prompt, pairs in free.items():
         if not pairs:
             continue
         rng = random.Random(f"{seed}/{prompt}")
-        by_chance = rng.random() < random_share or strategy == Strategy.RANDOM
+        by_chance = rng.random() < random_share or strategy == Selection.RANDOM
         known = [pair for pair in pairs if told and set(pair) <= told.rewards.keys()]
         if by_chance or not known or follower is None or told is None:
             chosen[prompt] = rng.choice(pairs)
@@ -51,10 +52,10 @@ def choose_pairs(
 
 
 def best_pair(
-    pairs: Sequence[Pair], told: Told, follower: Follower, strategy: Strategy, seed: int
+    pairs: Sequence[Pair], told: Told, follower: Follower, strategy: Selection, seed: int
 ) -> Pair:
     rng = np.random.default_rng(seed)
-    if strategy == Strategy.THOMPSON:
+    if strategy == Selection.THOMPSON:
         responses = sorted({pk for pair in pairs for pk in pair})
         places = double_thompson(draws_of(responses, told, follower, rng), rng)
         found = places and (responses[places[0]], responses[places[1]])

@@ -10,13 +10,16 @@ from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from labeling.models import Comparison, ComparisonResponse, Project
-from modeling.drift import temperature_of
-from modeling.features import size_and_unit, vectors_of
-from modeling.logistic import Array, Beliefs
+from labeling.preferences import counts
+from modeling.measures.logistic import Array, Beliefs
 from modeling.models import RewardModel, Round, Score
+from modeling.reward_models.drift import temperature_of
+from modeling.selection.features import Space, space_of, vectors_of
 
 BATCH = 500
-MOST_RANKED = 10_000
+# Of those due soonest, how many have their responses scored after a training and are put in order.
+# One number for both: what has no reward by the model in service has no place in its order.
+MOST_RANKED = 5000
 Ids = NDArray[np.int64]
 
 
@@ -51,7 +54,8 @@ class Told:
         return found
 
 
-def told_of(model: RewardModel, responses: set[int]) -> Told:
+def told_of(model: RewardModel, responses: set[int], space: Space) -> Told:
+    """Vectors are read in this space: a caller's own, if it keeps anything from before."""
     rewards: dict[int, float] = {}
     members: dict[int, list[float]] = {}
     ids = sorted(responses)
@@ -63,21 +67,22 @@ def told_of(model: RewardModel, responses: set[int]) -> Told:
             rewards[pk] = value
             if len(several) > 1:
                 members[pk] = several
-    features, unit = size_and_unit(model)
-    vectors = vectors_of(model, responses) if features else {}
-    return Told(temperature_of(model), features, unit, rewards, members, vectors)
+    vectors = vectors_of(model, responses, space.features)
+    return Told(temperature_of(model), space.features, space.unit, rewards, members, vectors)
 
 
 @dataclass(frozen=True)
 class Queue:
     """C comparisons that nobody has seen yet and whose responses all have a reward: ids, prompts
-    (C,); and their P pairs: the comparison's place (P,), x (P, D), the members' variance (P,)."""
+    (C,); and their P pairs: the comparison's place (P,), x (P, D), the members' variance (P,).
+    `space`: what x was read in."""
 
     ids: Ids
     prompts: Ids
     owner: Ids
     x: Array
     spread: Array
+    space: Space
 
     def mean(self, of_pairs: Array) -> Array:
         """(C,) of values of pairs (P,): a ranking is worth the mean over its pairs."""
@@ -91,10 +96,11 @@ class Queue:
 
 
 def load_queue(project: Project, model: RewardModel, most: int = MOST_RANKED) -> Queue:
-    """Those due soonest come first. A blind comparison keeps its place (modeling/blind.py)."""
-    rows = list(fresh(project).order_by("-priority", "pk").values_list("pk", "prompt_id")[:most])
+    """Those due soonest come first."""
+    rows = list(rankable(project).order_by("-priority", "pk").values_list("pk", "prompt_id")[:most])
     places = responses_of([pk for pk, _ in rows])
-    told = told_of(model, {pk for responses in places.values() for pk in responses})
+    space = space_of(model)
+    told = told_of(model, {pk for responses in places.values() for pk in responses}, space)
     kept = [row for row in rows if all(pk in told.rewards for pk in places[row[0]])]
     pairs = [(at, a, b) for at, (pk, _) in enumerate(kept) for a, b in combinations(places[pk], 2)]
     first, second = [a for _, a, _ in pairs], [b for _, _, b in pairs]
@@ -104,19 +110,20 @@ def load_queue(project: Project, model: RewardModel, most: int = MOST_RANKED) ->
         np.array([at for at, _, _ in pairs], dtype=np.int64),
         told.inputs(first, second),
         told.spread(first, second),
+        space,
     )
 
 
 def empty_queue(model: RewardModel) -> Queue:
     none = np.array([], dtype=np.int64)
-    features, _ = size_and_unit(model)
-    return Queue(none, none, none, np.empty((0, features + 1)), np.empty(0))
+    space = space_of(model)
+    return Queue(none, none, none, np.empty((0, space.features + 1)), np.empty(0), space)
 
 
-def fresh(project: Project) -> QuerySet[Comparison]:
-    """What nobody has seen yet, less the blind comparisons of a round that is under way."""
-    found = Comparison.objects.filter(project=project, slots_left__gt=0, waiting_since__isnull=True)
-    return found.exclude(blind_pair__round__state__in=Round.OPEN)
+def rankable(project: Project) -> QuerySet[Comparison]:
+    """Fresh comparisons, less the blind ones of a round that is under way: those keep their place
+    in line (modeling/policies/blind.py)."""
+    return counts.fresh(project).exclude(blind_pair__round__state__in=Round.OPEN)
 
 
 def responses_of(comparisons: list[int]) -> dict[int, list[int]]:

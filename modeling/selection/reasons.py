@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modeling.logistic import Array, Beliefs
-from modeling.queue_rows import Queue
-from modeling.selection import disagreement, uncertainty
+from modeling.measures.logistic import Array, Beliefs
+from modeling.selection.queue_arrays import Queue
+from modeling.selection.strategies import disagreement, uncertainty
 
 SHOWN = 50
 BINS = 10
@@ -19,7 +19,7 @@ FOREMOST, NOTICEABLE = 0.9, 0.02
 MOVED = 10
 
 
-def summarise(
+def summary_of_order(
     queue: Queue, beliefs: Beliefs, worth: Array, order: NDArray[np.intp]
 ) -> dict[str, Any]:
     """`order` holds the places of the comparisons in the line; those with worth < 0 have gone."""

@@ -5,15 +5,15 @@ from typing import Any
 
 from django.db.models import Count
 
-from labeling.models import Comparison, Project, Selection
-from modeling import lift
-from modeling.drift import Running, running
-from modeling.lift_record import FEWEST_TESTED, lifts_of
+from labeling.models import Comparison, Project
 from modeling.models import ArmLift, InstantGuess, QueueOrder
-from modeling.queue_rows import fresh
-from modeling.queue_summary import EVEN, MOVED
-from modeling.selection import Strategy
-from modeling.strategy import strategy_of
+from modeling.reward_models.drift import Running, running
+from modeling.selection import lift
+from modeling.selection.fallback import strategy_of
+from modeling.selection.lift_record import FEWEST_TESTED, lifts_of
+from modeling.selection.queue_arrays import rankable
+from modeling.selection.reasons import EVEN, MOVED
+from modeling.settings.choices import Selection
 
 ROWS = 20
 LIFTS_POOLED = 20
@@ -63,7 +63,8 @@ class HeadStanding:
 
 def pooled_lift(project: Project) -> PooledLift | None:
     """Over the newest reward models under the project's strategy; None before it was measured."""
-    rows = [r for r in lifts_of(project, LIFTS_POOLED, project.selection) if r.differences]
+    asked = project.loop_settings.selection
+    rows = [r for r in lifts_of(project, LIFTS_POOLED, asked) if r.differences]
     if not rows:
         return None
     told = lift.pooled([tuple(d) for row in rows for d in row.differences])
@@ -75,10 +76,10 @@ def pooled_lift(project: Project) -> PooledLift | None:
 
 def in_one_line(project: Project) -> str:
     """For the dashboard: what is followed, and what it gains."""
-    name = Selection(project.selection).label.partition(":")[0]
-    if strategy_of(project) != project.selection:
+    name = Selection(project.loop_settings.selection).label.partition(":")[0]
+    if strategy_of(project) != project.loop_settings.selection:
         return f"{name} gained nothing, so everything is handed out at random."
-    if project.selection == Selection.RANDOM:
+    if project.loop_settings.selection == Selection.RANDOM:
         return "Everything is handed out at random."
     found = pooled_lift(project)
     return f"{name}. {found.in_words if found else 'Its gain over random is not known yet.'}"
@@ -120,9 +121,9 @@ def judged_by_arm(project: Project) -> dict[str, int]:
 def next_in_line(project: Project, order: QueueOrder | None) -> list[Waiting]:
     """As they will be handed out, less the blind comparisons of a round that is under way: which
     they are is nobody's to know before it is decided."""
-    rows = fresh(project).select_related("prompt")
+    rows = rankable(project).select_related("prompt")
     told = {row["comparison"]: row for row in (order.summary.get("head", []) if order else [])}
-    strategy = order.strategy if order else Strategy.RANDOM
+    strategy = order.strategy if order else Selection.RANDOM
     return [
         Waiting(
             comparison,
@@ -137,16 +138,16 @@ def reasons_of(told: dict[str, Any] | None, strategy: str) -> list[str]:
     """In a few words each, the main one first."""
     if told is None:
         return ["not ranked yet"]
-    if strategy == Strategy.RANDOM:
+    if strategy == Selection.RANDOM:
         return ["at random"]
     found = []
-    if strategy == Strategy.MAX_MIN:
+    if strategy == Selection.MAX_MIN:
         found.append("far apart")
     if told["uncertainty"] >= EVEN:
         found.append("nearly even")
-    elif strategy in (Strategy.UNCERTAINTY, Strategy.THOMPSON):
+    elif strategy in (Selection.UNCERTAINTY, Selection.THOMPSON):
         found.append("open")
-    if told["teaches"] or strategy == Strategy.DISAGREEMENT:
+    if told["teaches"] or strategy == Selection.DISAGREEMENT:
         found.append("much to learn")
     if told["moved"] >= MOVED:
         found.append("unlike those before")

@@ -2,19 +2,18 @@
 
 Every strategy gives each pair a worth between 0 and 1; the order of the queue follows from worth,
 with no prompt twice in a batch and a batch spread over the space of features. A share of
-hand-outs is drawn at random whatever the strategy says (labeling/handout.py), so that its use can
-be measured (lift.py).
+hand-outs is drawn at random whatever the strategy says (labeling/queue/handout.py), so that its use
+can be measured (lift.py).
 """
 
 import math
 from collections.abc import Callable
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modeling.core.calibration import probability
-from modeling.logistic import LN2, Array, Beliefs, entropy_of, mutual_information
+from modeling.measures.calibration import probability
+from modeling.measures.logistic import LN2, Array, Beliefs, entropy_of, mutual_information
 
 Order = NDArray[np.intp]
 BATCH = 50
@@ -23,16 +22,6 @@ PLACES = 200
 # Of the best so many times a batch, the batch is chosen for how different its pairs are.
 SHORTLIST = 2
 MOST_DRAWS = 30
-
-
-class Strategy(StrEnum):
-    """The values are those of `labeling.models.projects.Selection`."""
-
-    RANDOM = "random"
-    UNCERTAINTY = "uncertainty"
-    DISAGREEMENT = "disagreement"
-    THOMPSON = "thompson"
-    MAX_MIN = "max_min"
 
 
 def uncertainty(beliefs: Beliefs) -> Array:
@@ -72,17 +61,20 @@ def normal_share(z: Array) -> Array:
     return np.array(flat).reshape(np.shape(z))
 
 
-WORTH: dict[Strategy, Callable[[Beliefs], Array]] = {
-    Strategy.UNCERTAINTY: uncertainty,
-    Strategy.DISAGREEMENT: disagreement,
-    Strategy.THOMPSON: thompson,
-    Strategy.MAX_MIN: max_min,
+# By the names of `labeling.models.Selection`, which is what a project can set. Django is not
+# imported here, so that benchmarks and tests can do without it.
+RANDOM = "random"
+WORTH: dict[str, Callable[[Beliefs], Array]] = {
+    "uncertainty": uncertainty,
+    "disagreement": disagreement,
+    "thompson": thompson,
+    "max_min": max_min,
 }
 
 
-def worth_of(strategy: Strategy, beliefs: Beliefs, rng: np.random.Generator) -> Array:
+def worth_of(strategy: str, beliefs: Beliefs, rng: np.random.Generator) -> Array:
     """(N,) between 0 and 1, higher is handed out sooner."""
-    if strategy == Strategy.RANDOM:
+    if strategy == RANDOM:
         return rng.random(len(beliefs.mean))
     return WORTH[strategy](beliefs)
 

@@ -2,9 +2,10 @@
 
 import random
 
-from labeling import handout, judging
+from labeling.judging import recording
 from labeling.models import Assignment, Judgment, Response
-from modeling.demo.oracle import oracle_prefers, score
+from labeling.queue import handout
+from modeling.demo.world.oracle import oracle_prefers, score
 
 Kind = Judgment.Kind
 
@@ -14,15 +15,15 @@ BAD_BELOW = -1.5
 WORDS_PER_SECOND = 4.0
 
 
-def decide(assignment: Assignment, rng: random.Random, noise: float) -> judging.Answer:
+def choose_answer(assignment: Assignment, rng: random.Random, noise: float) -> recording.Answer:
     """What this labeler says about the responses, as the oracle sees them."""
     responses = handout.shown_responses(assignment)
     words = sum(len(response.text.split()) for response in responses)
     seconds = round(1.0 + words / WORDS_PER_SECOND * rng.uniform(0.7, 1.3), 1)
     if rng.random() < SKIP_SHARE:
-        return judging.Answer(Kind.SKIP, seconds=seconds)
+        return recording.Answer(Kind.SKIP, seconds=seconds)
     if len(responses) != 2:
-        return judging.Answer(Kind.PREFER, ranking(responses, rng, noise), seconds=seconds)
+        return recording.Answer(Kind.PREFER, ranking(responses, rng, noise), seconds=seconds)
     project = assignment.project
     left, right = responses
     verdict = oracle_prefers(
@@ -35,11 +36,11 @@ def decide(assignment: Assignment, rng: random.Random, noise: float) -> judging.
         bad_below=BAD_BELOW if project.allow_both_bad else float("-inf"),
     )
     if verdict == "tie":
-        return judging.Answer(Kind.TIE, ((left.pk, right.pk),), seconds=seconds)
+        return recording.Answer(Kind.TIE, ((left.pk, right.pk),), seconds=seconds)
     if verdict == "both_bad":
-        return judging.Answer(Kind.BOTH_BAD, ((left.pk, right.pk),), seconds=seconds)
+        return recording.Answer(Kind.BOTH_BAD, ((left.pk, right.pk),), seconds=seconds)
     best, worst = (left, right) if verdict == "a" else (right, left)
-    return judging.Answer(Kind.PREFER, ((best.pk,), (worst.pk,)), seconds=seconds)
+    return recording.Answer(Kind.PREFER, ((best.pk,), (worst.pk,)), seconds=seconds)
 
 
 def ranking(

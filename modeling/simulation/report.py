@@ -27,7 +27,7 @@ class Summary:
         return sum(self.kinds.get(kind, 0) for kind in Judgment.ANSWERS)
 
 
-def summarise(
+def summary_of_simulation(
     project: Project,
     kinds: dict[str, int],
     users: list[User],
@@ -48,7 +48,7 @@ def summarise(
         seconds=seconds,
         preferences=project.preferences.filter(settled_at__isnull=False).count(),
         reward_models=[
-            describe(model)
+            describe_model(model)
             for model in RewardModel.objects.filter(project=project).order_by("version")
         ],
         policy_comparisons={number or 0: count for number, count in by_policy},
@@ -58,8 +58,8 @@ def summarise(
     )
 
 
-def describe(model: RewardModel) -> str:
-    told = model.results.get("accuracy") or {}
+def describe_model(model: RewardModel) -> str:
+    told = model.figures.accuracy
     parts = [
         f"{split} {found['value']:.2f} (n={found['n']})"
         for split in ("test", "dev", "train")

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from labeling.models import Aggregate, Pooling, Project, User
-from labeling.models.improvement import Improvement, Promotion
-from labeling.projects import change_settings
+from labeling.models import Project, User
+from modeling.loop.changing_settings import change_loop_settings
 from modeling.models import Loop, Round
+from modeling.settings.choices import Aggregate, Improvement, Pooling, Promotion
 
 DECIDED = (Round.State.PROMOTED, Round.State.REJECTED)
 # Rounds in a row that end without a new policy (a rejected reward model, a failed run): give up.
@@ -24,7 +24,7 @@ def settings_for_rounds(
 
     Unless `promotion` says otherwise, best-of-n takes over at once and the others after a blind
     comparison: what best-of-n gains in a round is less than a few hundred judgments can tell."""
-    improvement = algorithm or project.improvement
+    improvement = algorithm or project.loop_settings.improvement
     if improvement == Improvement.OFF:
         improvement = Improvement.BEST_OF_N
     gentle = improvement == Improvement.BEST_OF_N
@@ -45,7 +45,7 @@ def settings_for_rounds(
         "kl_coefficient": 0.1,
         # What a few hundred judgments of a small world can carry: an ensemble that knows where it
         # is unsure, read over the whole response, always begun from the same policy.
-        "base_model": project.base_model or _first_policy(project),
+        "base_model": project.loop_settings.base_model or _first_policy(project),
         "reward_pooling": Pooling.MEAN,
         "reward_members": 4,
         "reward_bootstrap": False,
@@ -55,13 +55,13 @@ def settings_for_rounds(
         "aggregate": Aggregate.UWO,
         "uwo_weight": 1.0,
     }
-    before = {name: getattr(project, name) for name in wanted}
-    change_settings(project, by, wanted)
+    before = {name: getattr(project.loop_settings, name) for name in wanted}
+    change_loop_settings(project, by, wanted)
     try:
         yield wanted
     finally:
         project.refresh_from_db()
-        change_settings(project, by, before)
+        change_loop_settings(project, by, before)
 
 
 def _first_policy(project: Project) -> str:
@@ -90,7 +90,7 @@ class Goal:
         for round_ in closed.exclude(state__in=Round.OPEN).order_by("number"):
             if round_.number not in self.told:
                 self.told.add(round_.number)
-                self.tell(describe(round_))
+                self.tell(describe_round(round_))
                 if round_.state in DECIDED:
                     self.decided.append(round_)
         if len(self.decided) >= self.rounds:
@@ -109,7 +109,7 @@ class Goal:
         return sum(number > last for number in self.told)
 
 
-def describe(round_: Round) -> str:
+def describe_round(round_: Round) -> str:
     """Round 2: v2 → v3 promoted. The new policy's response won 71 % … Demo oracle 0.9 → 1.4."""
     name = f"v{round_.policy.version}" if round_.policy else "no policy"
     if round_.candidate:

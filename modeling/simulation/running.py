@@ -16,14 +16,17 @@ from typing import TypeVar
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from labeling import handout, judging, leases
+from labeling.database.transactions import Conflict
+from labeling.judging import recording
 from labeling.models import Assignment, Judgment, Membership, Project, User
-from modeling import rounds
+from labeling.people.signing_in.who_signs_in import SIMULATED
+from labeling.queue import handout, leases
+from modeling.loop import rounds
+from modeling.loop.steps import StepKind
 from modeling.models import Run
-from modeling.simulated_labeler import decide
-from modeling.simulated_rounds import Goal
-from modeling.simulation_report import Summary, summarise
-from modeling.steps import StepKind
+from modeling.simulation.labeler import choose_answer
+from modeling.simulation.report import Summary, summary_of_simulation
+from modeling.simulation.rounds import Goal
 
 T = TypeVar("T")
 
@@ -113,11 +116,11 @@ def simulate(
     if wait_for_loop and not gave_up:
         gave_up = _wait_for_loop(project, patience, tell)
     seconds = time.monotonic() - started
-    return summarise(project, dict(tally.kinds), users, started_at, seconds, gave_up)
+    return summary_of_simulation(project, dict(tally.kinds), users, started_at, seconds, gave_up)
 
 
 def labeler(project: Project, number: int) -> User:
-    user, is_new = User.objects.get_or_create(username=f"simulated-{number}")
+    user, is_new = User.objects.get_or_create(username=f"{SIMULATED}{number}")
     if is_new:
         user.set_unusable_password()
         user.save()
@@ -164,12 +167,12 @@ def _one_comparison(
         tally.give_back()
         time.sleep(PAUSE_SECOND)
         return None
-    answer = patiently(lambda: decide(assignment, rng, noise), tally)
+    answer = patiently(lambda: choose_answer(assignment, rng, noise), tally)
     try:
         recorded, following = patiently(
-            lambda: judging.submit_and_claim(assignment.uuid, user.pk, answer), tally
+            lambda: recording.submit_and_claim(assignment.uuid, user.pk, answer), tally
         )
-    except leases.Conflict:  # somebody changed this very row at the same moment
+    except Conflict:  # somebody changed this very row at the same moment
         tally.give_back()
         return None
     tally.add(recorded.judgment.kind)

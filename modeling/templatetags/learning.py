@@ -1,15 +1,18 @@
 """How pages write the numbers of the learning side: shares with their interval, times, tones."""
 
-from datetime import datetime
 from typing import Any
 
 from django import template
-from django.utils import timezone
 
+from labeling.texts.shown_paths import without_paths
+from modeling.loop import rulebook
+from modeling.loop.doing import doing as doing_of
 from modeling.models import Policy, RewardModel, Round, Run
-from modeling.pages.run_results import outcome_of
+from modeling.pages.runs.run_results import outcome_of
 
 register = template.Library()
+
+register.filter("shown", without_paths)
 
 # An interval that reaches further to one side by more than these points is given by its ends.
 LOPSIDED = 2.0
@@ -34,15 +37,6 @@ TONES = {
     Round.State.PROMOTED: "success",
     Policy.Status.ACCEPTED: "success",
     Round.State.FAILED: "danger",
-}
-
-
-DOING = {
-    Run.Kind.TRAIN_REWARD: "The reward model is being trained.",
-    Run.Kind.SAMPLE: "The current policy is writing new responses.",
-    Run.Kind.SCORE: "The queue is being ranked by the reward model.",
-    Run.Kind.TRAIN_POLICY: "The policy is being improved.",
-    Run.Kind.COMPARE: "The new and the current policy are answering the same prompts.",
 }
 
 
@@ -74,7 +68,7 @@ def p_value(value: float) -> str:
 
 @register.filter
 def doing(run: Run) -> str:
-    return DOING.get(Run.Kind(run.kind), "")
+    return f"{doing_of(run)}."
 
 
 @register.filter
@@ -156,6 +150,13 @@ def points_between(figure: Any) -> str:
 
 
 @register.filter
+def time_left(seconds: float | None) -> str:
+    """Behind a share done: “ · about 3 min left”, “ · finishing”, or nothing."""
+    left = rulebook.time_left(seconds)
+    return f" · {left}" if left else ""
+
+
+@register.filter
 def duration(seconds: float | None) -> str:
     """42 s, 3 min 20 s, 2 h 5 min."""
     if seconds is None:
@@ -168,26 +169,20 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-@register.filter
-def moment(at: datetime | None) -> str:
-    """14:02 today, 3 Nov 14:02 before, with the year when it is another one."""
-    if at is None:
-        return ""
-    local, now = timezone.localtime(at), timezone.localtime()
-    if local.date() == now.date():
-        return f"{local:%H:%M}"
-    year = f" {local.year}" if local.year != now.year else ""
-    return f"{local.day} {local:%b}{year}, {local:%H:%M}"
+def _with_interval(series: dict[str, Any], at: int) -> Any:
+    value, band = series["data"][at], (series.get("band") or {at: None})[at]
+    if value is None or not band or band[0] is None:
+        return value
+    return f"{value} [{band[0]}, {band[1]}]"
 
 
 @register.filter
 def spec_rows(spec: dict[str, Any]) -> list[tuple[Any, list[Any]]]:
     """A chart's numbers as (label, one value per series), for pages without JavaScript. A smooth
     series, a curve drawn, has no rows of its own."""
-    columns = [series["data"] for series in spec["series"]]
     measured = [series["data"] for series in spec["series"] if not series.get("smooth")]
     return [
-        (label, [column[at] for column in columns])
+        (label, [_with_interval(series, at) for series in spec["series"]])
         for at, label in enumerate(spec["labels"])
         if any(column[at] is not None for column in measured)
     ]

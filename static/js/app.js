@@ -1,5 +1,13 @@
-// What every page shares: menus that close, dialogs opened by data attributes, toasts, and the
-// CSRF token of this moment on every htmx request.
+// What every page shares: menus that close, dialogs opened by data attributes, toasts, the CSRF
+// token of this moment on every htmx request, and keys that belong to a composition.
+
+import { isComposing } from "./pressed.js";
+
+// Before any other script: what somebody types with an input method is no key of ours, and the
+// Enter that ends a word sends nothing.
+addEventListener("keydown", (event) => {
+  if (isComposing(event)) event.stopImmediatePropagation();
+}, true);
 
 // Menus close on a click elsewhere and on Escape, as people expect of menus.
 document.addEventListener("click", (event) => {
@@ -43,6 +51,12 @@ document.addEventListener("htmx:configRequest", (event) => {
   event.detail.parameters.delete?.("csrfmiddlewaretoken");
 });
 
+document.addEventListener("submit", (event) => {
+  const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
+  const field = event.target.querySelector?.("input[name=csrfmiddlewaretoken]");
+  if (token && field) field.value = token;
+}, true);
+
 // Toasts: Django's messages are there on load; a response may add one with the header
 // HX-Trigger: {"toast": {"text": "…", "tone": "success"}}.
 const toasts = document.getElementById("toasts");
@@ -73,7 +87,10 @@ for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
   document.addEventListener(name, (event) => {
     if (event.defaultPrevented || event.target.closest?.("[data-quiet-errors]")) return;
     if (event.detail.requestConfig?.verb === "get" && event.detail.requestConfig.triggeringEvent?.type !== "click") return;
-    const status = event.detail.xhr?.status;
-    showToast(status ? `That did not work (error ${status}).` : "No connection to the server.", "error");
+    const { status, responseText } = event.detail.xhr ?? {};
+    if (status && event.detail.xhr.getResponseHeader("HX-Trigger")?.includes('"toast"')) return; // it has said so itself
+    const isPlain = status && event.detail.xhr.getResponseHeader("Content-Type")?.startsWith("text/plain");
+    const words = isPlain && responseText ? responseText : `That did not work (error ${status}).`;
+    showToast(status ? words : "No connection to the server.", "error");
   });
 }

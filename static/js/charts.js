@@ -1,8 +1,11 @@
 // Draws every <canvas data-chart> from the JSON in the <script type="application/json"> beside it:
-// {type: "line"|"bar", labels: [], series: [{name, data, band?: [[low, high], …], dashed?, smooth?}],
-//  x?: {log, linear, title, min, max}, y?: {min, max, unit}, links?: [url per label]}. With x.log or
-// x.linear the labels are numbers on such an axis. A smooth series is a line without points and
-// has no rows of its own in the table. Chart.js is loaded when the first one appears.
+// {type: "line"|"bar", labels: [], series: [{name, data, band?: [[low, high], …], dashed?, smooth?,
+//  tone?, hatched?}], stacked?, x?: {log, linear, title, min, max}, y?: {min, max, unit},
+//  links?: [url per label]}. `tone` names a colour that means something ("danger"), and what is
+// hatched is told apart without colours. A band of one point alone is drawn as its whiskers, a
+// dashed or smooth series of one point as a line across. With x.log or x.linear the labels are
+// numbers on such an axis. A smooth series is a line without points and has no rows of its own in
+// the table. Chart.js is loaded when the first one appears.
 // A figure also gets a table of the same numbers behind a toggle.
 
 const PALETTE = ["--accent", "--success", "--warning", "--danger", "--ink-muted"];
@@ -29,27 +32,50 @@ function withAlpha(rgb, alpha) {
   return rgb.replace(/^rgb\(([^)]+)\)$/, `rgba($1, ${alpha})`);
 }
 
+// Diagonal lines of the colour, on little of it.
+function hatching(rgb) {
+  const tile = document.createElement("canvas");
+  const ratio = window.devicePixelRatio || 1;
+  const size = 6 * ratio;
+  tile.width = tile.height = size;
+  const pen = tile.getContext("2d");
+  pen.fillStyle = withAlpha(rgb, 0.2);
+  pen.fillRect(0, 0, size, size);
+  pen.strokeStyle = rgb;
+  pen.lineWidth = 1.5 * ratio;
+  for (const at of [-size / 2, size / 2, size * 1.5]) {
+    pen.beginPath();
+    pen.moveTo(at - size / 2, size);
+    pen.lineTo(at + size / 2, 0);
+    pen.stroke();
+  }
+  return pen.createPattern(tile, "repeat");
+}
+
 function isNumeric(spec) {
   return Boolean(spec.x?.log || spec.x?.linear);
 }
 
 function datasetsOf(spec, probe) {
   return spec.series.flatMap((series, index) => {
-    const line = colour(PALETTE[index % PALETTE.length], probe);
+    const line = colour(series.tone ? `--${series.tone}` : PALETTE[index % PALETTE.length], probe);
+    const fill = spec.type === "bar" ? withAlpha(line, 0.75) : line;
     const main = {
       label: series.name,
       data: series.data,
       borderColor: line,
-      backgroundColor: spec.type === "bar" ? withAlpha(line, 0.75) : line,
-      borderWidth: spec.type === "bar" ? 0 : series.dashed ? 1.5 : 2,
+      backgroundColor: series.hatched ? hatching(line) : fill,
+      borderWidth: spec.type === "bar" ? (series.hatched ? 1 : 0) : series.dashed ? 1.5 : 2,
       borderDash: series.dashed ? [4, 4] : [],
       borderRadius: 3,
       maxBarThickness: 36,
-      pointRadius: series.smooth || (series.data.length > 1 && !isNumeric(spec)) ? 0 : 3,
+      pointRadius: (context) => (hidesPoint(spec, series, context.dataIndex) ? 0 : 3),
       pointHitRadius: 12,
       tension: 0,
       spanGaps: true,
     };
+    main.intervals = series.band;
+    main.isLevel = Boolean(series.dashed || series.smooth) && series.data.filter((value) => value != null).length === 1;
     if (!series.band) return [main];
     const edge = { borderWidth: 0, pointRadius: 0, isBand: true, backgroundColor: withAlpha(line, 0.15) };
     return [
@@ -59,6 +85,55 @@ function datasetsOf(spec, probe) {
     ];
   });
 }
+
+// A point that no line leads to or from.
+function isAlone(data, at) {
+  return data[at] != null && data[at - 1] == null && data[at + 1] == null;
+}
+
+function hidesPoint(spec, series, at) {
+  if (series.smooth || series.dashed) return true;
+  return !isNumeric(spec) && !isAlone(series.data, at);
+}
+
+// The interval of a point that stands alone: there is no area to fill between it and a next one.
+const whiskers = {
+  id: "whiskers",
+  afterDatasetsDraw(chart) {
+    if (chart.config.type !== "line") return;
+    const pen = chart.ctx;
+    chart.data.datasets.forEach((dataset, index) => {
+      if (dataset.isBand) return;
+      const points = chart.getDatasetMeta(index).data;
+      pen.save();
+      pen.strokeStyle = dataset.borderColor;
+      pen.lineWidth = 1.5;
+      pen.beginPath();
+      dataset.data.forEach((value, at) => {
+        const ends = dataset.intervals?.[at];
+        if (ends?.[0] == null || ends[1] == null || !isAlone(dataset.data, at)) return;
+        const { x } = points[at];
+        const [low, high] = ends.map((end) => chart.scales.y.getPixelForValue(end));
+        pen.moveTo(x, low);
+        pen.lineTo(x, high);
+        for (const y of [low, high]) {
+          pen.moveTo(x - 5, y);
+          pen.lineTo(x + 5, y);
+        }
+      });
+      pen.stroke();
+      if (dataset.isLevel) {
+        const { y } = points.find((point) => !point.skip);
+        pen.setLineDash([4, 4]);
+        pen.beginPath();
+        pen.moveTo(chart.chartArea.left, y);
+        pen.lineTo(chart.chartArea.right, y);
+        pen.stroke();
+      }
+      pen.restore();
+    });
+  },
+};
 
 // The series' name at the end of its line: no legend to look up.
 const endLabels = {
@@ -79,7 +154,8 @@ const endLabels = {
       chart.ctx.font = "12px system-ui, sans-serif";
       chart.ctx.fillStyle = dataset.borderColor;
       chart.ctx.textBaseline = "middle";
-      chart.ctx.fillText(dataset.label, point.x + 6, y);
+      const end = dataset.isLevel ? chart.chartArea.right : point.x;
+      chart.ctx.fillText(dataset.label, end + 6, y);
       chart.ctx.restore();
     });
   },
@@ -92,6 +168,7 @@ function labelRoom(spec) {
 
 function xScale(spec, text, grid) {
   const scale = {
+    stacked: spec.stacked,
     grid: { display: false },
     border: { color: grid },
     ticks: { color: text, maxRotation: 0, autoSkipPadding: 16 },
@@ -132,6 +209,7 @@ function optionsOf(spec, probe) {
     scales: {
       x: xScale(spec, text, grid),
       y: {
+        stacked: spec.stacked,
         min: spec.y?.min, max: spec.y?.max, beginAtZero: spec.type === "bar",
         grid: { color: grid }, border: { display: false },
         ticks: { color: text, maxTicksLimit: 6, callback: format },
@@ -144,8 +222,9 @@ function addTable(figure, spec) {
   const table = document.createElement("table");
   const head = table.createTHead().insertRow();
   for (const name of ["", ...spec.series.map((series) => series.name)]) {
-    const cell = document.createElement("th");
-    cell.scope = "col";
+    // The corner heads nothing: an empty heading would be read out as one.
+    const cell = document.createElement(name ? "th" : "td");
+    if (name) cell.scope = "col";
     cell.textContent = name;
     head.append(cell);
   }
@@ -160,7 +239,7 @@ function addTable(figure, spec) {
     for (const series of spec.series) {
       const value = series.data[index];
       const band = series.band?.[index];
-      row.insertCell().textContent = value == null ? "–" : band ? `${value} [${band[0]}, ${band[1]}]` : value;
+      row.insertCell().textContent = value == null ? "–" : band?.[0] != null ? `${value} [${band[0]}, ${band[1]}]` : value;
     }
   });
   const details = document.createElement("details");
@@ -185,7 +264,7 @@ async function draw(canvas) {
     type: spec.type,
     data: { labels: spec.labels, datasets: datasetsOf(spec, probe) },
     options: optionsOf(spec, probe),
-    plugins: [endLabels],
+    plugins: [whiskers, endLabels],
   });
   probe.remove();
   const figure = canvas.closest("figure");

@@ -1,6 +1,8 @@
 // The table of preferences by keyboard: / searches, arrows move, Enter opens, X ticks, E excludes,
 // Z undoes, Esc closes. Every action is a link or a form of the page; nothing here but moving focus.
 
+import { keyOf } from "./pressed.js";
+
 const table = () => document.getElementById("preferences");
 const drawer = () => document.getElementById("preference");
 const rows = () => [...table().querySelectorAll("tr[data-row]")];
@@ -149,7 +151,7 @@ document.addEventListener("keydown", (event) => {
   }
   // Arrows scroll the drawer while the focus is in it.
   if (event.key.startsWith("Arrow") && event.target.closest("#preference, .menu, details")) return;
-  const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  const action = actions[keyOf(event, (key) => key in actions)];
   if (!action) return;
   event.preventDefault();
   action();

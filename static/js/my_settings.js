@@ -1,8 +1,12 @@
 // The settings page: a key field takes the key that is pressed; the sample follows the choices.
 
+import { keyOf } from "./pressed.js";
+
 const PASS = new Set(["Tab", "Enter", "Escape", "Shift", "Control", "Alt", "Meta", "AltGraph", "CapsLock"]);
 
 const fields = () => [...document.querySelectorAll("[data-default]")];
+
+const isDefault = (key) => fields().some((field) => field.dataset.default === key);
 
 function mark(field) {
   field.closest("tr").classList.toggle("is-own", field.value !== field.dataset.default);
@@ -16,7 +20,7 @@ document.addEventListener("keydown", (event) => {
   const field = event.target.closest?.("[data-default]");
   if (!field || PASS.has(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
-  field.value = event.key === "Backspace" ? field.dataset.default : event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  field.value = event.key === "Backspace" ? field.dataset.default : keyOf(event, isDefault);
   for (const each of fields()) mark(each);
   field.select();
   field.reportValidity();

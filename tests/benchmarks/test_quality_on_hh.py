@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks._quality_rows import FOLDS, Cell, Pair, turns
+from benchmarks.parts.quality_rows import FOLDS, Cell, Pair, turns
 from benchmarks.quality_on_hh import Kept, line_of, mixed, points
 
 PAIRS = [Pair((("user", f"Question {n // 2}?"),), f"yes {n}", f"no {n}") for n in range(40)]

@@ -3,6 +3,7 @@ when the connection, the network or the person is in trouble."""
 
 import re
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,6 +13,7 @@ from labeling.models import Judgment, Project, Scale, User
 from tests.chromium import check_axe
 from tests.factories import make_comparison, make_member, make_project, make_prompt
 
+Theme = Literal["light", "dark"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 TEXTS = [
@@ -132,6 +134,8 @@ def test_keys_are_left_alone_where_they_mean_something_else(
 
 
 def test_choice_survives_a_lost_connection(page: Page, sign_in: SignIn, project: Project) -> None:
+    # Else the next comparison may be here in time, and is shown at once in the place of this one.
+    page.route("**/ahead/", lambda route: route.abort())
     sign_in(f"/projects/{project.slug}/label/")
     on_screen(page, 1)
     page.context.set_offline(True)
@@ -151,7 +155,7 @@ def test_answer_that_arrived_though_its_reply_was_lost_is_counted_once(
 ) -> None:
     sign_in(f"/projects/{project.slug}/label/")
     on_screen(page, 1)
-    lost = []
+    lost: list[bool] = []
 
     def lose_the_reply(route, request) -> None:  # type: ignore[no-untyped-def]
         if lost:
@@ -184,7 +188,7 @@ def test_works_without_javascript(
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing(page: Page, sign_in: SignIn, project: Project, theme: str) -> None:
+def test_axe_finds_nothing(page: Page, sign_in: SignIn, project: Project, theme: Theme) -> None:
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
     sign_in(f"/projects/{project.slug}/label/")
     for number, _ in enumerate(TEXTS, start=1):
@@ -197,7 +201,7 @@ def test_axe_finds_nothing(page: Page, sign_in: SignIn, project: Project, theme:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_on_a_phone_and_in_the_drawers(
-    page: Page, sign_in: SignIn, project: Project, theme: str
+    page: Page, sign_in: SignIn, project: Project, theme: Theme
 ) -> None:
     Project.objects.filter(pk=project.pk).update(scale=Scale.STRENGTH)
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
@@ -218,7 +222,11 @@ def test_axe_finds_nothing_on_a_phone_and_in_the_drawers(
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_before_and_around_labeling(
-    page: Page, sign_in: SignIn, live_server: LiveServer, project: Project, theme: str
+    page: Page,
+    sign_in: SignIn,
+    live_server: LiveServer,
+    project: Project,
+    theme: Literal["light", "dark"],
 ) -> None:
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
     page.goto(f"{live_server.url}/sign-in/")

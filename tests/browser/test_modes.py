@@ -386,10 +386,12 @@ def test_every_mode_is_a_plain_form(plain: Page, live_server: LiveServer) -> Non
 def test_the_preview_follows_the_settings(page: Page, live_server: LiveServer) -> None:
     project = set_up()
     make_member(project, "admin", "owner")
-    page.goto(f"{live_server.url}/projects/{project.slug}/settings/")
+    address = f"{live_server.url}/projects/{project.slug}/settings/"
+    page.goto(address)
     page.fill("[name=username]", "owner")
     page.fill("[name=password]", "owner-password")
     page.click("main button[type=submit]")
+    page.wait_for_url(address)  # and is loaded: before its scripts have run, no change is heard
     preview = page.locator("#mode-preview")
     expect(preview).to_contain_text("About the same")
     page.select_option("[name=scale]", "ranking")
@@ -397,11 +399,12 @@ def test_the_preview_follows_the_settings(page: Page, live_server: LiveServer) -
     page.fill("[name=ranked_responses]", "6")
     expect(preview.locator(".place")).to_have_count(6)
     page.select_option("[name=scale]", "levels")
+    page.click("text=More about judging")
     page.fill("[name=aspects]", "kind, short")
     expect(preview).to_contain_text("significantly better")
     expect(preview).to_contain_text("short")
     check_axe(page)
-    page.click("text=Save settings")
+    page.get_by_role("button", name="Save settings").click()
     expect(page.locator("body")).to_contain_text("Saved:")
     project.refresh_from_db()
     assert (project.scale, project.aspects) == ("levels", ["kind", "short"])

@@ -1,5 +1,6 @@
 """Reading two texts: scrolling, differences, formulas, long responses, a person's own settings."""
 
+import re
 from collections.abc import Iterator
 from threading import Thread
 from wsgiref.simple_server import WSGIRequestHandler
@@ -110,7 +111,7 @@ def test_differences_leave_the_same_words_on_both_sides_and_are_fast(
     page.goto(live_server.url + "/sign-in/")
     result = page.evaluate(
         """async () => {
-        const { diffWords } = await import("/static/js/differences.js");
+        const { diffWords } = await import("/static/js/labeling/differences.js");
         let state = 1;
         const next = (n) => { state = (state * 48271) % 2147483647; return state % n; };
         const words = (n, kinds) => Array.from({ length: n }, () => `w${next(kinds)}`);
@@ -160,6 +161,33 @@ def test_formulas_are_drawn_and_load_their_library_only_then(
     assert outside == []
 
 
+SLOW_LIBRARY = """
+    window.drawn = [];
+    window.turns = 0;
+    const tick = () => setTimeout(() => { window.turns += 1; tick(); });
+    tick();
+    window.katex = { render(source, element) {
+        const start = performance.now();
+        while (performance.now() - start < 60);
+        window.drawn.push([element.closest(".response")?.id, window.turns]);
+    } };
+"""
+
+
+def test_while_many_formulas_are_drawn_the_page_has_its_turn_and_the_first_of_each_text_come_first(
+    page: Page, live_server: LiveServer, project: Project, path: str
+) -> None:
+    script = {"content_type": "text/javascript", "body": SLOW_LIBRARY}
+    page.route(re.compile(r"katex.*\.js"), lambda route: route.fulfill(**script))
+    add_comparisons(project, ("$x$ " * 10, "$y$ " * 10))
+    sign_in(page, live_server, path)
+    page.wait_for_function("() => window.drawn?.length === 20")
+    drawn = page.evaluate("window.drawn")
+    assert {text for text, _ in drawn[:2]} == {"response-A", "response-B"}
+    turns = [turn for _, turn in drawn]
+    assert len(set(turns)) >= 8, "the page waited for all of them"
+
+
 def test_ten_thousand_lines_are_shown_whole_and_judged(
     page: Page, live_server: LiveServer, project: Project, path: str
 ) -> None:
@@ -172,6 +200,51 @@ def test_ten_thousand_lines_are_shown_whole_and_judged(
     expect(page.locator("#announcement")).to_contain_text(
         "Words that differ are underlined: 10000 on the left, 10000 on the right."
     )
+    page.keyboard.press("1")
+    on_screen(page, 2)
+    assert chosen_sides() == ["left"]
+
+
+LONG_SHAPES = {
+    "one paragraph": "words and more of them " * 43_000,
+    "paragraphs": "Some words of a paragraph.\n\n" * 36_000,
+    "code": "```python\n" + "x = 1  # one\n" * 77_000 + "```",
+    "one line": "x" * 1_000_000,
+    "a table": "| a | b |\n|---|---|\n" + "| cell | words |\n" * 60_000,
+}
+
+
+@pytest.mark.parametrize("text", LONG_SHAPES.values(), ids=LONG_SHAPES)
+def test_of_two_million_characters_only_what_is_in_view_is_laid_out(
+    page: Page, live_server: LiveServer, project: Project, path: str, text: str
+) -> None:
+    add_comparisons(project, (text + " left end", text + " right end"), ("Left.", "Right."))
+    sign_in(page, live_server, path)
+    on_screen(page, 1)
+    pieces = page.locator("#response-A .piece")
+    assert 200 < pieces.count() < 1_500
+    seen = page.evaluate(
+        """() => {
+        const laidOut = new Set();
+        for (const piece of document.querySelectorAll(".piece")) {
+            piece.addEventListener("contentvisibilityautostatechange", (event) => {
+                if (!event.skipped) laidOut.add(piece);
+            });
+        }
+        const frame = () => new Promise((then) => requestAnimationFrame(() => setTimeout(then)));
+        return frame().then(frame).then(() => laidOut.size);
+    }"""
+    )
+    assert seen <= 8
+    shown = page.locator(".response .raw").evaluate_all("(all) => all.map((e) => e.textContent)")
+    assert sorted(shown) == [text + " left end", text + " right end"]
+    page.keyboard.press("d")
+    expect(page.locator("#announcement")).to_contain_text("too long to be compared")
+    page.keyboard.press("r")
+    page.click("#response-A .letter")
+    end = pieces.last
+    end.scroll_into_view_if_needed()
+    expect(end).to_contain_text(re.compile("(left|right) end"))
     page.keyboard.press("1")
     on_screen(page, 2)
     assert chosen_sides() == ["left"]

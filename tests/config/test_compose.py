@@ -7,17 +7,19 @@ from typing import Any
 import pytest
 import yaml
 
-from config import environment
+from config import environment, secrets_check
 
 ROOT = Path(__file__).resolve().parents[2]
 # Told to a part by its command line or by Django itself, not chosen by an operator.
-# The last four are set by the launcher of several processes, and by whoever shares out GPUs.
+# The next four are set by the launcher of several processes, and by whoever shares out GPUs; the
+# last one is what a worker adds to for its programs.
 NOT_SETTINGS = {
     "DJANGO_SETTINGS_MODULE",
     "CUDA_VISIBLE_DEVICES",
     "LOCAL_RANK",
     "RANK",
     "WORLD_SIZE",
+    "PYTHONPATH",
 }
 
 
@@ -26,7 +28,10 @@ def names_in_example() -> set[str]:
 
 
 def names_read_in_code() -> set[str]:
-    reads = re.compile(r'(?:environ(?:\.get\(|\[)|environment\.(?:flag|number|words)\()\s*"(\w+)"')
+    reads = re.compile(
+        r"(?:environ(?:\.get\(|\[)|environment\.(?:flag|number|words|networks|folders)\()"
+        r'\s*["\'](\w+)["\']'
+    )
     folders = ("config", "labeling", "modeling")
     sources = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     found = {name for path in sources for name in reads.findall(path.read_text())}
@@ -74,7 +79,8 @@ def test_defaults_in_compose_are_those_of_the_example() -> None:
 
 
 def test_copying_the_example_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.environ", untouched := {})
+    untouched: dict[str, str] = {}
+    monkeypatch.setattr("os.environ", untouched)
     environment.load_env_file(ROOT / ".env.example")
     assert untouched == {}
 
@@ -88,3 +94,34 @@ def test_every_queue_has_a_worker(compose: dict[str, Any]) -> None:
 def test_the_gpu_file_only_adds_to_services_that_exist(compose: dict[str, Any]) -> None:
     extra = yaml.safe_load((ROOT / "docker-compose.gpu.yml").read_text())
     assert set(extra["services"]) <= set(compose["services"])
+
+
+def test_no_service_fills_the_disk_with_its_log(compose: dict[str, Any]) -> None:
+    unlimited = [
+        name
+        for name, service in compose["services"].items()
+        if "max-size" not in service.get("logging", {}).get("options", {})
+    ]
+    assert unlimited == []
+
+
+def test_redis_keeps_no_file_that_could_be_damaged(compose: dict[str, Any]) -> None:
+    redis = compose["services"]["redis"]
+    assert redis["command"] == ["redis-server", "--save", "", "--appendonly", "no"]
+    assert "volumes" not in redis
+    assert "redis" not in compose["volumes"]
+
+
+def test_keys_whose_names_are_the_operators_reach_every_part(compose: dict[str, Any]) -> None:
+    ours = [service for service in compose["services"].values() if service["image"] == "preferable"]
+    for service in ours:
+        assert service["env_file"] == [{"path": ".env", "required": False}]
+        assert {"HF_TOKEN", "POLICY_API_KEY"} <= service["environment"].keys()
+
+
+def test_every_secret_of_the_example_is_refused() -> None:
+    text = (ROOT / ".env.example").read_text()
+    shown = re.findall(r"^#(?:SECRET_KEY|\w*PASSWORD)=(.+)$", text, re.MULTILINE)
+    shown += re.findall(r"^#DATABASE_URL=\w+://\w+:(\w+)@", text, re.MULTILINE)
+    assert len(shown) == 4
+    assert set(shown) <= secrets_check.SAMPLES

@@ -3,9 +3,13 @@
 from pathlib import Path
 
 import pytest
-from django.conf import settings
+from django.conf import settings as django_settings
+from pytest_django import Settings
 
 from config import database
+from labeling.models import User
+from labeling.people.signing_in import demo
+from tests.factories import make_user
 
 
 @pytest.fixture
@@ -30,7 +34,7 @@ def test_off_without_the_demo(demo_dir: Path) -> None:
 def test_off_with_another_database_than_the_demo_is_in(
     demo_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(settings.DATABASES["default"], "NAME", "production")
+    monkeypatch.setitem(django_settings.DATABASES["default"], "NAME", "production")
     assert not database.demo_mode(demo_dir, "127.0.0.1")
 
 
@@ -50,3 +54,22 @@ def test_the_setting_decides_where_it_is_set(
 ) -> None:
     monkeypatch.setenv("DEMO_MODE", value)
     assert database.demo_mode(demo_dir, "127.0.0.1") is expected
+
+
+@pytest.mark.django_db
+def test_the_welcome_carries_the_secret_until_somebody_has_an_account(
+    demo_dir: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DATA_DIR = demo_dir
+    monkeypatch.setattr("django.db.connections.close_all", lambda: None)  # this test's own, too
+    monkeypatch.setenv("DEMO_MODE", "")
+    User.objects.create(username="demo-admin", password="!")
+    database.prepare(demo_dir, "127.0.0.1")
+    secret = demo.secret()
+    assert f"http://127.0.0.1:8000/demo/{secret}/\n" in database.welcome("http://127.0.0.1:8000/")
+
+    monkeypatch.setenv("DEMO_MODE", "")
+    make_user("ada")
+    database.prepare(demo_dir, "127.0.0.1")
+    assert demo.secret() == ""
+    assert database.welcome("http://x/").endswith("http://x/\nSign in there with your account.")

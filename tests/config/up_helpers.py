@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from config import processes, web_port
+from config.up import processes, web_port
 
 ROOT = Path(__file__).resolve().parents[2]
 DROPPED = {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "DEMO_MODE", "HOST"}
@@ -56,9 +56,8 @@ def running_on(data_dir: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get("DATA_DIR") == str(data_dir) and not processes.is_over(
-                process
-            ):
+            is_ours = process.environ().get("DATA_DIR") == str(data_dir)
+            if is_ours and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except (psutil.Error, OSError):
             continue

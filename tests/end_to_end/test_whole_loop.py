@@ -20,7 +20,7 @@ from tests.config.up_helpers import ROOT, Up, environment, manage, running_on, s
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-SMALL = "Project.objects.update(sample_prompts=10, samples_per_prompt=2, max_new_tokens=48)"
+SMALL = "LoopSettings.objects.update(sample_prompts=10, samples_per_prompt=2, max_new_tokens=48)"
 FACTS = """
 import json
 from modeling.models import RewardModel, Round, Run
@@ -50,7 +50,7 @@ def up(tmp_path: Path) -> Iterator[Up]:
 
 def ask(up: Up, code: str) -> str:
     """Runs code against the product's database."""
-    imports = "from labeling.models import *\n"
+    imports = "from labeling.models import *\nfrom modeling.models import *\n"
     status, output = manage(up.data_dir, "shell", "--no-imports", "-c", imports + code)
     assert status == 0, output
     return output

@@ -12,23 +12,34 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from labeling.curation import exclude
-from labeling.invitations import create_invitation
+from labeling.admin import SetAnyPasswordForm
+from labeling.curation.decisions import exclude
 from labeling.models import (
+    ApiToken,
     Assignment,
     AuditEntry,
+    ChangeCounter,
     Doubt,
+    FormerMember,
     Gold,
+    Import,
     Judgment,
+    Membership,
+    OverlapChange,
     Preference,
     Project,
     Prompt,
     Role,
+    Scope,
     Snapshot,
+    User,
 )
+from labeling.people.invitations import create_invitation
+from labeling.people.signing_in.tokens import make_token
 from modeling.models import (
     ArmLift,
     BlindPair,
+    EarlyPair,
     Foretold,
     InstantGuess,
     Loop,
@@ -70,7 +81,13 @@ def fill(project: Project, number: int) -> None:
     Gold.objects.create(
         project=project, comparison_id=preference.comparison_id, expected=[], origin="unanimous"
     )
+    ChangeCounter.objects.update_or_create(project=project, of="preference")
+    stored = Import.objects.create(project=project, name=f"{number}", touched_at=timezone.now())
+    stored.chunks.create(number=1, rows=b"[]")
+    OverlapChange.objects.create(project=project, old=1, new=2, up_to=number)
+    FormerMember.objects.create(project=project, user=labeler, reliability=0.5)
     create_invitation(project, labeler, Role.LABELER, f"number {number}")
+    make_token(labeler, f"number {number}", [Scope.READ])
     policy = Policy.objects.create(project=project, version=number, name="p", location="x")
     snapshot = Snapshot.objects.create(project=project, sha256=f"{number:064}", count=1)
     run = Run.objects.create(
@@ -90,6 +107,9 @@ def fill(project: Project, number: int) -> None:
         comparison_id=preference.comparison_id,
         candidate_response=preference.chosen,
         current_response=preference.rejected,
+    )
+    EarlyPair.objects.create(
+        run=run, comparison_id=preference.comparison_id, prompt_id=preference.prompt_id
     )
     Metric.objects.create(run=run, name="loss", step=1, value=0.5, logged_at=timezone.now())
     model = RewardModel.objects.create(
@@ -194,3 +214,55 @@ def test_a_prompt_is_found_by_its_text(root: Client, project: Project) -> None:
 def test_project_members_without_staff_rights_stay_out(client: Client, project: Project) -> None:
     client.force_login(make_member(project, Role.ADMIN, "owner"))
     assert client.get(list_url(Judgment)).status_code == 302
+
+
+def test_a_form_of_the_admin_writes_only_what_was_changed_in_it(
+    client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody pauses the member, and closes the account, while the form is being saved."""
+    client.force_login(make_user("root", is_superuser=True, is_staff=True))
+    labeler = make_member(project, name="noor")
+    membership = Membership.objects.get(user=labeler)
+    full_clean = Membership.full_clean
+
+    def meanwhile(self: Membership, *args: Any, **kwargs: Any) -> None:
+        full_clean(self, *args, **kwargs)
+        Membership.objects.filter(pk=self.pk).update(is_paused=True, reliability=0.5)
+
+    monkeypatch.setattr(Membership, "full_clean", meanwhile)
+    url = reverse("admin:labeling_membership_change", args=[membership.pk])
+    form = client.get(url).context["adminform"].form
+    data = {name: form[name].value() or "" for name in form.fields} | {"role": "curator"}
+    data = {name: value for name, value in data.items() if value is not False}
+    assert client.post(url, data).status_code == 302
+    membership.refresh_from_db()
+    assert (membership.role, membership.is_paused, membership.reliability) == ("curator", True, 0.5)
+
+
+@pytest.mark.django_db
+def test_a_password_set_in_the_admin_opens_no_closed_account(client: Client) -> None:
+    client.force_login(make_user("root", is_superuser=True, is_staff=True))
+    noor = make_user("noor")
+    form = SetAnyPasswordForm(
+        noor, {"password1": "a-long-secret-7", "password2": "a-long-secret-7"}
+    )
+    assert form.is_valid()
+    User.objects.filter(pk=noor.pk).update(is_active=False)
+    form.save()
+    stored = User.objects.get(pk=noor.pk)
+    assert stored.check_password("a-long-secret-7") and not stored.is_active
+
+
+def test_no_part_of_a_token_can_be_read_but_its_prefix(root: Client, project: Project) -> None:
+    token, key = make_token(make_user("ada"), "export", [Scope.READ])
+    pages = (list_url(ApiToken), reverse("admin:labeling_apitoken_change", args=[token.pk]))
+    for page in pages:
+        html = root.get(page).content.decode()
+        assert token.prefix in html
+        assert key not in html and token.digest not in html
+
+
+def test_a_token_can_be_revoked(root: Client, project: Project) -> None:
+    token, _key = make_token(make_user("ada"), "export", [Scope.READ])
+    root.post(reverse("admin:labeling_apitoken_delete", args=[token.pk]), {"post": "yes"})
+    assert not ApiToken.objects.filter(pk=token.pk).exists()

@@ -4,15 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from labeling.handout import claim_next
 from labeling.models import Comparison, Project, User
-from labeling.models.improvement import Improvement
-from modeling import rounds
+from modeling.loop import rounds
 from modeling.models import BlindPair, Round, Run
-from tests.factories import judge, make_member, make_prompt
+from modeling.settings.choices import Improvement
+from tests.factories import claim, judge, make_member, make_prompt
 from tests.modeling.loop_helpers import advance_one, execute, label, loop_project
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "improvement": Improvement.BEST_OF_N,
     "improve_after": 0,
     "comparison_size": 12,
@@ -61,7 +60,7 @@ def judge_blind(project: Project, count: int, winner: str = "new", by: User | No
     tie."""
     labeler = by or make_member(project)
     for _ in range(count):
-        assignment = claim_next(labeler.pk, project)
+        assignment = claim(labeler, project)
         assert assignment is not None and assignment.shown is not None
         pair = BlindPair.objects.get(comparison=assignment.comparison_id)
         if winner == "tie":
@@ -72,7 +71,7 @@ def judge_blind(project: Project, count: int, winner: str = "new", by: User | No
 
 
 def judge_random_pair(project: Project) -> Comparison:
-    assignment = claim_next(make_member(project).pk, project)
+    assignment = claim(make_member(project), project)
     assert assignment is not None
     judge(assignment, "left")
     return assignment.comparison

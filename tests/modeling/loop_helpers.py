@@ -8,8 +8,10 @@ from typing import Any
 from django.utils import timezone
 
 from labeling.models import Project, User
-from modeling import pipeline, registry, rounds
+from modeling.loop import rounds
 from modeling.models import Policy, Run
+from modeling.pipeline import executing
+from modeling.policies import registry
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
 
 FAKE = "tests.modeling.fake_programs"
@@ -50,7 +52,8 @@ def label(project: Project, count: int, labeler: User | None = None) -> User:
 
 def execute(run: Run, **options: Any) -> Run:
     """Carries the run out with the fake programs."""
-    pipeline.execute(run.pk, **{"package": FAKE, "beat_seconds": 0.02} | options)
+    usual: dict[str, Any] = {"package": FAKE, "beat_seconds": 0.02}
+    executing.execute(run.pk, **usual | options)
     run.refresh_from_db()
     return run
 

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from labeling.models import Project, Role, Snapshot
 from modeling.models import Metric, Policy, RewardModel, Round, Run
-from modeling.registry import loop_of
+from modeling.models.versions import loop_of
 from tests.factories import make_member, make_user
 
 

@@ -7,9 +7,8 @@ from django.utils import timezone
 
 from labeling.models import Comparison, Project, Prompt, Response
 from labeling.models.material import Split
-from modeling import registry
-from modeling.features import STORED
-from modeling.models import ResponseFeatures, RewardModel, Score
+from modeling.models import ResponseFeatures, RewardModel, Score, versions
+from modeling.selection.features import STORED
 from tests.factories import judge_for, make_comparison, make_member, make_prompt
 from tests.modeling.page_helpers import make_reward_model
 
@@ -21,7 +20,7 @@ def live_model(project: Project) -> RewardModel:
     model = make_reward_model(project)
     model.snapshot.last_settled_at = timezone.now() - timedelta(hours=1)
     model.snapshot.save()
-    loop = registry.loop_of(project)
+    loop = versions.loop_of(project)
     loop.reward_model = model
     loop.save()
     return model

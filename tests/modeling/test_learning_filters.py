@@ -2,7 +2,7 @@
 
 import pytest
 
-from modeling.overview import Accuracy
+from modeling.reward_models.accuracy import Accuracy
 from modeling.templatetags.learning import estimate
 
 

@@ -4,10 +4,9 @@ import math
 
 import pytest
 from django.test import Client
-from rest_framework.authtoken.models import Token
 
-from modeling import serving
-from tests.factories import make_member, make_project
+from modeling.reward_models import serving
+from tests.factories import client_with_token, make_member, make_project, set_loop
 from tests.modeling.page_helpers import hold_against, make_reward_model
 
 pytestmark = pytest.mark.django_db
@@ -19,8 +18,7 @@ def project():
 
 
 def client_of(project, role="curator") -> Client:
-    token = Token.objects.create(user=make_member(project, role))
-    return Client(headers={"authorization": f"Token {token.key}"})
+    return client_with_token(make_member(project, role))
 
 
 def post(client, project, version, body):
@@ -79,8 +77,7 @@ def test_the_way_of_aggregating_can_be_chosen(project, monkeypatch):
 
     assert reward(aggregate="wco") == 4.0
     assert reward(aggregate="uwo", uwo_weight=0.2) == pytest.approx(4.8)
-    project.aggregate = "wco"
-    project.save()
+    set_loop(project, aggregate="wco")
     assert reward() == 4.0
     assert reward(aggregate="mean") == 5.0
     refused = post(client, project, "1", body | {"aggregate": "max"})
@@ -121,3 +118,30 @@ def test_scores_are_for_curators_and_admins(project):
     make_reward_model(project)
     assert post(client_of(project, "labeler"), project, "1", {}).status_code == 403
     assert post(client_of(make_project()), project, "1", {}).status_code == 404
+
+
+def test_whole_messages_and_tools_reach_the_scorer(project, monkeypatch):
+    make_reward_model(project)
+    asked = []
+
+    def score(model, texts, *, way):
+        asked.extend(texts)
+        return serving.combined(texts, [[0.0]], way, 1.0)
+
+    monkeypatch.setattr(serving, "score", score)
+    tools = [{"type": "function", "function": {"name": "look"}}]
+    prompt = [{"role": "user", "content": " Q ", "name": "Ada"}]
+    call = {"tool_calls": [{"function": {"name": "look"}}]}
+    one = {"prompt": prompt, "response": {"content": None, **call}, "tools": tools}
+    assert post(client_of(project), project, "1", {"texts": [one]}).status_code == 200
+    answer = {"role": "assistant", "content": "", **call}
+    assert asked == [serving.Text(prompt, answer, {"tools": tools})]
+
+
+@pytest.mark.parametrize("response", [{"content": 1}, {"content": None}, 1, None, ["a"]])
+def test_a_response_that_is_no_text_and_no_message_is_refused(project, response):
+    make_reward_model(project)
+    one = {"prompt": [{"role": "user", "content": "Q"}], "response": response}
+    found = post(client_of(project), project, "1", {"texts": [one]})
+    assert found.status_code == 400
+    assert "response" in str(found.json())

@@ -1,5 +1,6 @@
 """Celery's entry points: each looks at the rows, whatever its message said."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,11 @@ from django.utils import timezone
 
 from config.celery import app
 from labeling.tasks import expire_leases
-from modeling import pipeline, runs, tasks
+from modeling import tasks
 from modeling.models import Run
-from tests.factories import make_comparison, make_member, make_project
+from modeling.pipeline import executing
+from modeling.runs import lifecycle
+from tests.factories import claim, make_comparison, make_member, make_project
 from tests.modeling.loop_helpers import advance_one, label, long_ago, loop_project
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,7 +45,7 @@ def test_beat_finds_what_lost_messages_were_about(
     tasks.advance_all()
     run = Run.objects.get()
     assert nudged == [], "its own message is on the way"
-    Run.objects.update(created_at=timezone.now() - timezone.timedelta(seconds=30))
+    Run.objects.update(created_at=timezone.now() - timedelta(seconds=30))
     tasks.advance_all()
     assert nudged == [("modeling.tasks.execute", run.pk)]
 
@@ -53,12 +56,12 @@ def test_beat_takes_runs_away_from_dead_workers(
     project = loop_project(tmp_path)
     label(project, 10)
     run = advance_one(project)
-    assert pipeline.claim(run.pk)
+    assert executing.claim(run.pk)
     long_ago(run)
     Run.objects.update(created_at=run.heartbeat_at)
     tasks.advance_all()
     assert nudged == [("modeling.tasks.execute", run.pk)]
-    assert runs.can_cancel(Run.objects.get())
+    assert lifecycle.can_cancel(Run.objects.get())
 
 
 def test_executing_a_run_that_is_gone_does_nothing() -> None:
@@ -66,12 +69,11 @@ def test_executing_a_run_that_is_gone_does_nothing() -> None:
 
 
 def test_expired_leases_go_back_into_the_queue() -> None:
-    from labeling.handout import claim_next
     from labeling.models import Assignment
 
     project = make_project()
     comparison = make_comparison(project)
-    assert claim_next(make_member(project).pk, project)
+    assert claim(make_member(project), project)
     Assignment.objects.update(expires_at=timezone.now())
     expire_leases()
     comparison.refresh_from_db()

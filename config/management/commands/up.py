@@ -7,9 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from config import data_dir, database, web_port
-from config.supervisor import Supervisor
-from config.terminal import say
+from config import data_dir, database, private_files
+from config.up import web_port
+from config.up.supervisor import Supervisor
+from config.up.terminal import say
 
 
 class Command(BaseCommand):
@@ -25,10 +26,14 @@ class Command(BaseCommand):
         port = web_port.from_environment()
         data_dir.check(settings.DATA_DIR)
         say(f"Preferable starts, with its data in {settings.DATA_DIR}")
+        if private_files.is_open_to_others(settings.DATA_DIR):
+            say("  Other users of this machine can read that folder, and it could not be closed to")
+            say("  them: make it this user's own, or set DATA_DIR to another folder")
 
         def welcome() -> str:
+            web_port.note(settings.DATA_DIR, host, port)
             address = web_port.address(host, port)
-            return f"\nPreferable is ready at {address}\n{database.how_to_sign_in()}\nCtrl-C stops."
+            return f"\n{database.welcome(address)}\nCtrl-C stops."
 
         Supervisor(
             data_dir=settings.DATA_DIR,

@@ -4,76 +4,39 @@ Three shapes: a prompt alone; a prompt with `responses`; a triple with `chosen` 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
-from labeling.importing.reading import name_of_type
-from labeling.importing.reports import NoticeCounter, Problem
-from labeling.importing.turns import (
+from labeling.importing.lines import answer_fields, opinions, prompt_fields
+from labeling.importing.lines.answer_fields import NewResponse
+from labeling.importing.lines.message_fields import name_in, tag_in, text_in
+from labeling.importing.lines.opinions import Opinion
+from labeling.importing.lines.own_exports import as_exported
+from labeling.importing.lines.reading import name_of_type
+from labeling.importing.lines.rows import CheckedRow
+from labeling.importing.lines.turns import (
     Messages,
-    Wrong,
     looks_like_dialogue,
     messages_in,
     prompt_of_dialogue,
     require_open_end,
     split_dialogue,
-    text_in,
+    why_no_dialogue,
 )
-from labeling.models import Preference
-from labeling.texts import normalise
+from labeling.importing.reports import NoticeCounter, Problem, Wrong
+from labeling.texts.limits import MAX_KEYS, MAX_RESPONSES, MAX_TAGS
+from labeling.texts.messages import Extra, is_empty, message_suffix
+from labeling.texts.sameness import normalise, words_in
 
 T = TypeVar("T")
 
-ALWAYS = frozenset({"prompt", "tags", "model"})
-TRIPLE = frozenset(
-    {"chosen", "rejected", "chosen_model", "rejected_model", "kind", "strength", "weight", "target"}
-)
-RESPONSE = frozenset({"text", "model"})
-MAX_NAME = 120
-MAX_RESPONSES = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class NewResponse:
-    text: str
-    source: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Opinion:
-    """What a triple says beyond its two responses."""
-
-    kind: str = Preference.Kind.PREFER
-    strength: float | None = None
-    weight: float = 1.0
-    target: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line, checked. With an `opinion`, the responses are the chosen and the rejected."""
-
-    line: int
-    messages: Messages
-    responses: list[NewResponse] = field(default_factory=list)
-    opinion: Opinion | None = None
-    tags: list[str] = field(default_factory=list)
-
-    @property
-    def shape(self) -> str:
-        if self.opinion:
-            return "triples"
-        return "prompts with responses" if self.responses else "prompts alone"
-
-    @property
-    def size(self) -> int:
-        """Characters of its responses, the part that can be large."""
-        return sum(len(response.text) for response in self.responses)
+ALWAYS = frozenset({"prompt", "tags", "model"}) | prompt_fields.KEPT
+TRIPLE = opinions.FIELDS | {"chosen", "rejected", "chosen_model", "rejected_model"}
 
 
 def check_row(
     line: int, data: dict[str, Any], notices: NoticeCounter | None = None
-) -> Row | list[Problem]:
+) -> CheckedRow | list[Problem]:
     """The row, or every problem found in its fields."""
     return _Check(line, data, notices or NoticeCounter()).row()
 
@@ -83,23 +46,31 @@ class _Check:
 
     def __init__(self, line: int, data: dict[str, Any], notices: NoticeCounter) -> None:
         self.line = line
-        self.data = data
+        self.data = _without_nulls(data)
         self.notices = notices
+        self.tell = partial(notices.add, line=line)
         self.problems: list[Problem] = []
+        self.extra: Extra = {}
+        self.prompt: Messages = []  # once it was read
 
-    def row(self) -> Row | list[Problem]:
+    def row(self) -> CheckedRow | list[Problem]:
+        if len(self.data) > MAX_KEYS:
+            problem = f"{len(self.data):,} fields; at most {MAX_KEYS} are read."
+            return [Problem(self.line, "line", problem, "Leave out what is not imported.")]
         is_triple = "chosen" in self.data or "rejected" in self.data
         self._tell_ignored(ALWAYS | (TRIPLE if is_triple else {"responses"}))
         tags = self._try(self._tags) or []
+        self.extra = self._try(lambda: prompt_fields.extra_in(self.data)) or {}
         if is_triple:
             row = self._try(lambda: self._triple(tags))
         else:
-            messages = self._try(self._prompt)
+            messages = self._try(lambda: self._open_end(self._prompt(), "prompt"))
             responses = self._responses()
-            row = Row(self.line, messages or [], responses, None, tags)
+            row = CheckedRow(self.line, messages or [], responses, None, tags, self.extra)
         if self.problems or row is None:
             return self.problems
-        for _ in range(sum(not response.text.strip() for response in row.responses)):
+        row = as_exported(row, self.data, self.tell)
+        for _ in range(sum(is_empty(one.text, one.extra) for one in row.responses)):
             self.notices.add("empty responses, kept", self.line)
         return row
 
@@ -111,18 +82,29 @@ class _Check:
             return None
 
     def _tell_ignored(self, known: frozenset[str] | set[str]) -> None:
+        if opinions.is_line_of_export(self.data):
+            known = known | opinions.EXPORTED
         for key in self.data.keys() - known:
             self.notices.add(f"field “{key:.40}” ignored", self.line)
 
     # prompts
 
     def _prompt(self) -> Messages:
+        self.prompt = self.prompt or self._read_prompt()
+        return self.prompt
+
+    def _read_prompt(self) -> Messages:
         if "prompt" not in self.data:
             raise Wrong("prompt", "Is missing.", "Every row needs a prompt: a text or messages.")
         value = self.data["prompt"]
         if isinstance(value, str):
-            return require_open_end(self._prompt_text(text_in(value, "prompt")), "prompt")
-        return require_open_end(messages_in(value, "prompt"), "prompt")
+            return self._prompt_text(text_in(value, "prompt"))
+        return messages_in(value, "prompt", self.tell)
+
+    def _open_end(self, messages: Messages, where: str) -> Messages:
+        """The prompt with the row's system message, if it can be answered and shown."""
+        messages = prompt_fields.with_system(messages, self.data, self.tell)
+        return require_open_end(messages, where, self.extra)
 
     def _prompt_text(self, text: str) -> Messages:
         turns = prompt_of_dialogue(text)
@@ -153,53 +135,65 @@ class _Check:
         ]
 
     def _response(self, value: Any, where: str, model: str) -> NewResponse | None:
-        if isinstance(value, dict):
-            for key in value.keys() - RESPONSE:
-                self.notices.add(f"field “responses.{key:.40}” ignored", self.line)
-            return self._try(lambda: _response_object(value, where, model))
-        return self._try(lambda: NewResponse(text_in(value, where), model))
+        return self._try(lambda: answer_fields.response_in(value, where, model, self.tell))
 
     # triples
 
-    def _triple(self, tags: list[str]) -> Row:
+    def _triple(self, tags: list[str]) -> CheckedRow:
         for key in ("chosen", "rejected"):
             if key not in self.data:
                 raise Wrong(key, "Is missing.", "A triple needs both chosen and rejected.")
         if self.data.get("responses"):
             advice = "Give either responses to compare, or chosen and rejected."
             raise Wrong("responses", "Stands beside chosen and rejected.", advice)
-        heads, texts = [], []
+        heads, answers = [], []
         for key in ("chosen", "rejected"):
-            head, text = self._answer(key)
+            head, answer = self._answer(key)
             heads.append(head)
-            texts.append(text)
+            answers.append(answer)
         messages = self._prompt_of_triple(*heads)
+        if "prompt" in self.data and not any(heads):
+            answers = answer_fields.without_prompt(answers, messages, self.data, self.tell)
+        messages = self._open_end(messages, "chosen" if any(heads) else "prompt")
         model = self._name("model")
         names = [self._name(f"{key}_model") or model for key in ("chosen", "rejected")]
-        responses = [NewResponse(*pair) for pair in zip(texts, names, strict=True)]
-        return Row(self.line, messages, responses, self._opinion(), tags)
+        responses = [
+            NewResponse(answer.text, name, answer.extra)
+            for answer, name in zip(answers, names, strict=True)
+        ]
+        return CheckedRow(self.line, messages, responses, self._opinion(), tags, self.extra)
 
-    def _answer(self, key: str) -> tuple[Messages, str]:
-        """The messages before the last, if there are any, and the last message's text."""
+    def _answer(self, key: str) -> tuple[Messages, NewResponse]:
+        """The messages before the last, if there are any, and what the last one says."""
         value = self.data[key]
         if isinstance(value, str):
             text = text_in(value, key)
-            turns = None if "prompt" in self.data else split_dialogue(text)
-            return (turns[:-1], turns[-1]["content"]) if turns else ([], text)
-        *head, last = messages_in(value, key)
-        if last["role"] != "assistant":
-            raise Wrong(key, f"The last message is the {last['role']}'s, not the assistant's.")
-        return head, last["content"]
+            turns = None if "prompt" in self.data else _whole_dialogue(key, text)
+            head = turns[:-1] if turns else []
+            return head, NewResponse(turns[-1]["content"] if turns else text)
+        *head, last = messages_in(value, key, self.tell)
+        answer = answer_fields.answer_of(last, key)
+        if head and (head[0]["role"] in ("assistant", "tool") or self._goes_on(head)):
+            raise answer_fields.several_messages(key)
+        return head, answer
+
+    def _goes_on(self, head: Messages) -> bool:
+        """Whether the answer holds the prompt and messages of its own after it."""
+        if "prompt" not in self.data:
+            return False
+        prompt = self._prompt()
+        return len(head) > len(prompt) and _same(head[: len(prompt)], prompt)
 
     def _prompt_of_triple(self, head: Messages, other: Messages) -> Messages:
         if _same(head, other) is False:
-            advice = "Both must answer the same conversation."
+            advice = "Both must answer the same conversation, with one message each."
+            advice = f"{_difference(head, other)} {advice}"
             raise Wrong("rejected", "Does not begin with the same messages as chosen.", advice)
         if "prompt" not in self.data:
             if not head:
                 advice = "Give a prompt, or whole conversations as chosen and rejected."
                 raise Wrong("prompt", "Is missing.", advice)
-            return require_open_end(head, "chosen")
+            return head
         if not head:
             return self._prompt()
         return self._head_with_prompt(head)
@@ -214,62 +208,50 @@ class _Check:
         if not same:
             advice = "Leave out the prompt, or give chosen and rejected as one message each."
             raise Wrong("chosen", "Begins with other messages than the prompt.", advice)
-        return require_open_end(head, "chosen")
+        return head
 
     def _opinion(self) -> Opinion:
-        kind = self.data.get("kind", Preference.Kind.PREFER)
-        if kind not in Preference.Kind.values:
-            known = ", ".join(Preference.Kind.values)
-            raise Wrong("kind", f"{kind!r:.60} is no known kind.", f"Use {known}.")
-        even = kind != Preference.Kind.PREFER
-        target = self._number("target", 0.0, 1.0)
-        weight = self._number("weight", 0.0001, 1.0)
-        return Opinion(
-            kind=kind,
-            # Exports write 0 where nobody was asked how much better.
-            strength=self._number("strength", 0.0, 3.0) or None,
-            weight=1.0 if weight is None else weight,
-            target=(0.5 if even else 1.0) if target is None else target,
-        )
+        return opinions.opinion_in(self.data, self.tell)
 
     # small fields
 
-    def _number(self, key: str, low: float, high: float) -> float | None:
-        value = self.data.get(key)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise Wrong(key, f"Must be a number, not {name_of_type(value)}.")
-        if not low <= value <= high:
-            raise Wrong(key, f"{value} is not between {low:g} and {high:g}.")
-        return float(value)
-
     def _name(self, key: str) -> str:
-        return _name_in(self.data.get(key), key)
+        return name_in(self.data.get(key), key)
 
     def _tags(self) -> list[str]:
         value = self.data.get("tags")
         if value is None:
             return []
+        if isinstance(value, str) and opinions.is_line_of_export(self.data):
+            value = words_in(text_in(value, "tags"))
         if not isinstance(value, list):
             raise Wrong("tags", f"Must be a list of texts, not {name_of_type(value)}.")
-        tags = [_name_in(tag, f"tags[{index}]") for index, tag in enumerate(value)]
+        if len(value) > MAX_TAGS:
+            raise Wrong("tags", f"{len(value):,} tags; at most {MAX_TAGS} are kept.")
+        tags = [tag_in(tag, f"tags[{index}]") for index, tag in enumerate(value)]
         return list(dict.fromkeys(tag for tag in tags if tag))
 
 
-def _response_object(value: dict[str, Any], where: str, model: str) -> NewResponse:
-    if "text" not in value:
-        raise Wrong(f"{where}.text", "Is missing.", 'Write {"text": "…", "model": "…"}.')
-    text = text_in(value["text"], f"{where}.text")
-    return NewResponse(text, _name_in(value.get("model"), f"{where}.model") or model)
+def _without_nulls(data: dict[str, Any]) -> dict[str, Any]:
+    """Programs that write tables give every row every column: null says that it is not there."""
+    return {key: value for key, value in data.items() if value is not None}
 
 
-def _name_in(value: Any, field: str) -> str:
-    """A short text such as a model's name; null is none."""
-    text = "" if value is None else text_in(value, field).strip()
-    if len(text) > MAX_NAME:
-        raise Wrong(field, f"{len(text)} characters; at most {MAX_NAME} are kept.")
-    return text
+def _whole_dialogue(key: str, text: str) -> Messages | None:
+    """The turns of a whole dialogue, where no prompt says what is asked; None for another text."""
+    turns = split_dialogue(text)
+    if turns is None and looks_like_dialogue(text):
+        advice = "Human and Assistant take turns and say something; a whole dialogue ends with one "
+        raise Wrong(key, f"Is no whole dialogue. {why_no_dialogue(text)}", f"{advice}answer.")
+    return turns
+
+
+def _difference(one: Messages, other: Messages) -> str:
+    """Where two conversations part, in words."""
+    for number, (left, right) in enumerate(zip(one, other, strict=False), 1):
+        if not _same([left], [right]):
+            return f"Message {number} is another one."
+    return f"There are {len(one)} messages before chosen and {len(other)} before rejected."
 
 
 def _same(one: Messages, other: Messages) -> bool:
@@ -278,4 +260,4 @@ def _same(one: Messages, other: Messages) -> bool:
 
 def _normalised(messages: Messages) -> Iterator[tuple[str, str]]:
     for message in messages:
-        yield message["role"], normalise(message["content"])
+        yield message["role"], normalise(message["content"]) + message_suffix(message)

@@ -13,9 +13,16 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from labeling.exporting import STYLES, PreferenceFilter, json_lines, preference_rows
 from labeling.models import Preference, Project
 from labeling.models.material import Split
+from labeling.preferences.beyond_text import CannotBeTexts
+from labeling.preferences.exporting import (
+    OVERLAP,
+    STYLES,
+    ExportOptions,
+    json_lines,
+    preference_rows,
+)
 
 
 class Command(BaseCommand):
@@ -26,7 +33,11 @@ class Command(BaseCommand):
         parser.add_argument("--output", type=Path, help="A .jsonl or .jsonl.gz file (stdout).")
         parser.add_argument("--style", choices=list(STYLES), default="messages")
         parser.add_argument("--after", type=int, default=0, help="Only ids above this.")
-        parser.add_argument("--settled-since", default="", help="An ISO 8601 moment.")
+        parser.add_argument(
+            "--settled-since",
+            default="",
+            help="An ISO 8601 moment; the five minutes before it are written once more.",
+        )
         parser.add_argument("--split", action="append", choices=Split.values, default=[])
         parser.add_argument(
             "--provenance", action="append", choices=Preference.Provenance.values, default=[]
@@ -40,7 +51,7 @@ class Command(BaseCommand):
         project = Project.objects.filter(slug=given["project"]).first()
         if project is None:
             raise CommandError(f"There is no project “{given['project']}”.")
-        wanted = PreferenceFilter(
+        wanted = ExportOptions(
             after=given["after"],
             settled_since=_moment(given["settled_since"]),
             splits=frozenset(given["split"]),
@@ -57,6 +68,8 @@ class Command(BaseCommand):
                 for line in json_lines(preference_rows(project, wanted)):
                     file.write(line)
                     count += 1
+        except CannotBeTexts as problem:
+            raise CommandError(str(problem)) from problem
         except OSError as fault:
             raise CommandError(f"The export cannot be written: {fault.strerror}.") from fault
         self.stderr.write(f"{count:,} preferences of {project.slug} exported.")
@@ -68,7 +81,7 @@ def _moment(text: str) -> Any:
     moment = parse_datetime(text)
     if moment is None:
         raise CommandError(f"--settled-since {text} is no moment such as 2026-01-31T12:00:00Z.")
-    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+    return (moment if timezone.is_aware(moment) else timezone.make_aware(moment)) - OVERLAP
 
 
 @contextmanager

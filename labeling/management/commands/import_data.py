@@ -6,10 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
 from django.utils.text import slugify
 
-from labeling.importing import ImportOptions, ImportRefused, ImportReport, import_file
-from labeling.models import Project
+from labeling.importing import (
+    ImportInterrupted,
+    ImportOptions,
+    ImportRefused,
+    ImportReport,
+    ImportUnfinished,
+    import_file,
+)
+from labeling.models import Project, User
+from labeling.people.signing_in.ways_in import way_in
+from labeling.projects import owners
+from labeling.texts.limits import ON_THE_SERVER
+
+NEXT_STEPS = """\
+Comparisons wait for your answers there. On its page Settings choose the model that reward models
+start from, and after how many answers the first is trained; “Retrain now” does not wait."""
 
 
 class Command(BaseCommand):
@@ -23,6 +38,11 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path, help="A .jsonl file, plain or packed with gzip.")
         parser.add_argument(
             "--create", action="store_true", help="Make the project if there is none."
+        )
+        parser.add_argument(
+            "--owner",
+            metavar="NAME",
+            help="Whose a made project becomes (the only superuser; in the demo, its admin).",
         )
         parser.add_argument(
             "--pairs", type=int, default=1, help="Comparisons to queue for each prompt (1)."
@@ -40,9 +60,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--dry-run", action="store_true", help="Say what would happen and store nothing."
         )
+        parser.add_argument(
+            "--skip-bad",
+            action="store_true",
+            help="Leave out rows with errors, count and list them, instead of refusing the file.",
+        )
 
     def handle(self, *_: Any, **given: Any) -> None:
-        project, is_new = self._project(given["project"], create=given["create"])
+        project, owner, is_new = self._project(given["project"], given["create"], given["owner"])
         try:
             options = ImportOptions(
                 pairs=given["pairs"],
@@ -50,6 +75,8 @@ class Command(BaseCommand):
                 source=given["source"],
                 tags=tuple(given["tag"]),
                 dry_run=given["dry_run"],
+                skip_bad=given["skip_bad"],
+                limits=ON_THE_SERVER,
             )
             with given["file"].open("rb") as file:
                 report = import_file(
@@ -62,16 +89,37 @@ class Command(BaseCommand):
                 )
         except BaseException as fault:
             if is_new:
-                project.delete()
+                owners.take_back(project, owner)
             raise self._in_words(fault, given["file"]) from fault
-        if is_new and options.dry_run:
-            project.delete()
+        if options.dry_run:
+            if is_new:
+                owners.take_back(project, owner)
+        elif owner:
+            owners.give(project, owner)
         self._print_report(project, report)
+        if not options.dry_run:
+            self._print_way_on(project)
 
-    def _project(self, slug: str, *, create: bool) -> tuple[Project, bool]:
+    def _project(
+        self, slug: str, create: bool, owner_name: str | None
+    ) -> tuple[Project, User | None, bool]:
+        """The project, who is to have it (None: who has it already), and whether it was made."""
         project = Project.objects.filter(slug=slug).first()
-        if project:
-            return project, False
+        try:
+            if project is None:
+                self._check_can_be_made(slug, create)
+                owner = owners.choose(owner_name)
+                project, is_new = owners.create_for(owner, slug)
+                return project, owner, is_new
+            if not (owner_name or (create and owners.belongs_to_nobody(project))):
+                return project, None, False
+            owner = owners.choose(owner_name)
+            owners.check_can_have(owner, project)
+        except owners.NoOwner as problem:
+            raise CommandError(f"{problem} Nothing was imported.") from problem
+        return project, owner, False
+
+    def _check_can_be_made(self, slug: str, create: bool) -> None:
         if not create:
             known = ", ".join(Project.objects.values_list("slug", flat=True)[:20]) or "none yet"
             raise CommandError(
@@ -79,7 +127,6 @@ class Command(BaseCommand):
             )
         if slugify(slug) != slug or not slug or len(slug) > 60 or slug in ("new", "preview"):
             raise CommandError(f"“{slug}” cannot be an address: use small letters, digits and -.")
-        return Project.objects.create(slug=slug, name=slug), True
 
     def _in_words(self, fault: BaseException, path: Path) -> BaseException:
         if isinstance(fault, ImportRefused):
@@ -87,7 +134,9 @@ class Command(BaseCommand):
             return CommandError(fault.summary)
         if isinstance(fault, OSError) and fault.filename:
             return CommandError(f"{path} cannot be read: {fault.strerror}.")
-        return CommandError(str(fault)) if isinstance(fault, ValueError) else fault
+        if isinstance(fault, (ValueError, ImportInterrupted, ImportUnfinished)):
+            return CommandError(str(fault))
+        return fault
 
     def _progress(self, what: str, done: int, total: int | None) -> None:
         if not sys.stderr.isatty():
@@ -97,10 +146,13 @@ class Command(BaseCommand):
         self.stderr.flush()
 
     def _print_problems(self, refused: ImportRefused) -> None:
+        self._print_table([(one.line, one.field, one.words) for one in refused.problems])
+        if refused.can_skip:
+            self.stderr.write("With --skip-bad such rows are left out, and all others imported.")
+
+    def _print_table(self, rows: list[tuple[int, str, str]]) -> None:
         cells = [("line", "field", "what was wrong")]
-        for problem in refused.problems:
-            words = f"{problem.problem} {problem.advice}".strip()
-            cells.append((str(problem.line) if problem.line else "–", problem.field, words))
+        cells += [(str(line) if line else "–", field, words) for line, field, words in rows]
         widths = [max(len(row[column]) for row in cells) for column in (0, 1)]
         for line, field, words in cells:
             self.stderr.write(f"{line:>{widths[0]}}  {field:<{widths[1]}}  {words}")
@@ -112,3 +164,12 @@ class Command(BaseCommand):
             self.stdout.write(f"{count:>12,}  {words}")
         for notice in report.notices:
             self.stdout.write(f"{'note':>12}  {notice}")
+        if report.skipped:
+            shown = report.skipped_lines
+            of_all = f", the first {len(shown):,}" if report.skipped > len(shown) else ""
+            self.stderr.write(f"Rows with errors, skipped{of_all}:")
+            self._print_table([(row["line"], row["field"], row["problem"]) for row in shown])
+
+    def _print_way_on(self, project: Project) -> None:
+        self.stdout.write(f"\n{way_in(project, reverse('project', args=[project.slug]))}")
+        self.stdout.write(NEXT_STEPS)

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from labeling.models import Project
-from labeling.reliability import update_reliability
+from labeling.quality.weights import update_reliability
 
 
 class Command(BaseCommand):

@@ -1,9 +1,14 @@
-"""Formulas in Markdown: `$…$`, `$$…$$`, `\\(…\\)` and `\\[…\\]` are kept as they are written, so
-that emphasis and escapes do not tear them apart; the page draws them (static/js/math.js).
+"""Formulas in Markdown: `$…$`, `$$…$$`, `\\(…\\)`, `\\[…\\]` and `\\begin{x}…\\end{x}` are kept
+as they are written, so that emphasis and escapes do not tear them apart; the page draws them, or
+leaves them as they are (static/js/labeling/math.js).
 
 Money is no formula: a `$` opens one only before a sign that is not white space, and closes it only
 after one and not before a digit.
 """
+
+import re
+from collections.abc import MutableMapping
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
@@ -11,6 +16,7 @@ from markdown_it.rules_inline import StateInline
 
 MAX_LENGTH = 5_000  # characters of one formula; a lone sign must not search the whole text
 PAIRS = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
+ENVIRONMENT = re.compile(r"\\begin\{([A-Za-z]+\*?)\}")
 
 
 def add_math(parser: MarkdownIt) -> None:
@@ -24,7 +30,10 @@ def add_math(parser: MarkdownIt) -> None:
 def _inline(state: StateInline, silent: bool) -> bool:
     source, start = state.src, state.pos
     opening = source[start : start + 2]
-    if opening in PAIRS:
+    if environment := ENVIRONMENT.match(source, start):
+        end = _end_of_environment(source, environment, state.env)
+        size, is_display = 0, True
+    elif opening in PAIRS:
         end = _closing(source, start + 2, PAIRS[opening])
         size, is_display = 2, opening != "\\("
     elif opening[:1] == "$":
@@ -38,6 +47,21 @@ def _inline(state: StateInline, silent: bool) -> bool:
         token.content = source[start : end + size]
     state.pos = end + size
     return True
+
+
+def _end_of_environment(source: str, begin: re.Match[str], env: MutableMapping[str, Any]) -> int:
+    """Where the environment ends, with those of the same name inside it; -1 if it does not. Each
+    sign on the way is a step of the text's budget (labeling/material/shown/rendering.py)."""
+    name, start = begin[1], begin.end()
+    blank = source.find("\n\n", start, start + MAX_LENGTH)
+    limit = blank if blank >= 0 else start + MAX_LENGTH
+    depth = 1
+    for sign in re.compile(rf"\\(begin|end)\{{{re.escape(name)}\}}").finditer(source, start, limit):
+        env["work"].spend()
+        depth += 1 if sign[1] == "begin" else -1
+        if depth == 0:
+            return sign.end()
+    return -1
 
 
 def _closing(source: str, start: int, sign: str) -> int:
@@ -68,6 +92,8 @@ def _block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
         return False
     begin = state.bMarks[first] + state.tShift[first]
     opening = state.src[begin : begin + 2]
+    if environment := ENVIRONMENT.match(state.src, begin):
+        return _environment_block(state, first, last, environment, silent)
     if opening not in ("$$", "\\["):
         return False
     closing = PAIRS[opening]
@@ -81,6 +107,20 @@ def _block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
                 return False
             return _add_block(state, first, line, silent)
     return False
+
+
+def _environment_block(
+    state: StateBlock, first: int, last: int, begin: re.Match[str], silent: bool
+) -> bool:
+    end = _end_of_environment(state.src, begin, state.env)
+    line = first
+    while end >= 0 and line < last and state.eMarks[line] < end:
+        line += 1
+        if line < last and state.sCount[line] < state.blkIndent:
+            return False
+    if end < 0 or line >= last or state.src[end : state.eMarks[line]].strip():
+        return False
+    return _add_block(state, first, line, silent)
 
 
 def _add_block(state: StateBlock, first: int, line: int, silent: bool) -> bool:

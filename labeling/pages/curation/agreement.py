@@ -10,13 +10,13 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from labeling import agreement, answers
-from labeling.access import project_for
-from labeling.agreement import Agreement, Slice
-from labeling.measures.bootstrap import Estimate
 from labeling.models import Project, Role
-from labeling.pages.preferences import wants_fragment
-from labeling.pages.requests import SignedInRequest
+from labeling.pages.requests import SignedInRequest, wants_fragment
+from labeling.people.access import project_for
+from labeling.quality import agreement
+from labeling.quality import votes as answers
+from labeling.quality.agreement import Agreement, Slice
+from labeling.quality.measures.intervals import Estimate
 
 
 @login_required

@@ -1,6 +1,5 @@
 """The curation dashboard and the audit log."""
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
@@ -13,17 +12,22 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET
 
-from labeling import adaptive, quality
-from labeling.access import project_for
-from labeling.curation import audit_actions, audit_entries
-from labeling.facets import LABELS
-from labeling.finding import STATES
-from labeling.flags import flags_of
-from labeling.measures.bootstrap import Estimate
-from labeling.models import AuditEntry, Comparison, Judgment, Preference, Project, Role
+from labeling.curation.decisions import audit_actions, audit_entries
+from labeling.curation.facets import LABELS
+from labeling.curation.finding import STATES
+from labeling.curation.flags import flags_of
+from labeling.curation.set_aside import set_aside_in
+from labeling.judging import adaptive
+from labeling.models import Comparison, Judgment, Preference, Project, Role
 from labeling.models.material import Split
-from labeling.pages.preferences import number_in, wants_fragment
-from labeling.pages.requests import SignedInRequest
+from labeling.pages.curation.audit_lines import lines_of
+from labeling.pages.naming import key_asked
+from labeling.pages.numbers import number_in
+from labeling.pages.requests import SignedInRequest, wants_fragment
+from labeling.people.access import project_for
+from labeling.people.clock import server_zone
+from labeling.quality import figures
+from labeling.quality.measures.intervals import Estimate
 
 AUDIT_PAGE = 50
 
@@ -32,19 +36,21 @@ AUDIT_PAGE = 50
 @require_GET
 def dashboard(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
-    kinds = quality.judgments_by_kind(project)
+    kinds = figures.judgments_by_kind(project)
     counts = preference_counts(project)
+    left = figures.left_share(project)
     context = {
         "project": project,
-        "judgments": sum(kinds.values()),
+        "judgments": sum(kinds[kind] for kind in Judgment.ANSWERS),
         "counts": counts,
-        "agreement": quality.agreement(project),
-        "left": quality.left_share(project),
+        "agreement": figures.agreement(project),
+        "left": left,
+        "is_one_sided": left is not None and left.excludes(0.5),
         "comparisons": project.comparisons.exclude(state=Comparison.State.CHECK).count(),
         "saved": adaptive.judgments_saved(project),
-        "flagged": flags_of(project).count(),
+        "flagged": flags_of(project).count() + set_aside_in(project).count(),
     }
-    if context["judgments"] or counts["all"]:
+    if sum(kinds.values()) or counts["all"]:
         context["charts"] = [
             _judgments_chart(project),
             _agreement_chart(project),
@@ -94,25 +100,26 @@ def _chart(
 
 
 def _judgments_chart(project: Project) -> dict[str, Any]:
-    per_day = quality.judgments_per_day(project)
+    per_day = figures.judgments_per_day(project)
     return _chart(
-        f"Judgments per day, last {quality.DAYS_SHOWN} days",
+        f"Judgments per day, last {figures.DAYS_SHOWN} days",
         "bar",
         [_short(day) for day in per_day],
         list(per_day.values()),
         [_rows_url(project, judged_on=day.isoformat()) for day in per_day],
         series="Judgments",
-        note="Answers that were taken back are not counted.",
+        note="Skips, flags and answers that were taken back are not counted. "
+        f"Days are those of {server_zone()}.",
     )
 
 
 def _agreement_chart(project: Project) -> dict[str, Any]:
-    by_day = quality.agreement_by_day(project)
+    by_day = figures.agreement_by_day(project)
     # One place for each day since the first one with data: idle days take room too.
-    days = [day for day in quality.last_days(quality.DAYS_SHOWN) if by_day and day >= min(by_day)]
+    days = [day for day in figures.last_days(figures.DAYS_SHOWN) if by_day and day >= min(by_day)]
     estimates = [by_day.get(day) for day in days]
     return _chart(
-        f"Agreement between labelers, last {quality.DAYS_SHOWN} days",
+        f"Agreement between labelers, last {figures.DAYS_SHOWN} days",
         "line",
         [_short(day) for day in days],
         [_per_cent(estimate) for estimate in estimates],
@@ -122,13 +129,14 @@ def _agreement_chart(project: Project) -> dict[str, Any]:
         y={"min": 0, "max": 100, "unit": " %"},
         unit=" %",
         note="Share of pairs of judgments that say the same, by the day the comparison was "
-        "finished, with 95 % intervals by prompt. Needs two judgments of a comparison.",
+        "finished, with 95 % intervals by prompt. Needs two judgments of a comparison. "
+        f"Days are those of {server_zone()}.",
     )
 
 
 def _kinds_chart(project: Project, kinds: dict[str, int]) -> dict[str, Any]:
     return _chart(
-        "Judgments by kind",
+        "Judgments, skips and flags",
         "bar",
         [str(Judgment.Kind(kind).label).lower() for kind in kinds],
         list(kinds.values()),
@@ -183,35 +191,12 @@ def audit(request: SignedInRequest, slug: str) -> HttpResponse:
     return response
 
 
-@dataclass(frozen=True)
-class AuditLine:
-    """An entry with a link to what it is about, where that has a page, and its details in words."""
-
-    entry: AuditEntry
-    url: str
-    details: list[tuple[str, str]]
-
-    @classmethod
-    def of(cls, project: Project, entry: AuditEntry) -> "AuditLine":
-        url = ""
-        if entry.target_type == "preference":
-            url = reverse("preference", args=[project.slug, entry.target_id])
-        # What the undo needs is of no use to a reader.
-        details = [
-            (name.replace("_", " "), str(value))
-            for name, value in entry.details.items()
-            if name not in ("batch", "was_by", "of") and value not in ("", None)
-        ]
-        if (together := entry.details.get("of")) and together > 1:
-            details.append(("one of", f"{together:,} at once"))
-        return cls(entry, url, details)
-
-
 def _audit_context(project: Project, data: QueryDict) -> dict[str, Any]:
     wanted = {name: data.get(name, "").strip()[:150] for name in ("actor", "action", "target")}
     wanted = {name: text.replace("\0", "") for name, text in wanted.items()}
     before = number_in(data, "before")
-    entries = audit_entries(project, **wanted)
+    asked = {**wanted, "target": key_asked(project, wanted["target"])}
+    entries = audit_entries(project, **asked)
     if before is not None:
         entries = entries.filter(id__lt=before)
     found = list(entries[: AUDIT_PAGE + 1])
@@ -219,7 +204,7 @@ def _audit_context(project: Project, data: QueryDict) -> dict[str, Any]:
     older = found[AUDIT_PAGE - 1].pk if len(found) > AUDIT_PAGE else None
     return {
         "project": project,
-        "entries": [AuditLine.of(project, entry) for entry in found[:AUDIT_PAGE]],
+        "entries": lines_of(project, found[:AUDIT_PAGE]),
         "wanted": wanted,
         "is_filtered": bool(query),
         "actors": project.memberships.values_list("user__username", flat=True).order_by(

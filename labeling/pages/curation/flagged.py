@@ -7,11 +7,14 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from labeling.access import project_for
-from labeling.flags import flagged_page, flags_of, withdraw
+from labeling.curation.flags import flagged_page, flags_of, withdraw
+from labeling.curation.set_aside import restore, set_aside_in
 from labeling.models import Comparison, FlagCategory, Role
-from labeling.pages.preferences import number_in
+from labeling.pages.numbers import number_in
 from labeling.pages.requests import SignedInRequest
+from labeling.people.access import project_for
+
+SET_ASIDE_SHOWN = 100
 
 
 @login_required
@@ -27,6 +30,8 @@ def flagged(request: SignedInRequest, slug: str) -> HttpResponse:
         "categories": [(value, text, counts.get(value, 0)) for value, text in FlagCategory.choices],
         "total": sum(counts.values()),
         "open": Comparison.State.OPEN,
+        "set_aside": set_aside_in(project)[:SET_ASIDE_SHOWN],
+        "set_aside_total": set_aside_in(project).count(),
     }
     return render(request, "curation/flagged.html", context)
 
@@ -39,4 +44,16 @@ def flagged_withdraw(request: SignedInRequest, slug: str, pk: int) -> HttpRespon
         messages.success(request, "Withdrawn: nobody is asked about it any more.")
     else:
         messages.info(request, "Nothing to withdraw: it is no longer open.")
+    return redirect("flagged", slug)
+
+
+@login_required
+@require_POST
+def flagged_restore(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
+    """Hands a comparison out again that could not be shown."""
+    project = project_for(request.user, slug, Role.CURATOR)
+    if restore(project, request.user, pk):
+        messages.success(request, "Restored: it is handed out again.")
+    else:
+        messages.info(request, "Nothing to restore: it is no longer set aside.")
     return redirect("flagged", slug)

@@ -6,20 +6,19 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from labeling import curation, doubts
-from labeling.access import project_for
-from labeling.curation import EXCLUDE, RESTORE, CannotChange, Change
-from labeling.finding import FilterError, PreferenceFilter, Window, matching
+from labeling.curation import decisions, doubts
+from labeling.curation.decisions import EXCLUDE, RESTORE, CannotChange, Change
+from labeling.curation.finding import FilterError, PreferenceFilter, Window, matching
 from labeling.models import Preference, Project, Role
-from labeling.pages.preferences import (
-    BIGGEST_ID,
+from labeling.pages.curation.preferences import (
     LAST_CHANGE,
     detail_context,
-    number_in,
     table_context,
     table_url,
 )
+from labeling.pages.numbers import BIGGEST_ID, number_in, whole_numbers
 from labeling.pages.requests import SignedInRequest
+from labeling.people.access import project_for
 
 
 @login_required
@@ -39,7 +38,7 @@ def preferences_restore(request: SignedInRequest, slug: str) -> HttpResponse:
 def preferences_undo(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
     try:
-        done = curation.undo(project, request.user, request.POST.get("token", ""))
+        done = decisions.undo(project, request.user, request.POST.get("token", ""))
     except CannotChange as error:
         return _answer(request, project, text=str(error), tone="warning", status=422)
     return _answer(request, project, text=_sentence(done, undone=True), tone="success")
@@ -76,7 +75,7 @@ def _change(request: SignedInRequest, slug: str, action: str) -> HttpResponse:
 def _apply(request: SignedInRequest, project: Project, action: str, reason: str) -> Change:
     data, actor = request.POST, request.user
     if "all" in data:
-        return curation.change_matching(
+        return decisions.change_matching(
             project,
             actor,
             action,
@@ -85,11 +84,10 @@ def _apply(request: SignedInRequest, project: Project, action: str, reason: str)
             expected=number_in(data, "expected") or 0,
             reason=reason,
         )
-    ids = [int(text) for text in data.getlist("id") if text.isascii() and text.isdigit()]
-    ids = [pk for pk in ids if pk <= BIGGEST_ID]
+    ids = whole_numbers(data.getlist("id"))
     if action == EXCLUDE:
-        return curation.exclude(project, actor, ids, reason)
-    return curation.restore(project, actor, ids, reason)
+        return decisions.exclude(project, actor, ids, reason)
+    return decisions.restore(project, actor, ids, reason)
 
 
 def _ask_to_confirm(
@@ -97,7 +95,7 @@ def _ask_to_confirm(
 ) -> HttpResponse:
     """Says how many rows "all that match" are, before anything happens to them."""
     if action == EXCLUDE:
-        reason = curation.checked_reason(reason)
+        reason = decisions.checked_reason(reason)
     wanted = PreferenceFilter.parse(request.POST)
     window = Window(number_in(request.POST, "low"), number_in(request.POST, "high"))
     changing = matching(project, wanted, window).count()
@@ -108,12 +106,16 @@ def _ask_to_confirm(
         "action": action,
         "reason": reason,
         "count": changing,
-        "limit": curation.BULK_LIMIT,
+        "limit": decisions.BULK_LIMIT,
         "table_url": table_url(project, wanted),
         "state_fields": wanted.fields,
     }
     response = render(
-        request, "curation/_confirm.html" if request.htmx else "curation/confirm.html", context
+        request,
+        "curation/preferences/_confirm.html"
+        if request.htmx
+        else "curation/preferences/confirm.html",
+        context,
     )
     if request.htmx:
         response["HX-Retarget"] = "#confirm"
@@ -142,14 +144,14 @@ def _answer(
     found = Preference.objects.filter(project=project, pk=opened).first() if opened else None
     if found:
         context |= detail_context(found, context["wanted"])
-    return render(request, "curation/_after_change.html", context)
+    return render(request, "curation/preferences/_after_change.html", context)
 
 
 def _error_beside(request: SignedInRequest, text: str) -> HttpResponse:
     """Only the sentence, next to the form that was sent: ticks and the typed reason stay."""
     error_id = "drawer-error" if request.POST.get("at") == "drawer" else "change-error"
     context = {"text": text, "error_id": error_id}
-    response = render(request, "curation/_change_error.html", context, status=422)
+    response = render(request, "curation/preferences/_change_error.html", context, status=422)
     response["HX-Retarget"] = f"#{error_id}"
     response["HX-Reswap"] = "outerHTML"
     return response

@@ -8,14 +8,12 @@ from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
-from labeling import curation
-from labeling.access import project_for
-from labeling.doubts import doubt_of
-from labeling.facets import count_facets, source_label
-from labeling.finding import (
+from labeling.curation import decisions
+from labeling.curation.doubts import doubt_of
+from labeling.curation.facets import count_facets, source_label
+from labeling.curation.finding import (
     SEARCH_WINDOW,
     FilterError,
     PreferenceFilter,
@@ -23,12 +21,14 @@ from labeling.finding import (
     page_of,
     window_for,
 )
+from labeling.material.shown.showing import Beside, ShownText, show_anyway
 from labeling.models import Doubt, Judgment, Preference, Project, Response, Role
-from labeling.pages.requests import SignedInRequest
-from labeling.rendering import render_markdown
+from labeling.pages.numbers import BIGGEST_ID, number_in
+from labeling.pages.requests import SignedInRequest, wants_fragment
+from labeling.people.access import project_for
+from labeling.texts.messages import parts_of
 
 LAST_CHANGE = "last_change"
-BIGGEST_ID = 2**63 - 1
 
 
 @login_required
@@ -67,7 +67,7 @@ def preference(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
 
 
 def table_context(project: Project, data: QueryDict) -> dict[str, Any]:
-    """What curation/_preferences.html shows for this address."""
+    """What curation/preferences/_preferences.html shows for this address."""
     wanted = PreferenceFilter.parse(data)
     window = window_for(project, wanted, start=number_in(data, "from"))
     before, after = number_in(data, "before"), number_in(data, "after")
@@ -82,7 +82,7 @@ def table_context(project: Project, data: QueryDict) -> dict[str, Any]:
         "window": window,
         "facets": facets,
         "total": total,
-        "rows": _with_doubts([Row.of(row) for row in page.rows]),
+        "rows": _with_doubts([PreferenceRow.of(row) for row in page.rows]),
         "state_fields": [*wanted.fields, *((name, at) for name, at in places if at is not None)],
         "filter_query": wanted.querystring(),
         "has_any": total > 0 or Preference.objects.filter(project=project).exists(),
@@ -91,7 +91,7 @@ def table_context(project: Project, data: QueryDict) -> dict[str, Any]:
         "search_on": window.low and wanted.querystring(**{"from": window.low}),
         "search_window": SEARCH_WINDOW,
         "chips": _chips(wanted),
-        "bulk_limit": curation.BULK_LIMIT,
+        "bulk_limit": decisions.BULK_LIMIT,
     }
 
 
@@ -110,7 +110,7 @@ def _chips(wanted: PreferenceFilter) -> list[tuple[str, str]]:
 
 
 @dataclass(frozen=True)
-class Row:
+class PreferenceRow:
     """A line of the table."""
 
     preference: Preference
@@ -120,7 +120,7 @@ class Row:
     doubt: Doubt | None = None
 
     @classmethod
-    def of(cls, row: Any) -> "Row":
+    def of(cls, row: Any) -> "PreferenceRow":
         """From a preference with the excerpts of excerpts.with_excerpts."""
         return cls(
             row,
@@ -130,7 +130,7 @@ class Row:
         )
 
 
-def _with_doubts(rows: list[Row]) -> list[Row]:
+def _with_doubts(rows: list[PreferenceRow]) -> list[PreferenceRow]:
     """Each row with what the reward model says against it, in one query."""
     by_preference = {row.preference.pk: row for row in rows}
     doubts = {
@@ -148,7 +148,7 @@ class Side:
     title: str
     source: str
     response: Response
-    html: SafeString
+    text: ShownText
 
 
 def votes_of(row: Preference) -> str:
@@ -170,28 +170,25 @@ def _source(version: int | None, name: str) -> str:
 def detail_context(row: Preference, wanted: PreferenceFilter) -> dict[str, Any]:
     joined = ("project", "prompt", "chosen", "rejected", "comparison", "excluded_by")
     shown = Preference.objects.select_related(*joined).get(pk=row.pk)
+    beside = Beside(shown.prompt.extra, [shown.chosen.extra, shown.rejected.extra], parts_of)
+    texts = show_anyway(shown.prompt.messages, [shown.chosen.text, shown.rejected.text], beside)
     sides = [
-        Side(
-            name,
-            _source(response.policy_version, response.source),
-            response,
-            render_markdown(response.text),
+        Side(name, _source(response.policy_version, response.source), response, text)
+        for name, response, text in zip(
+            _titles(shown), (shown.chosen, shown.rejected), texts.responses, strict=True
         )
-        for name, response in zip(_titles(shown), (shown.chosen, shown.rejected), strict=True)
     ]
     return {
         "preference": shown,
         "sides": sides,
-        "messages_shown": [
-            (message["role"], render_markdown(message["content"]))
-            for message in shown.prompt.messages
-        ],
+        "messages_shown": texts.messages,
+        "given": texts.given,
         "votes": votes_of(shown),
         "doubt": doubt_of(shown),
         "judgments": [
-            (judgment, *say(judgment, shown)) for judgment in curation.judgments_behind(shown)
+            (judgment, *say(judgment, shown)) for judgment in decisions.judgments_behind(shown)
         ],
-        "history": curation.history_of(shown),
+        "history": decisions.history_of(shown),
         "table_url": table_url(shown.project, wanted, open=shown.pk),
         "back_url": table_url(shown.project, wanted),
         "filter_query": wanted.querystring(),
@@ -232,21 +229,11 @@ def table_url(project: Project, wanted: PreferenceFilter, **places: Any) -> str:
     return reverse("preferences", args=[project.slug]) + (f"?{query}" if query else "")
 
 
-def wants_fragment(request: SignedInRequest) -> bool:
-    """htmx asks for a whole page when somebody goes back in the browser's history."""
-    return bool(request.htmx) and not request.htmx.history_restore_request
-
-
-def number_in(data: QueryDict, name: str) -> int | None:
-    """An id from the address; what is not one is as good as not given."""
-    text = data.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and int(text) <= BIGGEST_ID else None
-
-
 def _page_or_fragment(
     request: SignedInRequest, name: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
-    template = f"curation/_{name}.html" if wants_fragment(request) else f"curation/{name}.html"
+    prefix = "_" if wants_fragment(request) else ""
+    template = f"curation/preferences/{prefix}{name}.html"
     response = render(request, template, context, status=status)
     patch_vary_headers(response, ["HX-Request"])
     return response

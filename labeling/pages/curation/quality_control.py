@@ -1,4 +1,7 @@
-"""The curators' page of quality control: reviews, results of each member, gold and its making."""
+"""The curators' page of quality control: reviews, results of each member, gold and its making. What
+becomes of gold before its release is in labeling/pages/curation/gold.py."""
+
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -6,12 +9,14 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from labeling import adaptive, gold, reviews
-from labeling.access import project_for
-from labeling.gold import CannotMakeGold
-from labeling.models import Gold, Membership, Role
+from labeling.judging import adaptive
+from labeling.models import Gold, Membership, Project, Role
+from labeling.pages.numbers import whole_numbers
 from labeling.pages.requests import SignedInRequest
-from labeling.reviews import CannotReview
+from labeling.people.access import project_for
+from labeling.quality import gold, gold_release, reviews
+from labeling.quality.gold import CannotMakeGold
+from labeling.quality.reviews import CannotReview
 
 GOLD_SHOWN = 100
 CANDIDATES_SHOWN = 20
@@ -26,8 +31,15 @@ RULES = [
 @require_safe
 def quality_control(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
+    return render(request, "curation/quality_control/quality_control.html", page_context(project))
+
+
+def page_context(project: Project) -> dict[str, Any]:
     golds = gold.golds_of(project)
-    context = {
+    waiting = gold_release.waiting(project)
+    return {
+        "waiting": gold_release.looked_at(waiting[:GOLD_SHOWN]),
+        "waiting_count": waiting.count(),
         "project": project,
         "to_review": reviews.to_review(project),
         "members": reviews.checked_members(project),
@@ -38,7 +50,6 @@ def quality_control(request: SignedInRequest, slug: str) -> HttpResponse:
         "rules": RULES,
         "saved": adaptive.judgments_saved(project),
     }
-    return render(request, "quality_control/quality_control.html", context)
 
 
 @login_required
@@ -57,7 +68,8 @@ def gold_make(request: SignedInRequest, slug: str) -> HttpResponse:
     except CannotMakeGold as problem:
         messages.error(request, str(problem))
     else:
-        messages.success(request, f"{len(made)} gold comparison{'s' * (len(made) != 1)} made.")
+        told = f"{len(made)} gold comparison{'s' * (len(made) != 1)} made."
+        messages.success(request, f"{told} Nobody gets them before you release them.")
     return redirect("quality-control", slug)
 
 
@@ -66,7 +78,7 @@ def gold_make(request: SignedInRequest, slug: str) -> HttpResponse:
 def gold_approve(request: SignedInRequest, slug: str) -> HttpResponse:
     """Makes gold of unanimous preferences that the curator has ticked."""
     project = project_for(request.user, slug, Role.CURATOR)
-    ticked = {int(pk) for pk in request.POST.getlist("preference") if pk.isdecimal()}
+    ticked = set(whole_numbers(request.POST.getlist("preference")))
     made = gold.approve(project, request.user, ticked)
     if made:
         messages.success(request, f"{made} gold comparison{'s' * (made != 1)} approved.")
@@ -98,7 +110,7 @@ def review(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
     )
     decision, note = request.POST.get("decision", ""), request.POST.get("note", "")
     try:
-        done = reviews.decide(membership, request.user, decision, note)
+        done = reviews.decide_review(membership, request.user, decision, note)
     except CannotReview as problem:
         messages.error(request, str(problem))
     else:

@@ -4,13 +4,17 @@ One answer is one request: its response carries the next comparison. Everything 
 plain forms too; htmx only saves the page load.
 """
 
+import logging
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
+from django.db import DatabaseError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -18,25 +22,37 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
-from labeling import handout, leases
-from labeling.access import project_for
-from labeling.habits import habits_of
-from labeling.judging import (
-    Answer,
+from labeling.curation.set_aside import set_aside
+from labeling.database.transactions import Conflict
+from labeling.judging.modes import LETTERS, Asked, answer_in
+from labeling.judging.recording import (
     AnswerTo,
     CannotUndo,
     NoMember,
     NotYours,
     Recorded,
     submit_and_claim,
+    undo_answer_to,
     undo_last,
 )
-from labeling.models import Assignment, Judgment, Project, Prompt, Response, User
-from labeling.modes import LETTERS, Asked, read_answer
-from labeling.pages import sessions
-from labeling.pages.days import midnight
-from labeling.pages.remarks import remark_on
+from labeling.material.shown import showing
+from labeling.material.shown.showing import CannotBeShown, ShownText, ShownTexts
+from labeling.models import Assignment, Judgment, Project, Response, User
+from labeling.pages.judging import someone_else
+from labeling.pages.judging.given_answer import taken_back
+from labeling.pages.judging.remarks import remark_on
 from labeling.pages.requests import SignedInRequest
+from labeling.people.access import project_for
+from labeling.people.clock import midnight
+from labeling.people.habits import habits_of
+from labeling.people.signing_in import sessions
+from labeling.queue import handout, leases, outlook
+
+logger = logging.getLogger(__name__)
+
+# Comparisons that one request sets aside before it says that there is trouble.
+SET_ASIDE_AT_ONCE = 10
+TROUBLE = handout.Nothing(outlook.Expect.TROUBLE, "What you answered is saved.")
 
 SAID: dict[str, str] = {Judgment.Kind.SKIP: "Skipped", Judgment.Kind.FLAG: "Flagged"}
 
@@ -47,6 +63,7 @@ class Side:
 
     letter: str
     response: Response
+    text: ShownText
 
 
 @dataclass(frozen=True)
@@ -54,15 +71,52 @@ class Shown:
     """What the page shows of an assignment."""
 
     assignment: Assignment
-    prompt: Prompt
+    texts: ShownTexts
     sides: list[Side]
 
 
 def load_view(assignment: Assignment) -> Shown:
-    """The comparison as this labeler sees it, in one query at most."""
-    responses = handout.shown_responses(assignment)
-    sides = [Side(*pair) for pair in zip(LETTERS, responses, strict=False)]
-    return Shown(assignment, responses[0].prompt, sides)
+    """The comparison as this labeler sees it, in one query at most. Raises CannotBeShown for
+    whatever is wrong with what is stored."""
+    try:
+        responses = _responses_of(assignment)
+        prompt = responses[0].prompt
+        beside = showing.Beside(prompt.extra, [one.extra for one in responses])
+        texts = showing.show(prompt.messages, [one.text for one in responses], beside)
+    except (CannotBeShown, DatabaseError):
+        raise
+    except Exception as fault:
+        showing.check_that_any_can_be_shown()
+        logger.exception("comparison %s cannot be shown", assignment.comparison_id)
+        raise CannotBeShown(f"Formatting failed: {type(fault).__name__}: {fault}") from fault
+    sides = [Side(*three) for three in zip(LETTERS, responses, texts.responses, strict=False)]
+    return Shown(assignment, texts, sides)
+
+
+def _responses_of(assignment: Assignment) -> list[Response]:
+    try:
+        responses = handout.shown_responses(assignment)
+    except KeyError:
+        responses = []
+    if len(responses) < 2:
+        raise CannotBeShown("Responses that it names are not there.")
+    return responses
+
+
+def view_or_next(
+    user: User, project: Project, assignment: Assignment | None, on_screen: UUID | None = None
+) -> Shown | handout.Nothing:
+    """The comparison as it is shown. One that cannot be is set aside for the curators, and the
+    next one comes, so that nobody gets it again and again."""
+    for _ in range(SET_ASIDE_AT_ONCE):
+        if assignment is None:
+            return outlook.why_nothing(user, project)
+        try:
+            return load_view(assignment)
+        except CannotBeShown as fault:
+            set_aside(assignment, str(fault))
+        assignment = handout.current_or_next(user, project, on_screen)
+    return TROUBLE
 
 
 @never_cache
@@ -73,16 +127,17 @@ def label(request: SignedInRequest, slug: str) -> HttpResponse:
     the reason to wait has not changed."""
     project = project_for(request.user, slug)
     assignment = handout.current_or_next(request.user, project)
-    context = _context(request.user, project, assignment, judged_today(request.user, project))
+    shown = view_or_next(request.user, project, assignment)
+    context = _context(project, shown, judged_today(request.user, project), looks_back=True)
     if not request.htmx:
         habits = habits_of(request.user)
         script = {"instant": habits.instant, "keys": habits.keys}
         context |= {"habits": habits, "habits_for_script": script}
-        return render(request, "labeling/label.html", context)
+        return render(request, "judging/label.html", context)
     nothing = context.get("nothing")
     if nothing and nothing.reason == request.GET.get("nothing"):
         return HttpResponse(status=204)
-    return render(request, "labeling/_comparison.html", context | {"announce": _announce(context)})
+    return render(request, "judging/_comparison.html", context | {"announce": _announce(context)})
 
 
 @login_required
@@ -90,12 +145,15 @@ def label(request: SignedInRequest, slug: str) -> HttpResponse:
 def ahead(request: SignedInRequest, slug: str) -> HttpResponse:
     """The comparison after the one on screen, handed out while that one is read; 204: none."""
     project = project_for(request.user, slug)
-    assignment = handout.current_or_next(request.user, project, _uuid(request, "on_screen"))
+    on_screen = _uuid(request, "on_screen")
+    assignment = handout.current_or_next(request.user, project, on_screen)
     if assignment is None:
         return HttpResponse(status=204)
-    today = _number(request.POST.get("today"))
-    context = _context(request.user, project, assignment, today)
-    return render(request, "labeling/_comparison.html", context)
+    shown = view_or_next(request.user, project, assignment, on_screen)
+    if not isinstance(shown, Shown):
+        return HttpResponse(status=204)
+    context = _context(project, shown, _number(request.POST.get("today")), looks_back=True)
+    return render(request, "judging/_comparison.html", context)
 
 
 @require_POST
@@ -109,7 +167,7 @@ def judge(request: SignedInRequest, uuid: UUID) -> HttpResponse:
     if labeler_id is None:
         return redirect_to_login(reverse("home"))
     try:
-        answer = _answer_from(request)
+        answer = answer_in(request.POST, partial(sessions.check, request))
         recorded, following = submit_and_claim(
             uuid, labeler_id, answer, _uuid(request, "on_screen")
         )
@@ -117,36 +175,78 @@ def judge(request: SignedInRequest, uuid: UUID) -> HttpResponse:
     except sessions.SignedOut:
         return redirect_to_login(reverse("home"))
     except NotYours as problem:
-        raise Http404(str(problem)) from None
+        return _not_yours(request, uuid, problem)
     except NoMember as problem:
         return _refusal(f"Not saved: {problem}.", 403)
-    except leases.Conflict as problem:
+    except Conflict as problem:
         return _refusal(f"Not saved: {problem}. Please try again.", 409)
     except ValueError as problem:
         return _refusal(f"Not saved: {problem}.", 400)
+    try:
+        return _reply(request, labeler, recorded, following, _note(recorded, answer))
+    except Exception:
+        # The answer is in the database: whatever goes wrong now is no fault of it.
+        logger.exception("an answer was saved, and the next comparison could not be shown")
+        return _reply_without_next(request, recorded)
+
+
+def _not_yours(request: SignedInRequest, uuid: UUID, problem: NotYours) -> HttpResponse:
+    """Another account's comparison is kept for that account. A page that has named its labeler
+    has been told so before it came here: what it sends is nobody's any more."""
+    if someone_else.HEADER in request.headers or not Assignment.objects.filter(uuid=uuid).exists():
+        raise Http404(str(problem))
+    return someone_else.refusal()
+
+
+def _reply(
+    request: SignedInRequest,
+    labeler: User,
+    recorded: Recorded,
+    following: Assignment | None,
+    note: str,
+) -> HttpResponse:
+    """What follows a saved answer: the next comparison."""
     project = recorded.assignment.project
-    note = _note(recorded, answer)
     if not request.htmx:
         if note:
             messages.info(request, note)
         return redirect("label", project.slug)
     answered = recorded.is_new and recorded.judgment.kind in Judgment.ANSWERS
     today = _number(request.POST.get("today")) + answered
-    context = _context(labeler, project, following, today)
+    shown = view_or_next(labeler, project, following, _uuid(request, "on_screen"))
+    context = _context(project, shown, today)
     said = SAID.get(recorded.judgment.kind, "Saved")
     context["announce"] = f"{said}. {_announce(context)}"
     context["note"] = note
-    return render(request, "labeling/_comparison.html", context)
+    return render(request, "judging/_comparison.html", context)
+
+
+def _reply_without_next(request: SignedInRequest, recorded: Recorded) -> HttpResponse:
+    """The page that waits asks again by itself. Nothing is read for it."""
+    project = recorded.assignment.project
+    if not request.htmx:
+        return redirect("label", project.slug)
+    context = _context(project, TROUBLE, _number(request.POST.get("today")))
+    return render(request, "judging/_comparison.html", context | {"announce": "Saved."})
 
 
 @login_required
 @require_POST
 def undo(request: SignedInRequest, slug: str) -> HttpResponse:
-    """Brings one's last comparison back on screen, to be judged again."""
+    """Brings one's last comparison back on screen with what was answered, to be judged again.
+
+    With `only`, an answer that its page has taken back before it knew whether it had arrived:
+    nothing is shown, and nothing else is undone."""
+    if _is_on_screen_of_another(request):
+        return someone_else.refusal()
     project = project_for(request.user, slug)
+    only = _uuid(request, "only")
     try:
+        if only:
+            undo_answer_to(only, request.user, project)
+            return HttpResponse(status=204)
         assignment = undo_last(request.user, project)
-    except (CannotUndo, leases.Conflict) as problem:
+    except (CannotUndo, Conflict) as problem:
         if request.htmx:
             toast = {"text": str(problem), "tone": "warning"}
             return trigger_client_event(HttpResponse(status=204), "toast", toast)
@@ -156,9 +256,21 @@ def undo(request: SignedInRequest, slug: str) -> HttpResponse:
         messages.info(request, "Taken back. This was your last comparison.")
         return redirect("label", slug)
     today = judged_today(request.user, project)
-    context = _context(request.user, project, assignment, today)
-    context["announce"] = "Taken back. Your last comparison is here again."
-    return render(request, "labeling/_comparison.html", context)
+    shown = view_or_next(request.user, project, assignment)
+    is_back = isinstance(shown, Shown) and shown.assignment.pk == assignment.pk
+    context = _context(project, shown, today, looks_back=is_back)
+    here = "is here again" if is_back else "cannot be shown"
+    said = f" You had said: {context['given'].said}." if context.get("given") else ""
+    context["announce"] = f"Taken back. Your last comparison {here}.{said}"
+    return render(request, "judging/_comparison.html", context)
+
+
+def _is_on_screen_of_another(request: SignedInRequest) -> bool:
+    """A plain form names no labeler, but what was on its page, which was handed out to one."""
+    on_screen = _uuid(request, "on_screen")
+    if on_screen is None:
+        return False
+    return Assignment.objects.filter(uuid=on_screen).exclude(labeler=request.user).exists()
 
 
 @login_required
@@ -176,9 +288,11 @@ def heartbeat(request: SignedInRequest, uuid: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def let_go(request: SignedInRequest) -> HttpResponse:
-    """The page has closed: what it held is soon somebody else's."""
+    """The page has closed: what it held is soon somebody else's; with `now`, at once, as for an
+    answer that cannot be saved and must not come again as the next comparison."""
     held = [found for text in request.POST.getlist("held")[:9] if (found := _as_uuid(text))]
-    leases.let_go(held, request.user.pk)
+    grace = timedelta(0) if request.POST.get("now") else leases.GRACE
+    leases.let_go(held, request.user.pk, grace)
     return HttpResponse(status=204)
 
 
@@ -187,7 +301,7 @@ def let_go(request: SignedInRequest) -> HttpResponse:
 def guidelines(request: SignedInRequest, slug: str) -> HttpResponse:
     """What the project asks of its labelers: a page, or the drawer's content."""
     project = project_for(request.user, slug)
-    template = "labeling/_guidelines.html" if request.htmx else "labeling/guidelines.html"
+    template = "judging/texts/_guidelines.html" if request.htmx else "judging/guidelines.html"
     return render(request, template, {"project": project, "version": project.guidelines})
 
 
@@ -203,21 +317,23 @@ def judged_today(user: User, project: Project) -> int:
 
 
 def _context(
-    user: User, project: Project, assignment: Assignment | None, today: int
+    project: Project, shown: Shown | handout.Nothing, today: int, *, looks_back: bool = False
 ) -> dict[str, Any]:
-    """What `_comparison.html` needs."""
+    """What `_comparison.html` needs. With `looks_back`, what was answered here and taken back."""
     context: dict[str, Any] = {
         "project": project,
         "today": today,
         # Three chances to be heard before the lease ends.
         "heartbeat_seconds": max(project.lease_seconds // 3, 3),
     }
-    if assignment is None:
+    if not isinstance(shown, Shown):
         # The list of keys is part of a page without a comparison, too.
         asked = Asked(project, project.responses_per_comparison)
-        return context | {"asked": asked, "nothing": handout.why_nothing(user, project)}
-    shown = load_view(assignment)
-    return context | {"asked": Asked(project, len(shown.sides)), "shown": shown}
+        return context | {"asked": asked, "nothing": shown}
+    # Only what was closed once has an answer: the busiest request asks for no more than that.
+    looks_back = looks_back or shown.assignment.finished_at is not None
+    given = taken_back(shown.assignment) if looks_back else None
+    return context | {"asked": Asked(project, len(shown.sides)), "shown": shown, "given": given}
 
 
 def _announce(context: dict[str, Any]) -> str:
@@ -252,15 +368,6 @@ def _as_uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-
-def _answer_from(request: SignedInRequest) -> AnswerTo:
-    def answer_to(assignment: Assignment) -> Answer:
-        """Which response is on the left is known, and whose work this is, once the row is read."""
-        sessions.check(request, assignment.labeler)
-        return read_answer(request.POST, assignment.project, assignment.order)
-
-    return answer_to
 
 
 def _number(text: str | None) -> int:

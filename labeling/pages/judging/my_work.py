@@ -12,15 +12,20 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from labeling import correcting, handout, labelers, leases
-from labeling.access import project_for
-from labeling.correcting import CannotCorrect
-from labeling.judging import NotYours
-from labeling.models import Assignment, Judgment, Membership, Project, User
-from labeling.modes import LETTERS, SCALES, Asked, read_answer
-from labeling.pages.days import midnight
-from labeling.pages.measure_words import Line, own_lines
+from labeling.database.transactions import Conflict
+from labeling.judging import correcting
+from labeling.judging.correcting import CannotCorrect
+from labeling.judging.modes import LETTERS, SCALES, Asked, answer_in
+from labeling.judging.recording import NotYours
+from labeling.material.shown.showing import Beside, show_anyway
+from labeling.models import Judgment, Membership, Project, User
+from labeling.pages.people.measure_words import Line, own_lines
+from labeling.pages.projects.home import coarse_percent
 from labeling.pages.requests import SignedInRequest
+from labeling.people.access import project_for
+from labeling.people.clock import midnight, server_midnight
+from labeling.quality import labelers
+from labeling.queue import handout
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ def my_work(request: SignedInRequest, slug: str) -> HttpResponse:
         "answers": answered(request.user, project),
         "shown": correcting.SHOWN,
     }
-    return render(request, "labeling/my_work.html", context)
+    return render(request, "judging/my_work.html", context)
 
 
 @login_required
@@ -61,10 +66,10 @@ def my_judgment(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
     problem, status = correcting.why_not(judgment), 200
     if request.method == "POST":
         try:
-            _correct(request, judgment, project)
+            _correct(request, judgment)
         except CannotCorrect as refused:
             problem, status = str(refused), 409
-        except (ValueError, leases.Conflict) as refused:
+        except (ValueError, Conflict) as refused:
             return _judgment_page(request, project, judgment, error=str(refused), status=400)
         else:
             messages.success(request, "Corrected. Your first answer stays on record.")
@@ -72,12 +77,9 @@ def my_judgment(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
     return _judgment_page(request, project, judgment, problem=problem, status=status)
 
 
-def _correct(request: SignedInRequest, judgment: Judgment, project: Project) -> None:
-    def answer_to(assignment: Assignment) -> Any:
-        return read_answer(request.POST, project, assignment.order)
-
+def _correct(request: SignedInRequest, judgment: Judgment) -> None:
     try:
-        correcting.correct(judgment.pk, request.user, answer_to)
+        correcting.correct(judgment.pk, request.user, answer_in(request.POST))
     except NotYours as problem:
         raise Http404(str(problem)) from None
 
@@ -92,26 +94,29 @@ def _judgment_page(
     status: int = 200,
 ) -> HttpResponse:
     by_id = {r.pk: r for r in handout.responses_of(judgment.comparison_id)}
-    responses = [by_id[response_id] for response_id in judgment.order]
+    responses = [by_id[pk] for pk in judgment.order if pk in by_id]
     asked = Asked(project, len(responses))
+    prompt = judgment.comparison.prompt
+    beside = Beside(prompt.extra, [response.extra for response in responses])
+    texts = show_anyway(prompt.messages, [response.text for response in responses], beside)
     context = {
         "project": project,
         "judgment": judgment,
-        "prompt": judgment.comparison.prompt,
-        "sides": list(zip(LETTERS, responses, strict=False)),
+        "texts": texts,
+        "sides": list(zip(LETTERS, texts.responses, strict=False)),
         "asked": asked,
         "aspects": [
-            (number, aspect, _side_of(judgment, judgment.aspects.get(aspect, 0)))
+            (number, aspect, side_of(judgment, judgment.aspects.get(aspect, 0)))
             for number, aspect in enumerate(asked.aspects)
         ],
-        "places": _places(judgment),
+        "places": places_of(judgment),
         "chosen": choice_of(judgment),
-        "said": describe(judgment),
+        "said": describe_judgment(judgment),
         "problem": problem,
         "error": error,
         "until": _until(judgment, project),
     }
-    return render(request, "labeling/my_judgment.html", context, status=status)
+    return render(request, "judging/my_judgment.html", context, status=status)
 
 
 def _until(judgment: Judgment, project: Project) -> Any:
@@ -125,17 +130,21 @@ def _counts(user: User, project: Project) -> dict[str, int]:
         labeler=user, project=project, superseded_at=None, kind__in=Judgment.ANSWERS
     )
     comparisons = project.comparisons.filter(state__in=("open", "finished"))
+    total = comparisons.count()
     return {
         "today": mine.filter(created_at__gte=midnight()).count(),
         "week": mine.filter(created_at__gte=timezone.now() - timedelta(days=7)).count(),
         "all": mine.count(),
-        "finished": comparisons.filter(state="finished").count(),
-        "comparisons": comparisons.count(),
+        "comparisons": total,
+        "percent": coarse_percent(comparisons.filter(state="finished").count(), total),
     }
 
 
 def _lines(user: User, project: Project) -> list[Line]:
-    everybody = labelers.measure_everybody(project, only=user.pk)
+    """As of last midnight, the server's. A figure that moved with one answer, or that stood still,
+    would say whether that answer was to a check; so would one whose hour its reader could choose.
+    """
+    everybody = labelers.measure_everybody(project, only=user.pk, at=server_midnight())
     return own_lines(everybody.measures_of(user.pk), everybody)
 
 
@@ -145,7 +154,7 @@ def answered(user: User, project: Project) -> list[Answered]:
         Answered(
             judgment,
             judgment.comparison.prompt.last_message,
-            describe(judgment),
+            describe_judgment(judgment),
             correcting.why_not(judgment, now),
         )
         for judgment in correcting.own_judgments(user, project)
@@ -160,7 +169,7 @@ def choice_of(judgment: Judgment) -> str:
     return judgment.kind
 
 
-def describe(judgment: Judgment) -> str:
+def describe_judgment(judgment: Judgment) -> str:
     """The answer in words, by the letters that were on screen."""
     if judgment.kind == Judgment.Kind.PREFER and len(judgment.order) > 2:
         letter = dict(zip(judgment.order, LETTERS, strict=False))
@@ -179,13 +188,13 @@ def describe(judgment: Judgment) -> str:
     return f"{'A' if chosen.startswith('left') else 'B'} is better"
 
 
-def _places(judgment: Judgment) -> dict[str, int]:
+def places_of(judgment: Judgment) -> dict[str, int]:
     """Letter -> place of a ranking, to fill the form with."""
     letter = dict(zip(judgment.order, LETTERS, strict=False))
     return {letter[pk]: place for place, tier in enumerate(judgment.tiers, 1) for pk in tier}
 
 
-def _side_of(judgment: Judgment, response_id: int | None) -> str:
+def side_of(judgment: Judgment, response_id: int | None) -> str:
     if response_id is None:
         return "same"
     sides: dict[int, str] = dict(zip(judgment.order, ("left", "right"), strict=False))

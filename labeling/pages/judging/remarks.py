@@ -1,7 +1,7 @@
 """What a labeler is told about the answer just given, if anything: quietly, never in the way."""
 
-from labeling.checks import Outcome
-from labeling.judging import Recorded
+from labeling.judging.checks import GoldFeedback
+from labeling.judging.recording import Recorded
 from labeling.models import Comparison
 from labeling.models.work import Purpose
 
@@ -23,7 +23,7 @@ def remark_on(recorded: Recorded) -> str:
     return ""
 
 
-def _feedback(outcome: Outcome, order: list[int]) -> str:
+def _feedback(outcome: GoldFeedback, order: list[int]) -> str:
     """After a comparison of the first round: what was expected, and how the round stands."""
     best = LETTERS[order.index(outcome.expected[0][0])]
     said = f"Right: {best} is better." if outcome.is_right else f"Here {best} was expected."

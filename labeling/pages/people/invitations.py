@@ -4,8 +4,9 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth import login, password_validation
+from django.contrib.auth import authenticate, login, password_validation
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import UsernameField
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -16,14 +17,17 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from labeling import invitations
-from labeling.access import RANK, project_for
-from labeling.invitations import InvitationGone
-from labeling.members import MembersError
 from labeling.models import Invitation, Project, Role, User
-from labeling.pages.accounts import MODEL_BACKEND
-from labeling.pages.project_forms import ROLE_CHOICES
+from labeling.pages.destinations import MODEL_BACKEND
+from labeling.pages.people.forms import ROLE_CHOICES
 from labeling.pages.requests import SignedInRequest
+from labeling.people import invitations
+from labeling.people.access import RANK, project_for
+from labeling.people.invitations import InvitationGone
+from labeling.people.mailing import can_send, site
+from labeling.people.members import MembersError
+from labeling.people.signing_in import accounts
+from labeling.people.signing_in.accounts import NameTaken
 
 LINK = "invitation-link"
 
@@ -46,7 +50,7 @@ class InvitationForm(forms.Form):
 
     def __init__(self, project: Project, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if not invitations.can_send():
+        if not can_send():
             del self.fields["email"]
         rank = RANK[Role(project.role_of_viewer)]
         allowed = [choice for choice in ROLE_CHOICES if RANK[choice[0]] <= rank]
@@ -54,7 +58,7 @@ class InvitationForm(forms.Form):
 
 
 class SignUpForm(forms.Form):
-    username = forms.CharField(
+    username = UsernameField(
         max_length=150,
         label="User name",
         validators=[UnicodeUsernameValidator()],
@@ -75,8 +79,10 @@ class SignUpForm(forms.Form):
 
     def clean_username(self) -> str:
         username: str = self.cleaned_data["username"]
-        if User.objects.filter(username__iexact=username).exists():
-            raise ValidationError("Somebody has this user name. Sign in if it is you.")
+        if "@" in username:
+            raise ValidationError("A user name is no address: leave out the @.")
+        if accounts.name_is_taken(username):
+            raise ValidationError(str(NameTaken()))
         return username
 
     def clean(self) -> dict[str, Any]:
@@ -89,10 +95,8 @@ class SignUpForm(forms.Form):
         return fields
 
     def new_user(self) -> User:
-        first, _, last = self.cleaned_data.get("full_name", "").partition(" ")
-        return User(
-            username=self.cleaned_data.get("username", ""), first_name=first, last_name=last
-        )
+        given = self.cleaned_data
+        return accounts.new_account(given.get("username", ""), given.get("full_name", ""))
 
 
 @login_required
@@ -107,7 +111,7 @@ def invitation_new(request: SignedInRequest, slug: str) -> HttpResponse:
     role, note = Role(form.cleaned_data["role"]), form.cleaned_data["note"]
     email = form.cleaned_data.get("email", "")
     invited, token = invitations.create_invitation(project, request.user, role, note, email)
-    url = request.build_absolute_uri(reverse("invitation", args=[token]))
+    url = site(request) + reverse("invitation", args=[token])
     if email and invitations.send(invited, url):
         messages.success(request, f"The link is on its way to {email}.")
         return redirect("members", slug)
@@ -115,9 +119,14 @@ def invitation_new(request: SignedInRequest, slug: str) -> HttpResponse:
         messages.error(
             request, f"The mail server did not take the mail to {email}: send the link yourself."
         )
-    # Shown once: the page takes it out of the session.
-    request.session[LINK] = {"note": note or email, "role": str(role), "url": url}
+    keep_link(request, token, note or email, role)
     return redirect("members", slug)
+
+
+def keep_link(request: SignedInRequest, token: str, note: str, role: Role) -> None:
+    """To be shown once: the page takes it out of the session."""
+    url = request.build_absolute_uri(reverse("invitation", args=[token]))
+    request.session[LINK] = {"note": note, "role": str(role), "url": url}
 
 
 @login_required
@@ -139,29 +148,75 @@ def invitation_withdraw(request: SignedInRequest, slug: str, pk: int) -> HttpRes
 @require_http_methods(["GET", "HEAD", "POST"])
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """What the link opens: join with the account one is signed in with, or make one."""
+    user = request.user if isinstance(request.user, User) else None
     try:
-        found = invitations.find_invitation(token)
+        found = invitations.find_invitation(token, user)
         if request.method == "POST":
-            return _join(request, found)
+            return _join(request, found, token)
     except InvitationGone as gone:
-        return render(request, "people/invitation_gone.html", {"why": str(gone)}, status=410)
-    return _page(request, found, SignUpForm())
+        return _sent_twice(request, token) or render(
+            request, "people/invitation_gone.html", {"why": str(gone)}, status=410
+        )
+    proposed = {"username": found.username, "full_name": found.full_name}
+    return _page(request, found, SignUpForm(initial=proposed))
 
 
-def _join(request: HttpRequest, found: Invitation) -> HttpResponse:
+def _join(request: HttpRequest, found: Invitation, token: str) -> HttpResponse:
     if isinstance(request.user, User):
         invitations.accept(found, request.user)
         return _welcome(request, found)
     form = SignUpForm(request.POST)
-    if not form.is_valid():
-        return _page(request, found, form, status=422)
-    with transaction.atomic():
-        user = form.new_user()
-        user.email = found.email
-        user.set_password(form.cleaned_data["password"])
-        user.save()
-        invitations.accept(found, user)
+    user = _sign_up(form, found) if form.is_valid() else None
+    if user is None:
+        return _sent_twice(request, token) or _page(request, found, form, status=422)
     login(request, user, backend=MODEL_BACKEND)
+    return _welcome(request, found)
+
+
+def _sign_up(form: SignUpForm, found: Invitation) -> User | None:
+    """None, with the words in the form, when somebody took the name at this moment."""
+    password, is_proven = form.cleaned_data["password"], found.mailed_at is not None
+    try:
+        with transaction.atomic():
+            user = accounts.make_account(
+                form.new_user(), password, found.email, is_proven=is_proven
+            )
+            invitations.accept(found, user)
+    except NameTaken as problem:
+        form.add_error("username", str(problem))
+        return None
+    return user
+
+
+def _sent_twice(request: HttpRequest, token: str) -> HttpResponse | None:
+    """A sign-up that came twice (a double click) is answered like the first, which it proves to
+    be by the password."""
+    first = invitations.used_just_now(token)
+    if request.method != "POST" or request.user.is_authenticated or first is None:
+        return None
+    who, password = request.POST.get("username", ""), request.POST.get("password", "")
+    user = authenticate(request, username=who, password=password)
+    if not isinstance(user, User) or user.pk != first.used_by_id:
+        return None
+    login(request, user, backend=MODEL_BACKEND)
+    return _welcome(request, first)
+
+
+@login_required
+@require_POST
+def invitation_answer(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Joins by an invitation to one's account, or takes it off one's page."""
+    found = get_object_or_404(
+        Invitation.objects.select_related("project"), pk=pk, invitee=request.user
+    )
+    if "decline" in request.POST:
+        invitations.decline(found)
+        return redirect("home")
+    try:
+        invitations.accept(found, request.user)
+    except InvitationGone as gone:
+        messages.error(request, str(gone))
+        return redirect("home")
     return _welcome(request, found)
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from labeling.labelers import Everybody
-from labeling.measures.bootstrap import Estimate, Refusal
-from labeling.measures.labelers import LabelerMeasures, Measure
+from labeling.quality.labelers import Everybody
+from labeling.quality.measures.intervals import Estimate, Refusal
+from labeling.quality.measures.one_labeler import LabelerMeasures, Measure
 
 NO_HABIT = 0.5
 

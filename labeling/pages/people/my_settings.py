@@ -8,7 +8,9 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from labeling.habits import (
+from labeling.pages.destinations import safe_next
+from labeling.pages.requests import SignedInRequest
+from labeling.people.habits import (
     ACTIONS,
     DENSITIES,
     TEXT_SIZES,
@@ -17,10 +19,9 @@ from labeling.habits import (
     habits_from,
     habits_of,
     name_of,
+    reset_keys,
     set_habits,
 )
-from labeling.pages.accounts import safe_next
-from labeling.pages.requests import SignedInRequest
 
 
 @login_required
@@ -29,20 +30,16 @@ def my_settings(request: SignedInRequest) -> HttpResponse:
     if request.method == "GET":
         return _page(request, habits_of(request.user))
     if "reset" in request.POST:
-        now = habits_of(request.user)
-        kept = Habits(text_size=now.text_size, density=now.density, instant=now.instant)
-        return _saved(request, kept, "Keys are the default ones again.")
+        reset_keys(request.user)
+        messages.success(request, "Keys are the default ones again.")
+        return redirect(request.get_full_path())
     try:
         habits = habits_from(request.POST.dict())
     except HabitsError as problem:
         return _page(request, habits_of(request.user), problem)
-    return _saved(request, habits, "Your settings are saved.")
-
-
-def _saved(request: SignedInRequest, habits: Habits, words: str) -> HttpResponse:
     set_habits(request.user, habits)
-    messages.success(request, words)
-    return redirect(safe_next(request) if "reset" not in request.POST else request.get_full_path())
+    messages.success(request, "Your settings are saved.")
+    return redirect(safe_next(request))
 
 
 def _page(
@@ -65,6 +62,6 @@ def _page(
         "text_sizes": TEXT_SIZES,
         "densities": DENSITIES,
         "problem": problem,
-        "next": request.POST.get("next") or request.GET.get("next", ""),
+        "next": safe_next(request) if "next" in request.POST or "next" in request.GET else "",
     }
-    return render(request, "labeling/my_settings.html", context, status=422 if problem else 200)
+    return render(request, "people/my_settings.html", context, status=422 if problem else 200)

@@ -9,13 +9,15 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from labeling import exclusion, labelers, members
-from labeling.access import project_for
-from labeling.members import MembersError
 from labeling.models import Membership, Project, Role
-from labeling.pages.measure_words import lines_about
+from labeling.pages.people.measure_words import lines_about
 from labeling.pages.requests import SignedInRequest
-from labeling.resettling import Resettled
+from labeling.people import members
+from labeling.people.access import project_for
+from labeling.people.members import MembersError
+from labeling.people.signing_in.who_signs_in import mark_of
+from labeling.preferences.resettling import Resettled
+from labeling.quality import exclusion, labelers
 
 
 class TakeOutForm(forms.Form):
@@ -42,6 +44,7 @@ def _page(
     context = {
         "project": project,
         "membership": membership,
+        "mark": mark_of(user),
         "measures": measures,
         "lines": lines_about(measures, everybody),
         "uses": exclusion.snapshots_using(project, user),
@@ -60,10 +63,11 @@ def member_pause(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
     """Pauses somebody, or lets them go on."""
     _, membership = _member(request, slug, pk)
     is_paused = request.POST.get("paused") == "yes"
+    # What the page said when the button was pressed.
+    membership.is_paused = not is_paused
+    membership.paused_by_rule = request.POST.get("rule", membership.paused_by_rule)
     try:
-        members.change_member(
-            membership, request.user, role=Role(membership.role), is_paused=is_paused
-        )
+        members.change_member(membership, request.user, is_paused=is_paused)
     except MembersError as error:
         messages.error(request, str(error))
     else:

@@ -6,12 +6,13 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from labeling.access import project_for
-from labeling.diffs import diff_lines
+from labeling.material.diffs import diff_lines
 from labeling.models import GuidelineVersion, Project, Role
-from labeling.pages.project_forms import GuidelinesForm
+from labeling.pages.numbers import whole_number
+from labeling.pages.projects.forms import GuidelinesForm
 from labeling.pages.requests import SignedInRequest
-from labeling.projects import GuidelinesMoved, save_guidelines
+from labeling.people.access import project_for
+from labeling.projects.editing import GuidelinesMoved, save_guidelines
 
 HISTORY_LENGTH = 100
 
@@ -66,9 +67,9 @@ def guidelines_history(request: SignedInRequest, slug: str) -> HttpResponse:
 
 
 def _version(project: Project, number: str | None, default: int) -> GuidelineVersion:
-    if number is not None and not number.isdecimal():
+    wanted = default if number is None else whole_number(number)
+    if wanted is None:
         raise Http404("Versions are counted 1, 2, 3 …")
-    wanted = int(number) if number else default
     if wanted <= 0:
         return GuidelineVersion(project=project, number=0, text="")
     version = project.guideline_versions.filter(number=wanted).first()

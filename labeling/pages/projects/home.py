@@ -4,19 +4,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from labeling.access import projects_of
 from labeling.models import Comparison, Judgment, Membership, Project, Role, User
-from labeling.pages.days import midnight
 from labeling.pages.requests import SignedInRequest
+from labeling.people.access import projects_of
+from labeling.people.clock import midnight
+from labeling.people.invitations import waiting_for
+from labeling.queue.outlook import claimable, outlook_for
 
 
 @dataclass(frozen=True)
-class Row:
+class ProjectRow:
     """A project as its member sees it."""
 
     project: Project
@@ -25,29 +27,45 @@ class Row:
     finished: int
     total: int
     today: int
+    is_ready: bool
+    why_not: str
 
     @property
-    def waits(self) -> bool:
-        return self.total > self.finished
+    def coarse_percent(self) -> int | None:
+        return coarse_percent(self.finished, self.total) if self.role == Role.LABELER else None
+
+
+def coarse_percent(finished: int, total: int) -> int:
+    """What a labeler sees of a project's progress. An exact count would stand still after an
+    answer to a check, and tell what it was."""
+    return 10 * (10 * finished // total) if total else 0
 
 
 @login_required
 def home(request: SignedInRequest) -> HttpResponse:
-    return render(request, "projects/home.html", {"rows": _rows(request.user)})
+    context = {"rows": _rows(request.user), "invitations": waiting_for(request.user)}
+    return render(request, "projects/home.html", context)
 
 
-def _rows(user: User) -> list[Row]:
-    return [
-        Row(
-            project,
-            Role(project.my_role or Role.ADMIN),
-            project.is_paused or bool(project.my_pause),
-            project.finished,
-            project.total,
-            project.today,
-        )
-        for project in _projects_with_counts(user)
-    ]
+def _rows(user: User) -> list[ProjectRow]:
+    return [_row(user, project) for project in _projects_with_counts(user)]
+
+
+def _row(user: User, project: Any) -> ProjectRow:
+    role = Role(project.my_role or Role.ADMIN)
+    is_paused = project.is_paused or bool(project.my_pause)
+    # Why there is nothing is asked for those alone who have nothing else to do here.
+    outlook = outlook_for(user, project) if role == Role.LABELER else None
+    return ProjectRow(
+        project,
+        role,
+        is_paused,
+        project.finished,
+        project.total,
+        project.today,
+        outlook.is_ready if outlook else project.is_ready and not is_paused,
+        outlook.words.short if outlook else "",
+    )
 
 
 def _projects_with_counts(user: User) -> QuerySet[Any]:
@@ -60,6 +78,7 @@ def _projects_with_counts(user: User) -> QuerySet[Any]:
     return projects_of(user).annotate(
         my_role=Subquery(mine.values("role")[:1]),
         my_pause=Subquery(mine.values("is_paused")[:1]),
+        is_ready=Exists(claimable(user).filter(project=OuterRef("pk"))),
         total=_count(counted),
         finished=_count(counted, Q(state=Comparison.State.FINISHED)),
         today=_count(judged.filter(kind__in=Judgment.ANSWERS).order_by().values("project")),

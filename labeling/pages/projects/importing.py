@@ -6,26 +6,30 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
-from labeling.access import project_for
 from labeling.importing import (
     MAX_PAIRS,
+    ImportInterrupted,
     ImportOptions,
     ImportRefused,
     ImportReport,
+    ImportUnfinished,
     check_file,
     import_file,
     preview_rows,
 )
 from labeling.importing.uploads import MAX_UPLOAD_BYTES, drop_upload, keep_upload, kept_upload
 from labeling.models import AuditEntry, Project, Role
+from labeling.pages.numbers import whole_number
 from labeling.pages.requests import SignedInRequest
+from labeling.people.access import project_for
 
 EARLIER_IMPORTS = 10
+BIGGEST_ID = 2**63 - 1
 
 
 class OptionsForm(forms.Form):
@@ -45,6 +49,12 @@ class OptionsForm(forms.Form):
         help_text="For every new prompt, with commas between them.",
     )
 
+    skip_bad = forms.BooleanField(
+        label="Skip rows with errors",
+        required=False,
+        help_text="They are counted and listed. Otherwise a file with errors is not imported.",
+    )
+
     def clean_tags(self) -> list[str]:
         tags = [tag.strip() for tag in self.cleaned_data["tags"].split(",")]
         if any(len(tag) > 120 for tag in tags):
@@ -59,7 +69,7 @@ class UploadForm(OptionsForm):
         widget=forms.FileInput(attrs={"accept": ".jsonl,.gz,.json,.ndjson,.txt"}),
         help_text="JSONL, plain or packed with gzip. Drop it here or choose it.",
     )
-    field_order = ["file", "pairs", "tags"]
+    field_order = ["file", "pairs", "tags", "skip_bad"]
 
     def clean_file(self) -> UploadedFile:
         file: UploadedFile = self.cleaned_data["file"]
@@ -94,17 +104,19 @@ def _check(request: SignedInRequest, project: Project) -> HttpResponse:
         return _page(request, project, status=422, form=form)
     upload: UploadedFile = form.cleaned_data["file"]
     name = upload.name or "upload"
+    skip_bad = form.cleaned_data["skip_bad"]
     try:
-        found = check_file(upload)
+        found = check_file(upload, skip_bad=skip_bad)
     except ImportRefused as refused:
         return _page(request, project, status=422, form=form, refused=refused, name=name)
     context: dict[str, Any] = {
         "found": found,
         "name": name,
-        "rows": preview_rows(upload),
+        "rows": preview_rows(upload, skip_bad=skip_bad),
         "token": keep_upload(upload.chunks()),
         "pairs": form.cleaned_data["pairs"],
         "tags": ", ".join(form.cleaned_data["tags"]),
+        "skip_bad": skip_bad,
     }
     return _page(request, project, **context)
 
@@ -117,16 +129,45 @@ def _import(request: SignedInRequest, project: Project) -> HttpResponse:
         messages.warning(request, "That upload is gone: it was imported already, or is too old.")
         return redirect("import", project.slug)
     name = form.cleaned_data["name"]
-    options = ImportOptions(pairs=form.cleaned_data["pairs"], tags=tuple(form.cleaned_data["tags"]))
+    options = ImportOptions(
+        pairs=form.cleaned_data["pairs"],
+        tags=tuple(form.cleaned_data["tags"]),
+        skip_bad=form.cleaned_data["skip_bad"],
+    )
     with path.open("rb") as file:
         try:
             import_file(project, request.user, file, name=name, options=options)
         except ImportRefused as refused:
             context = {"form": UploadForm(), "refused": refused, "name": name}
             return _page(request, project, status=422, **context)
+        except ImportInterrupted as interrupted:
+            messages.warning(request, str(interrupted))
+            return redirect("import", project.slug)
+        except ImportUnfinished as unfinished:
+            # It is taken and goes on by itself: a second click would be another import.
+            drop_upload(form.cleaned_data["token"])
+            messages.warning(request, str(unfinished))
+            return redirect("import", project.slug)
     drop_upload(form.cleaned_data["token"])
     entry = _imports(project).filter(actor=request.user).first()
     return redirect(f"{reverse('import', args=[project.slug])}?entry={entry.pk if entry else ''}")
+
+
+@login_required
+@require_safe
+def skipped_lines(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
+    """The rows that an import left out, as a table to take along."""
+    project = project_for(request.user, slug, Role.CURATOR)
+    entry = _imports(project).filter(pk=pk).first() if pk <= BIGGEST_ID else None
+    if entry is None:
+        raise Http404("There is no such import.")
+    rows = [("line", "field", "what was wrong")]
+    for row in entry.details.get("skipped_lines", []):
+        rows.append((str(row["line"]), row["field"], " ".join(row["problem"].split())))
+    text = "".join("\t".join(row) + "\n" for row in rows)
+    answer = HttpResponse(text, content_type="text/plain; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="{project.slug}-skipped-{pk}.txt"'
+    return answer
 
 
 def _page(
@@ -134,7 +175,7 @@ def _page(
 ) -> HttpResponse:
     earlier = _imports(project).select_related("actor")[:EARLIER_IMPORTS]
     context |= {"project": project, "earlier": earlier}
-    return render(request, "importing/import.html", context, status=status)
+    return render(request, "projects/importing/import.html", context, status=status)
 
 
 def _imports(project: Project) -> Any:
@@ -143,9 +184,9 @@ def _imports(project: Project) -> Any:
 
 def _entry(request: SignedInRequest, project: Project) -> dict[str, Any] | None:
     """The import that the address names, as its audit entry remembers it."""
-    number = request.GET.get("entry", "")
-    entry = _imports(project).filter(pk=number).first() if number.isdecimal() else None
+    number = whole_number(request.GET.get("entry"))
+    entry = _imports(project).filter(pk=number).first() if number is not None else None
     if entry is None:
         return None
     counts = {key: value for key, value in entry.details.items() if key != "file"}
-    return {"file": entry.details["file"], "report": ImportReport(**counts)}
+    return {"file": entry.details["file"], "report": ImportReport(**counts), "pk": entry.pk}

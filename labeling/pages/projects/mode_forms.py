@@ -8,43 +8,10 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
+from labeling.judging.modes import LETTERS, Asked
 from labeling.models import Project
-from labeling.modes import LETTERS, Asked
 from labeling.pages.requests import SignedInRequest
-
-MODE_FIELDS = (
-    "question", "scale", "ranked_responses", "allow_tie", "allow_both_bad", "aspects",
-    "ask_reason", "reason_chips", "allow_flags", "allow_rewrite",
-)  # fmt: skip
-
-MODE_LABELS = {
-    "scale": "Answers",
-    "ranked_responses": "Responses to rank",
-    "allow_tie": "Labelers may say “about the same”",
-    "allow_both_bad": "Labelers may say “both bad”",
-    "aspects": "Aspects",
-    "ask_reason": "A reason with the choice",
-    "reason_chips": "Reasons to tick",
-    "allow_flags": "Labelers may flag a comparison",
-    "allow_rewrite": "Labelers may write a better response",
-}
-
-MODE_HELP = {
-    "question": "Stands above every comparison.",
-    "scale": "How much better is learnt as a margin. Ranking: one answer gives the preference of "
-    "every two responses.",
-    "ranked_responses": "3 to 9, with Ranking. New imports make comparisons of so many.",
-    "allow_tie": "A tie counts as half a win for each side. In a ranking: equal places.",
-    "allow_both_bad": "Kept apart from ties: it says nothing about which is better.",
-    "aspects": "Asked beside the overall choice of two, with commas between them: helpful, "
-    "honest, harmless. The overall choice is what models learn from.",
-    "ask_reason": "A sentence, or a tick where you list reasons.",
-    "reason_chips": "With commas between them: more correct, clearer, safer, better style.",
-    "allow_flags": "Unsafe, nonsense, personal data, shown wrongly. The comparison goes to "
-    "others; you see the flags under Curation.",
-    "allow_rewrite": "What they write becomes a response by a person, preferred over the better "
-    "one of the comparison.",
-}
+from labeling.projects.settings_texts import MODE_FIELDS, MODE_HELP, MODE_LABELS
 
 SAMPLE_PROMPT = "How do I remove a red wine stain from a wool rug?"
 SAMPLE_RESPONSES = (

@@ -7,12 +7,13 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from labeling.access import project_for
-from labeling.models import Project, Role, User
-from labeling.pages.mode_forms import preview_context
-from labeling.pages.project_forms import ProjectForm, SettingsForm
+from labeling.models import Project, Role
+from labeling.pages.projects.forms import ProjectForm, SettingsForm
+from labeling.pages.projects.mode_forms import preview_context
+from labeling.pages.projects.sectioned_forms import TO_DEFAULT, refilled, say_saved, set_back
 from labeling.pages.requests import SignedInRequest
-from labeling.projects import can_create_projects, change_settings, create_project
+from labeling.people.access import project_for
+from labeling.projects.editing import can_create_projects, change_settings, create_project
 
 
 @login_required
@@ -36,20 +37,12 @@ def project_settings(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.ADMIN)
     # The form gets a copy: it writes what was typed, valid or not, into its instance.
     form = SettingsForm(request.POST or None, instance=Project.objects.get(pk=project.pk))
-    if request.method == "POST" and form.is_valid():
-        _say_what_changed(request, project, request.user, form)
+    if name := request.POST.get(TO_DEFAULT):
+        data = refilled(request.POST, set_back(form, name))
+        form = SettingsForm(data, instance=Project.objects.get(pk=project.pk))
+    elif request.method == "POST" and form.is_valid():
+        say_saved(request, form, change_settings(project, request.user, form.changed_fields()))
         return redirect("project-settings", slug)
     context = {"project": project, "form": form, "preview": preview_context(form.instance)}
     status = 422 if form.errors else 200
     return render(request, "projects/settings.html", context, status=status)
-
-
-def _say_what_changed(
-    request: SignedInRequest, project: Project, actor: User, form: SettingsForm
-) -> None:
-    changes = change_settings(project, actor, form.changed_fields())
-    names = [form.fields[name].label or name for name in changes]
-    if not names:
-        messages.info(request, "Nothing was changed.")
-        return
-    messages.success(request, f"Saved: {'; '.join(str(name) for name in names)}.")

@@ -7,13 +7,21 @@ look as if labelers agreed by chance.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import krippendorff
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.measures.bootstrap import Estimate, Floats, interval, sum_by
+from labeling.quality.measures.intervals import (
+    Estimate,
+    Floats,
+    PromptTally,
+    interval,
+    share_by_prompt,
+    sum_by,
+)
 
 Ints = NDArray[np.int64]
 
@@ -64,7 +72,11 @@ def alpha(counts: Ints, level: Literal["nominal", "ordinal"] = "ordinal") -> flo
 
 
 def percent_estimate(counts: Ints, prompts: Ints) -> Estimate | None:
-    return _estimate(counts, prompts, percent, _pair_counts, _percent)
+    """Per cent agreement with its interval by prompt, which as a share it has on any number."""
+    sums = sum_by(prompts, _pair_counts(counts))
+    share = share_by_prompt(PromptTally(hits, int(pairs)) for hits, pairs in sums.tolist())
+    judgments = int(counts[counts.sum(axis=1) >= 2].sum())
+    return share and replace(share, count=judgments)
 
 
 def fleiss_estimate(counts: Ints, prompts: Ints) -> Estimate | None:

@@ -98,7 +98,7 @@ class Prior:
         return np.array([[skill + bias, skill - bias], [skill - bias, skill + bias]])
 
 
-def estimate(
+def estimate_reliabilities(
     choices: Choices, labelers: int, pairs: int, gold: dict[int, bool] | None = None, seed: int = 0
 ) -> Reliabilities:
     """`gold` names pairs whose answer is known: pair -> whether the first is better."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.measures.bootstrap import (
+from labeling.quality.measures.intervals import (
     Estimate,
-    PromptGroup,
+    PromptTally,
     Refusal,
     median_interval,
     share_by_prompt,
@@ -65,7 +65,7 @@ def agreement_with_others(
     figures = Counter((hits, trials) for hits, trials in rows.values() if trials)
     if figures.total() < NEEDED_SHARED:
         return _too_few(figures.total(), NEEDED_SHARED, "prompts that others judged too")
-    found = share_by_prompt(PromptGroup(*row, count) for row, count in figures.items())
+    found = share_by_prompt(PromptTally(*row, count) for row, count in figures.items())
     assert found is not None
     return found
 

@@ -12,25 +12,26 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from modeling.core.checkpoint import UNREADABLE
-from modeling.core.features import Readout, read_features
-from modeling.core.files import write_atomically
-from modeling.core.reading import Group, Reader
-from modeling.core.reward_setup import Training
-from modeling.core.reward_state import identity
+from modeling.core.program.checkpoint import UNREADABLE
+from modeling.core.program.files import write_atomically
+from modeling.core.reading.features import Readout, read_features
+from modeling.core.reading.reader import Group, Reader
+from modeling.core.reward.state import identity
+from modeling.core.reward.training import Training
+from modeling.core.texts.equal_rows import once
 
 SHARD_TEXTS = 64  # what an interrupted run may have to read again
 
 
 def read_table(training: Training, readout: Readout) -> Tensor:
     """(N, L, E) of the run's texts, group after group."""
-    run, encoded = training.run, training.encoded
+    run, encoded = training.setup.run, training.data.encoded
     folder = run.path / "checkpoint" / "features"
     folder.mkdir(parents=True, exist_ok=True)
     of = digest_of(training, readout)
     found = [torch.empty(0)] * len(encoded)
     done, total = 0, sum(len(texts) for texts in encoded)
-    batches = training.reader.batches(encoded, training.config["batch_tokens"])
+    batches = training.reader.batches(encoded, training.setup.memory.batch_tokens)
     for number, shard in enumerate(shards(batches, encoded)):
         groups = [at for batch in shard for at in batch]
         sizes = [len(encoded[at]) for at in groups]
@@ -73,20 +74,27 @@ def read_batches(
     parts = []
     for batch in batches:
         each_batch()
-        groups = [encoded[at] for at in batch]
-        parts.append(read_features(reader.model, reader.way, groups, readout).cpu())
+        left, places = once([encoded[at] for at in batch])
+        features = read_features(reader.model, reader.way, left, readout).cpu()
+        parts.append(features[places])
     return torch.cat(parts)
 
 
 def digest_of(training: Training, readout: Readout) -> str:
     """Names what the features depend on: the run's data and settings, and what is read."""
-    return hashlib.sha256(
-        f"{sorted(identity(training, 'features').items())}{readout}".encode()
-    ).hexdigest()
+    named = sorted(identity(training, "features").items())
+    budget = training.setup.memory.batch_tokens  # it decides which texts lie in which shard
+    return hashlib.sha256(f"{named}{readout}{budget}".encode()).hexdigest()
 
 
 def keep_shard(file: Path, of: str, features: Tensor) -> None:
-    write_atomically(file, lambda out: torch.save({"of": of, "features": features}, out))
+    """With its own hash: numbers that were damaged on the disk are numbers all the same."""
+    kept = {"of": of, "features": features, "sha256": sha256_of_tensor(features)}
+    write_atomically(file, lambda out: torch.save(kept, out))
+
+
+def sha256_of_tensor(features: Tensor) -> str:
+    return hashlib.sha256(features.contiguous().numpy().tobytes()).hexdigest()
 
 
 def load_shard(file: Path, of: str, texts: int) -> Tensor | None:
@@ -94,6 +102,7 @@ def load_shard(file: Path, of: str, texts: int) -> Tensor | None:
     try:
         kept = torch.load(file, weights_only=True)
         features: Tensor = kept["features"]
+        as_written = kept["sha256"] == sha256_of_tensor(features)
     except UNREADABLE:
         return None
-    return features if kept["of"] == of and len(features) == texts else None
+    return features if as_written and kept["of"] == of and len(features) == texts else None

@@ -1,6 +1,6 @@
 """The training loop of a reward model: batches, optimiser steps, early stop, log.
 
-A step is in reward_step.py, its loss in objective.py. Linear warm-up and decay, early stop on the
+A step is in step.py, its loss in reward/objective.py. Linear warm-up and decay, early stop on the
 dev split with the best weights restored.
 """
 
@@ -10,31 +10,34 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from modeling.core.checkpoint import Checkpoint, Pace
-from modeling.core.errors import Cancelled
-from modeling.core.evaluation import score_split
-from modeling.core.groups import Unit, plan_epoch
-from modeling.core.reward_report import count_in, metrics_of
-from modeling.core.reward_setup import Training
-from modeling.core.reward_state import Loop, put_weights, resume, save
-from modeling.core.reward_step import learning_rate, make_optimizer, not_finite, train_step
+from modeling.core.fitting.step import learning_rate, make_optimizer, not_finite, train_step
+from modeling.core.program.checkpoint import Checkpoint, Pace
+from modeling.core.program.errors import Cancelled
+from modeling.core.reward.evaluation import score_split
+from modeling.core.reward.report import count_in, metrics_of
+from modeling.core.reward.state import RewardProgress, put_weights, resume, save
+from modeling.core.reward.training import Training
+from modeling.core.texts.groups import Unit, plan_epoch
 
 LOG_LINES = 200  # about so many train lines per run
 
 
-def train(training: Training, checkpoint: Checkpoint) -> Loop:
+def train(training: Training, checkpoint: Checkpoint) -> RewardProgress:
     """The loop. Returns where it ended; the model holds the best weights."""
-    run, config = training.run, training.config
+    run, config = training.setup.run, training.config
     train_groups = training.split("train")
-    plans = [plan(training, train_groups, epoch) for epoch in range(config["epochs"])]
+    plans = [plan(training, train_groups, epoch) for epoch in range(config.epochs)]
     total = sum(len(epoch) for epoch in plans)
-    fraction = config["eval_every"]
+    fraction = config.eval_every
     eval_steps = max(1, round(fraction * len(plans[0]) if fraction <= 1 else fraction))
     optimizer = make_optimizer(training.model, config)
     loop = resume(training, checkpoint, optimizer)
-    pace = Pace(config["checkpoint_seconds"])
-    early_stop = count_in(training.groups, "dev") >= config["min_dev"]
-    while loop.epoch < config["epochs"] and not loop.out_of_patience(config["patience"]):
+    pace = Pace(config.checkpoint_seconds)
+    early_stop = count_in(training.groups, "dev") >= config.min_dev
+    if training.setup.processes.rank == 0:
+        run.say(f"Training {training.part.words}: {total} steps, from step {loop.step} on.")
+    training.progress(loop.step, total)
+    while loop.epoch < config.epochs and not loop.out_of_patience(config.patience):
         for batch in plans[loop.epoch][loop.position :]:
             rate = learning_rate(config, loop.step, total)
             figures = train_step(training, optimizer, batch, rate, loop.step + 1)
@@ -49,26 +52,26 @@ def train(training: Training, checkpoint: Checkpoint) -> Loop:
                 with pace.saving():
                     save(training, checkpoint, optimizer, loop)
             stop_if_asked(training, figures)
-            if loop.out_of_patience(config["patience"]):
+            if loop.out_of_patience(config.patience):
                 run.say(f"Early stop: the dev loss was lowest at step {loop.best_step}.")
                 break
         else:
             loop.epoch, loop.position = loop.epoch + 1, 0
     save(training, checkpoint, optimizer, loop)  # should what follows fail, it can be retried
     if loop.best_step is not None and loop.best_step != loop.step:
-        put_weights(training, checkpoint.load_best(loop.best_step, training.device))
+        put_weights(training, checkpoint.load_best(loop.best_step, training.setup.device))
     return loop
 
 
 def must_stop(training: Training, figures: dict[str, float]) -> bool:
     """Whether the run was asked to stop; several processes have to agree on after which step."""
-    alone = training.processes.size == 1
-    return training.run.cancel_asked if alone else figures["stop"] > 0
+    alone = training.setup.processes.size == 1
+    return training.setup.run.cancel_asked if alone else figures["stop"] > 0
 
 
 def stop_if_asked(training: Training, figures: dict[str, float]) -> None:
-    if training.processes.size == 1:
-        training.run.check_cancelled()
+    if training.setup.processes.size == 1:
+        training.setup.run.check_cancelled()
     elif figures["stop"] > 0:
         raise Cancelled
 
@@ -77,12 +80,12 @@ def plan(training: Training, train_groups: list[int], epoch: int) -> list[list[U
     """The epoch's batches, with the units' groups numbered as in `training.groups`."""
     batches = plan_epoch(
         [training.groups[at] for at in train_groups],
-        [training.encoded[at] for at in train_groups],
-        batch_size=training.config["batch_size"],
-        seed=training.config["seed"],
+        [training.data.encoded[at] for at in train_groups],
+        batch_size=training.config.batch_size,
+        seed=training.config.seed,
         epoch=epoch,
-        by_length=training.reader.way == "padded",
-        whole_rankings=training.config["rankings"] == "plackett_luce",
+        by_length=not training.reader.packs,
+        whole_rankings=training.config.rankings == "plackett_luce",
     )
     return [
         [dataclasses.replace(unit, group=train_groups[unit.group]) for unit in batch]
@@ -91,7 +94,7 @@ def plan(training: Training, train_groups: list[int], epoch: int) -> list[list[U
 
 
 def log_step(
-    training: Training, loop: Loop, figures: dict[str, float], rate: float, total: int
+    training: Training, loop: RewardProgress, figures: dict[str, float], rate: float, total: int
 ) -> None:
     """Add the step to the window; every so often write the window's means and the progress."""
     for name, value in figures.items():
@@ -103,7 +106,7 @@ def log_step(
     training.progress(loop.step, total)
     if not training.is_main:  # its curves would run through those of the model
         return
-    training.run.log(
+    training.setup.run.log(
         loop.step,
         {
             "train/loss": sums["loss"] / sums["weight"],
@@ -113,7 +116,7 @@ def log_step(
             "train/grad_norm": sums["grad_norm"] / sums["steps"],
             "train/learning_rate": rate,
             "train/tokens": sums["tokens"] / sums["steps"],
-            "train/epoch": round(loop.step / total * training.config["epochs"], 4),
+            "train/epoch": round(loop.step / total * training.config.epochs, 4),
         },
     )
 
@@ -129,13 +132,13 @@ def evaluate(training: Training, step: int) -> float:
     if not math.isfinite(score.loss):
         raise not_finite(step, "the dev split")
     if training.is_main:
-        training.run.log(step, metrics_of("dev", score))
+        training.setup.run.log(step, metrics_of("dev", score))
     else:
-        training.run.say(f"{training.part.words}, step {step}: dev loss {score.loss:.4f}")
+        training.setup.run.say(f"{training.part.words}, step {step}: dev loss {score.loss:.4f}")
     return score.loss
 
 
-def remember_best(loop: Loop, dev_loss: float) -> bool:
+def remember_best(loop: RewardProgress, dev_loss: float) -> bool:
     """True when the dev loss is the lowest so far."""
     if dev_loss < loop.best_loss:
         loop.best_loss, loop.best_step, loop.bad_evals = dev_loss, loop.step, 0
@@ -144,7 +147,7 @@ def remember_best(loop: Loop, dev_loss: float) -> bool:
     return False
 
 
-def score_everything(training: Training, loop: Loop) -> list[Tensor]:
+def score_everything(training: Training, loop: RewardProgress) -> list[Tensor]:
     """Rewards (K, M) of all groups with the final weights, by each head; of the held-out groups
     alone for a part that leaves no model. Cancelling here loses only this scoring."""
     groups = training.groups
@@ -153,9 +156,9 @@ def score_everything(training: Training, loop: Loop) -> list[Tensor]:
         for at, group in enumerate(groups)
         if training.part.leaves_model or group.split in ("test", "dev")
     ]
-    run, total = training.run, sum(len(training.encoded[at]) for at in which)
-
-    processes = training.processes
+    run, total = training.setup.run, sum(len(training.data.encoded[at]) for at in which)
+    run.begin("evaluating", f"Scoring {total} responses with the final weights.")
+    processes = training.setup.processes
 
     def each_batch(done: int) -> None:
         if processes.size == 1:
@@ -175,7 +178,7 @@ def score_groups(
     training: Training, which: list[int], each_batch: Callable[[int], None] = lambda done: None
 ) -> list[Tensor]:
     """Rewards (K, M) of some groups, all batched together; each process reads its share."""
-    texts = [training.encoded[at] for at in training.processes.share(which)]
-    budget = training.memory.batch_tokens
+    texts = [training.data.encoded[at] for at in training.setup.processes.share(which)]
+    budget = training.setup.memory.batch_tokens
     found = training.reader.score_members(texts, budget, each_batch)
-    return training.processes.collect([Tensor()] * len(which), found)
+    return training.setup.processes.collect([Tensor()] * len(which), found)

@@ -7,21 +7,26 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from modeling.core.adapters import merge_adapter
-from modeling.core.aggregation import Scale, same_spread, scales_of, write_scales
-from modeling.core.checkpoint import Checkpoint, of_another_run
-from modeling.core.files import folder_in_one
-from modeling.core.frozen import train_frozen
-from modeling.core.heads import save_heads, take_heads
-from modeling.core.own_head import save_own_head
-from modeling.core.reward_loop import score_everything, train
-from modeling.core.reward_model import check_reload, save_model
-from modeling.core.reward_setup import Training, unquantise
-from modeling.core.reward_state import identity
+from modeling.core.fitting.finetune import score_everything, train
+from modeling.core.fitting.frozen import train_frozen
+from modeling.core.loading.adapters import merge_adapter
+from modeling.core.loading.aggregation import Scale, same_spread, scales_of, write_scales
+from modeling.core.loading.heads import save_heads, take_heads
+from modeling.core.loading.own_head import save_own_head
+from modeling.core.loading.reward_model import check_reload, save_model
+from modeling.core.program.checkpoint import Checkpoint, is_same_run, of_another_run
+from modeling.core.program.errors import ProgramError
+from modeling.core.program.files import folder_in_one
+from modeling.core.program.set_aside import set_aside
+from modeling.core.reading.padding import side_for
+from modeling.core.reward.report import summarise
+from modeling.core.reward.setup import unquantise
+from modeling.core.reward.state import identity
+from modeling.core.reward.training import Judged, Training
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FinishedTraining:
     """What a finished training leaves. `rewards`: of each group (K, M) by its M heads."""
 
     name: str
@@ -32,33 +37,33 @@ class Outcome:
     parity_max_error: float
     frozen: dict[str, Any] | None = None  # what a head on frozen features reads
 
-    def train_rewards(self, training: Training) -> Tensor:
+    def train_rewards(self, data: Judged) -> Tensor:
         """(R, M) over all responses of the train split."""
-        groups = zip(training.all_groups, self.rewards, strict=True)
+        groups = zip(data.groups, self.rewards, strict=True)
         return torch.cat([rewards for group, rewards in groups if group.split == "train"])
 
-    def scales(self, training: Training) -> list[Scale]:
-        found = scales_of(self.train_rewards(training))
+    def scales(self, data: Judged) -> list[Scale]:
+        found = scales_of(self.train_rewards(data))
         return same_spread(found) if len(found) > 1 else found
 
 
-def read_outcome(training: Training, checkpoint: Checkpoint) -> Outcome | None:
+def read_outcome(training: Training, checkpoint: Checkpoint) -> FinishedTraining | None:
     """Of a training that an earlier attempt at this run has finished."""
     kept = checkpoint.load_outcome()
     if kept is None:
         return None
-    if kept.pop("identity") != identity(training, checkpoint.part):
+    if not is_same_run(kept.pop("identity"), identity(training, checkpoint.part)):
         raise of_another_run(checkpoint.outcome_file)
-    outcome = Outcome(**kept)
-    left = outcome.name.startswith("curve/") or (training.run.path / outcome.name).is_dir()
+    outcome = FinishedTraining(**kept)
+    left = outcome.name.startswith("curve/") or (training.setup.run.path / outcome.name).is_dir()
     return outcome if left else None
 
 
-def finish(training: Training, checkpoint: Checkpoint) -> Outcome:
+def finish(training: Training, checkpoint: Checkpoint) -> FinishedTraining:
     """Train, and all that follows."""
-    frozen = training.config["method"] == "frozen"
+    frozen = training.config.method == "frozen"
     outcome = fit_frozen(training) if frozen else fine_tune(training, checkpoint)
-    if training.processes.rank > 0:
+    if training.setup.processes.rank > 0:
         return outcome
     if training.part.leaves_model:
         error = save_checked(training, outcome)
@@ -68,14 +73,21 @@ def finish(training: Training, checkpoint: Checkpoint) -> Outcome:
     return outcome
 
 
-def fine_tune(training: Training, checkpoint: Checkpoint) -> Outcome:
+def figures_of(training: Training, outcome: FinishedTraining) -> dict[str, Any]:
+    """How good this training's model is by itself, as result.json would say it."""
+    rewards = [found.mean(1).tolist() for found in outcome.rewards]
+    figures, _ = summarise(training.data.groups, rewards)
+    return figures | {"steps": outcome.steps, "base_model": training.config.base_model}
+
+
+def fine_tune(training: Training, checkpoint: Checkpoint) -> FinishedTraining:
     loop = train(training, checkpoint)
-    if training.config["adapter"] == "qlora":
+    if training.config.adapter == "qlora":
         unquantise(training)
     if training.adapter is not None:
         merge_adapter(training.adapter)
         training.adapter = None
-    return Outcome(
+    return FinishedTraining(
         training.part.name,
         score_everything(training, loop),
         loop.step,
@@ -85,9 +97,9 @@ def fine_tune(training: Training, checkpoint: Checkpoint) -> Outcome:
     )
 
 
-def fit_frozen(training: Training) -> Outcome:
+def fit_frozen(training: Training) -> FinishedTraining:
     fitted = train_frozen(training)
-    return Outcome(
+    return FinishedTraining(
         training.part.name,
         fitted.rewards,
         fitted.fits,
@@ -98,23 +110,34 @@ def fit_frozen(training: Training) -> Outcome:
     )
 
 
-def save_checked(training: Training, outcome: Outcome) -> float:
+def save_checked(training: Training, outcome: FinishedTraining) -> float:
     """Write the model's folder and prove that it reloads to the same rewards. Returns the largest
     error. Of several heads the folder holds the mean, as a plain checkpoint, and they beside it."""
+    training.setup.run.begin("saving and checking", f"Saving {outcome.name} and loading it again.")
     texts = [text for group in training.groups for text in group.texts()]
     flat = torch.cat(outcome.rewards).mean(1).tolist()
-    length = training.config["max_length"]
+    length = training.config.max_length
     readout = training.reader.readout
-    several = training.config["heads"] > 1 and readout is None
+    several = training.config.heads > 1 and readout is None
     heads = take_heads(training.model, training.head) if several else None
-    with folder_in_one(training.run.path / outcome.name) as temporary:
+    side = side_for(training.reader) if readout is None else "right"
+    batched = side is not None if readout is None else training.reader.way != "alone"
+    with folder_in_one(training.setup.run.path / outcome.name) as temporary:
         if readout is None:
-            save_model(training.model, training.tokenizer, temporary, length)
+            save_model(training.model, training.setup.tokenizer, temporary, length, side or "right")
         else:
-            save_own_head(training.model, training.tokenizer, temporary, length, readout)
-        error = check_reload(temporary, texts, flat, length, training.device)
+            save_own_head(training.model, training.setup.tokenizer, temporary, length, readout)
+        read = [text for group in training.data.encoded for text in group]
+        try:
+            error = check_reload(
+                temporary, texts, flat, length, training.setup.device, read, batched=batched
+            )
+        except ProgramError as problem:
+            figures = figures_of(training, outcome)
+            folder = training.setup.run.path
+            raise set_aside(temporary, folder, outcome.name, problem, figures) from problem
         if heads is not None:
             save_heads(temporary, heads)
-        scored = outcome.train_rewards(training)
-        write_scales(temporary, outcome.scales(training), responses=len(scored))
+        scored = outcome.train_rewards(training.data)
+        write_scales(temporary, outcome.scales(training.data), responses=len(scored))
     return error

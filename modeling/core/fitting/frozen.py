@@ -17,13 +17,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from modeling.core.errors import ProgramError
-from modeling.core.feature_table import read_table
-from modeling.core.features import READS, Readout, choose_layers
-from modeling.core.frozen_choice import Choice, choose, count_fits, fit_heads
-from modeling.core.frozen_fit import Pairs, held_out
-from modeling.core.own_head import OWN_HEAD, attach_head
-from modeling.core.reward_setup import Training
+from modeling.core.fitting.feature_table import read_table
+from modeling.core.fitting.frozen_choice import Choice, choose, count_fits, fit_heads
+from modeling.core.fitting.frozen_fit import Pairs, held_out
+from modeling.core.loading.own_head import OWN_HEAD, attach_head
+from modeling.core.program.errors import ProgramError
+from modeling.core.reading.features import READS, Readout, choose_layers
+from modeling.core.reward.training import Training
+from modeling.core.texts.equal_rows import first_of
 
 
 @dataclass(frozen=True)
@@ -37,25 +38,28 @@ class FrozenFit:
 
 def train_frozen(training: Training) -> FrozenFit:
     """Read, choose, fit. A run that is started again goes on reading where it was."""
-    layers = choose_layers(training.model, training.config["layer"])
+    training.setup.run.begin("reading", "Reading every text once with the frozen model.")
+    layers = choose_layers(training.model, training.config.layer)
     table = read_table(training, Readout(layers, READS))  # (N, L, E)
     check_finite(training, table)
     pairs = pairs_of(training)
+    training.setup.run.begin("fitting", "Fitting heads to what was read.")
     choice, weights, biases = fit_table(training, table, layers, pairs)
     features = table[:, list(choice.columns)].flatten(1)  # (N, F)
     chosen = tuple(layers[column] for column in choice.columns)
     attach_head(training.model, OWN_HEAD, weights, biases)
     training.reader = replace(training.reader, readout=Readout(chosen, READS, OWN_HEAD))
     rewards = nn.functional.linear(features, weights, biases)  # (N, M)
+    rewards = rewards[first_of(training.data.encoded)]  # a product's last digits depend on the row
     losses, points, decided = held_out(features, pairs, weights.mean(0))
     figures = {
         "train/loss": losses.sum().item() / pairs.weight.sum().item(),
         "train/accuracy": points / max(1.0, decided),
     }
     fits = count_fits(len(layers)) + len(weights)
-    training.run.log(fits, figures)
+    training.setup.run.log(fits, figures)
     return FrozenFit(
-        list(rewards.split([len(texts) for texts in training.encoded])),
+        list(rewards.split([len(texts) for texts in training.data.encoded])),
         {"layers": list(chosen), "l2": choice.l2, "cross_validation": choice.trials},
         fits,
     )
@@ -82,7 +86,7 @@ def fit_table(
     training: Training, table: Tensor, layers: tuple[int, ...], pairs: Pairs
 ) -> tuple[Choice, Tensor, Tensor]:
     """What is read, and the weights (M, F) and biases (M,) of the heads that read it."""
-    run, config = training.run, training.config
+    run, config = training.setup.run, training.config
     factors = bootstrap_factors(training)
     done, total = 0, count_fits(len(layers)) + len(factors)
 
@@ -100,7 +104,7 @@ def fit_table(
 def pairs_of(training: Training) -> Pairs:
     """The train split's comparisons, by the places of their texts in the feature table."""
     starts, at = [], 0
-    for texts in training.encoded:
+    for texts in training.data.encoded:
         starts.append(at)
         at += len(texts)
     rows = [
@@ -121,7 +125,7 @@ def pairs_of(training: Training) -> Pairs:
 
 def bootstrap_factors(training: Training) -> list[Tensor]:
     """(C,) for each head; a single one sees every comparison once."""
-    of_group = training.bootstrap or [[1.0]] * len(training.groups)
+    of_group = training.data.head_weights or [[1.0]] * len(training.groups)
     seen = [
         of_group[group]
         for group in training.split("train")

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from modeling.core.frozen_fit import FOLDS, STRENGTHS, Pairs, cross_validate, fit, scale_of
+from modeling.core.fitting.frozen_fit import FOLDS, STRENGTHS, Pairs, cross_validate, fit, scale_of
+from modeling.run_data.train_reward import TrainRewardConfig
 
 MOST_FEATURES = 16_384  # of layers read together: a comparison's row is 64 kB
 
@@ -37,7 +38,7 @@ def choose(
     table: Tensor,
     layers: Sequence[int],
     pairs: Pairs,
-    config: dict[str, Any],
+    config: TrainRewardConfig,
     each_fit: Callable[[], None] = lambda: None,
 ) -> Choice:
     """By the loss on prompts left out, which a few comparisons settle sooner than the accuracy.
@@ -81,7 +82,7 @@ def standardised(table: Tensor, columns: Sequence[int]) -> Tensor:
 
 
 def fit_head(
-    table: Tensor, choice: Choice, pairs: Pairs, config: dict[str, Any]
+    table: Tensor, choice: Choice, pairs: Pairs, config: TrainRewardConfig
 ) -> tuple[Tensor, Tensor]:
     """Weights (F,) and bias () of the chosen head on the features as they are read."""
     features = table[:, list(choice.columns)].flatten(1)
@@ -94,7 +95,7 @@ def fit_heads(
     table: Tensor,
     choice: Choice,
     pairs: Pairs,
-    config: dict[str, Any],
+    config: TrainRewardConfig,
     factors: Sequence[Tensor],
     each_fit: Callable[[], None] = lambda: None,
 ) -> tuple[Tensor, Tensor]:

@@ -15,8 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from modeling.core.losses import bradley_terry, weighted_mean
-from modeling.core.objective import pair_losses
+from modeling.core.losses.preferences import bradley_terry, weighted_mean
+from modeling.core.reward.objective import pair_losses
+from modeling.measures.noise import RELATIVE
+from modeling.run_data.train_reward import TrainRewardConfig
 
 FOLDS = 5
 STRENGTHS = tuple(10.0 ** (-half / 2) for half in range(9))  # 1 to 1e-4
@@ -62,13 +64,18 @@ def scale_of(features: Tensor) -> Scale:
     """Of the rows of (N, F); times sqrt(F), so that |z|² is about 1 and one range of strengths
     suits any number of features."""
     spread = features.std(0, correction=0)
-    constant = spread <= 1e-6 * spread.max().clamp(min=1e-30)
+    rounding = RELATIVE * features.abs().amax(0)  # of each feature alone
+    constant = (spread <= 1e-6 * spread.max().clamp(min=1e-30)) | (spread <= rounding)
     spread = torch.where(constant, torch.full_like(spread, torch.inf), spread)
     return Scale(features.mean(0), spread * features.shape[1] ** 0.5)
 
 
 def fit(
-    features: Tensor, pairs: Pairs, l2: float, config: dict[str, Any], start: Tensor | None = None
+    features: Tensor,
+    pairs: Pairs,
+    l2: float,
+    config: TrainRewardConfig,
+    start: Tensor | None = None,
 ) -> Tensor:
     """The weights (F,) that minimise weighted mean loss + l2/2·|w|² over standardised (N, F)."""
     difference = features[pairs.i] - features[pairs.j]  # (C, F)
@@ -114,7 +121,7 @@ def fold_of(prompts: Tensor, seed: int) -> Tensor:
 def cross_validate(
     features: Tensor,
     pairs: Pairs,
-    config: dict[str, Any],
+    config: TrainRewardConfig,
     strengths: Sequence[float] = STRENGTHS,
     each_fit: Callable[[], None] = lambda: None,
 ) -> list[dict[str, Any]]:
@@ -123,7 +130,7 @@ def cross_validate(
 
     Strongest first, each fit begun at the one before.
     """
-    folds = fold_of(pairs.prompt, config["seed"])
+    folds = fold_of(pairs.prompt, config.seed)
     losses = {l2: torch.zeros(len(folds)) for l2 in strengths}
     sums = {l2: [0.0, 0.0] for l2 in strengths}
     for fold in range(FOLDS):

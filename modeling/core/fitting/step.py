@@ -2,38 +2,43 @@
 processes, then AdamW."""
 
 import math
-from typing import Any
 
 import torch
 from torch import nn
 
-from modeling.core.errors import ProgramError
-from modeling.core.groups import Unit, micro_batches
-from modeling.core.objective import comparison_loss
-from modeling.core.recompute import is_out_of_memory
-from modeling.core.reward_setup import Training
+from modeling.core.program.errors import ProgramError, is_out_of_memory
+from modeling.core.reward.objective import comparison_loss
+from modeling.core.reward.training import Training
+from modeling.core.texts.groups import Unit, micro_batches
+from modeling.run_data.train_reward import TrainRewardSettled
 
 EXPLODED = 1e3  # mean loss of a batch: rewards a thousand apart, the wrong way round
+# No weight has changed yet.
+FIRST_STEP = (
+    "This is the first step, so no learning rate is to blame: the base model itself gives no "
+    "finite number for a text of this batch. Try another base model, or float32 in place of "
+    "bfloat16."
+)
 SUMMED = ("loss", "points", "decided", "margin", "reward", "tokens")
 
 
-def make_optimizer(model: nn.Module, config: dict[str, Any]) -> torch.optim.Optimizer:
+def make_optimizer(model: nn.Module, config: TrainRewardSettled) -> torch.optim.Optimizer:
     """Fused: one pass over the weights, on CPU and GPU alike."""
     return torch.optim.AdamW(
         [weight for weight in model.parameters() if weight.requires_grad],
-        lr=config["learning_rate"],
-        weight_decay=config["weight_decay"],
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
         fused=True,
     )
 
 
-def learning_rate(config: dict[str, Any], step: int, total: int) -> float:
+def learning_rate(config: TrainRewardSettled, step: int, total: int) -> float:
     """The rate of the step that follows `step` finished ones."""
-    peak = float(config["learning_rate"])
-    warmup = round(config["warmup"] * total)
+    peak = float(config.learning_rate)
+    warmup = round(config.warmup * total)
     if step < warmup:
         return peak * (step + 1) / (warmup + 1)
-    if config["schedule"] == "constant":
+    if config.schedule == "constant":
         return peak
     return peak * (total - step) / max(1, total - warmup)
 
@@ -51,7 +56,7 @@ def train_step(
     total_weight = sum(c.weight for unit in batch for c in unit.comparisons)
     figures = gradients(training, optimizer, batch, total_weight)
     figures |= {"weight": total_weight, "count": float(sum(len(u.comparisons) for u in batch))}
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), training.config["max_grad_norm"])
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), training.config.max_grad_norm)
     exploded = figures["loss"] > EXPLODED * max(total_weight, 1e-12)
     if exploded or not (math.isfinite(figures["loss"]) and math.isfinite(norm.item())):
         ids = ", ".join(c.id for unit in batch for c in unit.comparisons)
@@ -72,21 +77,23 @@ def gradients(
     """
     while True:
         own, fits = backward(training, share_of(training, batch), total_weight)
-        asked = float(training.run.cancel_asked)
-        figures = training.processes.total(own | {"stop": asked, "too_large": float(not fits)})
+        asked = float(training.setup.run.cancel_asked)
+        figures = training.setup.processes.total(
+            own | {"stop": asked, "too_large": float(not fits)}
+        )
         if not figures.pop("too_large"):
             break
         optimizer.zero_grad(set_to_none=True)
         torch.cuda.empty_cache()
         config = training.config
-        how = training.memory.less(
-            training.model, config["gradient_checkpointing"], config["max_length"]
+        how = training.setup.memory.less(
+            training.model, config.gradient_checkpointing, config.max_length
         )
         if how is None:
             raise out_of_memory()
-        training.run.say(how)
-        training.warnings.append(how)
-    training.processes.add_gradients(training.model)
+        training.setup.run.say(how)
+        training.setup.warnings.append(how)
+    training.setup.processes.add_gradients(training.model)
     return figures
 
 
@@ -97,15 +104,19 @@ def backward(
     did not suffice."""
     config = training.config
     figures = dict.fromkeys(SUMMED, 0.0)
-    padded = training.reader.way == "padded"
-    budget = training.memory.batch_tokens
-    parts = micro_batches(units, training.encoded, budget, padded=padded) if units else []
+    padded = not training.reader.packs
+    budget = training.setup.memory.batch_tokens
+    parts = micro_batches(units, training.data.encoded, budget, padded=padded) if units else []
     try:
         for part in parts:
-            half = config["dtype"] == "bfloat16"
-            with torch.autocast(training.device.type, torch.bfloat16, half):
+            half = config.dtype == "bfloat16"
+            with torch.autocast(training.setup.device.type, torch.bfloat16, half):
                 loss, part_figures = comparison_loss(
-                    config, training.reader, training.encoded, part, training.bootstrap
+                    config,
+                    training.reader,
+                    training.data.encoded,
+                    part,
+                    training.data.head_weights,
                 )
             (loss / total_weight).backward()
             for name, value in part_figures.items():
@@ -120,26 +131,30 @@ def backward(
 def share_of(training: Training, batch: list[Unit]) -> list[Unit]:
     """The units of a batch that fall to this process: the largest first, each to the process that
     has the fewest tokens so far. All processes come to the same shares."""
-    if training.processes.size == 1:
+    if training.setup.processes.size == 1:
         return batch
-    tokens = [training.reader.tokens(unit.texts(training.encoded)) for unit in batch]
-    load = [0] * training.processes.size
+    tokens = [training.reader.tokens(unit.texts(training.data.encoded)) for unit in batch]
+    load = [0] * training.setup.processes.size
     owner = [0] * len(batch)
     for at in sorted(range(len(batch)), key=lambda at: (-tokens[at], at)):
         owner[at] = load.index(min(load))
         load[owner[at]] += tokens[at]
     return [
-        unit for unit, rank in zip(batch, owner, strict=True) if rank == training.processes.rank
+        unit
+        for unit, rank in zip(batch, owner, strict=True)
+        if rank == training.setup.processes.rank
     ]
 
 
 def not_finite(step: int, where: str, *, exploded: bool = False) -> ProgramError:
     what = "The loss has exploded" if exploded else "The loss or its gradient is no longer a finite"
+    advice = "Lower the learning rate, and look at these comparisons for unusual texts."
+    if step == 1 and not exploded:
+        advice = FIRST_STEP
     return ProgramError(
         f"{what}{'' if exploded else ' number'} at step {step}.",
         where=f"step {step}, {where}",
-        hint="Lower the learning rate, and look at these comparisons for unusual texts. "
-        "Nothing of this step was saved.",
+        hint=f"{advice} Nothing of this step was saved.",
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from modeling.core.seeds import derive_seed as derive_seed
+from modeling.core.program.seeds import derive_seed as derive_seed
 
 
 @dataclass(frozen=True)

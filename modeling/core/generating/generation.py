@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from modeling.core.drawing import Sampling, pick, uniforms
-from modeling.core.errors import ProgramError
-from modeling.core.row_cache import ROOM, Prefix, Rows, merged, next_logits, read_prefix
+from modeling.core.generating.drawing import Sampling, pick, uniforms
+from modeling.core.generating.row_cache import ROOM, Prefix, Rows, merged, next_logits, read_prefix
+from modeling.core.program.errors import ProgramError
 
 FREE_SHARE = 0.125  # of the batch: so many places must be free before rows are moved
 PROMPT_TOKENS = 4096  # read in one forward pass

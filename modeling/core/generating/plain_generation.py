@@ -12,9 +12,17 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedModel
 
-from modeling.core.drawing import Sampling, pick, uniforms
-from modeling.core.generation import Check, Drawn, OnDone, Request, by_prompt, generate, nothing
-from modeling.core.row_cache import merged, next_logits, read_prefix
+from modeling.core.generating.drawing import Sampling, pick, uniforms
+from modeling.core.generating.generation import (
+    Check,
+    Drawn,
+    OnDone,
+    Request,
+    by_prompt,
+    generate,
+    nothing,
+)
+from modeling.core.generating.row_cache import merged, next_logits, read_prefix
 
 # How far the logits of both ways may be apart, as a share of the largest one.
 TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}

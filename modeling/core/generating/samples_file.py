@@ -1,23 +1,27 @@
 """samples.jsonl: appended while the work goes on, in order when it is done.
 
-A line is one response: `{"policy", "id", "sample", "text", "finished", "tokens", "seed"}`. Lines
-come as responses are ready; at the end the file is rewritten in the order of policies, prompts and
-samples, so that a run that was interrupted leaves the same file as one that was not.
+A line is one response: `{"policy", "id", "sample", "text", "finished", "tokens", "seed"}`, and
+where a server's message held more, `"extra"` with its further keys. Lines come as responses are
+ready, each with a check sum; at the end the file is rewritten without them in the order of
+policies, prompts and samples, so that a run that was interrupted leaves the same file as one that
+was not. A line that is not as it was written counts as not written.
 """
 
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
+import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from modeling.core.files import read_jsonl, write_jsonl
+from modeling.core.messages import Prompt as Prompt
+from modeling.core.program.files import write_jsonl
 
 SECONDS_BETWEEN_WRITES = 2.0  # at most so much work is lost when the power goes
+CHECK = "check_sum"
 Key = tuple[str, str, int]  # policy, prompt id, sample
-Prompt = tuple[tuple[str, str], ...]  # ((role, content), ...), as in text.py, which needs torch
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,19 @@ class Wanted:
         return (self.policy, self.id, self.sample)
 
 
-# What a way of sampling calls with each response: text, whether it is finished, tokens (or null).
-Keep = Callable[[Wanted, str, bool, int | None], None]
+class Keep(Protocol):
+    """What a way of sampling calls with each response: text, whether it is finished, tokens (or
+    null), and the message's further keys where a server gave some."""
+
+    def __call__(
+        self,
+        one: Wanted,
+        text: str,
+        finished: bool,
+        tokens: int | None,
+        extra: dict[str, Any] | None = None,
+        /,
+    ) -> None: ...
 
 
 class SamplesFile:
@@ -47,11 +62,18 @@ class SamplesFile:
         self.last_write = time.monotonic()
         self.done = {key_of(row) for row in self._read()}
 
-    def add(self, one: Wanted, text: str, finished: bool, tokens: int | None) -> bool:
+    def add(
+        self,
+        one: Wanted,
+        text: str,
+        finished: bool,
+        tokens: int | None,
+        extra: dict[str, Any] | None = None,
+    ) -> bool:
         """Keeps a response; whether this was a moment to write to the disk."""
         told = {"policy": one.policy, "id": one.id, "sample": one.sample}
         told |= {"text": text, "finished": finished, "tokens": tokens, "seed": one.seed}
-        self.unwritten.append(told)
+        self.unwritten.append(told | ({"extra": extra} if extra else {}))
         if time.monotonic() - self.last_write < SECONDS_BETWEEN_WRITES:
             return False
         self.write()
@@ -77,14 +99,15 @@ class SamplesFile:
         return lines
 
     def _read(self) -> list[dict[str, Any]]:
-        """What is there; a last line that was cut short is removed."""
+        """What is there; a last line that was cut short is removed, damaged ones are left out."""
         if not self.path.exists():
             return []
         content = self.path.read_bytes()
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
             os.truncate(self.path, whole)
-        return [row for _, row in read_jsonl(self.path)]
+        rows = (sound(line) for line in content[:whole].splitlines())
+        return [row for row in rows if row is not None]
 
 
 def key_of(row: dict[str, Any]) -> Key:
@@ -92,4 +115,19 @@ def key_of(row: dict[str, Any]) -> Key:
 
 
 def _encoded(line: dict[str, Any]) -> bytes:
-    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(line | {CHECK: _check_sum(line)}, ensure_ascii=False).encode() + b"\n"
+
+
+def sound(line: bytes) -> dict[str, Any] | None:
+    """The response as it was written, or None. Without a check sum it is of a finished file."""
+    try:
+        row = json.loads(line)
+        check_sum = row.pop(CHECK, None)
+        key_of(row)
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return None
+    return row if check_sum in (None, _check_sum(row)) else None
+
+
+def _check_sum(row: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(row, sort_keys=True).encode())

@@ -14,9 +14,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from modeling.core.errors import ProgramError
-
-ADAPTERS = ("none", "lora", "qlora")
+from modeling.core.program.errors import ProgramError
 
 
 def check_adapter(adapter: str, device: torch.device) -> None:

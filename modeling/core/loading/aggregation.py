@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from modeling.core.errors import ProgramError
-from modeling.core.files import write_json
+from modeling.core.program.errors import ProgramError
+from modeling.core.program.files import write_json
+from modeling.measures.noise import noise_of
+from modeling.run_data.shared import UWO_WEIGHT
 
-WAYS = ("mean", "wco", "uwo")
-UWO_WEIGHT = 0.5  # Coste et al.: 0.5 for best-of-n, 0.1 for PPO
 SCALE_FILE = "reward_scale.json"
 
 
@@ -39,8 +39,12 @@ def scales_of(rewards: Tensor) -> list[Scale]:
     """Of each member. Shape: (R, M), the rewards of R responses by M members."""
     means = rewards.double().mean(0).tolist()
     stds = rewards.double().std(0, correction=0).tolist()
-    # A member to whom all responses are alike has no spread to be measured by.
-    return [Scale(mean, std if std > 0 else 1.0) for mean, std in zip(means, stds, strict=True)]
+    sizes = rewards.double().abs().amax(0).tolist()
+    # A member to whom all responses are alike, but for rounding, has no spread to be measured by.
+    return [
+        Scale(mean, std if std > noise_of(size) else 1.0)
+        for mean, std, size in zip(means, stds, sizes, strict=True)
+    ]
 
 
 def same_spread(scales: Sequence[Scale]) -> list[Scale]:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from modeling.core.errors import ProgramError
+from modeling.core.program.errors import ProgramError
 
 HEADS_FILE = "heads.safetensors"
 

@@ -14,11 +14,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from modeling.core.errors import ProgramError
-from modeling.core.features import READS, Readout, count_layers
-from modeling.core.files import write_json
-from modeling.core.heads import find_head
-from modeling.core.loading import load_trunk
+from modeling.core.loading.bases import is_classifier
+from modeling.core.loading.heads import find_head
+from modeling.core.loading.pretrained import load_trunk
+from modeling.core.program.errors import ProgramError
+from modeling.core.program.files import write_json
+from modeling.core.reading.features import READS, Readout, count_layers, width_of
+from modeling.core.reading.trying import reason_of
+from modeling.core.texts.text import pad_on
+from modeling.run_data.train_reward import TrainRewardConfig
 
 DESCRIPTION, WEIGHTS = "reward_head.json", "reward_head.safetensors"
 # Where the head is put into a model. A trunk with a linear `score` is one that reading.py tries to
@@ -27,6 +31,8 @@ OWN_HEAD = "score"
 REASONS = {
     "mean": "The reward is read from the mean over the response's tokens, which a plain sequence "
     "classifier cannot do: only Preferable loads this folder.",
+    "bare": "Transformers has no sequence classifier for this architecture: only Preferable loads "
+    "this folder.",
     "frozen": "The reward is a head on layers inside the model, which a plain sequence classifier "
     "does not have: only Preferable loads this folder.",
 }
@@ -36,9 +42,11 @@ def has_own_head(source: str) -> bool:
     return (Path(source) / DESCRIPTION).is_file()
 
 
-def export_of(config: dict[str, Any]) -> dict[str, Any]:
+def export_of(config: TrainRewardConfig, model: PreTrainedModel) -> dict[str, Any]:
     """What result.json says of a training's folder: who can load it, and why nobody else can."""
-    kind = "frozen" if config["method"] == "frozen" else config["pooling"]
+    kind = "frozen" if config.method == "frozen" else config.pooling
+    if kind == "last" and not is_classifier(model):
+        kind = "bare"
     return {"plain": False, "reason": REASONS[kind]} if kind in REASONS else {"plain": True}
 
 
@@ -53,6 +61,27 @@ def mean_readout(model: PreTrainedModel, heads: int = 1) -> Readout:
         if of_head or "pooler" in other:
             parameter.requires_grad_(False)
     return Readout((count_layers(model),), ("mean",), name)
+
+
+def last_readout(model: PreTrainedModel) -> Readout:
+    """A head of ours read at the last token, as the classifiers of causal models have it."""
+    return Readout((count_layers(model),), ("last",), OWN_HEAD)
+
+
+def give_head(model: PreTrainedModel, count: int, seed: int, scale: float) -> None:
+    """A trunk's new head with `count` outputs, each drawn on its own with the standard deviation
+    `scale` / sqrt(D + 1) for D inputs."""
+    try:
+        width = width_of(model, last_readout(model))
+    except Exception as error:  # a foreign model, tried out
+        raise ProgramError(
+            f"{type(model).__name__} gives no state of a text's tokens: {reason_of(error)}",
+            where="base_model",
+            hint="Use a causal language model or an encoder of the BERT family.",
+        ) from error
+    generator = torch.Generator().manual_seed(seed)
+    weight = torch.randn(count, width, generator=generator) * scale / (width + 1) ** 0.5
+    attach_head(model, OWN_HEAD, weight, None)
 
 
 def take_up_head(source: str, model: PreTrainedModel, readout: Readout | None) -> str | None:
@@ -92,7 +121,8 @@ def save_own_head(
 ) -> None:
     """Trunk, tokenizer and head. The tokenizer remembers the length, as in a plain folder."""
     tokenizer.model_max_length = max_length
-    model.base_model.save_pretrained(folder)
+    pad_on(tokenizer, "right")
+    save_trunk(model, folder)
     tokenizer.save_pretrained(folder)
     head: Any = model.get_submodule(readout.head)
     weights = {"weight": head.weight.detach().cpu().contiguous()}
@@ -100,6 +130,16 @@ def save_own_head(
         weights["bias"] = head.bias.detach().cpu().contiguous()
     save_file(weights, folder / WEIGHTS)
     write_json(folder / DESCRIPTION, {"layers": readout.layers, "reads": readout.reads})
+
+
+def save_trunk(model: PreTrainedModel, folder: Path) -> None:
+    """The trunk as AutoModel loads it. Where the model is its own trunk, a head of ours among its
+    weights is left out."""
+    trunk = model.base_model
+    ours = OWN_HEAD + "."
+    is_bare = trunk is model and not is_classifier(model)
+    weights = {k: v for k, v in model.state_dict().items() if not k.startswith(ours)}
+    trunk.save_pretrained(folder, **({"state_dict": weights} if is_bare else {}))
 
 
 def load_own_head(source: str) -> tuple[PreTrainedModel, Readout, int]:
@@ -110,12 +150,10 @@ def load_own_head(source: str) -> tuple[PreTrainedModel, Readout, int]:
         told = json.loads((folder / DESCRIPTION).read_bytes())
         readout = Readout(tuple(told["layers"]), tuple(told["reads"]), OWN_HEAD)
         weights = load_file(folder / WEIGHTS)
-        width = model.config.get_text_config().hidden_size
-        features = len(readout.layers) * len(readout.reads) * width
         sound = (
-            weights["weight"].shape[1] == features
-            and set(readout.reads) <= set(READS)
+            set(readout.reads) <= set(READS)
             and 0 <= min(readout.layers) <= max(readout.layers) <= count_layers(model)
+            and weights["weight"].shape[1] == width_of(model, readout)
         )
     except Exception as error:  # safetensors raises its own kind
         raise _damaged(source) from error

@@ -8,25 +8,41 @@ texts, one model in memory at a time), scorer.py (kept in memory) and the traini
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from modeling.core.aggregation import Scale, aggregate, on_one_scale, read_scales, variance
-from modeling.core.device import choose_threads, move_to
-from modeling.core.heads import load_heads
-from modeling.core.loading import load_classifier, load_tokenizer, refuse_missing
-from modeling.core.own_head import has_own_head, load_own_head
-from modeling.core.reading import Reader, choose_batch_tokens, choose_reader
-from modeling.core.text import Encoded, Prompt, choose_max_length, complete_tokenizer, encode_texts
+from modeling.core.loading.aggregation import Scale, aggregate, on_one_scale, read_scales, variance
+from modeling.core.loading.bases import make_steady
+from modeling.core.loading.foreign import (
+    complete_foreign,
+    encode_as_written,
+    is_foreign,
+    load_judge,
+    skipped_token,
+)
+from modeling.core.loading.heads import load_heads
+from modeling.core.loading.own_head import has_own_head, load_own_head
+from modeling.core.loading.pretrained import load_tokenizer
+from modeling.core.messages import Prompt, Response
+from modeling.core.program.device import choose_threads, move_to
+from modeling.core.reading.padding import settle_head, settle_padding
+from modeling.core.reading.reader import Reader, choose_batch_tokens, choose_reader
+from modeling.core.texts.tables import count_rows
+from modeling.core.texts.template_check import check_template
+from modeling.core.texts.text import Encoded, choose_max_length, complete_tokenizer, encode_texts
+from modeling.run_data.shared import DEFAULT_DATE
 
-Text = tuple[Prompt, str]  # prompt and response
+Text = tuple[Prompt, Response]  # prompt and response
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class LoadedReward:
-    """One folder's reward model. `scales`: of its members, where the folder tells."""
+    """One folder's reward model. `scales`: of its members, where the folder tells; `skipped`: the
+    token that a foreign one does not read at a text's end; `notes`: sentences on how it is read."""
 
     source: str
     tokenizer: PreTrainedTokenizerBase
@@ -35,8 +51,13 @@ class LoadedReward:
     device: torch.device
     members: int = 1
     scales: list[Scale] | None = None
+    is_foreign: bool = False
+    skipped: int | None = None
+    notes: tuple[str, ...] = ()
 
     def encode(self, texts: Sequence[Text]) -> list[Encoded]:
+        if self.is_foreign:
+            return encode_as_written(self.tokenizer, texts, self.max_length, self.skipped)
         return encode_texts(self.tokenizer, texts, self.max_length)
 
     def score(
@@ -48,18 +69,24 @@ class LoadedReward:
     ) -> Tensor:
         """(R, M) by each member, in the order of the texts; those of a prompt are read together."""
         encoded = self.encode(texts) if encoded is None else encoded
-        by_prompt: dict[Prompt, list[int]] = {}
-        for at, (prompt, _) in enumerate(texts):
-            by_prompt.setdefault(prompt, []).append(at)
-        groups = [[encoded[at] for at in which] for which in by_prompt.values()]
+        numbers = by_prompt(texts, range(len(texts)))
+        groups = [[encoded[at] for at in which] for which in numbers]
         budget = choose_batch_tokens(batch_tokens, self.device)
         found = self.reader.score_members(groups, budget, each_batch)
         if not found:
             return torch.empty(0, self.members)
-        order = torch.tensor([at for which in by_prompt.values() for at in which])
+        order = torch.tensor([at for which in numbers for at in which])
         rewards = torch.empty(len(texts), self.members)
         rewards[order] = torch.cat(found)
         return rewards
+
+
+def by_prompt(texts: Sequence[Text], values: Sequence[T]) -> list[list[T]]:
+    """One value per text, those of each prompt together."""
+    groups: dict[Prompt, list[T]] = {}
+    for (prompt, _), value in zip(texts, values, strict=True):
+        groups.setdefault(prompt, []).append(value)
+    return list(groups.values())
 
 
 def load_scorer(
@@ -69,26 +96,63 @@ def load_scorer(
     attention: str = "auto",
     max_length: int | None = None,
     threads: int | None = None,
+    day: str = DEFAULT_DATE,
 ) -> LoadedReward:
-    """Raises ProgramError for a folder that is no reward model or cannot be read."""
-    tokenizer = load_tokenizer(source)
-    complete_tokenizer(tokenizer)
-    readout = None
+    """`day`: what a chat template that was saved without one prints as today's date.
+
+    Raises ProgramError for a folder that is no reward model or cannot be read.
+    """
+    tokenizer, notes = load_completed(source, day)
+    check_template(tokenizer, source)
+    foreign = is_foreign(source)
+    readout, skipped = None, None
     if has_own_head(source):
         model, readout, heads = load_own_head(source)
     else:
-        model, new = load_classifier(source)
-        refuse_missing(source, new)
+        model, said = load_judge(source)
+        notes += said
         heads = load_heads(Path(source), model)
+        skipped = skipped_token(model)
+    make_steady(model)
     config = model.config.get_text_config()
-    if config.pad_token_id is None:
-        config.pad_token_id = tokenizer.pad_token_id
+    if getattr(config, "pad_token_id", None) is None:
+        config.pad_token_id = row_of_padding(model, tokenizer)
     torch.set_num_threads(choose_threads(threads, model.num_parameters()))
     move_to(model.eval(), device)
     length = choose_max_length(max_length, tokenizer, model)
-    reader = replace(choose_reader(model, attention, length), readout=readout)
-    scales = read_scales(Path(source), heads)
-    return LoadedReward(source, tokenizer, reader, length, device, heads, scales)
+    reader = settle_padding(choose_reader(model, attention, length), readout)
+    if readout is None:
+        reader = settle_head(reader)
+    return LoadedReward(
+        source,
+        tokenizer,
+        replace(reader, readout=readout),
+        length,
+        device,
+        heads,
+        read_scales(Path(source), heads),
+        is_foreign=foreign,
+        skipped=skipped,
+        notes=tuple(notes),
+    )
+
+
+def load_completed(
+    source: str, day: str = DEFAULT_DATE
+) -> tuple[PreTrainedTokenizerBase, list[str]]:
+    """The folder's tokenizer, ready to write texts, and sentences where it did not say how."""
+    tokenizer = load_tokenizer(source)
+    if is_foreign(source):
+        return tokenizer, complete_foreign(tokenizer, day)
+    complete_tokenizer(tokenizer, day)
+    return tokenizer, []
+
+
+def row_of_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int | None:
+    """The tokenizer's padding token, if the model has a row for it; else whatever is padded with
+    stands behind the place where the reward is read."""
+    pad = tokenizer.pad_token_id
+    return pad if isinstance(pad, int) and pad < count_rows(model) else None
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ anew. Not safe for several threads.
 
 from collections.abc import Sequence
 
-from modeling.core.aggregation import UWO_WEIGHT
-from modeling.core.device import choose_device
-from modeling.core.loading_rewards import LoadedReward, Scores, Text, combine, load_scorer
-from modeling.core.text import Encoded
-from modeling.core.token_cache import fingerprint
+from modeling.core.loading.saved_rewards import LoadedReward, Scores, Text, combine, load_scorer
+from modeling.core.program.device import choose_device
+from modeling.core.texts.text import Encoded
+from modeling.core.texts.token_cache import fingerprint
+from modeling.run_data.shared import UWO_WEIGHT
 
 
 class Scorer:
@@ -64,4 +64,5 @@ class Scorer:
 def reads_as(loaded: LoadedReward) -> object:
     """Equal for models that make the same tokens of a text."""
     known = fingerprint(loaded.tokenizer)
-    return loaded.source if known is None else (known, loaded.max_length)
+    way = (loaded.max_length, loaded.is_foreign, loaded.skipped)
+    return loaded.source if known is None else (known, *way)

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from modeling.measures.noise import ABSOLUTE, RELATIVE, noise_of
+
 
 def leave_one_out(rewards: Tensor) -> Tensor:
     """Each response's reward less the mean of the others of its prompt (RLOO).
@@ -10,11 +12,16 @@ def leave_one_out(rewards: Tensor) -> Tensor:
     Unbiased, because the baseline of a response does not depend on it (Kool et al. 2019; Ahmadian
     et al. 2024, "Back to Basics").
 
+    Responses whose rewards are all equal, but for rounding, are no better than one another: their
+    advantages are 0, for Adam would make steps of ordinary size of rounding.
+
     Shape: rewards (P, K) with K >= 2 responses per prompt; the result has the same.
     """
     count = rewards.shape[1]
     others = (rewards.sum(dim=1, keepdim=True) - rewards) / (count - 1)
-    return rewards - others
+    reach = rewards.amax(dim=1) - rewards.amin(dim=1)  # (P,)
+    noise = (RELATIVE * rewards.abs().amax(dim=1)).clamp(min=ABSOLUTE)
+    return torch.where((reach <= noise)[:, None], 0.0, rewards - others)  # NaN stays NaN
 
 
 def gae(
@@ -40,12 +47,18 @@ def gae(
 
 
 def whiten(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean 0 and variance 1 over the masked entries, 0 elsewhere. Shape: all alike.
+    """Mean 0 and variance 1 over the N entries where the mask is True, 0 elsewhere, whatever stands
+    there. Shape: all alike.
 
-    One value, or values that are all equal, have no scale: they become 0.
+    The variance is that of these entries themselves (divided by N, as OpenAI's lm-human-preferences
+    has it), not an estimate for others, and nothing is added to it: small advantages would not come
+    to 1. One value, or values that are all equal but for rounding, have no scale: they become 0.
     """
-    found = values[mask]
-    if found.numel() < 2:
+    real = values[mask].double()  # (N,)
+    if real.numel() < 2:
         return torch.zeros_like(values)
-    spread = found.var(unbiased=False)
-    return (values - found.mean()) * torch.rsqrt(spread + 1e-8) * mask
+    mean, spread = real.mean(), real.std(correction=0)
+    if not spread > noise_of(real.abs().max().item()):
+        # NaN is no spread either, but must be seen by whoever asks for finite gradients.
+        return torch.zeros_like(values) if spread.isfinite() else torch.full_like(values, torch.nan)
+    return torch.where(mask, (values - mean) / spread, 0.0).to(values.dtype)

@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor
 
-ESTIMATORS = ("k1", "k3")
-
 
 def token_kl(logps: Tensor, reference: Tensor, estimator: str) -> Tensor:
     """Estimates of KL(policy || reference) from tokens that the policy drew, one per token.

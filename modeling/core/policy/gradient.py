@@ -16,22 +16,27 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from modeling.core.errors import Cancelled
-from modeling.core.kl import adapt
-from modeling.core.policy_health import Kept, Measure, may_be_kept, measure, reason_to_stop
-from modeling.core.policy_state import Loop, outcome, resume, save, unfit_from_the_start
-from modeling.core.policy_task import PolicyPrompt, Task
-from modeling.core.policy_update import make_learner, rewards_by_prompt, update
-from modeling.core.rollouts import Rollout, roll
+from modeling.core.losses.kl import adapt
+from modeling.core.policy.health import Kept, Measure, may_be_kept, measure, reason_to_stop
+from modeling.core.policy.rollouts import Rollout, roll
+from modeling.core.policy.state import PolicyProgress, outcome, resume, save, unfit_from_the_start
+from modeling.core.policy.task import PolicyPrompt, Task
+from modeling.core.policy.update import make_learner, rewards_by_prompt, update
+from modeling.core.program.errors import Cancelled
+from modeling.measures.noise import has_spread
+from modeling.run_data.train_policy import TrainPolicySettled
 
 
 def improve(task: Task, value: PreTrainedModel | None) -> tuple[Kept, dict[str, Any]]:
     """Run the loop. Returns the weights to keep and what to say of the run in result.json."""
     config, run = task.config, task.run
     learner = make_learner(task, value)
-    loop = Loop(coefficient=float(config["kl_coefficient"]))
-    kept = Kept(best=config["kl_target"] is None)  # under one coefficient objectives compare
+    loop = PolicyProgress(coefficient=float(config.kl_coefficient))
+    kept = Kept(best=config.kl_target is None)  # under one coefficient objectives compare
     resume(task, learner, loop, kept)
+    steps = config.steps
+    sentence = f"Improving the policy: {steps} steps, from {loop.step} on."
+    run.begin("improving", sentence, loop.step, steps, "steps")
     saved_at = time.monotonic()
     while True:
         try:
@@ -41,14 +46,14 @@ def improve(task: Task, value: PreTrainedModel | None) -> tuple[Kept, dict[str, 
             raise
         found = judge(task, loop, rollouts)
         stopped = reason_to_stop(found, task.bounds)
-        if stopped is None and may_be_kept(found, loop.step, config["kl_budget"]):
+        if stopped is None and may_be_kept(found, loop.step, config.kl_budget):
             kept.consider(loop.step, found, learner.policy)
-        if stopped is not None or loop.step == config["steps"]:
+        if stopped is not None or loop.step == config.steps:
             break
         figures = update(task, learner, rollouts, loop.coefficient, loop.step)
         finish_step(task, loop, found, rollouts, figures)
         cancelled = task.group.any(run.cancel_asked)
-        if cancelled or time.monotonic() - saved_at >= config["checkpoint_seconds"]:
+        if cancelled or time.monotonic() - saved_at >= config.checkpoint_seconds:
             save(task, learner, loop, kept)
             saved_at = time.monotonic()
         if cancelled:
@@ -60,50 +65,54 @@ def improve(task: Task, value: PreTrainedModel | None) -> tuple[Kept, dict[str, 
 
 
 def draw_step(task: Task, step: int) -> list[Rollout]:
-    prompts = prompts_of_step(task.prompts, task.config["prompts_per_step"], task.config, step)
-    return roll(task, prompts, task.config["responses_per_prompt"], f"step {step}")
+    prompts = prompts_of_step(task.prompts, task.config.prompts_per_step, task.config, step)
+    return roll(task, prompts, task.config.responses_per_prompt, f"step {step}")
 
 
 def prompts_of_step(
-    prompts: list[PolicyPrompt], count: int, config: dict[str, Any], step: int
+    prompts: list[PolicyPrompt], count: int, config: TrainPolicySettled, step: int
 ) -> list[PolicyPrompt]:
     """The step's prompts: all of them in random order, again and again, cut into steps. A prompt
     comes once in a step. A function of its arguments alone, so that a resumed run goes on alike."""
     count = min(count, len(prompts))
     per_pass = len(prompts) // count
-    order = Random(f"{config['seed']}:{step // per_pass}").sample(prompts, len(prompts))
+    order = Random(f"{config.seed}:{step // per_pass}").sample(prompts, len(prompts))
     start = step % per_pass * count
     return order[start : start + count]
 
 
-def judge(task: Task, loop: Loop, rollouts: list[Rollout]) -> Measure:
+def judge(task: Task, loop: PolicyProgress, rollouts: list[Rollout]) -> Measure:
     """Measure the policy that wrote the rollouts, and log it under the updates it has had."""
     config = task.config
     found = measure(
         rollouts,
-        estimator=config["kl_estimator"],
+        estimator=config.kl_estimator,
         coefficient=loop.coefficient,
         shaping=task.shaping,
     )
     rows = rewards_by_prompt(rollouts, task.shaping)
-    alike = sum(len(set(row)) == 1 for row in rows) / len(rows)
+    alike = sum(not has_spread(row) for row in rows) / len(rows)
     extra = {"objective/kl_coef": loop.coefficient, "frac_reward_zero_std": alike}
     task.run.log(loop.step, found.metrics() | extra)
     return found
 
 
 def finish_step(
-    task: Task, loop: Loop, found: Measure, rollouts: list[Rollout], figures: dict[str, float]
+    task: Task,
+    loop: PolicyProgress,
+    found: Measure,
+    rollouts: list[Rollout],
+    figures: dict[str, float],
 ) -> None:
     """Count, adapt the KL coefficient, log the update and the progress."""
     config = task.config
     loop.step += 1
     loop.episodes += len(rollouts)
     loop.tokens += sum(len(rollout.tokens) for rollout in rollouts)
-    if config["kl_target"] is not None:
+    if config.kl_target is not None:
         loop.coefficient = adapt(
-            loop.coefficient, found.kl, config["kl_target"], len(rollouts), config["kl_horizon"]
+            loop.coefficient, found.kl, config.kl_target, len(rollouts), config.kl_horizon
         )
     counts = {"episode": float(loop.episodes), "num_tokens": float(loop.tokens)}
     task.run.log(loop.step, figures | counts)
-    task.run.progress(loop.step, config["steps"], "steps", "improving")
+    task.run.progress(loop.step, config.steps, "steps", "improving")

@@ -13,11 +13,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from modeling.core.kl import sequence_kl
-from modeling.core.limits import Bounds, is_beyond
-from modeling.core.policy_models import put_weights, trained_weights
-from modeling.core.policy_rewards import Shaping
-from modeling.core.rollouts import Rollout
+from modeling.core.losses.kl import sequence_kl
+from modeling.core.policy.rollouts import Rollout
+from modeling.core.policy_models.actors import put_weights, trained_weights
+from modeling.core.policy_models.rewards import Shaping
+from modeling.measures.limits import Bounds, is_beyond
 
 MOST_EMPTY = 0.5  # share of the responses
 MOST_REPEATED = 0.5  # share of a response's three-token sequences that it had before, mean

@@ -14,15 +14,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from modeling.core.errors import Cancelled
-from modeling.core.policy_batch import Text
-from modeling.core.policy_health import Kept, Measure, may_be_kept, measure, reason_to_stop
-from modeling.core.policy_losses import dpo_loss
-from modeling.core.policy_state import Loop, outcome, resume, save, unfit_from_the_start
-from modeling.core.policy_task import Task
-from modeling.core.policy_update import Learner, make_learner, not_finite, rate_factor
-from modeling.core.rollouts import roll, text_logps
+from modeling.core.losses.policy import dpo_loss
+from modeling.core.policy.health import Kept, Measure, may_be_kept, measure, reason_to_stop
+from modeling.core.policy.rollouts import roll, text_logps
+from modeling.core.policy.state import PolicyProgress, outcome, resume, save, unfit_from_the_start
+from modeling.core.policy.task import Task
+from modeling.core.policy.update import Learner, make_learner, not_finite, rate_factor
+from modeling.core.policy_models.batch import Text
+from modeling.core.program.errors import Cancelled
+from modeling.measures.noise import noise_of
+from modeling.run_data.train_policy import TrainPolicySettled
 
+DECIDED = "decided"  # among a batch's sums: the weight of the pairs that are no tie
 MEASUREMENTS = 4  # on the way, the last one at the end
 # What a batch's loss is divided by, given the numbers of its items.
 Count = Callable[[list[int]], float]
@@ -71,7 +74,7 @@ def distill(task: Task, texts: list[Text]) -> tuple[Kept, dict[str, Any]]:
 def prefer(task: Task, pairs: list[Pair]) -> tuple[Kept, dict[str, Any]]:
     """DPO on the pairs, the mean over a batch by weight."""
     pairs = with_reference(task, pairs)
-    beta, smoothing = task.config["kl_coefficient"], task.config["label_smoothing"]
+    beta, smoothing = task.config.kl_coefficient, task.config.label_smoothing
 
     def loss(which: list[int], weight: float, sums: dict[str, float]) -> Tensor:
         part = [pairs[at] for at in which]
@@ -83,13 +86,15 @@ def prefer(task: Task, pairs: list[Pair]) -> tuple[Kept, dict[str, Any]]:
         weights = torch.tensor([p.weight for p in part], device=task.device)
         losses = dpo_loss(chosen - rejected, target, beta, smoothing)
         share = weights / weight
-        right = ((chosen > rejected) == (target > 0.5)).float()
+        decided = (target != 0.5).float()  # of a tie no side is the right one
+        right = decided * points_of(chosen - rejected, target, found.detach())
         for name, values in (
             ("loss", losses),
             ("rewards/chosen", beta * chosen),
             ("rewards/rejected", beta * rejected),
             ("rewards/margins", beta * (chosen - rejected)),
             ("rewards/accuracies", right),
+            (DECIDED, decided),
         ):
             sums[name] = sums.get(name, 0.0) + (values.detach() * share).sum().item()
         return (losses * share).sum()
@@ -98,6 +103,22 @@ def prefer(task: Task, pairs: list[Pair]) -> tuple[Kept, dict[str, Any]]:
         return sum(pairs[at].weight for at in which)
 
     return learn(task, [pair.texts for pair in pairs], loss, count, name="dpo")
+
+
+def points_of(margin: Tensor, target: Tensor, logps: Tensor) -> Tensor:
+    """1 for a margin on the judged side, 0 for the other; a half where it is rounding, as it is
+    while the policy is its reference. Shape: margin, target (C,) in nats; logps (2C,), of which the
+    margins are differences."""
+    even = margin.abs() <= noise_of(logps.abs().max().item())
+    return torch.where(even, 0.5, ((margin > 0) == (target > 0.5)).float())
+
+
+def of_decided(figures: dict[str, float]) -> None:
+    """Make the accuracy a share of the decided pairs; a batch of ties has none."""
+    decided = figures.pop(DECIDED, 0.0)
+    right = figures.pop("rewards/accuracies", 0.0)
+    if decided > 0:
+        figures["rewards/accuracies"] = right / decided
 
 
 def with_reference(task: Task, pairs: list[Pair]) -> list[Pair]:
@@ -117,7 +138,7 @@ def whole_logps(task: Task, texts: list[Text]) -> Tensor:
     """Log-probability of each whole response under the policy, with gradients. Shape: (B,)"""
     batch = task.batch(texts)
     with task.autocast():
-        logps, _ = batch.logps(task.actor.model, task.config["temperature"])
+        logps, _ = batch.logps(task.actor.model, task.config.temperature)
     return (logps * batch.is_real).sum(dim=1)
 
 
@@ -138,8 +159,10 @@ def learn(
     config, run = task.config, task.run
     learner = make_learner(task, None)
     batches = plan(len(items), config)
-    loop, kept = Loop(coefficient=float(config["kl_coefficient"])), Kept(best=False)
+    loop, kept = PolicyProgress(coefficient=float(config.kl_coefficient)), Kept(best=False)
     resume(task, learner, loop, kept)
+    sentence = f"Learning from {len(items)} items: {len(batches)} steps, from {loop.step} on."
+    run.begin("improving", sentence, loop.step, len(batches), "steps")
     every = max(1, -(-len(batches) // MEASUREMENTS))
     saved_at, stopped = time.monotonic(), None
     while True:
@@ -154,13 +177,14 @@ def learn(
         batch = batches[loop.step]
         parts = task.passes([items[at] for at in batch])
         whole = Batch([[batch[at] for at in part] for part in parts], count(batch))
-        rate = learner.rates[0] * rate_factor(config | {"steps": len(batches)}, loop.step)
+        rate = learner.rates[0] * rate_factor(config, len(batches), loop.step)
         figures = step_on(task, learner, whole, loss, rate, loop.step)
         loop.step += 1
+        of_decided(figures)
         run.log(loop.step, {f"{name}/loss": figures.pop("loss"), "lr": rate} | figures)
         run.progress(loop.step, len(batches), "steps", "improving")
         cancelled = task.group.any(run.cancel_asked)
-        if cancelled or time.monotonic() - saved_at >= config["checkpoint_seconds"]:
+        if cancelled or time.monotonic() - saved_at >= config.checkpoint_seconds:
             save(task, learner, loop, kept)
             saved_at = time.monotonic()
         if cancelled:
@@ -171,33 +195,33 @@ def learn(
     return kept, outcome(loop, stopped)
 
 
-def plan(count: int, config: dict[str, Any]) -> list[list[int]]:
+def plan(count: int, config: TrainPolicySettled) -> list[list[int]]:
     """The batches of all epochs: numbers of items. A function of its arguments alone."""
-    size, found = config["batch_size"], []
-    for epoch in range(config["epochs"]):
+    size, found = config.batch_size, []
+    for epoch in range(config.epochs):
         order = list(range(count))
-        Random(f"{config['seed']}:{epoch}").shuffle(order)
+        Random(f"{config.seed}:{epoch}").shuffle(order)
         found += [order[start : start + size] for start in range(0, count, size)]
     return found
 
 
-def look(task: Task, loop: Loop, kept: Kept) -> str | None:
+def look(task: Task, loop: PolicyProgress, kept: Kept) -> str | None:
     """Measure the policy as it is on the held-out prompts; a reason to stop, or None."""
     found = measure_held_out(task, f"look {loop.step}")
     task.run.log(loop.step, found.metrics() | {"objective/kl_coef": loop.coefficient})
     stopped = reason_to_stop(found, task.bounds)
-    if stopped is None and may_be_kept(found, loop.step, task.config["kl_budget"]):
+    if stopped is None and may_be_kept(found, loop.step, task.config.kl_budget):
         kept.consider(loop.step, found, task.actor.model)
     return stopped
 
 
 def measure_held_out(task: Task, label: str) -> Measure:
     config = task.config
-    rollouts = roll(task, task.held_out, config["eval_responses"], label)
+    rollouts = roll(task, task.held_out, config.eval_responses, label)
     return measure(
         rollouts,
-        estimator=config["kl_estimator"],
-        coefficient=config["kl_coefficient"],
+        estimator=config.kl_estimator,
+        coefficient=config.kl_coefficient,
         shaping=task.shaping,
     )
 
@@ -213,7 +237,7 @@ def step_on(
     sums = task.group.total(sums)
     task.group.add_gradients(learner.policy)
     norm = torch.nn.utils.clip_grad_norm_(
-        learner.policy.parameters(), task.config["max_grad_norm"]
+        learner.policy.parameters(), task.config.max_grad_norm
     ).item()
     if not torch.isfinite(torch.tensor([norm, sums["loss"]])).all():
         raise not_finite(step)

@@ -9,15 +9,16 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import numpy as np
 
-from modeling.core.files import read_jsonl
-from modeling.core.policy_batch import Text
-from modeling.core.policy_rewards import Shaping
-from modeling.core.policy_task import PolicyPrompt, Task
-from modeling.core.rollouts import Rollout, roll
+from modeling.core.policy.rollouts import Rollout, roll
+from modeling.core.policy.task import PolicyPrompt, Task
+from modeling.core.policy_models.batch import Text
+from modeling.core.policy_models.rewards import Shaping
+from modeling.core.program.files import read_jsonl
+from modeling.measures.noise import noise_of
+from modeling.run_data.train_policy import TrainPolicySettled
 
 AT_ONCE = 16  # prompts drawn between two writes
 FIELDS = ("id", "tokens", "logps", "ended", "text", "reward", "variance", "reference_logps")
@@ -27,11 +28,13 @@ def draw_pool(task: Task) -> list[list[Rollout]]:
     """Responses [prompt][number] of the run's pool prompts, from the file or drawn now."""
     config, path = task.config, task.run.path / "pool.jsonl"
     prompts = pool_prompts(task.prompts, config)
-    pool = read_pool(path, {prompt.id: prompt for prompt in prompts}, config["best_of"])
+    pool = read_pool(path, {prompt.id: prompt for prompt in prompts}, config.best_of)
     missing = [prompt for prompt in prompts if prompt.id not in pool]
+    sentence = f"Drawing {config.best_of} responses to each of {len(missing)} prompts."
+    task.run.begin("sampling", sentence, len(pool), len(prompts), "prompts")
     for start in range(0, len(missing), AT_ONCE):
         some = missing[start : start + AT_ONCE]
-        rollouts = roll(task, some, config["best_of"], "pool")
+        rollouts = roll(task, some, config.best_of, "pool")
         by_prompt: dict[str, list[Rollout]] = {}
         for rollout in rollouts:
             by_prompt.setdefault(rollout.id, []).append(rollout)
@@ -42,9 +45,9 @@ def draw_pool(task: Task) -> list[list[Rollout]]:
     return [pool[prompt.id] for prompt in prompts]
 
 
-def pool_prompts(prompts: Sequence[PolicyPrompt], config: dict[str, Any]) -> list[PolicyPrompt]:
-    count = min(config["pool_prompts"], len(prompts))
-    return Random(f"{config['seed']}:pool").sample(list(prompts), count)
+def pool_prompts(prompts: Sequence[PolicyPrompt], config: TrainPolicySettled) -> list[PolicyPrompt]:
+    count = min(config.pool_prompts, len(prompts))
+    return Random(f"{config.seed}:pool").sample(list(prompts), count)
 
 
 def read_pool(path: Path, prompts: dict[str, PolicyPrompt], count: int) -> dict[str, list[Rollout]]:
@@ -77,6 +80,13 @@ def rewards_of(pool: list[list[Rollout]]) -> np.ndarray:
     return np.array([[rollout.reward for rollout in row] for row in pool])
 
 
+def first_best(values: Sequence[float]) -> int:
+    """The number of the highest value; of several that are equal but for rounding, the first."""
+    highest = max(values)
+    slack = noise_of(max(map(abs, values)))
+    return next(at for at, value in enumerate(values) if value >= highest - slack)
+
+
 def best_texts(pool: list[list[Rollout]], shaping: Shaping, coefficient: float) -> list[Text]:
     """Of each prompt the response with the highest reward less `coefficient` times its
     log pi / pi_reference, less the penalty for a missing end.
@@ -85,5 +95,5 @@ def best_texts(pool: list[list[Rollout]], shaping: Shaping, coefficient: float) 
     one, and it is plain best-of-n; in later ones, choosing by the reward alone would add as many
     nats again each time, however far the policy is already."""
     values = [[shaping(r.reward, r.ended) - coefficient * r.log_ratio for r in row] for row in pool]
-    best = np.array(values).argmax(axis=1)
+    best = [first_best(row) for row in values]
     return [row[at].as_text for row, at in zip(pool, best, strict=True)]

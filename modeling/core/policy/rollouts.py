@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from modeling.core.drawing import Sampling
-from modeling.core.generation import Request
-from modeling.core.policy_batch import Batch, Text
-from modeling.core.policy_rewards import FrozenReward
-from modeling.core.policy_task import PolicyPrompt, Task
-from modeling.core.seeds import derive_seed
+from modeling.core.generating.drawing import Sampling
+from modeling.core.generating.generation import Drawn, OnDone, Request, nothing
+from modeling.core.policy.task import PolicyPrompt, Task
+from modeling.core.policy_models.batch import Batch, Text
+from modeling.core.policy_models.rewards import FrozenReward
+from modeling.core.program.seeds import derive_seed
 
 
 @dataclass
@@ -46,13 +46,16 @@ class Rollout:
         return math.fsum(self.logps) - math.fsum(self.reference_logps)
 
 
-def roll(task: Task, prompts: Sequence[PolicyPrompt], count: int, label: str) -> list[Rollout]:
+def roll(
+    task: Task, prompts: Sequence[PolicyPrompt], count: int, label: str, *, phase: str = ""
+) -> list[Rollout]:
     """`count` responses to each prompt, prompt after prompt. `label` tells this draw from others.
+    `phase`: of the run's progress, where the draw is one.
 
     Raises ProgramError for a reward that is no number, Cancelled when alone and asked to stop.
     """
     mine = task.group.share(prompts)
-    drawn = draw(task, task.actor.model, mine, count, label)
+    drawn = draw(task, task.actor.model, mine, count, label, phase)
     if task.reward is not None:
         add_rewards(task.reward, mine, drawn)
     add_reference(task, [rollout for of_prompt in drawn for rollout in of_prompt])
@@ -93,23 +96,25 @@ def draw(
     prompts: Sequence[PolicyPrompt],
     count: int,
     label: str,
+    phase: str = "",
 ) -> list[list[Rollout]]:
     """The model's responses [prompt][number] without rewards."""
     config, tokenizer = task.config, task.actor.tokenizer
     sampling = Sampling(
         task.stop_ids,
-        config["max_new_tokens"],
-        temperature=config["temperature"],
-        batch_tokens=config["cache_tokens"],
+        config.max_new_tokens,
+        temperature=config.temperature,
+        batch_tokens=task.budget(config.cache_tokens),
     )
     requests = [
-        Request(prompt.ids, derive_seed(config["seed"], f"{label}:{prompt.id}", number))
+        Request(prompt.ids, derive_seed(config.seed, f"{label}:{prompt.id}", number))
         for prompt in prompts
         for number in range(count)
     ]
     check = task.run.check_cancelled if task.group.size == 1 else _go_on
+    tell = _teller(task, len(requests), phase) if phase else nothing
     with task.autocast():
-        found = iter(task.generate(model, requests, sampling, check=check))
+        found = iter(task.generate(model, requests, sampling, on_done=tell, check=check))
     rollouts: list[list[Rollout]] = []
     for prompt in prompts:
         rollouts.append([])
@@ -120,6 +125,21 @@ def draw(
                 Rollout(prompt.id, prompt.ids, one.tokens, one.log_probs, one.finished, text)
             )
     return rollouts
+
+
+def _teller(task: Task, total: int, phase: str) -> OnDone:
+    """Tells the run's progress as responses are ready, about fifty times: of all processes, as if
+    they were as far as this one."""
+    done = 0
+
+    def tell(_at: int, _drawn: Drawn) -> None:
+        nonlocal done
+        done += 1
+        if done % max(1, total // 50) == 0:
+            every = task.group.size
+            task.run.progress(done * every, total * every, "responses", phase)
+
+    return tell
 
 
 def _go_on() -> None:
@@ -136,7 +156,7 @@ def add_reference(task: Task, rollouts: list[Rollout]) -> None:
 
 def text_logps(task: Task, model: PreTrainedModel, texts: list[Text]) -> list[list[float]]:
     """Log-probability of every response token, in the order of the texts."""
-    temperature = task.config["temperature"]
+    temperature = task.config.temperature
     return read_texts(task, texts, lambda batch: batch.logps(model, temperature)[0])
 
 

@@ -3,16 +3,16 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from modeling.core.checkpoint import Checkpoint, of_another_run
-from modeling.core.errors import ProgramError
-from modeling.core.policy_health import Kept
-from modeling.core.policy_models import put_weights, trained_weights
-from modeling.core.policy_task import Task
-from modeling.core.policy_update import Learner
+from modeling.core.policy.health import Kept
+from modeling.core.policy.task import Task
+from modeling.core.policy.update import Learner
+from modeling.core.policy_models.actors import put_weights, trained_weights
+from modeling.core.program.checkpoint import Checkpoint, is_same_run, of_another_run, one_before
+from modeling.core.program.errors import ProgramError
 
 
 @dataclass
-class Loop:
+class PolicyProgress:
     """Where the training is. All of it goes into the checkpoint."""
 
     step: int = 0  # updates that are done
@@ -22,7 +22,7 @@ class Loop:
     best_step: int | None = None  # checkpoint.py's; the kept weights are in the state itself
 
 
-def save(task: Task, learner: Learner, loop: Loop, kept: Kept) -> None:
+def save(task: Task, learner: Learner, loop: PolicyProgress, kept: Kept) -> None:
     if task.group.rank != 0:
         return
     Checkpoint(task.run.path).save_state(
@@ -33,36 +33,38 @@ def save(task: Task, learner: Learner, loop: Loop, kept: Kept) -> None:
             "policy": trained_weights(learner.policy),
             "value": None if learner.value is None else trained_weights(learner.value),
             "optimizer": learner.optimizer.state_dict(),
-            "threads": task.config["threads"],
+            "threads": task.config.threads,
         }
     )
 
 
-def resume(task: Task, learner: Learner, loop: Loop, kept: Kept) -> None:
+def resume(task: Task, learner: Learner, loop: PolicyProgress, kept: Kept) -> None:
     """Take up the checkpoint of this very run, if there is one: all arguments are filled in."""
     checkpoint = Checkpoint(task.run.path)
-    if not checkpoint.state_file.exists():
+    if not checkpoint.exists:
         return
-    state = checkpoint.load_state(task.device)
-    if state is None:
-        task.run.say("The checkpoint cannot be read: the run starts again from step 0.")
+    found = checkpoint.load_last(task.device)
+    if found is None:
+        task.remark("The checkpoint cannot be read: the run starts again from step 0.")
         return
-    if state["identity"] != task.identity():
+    state, is_previous = found
+    if not is_same_run(state["identity"], task.identity()):
         raise of_another_run(checkpoint.state_file)
     put_weights(learner.policy, state["policy"])
     if learner.value is not None:
         put_weights(learner.value, state["value"])
     learner.optimizer.load_state_dict(state["optimizer"])
     # Another number of threads adds up in another order: the same bytes need the same number.
-    task.config["threads"] = state["threads"]
-    task.use_threads()
+    task.use_threads(state["threads"])
     for key, value in state["loop"].items():
         setattr(loop, key, value)
     kept.restore(state["kept"])
+    if is_previous:
+        task.remark(one_before(loop.step))
     task.run.say(f"Going on from the checkpoint at step {loop.step}.")
 
 
-def outcome(loop: Loop, stopped: str | None) -> dict[str, Any]:
+def outcome(loop: PolicyProgress, stopped: str | None) -> dict[str, Any]:
     """What result.json says of the loop."""
     return {
         "steps": loop.step,

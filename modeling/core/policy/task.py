@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,17 +10,18 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from modeling.core.errors import ProgramError
-from modeling.core.files import read_jsonl, require_messages, require_unique_id
-from modeling.core.limits import Bounds
-from modeling.core.parallel import Group
-from modeling.core.plain_generation import Generator
-from modeling.core.policy_batch import Batch, Text
-from modeling.core.policy_models import Actor
-from modeling.core.policy_reading import choose_policy_way, make_batch, plan_passes
-from modeling.core.policy_rewards import FrozenReward, Shaping
-from modeling.core.run_dir import RunDir
-from modeling.core.text import Prompt, encode_prompts
+from modeling.core.generating.plain_generation import Generator
+from modeling.core.policy_models.actors import Actor
+from modeling.core.policy_models.batch import Batch, Text
+from modeling.core.policy_models.reading import choose_policy_way, make_batch, plan_passes
+from modeling.core.policy_models.rewards import FrozenReward, Shaping
+from modeling.core.program.errors import ProgramError
+from modeling.core.program.files import read_jsonl, require_messages, require_unique_id
+from modeling.core.program.parallel import Group
+from modeling.core.program.run_dir import RunDir, smaller
+from modeling.core.texts.text import Prompt, encode_prompts
+from modeling.measures.limits import Bounds
+from modeling.run_data.train_policy import TrainPolicySettled
 
 LEAST_HELD_OUT = 4  # with fewer prompts to hold out, none is
 
@@ -38,7 +39,7 @@ class Task:
     """Everything that the steps need and that does not change, but for the actor's weights."""
 
     run: RunDir
-    config: dict[str, Any]  # resolved
+    config: TrainPolicySettled  # resolved
     group: Group
     actor: Actor
     reward: FrozenReward | None
@@ -52,33 +53,44 @@ class Task:
     shaping: Shaping = field(default_factory=Shaping)
     bounds: Bounds = field(default_factory=Bounds)
     warnings: list[str] = field(default_factory=list)
+    left_out: list[dict[str, Any]] = field(default_factory=list)  # see left_out.py
 
     def autocast(self) -> AbstractContextManager[Any]:
-        return torch.autocast(self.device.type, torch.bfloat16, self.config["dtype"] == "bfloat16")
+        return torch.autocast(self.device.type, torch.bfloat16, self.config.dtype == "bfloat16")
 
     def batch(self, texts: Sequence[Text]) -> Batch:
         """Texts to be read in one forward pass."""
-        return make_batch(self.config["attention"], texts, self.device)
+        return make_batch(self.config.attention, texts, self.device)
 
     def passes(self, items: Sequence[Sequence[Text]]) -> list[list[int]]:
         """Numbers of items, each some texts of one prompt, that are read in one forward pass."""
-        return list(plan_passes(self.config["attention"], items, self.config["batch_tokens"]))
+        budget = self.budget(self.config.batch_tokens)
+        return list(plan_passes(self.config.attention, items, budget))
 
     def share_prompts(self, *models: PreTrainedModel) -> None:
         """Settle on a way to read that these models can go too."""
-        way, warning = choose_policy_way(
-            models, self.config["attention"], self.config["max_length"]
-        )
-        self.config["attention"] = way
+        way, warning = choose_policy_way(models, self.config.attention, self.config.max_length)
+        self.config = replace(self.config, attention=way)
         self.warnings += [warning] if warning else []
 
-    def use_threads(self) -> None:
-        torch.set_num_threads(self.config["threads"])
+    def remark(self, sentence: str) -> None:
+        """For the log and the result."""
+        self.run.say(sentence)
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
+
+    def budget(self, tokens: int) -> int:
+        """Tokens held at once, by a setting; half of it after memory ran out."""
+        return smaller(tokens, self.config.smaller_passes)
+
+    def use_threads(self, threads: int) -> None:
+        self.config = replace(self.config, threads=threads)
+        torch.set_num_threads(threads)
 
     def identity(self) -> dict[str, Any]:
         """What must be equal for a resumed run to be the same run."""
-        loose = ("threads", "checkpoint_seconds")
-        fixed = {key: value for key, value in self.config.items() if key not in loose}
+        loose = ("threads", "checkpoint_seconds", "smaller_passes")
+        fixed = {key: value for key, value in self.config.as_json().items() if key not in loose}
         return fixed | {"data_sha256": self.data_sha256}
 
 
@@ -91,16 +103,16 @@ def read_prompts(path: Path) -> list[tuple[str, Prompt]]:
 
 
 def encode_all(
-    actor: Actor, prompts: Sequence[tuple[str, Prompt]], config: dict[str, Any], max_length: int
+    actor: Actor, prompts: Sequence[tuple[str, Prompt]], config: TrainPolicySettled
 ) -> list[PolicyPrompt]:
     """Prompts as tokens; one that leaves no room for a response loses its oldest part."""
-    room = max_length - config["max_new_tokens"]
+    room = config.max_length - config.max_new_tokens
     if room < 8:
         raise ProgramError(
-            f"The policy's context of {max_length} tokens has no room for a prompt and "
-            f"{config['max_new_tokens']} new tokens.",
+            f"The policy's context of {config.max_length} tokens has no room for a prompt and "
+            f"{config.max_new_tokens} new tokens.",
             where="config.json: max_new_tokens",
-            hint=f"Set max_new_tokens to at most {max_length // 2}.",
+            hint=f"Set max_new_tokens to at most {config.max_length // 2}.",
         )
     encoded = encode_prompts(actor.tokenizer, [prompt for _, prompt in prompts], room)
     return [

@@ -9,16 +9,22 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from modeling.core.advantages import gae, leave_one_out, whiten
-from modeling.core.errors import ProgramError
-from modeling.core.kl import token_kl
-from modeling.core.own_head import attach_head
-from modeling.core.policy_batch import Batch
-from modeling.core.policy_losses import clipped_policy_loss, clipped_value_loss
-from modeling.core.policy_rewards import Shaping
-from modeling.core.policy_task import Task
-from modeling.core.rollouts import Rollout, read_texts
+from modeling.core.loading.own_head import attach_head
+from modeling.core.losses.advantages import gae, leave_one_out, whiten
+from modeling.core.losses.kl import token_kl
+from modeling.core.losses.policy import clipped_policy_loss, clipped_value_loss
+from modeling.core.policy.rollouts import Rollout, read_texts
+from modeling.core.policy.task import Task
+from modeling.core.policy_models.batch import Batch
+from modeling.core.policy_models.rewards import Shaping
+from modeling.core.program.errors import ProgramError
+from modeling.measures.noise import noise_of
+from modeling.run_data.train_policy import TrainPolicySettled
 
+FIRST_STEP = (  # no weight has changed yet
+    "This is the first step, so no learning rate is to blame: the policy itself, its reference or "
+    "the value model gives no finite number for a text of this batch."
+)
 SUMS = ("policy", "value", "clipped", "value_clipped", "kl", "ratio", "entropy")
 
 
@@ -48,9 +54,9 @@ class Signal:
 
 def make_learner(task: Task, value: PreTrainedModel | None) -> Learner:
     config = task.config
-    models: list[tuple[nn.Module, float]] = [(task.actor.model, config["learning_rate"])]
+    models: list[tuple[nn.Module, float]] = [(task.actor.model, config.learning_rate)]
     if value is not None:
-        models.append((value, config["value_learning_rate"]))
+        models.append((value, config.value_learning_rate))
     groups = [
         {"params": [w for w in model.parameters() if w.requires_grad], "lr": rate}
         for model, rate in models
@@ -81,23 +87,21 @@ def make_signal(
     config = task.config
     logps, mask = pad_rows([rollout.logps for rollout in rollouts])
     reference, _ = pad_rows([rollout.reference_logps for rollout in rollouts])
-    kl = token_kl(logps, reference, config["kl_estimator"]) * mask  # (B, R)
+    kl = token_kl(logps, reference, config.kl_estimator) * mask  # (B, R)
     rows = rewards_by_prompt(rollouts, task.shaping)
     rewards = torch.tensor(rows)  # (P, K): the rollouts lie prompt after prompt
     if value is None:
         penalised = rewards - coefficient * kl.sum(dim=1).view_as(rewards)
         advantages = leave_one_out(penalised).flatten()  # (B,)
-        if config["whiten"]:
+        if config.whiten:
             advantages = whiten(advantages, torch.ones_like(advantages, dtype=torch.bool))
         return Signal(mask, logps, advantages)
     per_token = -coefficient * kl
     last = mask.sum(dim=1) - 1
     per_token[torch.arange(len(last)), last] += rewards.flatten()
     values, _ = pad_rows(read_values(task, value, rollouts))
-    advantages, returns = gae(
-        per_token, values, mask, gamma=config["gamma"], lam=config["gae_lambda"]
-    )
-    if config["whiten"]:
+    advantages, returns = gae(per_token, values, mask, gamma=config.gamma, lam=config.gae_lambda)
+    if config.whiten:
         advantages = whiten(advantages, mask)
     return Signal(mask, logps, advantages, values, returns)
 
@@ -114,7 +118,8 @@ def fit_values(task: Task, value: PreTrainedModel, rollouts: list[Rollout]) -> N
     rewards = torch.tensor([task.shaping(one.reward, one.ended) for one in rollouts])
     x, y = values[mask].double(), rewards[:, None].expand_as(values)[mask].double()
     spread = x.var(correction=0)
-    slope = ((x - x.mean()) * (y - y.mean())).mean() / spread if spread > 0 else x.new_zeros(())
+    tells = spread.sqrt() > noise_of(x.abs().max().item())  # a slope of rounding would be any
+    slope = ((x - x.mean()) * (y - y.mean())).mean() / spread if tells else x.new_zeros(())
     head: Any = value.score
     bias = torch.zeros(1) if head.bias is None else head.bias.detach().cpu()
     intercept = y.mean() - slope * x.mean()
@@ -132,32 +137,32 @@ def update(
 ) -> dict[str, float]:
     """The update that follows `step` finished ones. Returns the figures of its last pass."""
     signal = make_signal(task, learner.value, coefficient, rollouts)
-    factor = rate_factor(task.config, step)
+    factor = rate_factor(task.config, task.config.steps, step)
     for group, peak in zip(learner.optimizer.param_groups, learner.rates, strict=True):
         group["lr"] = peak * factor
     figures: dict[str, float] = {}
-    for number in range(task.config["inner_epochs"]):
+    for number in range(task.config.inner_epochs):
         figures = {}
         for numbers in minibatches(task.config, len(rollouts), f"{step}:{number}"):
             for name, value in optimise(task, learner, rollouts, signal, numbers, step).items():
-                figures[name] = figures.get(name, 0.0) + value / task.config["minibatches"]
+                figures[name] = figures.get(name, 0.0) + value / task.config.minibatches
     return figures | {"lr": learner.optimizer.param_groups[0]["lr"]}
 
 
-def rate_factor(config: dict[str, Any], step: int) -> float:
-    """Of the peak learning rate, for the step that follows `step` finished ones."""
-    total, warmup = config["steps"], round(config["warmup"] * config["steps"])
+def rate_factor(config: TrainPolicySettled, total: int, step: int) -> float:
+    """Of the peak learning rate, for the step that follows `step` of `total`."""
+    warmup = round(config.warmup * total)
     if step < warmup:
         return (step + 1) / (warmup + 1)
-    return 1.0 if config["schedule"] == "constant" else (total - step) / max(1, total - warmup)
+    return 1.0 if config.schedule == "constant" else (total - step) / max(1, total - warmup)
 
 
-def minibatches(config: dict[str, Any], count: int, label: str) -> Iterator[list[int]]:
+def minibatches(config: TrainPolicySettled, count: int, label: str) -> Iterator[list[int]]:
     """All numbers below `count`, shuffled and dealt into minibatches."""
     order = list(range(count))
-    parts = config["minibatches"]
+    parts = config.minibatches
     if parts > 1:
-        Random(f"{config['seed']}:{label}").shuffle(order)
+        Random(f"{config.seed}:{label}").shuffle(order)
     for part in range(parts):
         yield order[part::parts]
 
@@ -186,7 +191,7 @@ def optimise(
     norms = []
     for model in models:
         task.group.add_gradients(model)
-        clip = task.config["max_grad_norm"]
+        clip = task.config.max_grad_norm
         norms.append(torch.nn.utils.clip_grad_norm_(model.parameters(), clip).item())
     if not all(torch.isfinite(torch.tensor([*norms, *sums.values()]))):
         raise not_finite(step)
@@ -206,7 +211,7 @@ def policy_loss(
 ) -> Tensor:
     """The loss of some rows, divided by the minibatch's tokens (PPO) or responses (RLOO)."""
     with task.autocast():
-        logps, entropy = batch.logps(learner.policy, task.config["temperature"])  # (b, r)
+        logps, entropy = batch.logps(learner.policy, task.config.temperature)  # (b, r)
     real, width = batch.is_real, batch.is_real.shape[1]
     old = signal.logps[rows, :width].to(task.device)
     advantages = signal.advantages[rows].to(task.device)
@@ -217,11 +222,11 @@ def policy_loss(
     sums["entropy"] += entropy[real].sum().item() / tokens
     if learner.value is None:
         logps, old = (logps * real).sum(dim=1), (old * real).sum(dim=1)  # (b,)
-        loss, clipped = clipped_policy_loss(logps, old, advantages, task.config["clip"])
+        loss, clipped = clipped_policy_loss(logps, old, advantages, task.config.clip)
         count = responses
     else:
         advantages = advantages[:, :width]
-        loss, clipped = clipped_policy_loss(logps, old, advantages, task.config["clip"])
+        loss, clipped = clipped_policy_loss(logps, old, advantages, task.config.clip)
         loss, clipped, count = loss[real], clipped[real], tokens
     total = loss.sum() / count
     sums["policy"] += total.item()
@@ -244,7 +249,7 @@ def value_loss(
         values = batch.values(value)  # (b, r)
     real, width = batch.is_real, batch.is_real.shape[1]
     old, returns = (x[rows, :width].to(task.device) for x in (signal.values, signal.returns))
-    loss, clipped = clipped_value_loss(values, old, returns, task.config["value_clip"])
+    loss, clipped = clipped_value_loss(values, old, returns, task.config.value_clip)
     total = loss[real].sum() / tokens
     sums["value"] += total.item()
     sums["value_clipped"] += clipped[real].sum().item() / tokens
@@ -274,5 +279,6 @@ def not_finite(step: int) -> ProgramError:
     return ProgramError(
         f"The loss or its gradient is no longer a finite number at step {step + 1}.",
         where=f"step {step + 1}",
-        hint="Lower the learning rate. Nothing of this step was saved.",
+        hint=f"{FIRST_STEP if step == 0 else 'Lower the learning rate.'} Nothing of this step was "
+        "saved.",
     )

@@ -4,7 +4,7 @@ With LoRA the reference is the policy with its adapter switched off and costs no
 adapter is merged into plain weights on export. Left out: quantised and sharded weights.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +14,28 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from modeling.core.adapters import inner_names, put_adapters
-from modeling.core.device import move_to
-from modeling.core.errors import ProgramError
-from modeling.core.features import count_layers
-from modeling.core.files import folder_in_one
-from modeling.core.loading import load_causal_model, load_classifier, load_tokenizer
-from modeling.core.own_head import has_own_head, load_own_head
-from modeling.core.policy_batch import Text, pad_texts
-from modeling.core.reward_model import switch_dropout_off
-from modeling.core.text import complete_tokenizer
+from modeling.core.loading.adapters import inner_names, put_adapters
+from modeling.core.loading.bases import has_classifier
+from modeling.core.loading.own_head import give_head, has_own_head, load_own_head
+from modeling.core.loading.pretrained import (
+    load_causal_model,
+    load_classifier,
+    load_config,
+    load_tokenizer,
+    load_trunk,
+)
+from modeling.core.loading.reward_model import switch_dropout_off
+from modeling.core.policy_models.batch import Text, pad_texts
+from modeling.core.program.device import move_to
+from modeling.core.program.errors import ProgramError
+from modeling.core.program.files import folder_in_one
+from modeling.core.program.set_aside import set_aside
+from modeling.core.reading.features import count_layers
+from modeling.core.texts.chat_end import find_stop_ids
+from modeling.core.texts.template_check import check_template
+from modeling.core.texts.text import complete_tokenizer
+from modeling.core.texts.token_rows import declare_tokens, give_rows
+from modeling.run_data.shared import DEFAULT_DATE
 
 EXPORT_TOLERANCE = 1e-3  # of a log-probability, relative beyond 1: merging LoRA rounds
 
@@ -54,11 +66,22 @@ class Actor:
 
 
 def load_actor(
-    policy: str, reference: str, *, adapter: str, rank: int, seed: int, device: torch.device
+    policy: str,
+    reference: str,
+    *,
+    adapter: str,
+    rank: int,
+    seed: int,
+    device: torch.device,
+    day: str = DEFAULT_DATE,
 ) -> Actor:
+    """`day`: what a chat template prints as today's date. Raises ProgramError for what cannot be
+    loaded or does not go together."""
     tokenizer = load_tokenizer(policy)
-    complete_tokenizer(tokenizer)
+    complete_tokenizer(tokenizer, day, is_policy=True)
+    check_template(tokenizer, policy)
     model = load_causal_model(policy)
+    give_rows(model, tokenizer)
     switch_dropout_off(model)
     wrapper = None
     if adapter == "lora":
@@ -68,6 +91,7 @@ def load_actor(
         frozen = load_causal_model(reference)
         if reference != policy:
             check_same_words(tokenizer, reference)
+        give_rows(frozen, tokenizer)
         frozen.requires_grad_(False)
         move_to(frozen, device)
     move_to(model, device)
@@ -77,8 +101,9 @@ def load_actor(
 def check_same_words(tokenizer: PreTrainedTokenizerBase, other: str) -> None:
     """A KL between policies that write in different tokens means nothing."""
     theirs = load_tokenizer(other)
-    complete_tokenizer(theirs)
-    if theirs.get_vocab() != tokenizer.get_vocab():
+    complete_tokenizer(theirs, is_policy=True)
+    # Either may have a token that was added to it: a pad, an end.
+    if not (reads_tokens_of(theirs, tokenizer) or reads_tokens_of(tokenizer, theirs)):
         raise ProgramError(
             f"The policy and the reference {other} have different vocabularies.",
             where="config.json: reference",
@@ -86,8 +111,13 @@ def check_same_words(tokenizer: PreTrainedTokenizerBase, other: str) -> None:
         )
 
 
+def reads_tokens_of(reader: PreTrainedTokenizerBase, writer: PreTrainedTokenizerBase) -> bool:
+    """Whether every token of `writer` is the same in `reader`, under the same id."""
+    return writer.get_vocab().items() <= reader.get_vocab().items()
+
+
 def load_value_model(
-    reward_models: list[str], policy: str, actor: Actor, device: torch.device
+    reward_models: Sequence[str], policy: str, actor: Actor, device: torch.device
 ) -> tuple[PreTrainedModel, str]:
     """The value model of PPO, and a sentence on where it comes from.
 
@@ -98,9 +128,11 @@ def load_value_model(
     for source in reward_models:
         model = load_as_value(source, actor.tokenizer)
         if model is not None:
+            give_rows(model, actor.tokenizer)
             said = f"Values begin as the rewards of {source}."
             return finish_value_model(model, device), said
-    model, _ = load_classifier(policy)
+    model = load_value_trunk(policy)
+    give_rows(model, actor.tokenizer)
     if not isinstance(getattr(model, "score", None), nn.Linear):
         raise ProgramError(
             f"{type(model).__name__} has no head that could predict values token by token.",
@@ -113,17 +145,27 @@ def load_value_model(
     )
 
 
+def load_value_trunk(policy: str) -> PreTrainedModel:
+    """The policy's trunk with a head, new; transformers' classifier where it has one."""
+    if has_classifier(load_config(policy)):
+        return load_classifier(policy)[0]
+    trunk = load_trunk(policy)
+    give_head(trunk, 1, 0, 0.0)
+    return trunk
+
+
 def load_as_value(source: str, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel | None:
     """A reward model with one linear head on the last layer and the policy's vocabulary, else
     None."""
     theirs = load_tokenizer(source)
     complete_tokenizer(theirs)
-    if theirs.get_vocab() != tokenizer.get_vocab():
+    if not reads_tokens_of(theirs, tokenizer):
         return None
     if has_own_head(source):
         trunk, readout, heads = load_own_head(source)
         last = (count_layers(trunk),)
-        return trunk if (readout.layers, readout.reads, heads) == (last, ("mean",), 1) else None
+        of_each_token = readout.layers == last and len(readout.reads) == 1 and heads == 1
+        return trunk if of_each_token else None
     model, new = load_classifier(source)
     return None if new or not isinstance(getattr(model, "score", None), nn.Linear) else model
 
@@ -151,15 +193,19 @@ def put_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
 
 
 @torch.no_grad()
-def export_policy(actor: Actor, folder: Path, texts: list[Text]) -> float:
+def export_policy(
+    actor: Actor, folder: Path, texts: list[Text], figures: dict[str, Any] | None = None
+) -> float:
     """Write a plain AutoModelForCausalLM folder; prove that it gives the same log-probabilities.
 
     Returns the largest difference over the texts' tokens. The actor cannot be trained afterwards:
-    its adapter has become part of the weights.
+    its adapter has become part of the weights. Raises ProgramError for a folder that reads
+    otherwise, which is set aside with the figures.
     """
     device = actor.model.device
     expected = [_logps(actor.model, text) for text in texts]
     model = actor.model if actor.adapter is None else actor.adapter.merge_and_unload()
+    declare_tokens(model, actor.tokenizer, find_stop_ids(model, actor.tokenizer))
     with folder_in_one(folder) as temporary:
         model.save_pretrained(temporary)
         actor.tokenizer.save_pretrained(temporary)
@@ -173,11 +219,12 @@ def export_policy(actor: Actor, folder: Path, texts: list[Text]) -> float:
             default=0.0,
         )
         if not error <= EXPORT_TOLERANCE:  # NaN must fail too
-            raise ProgramError(
+            problem = ProgramError(
                 f"The saved policy, loaded again, gives other probabilities (by {error:.2g}).",
                 where=str(folder),
-                hint="Do not use it. Retry; if it happens again, report the policy.",
+                hint="Retry; if it happens again, report the policy.",
             )
+            raise set_aside(temporary, folder.parent, folder.name, problem, figures or {})
     return error
 
 

@@ -2,7 +2,7 @@
 
 A row is [padding][prompt][response][padding] with all responses beginning at one column, so that a
 model is asked for the logits of the response part alone. Rows of one length go together. Packed
-rows (policy_packed.py) cost less; this is for models that cannot read those.
+rows (packed.py) cost less; this is for models that cannot read those.
 """
 
 import inspect
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from modeling.core.reading import apply_head
+from modeling.core.reading.reader import apply_head
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from modeling.core.packing import Row, first_fit, pack
-from modeling.core.policy_batch import Text, accepted, token_logps
-from modeling.core.reading import apply_head
-from modeling.core.shared_attention import Pass, packed
-from modeling.core.text import Encoded
+from modeling.core.policy_models.batch import Text, accepted, token_logps
+from modeling.core.reading.reader import apply_head
+from modeling.core.reading.shared_attention import Pass, packed
+from modeling.core.texts.packing import PackedRow, first_fit, pack
+from modeling.core.texts.text import Encoded
 
 OPEN_PASSES = 16  # that a prompt may still go into
 
@@ -27,7 +27,7 @@ class Packed:
     """A row with the N response tokens of B texts. Shape: states and targets (N,), text after text,
     the places in the row that say what comes next and what did; is_real (B, R)"""
 
-    row: Row
+    row: PackedRow
     states: Tensor
     targets: Tensor
     is_real: Tensor

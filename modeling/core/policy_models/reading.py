@@ -10,9 +10,10 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from modeling.core.policy_batch import Batch, Text, by_length, pad_texts
-from modeling.core.policy_packed import by_prompt, pack_texts
-from modeling.core.reading import TOLERANCE, choose_way, trial_groups, warn_of_padding
+from modeling.core.policy_models.batch import Batch, Text, by_length, pad_texts
+from modeling.core.policy_models.packed import by_prompt, pack_texts
+from modeling.core.reading.reader import TOLERANCE, choose_way, warn_of_padding
+from modeling.core.reading.trying import trial_groups
 
 
 def choose_policy_way(
@@ -24,14 +25,14 @@ def choose_policy_way(
         reader = choose_way(model, way, max_length, may_prune=False)
         if reader.way == "padded":
             return "padded", reader.warning
-        if reason := disagreement(model, reader.way):
+        if reason := why_packed_differs(model, reader.way):
             return "padded", warn_of_padding(model, reason)
         way = reader.way
     return way, None
 
 
 @torch.no_grad()
-def disagreement(model: PreTrainedModel, way: str) -> str | None:
+def why_packed_differs(model: PreTrainedModel, way: str) -> str | None:
     """Why packed rows are not what the padded ones are, or None when they are."""
     texts = [
         Text(tuple(one.ids[: one.prompt_length or 1]), tuple(one.ids[one.prompt_length or 1 :]))

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from transformers import PreTrainedTokenizerBase
 
-from modeling.core.errors import ProgramError
-from modeling.core.scorer import Scorer
-from modeling.core.text import Prompt
+from modeling.core.loading.scorer import Scorer
+from modeling.core.messages import Prompt, Response, text_of
+from modeling.core.program.errors import ProgramError
+from modeling.measures.noise import has_spread
 
 
 class FrozenReward:
@@ -24,7 +26,12 @@ class FrozenReward:
     ) -> None:
         self.scorer = Scorer(sources, device=device, aggregate=aggregate, uwo_weight=uwo_weight)
 
-    def score(self, texts: Sequence[tuple[Prompt, str]]) -> tuple[list[float], list[float]]:
+    @property
+    def tokenizers(self) -> list[PreTrainedTokenizerBase]:
+        """Of its models: each has its own chat template."""
+        return [one.tokenizer for one in self.scorer.loaded]
+
+    def score(self, texts: Sequence[tuple[Prompt, Response]]) -> tuple[list[float], list[float]]:
         """Rewards, and the variance over the members, in the order of the texts.
 
         Raises ProgramError when a reward is no finite number.
@@ -48,14 +55,28 @@ class Shaping:
         return (reward - self.mean) / self.std - (0.0 if ended else self.penalty)
 
     def scaled_to(self, rewards: Sequence[float]) -> "Shaping":
-        """Mean 0 and standard deviation 1 over these. Rewards that are all equal have no scale."""
-        return Shaping(statistics.fmean(rewards), statistics.pstdev(rewards) or 1.0, self.penalty)
+        """Mean 0 and standard deviation 1 over these. Rewards that are all equal, but for rounding,
+        have no scale: they are centred alone."""
+        spread = statistics.pstdev(rewards) if has_spread(rewards) else 1.0
+        return Shaping(statistics.fmean(rewards), spread, self.penalty)
 
 
-def not_finite(text: tuple[Prompt, str]) -> ProgramError:
+def flat_rewards_warning(rewards: Sequence[float]) -> str | None:
+    """A sentence where rewards differ by rounding alone, so that they have no scale."""
+    if not rewards or has_spread(rewards):
+        return None
+    return (
+        f"The reward model gives all {len(rewards)} responses to held-out prompts the same reward, "
+        f"{statistics.fmean(rewards):.3g} (they differ by {max(rewards) - min(rewards):.1g}, which "
+        "is rounding): rewards are centred and not scaled. A reward that tells no responses apart "
+        "teaches nothing."
+    )
+
+
+def not_finite(text: tuple[Prompt, Response]) -> ProgramError:
     prompt, response = text
     return ProgramError(
         "The reward model gives a reward that is not a finite number.",
-        where=f"prompt {prompt[-1][1][:80]!r}, response {response[:80]!r}",
+        where=f"prompt {prompt[-1][1][:80]!r}, response {text_of(response)[:80]!r}",
         hint="Do not use this reward model: train it again with a lower learning rate.",
     )

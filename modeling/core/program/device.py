@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from modeling.core.errors import ProgramError
+from modeling.core.program.errors import ProgramError
 
 # Below this a second thread costs more in waiting than it saves in work.
 SINGLE_THREAD_PARAMETERS = 5_000_000

@@ -1,4 +1,7 @@
-"""The two ways in which a program stops early on purpose."""
+"""The two ways in which a program stops early on purpose, and how to tell a third: memory."""
+
+# In the error of what smaller passes may mend; the worker knows it by these words.
+OUT_OF_MEMORY = "memory is not enough for this model and batch"
 
 
 class ProgramError(Exception):
@@ -16,3 +19,10 @@ class Cancelled(BaseException):
 
     Like KeyboardInterrupt no Exception: code that puts exceptions in words must not catch it.
     """
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Of a GPU (torch's OutOfMemoryError; this file does without torch), of the CPU's allocator, or
+    Python's own."""
+    named = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
+    return named or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))

@@ -6,11 +6,12 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from modeling.core.errors import ProgramError
+from modeling.core.messages import OPTION_NAMES, Prompt, Response, prompt_of, response_of
+from modeling.core.program.errors import ProgramError
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -53,8 +54,8 @@ def require_unique_id(row: dict[str, Any], seen: set[str], path: Path, number: i
     return identifier
 
 
-def require_messages(row: dict[str, Any], path: Path, number: int) -> tuple[tuple[str, str], ...]:
-    """The row's prompt as ((role, content), ...): hashable, so that it can key a group."""
+def require_messages(row: dict[str, Any], path: Path, number: int) -> Prompt:
+    """The row's prompt with its tools, hashable (messages.py), so that it can key a group."""
     messages = row.get("prompt")
     if not isinstance(messages, list) or not messages:
         raise bad_line(path, number, 'needs a "prompt" that is a non-empty list of messages')
@@ -64,28 +65,72 @@ def require_messages(row: dict[str, Any], path: Path, number: int) -> tuple[tupl
         )
         if not fine:
             raise bad_line(path, number, 'has a message without the texts "role" and "content"')
-    return tuple((message["role"], message["content"]) for message in messages)
+    options = {name: row[name] for name in OPTION_NAMES if row.get(name)}
+    for name, kind in zip(OPTION_NAMES, (list, dict), strict=True):
+        if not isinstance(options.get(name, kind()), kind):
+            raise bad_line(path, number, f'has a "{name}" of the wrong type')
+    return prompt_of(messages, options)
 
 
-def require_text(row: dict[str, Any], key: str, path: Path, number: int) -> str:
-    text = row.get(key)
-    if not isinstance(text, str):
-        raise bad_line(path, number, f'needs a "{key}" that is a text (it may be empty)')
-    return text
+def require_response(row: dict[str, Any], key: str, path: Path, number: int) -> Response:
+    """A text, or an assistant's message where it holds more than a text."""
+    value = row.get(key)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict) and isinstance(value.get("content"), str):
+        return response_of({"role": "assistant", **value})
+    raise bad_line(path, number, f'needs a "{key}" that is a text (it may be empty) or a message')
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write through a temporary file: `path` is either the old file or the whole new one."""
+class Hashing:
+    """A file that is written, and the SHA-256 of what went into it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.digest = hashlib.sha256()
+
+    def write(self, data: Any) -> int:
+        self.digest.update(data)
+        return self.file.write(data)
+
+    def flush(self) -> None:
+        self.file.flush()
+
+
+@contextmanager
+def written_aside(path: Path, write: Callable[[Any], object]) -> Iterator[str]:
+    """Write a temporary file, give its SHA-256, and give it its name when the block ends."""
     temporary = path.with_name(path.name + ".tmp")
     try:
         with temporary.open("wb") as file:
-            write(file)
+            hashing = Hashing(file)
+            write(hashing)
             file.flush()
             os.fsync(file.fileno())
+        yield hashing.digest.hexdigest()
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)  # on a full disk the half-written file is in the way
         raise
+    sync_folder(path.parent)
+
+
+def write_atomically(path: Path, write: Callable[[Any], object]) -> str:
+    """Write through a temporary file: `path` is either the old file or the whole new one. Gives
+    the SHA-256 of what was written."""
+    with written_aside(path, write) as sha256:
+        pass
+    return sha256
+
+
+def sync_folder(folder: Path) -> None:
+    """A new name is on the disk only when its folder is; some file systems cannot promise it."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 @contextmanager
@@ -110,7 +155,7 @@ def write_json(path: Path, value: object) -> None:
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    def write(file: BinaryIO) -> None:
+    def write(file: Hashing) -> None:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
 

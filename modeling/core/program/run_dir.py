@@ -14,27 +14,31 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from math import isfinite
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
-from modeling.core.errors import Cancelled, ProgramError
-from modeling.core.files import is_disk_full, write_json
+from modeling.core.program.errors import OUT_OF_MEMORY, Cancelled, ProgramError, is_out_of_memory
+from modeling.core.program.files import is_disk_full, write_json
+from modeling.core.program.seal import NotWhole, check_inputs, check_result, write_result
+from modeling.core.program.whole import Phase, Whole
+from modeling.run_data.config import Refused, RunConfig
+from modeling.run_data.limits import is_number
+from modeling.run_data.result import RunResult
+
+Settings = TypeVar("Settings", bound=RunConfig)
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_CANCELLED = 128 + signal.SIGTERM  # 143, as a shell reports it
+# Of metrics.jsonl, in which an earlier attempt's last line of progress is looked for.
+BYTES_READ_AGAIN = 1 << 16
 
 
-def is_count(value: Any) -> bool:
-    """A whole number from 1; True is none."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+def smaller(tokens: int, halved: bool) -> int:
+    """What is held at once: half of it where an attempt before this one ran out of memory."""
+    return max(1, tokens // 2) if halved else tokens
 
 
 def is_first_process() -> bool:
@@ -49,15 +53,12 @@ class RunDir:
         self.path = path
         self.cancel_asked = False
         self.cancel_at_once = True  # until the program has something to save
-        self._phase_started: dict[str, tuple[float, int]] = {}
+        self._begun = False  # its own lines of metrics.jsonl
+        self.part = ""  # which of several trainings or models is in hand
+        self.whole = Whole(before=shown_before(path / "metrics.jsonl"))
 
-    def read_config(
-        self, defaults: dict[str, Any], rules: dict[str, Callable[[Any], bool]]
-    ) -> dict[str, Any]:
-        """config.json over the defaults. A default of `...` marks a key that must be given.
-
-        `rules` refuse values that would only fail, or do nothing, much later.
-        """
+    def read_config(self, kind: type[Settings]) -> Settings:
+        """config.json as the program's settings. Raises ProgramError for what they do not allow."""
         path = self.path / "config.json"
         if not path.is_file():
             raise ProgramError(
@@ -66,49 +67,55 @@ class RunDir:
                 hint="A run folder needs a config.json; docs/learning-programs.md lists its keys.",
             )
         try:
-            given = json.loads(path.read_bytes())
+            return kind.read(json.loads(path.read_bytes()))
+        except Refused as problem:
+            raise ProgramError(problem.message, where=problem.where, hint=problem.hint) from problem
         except ValueError as error:
             raise ProgramError(
                 f"config.json is not JSON ({error}).", where="config.json", hint="Correct the file."
             ) from error
-        if not isinstance(given, dict):
-            raise ProgramError(
-                "config.json is not a JSON object.", where="config.json", hint="Correct the file."
-            )
-        for key in given.keys() - defaults.keys():
-            raise ProgramError(
-                f"config.json has the unknown key {key!r}.",
-                where="config.json",
-                hint=f"The known keys are: {', '.join(sorted(defaults))}.",
-            )
-        config = defaults | given
-        for key in [key for key, value in config.items() if value is ...]:
-            raise ProgramError(
-                f"config.json lacks {key!r}.",
-                where="config.json",
-                hint="docs/learning-programs.md says what the key means.",
-            )
-        for key, holds in rules.items():
-            if not holds(config[key]):
-                raise ProgramError(
-                    f"The value {config[key]!r} of {key!r} makes no sense.",
-                    where=f"config.json: {key}",
-                    hint="docs/learning-programs.md has the allowed values.",
-                )
-        return config
 
     def log(self, step: int, metrics: dict[str, float]) -> None:
         """One line of metrics, under the names of docs/metrics.md."""
         self._append({"step": step, "time": time.time(), "metrics": metrics})
 
-    def progress(self, done: int, total: int, unit: str, phase: str) -> None:
-        """One progress line. The estimate counts from this process's first line of the phase."""
-        now = time.time()
-        started, done_before = self._phase_started.setdefault(phase, (now, done))
-        rate = (done - done_before) / (now - started) if now > started else 0.0
-        eta = round((total - done) / rate, 1) if rate > 0 else None
-        progress = {"done": done, "total": total, "unit": unit, "phase": phase, "eta_seconds": eta}
-        self._append({"time": now, "progress": progress})
+    def plan(self, phases: Sequence[Phase]) -> None:
+        """Name all phases of the run in their order, as soon as it is known what is to be done."""
+        self.whole.plan(phases)
+
+    def begin(
+        self, phase: str, sentence: str = "", done: int = 0, total: int = 1, unit: str = ""
+    ) -> None:
+        """Go on to this phase, which an earlier attempt may have begun; the sentence is for the
+        log."""
+        if sentence and is_first_process():
+            self.say(sentence)
+        self.progress(done, total, unit, phase)
+
+    def progress(
+        self, done: int, total: int, unit: str, phase: str, within: float | None = None
+    ) -> None:
+        """One progress line: where the phase is, and as `share` and `eta_seconds` the whole run.
+        `within`: how far the phase of this part is, where `done` counts all parts."""
+        if within is None:
+            within = done / total if total else 1.0
+        share = self.whole.reach(phase, self.part, within, time.monotonic())
+        self._tell(done, total, unit, phase, share, self.whole.left())
+
+    def finished(self) -> None:
+        """The last line, once the result is there. It is no part of the result: a disk that is
+        full by now takes nothing away."""
+        try:
+            self._tell(1, 1, "", "done", 1.0, 0.0)
+        except OSError as problem:
+            self.say(f"The last line of metrics.jsonl could not be written: {problem}")
+
+    def _tell(
+        self, done: int, total: int, unit: str, phase: str, share: float, left: float | None
+    ) -> None:
+        told = {"done": done, "total": total, "unit": unit, "phase": phase, "share": share}
+        eta = {"eta_seconds": None if left is None else round(left, 1)}
+        self._append({"time": time.time(), "progress": told | eta})
 
     def say(self, sentence: str) -> None:
         """A line for people who read the run's log."""
@@ -127,12 +134,38 @@ class RunDir:
     def _append(self, line: dict[str, Any]) -> None:
         if not is_first_process():
             return
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        with (self.path / "metrics.jsonl").open("ab+") as file:
+            # A line that an earlier attempt was killed in must not take this one with it.
+            if not self._begun and file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")
+            self._begun = True
+            file.write(json.dumps(line).encode() + b"\n")
 
 
-def run_program(main: Callable[[RunDir], dict[str, Any]], arguments: list[str]) -> int:
-    """Run `main` on the folder named on the command line and return the exit code."""
+def shown_before(path: Path) -> float:
+    """How far an earlier attempt at the run has said that it is; 0 when it had said that it is
+    done, and still the run is to be done again."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - BYTES_READ_AGAIN))
+            lines = file.read().splitlines()
+    except OSError:
+        return 0.0
+    for line in reversed(lines):
+        try:
+            share = json.loads(line)["progress"]["share"]
+        except (ValueError, KeyError, TypeError):
+            continue  # a line of metrics, or one that was cut short
+        if is_number(share):
+            return float(share) if 0 <= share < 1 else 0.0
+    return 0.0
+
+
+def run_program(main: Callable[[RunDir], RunResult | None], arguments: list[str]) -> int:
+    """Run `main` on the folder named on the command line and return the exit code. Its result is
+    written by the first process; the others have none."""
     name = main.__module__ if main.__module__ != "__main__" else Path(sys.argv[0]).stem
     if len(arguments) != 1 or arguments[0].startswith("-"):
         print(f"usage: python -m modeling.core.{name.split('.')[-1]} RUN_DIR", file=sys.stderr)
@@ -141,16 +174,19 @@ def run_program(main: Callable[[RunDir], dict[str, Any]], arguments: list[str]) 
     if not run.path.is_dir():
         print(f"There is no folder {run.path}.", file=sys.stderr)
         return EXIT_USAGE
-    if (run.path / "result.json").exists():
+    if is_finished(run):
         run.say("This run is finished already: result.json is there.")
         return 0
     (run.path / "error.json").unlink(missing_ok=True)  # from an earlier attempt
     in_main_thread = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, run.on_sigterm) if in_main_thread else None
     try:
+        run.begin("starting", f"{name.split('.')[-1]} reads its settings and input.")
+        check_inputs(run.path)
         result = main(run)
-        if is_first_process():
-            write_json(run.path / "result.json", result)
+        if is_first_process() and result is not None:
+            write_result(run.path, result.as_json())
+            run.finished()
             shutil.rmtree(run.path / "checkpoint", ignore_errors=True)  # only now nobody needs it
         return 0
     except Cancelled:
@@ -164,6 +200,20 @@ def run_program(main: Callable[[RunDir], dict[str, Any]], arguments: list[str]) 
             signal.signal(signal.SIGTERM, before)
 
 
+def is_finished(run: RunDir) -> bool:
+    """Whether an earlier attempt has left its whole result; what is damaged is made anew."""
+    if not (run.path / "result.json").exists():
+        return False
+    try:
+        check_result(run.path)
+    except NotWhole as problem:
+        run.say(f"An earlier attempt had finished. {problem} The run is done again.")
+        if is_first_process():
+            (run.path / "result.json").unlink(missing_ok=True)
+        return False
+    return True
+
+
 def report_failure(run: RunDir, error: Exception) -> None:
     """Put the failure into error.json and the log. Nothing is swallowed: the run has failed."""
     if isinstance(error, ProgramError):
@@ -174,9 +224,10 @@ def report_failure(run: RunDir, error: Exception) -> None:
             "where": str(run.path),
             "hint": "Free some space, then retry: the run goes on from its last checkpoint.",
         }
-    elif type(error).__name__ == "OutOfMemoryError":  # torch's; this file does without torch
+    elif is_out_of_memory(error):
+        on_gpu = type(error).__name__ == "OutOfMemoryError"
         problem = {
-            "error": "The GPU's memory is not enough for this model and batch.",
+            "error": f"The {'GPU' if on_gpu else 'machine'}'s {OUT_OF_MEMORY}.",
             "where": str(error)[:300],
             "hint": "Use shorter texts (max_length), smaller passes (batch_tokens), or LoRA.",
         }

@@ -8,7 +8,7 @@ A whole model would break into pieces at every packed row, whose attention is a 
 from torch import nn
 from transformers import PreTrainedModel
 
-from modeling.core.last_layer import find_layers
+from modeling.core.reading.last_layer import find_layers
 
 BACKEND = "inductor"
 

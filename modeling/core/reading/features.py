@@ -5,6 +5,7 @@ Layer 0 is the embeddings, layer l what leaves the l-th block, the last layer wh
 that a head in the middle of the trunk costs half of one at its end.
 """
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,18 +15,19 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from modeling.core.errors import ProgramError
-from modeling.core.last_layer import find_layers
-from modeling.core.packing import pack, pad_batch
-from modeling.core.pooling import (
+from modeling.core.program.errors import ProgramError
+from modeling.core.reading.last_layer import find_layers
+from modeling.core.reading.pooling import (
     last_of_padded,
     mean_weights_packed,
     mean_weights_padded,
     pool_packed,
     pool_padded,
 )
-from modeling.core.shared_attention import Pass, packed
-from modeling.core.text import Encoded
+from modeling.core.reading.shared_attention import Pass, packed
+from modeling.core.texts.packing import pack, pad_batch
+from modeling.core.texts.tables import count_rows
+from modeling.core.texts.text import Encoded
 
 READS = ("mean", "last")
 SPREAD = 6  # candidates for "auto": more would be more vectors to keep
@@ -48,6 +50,29 @@ def count_layers(model: PreTrainedModel) -> int:
     return int(model.config.get_text_config().num_hidden_layers)
 
 
+def width_of(model: PreTrainedModel, readout: Readout) -> int:
+    """How many numbers a head with this readout sees. Measured: OPT-350m's last layer is narrower
+    than its config says, and others have names of their own for it."""
+    text = Encoded([1, 2, 3] * 6, 1, False)
+    with torch.no_grad():
+        return read_features(model, "alone", [[text]], readout).flatten(1).shape[1]
+
+
+@torch.no_grad()
+def can_read_layers(model: PreTrainedModel) -> bool:
+    """Whether what enters each block is one vector per token. Not so in XLNet (tokens first),
+    Funnel (fewer tokens in later layers) or Gemma 3n (several streams)."""
+    if find_layers(model) is None:
+        return False
+    ids = torch.tensor([[1, 2, 3, 4, 5], [5, 4, 3, 2, 1]], device=model.device)
+    try:
+        named = {"input_ids": ids} | no_cache(model.base_model)
+        states = hidden_states(model, range(count_layers(model) + 1), **named)
+    except Exception:  # a foreign model, tried out
+        return False
+    return all(state.dim() == 3 and state.shape[:2] == ids.shape for state in states)
+
+
 def choose_layers(model: PreTrainedModel, asked: int | str) -> tuple[int, ...]:
     """Candidates, ascending: the layer asked for, or for "auto" evenly spaced ones."""
     last = count_layers(model)
@@ -57,7 +82,8 @@ def choose_layers(model: PreTrainedModel, asked: int | str) -> tuple[int, ...]:
             where="config.json: layer",
             hint=f'Use "auto", or a number from 0 (the embeddings) to {last}.',
         )
-    if find_layers(model) is None and asked not in ("auto", last):
+    apart = can_read_layers(model)
+    if not apart and asked not in ("auto", last):
         raise ProgramError(
             f"The layers of {type(model).__name__} cannot be told apart.",
             where="config.json: layer",
@@ -65,7 +91,7 @@ def choose_layers(model: PreTrainedModel, asked: int | str) -> tuple[int, ...]:
         )
     if isinstance(asked, int):
         return (asked,)
-    if find_layers(model) is None:
+    if not apart:
         return (last,)
     spread = min(SPREAD, last)
     return tuple(sorted({round(last * step / spread) for step in range(1, spread + 1)}))
@@ -74,12 +100,19 @@ def choose_layers(model: PreTrainedModel, asked: int | str) -> tuple[int, ...]:
 def read_features(
     model: PreTrainedModel, way: str, groups: Sequence[Sequence[Encoded]], readout: Readout
 ) -> Tensor:
-    """(R, layers, reads * D) in fp32, text after text; `way` as in reading.py."""
+    """(R, layers, reads * D) in fp32, text after text; `way` as in reading.py. Layers that are
+    narrower than the widest are filled up with zeros, which no head learns anything from."""
+    if way == "alone":
+        texts = [text for group in groups for text in group]
+        return torch.cat([read_features(model, "padded", [[one]], readout) for one in texts])
     if way == "padded":
         texts = [text for group in groups for text in group]
-        pad = model.config.get_text_config().pad_token_id
+        pad = padding_id(model)
         ids, mask, _ = pad_batch(texts, pad, model.device)
-        states = hidden_states(model, readout.layers, input_ids=ids, attention_mask=mask)
+        alone = {} if len(texts) == 1 else {"attention_mask": mask}
+        states = hidden_states(
+            model, readout.layers, input_ids=ids, **alone, **no_cache(model.base_model)
+        )
         weights = mean_weights_padded(texts, ids.shape[1], model.device)
         read = {
             "mean": lambda h: pool_padded(h, weights),
@@ -93,7 +126,22 @@ def read_features(
         weights = mean_weights_packed(row, groups)
         read = {"mean": lambda h: pool_packed(h, weights), "last": lambda h: h[row.reads].float()}
     each = [torch.cat([read[name](state) for name in readout.reads], 1) for state in states]
-    return torch.stack(each, 1)
+    widest = max(part.shape[1] for part in each)
+    return torch.stack([nn.functional.pad(part, (0, widest - part.shape[1])) for part in each], 1)
+
+
+def padding_id(model: PreTrainedModel) -> int:
+    """The token that padding is written with: the model's own, or any that it has a row for where
+    it has none. What is padded is masked, and no reward is read there."""
+    pad = getattr(model.config.get_text_config(), "pad_token_id", None)
+    return pad if isinstance(pad, int) and 0 <= pad < count_rows(model) else 0
+
+
+def no_cache(model: nn.Module) -> dict[str, bool]:
+    """What keeps a model from remembering keys and values, or from changing its state in place
+    (RWKV, which then has no gradient), where it can be told to."""
+    takes = inspect.signature(model.forward).parameters
+    return {"use_cache": False} if "use_cache" in takes else {}
 
 
 def apply_readout(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from modeling.core.shared_attention import KeysReady, UnsupportedAttentionError, current
+from modeling.core.reading.shared_attention import KeysReady, UnsupportedAttentionError, current
 
 
 def find_layers(model: PreTrainedModel) -> nn.ModuleList | None:

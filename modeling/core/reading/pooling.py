@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from modeling.core.packing import Row
-from modeling.core.text import Encoded
+from modeling.core.texts.packing import PackedRow
+from modeling.core.texts.text import Encoded
 
 
 def response_start(text: Encoded) -> int:
@@ -19,7 +19,7 @@ def response_start(text: Encoded) -> int:
     return min(text.prompt_length, len(text.ids) - 1)
 
 
-def mean_weights_packed(row: Row, groups: Sequence[Sequence[Encoded]]) -> Tensor:
+def mean_weights_packed(row: PackedRow, groups: Sequence[Sequence[Encoded]]) -> Tensor:
     """(R, T): the mean over each text's response in a packed row of T tokens and R texts."""
     texts = [text for group in groups for text in group]
     weights = torch.zeros(len(texts), row.ids.shape[1])

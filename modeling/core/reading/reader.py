@@ -1,8 +1,9 @@
-"""Rewards of encoded texts, in one of three ways: `shared`, `flex` or `padded`.
+"""Rewards of encoded texts, in one of four ways: `shared`, `flex`, `padded` or `alone`.
 
 `shared` and `flex` read prompt groups as packed rows, every token once (packing.py). `padded` reads
-each text in a row of its own, for models where sharing is not valid. Which one a model takes is
-tried out on it before it is used, against its plain forward.
+each text in a row of its own, for models where sharing is not valid, and `alone` in a forward pass
+of its own, for those whose rewards padding changes. Which one a model takes is tried out on it
+before it is used, against its plain forward (trying.py).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,14 +13,22 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from modeling.core.features import Readout, apply_readout
-from modeling.core.last_layer import find_last_layer, prune
-from modeling.core.packing import first_fit, pack, packed_tokens, pad_batch
-from modeling.core.recompute import is_out_of_memory
-from modeling.core.shared_attention import NAME, Pass, UnsupportedAttentionError, packed
-from modeling.core.text import Encoded
+from modeling.core.program.errors import is_out_of_memory
+from modeling.core.reading.features import Readout, apply_readout, no_cache, padding_id
+from modeling.core.reading.last_layer import find_last_layer, prune
+from modeling.core.reading.shared_attention import NAME, Pass, UnsupportedAttentionError, packed
+from modeling.core.reading.trying import (
+    WELL_KNOWN,
+    apart,
+    check_masks,
+    long_groups,
+    reason_of,
+    trial_groups,
+)
+from modeling.core.texts.equal_rows import once
+from modeling.core.texts.packing import first_fit, pack, packed_tokens, pad_batch
+from modeling.core.texts.text import Encoded
 
-WAYS = ("auto", "shared", "flex", "padded")
 Group = Sequence[Encoded]  # the texts of one prompt
 TOLERANCE = 1e-3  # of the largest hidden value in fp32; a token too few or too many is beyond 0.1
 # On a CPU what fits its caches is fastest; a GPU wants to be filled.
@@ -31,27 +40,41 @@ class Reader:
     """A model and the way its rewards are read. `warning` says why it is not the way asked for.
 
     Rewards are those of the plain classifier, or with a `readout` those of a head that reads
-    elsewhere.
+    elsewhere. `own_forward`: they are what the classifier's forward says, whose head is more than
+    a linear layer on its last token.
     """
 
     model: PreTrainedModel
-    way: str  # "shared", "flex" or "padded"
+    way: str  # "shared", "flex", "padded" or "alone"
     prune: bool = False
     warning: str | None = None
     readout: Readout | None = None
+    own_forward: bool = False
+
+    @property
+    def packs(self) -> bool:
+        return self.way in ("shared", "flex")
 
     def rewards(self, groups: Sequence[Group]) -> Tensor:
         """(R,) in fp32, group after group; the mean of the heads where there are several."""
         return self.member_rewards(groups).mean(1)
 
     def member_rewards(self, groups: Sequence[Group]) -> Tensor:
-        """(R, M) in fp32 by each of the M heads. Shapes inside as in `pack` and `pad_batch`."""
+        """(R, M) in fp32 by each of the M heads; texts that are equal have one reward.
+        Shapes inside as in `pack` and `pad_batch`."""
+        left, places = once(groups)
+        rewards = self._read(left)
+        return rewards if len(rewards) == len(places) else rewards[places]
+
+    def _read(self, groups: Sequence[Group]) -> Tensor:
         if self.readout is not None:
             return apply_readout(self.model, self.way, groups, self.readout)
-        if self.way == "padded":
+        if not self.packs:
             texts = [text for group in groups for text in group]
-            pad = self.model.config.get_text_config().pad_token_id
-            return read_rewards(self.model, *pad_batch(texts, pad, self.model.device))
+            rows = [texts] if self.way == "padded" else [[text] for text in texts]
+            pad, device = padding_id(self.model), self.model.device
+            read = read_by_forward if self.own_forward else read_rewards
+            return torch.cat([read(self.model, *pad_batch(r, pad, device)) for r in rows])
         return apply_head(self.model, self.hidden(groups))
 
     def hidden(self, groups: Sequence[Group], check_for: int | None = None) -> Tensor:
@@ -68,13 +91,13 @@ class Reader:
 
     def tokens(self, group: Group) -> int:
         """Real tokens that are read for a group, padding not counted."""
-        if self.way == "padded":
+        if not self.packs:
             return sum(len(text.ids) for text in group)
         return packed_tokens(group)
 
     def batches(self, groups: Sequence[Group], batch_tokens: int) -> Iterator[list[int]]:
         """Numbers of groups that fit into one pass; a group larger than that goes alone."""
-        if self.way == "padded":
+        if not self.packs:
             yield from batches_by_length(groups, batch_tokens)
         else:
             order = sorted(range(len(groups)), key=lambda at: -self.tokens(groups[at]))
@@ -98,11 +121,23 @@ class Reader:
         batch_tokens: int,
         each_batch: Callable[[int], None] = lambda done: None,
     ) -> list[Tensor]:
-        """Of each group its rewards (K, M) by every head, on the CPU.
+        """Of each group its rewards (K, M) by every head, on the CPU. A text is read once, in
+        however many groups it is.
 
         Where the memory does not suffice for a pass, it is read in smaller ones: the longest come
         first, so it is the first passes that are divided.
         """
+        left, places = once(groups)
+        if not left:
+            return []
+        rewards = torch.cat(self._score_each(left, batch_tokens, each_batch))[places]
+        if len(places) > sum(map(len, left)):
+            each_batch(len(places))  # those that were read already are done too
+        return list(rewards.split([len(group) for group in groups]))
+
+    def _score_each(
+        self, groups: Sequence[Group], batch_tokens: int, each_batch: Callable[[int], None]
+    ) -> list[Tensor]:
         found: list[Tensor] = [torch.empty(0)] * len(groups)
         done = 0
         for batch in self.batches(groups, batch_tokens):
@@ -141,7 +176,8 @@ def choose_batch_tokens(asked: int | None, device: torch.device) -> int:
 
 def choose_reader(model: PreTrainedModel, asked: str, max_length: int) -> Reader:
     """The way asked for where model and machine can, else the next one and a sentence on why."""
-    if asked != "padded" and not isinstance(getattr(model, "score", None), nn.Linear):
+    plainly = asked in ("padded", "alone")
+    if not plainly and not isinstance(getattr(model, "score", None), nn.Linear):
         return Reader(
             model, "padded", warning=warn_of_padding(model, "it pools its texts in its own way")
         )
@@ -156,27 +192,29 @@ def choose_way(
     "auto" is FlexAttention on a GPU, for which alone its backward exists, and per-group SDPA
     elsewhere.
     """
-    if asked == "padded":
-        return Reader(model, "padded")
+    if asked in ("padded", "alone"):
+        return Reader(model, asked)
     on_gpu = model.device.type == "cuda"
     ways = ("flex", "shared") if on_gpu and asked != "shared" else ("shared",)
     before = model.config._attn_implementation
     reason = None
     try:
         check_config(model, max_length)
-        expected = plain_hidden(model)
+        expected = plain_hidden(model, trial_groups(model))
         model.set_attn_implementation(NAME)
+        check_masks(model, max_length)
         layer = find_last_layer(model) if may_prune else None
         if layer is not None:
             prune(layer)
         for way in ways:
             for pruned in (True, False) if layer is not None else (False,):
                 reader = Reader(model, way, prune=pruned)
-                reason = disagreement(reader, expected, max_length)
+                reason = why_hidden_differs(reader, trial_groups(model), expected, max_length)
+                reason = reason or why_long_hidden_differs(reader, before, max_length)
                 if reason is None:
                     return reader
-    except (UnsupportedAttentionError, ValueError) as error:  # transformers refuses by ValueError
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # a foreign model, tried out: the reason goes into the warning
+        reason = reason_of(error)
     model.set_attn_implementation(before)
     return Reader(model, "padded", warning=warn_of_padding(model, reason))
 
@@ -202,22 +240,11 @@ def check_config(model: PreTrainedModel, max_length: int) -> None:
         raise UnsupportedAttentionError("its rotary positions depend on the batch")
 
 
-def trial_groups(model: PreTrainedModel) -> list[list[Encoded]]:
-    """Two small groups of made-up tokens, the same each time."""
-    config = model.config.get_text_config()
-    generator = torch.Generator().manual_seed(0)
-    low = 1 if config.pad_token_id == 0 else 0
-    tokens = torch.randint(low, config.vocab_size, (30,), generator=generator).tolist()
-    tokens = [low if token == config.pad_token_id else token for token in tokens]
-    prompt, rests = tokens[:6], (tokens[6:9], tokens[9:16], tokens[16:17])
-    return [[Encoded(prompt + rest, 6, False) for rest in rests], [Encoded(tokens[17:], 0, False)]]
-
-
 @torch.no_grad()
-def plain_hidden(model: PreTrainedModel) -> Tensor:
-    """Hidden states (R, D) of the trial texts, each alone, with the model's own attention."""
+def plain_hidden(model: PreTrainedModel, groups: Sequence[Group]) -> Tensor:
+    """Hidden states (R, D) at the end of each text, read alone, with the attention it has."""
     rows = []
-    for group in trial_groups(model):
+    for group in groups:
         for text in group:
             ids = torch.tensor([text.ids], device=model.device)
             trunk = model.base_model(input_ids=ids, use_cache=False)
@@ -226,25 +253,46 @@ def plain_hidden(model: PreTrainedModel) -> Tensor:
 
 
 @torch.no_grad()
-def disagreement(reader: Reader, expected: Tensor, max_length: int) -> str | None:
+def why_hidden_differs(
+    reader: Reader, groups: Sequence[Group], expected: Tensor, max_length: int
+) -> str | None:
     """None when the packed row gives the plain forward's hidden states, else the reason."""
     try:
-        found = reader.hidden(trial_groups(reader.model), max_length)
+        found = reader.hidden(groups, max_length)
     except Exception as error:  # a foreign model, tried out: the reason goes into the warning
-        return str(error).splitlines()[0] if str(error) else type(error).__name__
+        return reason_of(error)
     if found.shape != expected.shape:
         return "its hidden states have another shape"
-    difference = ((found - expected).abs().max() / expected.abs().max()).item()
+    difference = apart(found, expected)
     return None if difference <= TOLERANCE else f"a try gave other values by {difference:.1g}"
+
+
+def why_long_hidden_differs(reader: Reader, plain: str, max_length: int) -> str | None:
+    """The same on texts of the full length, of models that are not well known. `plain`: the
+    attention that the model came with."""
+    model = reader.model
+    if model.config.get_text_config().model_type in WELL_KNOWN:
+        return None
+    groups = long_groups(model, max_length)
+    model.set_attn_implementation(plain)
+    expected = plain_hidden(model, groups)
+    model.set_attn_implementation(NAME)
+    return why_hidden_differs(reader, groups, expected, max_length)
 
 
 def read_rewards(model: PreTrainedModel, ids: Tensor, mask: Tensor, last: Tensor) -> Tensor:
     """Rewards (B, M) in fp32 of a right-padded batch. Shapes as in `pad_batch`."""
     if not isinstance(getattr(model, "score", None), nn.Linear):
-        return model(input_ids=ids, attention_mask=mask).logits.float()
+        return read_by_forward(model, ids, mask, last)
     trunk = model.base_model(input_ids=ids, attention_mask=mask, use_cache=False)
     rows = torch.arange(len(last), device=last.device)
     return apply_head(model, trunk.last_hidden_state[rows, last])
+
+
+def read_by_forward(model: PreTrainedModel, ids: Tensor, mask: Tensor, last: Tensor) -> Tensor:
+    """The same, as the classifier's own forward says; of one text without a mask."""
+    alone = {} if len(ids) == 1 else {"attention_mask": mask}
+    return model(input_ids=ids, **alone, **no_cache(model)).logits.float()
 
 
 def apply_head(model: PreTrainedModel, hidden: Tensor) -> Tensor:

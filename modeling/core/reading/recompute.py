@@ -15,10 +15,9 @@ from torch import is_grad_enabled, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
-from modeling.core.last_layer import find_layers
-from modeling.core.shared_attention import current, packed
+from modeling.core.reading.last_layer import find_layers
+from modeling.core.reading.shared_attention import current, packed
 
-WAYS = ("auto", "on", "off")
 FEWEST_TOKENS = 256  # in one pass; below that a GPU is idle and a text rarely fits
 
 
@@ -75,9 +74,3 @@ def twice(layer: nn.Module) -> None:
         )
 
     layer.forward = forward
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Of a GPU, or of the CPU's allocator."""
-    named = type(error).__name__ == "OutOfMemoryError"
-    return named or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))

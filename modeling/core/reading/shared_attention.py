@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import torch
@@ -26,7 +26,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from modeling.core.packing import Row, Span
+from modeling.core.texts.packing import PackedRow, Span
 
 NAME = "shared_prefix"
 FLASH_TYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -51,7 +51,7 @@ class KeysReady(Exception):
 class Pass:
     """One forward pass over a packed row, and how far it is."""
 
-    row: Row
+    row: PackedRow
     flex: bool = False
     prune: bool = True
     check_for: int | None = None  # the longest text; given when the model is tried out
@@ -73,6 +73,9 @@ class Pass:
 
 
 _current: ContextVar[Pass | None] = ContextVar("packed row in the making", default=None)
+_asked: ContextVar[list[Any] | None] = ContextVar(
+    "mask functions that were asked for", default=None
+)
 
 
 @contextmanager
@@ -83,6 +86,17 @@ def packed(one: Pass) -> Iterator[Pass]:
         yield one
     finally:
         _current.reset(token)
+
+
+@contextmanager
+def mask_functions() -> Iterator[list[Any]]:
+    """While this is open, what a model with this attention wants its masks to be is put down."""
+    functions: list[Any] = []
+    token = _asked.set(functions)
+    try:
+        yield functions
+    finally:
+        _asked.reset(token)
 
 
 def current() -> Pass | None:
@@ -213,7 +227,7 @@ def sdpa_slices(
     return torch.cat(parts, 2)
 
 
-def make_block_mask(row: Row) -> Any:
+def make_block_mask(row: PackedRow) -> Any:
     """Who sees whom, for FlexAttention: same group, earlier, and prefix or same text."""
     length, device = row.ids.shape[1], row.ids.device
     group = torch.empty(length, dtype=torch.long)
@@ -230,14 +244,10 @@ def make_block_mask(row: Row) -> Any:
     return create_block_mask(sees, None, None, length, length, device=str(device))
 
 
+@cache
 def compiled_flex() -> Callable[..., Any]:
-    global _flex
-    if _flex is None:
-        _flex = torch.compile(flex_attention, dynamic=True)
-    return _flex
-
-
-_flex: Callable[..., Any] | None = None
+    compiled: Callable[..., Any] = torch.compile(flex_attention, dynamic=True)
+    return compiled
 
 
 def shared_attention(
@@ -259,6 +269,8 @@ def shared_attention(
     one.calls += 1
     if one.check_for is not None:
         check_supported(module, others, one.check_for)
+        if attention_mask is not None:  # none is made for packed rows: this one is its own
+            raise UnsupportedAttentionError("its layers make masks of their own")
     if one.stage == "keys":
         raise KeysReady(key, value)
     if one.stage == "reads":
@@ -310,6 +322,9 @@ def check_supported(module: nn.Module, others: dict[str, Any], max_length: int) 
 
 
 def mask_unless_packed(*arguments: Any, **options: Any) -> Tensor | None:
+    functions = _asked.get()
+    if functions is not None:
+        functions.append(options["mask_function"])
     return None if _current.get() is not None else sdpa_mask(*arguments, **options)
 
 

@@ -10,21 +10,21 @@ import hashlib
 from functools import cache
 from math import exp
 
-from modeling.core.predictions import prompt_key
-from modeling.core.text import Prompt
+from modeling.core.texts.text import Prompt
+from modeling.measures.predictions import prompt_key
 
 MOST = 12  # a Poisson(1) is beyond it once in ten billion draws
 
 
 @cache
-def cumulative() -> list[float]:
+def cumulative() -> tuple[float, ...]:
     """P(X <= k) of Poisson(1), k = 0, 1, ..."""
     sums: list[float] = []
     term = exp(-1.0)
     for k in range(MOST + 1):
         sums.append((sums[-1] if sums else 0.0) + term)
         term /= k + 1
-    return sums
+    return tuple(sums)
 
 
 def bootstrap_weight(seed: int, member: int, prompt: Prompt) -> int:

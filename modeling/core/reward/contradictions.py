@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from modeling.core.aggregation import variance
-from modeling.core.bootstrap import bootstrap_weight
-from modeling.core.calibration import FEWEST_TO_FIT, fit_temperature
-from modeling.core.files import write_jsonl
-from modeling.core.groups import PromptGroup
+from modeling.core.loading.aggregation import variance
+from modeling.core.program.files import write_jsonl
+from modeling.core.reward.bootstrap import bootstrap_weight
+from modeling.core.texts.groups import PromptGroup
+from modeling.measures.calibration import FEWEST_TO_FIT, fit_temperature
 
 FIT_ON = ("calibration", "dev", "test")
 

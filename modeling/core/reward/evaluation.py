@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import torch
 
-from modeling.core.groups import Comparison, PromptGroup
-from modeling.core.intervals import accuracy_interval, wilson
-from modeling.core.losses import bradley_terry, weighted_mean
+from modeling.core.losses.preferences import bradley_terry, weighted_mean
+from modeling.core.texts.groups import LabeledPair, PromptGroup
+from modeling.measures.intervals import accuracy_interval
 
 __all__ = [
     "SplitScore",
@@ -16,7 +16,6 @@ __all__ = [
     "points",
     "points_by_prompt",
     "score_split",
-    "wilson",
 ]
 
 
@@ -32,7 +31,7 @@ class SplitScore:
     count: int
 
 
-def points(comparison: Comparison, delta: float) -> float | None:
+def points(comparison: LabeledPair, delta: float) -> float | None:
     """1 for the judged order, 0 for the reverse, a half for equal rewards.
 
     None when the people called it a tie: then no order is right.

@@ -1,23 +1,30 @@
 """The loss of some prompt groups, in the way the config asks for.
 
-The losses themselves are in losses.py; here comparisons find their rewards, and rankings their
-comparisons.
+The losses themselves are in losses/preferences.py; here comparisons find their rewards, and
+rankings their comparisons.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from modeling.core.groups import Unit
-from modeling.core.losses import bradley_terry, centering, davidson, plackett_luce, smooth
-from modeling.core.reading import Reader
-from modeling.core.text import Encoded
+from modeling.core.losses.preferences import (
+    bradley_terry,
+    centering,
+    davidson,
+    plackett_luce,
+    smooth,
+)
+from modeling.core.reading.reader import Reader
+from modeling.core.texts.equal_rows import are_equal
+from modeling.core.texts.groups import Unit
+from modeling.core.texts.text import Encoded
+from modeling.run_data.train_reward import TrainRewardConfig
 
 
 def comparison_loss(
-    config: dict[str, Any],
+    config: TrainRewardConfig,
     reader: Reader,
     encoded: list[list[Encoded]],
     units: list[Unit],
@@ -45,6 +52,10 @@ def comparison_loss(
         weight = weight * torch.tensor([bootstrap[group] for group, _ in pairs], device=device)
     delta = rewards[i] - rewards[j]  # (C, M)
     losses = pair_losses(config, delta, target, margin)
+    # One text against itself has no gradient: not even the rounding that adding up would leave,
+    # which Adam would take for a direction.
+    alike = [are_equal(encoded[group][c.i], encoded[group][c.j]) for group, c in pairs]
+    losses = torch.where(torch.tensor(alike, device=device)[:, None], losses.detach(), losses)
     ranked = rankings(config, units)
     as_pairs = torch.tensor(
         [[number not in ranked] for number, unit in enumerate(units) for _ in unit.comparisons],
@@ -59,9 +70,9 @@ def comparison_loss(
         if bootstrap is not None:
             each = each * torch.tensor(bootstrap[unit.group], device=device)
         loss = loss + share * each.sum()
-    if config["centering"]:
+    if config.centering:
         level = centering(rewards[i], rewards[j])
-        loss = loss + config["centering"] * (level * weight).sum()
+        loss = loss + config.centering * (level * weight).sum()
     loss = loss / rewards.shape[1]
     tokens = sum(reader.tokens(group) for group in texts)
     figures = sums_for_log(rewards.detach().mean(1), i, j, target[:, 0])
@@ -82,17 +93,17 @@ def sums_for_log(rewards: Tensor, i: Tensor, j: Tensor, target: Tensor) -> dict[
     }
 
 
-def pair_losses(config: dict[str, Any], delta: Tensor, target: Tensor, margin: Tensor) -> Tensor:
+def pair_losses(config: TrainRewardConfig, delta: Tensor, target: Tensor, margin: Tensor) -> Tensor:
     """(C, M) in the way the config asks for. Ties are told before smoothing."""
-    smoothed = smooth(target, config["label_smoothing"])
-    if config["ties"] == "davidson" and config["tie_weight"]:
-        return davidson(delta, smoothed, margin, tie_weight=config["tie_weight"])
+    smoothed = smooth(target, config.label_smoothing)
+    if config.ties == "davidson" and config.tie_weight:
+        return davidson(delta, smoothed, margin, tie_weight=config.tie_weight)
     return bradley_terry(delta, smoothed, margin)
 
 
-def rankings(config: dict[str, Any], units: list[Unit]) -> dict[int, list[int]]:
+def rankings(config: TrainRewardConfig, units: list[Unit]) -> dict[int, list[int]]:
     """Unit number to its ranking, for units of three responses and more that have one."""
-    if config["rankings"] == "pairs":
+    if config.rankings == "pairs":
         return {}
     found = {number: unit.ranking() for number, unit in enumerate(units)}
     return {n: order for n, order in found.items() if order is not None and len(order) > 2}

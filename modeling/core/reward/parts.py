@@ -6,16 +6,15 @@ the checkpoint until the run is done: a run that is started again repeats none.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from modeling.core.bootstrap import bootstrap_weight, rank_of
-from modeling.core.groups import PromptGroup
-
-MAIN = "model"
+from modeling.core.program.checkpoint import MAIN
+from modeling.core.reward.bootstrap import bootstrap_weight, rank_of
+from modeling.core.texts.groups import PromptGroup
+from modeling.run_data.train_reward import TrainRewardConfig
 
 
 @dataclass(frozen=True)
-class Part:
+class TrainingPart:
     """One training. Member 0 sees every prompt once, so that `model/` alone is what a run without
     further members would have given; the others see each as often as their bootstrap has it, or
     once as well where there is none."""
@@ -42,18 +41,18 @@ class Part:
         return f"member {self.member}" if self.leaves_model else f"{self.fraction:.0%} of the data"
 
 
-def parts_of(config: dict[str, Any]) -> list[Part]:
+def parts_of(config: TrainRewardConfig) -> list[TrainingPart]:
     """All of a run's trainings in their order, the model first."""
     members = [
-        Part(f"members/{number}", number, has_bootstrap=config["bootstrap"])
-        for number in range(1, config["members"])
+        TrainingPart(f"members/{number}", number, has_bootstrap=config.bootstrap)
+        for number in range(1, config.members)
     ]
-    curve = [Part(f"curve/{share:g}", fraction=share) for share in config["learning_curve"]]
-    return [Part(), *members, *curve]
+    curve = [TrainingPart(f"curve/{share:g}", fraction=share) for share in config.learning_curve]
+    return [TrainingPart(), *members, *curve]
 
 
 def part_groups(
-    groups: Sequence[PromptGroup], part: Part, seed: int
+    groups: Sequence[PromptGroup], part: TrainingPart, seed: int
 ) -> tuple[list[PromptGroup], list[int]]:
     """The groups as this part weighs them, and which of them it trains on.
 

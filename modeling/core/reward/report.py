@@ -6,16 +6,16 @@ from typing import Any
 
 from torch import Tensor
 
-from modeling.core.evaluation import (
+from modeling.core.program.files import read_jsonl, write_jsonl
+from modeling.core.reward.evaluation import (
     SplitScore,
     accuracy_interval,
     longer_wins,
     points_by_prompt,
     score_split,
 )
-from modeling.core.files import read_jsonl, write_jsonl
-from modeling.core.groups import SPLITS, Comparison, PromptGroup
-from modeling.core.predictions import prompt_key
+from modeling.core.texts.groups import SPLITS, LabeledPair, PromptGroup
+from modeling.measures.predictions import prompt_key
 
 REPORTED = ("test", "dev", "train")  # the most honest first; calibration is for later use
 
@@ -73,7 +73,7 @@ def write_predictions(
     write_jsonl(path, lines())
 
 
-def of_members(rewards: Tensor, comparison: Comparison) -> dict[str, list[float]]:
+def of_members(rewards: Tensor, comparison: LabeledPair) -> dict[str, list[float]]:
     """Of (K, M) the two rows that are compared."""
     return {
         "members_chosen": rewards[comparison.i].tolist(),
@@ -89,7 +89,7 @@ def accuracy_on(
     by_prompt = points_by_prompt(
         [groups[at] for at in which], [rewards[at].mean(1).tolist() for at in which]
     )
-    return accuracy_interval(by_prompt) if by_prompt else None
+    return accuracy_interval(by_prompt)
 
 
 def _provenance(path: Path) -> dict[str, dict[str, Any]]:
@@ -100,7 +100,7 @@ def _provenance(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def summarise(
-    groups: Sequence[PromptGroup], rewards: Sequence[Sequence[float]], seed: int
+    groups: Sequence[PromptGroup], rewards: Sequence[Sequence[float]]
 ) -> tuple[dict[str, Any], SplitScore | None]:
     """The figures of result.json that come from rewards and data; and those of the test split.
 
@@ -114,9 +114,9 @@ def summarise(
             continue
         part, r = [groups[at] for at in which], [rewards[at] for at in which]
         scores[name] = score_split(part, r)
-        by_prompt = points_by_prompt(part, r)
-        if by_prompt:
-            accuracy[name] = accuracy_interval(by_prompt, seed)
+        found = accuracy_interval(points_by_prompt(part, r))
+        if found is not None:
+            accuracy[name] = found
     headline = next(name for name in REPORTED if name in scores)
     figures = {
         "accuracy": accuracy,

@@ -7,15 +7,15 @@ from typing import Any
 
 import torch
 
-from modeling.core.checkpoint import Checkpoint, of_another_run
-from modeling.core.errors import ProgramError
-from modeling.core.files import is_disk_full
-from modeling.core.recompute import Memory, recompute_layers
-from modeling.core.reward_setup import Training
+from modeling.core.program.checkpoint import Checkpoint, is_same_run, of_another_run, one_before
+from modeling.core.program.errors import ProgramError
+from modeling.core.program.files import is_disk_full
+from modeling.core.reading.recompute import Memory, recompute_layers
+from modeling.core.reward.training import Training
 
 
 @dataclass
-class Loop:
+class RewardProgress:
     """Where the training is. All of it goes into the checkpoint."""
 
     step: int = 0
@@ -30,28 +30,35 @@ class Loop:
         return self.bad_evals >= patience
 
 
-def resume(training: Training, checkpoint: Checkpoint, optimizer: torch.optim.Optimizer) -> Loop:
+def resume(
+    training: Training, checkpoint: Checkpoint, optimizer: torch.optim.Optimizer
+) -> RewardProgress:
     """Take up the checkpoint of this very run, if there is one."""
-    if not checkpoint.state_file.exists():
-        return Loop()
-    state = checkpoint.load_state(training.device)
-    if state is None:
-        training.run.say("The checkpoint cannot be read: training starts again from step 0.")
-        checkpoint.forget_other_bests(None)
-        return Loop()
-    if state["identity"] != identity(training, checkpoint.part):
+    if not checkpoint.exists:
+        return RewardProgress()
+    found = checkpoint.load_last(training.setup.device)
+    if found is None:
+        remark(training, "The checkpoint cannot be read: training starts again from step 0.")
+        if training.setup.processes.rank == 0:
+            checkpoint.forget_other_bests(None)
+        return RewardProgress()
+    state, is_previous = found
+    if not is_same_run(state["identity"], identity(training, checkpoint.part)):
         raise of_another_run(checkpoint.state_file)
     put_weights(training, state["model"])
     optimizer.load_state_dict(state["optimizer"])
     torch.set_rng_state(state["rng"].cpu())
     # Another number of threads adds up in another order: the same bytes need the same number.
-    training.config["threads"] = state["threads"]
-    torch.set_num_threads(state["threads"])
+    training.use_threads(state["threads"])
     take_up_memory(training, Memory(**state["memory"]))
     said = state.get("warnings", [])  # what an earlier attempt met with, memory that ran out
-    training.warnings += [sentence for sentence in said if sentence not in training.warnings]
-    loop = Loop(**state["loop"])
-    training.run.say(f"Going on from the checkpoint at step {loop.step}.")
+    training.setup.warnings += [
+        sentence for sentence in said if sentence not in training.setup.warnings
+    ]
+    loop = RewardProgress(**state["loop"])
+    if is_previous:
+        remark(training, one_before(loop.step))
+    training.setup.run.say(f"Going on from the checkpoint at step {loop.step}.")
     return loop
 
 
@@ -59,12 +66,12 @@ def save(
     training: Training,
     checkpoint: Checkpoint,
     optimizer: torch.optim.Optimizer,
-    loop: Loop,
+    loop: RewardProgress,
     *,
     best: bool = False,
 ) -> None:
     """Write the state; `best`: these weights are the best so far and are kept besides."""
-    if training.processes.rank > 0:
+    if training.setup.processes.rank > 0:
         return
     try:
         if best:
@@ -76,15 +83,15 @@ def save(
                 "model": weights_of(training),
                 "optimizer": optimizer.state_dict(),
                 "rng": torch.get_rng_state(),
-                "threads": training.config["threads"],
-                "memory": vars(training.memory),
-                "warnings": training.warnings,
+                "threads": training.config.threads,
+                "memory": vars(training.setup.memory),
+                "warnings": training.setup.warnings,
             }
         )
         if best:
             checkpoint.forget_other_bests(loop.step)
     except Exception as error:
-        if not is_disk_full(error, training.run.path):
+        if not is_disk_full(error, training.setup.run.path):
             raise
         raise ProgramError(
             f"The disk is full: the checkpoint of step {loop.step} could not be written.",
@@ -93,11 +100,21 @@ def save(
         ) from error
 
 
+def remark(training: Training, sentence: str) -> None:
+    """For the log and the result."""
+    training.setup.run.say(sentence)
+    if sentence not in training.setup.warnings:
+        training.setup.warnings.append(sentence)
+
+
 def take_up_memory(training: Training, memory: Memory) -> None:
-    """The same passes as before: sums in another order end in other last digits."""
-    training.memory.batch_tokens = memory.batch_tokens
-    if memory.recompute and not training.memory.recompute:
-        training.memory.recompute = recompute_layers(training.model)
+    """The same passes as before, or smaller ones where this attempt was asked for them: sums in
+    another order end in other last digits."""
+    training.setup.memory.batch_tokens = min(
+        memory.batch_tokens, training.setup.memory.batch_tokens
+    )
+    if memory.recompute and not training.setup.memory.recompute:
+        training.setup.memory.recompute = recompute_layers(training.model)
 
 
 def weights_of(training: Training) -> dict[str, Any]:
@@ -116,8 +133,10 @@ def put_weights(training: Training, weights: dict[str, Any]) -> None:
 
 
 def identity(training: Training, part: str) -> dict[str, Any]:
-    """What must be equal for a resumed run to be the same run. Thread counts and the checkpoint
-    interval change no comparison, and may have been decided anew."""
-    loose = ("threads", "checkpoint_seconds", "token_cache")
-    fixed = {key: value for key, value in training.whole.items() if key not in loose}
-    return fixed | {"data_sha256": training.data_sha256, "part": part}
+    """What must be equal for a resumed run to be the same run. Thread counts, the checkpoint
+    interval and the size of passes change no comparison, and may have been decided anew."""
+    loose = ("threads", "checkpoint_seconds", "token_cache", "smaller_passes")
+    fixed = {
+        key: value for key, value in training.setup.config.as_json().items() if key not in loose
+    }
+    return fixed | {"data_sha256": training.data.sha256, "part": part}

@@ -10,26 +10,28 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from modeling.core.files import (
+from modeling.core.messages import OPTION_NAMES, Prompt, Response
+from modeling.core.program.files import (
     bad_line,
     read_jsonl,
     require_messages,
-    require_text,
+    require_response,
     require_unique_id,
 )
-from modeling.core.packing import first_fit, packed_tokens
-from modeling.core.text import Encoded, Prompt
+from modeling.core.texts.packing import first_fit, packed_tokens
+from modeling.core.texts.text import Encoded
 
 SPLITS = ("train", "calibration", "dev", "test")
 ARMS = ("imported", "random", "active")
 FIELDS = {"id", "prompt", "chosen", "rejected", "target", "weight", "strength", "split", "arm"} | {
-    "round"
+    "round",
+    *OPTION_NAMES,
 }
 WINDOW = 16  # batches filled, or sorted by length, together: few enough to stay random
 
 
 @dataclass(frozen=True)
-class Comparison:
+class LabeledPair:
     """Response i against response j of one group. `target` 1 = i was preferred, 0.5 = a tie."""
 
     id: str
@@ -44,13 +46,13 @@ class Comparison:
 class PromptGroup:
     prompt: Prompt
     split: str
-    responses: list[str] = field(default_factory=list)
-    comparisons: list[Comparison] = field(default_factory=list)
+    responses: list[Response] = field(default_factory=list)
+    comparisons: list[LabeledPair] = field(default_factory=list)
 
-    def texts(self) -> list[tuple[Prompt, str]]:
+    def texts(self) -> list[tuple[Prompt, Response]]:
         return [(self.prompt, response) for response in self.responses]
 
-    def index_of(self, response: str) -> int:
+    def index_of(self, response: Response) -> int:
         """The response's place, added at the end when it is new."""
         if response not in self.responses:
             self.responses.append(response)
@@ -62,7 +64,7 @@ class Unit:
     """Some comparisons of one group that stay together in a batch."""
 
     group: int
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[LabeledPair, ...]
 
     def responses(self) -> list[int]:
         """The distinct responses, ascending: each is encoded once."""
@@ -100,8 +102,8 @@ def read_groups(path: Path, strength_margin: float) -> tuple[list[PromptGroup], 
             raise bad_line(path, number, f"has the unknown field {key!r}")
         identifier = require_unique_id(row, seen, path, number)
         prompt = require_messages(row, path, number)
-        chosen = require_text(row, "chosen", path, number)
-        rejected = require_text(row, "rejected", path, number)
+        chosen = require_response(row, "chosen", path, number)
+        rejected = require_response(row, "rejected", path, number)
         split = _one_of(row, "split", SPLITS, path, number)
         _one_of(row, "arm", ARMS, path, number)
         target = _number(row, "target", path, number, low=0, high=1)
@@ -115,7 +117,7 @@ def read_groups(path: Path, strength_margin: float) -> tuple[list[PromptGroup], 
         group = groups.setdefault((prompt, split), PromptGroup(prompt, split))
         i, j = group.index_of(chosen), group.index_of(rejected)
         margin = strength_margin * (strength or 0.0)
-        group.comparisons.append(Comparison(identifier, i, j, target, weight, margin))
+        group.comparisons.append(LabeledPair(identifier, i, j, target, weight, margin))
     return list(groups.values()), _warnings(list(groups.values()), identical)
 
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from modeling.core.text import Encoded, common_prefix
+from modeling.core.texts.text import Encoded, common_prefix
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Row:
+class PackedRow:
     """Several groups side by side; T tokens, R texts."""
 
     ids: Tensor  # (1, T)
@@ -62,7 +62,7 @@ def packed_tokens(texts: Sequence[Encoded]) -> int:
     return sum(len(text.ids) for text in texts) - (len(texts) - 1) * shared_prefix(texts)
 
 
-def pack(groups: Iterable[Sequence[Encoded]], device: torch.device) -> Row:
+def pack(groups: Iterable[Sequence[Encoded]], device: torch.device) -> PackedRow:
     ids: list[int] = []
     positions: list[int] = []
     reads: list[int] = []
@@ -78,7 +78,7 @@ def pack(groups: Iterable[Sequence[Encoded]], device: torch.device) -> Row:
             positions += range(prefix, len(text.ids))
             reads.append(len(ids) - 1)
     as_row = torch.tensor([ids, positions], device=device)
-    return Row(as_row[:1], as_row[1:], torch.tensor(reads, device=device), tuple(spans))
+    return PackedRow(as_row[:1], as_row[1:], torch.tensor(reads, device=device), tuple(spans))
 
 
 def pad_batch(

@@ -3,26 +3,45 @@
 A text is tokenised as one piece, exactly as a user of the saved folder would do it, so that the
 reward of a text never depends on how it was batched. The prompt's share of the tokens is found
 afterwards, as the longest common token prefix with the prompt rendered alone.
-Left out: images, tools, and templates that print today's date (their texts change overnight).
+Messages are given whole: what of their tool calls and reasoning is read is the template's choice.
+Left out: images.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
-from modeling.core.errors import ProgramError
+from modeling.core.messages import Prompt as Prompt
+from modeling.core.messages import (
+    Response,
+    beginning,
+    for_template,
+    messages_of,
+    options_of,
+    with_response,
+)
+from modeling.core.program.errors import ProgramError
+from modeling.core.texts.roles import fit_roles, is_changed
+from modeling.core.texts.tables import count_positions
+from modeling.core.texts.template_date import pin_date
+from modeling.run_data.shared import DEFAULT_DATE
 
-Prompt = tuple[tuple[str, str], ...]  # ((role, content), ...)
+Render = Callable[[PreTrainedTokenizerBase, Prompt, Response], str]
 
 # For tokenizers that have no chat template. Plain text with one role per paragraph; the saved
 # tokenizer carries it, so the folder still says how its texts have to look.
 FALLBACK_TEMPLATE = (
     "{%- if bos_token %}{{ bos_token }}{%- elif cls_token %}{{ cls_token }}{%- endif %}"
+    "{%- if tools %}{{ 'Tools:\\n' ~ (tools | tojson) ~ '\\n\\n' }}{%- endif %}"
     "{%- for message in messages %}"
-    "{{ message['role'] | capitalize }}:{{ '\\n' }}{{ message['content'] }}"
+    "{{ message['role'] | capitalize }}:{{ '\\n' }}"
+    "{%- if message['reasoning_content'] %}"
+    "{{ '<think>\\n' ~ message['reasoning_content'] ~ '\\n</think>\\n' }}{%- endif %}"
+    "{{ message['content'] }}"
+    "{%- if message['tool_calls'] %}{{ message['tool_calls'] | tojson }}{%- endif %}"
     "{%- if message['role'] == 'assistant' %}{{ eos_token }}{%- endif %}"
     "{%- if not loop.last or add_generation_prompt %}{{ '\\n\\n' }}{%- endif %}"
     "{%- endfor %}"
@@ -54,11 +73,15 @@ class Encoded:
     lost_end: bool = False  # of the response
 
 
-def complete_tokenizer(tokenizer: PreTrainedTokenizerBase) -> list[str]:
-    """Give the tokenizer what scoring needs: an EOS, a pad that is not the EOS, a chat template.
+def complete_tokenizer(
+    tokenizer: PreTrainedTokenizerBase, day: str = DEFAULT_DATE, *, is_policy: bool = False
+) -> list[str]:
+    """Give the tokenizer what scoring needs: an EOS, a pad that is not the EOS, a chat template,
+    which prints `day` where it prints today's date.
 
-    A pad that doubles as EOS would make the end of a text indistinguishable from padding.
-    Returns a sentence for each thing that was missing.
+    A pad that doubles as EOS would make the end of a text indistinguishable from padding. A policy
+    is read through masks, and its model has no row for a new token: where it has no pad, the EOS
+    serves. Returns a sentence for each thing that was missing.
     """
     notes = []
     if tokenizer.eos_token is None and tokenizer.sep_token is not None:
@@ -66,13 +89,24 @@ def complete_tokenizer(tokenizer: PreTrainedTokenizerBase) -> list[str]:
     elif tokenizer.eos_token is None:
         tokenizer.add_special_tokens({"eos_token": END_TOKEN})
         notes.append(f"The tokenizer has no end-of-text token: {END_TOKEN} was added.")
-    if tokenizer.pad_token is None or tokenizer.pad_token_id == tokenizer.eos_token_id:
+    if is_policy:
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
+    elif tokenizer.pad_token is None or tokenizer.pad_token_id == tokenizer.eos_token_id:
         tokenizer.add_special_tokens({"pad_token": PAD_TOKEN})
         notes.append(f"The tokenizer has no padding token of its own: {PAD_TOKEN} was added.")
     if tokenizer.chat_template is None:
         tokenizer.chat_template = FALLBACK_TEMPLATE
         notes.append("The tokenizer has no chat template: the plain fallback format is used.")
+    if on_date := pin_date(tokenizer, day):
+        notes.append(on_date)
     return notes
+
+
+def pad_on(tokenizer: PreTrainedTokenizerBase, side: str) -> None:
+    """Pad on this side, "left" or "right", also where the saved tokenizer is loaded."""
+    tokenizer.padding_side = side
+    tokenizer.init_kwargs["padding_side"] = side  # else save_pretrained leaves it out
 
 
 def render_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> str:
@@ -80,25 +114,44 @@ def render_prompt(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> str:
     return _render(tokenizer, prompt, add_generation_prompt=True)
 
 
-def render_text(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, response: str) -> str:
+def render_text(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, response: Response) -> str:
     """Prompt and response as the reward model reads them, ending in the EOS token."""
-    text = _render(tokenizer, (*prompt, ("assistant", response)), add_generation_prompt=False)
+    text = render_as_written(tokenizer, prompt, response)
     end = str(tokenizer.eos_token)
     stripped = text.rstrip()  # many templates put a newline after the end of a turn
     return stripped if stripped.endswith(end) else text + end
 
 
+def render_as_written(
+    tokenizer: PreTrainedTokenizerBase, prompt: Prompt, response: Response
+) -> str:
+    """Prompt and response to the last character that the template writes."""
+    return _render(tokenizer, with_response(prompt, response), add_generation_prompt=False)
+
+
 def _render(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, **options: Any) -> str:
-    messages = [{"role": role, "content": _clean(content)} for role, content in prompt]
+    messages = for_template(messages_of(prompt, _clean))
+    given = options_of(prompt, _clean)
+    options |= {"tools": given.get("tools")}
+    options = given.get("chat_template_kwargs", {}) | options
     try:
+        messages = fit_roles(tokenizer, messages, options)
         text = tokenizer.apply_chat_template(messages, tokenize=False, **options)
     except TemplateError as error:
         raise ProgramError(
             f"The chat template refuses a prompt: {error}",
-            where=f"the prompt that begins {prompt[0][1][:60]!r}",
+            where=f"the prompt that begins {beginning(prompt)[:60]!r}",
             hint="Leave this prompt out, or use a model whose template takes these roles.",
         ) from error
     return str(text)
+
+
+def is_refitted(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> bool:
+    """Whether the template takes this prompt in other roles than its own only."""
+    given = options_of(prompt, _clean)
+    options = given.get("chat_template_kwargs", {}) | {"tools": given.get("tools")}
+    options |= {"add_generation_prompt": True}
+    return is_changed(tokenizer, for_template(messages_of(prompt, _clean)), options)
 
 
 def _clean(text: str) -> str:
@@ -107,20 +160,25 @@ def _clean(text: str) -> str:
 
 
 def encode_texts(
-    tokenizer: PreTrainedTokenizerBase, texts: Sequence[tuple[Prompt, str]], max_length: int
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[tuple[Prompt, Response]],
+    max_length: int,
+    render: Render = render_text,
 ) -> list[Encoded]:
     """Tokenise (prompt, response) texts. Each distinct prompt is tokenised alone once as well."""
-    return cut_texts(tokenizer, tokenize_texts(tokenizer, texts), max_length)
+    return cut_texts(tokenizer, tokenize_texts(tokenizer, texts, render), max_length)
 
 
 def tokenize_texts(
-    tokenizer: PreTrainedTokenizerBase, texts: Sequence[tuple[Prompt, str]]
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[tuple[Prompt, Response]],
+    render: Render = render_text,
 ) -> list[Tokenized]:
-    """Whole texts, however long."""
+    """Whole texts, however long. `render`: how prompt and response become one text."""
     prompts = list(dict.fromkeys(prompt for prompt, _ in texts))
     rendered = [render_prompt(tokenizer, prompt) for prompt in prompts]
     prompt_ids = dict(zip(prompts, _tokenize(tokenizer, rendered), strict=True))
-    full = _tokenize(tokenizer, [render_text(tokenizer, *text) for text in texts])
+    full = _tokenize(tokenizer, [render(tokenizer, *text) for text in texts])
     return [
         Tokenized(ids, common_prefix(prompt_ids[prompt], ids))
         for (prompt, _), ids in zip(texts, full, strict=True)
@@ -128,11 +186,15 @@ def tokenize_texts(
 
 
 def cut_texts(
-    tokenizer: PreTrainedTokenizerBase, texts: Sequence[Tokenized], max_length: int
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[Tokenized],
+    max_length: int,
+    end: int | None = None,
 ) -> list[Encoded]:
-    """The texts at a length of at most `max_length` tokens."""
-    eos = tokenizer.eos_token_id
-    keep_first = {tokenizer.bos_token_id, tokenizer.cls_token_id} - {None}
+    """The texts at a length of at most `max_length` tokens. `end`: the last token of those that
+    lose their end; None: the EOS."""
+    eos = tokenizer.eos_token_id if end is None else end
+    keep_first = first_tokens(tokenizer)
     return [
         truncate(text.ids, text.prompt_length, max_length, eos=eos, keep_first=keep_first)
         for text in texts
@@ -142,12 +204,24 @@ def cut_texts(
 def encode_prompts(
     tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt], max_length: int
 ) -> list[Encoded]:
-    """Tokenise prompts for sampling; a longer one loses tokens on the left."""
+    """Tokenise prompts for sampling; a longer one loses tokens on the left, but for its BOS."""
     rendered = _tokenize(tokenizer, [render_prompt(tokenizer, prompt) for prompt in prompts])
-    return [
-        Encoded(ids[-max_length:], min(len(ids), max_length), len(ids) > max_length)
-        for ids in rendered
-    ]
+    keep_first = first_tokens(tokenizer)
+    return [cut_prompt(ids, max_length, keep_first) for ids in rendered]
+
+
+def cut_prompt(ids: list[int], max_length: int, keep_first: set[int]) -> Encoded:
+    """The prompt's end, behind its first BOS or CLS token."""
+    if len(ids) <= max_length:
+        return Encoded(ids, len(ids), False)
+    first = ids[:1] if ids[0] in keep_first else []
+    kept = first + ids[len(ids) - max_length + len(first) :]
+    return Encoded(kept, len(kept), True, lost_prompt=True)
+
+
+def first_tokens(tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """What a text begins with whatever it says: models are trained to find it there."""
+    return {tokenizer.bos_token_id, tokenizer.cls_token_id} - {None}
 
 
 def _tokenize(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
@@ -161,7 +235,7 @@ def _tokenize(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list
     return ids
 
 
-def common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
+def common_prefix(left: Sequence[object], right: Sequence[object]) -> int:
     """How many leading items two sequences share."""
     shorter = min(len(left), len(right))
     if list(left[:shorter]) == list(right[:shorter]):
@@ -207,7 +281,9 @@ def truncation_warning(texts: Sequence[Encoded], max_length: int) -> str | None:
 def choose_max_length(asked: int | None, tokenizer: PreTrainedTokenizerBase, model: Any) -> int:
     """The asked length, else the model's, at most 2,048; never more than the model can take."""
     config = model.config.get_text_config()
-    limits = [getattr(config, "max_position_embeddings", None), tokenizer.model_max_length]
+    names = ("max_position_embeddings", "max_seq_len")
+    limits = [getattr(config, name, None) for name in names]
+    limits += [tokenizer.model_max_length, count_positions(model)]
     limit = min((n for n in limits if isinstance(n, int) and n > 0), default=DEFAULT_MAX_LENGTH)
     if asked is None:
         return min(limit, DEFAULT_MAX_LENGTH)

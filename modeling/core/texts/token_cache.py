@@ -20,11 +20,13 @@ from pathlib import Path
 import tokenizers
 from transformers import PreTrainedTokenizerBase
 
-from modeling.core.text import Encoded, Prompt, Tokenized, cut_texts, tokenize_texts
+from modeling.core.messages import Prompt, Response
+from modeling.core.texts.text import Encoded, Tokenized, cut_texts, tokenize_texts
 
-FILE = "tokens-1.sqlite3"  # the number is the format's
+FILE = "tokens-2.sqlite3"  # the number is the format's
 LIMIT_BYTES = 256 << 20  # about 200,000 texts of 300 tokens
 BUSY_SECONDS = 5.0
+Text = tuple[Prompt, Response]
 Row = tuple[bytes, int, int, bytes, int]
 AT_ONCE = 500  # keys per question; SQLite takes 32,766
 
@@ -32,7 +34,7 @@ AT_ONCE = 500  # keys per question; SQLite takes 32,766
 def encode_cached(
     folder: Path | None,
     tokenizer: PreTrainedTokenizerBase,
-    texts: Sequence[tuple[Prompt, str]],
+    texts: Sequence[Text],
     max_length: int,
 ) -> tuple[list[Encoded], int]:
     """As `encode_texts`, and how many of the texts came from the cache. No folder: no cache."""
@@ -73,7 +75,7 @@ class TokenCache:
         self.limit_bytes = limit_bytes
         self.tokenizer = tokenizer
 
-    def read(self, texts: Sequence[tuple[Prompt, str]]) -> dict[tuple[Prompt, str], Tokenized]:
+    def read(self, texts: Sequence[Text]) -> dict[Text, Tokenized]:
         """What is known of these texts. Never raises for what is wrong with the file."""
         if not self.file.is_file():
             return {}
@@ -90,7 +92,7 @@ class TokenCache:
         sound = ((by_key[row[0]], _unpack(row[2], row[3], row[4])) for row in rows)
         return {text: entry for text, entry in sound if entry is not None}
 
-    def write(self, found: dict[tuple[Prompt, str], Tokenized]) -> None:
+    def write(self, found: dict[Text, Tokenized]) -> None:
         """Keep these. Nothing happens where it cannot be done."""
         if not found:
             return
@@ -138,7 +140,7 @@ class TokenCache:
         self.file.unlink(missing_ok=True)
         self.file.with_name(f"{FILE}-journal").unlink(missing_ok=True)
 
-    def _key(self, text: tuple[Prompt, str]) -> bytes:
+    def _key(self, text: Text) -> bytes:
         content = json.dumps(text).encode()  # ASCII with escapes: lone surrogates are fine
         return hashlib.sha256(self.tokenizer + content).digest()
 

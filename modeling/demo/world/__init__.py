@@ -7,7 +7,7 @@
 Pure Python and quick to import; the tiny policy that has learned this world is in `policy/`.
 """
 
-from modeling.demo.oracle import (
+from modeling.demo.world.oracle import (
     Verdict,
     explain,
     find_question,
@@ -16,8 +16,8 @@ from modeling.demo.oracle import (
     score,
     vocabulary,
 )
-from modeling.demo.questions import Message, Question, questions
-from modeling.demo.responses import Traits, draw_traits, respond, respond_distinctly
+from modeling.demo.world.questions import Message, Question, questions
+from modeling.demo.world.responses import Traits, draw_traits, respond, respond_distinctly
 
 __all__ = [
     "Message",

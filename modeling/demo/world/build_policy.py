@@ -1,6 +1,6 @@
 """Trains the demo policy: a tiny Llama that learns the demo world, good and bad responses alike.
 
-    python -m modeling.demo.build_policy [--out modeling/demo/policy] [--steps N] [--seed N]
+    python -m modeling.demo.world.build_policy [--out modeling/demo/policy] [--steps N] [--seed N]
 
 Minutes on one core. The same arguments on the same machine give the same bytes; another processor
 may round differently. Left out on purpose: a dev split and early stopping. Every batch is freshly
@@ -26,11 +26,11 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from modeling.demo.policy_card import CARD
-from modeling.demo.questions import Message, questions
-from modeling.demo.responses import Traits, every_sentence, respond
+from modeling.demo.world.policy_card import CARD
+from modeling.demo.world.questions import Message, questions
+from modeling.demo.world.responses import Traits, every_sentence, respond
 
-OUT = Path(__file__).parent / "policy"
+OUT = Path(__file__).parent.parent / "policy"
 VOCABULARY_SIZE = 2048
 CONTEXT = 512
 PAD, END = "<|pad|>", "<|end|>"

@@ -5,8 +5,8 @@ from dataclasses import replace
 from itertools import cycle
 from typing import TypedDict
 
-from modeling.demo.questions import Message, Question, questions
-from modeling.demo.responses import Traits, respond
+from modeling.demo.world.questions import Message, Question, questions
+from modeling.demo.world.responses import Traits, respond
 
 
 class ExamplePrompt(TypedDict):

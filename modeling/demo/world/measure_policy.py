@@ -1,6 +1,6 @@
 """Measures a demo policy against the oracle: fluency, quality, and the room there is to improve.
 
-    python -m modeling.demo.measure_policy [--policy FOLDER] [--prompts 64] [--samples 16]
+    python -m modeling.demo.world.measure_policy [--policy FOLDER] [--prompts 64] [--samples 16]
 
 Prints one line of JSON. `longer_wins` is how often the longer of two samples has the higher score.
 """
@@ -21,10 +21,10 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from modeling.demo.oracle import explain, is_fluent, score
-from modeling.demo.questions import Question, questions
+from modeling.demo.world.oracle import explain, is_fluent, score
+from modeling.demo.world.questions import Question, questions
 
-POLICY = Path(__file__).parent / "policy"
+POLICY = Path(__file__).parent.parent / "policy"
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,12 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import Literal
 
-from modeling.demo import phrases
-from modeling.demo.questions import Question, questions
-from modeling.demo.responses import every_sentence
+from modeling.demo.world import phrases
+from modeling.demo.world.questions import Question, questions
+from modeling.demo.world.responses import every_sentence
 
 Prompt = str | Sequence[Mapping[str, str]]
 Verdict = Literal["a", "b", "tie", "both_bad"]
@@ -84,8 +85,9 @@ def oracle_prefers(
 
 
 @cache
-def questions_by_messages() -> dict[tuple[tuple[str, str], ...], Question]:
-    return {conversation(question.messages): question for question in questions()}
+def questions_by_messages() -> Mapping[tuple[tuple[str, str], ...], Question]:
+    found = {conversation(question.messages): question for question in questions()}
+    return MappingProxyType(found)
 
 
 def is_fluent(text: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from modeling.demo import phrases, tables
+from modeling.demo.world import phrases, tables
 
 Message = dict[str, str]
 

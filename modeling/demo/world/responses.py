@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from modeling.demo import phrases, tables
-from modeling.demo.questions import Question, questions, say
+from modeling.demo.world import phrases, tables
+from modeling.demo.world.questions import Question, questions, say
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,12 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.urls import reverse
 
-from modeling import demo_project
+from labeling.models import Project
+from labeling.people.signing_in import demo
+from labeling.people.signing_in.ways_in import way_in
+from modeling.demo import project as demo_project
 
 
 class Command(BaseCommand):
@@ -18,5 +22,14 @@ class Command(BaseCommand):
             if made.is_new
             else "The demo project is there already; nothing of it was changed."
         )
+        self.stdout.write(self._how_to_enter(made.project))
         if made.trouble:
             self.stderr.write(self.style.WARNING(made.trouble))
+
+    def _how_to_enter(self, project: Project) -> str:
+        if demo.is_on():
+            return way_in(project, reverse("project", args=[project.slug]))
+        return (
+            "Its people have no passwords: they enter by the address that “make run” prints while "
+            "the demo is on (DEMO_MODE=1, and nobody has an account). Superusers see it anyway."
+        )

@@ -6,7 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from labeling.models import Project
-from modeling import registry
+from labeling.projects.model_locations import NotUsable
+from modeling.policies import registry
 
 
 class Command(BaseCommand):
@@ -16,8 +17,9 @@ class Command(BaseCommand):
         parser.add_argument("project", help="The project's slug.")
         parser.add_argument(
             "location",
-            help="A model folder, a hub id such as org/name, or the address of an "
-            "OpenAI-compatible server: http://host:8000/v1?model=NAME&api_key_env=POLICY_API_KEY.",
+            help="A folder below MODEL_ROOTS, the model of one of the project's runs "
+            "(runs/12/model), a hub id such as org/name, or the address of an OpenAI-compatible "
+            "server: http://host:8000/v1?model=NAME&api_key_env=POLICY_API_KEY.",
         )
         parser.add_argument("--name", default="", help="What people call it (the folder's name).")
         parser.add_argument("--notes", default="", help="What is worth knowing about it.")
@@ -37,7 +39,7 @@ class Command(BaseCommand):
                 make_current=not given["not_current"],
                 notes=given["notes"],
             )
-        except registry.NotUsable as problem:
+        except NotUsable as problem:
             raise CommandError(str(problem)) from problem
         state = "registered" if given["not_current"] else "registered and in service"
         self.stdout.write(f"{policy} of {project} is {state}.")

@@ -5,8 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from modeling import pipeline, runs
 from modeling.models import Run
+from modeling.pipeline import executing
+from modeling.runs import lifecycle
 
 
 class Command(BaseCommand):
@@ -24,10 +25,10 @@ class Command(BaseCommand):
             raise CommandError(f"There is no run {given['run']}.")
         if given["retry"]:
             try:
-                runs.retry(run, None)
-            except runs.CannotRetry as problem:
+                lifecycle.retry(run, None)
+            except lifecycle.CannotRetry as problem:
                 raise CommandError(str(problem)) from problem
-        if not pipeline.execute(run.pk):
+        if not executing.execute(run.pk):
             run.refresh_from_db()
             raise CommandError(f"Run {run.pk} is {run.state}: only a queued run can be started.")
         run.refresh_from_db()

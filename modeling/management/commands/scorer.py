@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from modeling.scorer_loop import Models, load_scorer, serve
+from modeling.reward_models.scorer_loop import Models, load_scorer, serve
 
 
 class Command(BaseCommand):

@@ -6,10 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from labeling.models import Project
-from labeling.models.improvement import Improvement, Promotion
-from modeling.simulated_rounds import Goal, settings_for_rounds
-from modeling.simulation import labeler, simulate
-from modeling.simulation_report import Summary
+from modeling.settings.choices import Improvement, Promotion
+from modeling.simulation.report import Summary
+from modeling.simulation.rounds import Goal, settings_for_rounds
+from modeling.simulation.running import labeler, simulate
 
 # With fewer a round, whether a tiny reward model has learned something is mostly luck.
 IN_ALL, PER_ROUND = 300, 1000
@@ -35,13 +35,13 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--improve-with",
-            choices=[value for value in Improvement.values if value != Improvement.OFF],
+            choices=[way.value for way in Improvement if way != Improvement.OFF],
             default="",
             help="With --rounds: how the policy is improved (as the project has it).",
         )
         parser.add_argument(
             "--promotion",
-            choices=Promotion.values,
+            choices=[way.value for way in Promotion],
             default="",
             help="With --rounds: when a new policy takes over (blind; best_of_n: automatic).",
         )

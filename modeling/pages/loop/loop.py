@@ -7,26 +7,28 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Exists, OuterRef
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from labeling import quality
-from labeling.access import project_for
-from labeling.models import Assignment, Project, Role, User
+from labeling.models import Comparison, Project, Role, User
+from labeling.pages.projects.home import coarse_percent
 from labeling.pages.requests import SignedInRequest
-from modeling import starting
+from labeling.people.access import project_for
+from labeling.people.clock import server_today
+from labeling.quality import figures
+from labeling.queue.outlook import outlook_for
+from modeling.loop import by_hand
+from modeling.loop.overview import LoopSummary, loop_summary
+from modeling.loop.steps import StepKind
 from modeling.models import RewardModel, Run
-from modeling.overview import LoopSummary, loop_summary
-from modeling.pages import chart_specs, ring
-from modeling.pages.polling import Part, answer_poll, render_part, with_marks
-from modeling.pages.round_rows import latest_rounds
-from modeling.selection_view import in_one_line
-from modeling.steps import StepKind
+from modeling.pages import chart_specs
+from modeling.pages.loop import ring
+from modeling.pages.loop.round_rows import latest_rounds
+from modeling.pages.polling import PagePart, answer_poll, render_part, with_marks
+from modeling.selection.report import in_one_line
 
 BUSY_SECONDS, QUIET_SECONDS = 3, 15
 DAYS_DRAWN = 14
@@ -38,30 +40,58 @@ WAY_OF_RUN: dict[str, str] = {Run.Kind.SAMPLE: "policy", Run.Kind.TRAIN_REWARD: 
 
 @dataclass(frozen=True)
 class Action:
-    """The one thing to do now. `post`: a button that does it, else a link."""
+    """Something to do now. `post`: a button that does it, else a link. `why_not`: it would be
+    refused, in a sentence."""
 
     label: str
     url: str
     post: bool = False
+    why_not: str = ""
 
 
 @login_required
 @require_safe
 def project_page(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug)
-    live, drawn = _parts(request, project)
-    context = {"project": project, "live": with_marks(live, drawn), "drawn": drawn.html()}
-    return render(request, "modeling/loop.html", context)
+    live, drawn = _parts_for(request, project)
+    context = {"project": project, "live": with_marks(live, drawn)}
+    if drawn is not None:
+        context["drawn"] = drawn.html()
+    return render(request, "modeling/loop/loop.html", context)
 
 
 @login_required
 @require_safe
 def project_loop(request: SignedInRequest, slug: str) -> HttpResponse:
     """The live part of the page alone, when it has changed; the charts when they have."""
-    return answer_poll(request, *_parts(request, project_for(request.user, slug)))
+    return answer_poll(request, *_parts_for(request, project_for(request.user, slug)))
 
 
-def _parts(request: SignedInRequest, project: Project) -> tuple[Part, Part]:
+def _parts_for(request: SignedInRequest, project: Project) -> tuple[PagePart, PagePart | None]:
+    if project.role_of_viewer == Role.LABELER:
+        return _part_of_labeler(request, project), None
+    return _parts(request, project)
+
+
+def _part_of_labeler(request: SignedInRequest, project: Project) -> PagePart:
+    """Whether there is anything to judge, and nothing that could sway who judges or tell how the
+    machine behind it is set up: no policy, model, figure, verdict, round, run or alarm. No exact
+    count either: it would stand still after an answer to a check, and tell what that was."""
+    comparisons = project.comparisons.filter(
+        state__in=(Comparison.State.OPEN, Comparison.State.FINISHED)
+    )
+    finished = comparisons.filter(state=Comparison.State.FINISHED).count()
+    context: dict[str, Any] = {
+        "project": project,
+        "outlook": outlook_for(request.user, project),
+        "percent": coarse_percent(finished, comparisons.count()),
+        "ways": ring.ways({}),
+        "every": QUIET_SECONDS,
+    }
+    return render_part(request, "modeling/loop/_project-loop-labeler.html", context)
+
+
+def _parts(request: SignedInRequest, project: Project) -> tuple[PagePart, PagePart]:
     summary = loop_summary(project)
     reward_models = list(
         RewardModel.objects.filter(project=project).order_by("-version")[:VERSIONS_DRAWN]
@@ -75,34 +105,34 @@ def _parts(request: SignedInRequest, project: Project) -> tuple[Part, Part]:
         "action": action,
         "others": other_actions(project, summary, action),
         "rounds": latest_rounds(project, reward_models),
-        "agreement": quality.agreement(project),
+        "agreement": figures.agreement(project),
         "busy_ways": busy,
         "ways": ring.ways(busy),
         "selection": in_one_line(project),
         "every": BUSY_SECONDS if summary.active_runs else QUIET_SECONDS,
-        "is_curator": project.role_of_viewer != Role.LABELER,
+        "is_curator": True,
         "is_admin": project.role_of_viewer == Role.ADMIN,
     }
-    live = render_part(request, "modeling/_project-loop.html", context)
+    live = render_part(request, "modeling/loop/_project-loop.html", context)
     mark = charts_mark(reward_models, summary.judgments)
-    return live, Part(mark, lambda: _charts(project, reward_models))
+    return live, PagePart(mark, lambda: _charts(project, reward_models))
 
 
 def charts_mark(reward_models: list[RewardModel], judgments: int) -> str:
     """Changes with another model, on another day, or when the judgments have grown by some
     hundredths: counting them by day is the dearest query of the page."""
     newest = reward_models[0].pk if reward_models else 0
-    state = f"{timezone.localdate()} {len(reward_models)} {newest} {judgments:.2g}"
+    state = f"{server_today()} {len(reward_models)} {newest} {judgments:.2g}"
     return hashlib.sha256(state.encode()).hexdigest()[:16]
 
 
 def _charts(project: Project, reward_models: list[RewardModel]) -> str:
-    by_day = quality.judgments_per_day(project, days=DAYS_DRAWN)
+    by_day = figures.judgments_per_day(project, days=DAYS_DRAWN)
     context = {
         "accuracy": chart_specs.accuracy_by_version(reversed(reward_models)),
         "judged": chart_specs.judgments_by_day(by_day),
     }
-    return render_to_string("modeling/_loop-charts.html", context)
+    return render_to_string("modeling/loop/_loop-charts.html", context)
 
 
 def primary_action(project: Project, summary: LoopSummary) -> Action | None:
@@ -122,7 +152,9 @@ def primary_action(project: Project, summary: LoopSummary) -> Action | None:
 def _action_of_admin(project: Project, summary: LoopSummary) -> Action | None:
     """What the loop lacks, or what its next step asks of an admin."""
     step, slug = summary.next_step, project.slug
-    sample = Action("Start sampling", reverse("sample-now", args=[slug]), post=True)
+    sample = None
+    if not summary.why_not_sample:
+        sample = Action("Start sampling", reverse("sample-now", args=[slug]), post=True)
     if not summary.queue.open and not summary.judgments and not project.prompts.exists():
         return Action("Import prompts", reverse("import", args=[slug]))
     if (not summary.queue.open and summary.policy is None) or step.kind == StepKind.NEEDS_MODEL:
@@ -130,7 +162,7 @@ def _action_of_admin(project: Project, summary: LoopSummary) -> Action | None:
     match step.kind:
         case StepKind.STUCK if step.run:
             return Action("See what went wrong", reverse("run", args=[step.run.pk]))
-        case StepKind.TRAIN:
+        case StepKind.TRAIN if not summary.why_not_train:
             return Action("Retrain now", reverse("train-now", args=[slug]), post=True)
         case StepKind.SAMPLE:
             return sample
@@ -140,32 +172,36 @@ def _action_of_admin(project: Project, summary: LoopSummary) -> Action | None:
 
 
 def other_actions(project: Project, summary: LoopSummary, first: Action | None) -> list[Action]:
-    """What else an admin may start by hand, while nothing of that kind is under way."""
+    """What else an admin may start by hand, or why that would be refused. What is under way is
+    not offered: its progress is on the page."""
     if project.role_of_viewer != Role.ADMIN or project.is_paused:
         return []
-    active = {run.kind for run in summary.active_runs}
     slug = project.slug
-    found = []
-    if summary.preferences and Run.Kind.TRAIN_REWARD not in active:
-        found.append(Action("Retrain now", reverse("train-now", args=[slug]), post=True))
-    if summary.policy and Run.Kind.SAMPLE not in active:
-        found.append(Action("Sample now", reverse("sample-now", args=[slug]), post=True))
-    return [action for action in found if first is None or action.url != first.url]
+    actions = []
+    if summary.preferences:
+        url = reverse("train-now", args=[slug])
+        actions.append(Action("Retrain now", url, True, summary.why_not_train))
+    if summary.policy:
+        url = reverse("sample-now", args=[slug])
+        actions.append(Action("Sample now", url, True, summary.why_not_sample))
+    return [
+        action
+        for action in actions
+        if action.why_not != by_hand.UNDER_WAY and (first is None or action.url != first.url)
+    ]
 
 
 @login_required
 @require_POST
 def train_now(request: SignedInRequest, slug: str) -> HttpResponse:
-    return _start(
-        request, slug, starting.start_training_now, "The reward model is being retrained."
-    )
+    return _start(request, slug, by_hand.start_training_now, "The reward model is being retrained.")
 
 
 @login_required
 @require_POST
 def sample_now(request: SignedInRequest, slug: str) -> HttpResponse:
     return _start(
-        request, slug, starting.start_sampling_now, "The current policy is writing new responses."
+        request, slug, by_hand.start_sampling_now, "The current policy is writing new responses."
     )
 
 
@@ -176,7 +212,7 @@ def _start(
     project = project_for(request.user, slug, Role.ADMIN)
     try:
         start(project, request.user)
-    except starting.CannotStart as problem:
+    except by_hand.CannotStart as problem:
         messages.error(request, str(problem))
     else:
         messages.success(request, said)
@@ -188,19 +224,10 @@ def _start(
 def queue_hint(request: SignedInRequest, slug: str) -> HttpResponse:
     """For a labeler with nothing to compare: what brings new pairs, and how far it is."""
     project = project_for(request.user, slug)
-    active = Run.objects.filter(project=project, state__in=Run.ACTIVE)
-    run = active.order_by("-state", "id").first()
+    outlook = outlook_for(request.user, project)
     context = {
         "project": project,
-        "run": run,
-        "waiting": _has_comparison_for(request.user, project),
-        "every": BUSY_SECONDS if run else QUIET_SECONDS,
+        "outlook": outlook,
+        "every": BUSY_SECONDS if outlook.prospect.has_run else QUIET_SECONDS,
     }
-    return answer_poll(request, render_part(request, "modeling/_queue-hint.html", context))
-
-
-def _has_comparison_for(user: User, project: Project) -> bool:
-    had = Assignment.objects.filter(labeler=user, comparison=OuterRef("pk")).exclude(
-        state__in=(Assignment.State.EXPIRED, Assignment.State.RELEASED)
-    )
-    return project.comparisons.filter(~Exists(had), slots_left__gt=0).exists()
+    return answer_poll(request, render_part(request, "modeling/loop/_queue-hint.html", context))

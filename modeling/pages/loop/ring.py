@@ -1,6 +1,6 @@
 """The ring's drawing: an ellipse of five ways between five stations, in the units of its SVG.
 
-The stations lie over it (static/css/modeling.css places them at the same angles), so a way is
+The stations lie over it (static/css/pages/modeling.css places them at the same angles), so a way is
 drawn from centre to centre and only its middle is seen.
 """
 

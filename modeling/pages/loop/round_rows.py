@@ -9,11 +9,12 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from labeling.models import Project
-from labeling.quality import current_judgments
-from modeling import improving
-from modeling.comparing import WinRate
-from modeling.models import BlindPair, RewardModel, Round
-from modeling.overview import Accuracy, accuracy_of
+from labeling.preferences.counts import judgments
+from modeling.models import BlindPair, RewardModel, Round, Run
+from modeling.pages.runs.run_inputs import reward_model_role
+from modeling.policies import improving
+from modeling.policies.comparing import WinRate
+from modeling.reward_models.accuracy import Accuracy, accuracy_of
 
 ROUNDS_SHOWN = 5
 
@@ -21,14 +22,24 @@ ROUNDS_SHOWN = 5
 @dataclass(frozen=True)
 class RoundRow:
     """A round with what was judged in its time, how much its reward model gained, and what became
-    of its new policy. `blind`: judged and queued blind comparisons, while that is under way."""
+    of its new policy. `model`, whose accuracy and gain are told, is the reward model that its
+    policy was improved with, or else the one that was trained in it; `role` says what it was for.
+    `blind`: judged and queued blind comparisons, while that is under way."""
 
     round: Round
     judgments: int
+    model: RewardModel | None
+    role: str
     accuracy: Accuracy | None
     gain: float | None
     win_rate: WinRate | None
     blind: tuple[int, int] | None
+
+    @property
+    def trained_apart(self) -> RewardModel | None:
+        """The reward model that was trained in it, where its policy was improved with another."""
+        trained = self.round.reward_model
+        return trained if trained is not None and trained != self.model else None
 
     @property
     def kl(self) -> float | None:
@@ -49,8 +60,10 @@ class RoundRow:
     @property
     def proxy(self) -> tuple[float, float] | None:
         """Mean reward before and after, by the reward model that it was improved against."""
-        told = self.round.candidate.results if self.round.candidate else {}
-        before, after = told.get("reward_before"), told.get("reward_after")
+        if self.round.candidate is None:
+            return None
+        told = self.round.candidate.figures
+        before, after = told.reward_before, told.reward_after
         return (before, after) if before is not None and after is not None else None
 
 
@@ -68,16 +81,24 @@ def latest_rounds(
     if not found:
         return []
     judged = _judgments_in(project, found)
+    improvements = _improvements_of(found)
+    used = RewardModel.objects.in_bulk(
+        [pk for run in improvements.values() if (pk := run.asked.reward_model)]
+    )
     earlier = dict(pairwise(reward_models))
     rows = []
     for a_round in found:
-        model = a_round.reward_model
+        run = improvements.get(a_round.pk)
+        improved_with = used.get(run.asked.reward_model) if run else None
+        model = improved_with or a_round.reward_model
         accuracy = accuracy_of(model)
         gain = gain_over(accuracy, accuracy_of(earlier.get(model) if model else None))
         rows.append(
             RoundRow(
                 a_round,
                 judged[a_round.pk],
+                model,
+                reward_model_role(run).lower() if run and improved_with else "",
                 accuracy,
                 gain,
                 improving.win_rate_in(a_round),
@@ -85,6 +106,12 @@ def latest_rounds(
             )
         )
     return rows
+
+
+def _improvements_of(rounds: Sequence[Round]) -> dict[int, Run]:
+    """The last improvement of each of these rounds, in one query."""
+    runs = Run.objects.filter(round__in=rounds, kind=Run.Kind.TRAIN_POLICY).order_by("pk")
+    return {run.round_id: run for run in runs if run.round_id is not None}
 
 
 def gain_over(now: Accuracy | None, before: Accuracy | None) -> float | None:
@@ -116,5 +143,5 @@ def _judgments_in(project: Project, found: Sequence[Round]) -> dict[int, int]:
         for a_round in found
     }
     since = min(a_round.started_at for a_round in found)
-    numbers = current_judgments(project).filter(created_at__gte=since).aggregate(**counts)
+    numbers = judgments(project).filter(created_at__gte=since).aggregate(**counts)
     return {a_round.pk: numbers[f"round_{a_round.pk}"] for a_round in found}

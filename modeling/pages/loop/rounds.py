@@ -9,18 +9,20 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_POST, require_safe
 
-from labeling.access import project_for
 from labeling.models import Project, Role
-from labeling.models.improvement import Improvement
+from labeling.pages.numbers import whole_number
 from labeling.pages.requests import SignedInRequest
-from modeling import promotion, starting
+from labeling.people.access import project_for
+from modeling.loop import by_hand
+from modeling.loop.overview import loop_alarms
+from modeling.loop.rulebook import decide_next_step
+from modeling.loop.situation import Situation
 from modeling.models import RewardModel
-from modeling.overview import alarms_of
-from modeling.pages.guard_report import GuardReport, guard_report
-from modeling.pages.polling import Part, answer_poll, render_part, with_marks
-from modeling.pages.round_rows import latest_rounds
-from modeling.rulebook import decide
-from modeling.situation import Situation
+from modeling.pages.loop.round_rows import latest_rounds
+from modeling.pages.policies.guard_report import GuardReport, guard_report
+from modeling.pages.polling import PagePart, answer_poll, render_part, with_marks
+from modeling.policies import promotion
+from modeling.settings.choices import Improvement
 
 PAGE_SIZE = 30
 BUSY_SECONDS, QUIET_SECONDS = 3, 15
@@ -34,7 +36,7 @@ def round_list(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
     live, drawn = _parts(request, project)
     context = {"project": project, "live": with_marks(live, drawn), "drawn": drawn.html()}
-    return render(request, "modeling/rounds.html", context)
+    return render(request, "modeling/rounds/rounds.html", context)
 
 
 @login_required
@@ -45,14 +47,14 @@ def rounds_live(request: SignedInRequest, slug: str) -> HttpResponse:
     return answer_poll(request, *_parts(request, project))
 
 
-def _parts(request: SignedInRequest, project: Project) -> tuple[Part, Part]:
-    before = request.GET.get("before", "")
+def _parts(request: SignedInRequest, project: Project) -> tuple[PagePart, PagePart]:
+    before = whole_number(request.GET.get("before"))
     situation = Situation(project)
     page = latest_rounds(
         project,
         list(RewardModel.objects.filter(project=project)),
         PAGE_SIZE + 1,
-        before=int(before) if before.isdecimal() else None,
+        before=before,
     )
     report = guard_report(project)
     is_admin = project.role_of_viewer == Role.ADMIN
@@ -60,24 +62,26 @@ def _parts(request: SignedInRequest, project: Project) -> tuple[Part, Part]:
         "project": project,
         "rows": page[:PAGE_SIZE],
         "older_than": page[PAGE_SIZE - 1].round.number if len(page) > PAGE_SIZE else None,
-        "before": before if before.isdecimal() else "",
-        "step": decide(situation),
+        "before": "" if before is None else before,
+        "step": decide_next_step(situation),
         "stopped": situation.improvement_stopped,
-        "alarms": alarms_of(situation),
+        "alarms": loop_alarms(situation),
         "shows_gold": any(row.gold for row in page),
         "is_admin": is_admin,
-        "is_off": project.improvement == Improvement.OFF,
-        "can_improve": is_admin and not starting.why_not_improve(situation),
-        "can_estimate": is_admin and not starting.why_not_estimate(situation),
+        "is_off": project.loop_settings.improvement == Improvement.OFF,
+        "can_improve": is_admin and not by_hand.why_not_improve(situation),
+        "can_estimate": is_admin and not by_hand.why_not_estimate(situation),
         "every": BUSY_SECONDS if situation.active_runs else QUIET_SECONDS,
     }
-    live = render_part(request, "modeling/_rounds-live.html", context)
+    live = render_part(request, "modeling/rounds/_rounds-live.html", context)
     return live, _drawn(request, project, report)
 
 
-def _drawn(request: SignedInRequest, project: Project, report: GuardReport) -> Part:
+def _drawn(request: SignedInRequest, project: Project, report: GuardReport) -> PagePart:
     context = {"project": project, "report": report}
-    return Part(report.mark, lambda: render_to_string("modeling/_rounds-guard.html", context))
+    return PagePart(
+        report.mark, lambda: render_to_string("modeling/rounds/_rounds-guard.html", context)
+    )
 
 
 @login_required
@@ -85,8 +89,8 @@ def _drawn(request: SignedInRequest, project: Project, report: GuardReport) -> P
 def improve_now(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.ADMIN)
     try:
-        starting.start_improving_now(project, request.user)
-    except starting.CannotStart as problem:
+        by_hand.start_improving_now(project, request.user)
+    except by_hand.CannotStart as problem:
         messages.error(request, str(problem))
     else:
         messages.success(request, "The policy is being improved.")
@@ -99,8 +103,8 @@ def estimate_now(request: SignedInRequest, slug: str) -> HttpResponse:
     """What the best of n responses would bring, without training on them."""
     project = project_for(request.user, slug, Role.ADMIN)
     try:
-        starting.start_estimate_now(project, request.user)
-    except starting.CannotStart as problem:
+        by_hand.start_estimate_now(project, request.user)
+    except by_hand.CannotStart as problem:
         messages.error(request, str(problem))
     else:
         messages.success(request, "The best of n is being estimated. No policy is changed.")

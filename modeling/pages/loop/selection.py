@@ -11,16 +11,18 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from labeling.access import project_for
-from labeling.models import Project, Role, Selection
+from labeling.models import Project, Role
 from labeling.pages.requests import SignedInRequest
-from modeling import selection_view, strategy
+from labeling.people.access import project_for
+from modeling.loop.overview import queue_of
+from modeling.loop.situation import Situation
 from modeling.models import ArmLift, QueueOrder, RewardModel
-from modeling.overview import queue_of
-from modeling.pages.chart_specs import Spec, thin
-from modeling.pages.polling import Part, answer_poll, render_part, with_marks
-from modeling.selection_view import HeadStanding
-from modeling.situation import Situation
+from modeling.pages.chart_specs import Spec, chance_line, thin
+from modeling.pages.polling import PagePart, answer_poll, render_part, with_marks
+from modeling.selection import fallback
+from modeling.selection import report as selection_view
+from modeling.selection.report import HeadStanding
+from modeling.settings.choices import Selection
 
 EVERY_SECONDS = 3
 
@@ -43,7 +45,7 @@ def selection_page(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
     live, drawn = _parts(request, project)
     context = {"project": project, "live": with_marks(live, drawn), "drawn": drawn.html()}
-    return render(request, "modeling/selection.html", context)
+    return render(request, "modeling/selection/selection.html", context)
 
 
 @login_required
@@ -56,15 +58,15 @@ def selection_live(request: SignedInRequest, slug: str) -> HttpResponse:
 @require_POST
 def selection_try_again(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.ADMIN)
-    if strategy.try_again(project, request.user):
-        name = Selection(project.selection).label.partition(":")[0]
+    if fallback.try_again(project, request.user):
+        name = Selection(project.loop_settings.selection).label.partition(":")[0]
         messages.success(request, f"{name} is tried again, from the next judgment on.")
     return redirect("selection", slug)
 
 
-def _parts(request: SignedInRequest, project: Project) -> tuple[Part, Part]:
+def _parts(request: SignedInRequest, project: Project) -> tuple[PagePart, PagePart]:
     order = QueueOrder.objects.filter(project=project).select_related("reward_model").first()
-    followed = Selection(strategy.strategy_of(project).value)
+    followed = Selection(fallback.strategy_of(project).value)
     standing = selection_view.head_standing(project)
     lifts = selection_view.measured_lifts(project)
     arms = selection_view.judged_by_arm(project)
@@ -74,8 +76,8 @@ def _parts(request: SignedInRequest, project: Project) -> tuple[Part, Part]:
         "order": order,
         "followed": followed,
         "in_words": IN_WORDS[followed],
-        "fallen_back": followed != project.selection,
-        "asked": Selection(project.selection).label.partition(":")[0],
+        "fallen_back": followed != project.loop_settings.selection,
+        "asked": Selection(project.loop_settings.selection).label.partition(":")[0],
         "queue": queue_of(situation),
         "reward_model": situation.reward_model,
         "standing": standing,
@@ -84,8 +86,8 @@ def _parts(request: SignedInRequest, project: Project) -> tuple[Part, Part]:
         "is_admin": project.role_of_viewer == Role.ADMIN,
         "every": EVERY_SECONDS,
     }
-    live = render_part(request, "modeling/_selection-live.html", context)
-    return live, Part(
+    live = render_part(request, "modeling/selection/_selection-live.html", context)
+    return live, PagePart(
         _drawn_mark(order, standing, lifts, arms), lambda: _charts(order, standing, lifts, arms)
     )
 
@@ -112,7 +114,7 @@ def _charts(
         "lifts": lift_spec(lifts),
         "arms": arms_spec(arms),
     }
-    return render_to_string("modeling/_selection-charts.html", context)
+    return render_to_string("modeling/selection/_selection-charts.html", context)
 
 
 def histogram_spec(order: QueueOrder | None) -> Spec | None:
@@ -138,6 +140,7 @@ def curve_spec(standing: HeadStanding | None) -> Spec | None:
         "series": [
             {"name": "instant head", "data": [round(100 * share, 1) for _, share in head]},
             {"name": "model alone", "data": [round(100 * share, 1) for _, share in model]},
+            chance_line(len(head)),
         ],
         "y": {"unit": " %"},
     }

@@ -1,15 +1,15 @@
 """The guard's curves: the proxy reward over the distance from the reference, and what else moved.
 
-The distance is d = sqrt(KL), as in Gao et al. 2022; modeling/guard.py has the formulas."""
+The distance is d = sqrt(KL), as in Gao et al. 2022; modeling/policies/guard.py has the formulas."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modeling.guard import Curve, Form, Limits, Record, fit_curve
 from modeling.models import Policy
 from modeling.pages.chart_specs import Spec, percent
+from modeling.policies.guard import Curve, Form, Limits, Record, fit_curve
 
 FARTHEST = 4  # so many times the farthest KL is a fitted curve drawn, to show its optimum
 STEPS = 24  # points of a drawn curve
@@ -29,11 +29,13 @@ class VersionRow:
     def gain(self) -> float | None:
         """Reward over the reference's, in standard deviations of what the reference writes: on
         this scale versions compare although other reward models rated them."""
-        told = self.policy.results
-        mean, std = told.get("reward_mean_reference"), told.get("reward_std_reference")
+        told = self.policy.figures
+        mean, std = told.reward_mean_reference, told.reward_std_reference
         if mean is None and self.policy.parent_id == self.policy.reference_id:
-            mean, std = self.record.reward_before, told.get("reward_std_before")
-        return (self.record.reward - mean) / std if mean is not None and std else None
+            mean, std = self.record.reward_before, told.reward_std_before
+        if self.record.reward is None or mean is None or not std:
+            return None
+        return (self.record.reward - mean) / std
 
     @property
     def kl(self) -> float | None:

@@ -10,12 +10,12 @@ from typing import Any
 from django.utils.functional import cached_property
 
 from labeling.models import Project
-from modeling import improving
-from modeling.core.best_of_n import best_of_n_kl
-from modeling.guard import Curve, Form, fit_curve
-from modeling.models import Policy
+from labeling.pages.naming import Named
+from labeling.quality.measures.intervals import Z
+from modeling.measures.best_of_n import best_of_n_kl
+from modeling.models import Policy, Run
 from modeling.pages.chart_specs import Spec
-from modeling.pages.guard_charts import (
+from modeling.pages.policies.guard_charts import (
     FARTHEST,
     DistanceReport,
     VersionRow,
@@ -23,9 +23,11 @@ from modeling.pages.guard_charts import (
     length_chart,
     variance_chart,
 )
+from modeling.pages.runs.run_inputs import REWARD_ROLES, inputs_of
+from modeling.policies import improving
+from modeling.policies.guard import Curve, Form, fit_curve
 
 SHOWN = 20
-Z = 1.96
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,12 @@ class Pool:
     run_id: int
     points: list[dict[str, Any]]
     drawn_from: Policy | None
+    run: Run | None
+
+    @cached_property
+    def rated_by(self) -> Named | None:
+        inputs = inputs_of(self.run) if self.run else []
+        return next((named for role, named in inputs if role in REWARD_ROLES), None)
 
 
 class GuardReport:
@@ -62,7 +70,7 @@ class GuardReport:
             [row.policy.pk, row.policy.status, row.record.win_rate and row.record.win_rate.n]
             for row in self.rows
         ]
-        told = [state, self.project.kl_budget, self.estimate and self.estimate.pk]
+        told = [state, self.project.loop_settings.kl_budget, self.estimate and self.estimate.pk]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
     @cached_property
@@ -70,13 +78,16 @@ class GuardReport:
         """The newest one of best-of-n, be it learnt from or only estimated."""
         found = [
             Pool(
-                row.policy.run_id or 0, row.policy.results.get("best_of_n") or [], row.policy.parent
+                row.policy.run_id or 0,
+                row.policy.figures.best_of_n or [],
+                row.policy.parent,
+                row.policy.run,
             )
             for row in self.rows
         ]
         if self.estimate is not None:
-            points = self.estimate.results.get("best_of_n") or []
-            found.append(Pool(self.estimate.pk, points, self.estimate.policy))
+            points = self.estimate.figures.best_of_n
+            found.append(Pool(self.estimate.pk, points, self.estimate.policy, self.estimate))
         usable = [pool for pool in found if len(pool.points) > 1]
         return max(usable, key=lambda pool: pool.run_id, default=None)
 
@@ -147,7 +158,7 @@ class GuardReport:
 
     @property
     def kl_chart(self) -> Spec | None:
-        return kl_chart(self.rows, self.project.kl_budget or None)
+        return kl_chart(self.rows, self.project.loop_settings.kl_budget or None)
 
     @property
     def variance_chart(self) -> Spec | None:

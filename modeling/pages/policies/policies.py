@@ -5,16 +5,19 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from labeling.access import project_for
 from labeling.models import Project, Role, User
+from labeling.pages.naming import Named, names_of
 from labeling.pages.requests import SignedInRequest
-from modeling import promotion, registry
-from modeling.models import Loop, Policy
+from labeling.people.access import project_for
+from labeling.projects.model_locations import NotUsable
+from modeling.models import Loop, Policy, deciding
+from modeling.pages.runs.run_inputs import reward_model_role
+from modeling.pages.versions import seen_in_service
+from modeling.policies import promotion, registry
 
 MOST_SHOWN = 200
 
@@ -41,10 +44,12 @@ class PolicyForm(forms.ModelForm):
         labels = {"location": "Folder, hub id or address of a server"}
         help_texts = {
             "name": "What people call it, for example “qwen-0.5b after round 2”.",
-            "location": "A folder on the server with config.json, weights and tokenizer, a Hugging "
-            "Face id such as org/name, or an OpenAI-compatible server (vLLM, TGI, llama.cpp …): "
+            "location": "The model of one of this project's runs (runs/12/model), a folder below "
+            "those that the operator lists in MODEL_ROOTS, a Hugging Face id such as org/name, or "
+            "an OpenAI-compatible server (vLLM, TGI, llama.cpp …): "
             "http://host:8000/v1?model=NAME&api_key_env=POLICY_API_KEY. The key itself is set in "
-            "that variable, where the worker runs, and does not belong here.",
+            "that variable, where the worker runs, with the servers that it may be sent to in "
+            "POLICY_API_KEY_HOSTS; it does not belong here.",
             "notes": "Where it comes from, how it was trained.",
         }
 
@@ -59,7 +64,7 @@ def policy_list(request: SignedInRequest, slug: str) -> HttpResponse:
     if is_post and form.is_valid():
         try:
             policy = _register(project, request.user, form.cleaned_data)
-        except registry.NotUsable as problem:
+        except NotUsable as problem:
             form.add_error("location", str(problem))
         else:
             messages.success(request, f"{policy} is registered.")
@@ -68,34 +73,63 @@ def policy_list(request: SignedInRequest, slug: str) -> HttpResponse:
 
 
 def _register(project: Project, by: User, told: dict[str, Any]) -> Policy:
-    with transaction.atomic():
-        policy = registry.register_policy(
-            project,
-            told["name"],
-            told["location"],
-            by,
-            make_current=told["then"] == "current",
-            notes=told["notes"],
-        )
-        if told["then"] == "compare":
-            promotion.compare_again(policy, by)
-    return policy
+    return registry.register_policy(
+        project,
+        told["name"],
+        told["location"],
+        by,
+        make_current=told["then"] == "current",
+        notes=told["notes"],
+        compare=told["then"] == "compare",
+    )
 
 
 def _page(request: SignedInRequest, project: Project, form: PolicyForm) -> HttpResponse:
     loop = Loop.objects.filter(project=project).first()
     found = Policy.objects.filter(project=project).select_related(
-        "created_by", "run", "parent", "reference"
+        "project", "created_by", "run", "parent", "reference"
     )
     context: dict[str, Any] = {
         "project": project,
-        "policies": list(found[:MOST_SHOWN]),
+        "policies": _rows(project, list(found[:MOST_SHOWN])),
         "current_id": loop.policy_id if loop else None,
         "form": form,
         "is_admin": project.role_of_viewer == Role.ADMIN,
     }
     status = 422 if form.errors else 200
-    return render(request, "modeling/policies.html", context, status=status)
+    return render(request, "modeling/policies/policies.html", context, status=status)
+
+
+def _why_not_current(policy: Policy) -> str:
+    """Why it cannot take over, in a sentence; "" if it can."""
+    try:
+        promotion.check_usable(policy)
+    except NotUsable as problem:
+        return str(problem)
+    return ""
+
+
+def _rows(
+    project: Project, policies: list[Policy]
+) -> list[tuple[Policy, str, tuple[str, Named | None]]]:
+    """Each with why it cannot take over; and with what the reward model was for that a run has
+    improved it with, and which."""
+    keys = {
+        policy.pk: ("rewardmodel", str(policy.run.asked.reward_model))
+        for policy in policies
+        if policy.run and policy.run.asked.reward_model
+    }
+    names = names_of(project, keys.values())
+    return [
+        (
+            policy,
+            _why_not_current(policy),
+            (reward_model_role(policy.run).lower(), names[keys[policy.pk]])
+            if policy.run and policy.pk in keys
+            else ("", None),
+        )
+        for policy in policies
+    ]
 
 
 @login_required
@@ -104,9 +138,13 @@ def policy_make_current(request: SignedInRequest, slug: str, version: int) -> Ht
     """Puts a version in service; with an earlier version this is the roll-back."""
     policy, reason = _policy_and_reason(request, slug, version)
     try:
-        changed = promotion.promote(policy, request.user, reason or "by hand")
-    except registry.NotUsable as problem:
+        changed = promotion.promote_policy(
+            policy, request.user, reason or "by hand", instead_of=seen_in_service(request)
+        )
+    except NotUsable as problem:
         messages.error(request, f"{policy} cannot take over. {problem}")
+    except deciding.Outrun as problem:
+        messages.error(request, f"{policy} was not made current. {problem}")
     else:
         text = f"{policy} is the current policy." if changed else f"{policy} was current already."
         messages.success(request, text)
@@ -117,7 +155,7 @@ def policy_make_current(request: SignedInRequest, slug: str, version: int) -> Ht
 @require_POST
 def policy_reject(request: SignedInRequest, slug: str, version: int) -> HttpResponse:
     policy, reason = _policy_and_reason(request, slug, version)
-    if promotion.reject(policy, request.user, reason or "by hand"):
+    if promotion.reject_policy(policy, request.user, reason or "by hand"):
         messages.success(request, f"{policy} is rejected. It can be made current all the same.")
     else:
         messages.info(request, f"{policy} is in service, or rejected already.")

@@ -11,19 +11,21 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from labeling.access import project_for
-from labeling.excerpts import AllContents
+from labeling.material.excerpts import AllContents
 from labeling.models import Project, Prompt, Response, Role
+from labeling.pages.numbers import whole_number, whole_numbers
 from labeling.pages.requests import SignedInRequest
-from modeling import demo_gold
-from modeling.demo_gold import Oracle
-from modeling.held_out import Pair, Written, held_out_pairs
+from labeling.people.access import project_for
+from modeling.demo import gold as demo_gold
+from modeling.demo.gold import Oracle
 from modeling.models import Policy, RewardModel, Score
+from modeling.models.versions import reward_model_by
+from modeling.policies.held_out import Pair, Written, held_out_pairs
 
 PAGE_SIZE = 12
 MOST_TRAINED = 12
@@ -51,7 +53,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Row:
+class PromptRow:
     """`key` names the prompt on the page."""
 
     key: str
@@ -69,8 +71,7 @@ def sample_browser(request: SignedInRequest, slug: str) -> HttpResponse:
     trained = _trained_here(project)
     asked = next((p for p in trained if str(p.version) == request.GET.get("trained")), None)
     text = request.GET.get("q", "").strip()
-    after = request.GET.get("after", "")
-    start = int(after) if after.isdecimal() else None
+    start = whole_number(request.GET.get("after"))
     chosen = request.GET.getlist("version")
     known = sorted(_versions_with_responses(project), reverse=True)
     context: dict[str, Any] = {
@@ -86,7 +87,7 @@ def sample_browser(request: SignedInRequest, slug: str) -> HttpResponse:
             asked = trained[0]
     if asked is not None:
         context |= _from_training(project, asked, text, start)
-    return render(request, "modeling/samples.html", context)
+    return render(request, "modeling/policies/samples.html", context)
 
 
 def _trained_here(project: Project) -> list[Policy]:
@@ -98,7 +99,7 @@ def _trained_here(project: Project) -> list[Policy]:
 def _from_project(
     project: Project, known: Sequence[int], chosen: Sequence[str], text: str, after: int | None
 ) -> dict[str, Any]:
-    asked = {int(v) for v in chosen if v.isdecimal()}
+    asked = set(whole_numbers(list(chosen)))
     versions = sorted(sorted(asked & set(known), reverse=True)[:MOST_VERSIONS] or known[:2])
     prompts = _prompts(project, versions, text)
     if after is not None:
@@ -134,9 +135,7 @@ def _from_training(
         "rows": [_pair_row(policy, number, pair, oracle) for number, pair in page],
         "shown": policy,
         "is_gone": pairs is None,
-        "reward_model": RewardModel.objects.filter(
-            pk=policy.run.config.get("reward_model")
-        ).first(),
+        "reward_model": reward_model_by(policy.run.asked.reward_model),
         "next_page": _address(address, text, page[-1][0]) if is_more else "",
         "first_page": _address(address, text) if after is not None else "",
     }
@@ -146,7 +145,7 @@ def _contents(pair: Pair) -> str:
     return "\n".join(message["content"] for message in pair.messages).lower()
 
 
-def _pair_row(policy: Policy, number: int, pair: Pair, oracle: Oracle | None) -> Row:
+def _pair_row(policy: Policy, number: int, pair: Pair, oracle: Oracle | None) -> PromptRow:
     def samples(written: Sequence[Written]) -> list[Sample]:
         return [
             Sample(w.text, w.finished, w.reward, oracle(pair.messages, w.text) if oracle else None)
@@ -158,7 +157,7 @@ def _pair_row(policy: Policy, number: int, pair: Pair, oracle: Oracle | None) ->
         Column(policy.parent.version, samples(pair.before), "before"),
         Column(policy.version, samples(pair.after), "after"),
     ]
-    return Row(str(number), pair.messages[-1]["content"], columns)
+    return PromptRow(str(number), pair.messages[-1]["content"], columns)
 
 
 def _address(chosen: Sequence[tuple[str, int]], text: str, after: int | None = None) -> str:
@@ -193,9 +192,10 @@ def _prompts(project: Project, versions: Sequence[int], text: str) -> QuerySet[P
 def _reward_model(responses: Sequence[Response]) -> RewardModel | None:
     """The one that has scored most of these, so that rewards side by side are comparable; the
     newest of several."""
-    by_count = Q(scores__response__in=[response.pk for response in responses])
-    models = RewardModel.objects.annotate(scored=Count("scores", filter=by_count))
-    return models.filter(scored__gt=0).order_by("-scored", "-version").first()
+    shown = Score.objects.filter(response__in=[response.pk for response in responses])
+    by_model = shown.values("reward_model").annotate(scored=Count("pk"))
+    most = by_model.order_by("-scored", "-reward_model__version").first()
+    return RewardModel.objects.get(pk=most["reward_model"]) if most else None
 
 
 def _responses(prompts: Sequence[Prompt], versions: Sequence[int]) -> list[Response]:
@@ -211,7 +211,7 @@ def _rows(
     versions: Sequence[int],
     responses: Sequence[Response],
     model: RewardModel | None,
-) -> list[Row]:
+) -> list[PromptRow]:
     scores = Score.objects.filter(reward_model=model, response__in=[r.pk for r in responses])
     rewards = dict(scores.values_list("response_id", "value")) if model else {}
     oracle = demo_gold.oracle_of(project)
@@ -223,9 +223,9 @@ def _rows(
         if len(samples) <= MOST_OTHERS:
             gold = oracle(messages[response.prompt_id], response.text) if oracle else None
             reward = rewards.get(response.pk)
-            samples.append(Sample(response.text, response.finished, reward, gold))
+            samples.append(Sample(response.in_words, response.finished, reward, gold))
     return [
-        Row(
+        PromptRow(
             str(prompt.pk),
             prompt.last_message,
             [Column(version, written[prompt.pk, version]) for version in versions],

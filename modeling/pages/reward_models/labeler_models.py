@@ -5,10 +5,10 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from labeling.access import project_for
-from labeling.exclusion import snapshots_using
 from labeling.models import Role
 from labeling.pages.requests import SignedInRequest
+from labeling.people.access import project_for
+from labeling.quality.exclusion import snapshots_using
 from modeling.models import RewardModel
 
 
@@ -23,6 +23,6 @@ def labeler_models(request: SignedInRequest, slug: str, pk: int) -> HttpResponse
         "membership": membership,
         "reward_models": RewardModel.objects.filter(snapshot__in=snapshots),
     }
-    fragment = "modeling/_labeler-models.html"
-    template = fragment if request.htmx else "modeling/labeler_models.html"
+    fragment = "modeling/reward_models/_labeler-models.html"
+    template = fragment if request.htmx else "modeling/reward_models/labeler_models.html"
     return render(request, template, context)

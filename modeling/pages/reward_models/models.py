@@ -10,23 +10,31 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from labeling.access import project_for, projects_of
-from labeling.audit import write_entry
-from labeling.doubts import open_doubts
+from labeling.curation.doubts import open_doubts
 from labeling.models import Project, Role
+from labeling.pages.numbers import whole_number
 from labeling.pages.requests import SignedInRequest
-from modeling import drift, gates, registry, runs
-from modeling.archive import tar_stream
-from modeling.evaluating import agreement_on, on_same_rows
-from modeling.model_card import card_of
-from modeling.models import Loop, RewardModel
-from modeling.overview import accuracy_of, yardsticks_of
-from modeling.pages import chart_specs, model_report
-from modeling.pages.run_results import flat_rows
-from modeling.pages.runs import TRAINING_CURVES, has_predictions
-from modeling.pages.shadow import compare_with_shadow
-from modeling.pages.versions import offered_versions, version_asked
-from modeling.using import uses_on_page
+from labeling.people.access import project_for, projects_of
+from labeling.people.audit import write_entry
+from labeling.projects.model_locations import NotUsable
+from labeling.texts.shown_paths import details_without_paths
+from modeling.models import Loop, RewardModel, deciding, versions
+from modeling.models.versions import reward_model_by
+from modeling.pages import chart_specs
+from modeling.pages.reward_models import report as model_report
+from modeling.pages.reward_models.gate_report import gate_report
+from modeling.pages.reward_models.shadow import compare_with_shadow
+from modeling.pages.runs.run_results import flat_rows
+from modeling.pages.runs.runs import TRAINING_CURVES, has_predictions
+from modeling.pages.versions import offered_versions, seen_in_service, version_asked
+from modeling.reward_models import drift, gates, service
+from modeling.reward_models.accuracy import accuracy_of, yardsticks_of
+from modeling.reward_models.archive import tar_stream
+from modeling.reward_models.evaluating import agreement_on, on_same_rows
+from modeling.reward_models.model_card import card_of
+from modeling.reward_models.using import uses_on_page
+from modeling.run_data.stored import RewardModelFigures
+from modeling.runs import lifecycle
 
 PAGE_SIZE = 50
 SHOWN_ELSEWHERE = (
@@ -40,9 +48,9 @@ def reward_model_list(request: SignedInRequest, slug: str) -> HttpResponse:
     """The newest first; `?before=VERSION` goes on from there."""
     project = project_for(request.user, slug, Role.CURATOR)
     found = RewardModel.objects.filter(project=project).select_related("snapshot", "run")
-    before = request.GET.get("before", "")
-    if before.isdecimal():
-        found = found.filter(version__lt=int(before))
+    before = whole_number(request.GET.get("before"))
+    if before is not None:
+        found = found.filter(version__lt=before)
     page = list(found.order_by("-version")[: PAGE_SIZE + 1])
     shown = page[:PAGE_SIZE]
     loop = Loop.objects.filter(project=project).first() or Loop(project=project)
@@ -56,67 +64,78 @@ def reward_model_list(request: SignedInRequest, slug: str) -> HttpResponse:
         "margin_points": 100 * loop.gate_margin,
         "is_admin": project.role_of_viewer == Role.ADMIN,
     }
-    return render(request, "modeling/reward_models.html", context)
+    return render(request, "modeling/reward_models/reward_models.html", context)
 
 
 @login_required
 @require_safe
 def reward_model_page(request: SignedInRequest, pk: int) -> HttpResponse:
     model, project = _model_for(request, pk, Role.CURATOR)
-    results = model.results
-    evaluation = results.get("evaluation") or {}
+    figures = model.figures
+    evaluation = figures.evaluation
     previous = RewardModel.objects.filter(project=project, version__lt=model.version).first()
     is_admin = project.role_of_viewer == Role.ADMIN
-    curves = runs.curves(model.run, TRAINING_CURVES)
+    curves = lifecycle.curves(model.run, TRAINING_CURVES)
     context = {
         "project": project,
         "model": model,
         "previous": previous,
-        "incumbent": RewardModel.objects.filter(pk=model.run.config.get("incumbent")).first(),
+        "incumbent": reward_model_by(model.run.asked.incumbent),
         "is_gone": not model.is_here,
+        "in_service_id": deciding.in_service(project)[1],
         "can_put_in_service": is_admin
         and model.is_here
         and model.status != RewardModel.Status.LIVE,
+        "why_not_in_service": _why_not_in_service(model) if is_admin else "",
         "can_reject": is_admin
         and model.status in (RewardModel.Status.CANDIDATE, RewardModel.Status.RETIRED),
-        **_is_it_good(model, evaluation),
-        "calibration": evaluation.get("calibration"),
+        **_is_it_good(model, figures),
+        "calibration": evaluation.calibration,
         "reliability": model_report.reliability_chart(evaluation),
         "slices": model_report.slices_of(evaluation),
         "margins": model_report.margin_chart(evaluation),
         "contradicted": model_report.contradicted_by(model),
-        "learning_curve": chart_specs.learning_curve(results.get("learning_curve") or []),
+        "learning_curve": chart_specs.learning_curve(figures.learning_curve),
         "doubts": open_doubts(project) if model.status == RewardModel.Status.LIVE else 0,
         "loss_curve": chart_specs.run_curves(curves, "loss"),
         "accuracy_curve": chart_specs.run_curves(curves, "accuracy"),
         "has_predictions": has_predictions(model.run),
         "made_with": model_report.made_with(model),
         "uses": uses_on_page(model),
-        "warnings": results.get("warnings", []),
+        "warnings": details_without_paths(figures.warnings),
         "score_url": request.build_absolute_uri(
             reverse("api-score", args=[project.slug, model.version])
         ),
-        "result_rows": flat_rows(results, leave_out=SHOWN_ELSEWHERE),
+        "result_rows": flat_rows(model.results, leave_out=SHOWN_ELSEWHERE),
     }
-    return render(request, "modeling/reward_model.html", context)
+    return render(request, "modeling/reward_models/reward_model.html", context)
 
 
-def _is_it_good(model: RewardModel, evaluation: dict[str, Any]) -> dict[str, Any]:
-    length = evaluation.get("length") or {}
-    newest = evaluation.get("newest")
+def _why_not_in_service(model: RewardModel) -> str:
+    try:
+        service.check_reward_model(model)
+    except NotUsable as problem:
+        return str(problem)
+    return ""
+
+
+def _is_it_good(model: RewardModel, figures: RewardModelFigures) -> dict[str, Any]:
+    length, newest = figures.evaluation.length, figures.evaluation.newest
     return {
         "accuracy": accuracy_of(model),
-        "by_split": model.results.get("accuracy", {}),
-        "agreement": evaluation.get("agreement"),
+        "by_split": figures.accuracy,
+        "longer_wins_accuracy": figures.longer_wins_accuracy,
+        "margin": figures.margin,
+        "agreement": figures.evaluation.agreement,
         "longer_wins": model_report.figure_of(length.get("longer_wins")),
         "longer_lost": model_report.figure_of(length.get("longer_lost")),
         "length_correlation": length.get("correlation"),
         "newest": model_report.figure_of(newest),
-        "newest_round": newest and newest["round"],
-        "gate": model.results.get("gate"),
+        "newest_round": newest.get("round"),
+        "gate": gate_report(figures.gate, accuracy_of(model)),
         "foretold": drift.prequential(model),
         "beside": compare_with_shadow(model),
-        "is_shadow": registry.shadow_of(model.project) == model,
+        "is_shadow": service.shadow_of(model.project) == model,
         "drift": drift.alarm_of(model) if model.status == RewardModel.Status.LIVE else "",
     }
 
@@ -151,10 +170,11 @@ def compare(request: SignedInRequest, slug: str) -> HttpResponse:
         "new": new,
         "old": old,
         "found": found,
+        "fewest": gates.FEWEST_TO_JUDGE,
         "agreement": agreement_on(found.compared),
         "changed": changed,
     }
-    return render(request, "modeling/compare_models.html", context)
+    return render(request, "modeling/reward_models/compare_models.html", context)
 
 
 @login_required
@@ -163,14 +183,19 @@ def reward_model_in_service(request: SignedInRequest, pk: int) -> HttpResponse:
     """Promotes, rolls back or forward: this version ranks the queue from now on."""
     model, _ = _model_for(request, pk, Role.ADMIN)
     try:
-        promoted = gates.promote(model, request.user)
-    except registry.NotUsable as problem:
+        promoted = gates.promote_reward_model(
+            model, request.user, instead_of=seen_in_service(request)
+        )
+    except NotUsable as problem:
         messages.error(request, f"Reward model v{model.version} cannot take over. {problem}")
+        return redirect("reward-model", pk)
+    except deciding.Outrun as problem:
+        messages.error(request, f"Reward model v{model.version} was not put in service. {problem}")
         return redirect("reward-model", pk)
     if promoted:
         messages.success(request, f"Reward model v{model.version} is in service.")
     else:
-        messages.info(request, "It was in service already, or somebody else was faster.")
+        messages.info(request, "It was in service already.")
     return redirect("reward-model", pk)
 
 
@@ -178,7 +203,7 @@ def reward_model_in_service(request: SignedInRequest, pk: int) -> HttpResponse:
 @require_POST
 def reject(request: SignedInRequest, pk: int) -> HttpResponse:
     model, _ = _model_for(request, pk, Role.ADMIN)
-    if gates.reject(model, request.user):
+    if gates.reject_reward_model(model, request.user):
         messages.success(request, f"Reward model v{model.version} is rejected.")
     else:
         messages.info(request, "It is in service: put another one there first.")
@@ -197,7 +222,7 @@ def change_margin(request: SignedInRequest, slug: str) -> HttpResponse:
     if not 0 <= points <= 100:  # NaN fails too
         messages.error(request, "The margin is a number of points from 0 to 100.")
         return redirect("reward-models", slug)
-    loop = registry.loop_of(project)
+    loop = versions.loop_of(project)
     before, loop.gate_margin = loop.gate_margin, points / 100
     loop.save(update_fields=["gate_margin"])
     write_entry(

@@ -8,13 +8,13 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
-from labeling.access import project_for
 from labeling.models import Role
 from labeling.pages.requests import SignedInRequest
-from modeling import registry, serving
-from modeling.drift import is_calibrated
+from labeling.people.access import project_for
 from modeling.models import RewardModel
 from modeling.pages.versions import offered_versions, version_asked
+from modeling.reward_models import service, serving
+from modeling.reward_models.drift import is_calibrated
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def playground(request: SignedInRequest, slug: str) -> HttpResponse:
     status = 200
     if request.method == "POST" and model is not None:
         status = _score(model, given, context)
-    return render(request, "modeling/playground.html", context, status=status)
+    return render(request, "modeling/reward_models/playground.html", context, status=status)
 
 
 def chosen_version(versions: list[RewardModel], chosen: str) -> RewardModel | None:
@@ -99,7 +99,7 @@ def opinion_of(model: RewardModel, given: Given, *, in_shadow: bool = False) -> 
 def _shadows(model: RewardModel, given: Given, context: dict[str, object]) -> list[Opinion]:
     """The predecessor's opinion beside that of the model in service. That it cannot be had is a
     remark: the answer that was asked for is there."""
-    shadow = registry.shadow_of(model.project)
+    shadow = service.shadow_of(model.project)
     if shadow is None or model.status != RewardModel.Status.LIVE:
         return []
     try:

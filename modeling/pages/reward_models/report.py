@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from labeling.models import Adapter, Pooling, Preference, Project, RewardMethod
-from modeling.core.intervals import wilson
-from modeling.core.predictions import (
+from labeling.models import Preference, Project
+from labeling.quality.measures.intervals import wilson
+from modeling.measures.predictions import (
     Prediction,
     accuracy_of,
     by_slice,
@@ -15,10 +15,13 @@ from modeling.core.predictions import (
     length_correlation,
     longer_point,
 )
-from modeling.evaluating import was_learned_from
 from modeling.models import RewardModel
-from modeling.overview import Accuracy
 from modeling.pages.chart_specs import Spec
+from modeling.reward_models.accuracy import Accuracy
+from modeling.reward_models.evaluating import was_learned_from
+from modeling.reward_models.gates import FEWEST_TO_JUDGE
+from modeling.run_data.stored import Evaluation
+from modeling.settings.choices import Adapter, Pooling, RewardMethod
 
 KINDS = {
     "strength": "Strength of the preference",
@@ -48,23 +51,27 @@ def figure_of(told: Mapping[str, Any] | None, split: str = "") -> Accuracy | Non
     if not told:
         return None
     return Accuracy(
-        value=told["value"], low=told["low"], high=told["high"], n=int(told["n"]), split=split
+        value=told["value"],
+        low=told.get("low"),
+        high=told.get("high"),
+        n=int(told.get("n") or 0),
+        split=split,
     )
 
 
-def slices_of(evaluation: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, Accuracy | None]]]]:
+def slices_of(evaluation: Evaluation) -> list[tuple[str, list[tuple[str, Accuracy | None]]]]:
     """(title, [(name, accuracy)]) of every kind that tells more than one thing apart."""
     found = []
     for kind, title in KINDS.items():
-        rows = (evaluation.get("slices") or {}).get(kind, [])[:MOST_TAGS]
+        rows = evaluation.slices.get(kind, [])[:MOST_TAGS]
         if len(rows) > 1:
             found.append((title, [(row["name"], figure_of(row)) for row in rows]))
     return found
 
 
-def reliability_chart(evaluation: Mapping[str, Any]) -> Spec | None:
+def reliability_chart(evaluation: Evaluation) -> Spec | None:
     """How often the model's claims came true, against how often it said they would."""
-    parts = _wide_enough((evaluation.get("calibration") or {}).get("reliability") or [])
+    parts = _wide_enough(evaluation.calibration.get("reliability") or [])
     if len(parts) < 2:
         return None
     claimed = [round(100 * part["confidence"], 1) for part in parts]
@@ -90,6 +97,8 @@ def _wide_enough(parts: Sequence[Mapping[str, float]]) -> list[dict[str, float]]
     """Neighbouring bins put together until each has enough comparisons to draw a share of."""
     found: list[dict[str, float]] = []
     for part in parts:
+        if not part["n"]:
+            continue
         if found and found[-1]["n"] < FEWEST_PER_POINT:
             last, n = found[-1], found[-1]["n"] + part["n"]
             for key in ("confidence", "accuracy"):
@@ -102,8 +111,8 @@ def _wide_enough(parts: Sequence[Mapping[str, float]]) -> list[dict[str, float]]
     return found
 
 
-def margin_chart(evaluation: Mapping[str, Any]) -> Spec | None:
-    told = evaluation.get("margins") or {}
+def margin_chart(evaluation: Evaluation) -> Spec | None:
+    told = evaluation.margins
     edges, counts = told.get("edges") or [], told.get("counts") or []
     if not counts:
         return None
@@ -113,14 +122,19 @@ def margin_chart(evaluation: Mapping[str, Any]) -> Spec | None:
     return {
         "type": "bar",
         "labels": [f"{middle:+.2f}" for middle in middles],
-        "series": [{"name": "right", "data": right}, {"name": "wrong", "data": wrong}],
+        "series": [
+            {"name": "right", "data": right, "tone": "accent"},
+            {"name": "wrong", "data": wrong, "tone": "danger", "hatched": True},
+        ],
+        "stacked": True,
+        "x": {"title": "← the loser has the higher reward · the winner has →"},
         "y": {"min": 0},
     }
 
 
 def contradicted_by(model: RewardModel) -> list[Contradicted]:
     """Those that are still there and not excluded."""
-    told = (model.results.get("evaluation") or {}).get("contradicted") or []
+    told = model.figures.evaluation.contradicted
     ids = [int(row["id"]) for row in told if str(row["id"]).isdecimal()]
     rows = Preference.objects.filter(project=model.project, excluded=False, pk__in=ids)
     known = {row.pk: row for row in rows.select_related("prompt")}
@@ -143,7 +157,7 @@ def excerpt_of(messages: Sequence[Mapping[str, Any]]) -> str:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class HeadToHead:
     """Two versions on the same held-out comparisons. Differences in points, new less old."""
 
     compared: list[str]
@@ -159,8 +173,13 @@ class Comparison:
     longer_wins: float | None
     changed: list[tuple[str, float, float]]
 
+    @property
+    def is_too_few(self) -> bool:
+        """To say which of the two is better, by the gate's own measure."""
+        return self.count < FEWEST_TO_JUDGE
 
-def compare_versions(pairs: Iterable[tuple[Prediction, Prediction]]) -> Comparison:
+
+def compare_versions(pairs: Iterable[tuple[Prediction, Prediction]]) -> HeadToHead:
     """`pairs` from evaluating.on_same_rows; only the test split counts."""
     on_test = [(new, old) for new, old in pairs if new.split == "test"]
     decided = [(new, old) for new, old in on_test if new.point is not None]
@@ -173,7 +192,7 @@ def compare_versions(pairs: Iterable[tuple[Prediction, Prediction]]) -> Comparis
 
     turned = [(new, old) for new, old in decided if new.point != old.point]
     turned.sort(key=lambda pair: -abs(pair[0].delta - pair[1].delta))
-    return Comparison(
+    return HeadToHead(
         compared=[new.id for new, _ in decided],
         count=len(decided),
         difference=compare(on_test),
@@ -214,7 +233,7 @@ def known_preferences(project: Project, ids: Iterable[str]) -> dict[str, Prefere
 
 def made_with(model: RewardModel) -> list[tuple[str, str]]:
     """How it was trained, where that is not the ordinary way: (what, how)."""
-    config = model.results.get("config") or {}
+    config = model.figures.config
     found = []
     if config.get("method") == RewardMethod.FROZEN:
         found.append(("Method", "a head on frozen features"))

@@ -6,7 +6,7 @@ from statistics import fmean
 
 from django.db.models import Q
 
-from modeling.core.intervals import anytime_radius
+from modeling.measures.intervals import anytime_radius
 from modeling.models import Foretold, RewardModel
 
 COLUMNS = ("preference_id", "reward_model_id", "point")

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from labeling.pages.settings_texts import LABELS
-from modeling.improving import is_estimate
+from labeling.texts.shown_paths import without_paths
 from modeling.models import Run
-from modeling.overview import accuracy_of, yardsticks_of
-from modeling.programs import LOG_FOLLOWS, WHERE
+from modeling.policies.improving import is_estimate
+from modeling.reward_models.accuracy import accuracy_of, yardsticks_of
+from modeling.runs.programs import LOG_FOLLOWS, WHERE
+from modeling.settings import SETTINGS
 
-MOST_ROWS = 80
+MOST_ROWS = 400
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Failure:
 
 
 def failure_of(run: Run) -> Failure:
-    told, _, log = run.error.strip().partition(LOG_FOLLOWS)
+    told, _, log = without_paths(run.error.strip()).partition(LOG_FOLLOWS)
     first, *rest = told.strip().split("\n")
     where = [line.removeprefix(WHERE) for line in rest if line.startswith(WHERE)]
     hint = [line for line in rest if line and not line.startswith(WHERE)]
@@ -46,7 +48,7 @@ def settings_advised(run: Run, failure: Failure) -> dict[str, str]:
     if run.kind != Run.Kind.TRAIN_REWARD:
         return {}
     told = f"{failure.words} {failure.hint}"
-    return {name: str(LABELS[name]) for words, name in ADVICE.items() if words in told}
+    return {name: SETTINGS[name].label for words, name in ADVICE.items() if words in told}
 
 
 def outcome_of(run: Run) -> str:
@@ -63,16 +65,18 @@ def outcome_of(run: Run) -> str:
             return name
         held_against = str(yardsticks_of(model))
         told = f"{name}: {100 * accuracy.value:.1f} % accurate"
+        if not accuracy.is_above_chance:
+            told = f"{name}: {100 * accuracy.value:.1f} % right, {accuracy.chance_words}"
         return f"{told} ({held_against})" if held_against else told
-    if run.kind == Run.Kind.SAMPLE and "comparisons" in run.results:
-        return f"{run.results['comparisons']} new pairs for {run.results.get('prompts', 0)} prompts"
+    figures = run.figures
+    if run.kind == Run.Kind.SAMPLE and figures.comparisons is not None:
+        return f"{figures.comparisons} new pairs for {figures.prompts or 0} prompts"
     if is_estimate(run):
         return "best of n estimated, no new policy"
     if run.kind == Run.Kind.TRAIN_POLICY and "policy" in run.results:
-        version = run.results["policy"]
-        return f"policy v{version}" if version else "no new policy"
-    if run.kind == Run.Kind.COMPARE and "comparisons" in run.results:
-        return f"{run.results['comparisons']} pairs to compare blind"
+        return f"policy v{figures.policy}" if figures.policy else "no new policy"
+    if run.kind == Run.Kind.COMPARE and figures.comparisons is not None:
+        return f"{figures.comparisons} pairs to compare blind"
     return run.progress_text
 
 
@@ -81,13 +85,16 @@ def warnings_of(run: Run) -> list[str]:
     stages' names (which order a JSON column keeps depends on the database)."""
     stages = [told for _, told in sorted(run.results.items()) if isinstance(told, Mapping)]
     found = [one for told in (run.results, *stages) for one in told.get("warnings") or ()]
-    return list(dict.fromkeys(str(one) for one in found))
+    return list(dict.fromkeys(without_paths(str(one)) for one in found))
 
 
 def flat_rows(values: Mapping[str, Any], leave_out: tuple[str, ...] = ()) -> list[tuple[str, str]]:
     """Nested figures as (name, value) rows: {"a": {"b": 1}} → ("a · b", "1")."""
     rows = _walk({name: value for name, value in values.items() if name not in leave_out}, "")
-    return [row for row, _ in zip(rows, range(MOST_ROWS), strict=False)]
+    shown = list(islice(rows, MOST_ROWS))
+    if left := sum(1 for _ in rows):
+        shown.append(("…", f"{left:,} more figures: the files in the run's folder have them all"))
+    return shown
 
 
 def _walk(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
@@ -108,4 +115,4 @@ def _text(value: Any) -> str:
         return f"{value:,.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
     if isinstance(value, list):
         return "; ".join(_text(item) for item in value) or "–"
-    return str(value)
+    return without_paths(str(value))

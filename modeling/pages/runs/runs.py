@@ -11,16 +11,20 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from labeling.access import project_for, projects_of
 from labeling.models import Project, Role
+from labeling.pages.numbers import whole_number
 from labeling.pages.requests import SignedInRequest
-from labeling.snapshots import SnapshotDamaged, verify
-from modeling import runs
+from labeling.people.access import project_for, projects_of
+from labeling.preferences.snapshots import SnapshotDamaged, verify
+from modeling.loop import by_hand
+from modeling.loop.new_runs import has_other_settings
+from modeling.loop.situation import Situation
 from modeling.models import RewardModel, Run
 from modeling.pages import chart_specs
-from modeling.pages.polling import Part, answer_poll, render_part, with_marks
-from modeling.pages.run_results import failure_of, flat_rows, settings_advised, warnings_of
-from modeling.training_options import has_other_settings
+from modeling.pages.polling import PagePart, answer_poll, render_part, with_marks
+from modeling.pages.runs.run_inputs import config_rows, inputs_of
+from modeling.pages.runs.run_results import failure_of, flat_rows, settings_advised, warnings_of
+from modeling.runs import lifecycle
 
 PAGE_SIZE = 50
 POLL_SECONDS = 2
@@ -35,9 +39,9 @@ def run_list(request: SignedInRequest, slug: str) -> HttpResponse:
     """The newest first; `?before=ID` goes on from there, `?kind=` and `?state=` filter."""
     project = project_for(request.user, slug, Role.CURATOR)
     found, filters = _filtered(request, project)
-    before = request.GET.get("before", "")
-    if before.isdecimal():
-        found = found.filter(pk__lt=int(before))
+    before = whole_number(request.GET.get("before"))
+    if before is not None:
+        found = found.filter(pk__lt=before)
     page = list(
         found.select_related("round", "snapshot", "reward_model", "policy")[: PAGE_SIZE + 1]
     )
@@ -51,7 +55,7 @@ def run_list(request: SignedInRequest, slug: str) -> HttpResponse:
         "filters": filters,
         "filter_query": "".join(f"&{name}={value}" for name, value in filters.items() if value),
     }
-    return render(request, "modeling/runs.html", context)
+    return render(request, "modeling/runs/runs.html", context)
 
 
 def _filtered(request: SignedInRequest, project: Project) -> tuple[QuerySet[Run], dict[str, str]]:
@@ -72,11 +76,12 @@ def run_page(request: SignedInRequest, pk: int) -> HttpResponse:
         "run": run,
         "live": with_marks(live, drawn),
         "drawn": drawn.html(),
-        "config_rows": flat_rows(run.config),
-        "folder": run.folder,
+        "config_rows": config_rows(run),
+        "inputs": inputs_of(run),
+        "folder": f"runs/{run.pk}",
         "has_predictions": has_predictions(run),
     }
-    return render(request, "modeling/run.html", context)
+    return render(request, "modeling/runs/run.html", context)
 
 
 @login_required
@@ -97,25 +102,27 @@ def _run_for(request: SignedInRequest, pk: int, at_least: Role) -> tuple[Run, Pr
     return run, project_for(request.user, run.project.slug, at_least)
 
 
-def _parts(request: SignedInRequest, run: Run, project: Project) -> tuple[Part, Part]:
-    curves = runs.curves(run, CURVES)
+def _parts(request: SignedInRequest, run: Run, project: Project) -> tuple[PagePart, PagePart]:
+    curves = lifecycle.curves(run, CURVES)
     failure = failure_of(run)
     is_admin = project.role_of_viewer == Role.ADMIN
-    can_retry = is_admin and runs.can_retry(run)
+    can_retry = is_admin and lifecycle.can_retry(run)
     live: dict[str, Any] = {
         "project": project,
         "run": run,
         "made": reward_model_of(run),
-        "made_policy": run.results.get("policy") if run.kind == Run.Kind.TRAIN_POLICY else None,
+        "made_policy": run.figures.policy if run.kind == Run.Kind.TRAIN_POLICY else None,
         "failure": failure,
         "settings_advised": settings_advised(run, failure) if can_retry else {},
         "is_active": run.state in Run.ACTIVE,
-        "can_cancel": is_admin and runs.can_cancel(run),
+        "can_cancel": is_admin and lifecycle.can_cancel(run),
         "can_retry": can_retry,
+        "why_not_retry": lifecycle.why_not_retry(run) if can_retry else "",
         "can_train_anew": can_retry
         and run.kind == Run.Kind.TRAIN_REWARD
-        and has_other_settings(run),
-        "log": runs.log_tail(run),
+        and has_other_settings(run)
+        and not by_hand.why_not_train(Situation(project)),
+        "log": lifecycle.log_tail(run),
         "result_rows": flat_rows(run.results, leave_out=("config",)),
         "warnings": warnings_of(run),
         "every": POLL_SECONDS,
@@ -132,8 +139,8 @@ def _parts(request: SignedInRequest, run: Run, project: Project) -> tuple[Part, 
     if any(value for _, value in curves.get(VARIANCE, [])):
         drawn["variance"] = chart_specs.one_curve(curves, VARIANCE)
     return (
-        render_part(request, "modeling/_run-live.html", live),
-        render_part(request, "modeling/_run-curves.html", drawn),
+        render_part(request, "modeling/runs/_run-live.html", live),
+        render_part(request, "modeling/runs/_run-curves.html", drawn),
     )
 
 
@@ -183,7 +190,7 @@ def reward_model_of(run: Run) -> RewardModel | None:
 @require_POST
 def run_cancel(request: SignedInRequest, pk: int) -> HttpResponse:
     run, _ = _run_for(request, pk, Role.ADMIN)
-    if runs.request_cancel(run, request.user):
+    if lifecycle.request_cancel(run, request.user):
         messages.success(
             request,
             "The run was taken out of the line."
@@ -200,8 +207,8 @@ def run_cancel(request: SignedInRequest, pk: int) -> HttpResponse:
 def run_retry(request: SignedInRequest, pk: int) -> HttpResponse:
     run, _ = _run_for(request, pk, Role.ADMIN)
     try:
-        runs.retry(run, request.user)
-    except runs.CannotRetry as problem:
+        lifecycle.retry(run, request.user)
+    except lifecycle.CannotRetry as problem:
         messages.error(request, str(problem))
     else:
         messages.success(request, "The run is in the line again, from its last checkpoint.")

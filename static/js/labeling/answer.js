@@ -2,6 +2,7 @@
 // rest; the pop-ups of flag, reason and rewrite open, close and take keys. All of it is plain form
 // fields, so the page works without this file.
 
+import { keyOf } from "../pressed.js";
 import { missingAspect, watchAspects } from "./aspects.js";
 import { missingPlace, watchRanking } from "./ranking.js";
 
@@ -81,14 +82,14 @@ addEventListener("change", (event) => {
 
 // Keys
 
-function onDigit(event) {
+function onDigit(event, digit) {
   const inPop = document.querySelector(".bar .pop.flag[open]");
-  const button = inPop?.querySelector(`[data-pop-key="${event.key}"]`);
+  const button = inPop?.querySelector(`[data-pop-key="${digit}"]`);
   if (button) {
     button.click();
     return true;
   }
-  const chip = event.target.closest?.(".chips")?.querySelectorAll("input")[event.key - 1];
+  const chip = event.target.closest?.(".chips")?.querySelectorAll("input")[digit - 1];
   chip?.click();
   chip?.focus();
   return Boolean(chip);
@@ -109,12 +110,13 @@ function onEnter(event) {
 }
 
 addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (document.querySelector("dialog[open]")) return;
   const isText = event.target.matches?.("textarea, input:not([type=checkbox], [type=radio])");
+  const key = keyOf(event);
   const isTaken =
     (event.key === "Enter" && onEnter(event)) ||
-    (!isText && /^[1-9]$/.test(event.key) && onDigit(event)) ||
+    (!isText && /^[1-9]$/.test(key) && onDigit(event, key)) ||
     (event.key === "Escape" && closePop());
   if (!isTaken) return;
   event.preventDefault();

@@ -1,5 +1,7 @@
 // Aspects beside the overall choice: in one of them 1, 2, 3 choose A, the same, B and go on.
 
+import { keyOf } from "../pressed.js";
+
 const groups = () => [...document.querySelectorAll("#aspects .aspect")];
 const isOpen = (group) => !group.querySelector("input:checked");
 
@@ -21,7 +23,8 @@ export function watchAspects(form, goOn) {
     const group = event.target.closest(".aspect");
     // The arrows stay with the radio buttons.
     if (event.key.startsWith("Arrow")) event.stopPropagation();
-    const input = /^[1-3]$/.test(event.key) && group.querySelectorAll("input")[event.key - 1];
+    const key = keyOf(event);
+    const input = /^[1-3]$/.test(key) && group.querySelectorAll("input")[key - 1];
     if (!input) return;
     event.preventDefault();
     event.stopPropagation();

@@ -2,6 +2,7 @@
 // These are the default keys; a person's own are turned into them before any other script sees
 // them. Nothing fires while someone types.
 
+import { keyOf } from "../pressed.js";
 import { scrollBoth, scrollPane, scrollPrompt } from "./reading.js";
 
 const SCROLL = {
@@ -23,13 +24,17 @@ const meant = new Map(Object.entries(habits.keys).map(([key, own]) => [own, key]
 const own = (key) => habits.keys[key] ?? key;
 const nameOf = (key) => NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key);
 
+const isBound = (key) => key in SCROLL || key in UNSHIFTED || Boolean(buttonFor(key));
+const buttonFor = (key) => document.querySelector(`[data-keys~="${CSS.escape(key)}"]`);
+
 export function isTyping(target) {
   return target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
 }
 
 function translate(event) {
-  if (!event.isTrusted || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  const pressed = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (!event.isTrusted || event.ctrlKey || event.metaKey || event.altKey) return;
+  const printed = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const pressed = meant.has(printed) ? printed : keyOf(event, isBound);
   const key = meant.get(pressed);
   if ((!key && !(pressed in habits.keys)) || isTyping(event.target)) return;
   event.preventDefault();
@@ -64,22 +69,23 @@ function confirm(event, selected) {
 }
 
 function onKey(event, selected) {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
   if (confirm(event, selected)) return;
   const unshifted = UNSHIFTED[event.key];
-  const key = unshifted ?? (event.key.length === 1 ? event.key.toLowerCase() : event.key);
+  const key = unshifted ?? keyOf(event, isBound);
   const arrows = key.startsWith("Arrow") || key.startsWith("Page");
   // Wide code and tables scroll by the arrow keys once they have the focus; so does a menu.
   if (arrows && event.target.closest("pre, .table-scroll, details.menu[open], [type=radio]")) return;
-  if (SCROLL[key] && (!event.shiftKey || unshifted)) {
+  // Some keyboards need Shift for signs and for digits; with letters it means something else.
+  const isShifted = event.shiftKey && (/^[a-z]$/.test(key) || key.length > 1);
+  if (SCROLL[key] && !isShifted) {
     event.preventDefault();
-    SCROLL[key](Boolean(unshifted));
+    SCROLL[key](Boolean(unshifted) || (event.shiftKey && event.key !== key));
     return;
   }
-  const button = document.querySelector(`[data-keys~="${CSS.escape(key)}"]`);
-  const isSign = !/^[a-z0-9]$/.test(event.key.toLowerCase());
-  if (!button || (event.shiftKey && !isSign)) return;
+  const button = buttonFor(key);
+  if (!button || isShifted) return;
   event.preventDefault();
   // A key held down answers once.
   if (!event.repeat) press(button);

@@ -2,16 +2,17 @@
 // works without this file; each choice is a submit button and each request can be repeated safely.
 // Others are told with the event "comparison:shown" when a comparison has come on screen.
 
-import * as ahead from "./ahead.js";
-import { keepDrafts, restoreDraft } from "./drafts.js";
-import { keepLeases, startHeartbeat } from "./heartbeat.js";
+import * as ahead from "./never_lost/ahead.js";
+import { listenToAside, showAside } from "./aside.js";
+import { keepDrafts, restoreDraft } from "./never_lost/drafts.js";
+import { keepLeases, startHeartbeat } from "./never_lost/heartbeat.js";
 import { habits, listenToKeys, showKeys } from "./keys.js";
 import { renderMath } from "./math.js";
 import { startReading, showReading } from "./reading.js";
-import { parse, post } from "./requests.js";
-import { isIdle, isWaiting, save, startSaving, tell } from "./saving.js";
-import { announce, say, sayAgain } from "./status.js";
-import { pending } from "./store.js";
+import { fetchFragment, isOfSomeoneElse, parse, post } from "./requests.js";
+import { isIdle, isUnderway, keptUntilBack, save, startSaving, takeBack, tell } from "./never_lost/saving.js";
+import { announce, say, sayAgain, toast } from "../status.js";
+import { aside, keptOfOthers, pending } from "./never_lost/store.js";
 
 // A double click or a bouncing key must not answer the comparison that has just appeared.
 const SETTLE_MS = 250;
@@ -42,13 +43,15 @@ function unmark(root) {
   selected = null;
 }
 
+const wordsOf = (button) => (button.querySelector(".words") ?? button.firstChild).textContent.trim();
+
 // Instant submit off: the first press selects, the second one or Enter confirms.
 function select(button) {
   unmark(comparison());
   selected = button;
   button.classList.add("is-selected");
   button.setAttribute("aria-pressed", "true");
-  const words = (button.querySelector(".words") ?? button.firstChild).textContent.trim();
+  const words = wordsOf(button);
   say("Enter confirms");
   announce(`${words}: selected. Enter confirms.`);
 }
@@ -78,8 +81,13 @@ function answer(form, button) {
   if (next) leaving.then(() => { today += counts; show(next); });
   else leaving.then(() => { leaving = null; });
   nextUuid = ahead.uuidOf(next);
-  save({ uuid, url: form.action, fields: [...new FormData(form, button)] });
+  const fields = [...new FormData(form, button)].filter(([name]) => name !== "csrfmiddlewaretoken");
+  save({ uuid, url: form.action, fields, said: wordsOf(button), about: beginning(), counts: Number(counts), at: new Date().toISOString() });
 }
+
+// By what a person knows it again.
+const ABOUT_LENGTH = 120;
+const beginning = () => comparison().querySelector(".prompt-inner > .raw")?.textContent.trim().slice(0, ABOUT_LENGTH) ?? "";
 
 // What is on screen, or will be in a moment: the server hands out the one after it.
 let nextUuid = null;
@@ -104,6 +112,7 @@ function show(root) {
 async function saved(entry, html) {
   const root = parse(html);
   await leaving;
+  showAside();
   tell(root.dataset.note);
   noticeGuidelines(root);
   const isLast = isIdle();
@@ -128,7 +137,9 @@ function goOn() {
   show(ahead.take());
 }
 
-async function refused(entry, text, status) {
+const canComeBack = (entry) => shownUuid() === entry.uuid || previous.has(entry.uuid);
+
+async function refused(entry, text) {
   await leaving;
   ahead.comesBack(entry.uuid);
   const old = previous.get(entry.uuid);
@@ -139,8 +150,8 @@ async function refused(entry, text, status) {
     return;
   }
   tell(text);
-  // What can be answered otherwise comes back on screen; the one there waits behind it.
-  if (!old || [403, 404].includes(status)) return;
+  // The one on screen waits behind it.
+  if (!old) return;
   const current = comparison();
   unmark(old);
   show(old);
@@ -148,18 +159,44 @@ async function refused(entry, text, status) {
   say(text, "warning");
 }
 
+// The answer is kept, out of the way; what is on screen goes on.
+async function setAside(entry, text, status) {
+  await leaving;
+  previous.delete(entry.uuid);
+  const words = `An answer is set aside, and kept. ${text}`;
+  showAside();
+  if (!entry.again) {
+    say("Set aside", "warning");
+    announce(words);
+    tell(words);
+  }
+  // Or the server hands out the same one again.
+  if (status !== 404) await post(main.dataset.letGo, [["held", entry.uuid], ["now", "yes"]]).catch(() => null);
+  if (shownUuid() === entry.uuid) goPast(entry.uuid);
+}
+
+async function goPast(uuid) {
+  let next = ahead.take();
+  try {
+    next ??= parse(await fetchFragment(location.href));
+    if (next) prepare(next);
+  } catch {
+    next = null; // no connection: it can be answered again, or skipped
+  }
+  if (shownUuid() !== uuid) return;
+  locked = null;
+  if (next?.id === "comparison") show(next);
+  else unmark(comparison());
+}
+
 async function undo(event) {
   event.preventDefault();
   wantsUndo = false;
   if (leaving) await leaving;
-  if (!isIdle()) {
-    // A moment ago answered: as soon as that is saved. Without a connection: not now.
-    if (isWaiting()) announce("Undo has to wait until your answer is saved.");
-    else wantsUndo = true;
-    return;
-  }
+  if (!isIdle()) return undoQueued(event.target.action);
   try {
     const response = await post(event.target.action);
+    if (isOfSomeoneElse(response)) return say("Signed in as someone else: nothing was undone.", "warning");
     if (response.status === 401) return location.assign(`${main.dataset.signIn}?next=${encodeURIComponent(location.pathname)}`);
     const words = JSON.parse(response.headers.get("HX-Trigger") ?? "{}").toast;
     if (words) return document.dispatchEvent(new CustomEvent("toast", { detail: words }));
@@ -173,9 +210,55 @@ async function undo(event) {
     show(root);
     say("Taken back");
     announce(root.dataset.announce);
+    selectGiven();
   } catch {
     say("Undo needs a connection to the server.", "warning");
   }
+}
+
+// The last answer still waits: it comes back from here, as it was given.
+function undoQueued(address) {
+  const entry = pending.answers().at(-1);
+  if (!entry) return say("Undo needs a connection to the server.", "warning");
+  if (isUnderway(entry.uuid)) {
+    wantsUndo = true; // as soon as it is known whether that was saved
+    return;
+  }
+  const old = previous.get(entry.uuid);
+  const current = comparison();
+  const isHere = shownUuid() === entry.uuid;
+  if (!isHere && !old) return announce("Undo has to wait until your answer is saved.");
+  takeBack(entry, address);
+  ahead.comesBack(entry.uuid);
+  markGiven(isHere ? current : old);
+  if (isHere) {
+    locked = null;
+  } else {
+    previous.delete(entry.uuid);
+    locked = null;
+    today -= entry.counts;
+    show(old);
+    ahead.offer(current, onScreen(), prepare);
+  }
+  say("Taken back");
+  announce(`Taken back. Your last comparison is here again. You had said: ${entry.said}.`);
+  selectGiven();
+}
+
+function markGiven(root) {
+  for (const button of root.querySelectorAll(".was-given")) button.classList.remove("was-given");
+  root.querySelector("[name=choice].is-chosen")?.classList.add("was-given");
+  unmark(root);
+}
+
+// Instant submit off: what was chosen is chosen again, and Enter confirms it.
+function selectGiven() {
+  const button = comparison().querySelector(".choices .was-given");
+  if (button && !habits.instant) select(button);
+}
+
+function waiting() {
+  if (wantsUndo) comparison().querySelector("#undo")?.requestSubmit();
 }
 
 // The guidelines are those of the page's first moment until the person has opened the new ones.
@@ -224,8 +307,10 @@ document.addEventListener("htmx:afterSwap", (event) => {
 function start() {
   const uuid = shownUuid();
   today = Number(comparison().dataset.today);
-  if (uuid && pending.has(uuid)) locked = uuid;
-  for (const entry of pending.all()) ahead.answered(entry.uuid);
+  if (pending.get(uuid)?.url) locked = uuid;
+  if (aside.has(uuid)) announce("Your answer to this one could not be saved. Answer again, or go on later.");
+  for (const { name, count } of keptOfOthers()) toast(keptUntilBack(count, name), "info");
+  for (const entry of pending.answers()) ahead.answered(entry.uuid);
   document.documentElement.classList.add("has-script");
   listenToKeys(() => selected);
   keepDrafts();
@@ -233,8 +318,9 @@ function start() {
   showKeys(document);
   renderMath(comparison());
   arrive();
-  keepLeases(ahead.aheadUuid, () => [pending.has(shownUuid()) ? null : shownUuid(), ahead.aheadUuid()], main.dataset.letGo);
-  startSaving({ onScreen, saved, refused });
+  keepLeases(ahead.aheadUuid, () => [pending.get(shownUuid())?.url ? null : shownUuid(), ahead.aheadUuid()], main.dataset.letGo);
+  listenToAside();
+  startSaving({ onScreen, saved, waiting, canComeBack, refused, setAside });
 }
 
 start();

@@ -2,6 +2,7 @@
 // loaded only when a comparison has any. A formula that KaTeX cannot read stays as it was written.
 
 const LIMIT = 1000; // formulas of one comparison; more would take seconds
+const AT_ONCE_MS = 100; // then the page has its turn: it can be read and answered meanwhile
 const OPTIONS = { throwOnError: true, trust: false, strict: "ignore", maxExpand: 200, maxSize: 20, output: "htmlAndMathml" };
 
 const folder = () => document.querySelector("meta[name=math-library]")?.content;
@@ -21,11 +22,22 @@ function load() {
   return library;
 }
 
-// "$x$", "\(x\)", "$$x$$", "\[x\]" without its signs
-const inside = (text) => text.startsWith("$") && !text.startsWith("$$") ? text.slice(1, -1) : text.slice(2, -2);
+// "$x$", "\(x\)", "$$x$$", "\[x\]" without its signs; "\begin{x}…\end{x}" as it is
+const inside = (text) => text.startsWith("\\begin") ? text : text.startsWith("$") && !text.startsWith("$$") ? text.slice(1, -1) : text.slice(2, -2);
+
+// The first ones of each text first: these are in view.
+function inTurn(formulas) {
+  const counts = new Map();
+  const places = new Map(formulas.map((formula) => {
+    const text = formula.closest(".prose");
+    counts.set(text, (counts.get(text) ?? 0) + 1);
+    return [formula, counts.get(text)];
+  }));
+  return formulas.sort((one, other) => places.get(one) - places.get(other));
+}
 
 export async function renderMath(root) {
-  const formulas = [...root.querySelectorAll(".math:not(.is-drawn, .is-odd)")].slice(0, LIMIT);
+  const formulas = inTurn([...root.querySelectorAll(".math:not(.is-drawn, .is-odd)")]).slice(0, LIMIT);
   if (!formulas.length || !folder()) return;
   let katex;
   try {
@@ -33,7 +45,12 @@ export async function renderMath(root) {
   } catch {
     return; // the source stays, which can be read too
   }
+  let start = -AT_ONCE_MS; // the page is shown first
   for (const formula of formulas) {
+    if (performance.now() - start > AT_ONCE_MS) {
+      await new Promise((then) => setTimeout(then));
+      start = performance.now();
+    }
     const source = formula.textContent;
     try {
       katex.render(inside(source), formula, { ...OPTIONS, displayMode: formula.classList.contains("display") });

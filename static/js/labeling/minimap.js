@@ -2,7 +2,7 @@
 // the pane's scroll bar for the mouse; for others the pane scrolls by keys and touch.
 
 const LONG = 1.3; // heights of the pane
-const MAX_BLOCKS = 3000;
+const MAX_BLOCKS = 400; // drawn; of more, a sample
 const isWide = matchMedia("(min-width: 48rem)");
 
 // A token as a colour that a canvas understands: tokens hold both themes.
@@ -46,17 +46,26 @@ function drawBlocks(pane, map) {
   };
   const shown = [...pane.querySelectorAll(".prose")].find((element) => element.offsetParent);
   const styles = { text: colour(map, "--line"), block: colour(map, "--line-strong"), heading: colour(map, "--ink-muted"), mark: colour(map, "--accent") };
-  const kinds = { P: "text", LI: "text", PRE: "block", TABLE: "block" };
-  for (const block of [...(shown?.querySelectorAll("p, li, pre, table, h3, h4, h5, h6") ?? [])].slice(0, MAX_BLOCKS)) {
+  const kinds = { P: "text", LI: "text", SPAN: "text", PRE: "block", TABLE: "block" };
+  for (const block of sample(blocksOf(shown))) {
     const kind = kinds[block.tagName] ?? "heading";
     bar(block.getBoundingClientRect(), styles[kind], kind === "heading" ? 2 : 4);
   }
-  const marks = window.CSS?.highlights?.get("differs");
-  let left = MAX_BLOCKS;
-  for (const range of marks ?? []) {
-    if (pane.contains(range.startContainer)) bar(range.getBoundingClientRect(), styles.mark, 2);
-    if ((left -= 1) < 0) break;
-  }
+  const marks = [...(window.CSS?.highlights?.get("differs") ?? [])].filter((range) => pane.contains(range.startContainer));
+  // To measure a mark inside a piece that is out of view would lay that piece out: its box will do.
+  const marked = new Set(marks.map((range) => range.startContainer.parentElement.closest(".piece") ?? range));
+  for (const each of sample([...marked])) bar(each.getBoundingClientRect(), styles.mark, 2);
+}
+
+// A long text's pieces are blocks whose inside need not be laid out.
+function blocksOf(text) {
+  const pieces = text?.querySelectorAll(".piece") ?? [];
+  return [...(pieces.length ? pieces : text?.querySelectorAll("p, li, pre, table, h3, h4, h5, h6") ?? [])];
+}
+
+function sample(all) {
+  const step = Math.ceil(all.length / MAX_BLOCKS) || 1;
+  return all.filter((_, index) => index % step === 0);
 }
 
 export function drawMaps(root) {

@@ -1,6 +1,8 @@
 // Ranking: the numbers beside the responses are the truth (radio buttons of the form). The letters
 // in the bar show them in order and can be dragged; digits place one response after the other.
 
+import { keyOf } from "../pressed.js";
+
 let root = null;
 let current = ""; // the letter that a digit places
 let placed = []; // letters in the order they were placed, for Backspace
@@ -23,7 +25,7 @@ export function watchRanking(form, announce) {
   root = form.querySelector(".ranking");
   if (!root) return;
   say = announce;
-  placed = [];
+  placed = letters().filter(placeOf);
   for (const letter of letters()) {
     for (const input of inputs(letter)) {
       input.addEventListener("change", () => place(letter, input.value));
@@ -112,7 +114,8 @@ function takeBack() {
 }
 
 function onKey(event) {
-  const { key, target } = event;
+  const { target } = event;
+  const key = keyOf(event);
   const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
   if (/^[1-9]$/.test(key)) {
     if (!slot(key)) return false;

@@ -2,8 +2,9 @@
 // position in long ones.
 
 import { diffWords, wordsOf } from "./differences.js";
-import { announce } from "./status.js";
+import { announce, toast } from "../status.js";
 import { drawMaps, watchMaps } from "./minimap.js";
+import { makeRoom, startRoom } from "./room.js";
 
 const comparison = () => document.getElementById("comparison");
 const panesOf = (root) => [...(root?.querySelectorAll(".panes > .response") ?? [])];
@@ -89,13 +90,22 @@ function turn(name, on) {
   }
 }
 
+const TOO_LONG = 1_000_000; // characters of both together: comparing more holds up the page
+const isTooLong = (texts) => texts.reduce((sum, text) => sum + (text?.textContent.length ?? 0), 0) > TOO_LONG;
+
 // Marks lie over the text (CSS highlights): nothing of it changes, however long it is.
 function markDifferences(say) {
   if (!window.CSS?.highlights) return;
   CSS.highlights.delete("differs");
   const panes = panesOf(comparison());
   if (!isOn("differences") || panes.length !== 2) return;
-  const texts = panes.map((pane) => wordsOf(pane.querySelector(isOn("raw") ? ".raw" : ".cooked")));
+  const shown = panes.map((pane) => pane.querySelector(isOn("raw") ? ".raw" : ".cooked"));
+  if (isTooLong(shown)) {
+    if (say) announce("These are too long to be compared word by word.");
+    if (say) toast("These are too long to be compared word by word.", "info");
+    return;
+  }
+  const texts = shown.map(wordsOf);
   const runs = diffWords(texts[0].words, texts[1].words);
   const ranges = texts.flatMap((text, side) => runs[side].map(([from, to]) => text.range(from, to)));
   CSS.highlights.set("differs", new Highlight(...ranges));
@@ -109,12 +119,14 @@ export function showReading(root) {
   turn("differences", isOn("differences"));
   markDifferences(false);
   watchSegments(root);
+  makeRoom(root);
   drawMaps(root);
 }
 
 export function startReading() {
   document.addEventListener("scroll", follow, { capture: true, passive: true });
   watchMaps(put);
+  startRoom(() => drawMaps(comparison()));
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-raw]")) {
       turn("raw", !comparison().classList.contains("show-raw"));

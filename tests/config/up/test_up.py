@@ -20,24 +20,12 @@ from tests.config.up_helpers import free_port, manage, running_on, start, wait_u
 pytestmark = pytest.mark.timeout(480)
 
 
-@pytest.fixture(scope="module")
-def database_with_a_user(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Migrated once; a user in it means that no demo project is made."""
-    folder = tmp_path_factory.mktemp("prepared")
-    assert manage(folder, "migrate", "--verbosity", "0") == (0, "")
-    names = {"DJANGO_SUPERUSER_USERNAME": "ada", "DJANGO_SUPERUSER_PASSWORD": "not-a-secret-1"}
-    mail = {"DJANGO_SUPERUSER_EMAIL": "ada@example.org"}
-    code, output = manage(folder, "createsuperuser", "--noinput", **names, **mail)
-    assert code == 0, output
-    return folder / "preferable.sqlite3"
-
-
 @pytest.fixture
-def data_dir(tmp_path: Path, database_with_a_user: Path) -> Iterator[Path]:
+def data_dir(tmp_path: Path, prepared_database: Path) -> Iterator[Path]:
     # Blanks and a length that no unix socket's path may have.
     folder = tmp_path / "data of a labeler" / ("deep" * 20)
     folder.mkdir(parents=True)
-    for file in database_with_a_user.parent.glob("preferable.sqlite3*"):
+    for file in prepared_database.parent.glob("preferable.sqlite3*"):
         shutil.copy(file, folder)
     yield folder
     for process in running_on(folder):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from config.static_files import compressed_copy
+from config.web.static_files import compressed_copy
 
 
 def test_a_browser_gets_the_compressed_file(client: Client) -> None:

@@ -3,18 +3,24 @@
 import gzip
 import io
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.test import Client
-from rest_framework.authtoken.models import Token
 
-from labeling import exporting
 from labeling.api.judgments import JudgmentSerializer
 from labeling.api.preferences import PreferenceSerializer
 from labeling.importing import import_file
 from labeling.models import Preference, Role
-from tests.factories import claim_and_judge, make_comparison, make_member, make_project
+from labeling.preferences import exporting
+from tests.factories import (
+    claim_and_judge,
+    client_with_token,
+    make_comparison,
+    make_member,
+    make_project,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -30,8 +36,7 @@ def project():
 
 @pytest.fixture
 def curator(project) -> Client:
-    token = Token.objects.create(user=make_member(project, Role.CURATOR))
-    return Client(headers={"authorization": f"Token {token.key}"})
+    return client_with_token(make_member(project, Role.CURATOR))
 
 
 def url(project, what="preferences", **parameters) -> str:
@@ -64,7 +69,7 @@ def test_the_stream_starts_before_the_rest_is_read(project, curator, monkeypatch
 
 
 def test_a_stream_costs_a_few_statements(project, curator, django_assert_max_num_queries):
-    with django_assert_max_num_queries(4):  # token, project, membership, one page
+    with django_assert_max_num_queries(5):  # token, its use, project, membership, one page
         lines(curator.get(url(project, format="jsonl")))
 
 
@@ -83,14 +88,20 @@ def test_a_stream_is_resumed_after_an_id(project, curator):
     assert rest == whole[4:]
 
 
-def test_a_later_sync_gets_only_what_changed(project, curator):
-    whole = lines(curator.get(url(project, format="jsonl")))
-    newest = datetime.fromisoformat(max(row["settled_at"] for row in whole))
+def test_a_later_sync_gets_what_changed_and_once_more_what_came_just_before(project, curator):
+    Preference.objects.update(settled_at=F("settled_at") - timedelta(hours=1))
+    newest = Preference.objects.latest("id")
+    late = Preference.objects.filter(chosen__text="a3")
+    late.update(settled_at=newest.settled_at - timedelta(minutes=2))  # its commit took so long
+    Preference.objects.exclude(pk__in=[newest.pk, late.get().pk]).update(
+        settled_at=F("settled_at") - timedelta(minutes=10)
+    )
     make_comparison(project)
     claim_and_judge(make_member(project), project, "left")
-    since = (newest + timedelta(microseconds=1)).isoformat().replace("+", "%2B")
-    (later,) = lines(curator.get(url(project, format="jsonl", settled_since=since)))
-    assert later["provenance"] == "unanimous"
+    since = (newest.settled_at + timedelta(microseconds=1)).isoformat().replace("+", "%2B")
+    found = lines(curator.get(url(project, format="jsonl", settled_since=since)))
+    assert [row["chosen"][0]["content"] for row in found][:2] == ["a3", "a6"]
+    assert [row["provenance"] for row in found] == ["imported", "imported", "unanimous"]
 
 
 def test_filters_and_style_reach_the_export(project, curator):
@@ -131,7 +142,8 @@ def test_the_description_names_exactly_the_columns_there_are(project, curator):
     make_comparison(project)
     claim_and_judge(make_member(project), project, "left")
     row = curator.get(url(project, limit=1)).json()["results"][0]
-    assert set(row) == set(PreferenceSerializer().fields)
+    fields = PreferenceSerializer().fields
+    assert set(row) == {name for name, field in fields.items() if field.required}
     judgment = curator.get(url(project, "judgments")).json()["results"][0]
     assert set(judgment) == set(JudgmentSerializer().fields)
 
@@ -152,7 +164,7 @@ def test_the_project_tells_its_counts(project, curator):
     detail = curator.get(f"/api/v1/projects/{project.slug}/").json()
     assert detail["counts"] == {
         "prompts": 8, "comparisons_open": 1, "comparisons_finished": 7,
-        "judgments": 0, "preferences": 7, "preferences_excluded": 0,
+        "judgments": 0, "skips": 0, "flags": 0, "preferences": 7, "preferences_excluded": 0,
     }  # fmt: skip
     assert detail["role"] == "curator"
     assert curator.get(detail["preferences"]).status_code == 200

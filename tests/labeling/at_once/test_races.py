@@ -7,29 +7,38 @@ import contextlib
 import random
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from django.db import connection
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from labeling import handout, judging
-from labeling.handout import claim_next
-from labeling.judging import CannotUndo
-from labeling.leases import Conflict, expire_leases
+from labeling.database.transactions import Conflict
+from labeling.judging import recording
+from labeling.judging.recording import CannotUndo
 from labeling.models import Assignment, Comparison, Judgment, Project, User
-from labeling.preferences import settled
-from tests.factories import judge, make_comparison, make_comparisons, make_member, make_project
+from labeling.preferences.settling import settled
+from labeling.queue.leases import expire_leases
+from tests.factories import (
+    claim,
+    judge,
+    make_comparison,
+    make_comparisons,
+    make_member,
+    make_project,
+    submit,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def in_threads(*jobs: Callable[[], None]) -> None:
+def in_threads(*jobs: Callable[[], object]) -> None:
     """Runs the jobs at once, each on its own connection, and raises what they raised."""
     problems: list[BaseException] = []
     start = threading.Barrier(len(jobs))
 
-    def work(job: Callable[[], None]) -> None:
+    def work(job: Callable[[], object]) -> None:
         try:
             start.wait(timeout=30)
             job()
@@ -52,28 +61,28 @@ def erratic_labeler(user: User, project: Project, seed: int) -> None:
     """Judges, skips, undoes, walks away and comes back late, until nothing is left."""
     chance = random.Random(seed)
     abandoned: list[Assignment] = []
-    while (assignment := claim_next(user.pk, project)) is not None:
+    while (assignment := claim(user, project)) is not None:
         draw = chance.random()
         if draw < 0.08:
-            judge(assignment, "skip")
+            submit(assignment, "skip")
         elif draw < 0.2:
             abandoned.append(assignment)
             Assignment.objects.filter(pk=assignment.pk).update(expires_at=timezone.now())
         else:
-            judge(assignment, chance.choice(["left", "right", "tie"]))
+            submit(assignment, chance.choice(["left", "right", "tie"]))
         if draw > 0.95:
             take_back(user, project)
         if abandoned and draw < 0.15:
             expire_leases()
-            judge(abandoned.pop(), "left")
+            submit(abandoned.pop(), "left")
     for assignment in abandoned:
-        judge(assignment, "right")
+        submit(assignment, "right")
 
 
 def take_back(user: User, project: Project) -> None:
     # Somebody else may be faster: exactly what the rules allow.
     with contextlib.suppress(CannotUndo, Conflict):
-        judge(judging.undo_last(user, project), "right")
+        submit(recording.undo_last(user, project), "right")
 
 
 def check_counts(project: Project) -> None:
@@ -114,24 +123,26 @@ def test_erratic_labelers_at_once_leave_exact_counts(overlap: int) -> None:
 
 def test_two_labelers_never_get_the_same_single_judgment_comparison() -> None:
     project = make_project(overlap=1)
-    make_comparisons(project, 12)
+    make_comparisons(project, 16)
     labelers = [make_member(project) for _ in range(4)]
     claimed: list[int] = []
 
-    def claim_three(user: User) -> None:
-        for _ in range(3):
-            assignment = claim_next(user.pk, project)
+    def claim_four(user: User) -> None:
+        assignment = claim(user, project)
+        for answered in range(4):
             assert assignment is not None
             claimed.append(assignment.comparison_id)
+            if answered < 3:
+                _, assignment = submit(assignment, "left")
 
-    in_threads(*(lambda user=user: claim_three(user) for user in labelers))
-    assert len(claimed) == len(set(claimed)) == 12
+    in_threads(*(lambda user=user: claim_four(user) for user in labelers))
+    assert len(claimed) == len(set(claimed)) == 16
 
 
 def test_a_double_click_from_two_tabs_is_one_judgment() -> None:
     project = make_project(overlap=1)
     make_comparison(project)
-    assignment = claim_next(make_member(project).pk, project)
+    assignment = claim(make_member(project), project)
     new: list[bool] = []
 
     def click(choice: str) -> None:
@@ -148,7 +159,7 @@ def test_a_double_click_from_two_tabs_is_one_judgment() -> None:
 def test_the_last_two_judgments_at_once_settle_exactly_once() -> None:
     project = make_project(overlap=2)
     make_comparison(project)
-    held = [claim_next(make_member(project).pk, project) for _ in range(2)]
+    held = [claim(make_member(project), project) for _ in range(2)]
     in_threads(*(lambda assignment=assignment: judge(assignment, "left") for assignment in held))
     check_counts(project)
     assert settled(project).count() == 1
@@ -158,13 +169,13 @@ def test_a_late_answer_and_a_new_claim_at_once_do_not_share_a_slot() -> None:
     for _ in range(5):
         project = make_project(overlap=1)
         make_comparison(project)
-        late = claim_next(make_member(project).pk, project)
+        late = claim(make_member(project), project)
         Assignment.objects.filter(pk=late.pk).update(expires_at=timezone.now())
         expire_leases()
         other = make_member(project)
         late.refresh_from_db()
         in_threads(
-            lambda late=late: judge(late, "left"),
-            lambda other=other, project=project: handout.claim_next(other.pk, project),
+            partial(judge, late, "left"),
+            partial(claim, other, project),
         )
         check_counts(project)

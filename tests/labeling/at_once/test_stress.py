@@ -18,13 +18,27 @@ from django.db import connection, transaction
 from django.db.models import Count, F, Q
 from django.utils import timezone
 
-from labeling import gold
-from labeling.handout import claim_next
-from labeling.judging import CannotUndo, parse_choice, record_judgment, submit_and_claim, undo_last
-from labeling.leases import Conflict, expire_leases
+from labeling.database.transactions import Conflict
+from labeling.judging.recording import (
+    CannotUndo,
+    parse_choice,
+    submit_and_claim,
+    undo_last,
+)
 from labeling.models import Assignment, Comparison, Judgment, Project, User
-from tests.factories import make_comparisons, make_member, make_project, make_prompt, make_response
-from tests.labeling.test_gold import LONG
+from labeling.quality import gold
+from labeling.queue.leases import expire_leases
+from tests.factories import (
+    claim,
+    make_comparisons,
+    make_member,
+    make_project,
+    make_prompt,
+    make_response,
+    release_all,
+    submit,
+)
+from tests.labeling.quality.test_gold import LONG
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OVERLAP = 3
@@ -47,7 +61,7 @@ class Worker:
         held: Assignment | None = None
         idle = 0
         while idle < 3:
-            held = held or claim_next(self.user.pk, self.project)
+            held = held or claim(self.user, self.project)
             if held is None:
                 idle += 1
                 expire_leases()
@@ -98,14 +112,13 @@ class Worker:
     def answer_late(self, assignment: Assignment) -> None:
         # A conflict: changed by another of their tabs in this moment, which the labeler is told.
         with suppress(Conflict):
-            answer = parse_choice("left", assignment.order)
-            record_judgment(assignment.uuid, self.user.pk, answer)
+            submit(assignment, "left")
 
 
-def in_threads(jobs: list[Callable[[], None]], seconds: float) -> None:
+def in_threads(jobs: list[Callable[[], object]], seconds: float) -> None:
     problems: list[BaseException] = []
 
-    def run(job: Callable[[], None]) -> None:
+    def run(job: Callable[[], object]) -> None:
         try:
             job()
         except BaseException as problem:
@@ -159,7 +172,7 @@ def finish_up(workers: list[Worker]) -> None:
         Assignment.objects.filter(state="leased").update(expires_at=timezone.now())
         expire_leases()
         for worker in workers:
-            while held := claim_next(worker.user.pk, worker.project):
+            while held := claim(worker.user, worker.project):
                 worker.submit(held, "right")
                 given = True
 
@@ -167,7 +180,7 @@ def finish_up(workers: list[Worker]) -> None:
 def run_stress(people: int, comparisons: int, seconds: float, **settings: object) -> Project:
     project = make_project(overlap=OVERLAP, **settings)
     make_response(make_prompt(project), LONG)
-    gold.construct(project, make_member(project, role="curator"), 1)
+    release_all(project, gold.construct(project, make_member(project, role="curator"), 1))
     make_comparisons(project, comparisons)
     workers = [Worker(make_member(project), project, random.Random(seed)) for seed in range(people)]
     in_threads([worker.work for worker in workers], seconds)
@@ -204,6 +217,12 @@ def test_two_tabs_of_one_labeler_never_hold_one_slot_twice() -> None:
     project = make_project(overlap=OVERLAP, gold_share=0)
     make_comparisons(project, 20)
     ann = make_member(project)
-    in_threads([lambda: [claim_next(ann.pk, project) for _ in range(8)] for _ in range(2)], 60)
-    assert Assignment.objects.filter(labeler=ann).count() == 16
+
+    def tab() -> None:
+        while held := claim(ann, project):
+            with suppress(Conflict):  # the other tab has answered this very one
+                submit(held, "left")
+
+    in_threads([tab, tab], 60)
+    assert Judgment.objects.filter(labeler=ann).count() == 20
     check_counts(project)

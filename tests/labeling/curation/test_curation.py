@@ -6,11 +6,18 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from labeling import curation
-from labeling.curation import BULK_LIMIT, CannotChange, change_matching, exclude, restore, undo
-from labeling.finding import PreferenceFilter, window_for
+from labeling.curation import decisions
+from labeling.curation.decisions import (
+    BULK_LIMIT,
+    CannotChange,
+    change_matching,
+    exclude,
+    restore,
+    undo,
+)
+from labeling.curation.finding import PreferenceFilter, window_for
 from labeling.models import AuditEntry, Preference, Project, Role, User
-from labeling.preferences import settled
+from labeling.preferences.settling import settled
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
 
 
@@ -94,7 +101,7 @@ def test_a_failure_half_way_leaves_nothing_changed(
     def fail(*_: Any, **__: Any) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(curation, "_update", fail)
+    monkeypatch.setattr(decisions, "_update", fail)
     with pytest.raises(OSError, match="disk full"):
         exclude(project, teammate, ids_of(project), "Duplicate")
     assert not AuditEntry.objects.exists()

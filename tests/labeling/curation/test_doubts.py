@@ -4,9 +4,9 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from labeling import doubts
-from labeling.doubts import Contradiction, note_doubts, open_doubts
-from labeling.finding import PreferenceFilter, Window, matching, page_of
+from labeling.curation import doubts
+from labeling.curation.doubts import Contradiction, note_doubts, open_doubts
+from labeling.curation.finding import PreferenceFilter, Window, matching, page_of
 from labeling.models import AuditEntry, Doubt, Preference, Role
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
 

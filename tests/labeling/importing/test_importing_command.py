@@ -1,12 +1,20 @@
 """`manage.py import_data`: a report on success, a table of errors and exit code 1 otherwise."""
 
+import gzip
+
 import pytest
 from django.core.management import CommandError, call_command
 
 from labeling.models import Project, Prompt
-from tests.factories import make_project
+from tests.factories import make_project, make_user
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def owner():
+    """Whose new projects become."""
+    return make_user("root", is_superuser=True)
 
 
 @pytest.fixture
@@ -69,3 +77,36 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, name):
 def test_an_impossible_number_of_pairs_is_refused(file):
     with pytest.raises(CommandError, match="pairs must be from 0 to 36"):
         call_command("import_data", make_project().slug, file, pairs=99)
+
+
+def test_rows_with_errors_are_skipped_and_listed_where_that_is_asked_for(tmp_path, capsys):
+    path = tmp_path / "bad.jsonl"
+    path.write_text('{"prompt": "One?"}\n{"promt": "Two?"}\n')
+    project = make_project()
+    with pytest.raises(CommandError):
+        call_command("import_data", project.slug, path)
+    assert "With --skip-bad" in capsys.readouterr().err
+    call_command("import_data", project.slug, path, skip_bad=True, dry_run=True)
+    assert "1  rows with errors, skipped" in capsys.readouterr().out
+    call_command("import_data", project.slug, path, skip_bad=True)
+    out, err = capsys.readouterr()
+    assert "1  rows with errors, skipped" in out
+    assert err.splitlines()[-1].split()[:2] == ["2", "prompt"]
+    assert project.prompts.count() == 1
+
+
+def test_a_file_of_nothing_but_errors_is_refused_all_the_same(tmp_path):
+    path = tmp_path / "bad.jsonl"
+    path.write_text('{"promt": "Two?"}\n')
+    with pytest.raises(CommandError, match="all of its rows have errors"):
+        call_command("import_data", make_project().slug, path, skip_bad=True)
+
+
+def test_a_file_that_breaks_off_is_refused_all_the_same(tmp_path):
+    path = tmp_path / "cut.jsonl.gz"
+    rows = b"".join(b'{"prompt": "%d?"}\n' % number for number in range(5000))
+    path.write_bytes(gzip.compress(rows)[:-2000])
+    project = make_project()
+    with pytest.raises(CommandError, match="1 error found"):
+        call_command("import_data", project.slug, path, skip_bad=True)
+    assert not project.prompts.exists()

@@ -10,13 +10,13 @@ from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from labeling.handout import claim_next
-from labeling.importing import ImportOptions, ImportRefused, ImportReport, import_file, storing
+from labeling.importing import ImportOptions, ImportRefused, ImportReport, import_file
+from labeling.material import adding
 from labeling.models import AuditEntry, Comparison, Preference, Prompt, Response
-from labeling.texts import prompt_digest, split_of
-from tests.factories import claim_and_judge, make_member, make_project
+from labeling.texts.sameness import near_digest, prompt_digest, split_of
+from tests.factories import claim, claim_and_judge, make_member, make_project
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
+DATA = Path(__file__).parents[4] / "shared" / "data"
 pytestmark = pytest.mark.django_db
 
 
@@ -46,7 +46,8 @@ def test_prompts_alone_are_stored_with_split_tags_and_source():
     prompt = Prompt.objects.get(messages=[{"role": "user", "content": "One?"}])
     assert (prompt.tags, prompt.source) == (["a", "b"], "rows.jsonl")
     assert prompt.digest == prompt_digest(prompt.messages)
-    assert prompt.split == split_of(prompt.digest)
+    assert prompt.near_digest == near_digest(prompt.messages)
+    assert prompt.split == split_of(prompt.near_digest)
 
 
 def test_repeated_prompts_and_identical_responses_are_merged_and_counted():
@@ -54,7 +55,7 @@ def test_repeated_prompts_and_identical_responses_are_merged_and_counted():
     report = take(
         project,
         {"prompt": "One?", "responses": ["a", "a ", "b"]},
-        {"prompt": " One? ", "responses": ["b", "c"]},
+        {"prompt": "One? ", "responses": ["b", "c"]},
     )
     assert counts(report) == {
         "rows": 2, "prompts_new": 1, "prompts_merged": 1,
@@ -78,7 +79,7 @@ def test_imported_responses_wait_in_the_queue_at_the_projects_overlap():
     take(project, {"prompt": "One?", "responses": [{"text": "a", "model": "m"}, "b", "c", "d"]})
     comparison = Comparison.objects.get()
     assert (comparison.wanted, comparison.slots_left, comparison.arm) == (3, 3, "")
-    assert claim_next(make_member(project).pk, project).comparison == comparison
+    assert claim(make_member(project), project).comparison == comparison
     assert Response.objects.get(text="a").source == "m"
 
 
@@ -91,7 +92,7 @@ def test_the_number_of_pairs_is_a_choice(pairs, expected):
 
 def test_identical_responses_never_become_a_comparison():
     project = make_project()
-    report = take(project, {"prompt": "One?", "responses": ["a", " a"]}, triple("Two?", "x", "x\n"))
+    report = take(project, {"prompt": "One?", "responses": ["a", "a "]}, triple("Two?", "x", "x\n"))
     assert report.identical_pairs == 2
     assert not Comparison.objects.exists()
 
@@ -109,16 +110,15 @@ def test_a_triple_is_a_finished_comparison_with_an_imported_preference():
     comparison = preference.comparison
     assert (comparison.state, comparison.slots_left) == (Comparison.State.FINISHED, 0)
     assert comparison.responses.count() == 2
-    assert claim_next(make_member(project).pk, project) is None
+    assert claim(make_member(project), project) is None
 
 
-def test_of_contradictory_triples_the_first_counts():
+def test_of_contradictory_files_the_first_counts():
     project = make_project()
-    report = take(project, triple(), triple(chosen="b", rejected="a"), triple())
-    assert (report.preferences_new, report.contradictory, report.preferences_merged) == (1, 1, 1)
+    take(project, triple())
+    report = take(project, triple(chosen="b", rejected="a"))
+    assert (report.preferences_new, report.contradictory) == (0, 1)
     assert Preference.objects.get().chosen.text == "a"
-    later = take(project, triple(chosen="b", rejected="a"))
-    assert (later.preferences_new, later.contradictory) == (0, 1)
 
 
 def test_an_imported_tie_has_no_direction():
@@ -149,7 +149,7 @@ def test_a_triple_never_speaks_for_people_who_were_asked():
     )
     labeler = make_member(project)
     judged = claim_and_judge(labeler, project, "tie").assignment.comparison
-    claim_next(labeler.pk, project)
+    claim(labeler, project)
     report = take(project, triple("Hi?"), triple("Yo?"))
     assert (report.preferences_new, report.left_to_people) == (0, 1)
     assert report.contradictory == 1
@@ -173,14 +173,14 @@ def test_a_file_with_one_bad_line_leaves_nothing_behind():
 def test_a_failure_while_storing_leaves_nothing_behind(monkeypatch):
     project = make_project()
     monkeypatch.setattr("labeling.importing.CHUNK_ROWS", 1)
-    real = storing.insert_rows
+    real = adding.insert_rows
 
-    def fail_late(model, rows):
+    def fail_late(model, rows, **options):
         if model is Preference and Preference.objects.exists():
             raise IntegrityError("disk full")
-        real(model, rows)
+        real(model, rows, **options)
 
-    monkeypatch.setattr(storing, "insert_rows", fail_late)
+    monkeypatch.setattr(adding, "insert_rows", fail_late)
     with pytest.raises(IntegrityError):
         take(project, triple("One?"), triple("Two?"))
     assert not Prompt.objects.exists()
@@ -205,7 +205,7 @@ def test_the_audit_log_remembers_the_import():
 
 def test_workers_are_told_once_the_rows_are_there(monkeypatch, django_capture_on_commit_callbacks):
     told = []
-    monkeypatch.setattr("labeling.importing.nudge", lambda *call: told.append(call))
+    monkeypatch.setattr("labeling.importing.applying.nudge", lambda *call: told.append(call))
     project = make_project()
     with django_capture_on_commit_callbacks(execute=True):
         take(project, triple())
@@ -236,13 +236,13 @@ def test_preferences_count_as_settled_when_the_import_ends(monkeypatch):
     """Judgments that settle while a long import runs must not come after it in time."""
     project = make_project()
     middle = []
-    real = storing.insert_rows
+    real = adding.insert_rows
 
-    def look_at_the_clock(model, rows):
+    def look_at_the_clock(model, rows, **options):
         middle.append(timezone.now())
-        real(model, rows)
+        real(model, rows, **options)
 
-    monkeypatch.setattr(storing, "insert_rows", look_at_the_clock)
+    monkeypatch.setattr(adding, "insert_rows", look_at_the_clock)
     take(project, triple(), triple("Two?"))
     assert all(preference.settled_at > max(middle) for preference in Preference.objects.all())
 
@@ -251,7 +251,7 @@ def test_rows_repeated_across_chunks_are_found_again(monkeypatch):
     monkeypatch.setattr("labeling.importing.CHUNK_ROWS", 2)
     project = make_project()
     report = take(project, *[triple(f"Question {number % 3}?") for number in range(9)])
-    assert (report.prompts_new, report.preferences_new, report.preferences_merged) == (3, 3, 6)
+    assert (report.prompts_new, report.preferences_new, report.votes_counted) == (3, 3, 6)
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the sample data are not here")

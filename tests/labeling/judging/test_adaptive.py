@@ -2,11 +2,10 @@
 
 import pytest
 
-from labeling.adaptive import confidence_in, judgments_saved, share_above_half
-from labeling.handout import claim_next
+from labeling.judging.adaptive import confidence_in, judgments_saved, share_above_half
 from labeling.models import Comparison, Project
-from labeling.preferences import Vote, settled
-from tests.factories import judge, judge_for, make_comparison, make_member, make_project
+from labeling.preferences.settling import Vote, settled
+from tests.factories import claim, judge, judge_for, make_comparison, make_member, make_project
 
 
 @pytest.mark.parametrize(
@@ -52,7 +51,7 @@ def test_two_who_agree_are_enough(project: Project) -> None:
         judge_for(make_member(project), project, "Good.")
     assert state_of(comparison) == ("finished", 2, 0)
     assert settled(project).get().votes_chosen == 2
-    assert claim_next(make_member(project).pk, project) is None
+    assert claim(make_member(project), project) is None
     saved = judgments_saved(project)
     assert (saved.judgments, saved.stopped_early, saved.percent) == (1, 1, 33)
 
@@ -72,7 +71,7 @@ def test_those_who_disagree_ask_for_one_more_up_to_the_cap(project: Project) -> 
 def test_nobodys_work_is_thrown_away(project: Project) -> None:
     """Who is judging when it becomes clear is waited for, and counts."""
     comparison = make_comparison(project)
-    held = [claim_next(make_member(project).pk, project) for _ in range(3)]
+    held = [claim(make_member(project), project) for _ in range(3)]
     sides = ["left" if held_by.shown[0].text == "Good." else "right" for held_by in held]
     for assignment, side in zip(held[:2], sides[:2], strict=True):
         judge(assignment, side)

@@ -7,14 +7,23 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from labeling import checks, handout, reviews
-from labeling.checks import repeat_results
-from labeling.handout import claim_next, current_or_next
-from labeling.judging import CannotUndo, Recorded, parse_choice, submit_and_claim, undo_last
+from labeling.judging import checks
+from labeling.judging.checks import repeat_results
+from labeling.judging.recording import (
+    CannotUndo,
+    Recorded,
+    parse_choice,
+    submit_and_claim,
+    undo_last,
+)
 from labeling.models import Assignment, Judgment, Membership, Project, User
-from labeling.preferences import settled
-from labeling.projects import change_settings
+from labeling.preferences.settling import settled
+from labeling.projects.editing import change_settings
+from labeling.quality import reviews
+from labeling.queue import handout, outlook
+from labeling.queue.handout import current_or_next
 from tests.factories import (
+    claim,
     claim_and_judge,
     judge,
     make_comparison,
@@ -22,7 +31,7 @@ from tests.factories import (
     make_member,
     make_project,
 )
-from tests.labeling.test_gold import answer, make_gold
+from tests.labeling.quality.test_gold import answer, make_gold
 
 pytestmark = pytest.mark.django_db
 
@@ -37,11 +46,9 @@ def make_due(labeler: User) -> None:
 
 
 def repeat_for(labeler: User, project: Project) -> Assignment:
-    for _ in range(100):
-        assignment = claim_next(labeler.pk, project)
-        if assignment is not None and assignment.purpose == "repeat":
-            return assignment
-    raise AssertionError("no repeat in 100 hand-outs")
+    assignment = claim(labeler, project)
+    assert assignment is not None and assignment.purpose == "repeat"
+    return assignment
 
 
 @pytest.fixture
@@ -62,11 +69,11 @@ def test_an_answer_is_asked_for_again_after_the_set_time(repeating: Project, alw
     claim_and_judge(ann, repeating)
     due = Assignment.objects.get().repeat_at
     assert timedelta(hours=23) < due - timezone.now() <= timedelta(hours=24)
-    assert claim_next(ann.pk, repeating) is None
+    assert claim(ann, repeating) is None
     make_due(ann)
-    again = claim_next(ann.pk, repeating)
+    again = claim(ann, repeating)
     assert (again.purpose, again.showing) == ("repeat", 2)
-    assert claim_next(ann.pk, repeating) is None
+    assert claim(ann, repeating, on_screen=again) is None
 
 
 def test_a_repeat_has_its_sides_swapped_and_counts_for_nothing(
@@ -85,7 +92,7 @@ def test_a_repeat_has_its_sides_swapped_and_counts_for_nothing(
     (repeat,) = repeat_results(repeating, ann)
     assert (repeat.agrees, repeat.same_side) == (False, True)
     make_due(ann)
-    assert claim_next(ann.pk, repeating) is None
+    assert claim(ann, repeating) is None
 
 
 def test_who_answers_the_same_agrees_with_themselves(repeating: Project, always: None) -> None:
@@ -113,7 +120,7 @@ def test_a_fast_answer_is_kept_counted_and_gets_a_quiet_remark(
     project = make_project(min_seconds=3, gold_share=0)
     make_comparisons(project, 2)
     ann = make_member(project)
-    held = claim_next(ann.pk, project)
+    held = claim(ann, project)
     Assignment.objects.update(leased_at=timezone.now() - timedelta(minutes=1))
     client.force_login(ann)
     html = client.post(
@@ -129,13 +136,11 @@ def test_a_fast_answer_is_kept_counted_and_gets_a_quiet_remark(
 def test_a_browser_cannot_claim_more_time_than_has_passed() -> None:
     project = make_project(min_seconds=3, gold_share=0)
     make_comparison(project)
-    held = claim_next(make_member(project).pk, project)
+    held = claim(make_member(project), project)
     choice = parse_choice("left", held.order)
     from dataclasses import replace
 
-    from labeling.judging import record_judgment
-
-    recorded = record_judgment(held.uuid, held.labeler_id, replace(choice, seconds=500.0))
+    recorded = judge(held, replace(choice, seconds=500.0))
     assert recorded.judgment.too_fast
 
 
@@ -171,11 +176,11 @@ def test_who_fails_it_waits_for_a_curator(qualifying: Project) -> None:
     ann = make_member(qualifying)
     first_round(qualifying, ann, [False, False, True])
     assert current_or_next(ann, qualifying) is None
-    assert "first round was not passed" in handout.why_nothing(ann, qualifying).text
+    assert "first round was not passed" in outlook.why_nothing(ann, qualifying).text
     (member,) = reviews.to_review(qualifying)
     curator = make_member(qualifying, role="curator")
-    assert reviews.decide(member, curator, reviews.RESUME, "Read the guidelines once more.")
-    assert not reviews.decide(member, curator, reviews.REMOVE, "No.")
+    assert reviews.decide_review(member, curator, reviews.RESUME, "Read the guidelines once more.")
+    assert not reviews.decide_review(member, curator, reviews.REMOVE, "No.")
     assert current_or_next(ann, qualifying).purpose == "work"
 
 
@@ -202,15 +207,14 @@ def test_members_of_before_need_no_first_round() -> None:
     assert current_or_next(ann, project).purpose == "work"
     newcomer = make_member(project)
     assert current_or_next(newcomer, project) is None
-    assert handout.why_nothing(newcomer, project).reason == "qualification"
+    assert outlook.why_nothing(newcomer, project).reason == "qualification"
 
 
 @pytest.fixture
-def marked() -> Project:
-    project = make_project(gold_mark=0.6, gold_minimum=3)
+def marked(always: None) -> Project:
+    project = make_project(gold_mark=0.6, gold_minimum=3, gold_share=0.5)
     make_comparisons(project, 5)
     make_gold(project, 8)
-    project.gold_share = 1.0  # for the tests' own claims; the database allows a half
     return project
 
 
@@ -225,7 +229,7 @@ def test_who_falls_below_the_mark_is_paused_with_a_message(marked: Project) -> N
     _, following = submit_and_claim(held.uuid, ann.pk, wrong)
     assert following is None
     assert membership_of(ann).paused_by_rule == "gold"
-    assert "A curator will look" in handout.why_nothing(ann, marked).text
+    assert "A curator will look" in outlook.why_nothing(ann, marked).text
     assert marked.audit_entries.filter(action="pause by rule").count() == 1
 
 
@@ -233,7 +237,7 @@ def test_after_a_review_the_count_begins_anew(marked: Project) -> None:
     ann, curator = make_member(marked), make_member(marked, role="curator")
     for _ in range(3):
         answer(current_or_next(ann, marked), right=False)
-    reviews.decide(membership_of(ann), curator, reviews.RESUME)
+    reviews.decide_review(membership_of(ann), curator, reviews.RESUME)
     answer(current_or_next(ann, marked), right=False)
     assert not membership_of(ann).is_paused
 
@@ -250,7 +254,7 @@ def test_the_review_list_is_worked_off_on_the_page(client: Client, marked: Proje
     assert "Say in a note why" in refused.content.decode()
     client.post(url, {"decision": "remove", "note": "Too many by chance."})
     assert "To review" not in client.get(page).content.decode()
-    assert "Too many by chance." in handout.why_nothing(ann, marked).text
+    assert "Too many by chance." in outlook.why_nothing(ann, marked).text
 
 
 def test_gold_is_made_and_retired_on_the_page(client: Client) -> None:

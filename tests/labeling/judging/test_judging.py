@@ -1,26 +1,27 @@
 """Recording, repeating, skipping, undoing; and what a late answer is worth."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from labeling import leases
-from labeling.handout import claim_next, current_or_next
-from labeling.judging import (
+from labeling.judging.recording import (
     Answer,
     CannotUndo,
     NotYours,
     parse_choice,
-    record_judgment,
     submit_and_claim,
     undo_last,
 )
-from labeling.leases import expire_leases
 from labeling.models import Assignment, Comparison, Judgment, Preference
-from labeling.preferences import settled
+from labeling.preferences.settling import settled
+from labeling.queue import locking
+from labeling.queue.handout import current_or_next
+from labeling.queue.leases import expire_leases
 from tests.factories import (
+    claim,
     claim_and_judge,
     judge,
     make_comparison,
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.django_db
 def test_left_on_screen_is_the_first_of_the_order_shown() -> None:
     project = make_project()
     make_comparison(project)
-    assignment = claim_next(make_member(project).pk, project)
+    assignment = claim(make_member(project), project)
     recorded = judge(assignment, "right")
     left, right = assignment.order
     assert recorded.judgment.tiers == [[right], [left]]
@@ -46,7 +47,7 @@ def test_left_on_screen_is_the_first_of_the_order_shown() -> None:
 def test_submitting_again_changes_nothing() -> None:
     project = make_project()
     make_comparison(project)
-    assignment = claim_next(make_member(project).pk, project)
+    assignment = claim(make_member(project), project)
     first, second = judge(assignment, "left"), judge(assignment, "right")
     assert (first.is_new, second.is_new) == (True, False)
     assert second.judgment == first.judgment
@@ -57,7 +58,7 @@ def test_a_submit_hands_out_the_next_comparison_and_a_repeat_the_same_one() -> N
     project = make_project()
     make_comparisons(project, 3)
     ann = make_member(project)
-    assignment = claim_next(ann.pk, project)
+    assignment = claim(ann, project)
     answer = parse_choice("left", assignment.order)
     _, following = submit_and_claim(assignment.uuid, ann.pk, answer)
     _, again = submit_and_claim(assignment.uuid, ann.pk, answer)
@@ -67,12 +68,12 @@ def test_a_submit_hands_out_the_next_comparison_and_a_repeat_the_same_one() -> N
 def test_nobody_answers_for_someone_else() -> None:
     project = make_project()
     make_comparison(project)
-    assignment = claim_next(make_member(project).pk, project)
+    assignment = claim(make_member(project), project)
     answer = parse_choice("left", assignment.order)
     with pytest.raises(NotYours):
-        record_judgment(assignment.uuid, make_member(project).pk, answer)
+        submit_and_claim(assignment.uuid, make_member(project).pk, answer)
     with pytest.raises(NotYours):
-        record_judgment(uuid4(), assignment.labeler_id, answer)
+        submit_and_claim(uuid4(), assignment.labeler_id, answer)
 
 
 def test_a_skip_gives_the_slot_to_others_and_never_back_to_the_same_labeler() -> None:
@@ -80,12 +81,12 @@ def test_a_skip_gives_the_slot_to_others_and_never_back_to_the_same_labeler() ->
     make_comparison(project)
     ann, bob = make_member(project), make_member(project)
     claim_and_judge(ann, project, "skip")
-    assert claim_next(ann.pk, project) is None
-    assert claim_next(bob.pk, project) is not None
+    assert claim(ann, project) is None
+    assert claim(bob, project) is not None
 
 
 def late_assignment(project, labeler) -> Assignment:
-    return run_out(claim_next(labeler.pk, project))
+    return run_out(claim(labeler, project))
 
 
 def test_a_late_answer_counts_when_nobody_took_its_slot() -> None:
@@ -105,7 +106,7 @@ def test_a_late_answer_is_kept_but_not_counted_when_its_slot_is_gone() -> None:
     make_comparison(project)
     ann, bob = make_member(project), make_member(project)
     assignment = late_assignment(project, ann)
-    theirs = claim_next(bob.pk, project)
+    theirs = claim(bob, project)
     late = judge(assignment, "left").judgment
     assert (late.is_late, late.is_surplus) == (True, True)
     assert not settled(project).exists()
@@ -117,19 +118,20 @@ def test_an_answer_survives_the_sweep_that_ends_its_lease_at_that_moment(monkeyp
     """The row is read before the sweep's transaction ends and written after it."""
     project = make_project(overlap=1)
     make_comparison(project)
-    assignment = claim_next(make_member(project).pk, project)
+    assignment = claim(make_member(project), project)
     Assignment.objects.filter(pk=assignment.pk).update(expires_at=timezone.now())
     expire_leases()
-    lock, reads = leases.lock_assignment, []
+    lock = locking.lock_assignment
+    reads: list[Any] = []
 
     def read_early(*args):
         found = lock(*args)
         if not reads:
-            found.state = "leased"
+            found.assignment.state = "leased"
         reads.append(found)
         return found
 
-    monkeypatch.setattr(leases, "lock_assignment", read_early)
+    monkeypatch.setattr(locking, "lock_assignment", read_early)
     recorded = judge(assignment, "left")
     assert recorded.is_new and recorded.judgment.is_late and not recorded.judgment.is_surplus
     assert len(reads) == 2
@@ -141,7 +143,7 @@ def test_undo_brings_the_comparison_back_and_supersedes_nothing_away() -> None:
     make_comparisons(project, 2)
     ann = make_member(project)
     first = claim_and_judge(ann, project, "left")
-    held = claim_next(ann.pk, project)
+    held = claim(ann, project)
     undone = undo_last(ann, project)
     assert undone == first.assignment
     assert current_or_next(ann, project) == undone
@@ -150,7 +152,7 @@ def test_undo_brings_the_comparison_back_and_supersedes_nothing_away() -> None:
     assert corrected.supersedes == first.judgment
     assert Judgment.objects.count() == 2
     assert settled(project).get().chosen_id == undone.order[1]
-    assert claim_next(ann.pk, project).comparison_id == held.comparison_id
+    assert claim(ann, project).comparison_id == held.comparison_id
 
 
 def test_undo_keeps_a_curators_exclusion() -> None:
@@ -180,7 +182,7 @@ def test_a_skip_is_undone_while_nobody_else_has_the_comparison() -> None:
     ann, bob = make_member(project), make_member(project)
     claim_and_judge(ann, project, "skip")
     judge(undo_last(ann, project), "skip")
-    assert claim_next(bob.pk, project) is not None
+    assert claim(bob, project) is not None
     with pytest.raises(CannotUndo, match="Someone else has this"):
         undo_last(ann, project)
 
@@ -194,7 +196,7 @@ def test_undo_after_two_of_two_judgments_reopens_the_comparison_for_nobody_else(
     undo_last(ann, project)
     comparison.refresh_from_db()
     assert comparison.state == Comparison.State.OPEN
-    assert claim_next(eve.pk, project) is None
+    assert claim(eve, project) is None
 
 
 @pytest.mark.parametrize(
@@ -219,11 +221,9 @@ def test_a_contradictory_answer_is_refused_by_field(fields: dict, message: str) 
 def test_an_answer_about_other_responses_is_refused_and_nothing_changes() -> None:
     project = make_project()
     make_comparison(project)
-    assignment = claim_next(make_member(project).pk, project)
+    assignment = claim(make_member(project), project)
     with pytest.raises(ValueError, match="not the responses of this comparison"):
-        record_judgment(
-            assignment.uuid, assignment.labeler_id, Answer("prefer", ((1,), (999_999,)))
-        )
+        judge(assignment, Answer("prefer", ((1,), (999_999,))))
     assignment.refresh_from_db()
     assert assignment.state == Assignment.State.LEASED
 
@@ -233,7 +233,7 @@ def test_a_project_may_forbid_ties_and_both_bad(kind: str) -> None:
     project = make_project(allow_tie=False, allow_both_bad=False)
     make_comparison(project)
     with pytest.raises(ValueError, match="does not allow"):
-        judge(claim_next(make_member(project).pk, project), kind)
+        judge(claim(make_member(project), project), kind)
 
 
 @pytest.mark.parametrize("choice", ["left-4", "left-", "middle", "", "right-x"])

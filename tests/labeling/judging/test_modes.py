@@ -6,14 +6,21 @@ import pytest
 from django.http import QueryDict
 from django.urls import reverse
 
-from labeling.exporting import judgment_rows
-from labeling.flags import flagged_page, withdraw
-from labeling.handout import claim_next
-from labeling.judging import Answer, record_judgment, undo_last
+from labeling.curation.flags import flagged_page, withdraw
+from labeling.judging.modes import read_answer
+from labeling.judging.recording import Answer, undo_last
 from labeling.models import Comparison, Judgment, Preference, Project, Response, Role
-from labeling.modes import read_answer
-from labeling.preferences import settled
-from tests.factories import make_comparison, make_member, make_project, make_user
+from labeling.preferences.exporting import judgment_rows
+from labeling.preferences.settling import settled
+from tests.factories import (
+    claim,
+    judge,
+    make_comparison,
+    make_member,
+    make_project,
+    make_prompt,
+    make_user,
+)
 
 Kind = Judgment.Kind
 ORDER = [11, 22]
@@ -39,7 +46,7 @@ def test_four_levels_have_a_direction_each(choice: str, strength: int) -> None:
 
 
 def test_places_become_tiers_and_equal_places_share_one() -> None:
-    places = {"place_A": "3", "place_B": "1", "place_C": "3", "place_D": "4"}
+    places: dict[str, Any] = {"place_A": "3", "place_B": "1", "place_C": "3", "place_D": "4"}
     answer = read([1, 2, 3, 4], choice="rank", **places)
     assert answer.tiers == ((2,), (1, 3), (4,))
     assert answer.kind == Kind.PREFER
@@ -58,7 +65,7 @@ def test_all_in_one_place_is_a_tie() -> None:
         ({"place_A": "1", "place_B": "2", "place_C": "x"}, "not a place"),
     ],
 )
-def test_incomplete_or_impossible_rankings_are_refused(places: dict[str, str], words: str) -> None:
+def test_incomplete_or_impossible_rankings_are_refused(places: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         read([1, 2, 3], choice="rank", **places)
 
@@ -83,7 +90,7 @@ def test_a_ranking_takes_no_answer_for_pairs(choice: str) -> None:
 
 def test_aspects_name_the_better_response() -> None:
     project = Project(aspects=["helpful", "honest", "harmless"])
-    fields = {"aspect_0": "left", "aspect_1": "same", "aspect_2": "right"}
+    fields: dict[str, Any] = {"aspect_0": "left", "aspect_1": "same", "aspect_2": "right"}
     answer = read(project=project, choice="right", **fields)
     assert answer.aspects == {"helpful": 11, "honest": None, "harmless": 22}
 
@@ -128,21 +135,21 @@ def test_a_ranking_settles_every_pair() -> None:
     project = make_project(scale="ranking", ranked_responses=3)
     make_comparison(project, ("a", "b", "c"))
     labeler = make_member(project)
-    assignment = claim_next(labeler.pk, project)
+    assignment = claim(labeler, project)
     assert assignment is not None
     a, b, c = assignment.order
-    record_judgment(assignment.uuid, labeler.pk, Answer(Kind.PREFER, ((b,), (a, c))))
+    judge(assignment, Answer(Kind.PREFER, ((b,), (a, c))))
     pairs = {(p.chosen_id, p.rejected_id): p.kind for p in settled(project)}
     assert pairs == {(b, a): "prefer", (b, c): "prefer", (min(a, c), max(a, c)): "tie"}
 
 
 def rewrite(project: Project, kind: str = Kind.PREFER, text: str = "Better still.") -> Judgment:
     labeler = make_member(project)
-    assignment = claim_next(labeler.pk, project)
+    assignment = claim(labeler, project)
     assert assignment is not None
     first, second = assignment.order
     tiers = ((first,), (second,)) if kind == Kind.PREFER else ((first, second),)
-    return record_judgment(assignment.uuid, labeler.pk, Answer(kind, tiers, rewrite=text)).judgment
+    return judge(assignment, Answer(kind, tiers, rewrite=text)).judgment
 
 
 def by_people(project: Project) -> set[tuple[str, str]]:
@@ -159,7 +166,20 @@ def test_a_rewrite_is_a_response_by_a_person_preferred_over_the_better_one() -> 
     assert (response.origin, judgment.rewrite) == (Response.Origin.HUMAN, response)
     better = Response.objects.get(pk=judgment.tiers[0][0])
     assert by_people(project) == {("Better still.", better.text)}
-    assert claim_next(make_member(project).pk, project) is None
+    assert claim(make_member(project), project) is None
+
+
+@pytest.mark.django_db
+def test_an_answer_to_a_check_keeps_no_rewrite_in_use() -> None:
+    project = make_project(allow_rewrite=True, overlap=2, random_share=0)
+    prompt = make_prompt(project)
+    make_comparison(project, prompt=prompt, priority=1)
+    make_comparison(project, ("Good.", "Poor."), prompt=prompt)
+    as_work, as_check = rewrite(project), rewrite(project)
+    assert as_work.rewrite == as_check.rewrite
+    Judgment.objects.filter(pk=as_check.pk).update(purpose="gold", is_surplus=True)
+    undo_last(as_work.labeler, project)
+    assert by_people(project) == set()
 
 
 @pytest.mark.django_db
@@ -168,7 +188,7 @@ def test_exported_judgments_carry_reasons_flags_and_rewrites() -> None:
     make_comparison(project)
     rewrite(project)
     (row,) = judgment_rows(project)
-    assert (row["rewrite"], row["flag"], row["reasons"]) == ("Better still.", "", [])
+    assert (row["rewrite"], row["flag"], row["reasons"]) == ("Better still.", "", "")
 
 
 @pytest.mark.django_db
@@ -183,7 +203,7 @@ def test_a_rewrite_where_both_are_bad_is_preferred_over_both() -> None:
 def test_a_rewrite_that_changes_nothing_is_none() -> None:
     project = make_project(allow_rewrite=True)
     make_comparison(project)
-    judgment = rewrite(project, text=" Good. ")
+    judgment = rewrite(project, text="Good. ")
     assert judgment.rewrite is None
     assert by_people(project) == set()
 
@@ -197,9 +217,7 @@ def test_undo_takes_the_rewrite_out_of_use_and_the_same_words_bring_it_back() ->
     assignment = undo_last(labeler, project)
     assert by_people(project) == set()
     tiers = tuple((pk,) for pk in assignment.order)
-    record_judgment(
-        assignment.uuid, labeler.pk, Answer(Kind.PREFER, tiers, rewrite="Better still.")
-    )
+    judge(assignment, Answer(Kind.PREFER, tiers, rewrite="Better still."))
     assert len(by_people(project)) == 1
 
 
@@ -208,16 +226,16 @@ def test_a_flagged_comparison_goes_to_others_and_to_the_curators_list(client: An
     project = make_project()
     comparison = make_comparison(project)
     labeler, curator = make_member(project), make_member(project, Role.CURATOR, "owner")
-    assignment = claim_next(labeler.pk, project)
+    assignment = claim(labeler, project)
     assert assignment is not None
-    record_judgment(assignment.uuid, labeler.pk, Answer(Kind.FLAG, flag="unsafe", rationale="Ouch"))
-    assert claim_next(labeler.pk, project) is None
+    judge(assignment, Answer(Kind.FLAG, flag="unsafe", rationale="Ouch"))
+    assert claim(labeler, project) is None
     assert [flag.flag for flag in flagged_page(project).flags] == ["unsafe"]
     client.force_login(curator)
     page = client.get(reverse("flagged", args=[project.slug])).content.decode()
     assert "Unsafe content" in page
     assert "Ouch" in page
-    other = claim_next(make_member(project).pk, project)
+    other = claim(make_member(project), project)
     assert other is not None
     assert withdraw(project, curator, comparison.pk)
     assert not withdraw(project, curator, comparison.pk)

@@ -8,8 +8,16 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
-from labeling.habits import ACTIONS, DEFAULT_KEYS, Habits, HabitsError, habits_of
 from labeling.models import User
+from labeling.people.habits import (
+    ACTIONS,
+    DEFAULT_KEYS,
+    Habits,
+    HabitsError,
+    habits_of,
+    reset_keys,
+    set_habits,
+)
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +41,7 @@ def test_defaults_do_not_contradict_each_other() -> None:
 
 
 def test_every_key_of_the_page_can_be_changed() -> None:
-    templates = Path(settings.BASE_DIR / "templates" / "labeling").glob("*.html")
+    templates = Path(settings.BASE_DIR / "templates" / "judging").rglob("*.html")
     text = "".join(re.sub(r"{%.*?%}|{{.*?}}", " ", each.read_text()) for each in templates)
     keys = {key for found in re.findall(r'data-keys="([^"]*)"', text) for key in found.split()}
     assert {"s", "u", "d", "r"} <= keys <= set(DEFAULT_KEYS)
@@ -102,3 +110,24 @@ def test_settings_lead_back_only_within_the_site(client: Client, labeler: User) 
     away = client.post(url, {"next": "https://evil.example/"})
     assert away["Location"] == "/"
     assert client.post(url, {"next": "/projects/x/label/"})["Location"] == "/projects/x/label/"
+
+
+def test_settings_show_no_link_away_from_the_site(client: Client, labeler: User) -> None:
+    client.force_login(labeler)
+    for away in ("javascript:alert(1)", "https://evil.example/"):
+        assert away not in client.get(reverse("my-settings"), {"next": away}).content.decode()
+
+
+def test_default_keys_keep_what_another_tab_has_saved(client: Client, labeler: User) -> None:
+    client.force_login(labeler)
+    set_habits(labeler, Habits(keys={"1": "q"}))
+    stale = User.objects.get(pk=labeler.pk)
+    set_habits(labeler, Habits(text_size="large", keys={"1": "q"}))
+    reset_keys(stale)
+    assert habits_of(User.objects.get(pk=labeler.pk)) == Habits(text_size="large")
+
+
+def test_a_new_action_that_takes_a_key_over_costs_that_key_alone() -> None:
+    user = User(ui_preferences={"text_size": "large", "keys": {"s": "b", "u": "q"}})
+    habits = habits_of(user)
+    assert (habits.text_size, habits.keys) == ("large", {"u": "q"})

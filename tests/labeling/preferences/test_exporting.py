@@ -10,11 +10,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from labeling import exporting
-from labeling.exporting import PreferenceFilter, judgment_rows, page_of, preference_rows
 from labeling.importing import import_file
-from labeling.judging import undo_last
+from labeling.judging.recording import undo_last
 from labeling.models import Preference
+from labeling.preferences import exporting
+from labeling.preferences.exporting import ExportOptions, judgment_rows, page_of, preference_rows
 from tests.factories import claim_and_judge, make_comparison, make_member, make_project
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +35,7 @@ def make_preferences(project, count=5, **fields) -> list[Preference]:
 
 
 def export(project, **wanted) -> list[dict]:
-    return [*preference_rows(project, PreferenceFilter(**wanted))]
+    return [*preference_rows(project, ExportOptions(**wanted))]
 
 
 def ids(project, **wanted) -> list[int]:
@@ -84,8 +84,9 @@ def test_texts_are_strings_and_a_conversation_reads_as_a_dialogue():
 @pytest.mark.parametrize("style", ["messages", "text"])
 def test_an_export_can_be_imported_again(style):
     project, copy = make_project(), make_project()
-    row = {"prompt": CONVERSATION, "chosen": "a", "rejected": "b", "strength": 2, "kind": "tie"}
-    import_file(project, None, io.BytesIO(json.dumps(row).encode()), name="x")
+    row = {"prompt": CONVERSATION, "chosen": "a", "rejected": "b"}
+    for more in ({"strength": 2}, {"kind": "tie", "chosen": "c"}):
+        import_file(project, None, io.BytesIO(json.dumps(row | more).encode()), name="x")
     make_preferences(project, 2)
     first = export(project, include_ties=True, style=style)
     content = "\n".join(json.dumps(row) for row in first).encode()
@@ -152,7 +153,7 @@ def test_one_statement_per_page_and_one_page_for_the_first_row(monkeypatch):
     project = make_project()
     make_preferences(project, 35)
     with CaptureQueriesContext(connection) as first:
-        next(preference_rows(project, PreferenceFilter()))
+        next(preference_rows(project, ExportOptions()))
     with CaptureQueriesContext(connection) as whole:
         export(project)
     assert (len(first), len(whole)) == (1, 4)
@@ -166,7 +167,7 @@ def test_a_page_says_where_the_next_begins():
 
 def test_an_unknown_style_is_refused():
     with pytest.raises(ValueError, match="style must be one of messages, text"):
-        PreferenceFilter(style="xml")
+        ExportOptions(style="xml")
 
 
 def test_judgments_come_with_what_was_shown(django_assert_num_queries):

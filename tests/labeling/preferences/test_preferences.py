@@ -4,11 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.handout import claim_next
-from labeling.judging import Answer, record_judgment
+from labeling.judging.recording import Answer
 from labeling.models import Membership, Preference
-from labeling.preferences import Vote, settled, weigh
-from tests.factories import claim_and_judge, judge_for, make_comparison, make_member, make_project
+from labeling.preferences.settling import Vote, settled, weigh
+from tests.factories import (
+    claim,
+    claim_and_judge,
+    judge,
+    judge_for,
+    make_comparison,
+    make_member,
+    make_project,
+)
 
 
 def votes(*directions: int | None) -> list[Vote]:
@@ -16,7 +23,7 @@ def votes(*directions: int | None) -> list[Vote]:
 
 
 @pytest.mark.parametrize(
-    ("directions", "kind", "direction", "target", "agreement", "provenance"),
+    ("directions", "kind", "direction", "target", "vote_share", "provenance"),
     [
         ([1], "prefer", 1, 1.0, 1.0, "unanimous"),
         ([-1], "prefer", -1, 1.0, 1.0, "unanimous"),
@@ -29,11 +36,11 @@ def votes(*directions: int | None) -> list[Vote]:
         ([1, None, None], "both_bad", 0, 2 / 3, 2 / 3, "weighted"),
     ],
 )
-def test_votes_are_weighed(directions, kind, direction, target, agreement, provenance) -> None:
+def test_votes_are_weighed(directions, kind, direction, target, vote_share, provenance) -> None:
     verdict = weigh(votes(*directions))
     assert (verdict.kind, verdict.direction, verdict.provenance) == (kind, direction, provenance)
     assert verdict.target == pytest.approx(target)
-    assert verdict.agreement == pytest.approx(agreement)
+    assert verdict.vote_share == pytest.approx(vote_share)
 
 
 def test_a_reliable_vote_outweighs_two_unreliable_ones() -> None:
@@ -55,9 +62,9 @@ def test_swapping_the_responses_swaps_the_verdict_and_nothing_else(directions) -
     verdict = weigh(votes(*directions))
     swapped = weigh(votes(*[-d if d else d for d in directions]))
     assert swapped.direction == -verdict.direction
-    assert (swapped.kind, swapped.agreement, swapped.provenance) == (
+    assert (swapped.kind, swapped.vote_share, swapped.provenance) == (
         verdict.kind,
-        verdict.agreement,
+        verdict.vote_share,
         verdict.provenance,
     )
     if verdict.direction:
@@ -96,10 +103,10 @@ def test_a_ranking_settles_every_pair() -> None:
     """A over B and C, which tie: three preferences, A>B, A>C, B=C."""
     project = make_project()
     make_comparison(project, texts=("A", "B", "C"))
-    assignment = claim_next(make_member(project).pk, project)
+    assignment = claim(make_member(project), project)
     by_text = {response.text: response.pk for response in assignment.shown}
     answer = Answer("prefer", ((by_text["A"],), (by_text["B"], by_text["C"])))
-    record_judgment(assignment.uuid, assignment.labeler_id, answer)
+    judge(assignment, answer)
     pairs = {(p.chosen.text, p.rejected.text, p.kind) for p in settled(project)}
     assert pairs == {("A", "B", "prefer"), ("A", "C", "prefer"), ("B", "C", "tie")}
 

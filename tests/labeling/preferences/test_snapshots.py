@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from labeling import snapshots
 from labeling.importing import import_file
 from labeling.models import Preference, Snapshot
-from labeling.snapshots import SnapshotDamaged, snapshot_path, take_snapshot, verify
+from labeling.preferences import snapshots
+from labeling.preferences.snapshots import SnapshotDamaged, snapshot_path, take_snapshot, verify
 from tests.factories import make_project
 
 pytestmark = pytest.mark.django_db

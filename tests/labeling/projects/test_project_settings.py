@@ -2,10 +2,10 @@
 
 import pytest
 
-from labeling.handout import claim_next
 from labeling.models import AuditEntry, Comparison, Preference, Role
-from labeling.projects import change_settings, create_project, free_slug
+from labeling.projects.editing import change_settings, create_project, free_slug
 from tests.factories import (
+    claim,
     claim_and_judge,
     judge,
     make_comparison,
@@ -43,11 +43,11 @@ def test_fresh_comparisons_follow_a_higher_overlap(project, owner):
 def test_a_begun_comparison_waits_in_line_for_its_new_slot(project, owner):
     comparison = make_comparison(project)
     for _ in range(2):
-        assert claim_next(make_member(project).pk, project)
+        assert claim(make_member(project), project)
     assert slots(comparison) == (2, 0)
     change_settings(project, owner, {"overlap": 3})
     assert slots(comparison) == (3, 1)
-    assert claim_next(make_member(project).pk, project).comparison_id == comparison.pk
+    assert claim(make_member(project), project).comparison_id == comparison.pk
 
 
 def test_a_lower_overlap_finishes_what_has_enough_judgments(project, owner):
@@ -63,7 +63,7 @@ def test_a_lower_overlap_still_counts_who_is_judging_now(project, owner):
     comparison = make_comparison(project)
     first, second = make_member(project), make_member(project)
     claim_and_judge(first, project)
-    assignment = claim_next(second.pk, project)
+    assignment = claim(second, project)
     change_settings(project, owner, {"overlap": 1})
     assert slots(comparison) == (2, 0)
     assert comparison.state == Comparison.State.OPEN
@@ -91,27 +91,27 @@ def test_lowering_the_overlap_asks_the_database_little(
     project, owner, django_assert_max_num_queries
 ):
     make_comparisons(project, 30)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(10):
         change_settings(project, owner, {"overlap": 1})
 
 
 def test_two_admins_who_change_different_settings_do_not_undo_each_other(project, owner):
     seen_by_another = type(project).objects.get(pk=project.pk)
-    change_settings(project, owner, {"retrain_after": 30})
-    change_settings(seen_by_another, owner, {"temperature": 0.7})
+    change_settings(project, owner, {"lease_seconds": 30})
+    change_settings(seen_by_another, owner, {"gold_share": 0.2})
     project.refresh_from_db()
-    assert (project.retrain_after, project.temperature) == (30, 0.7)
+    assert (project.lease_seconds, project.gold_share) == (30, 0.2)
 
 
 def test_a_change_is_in_the_audit_log_with_before_and_after(project, owner):
-    change_settings(project, owner, {"retrain_after": 30, "name": project.name})
+    change_settings(project, owner, {"lease_seconds": 30, "name": project.name})
     entry = AuditEntry.objects.get(action="change settings")
     assert entry.actor == owner
-    assert entry.details == {"changes": {"retrain_after": [100, 30]}}
+    assert entry.details == {"changes": {"lease_seconds": [600, 30]}}
 
 
 def test_saving_the_same_again_leaves_no_entry(project, owner):
-    assert change_settings(project, owner, {"retrain_after": project.retrain_after}) == {}
+    assert change_settings(project, owner, {"lease_seconds": project.lease_seconds}) == {}
     assert not AuditEntry.objects.exists()
 
 

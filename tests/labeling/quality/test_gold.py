@@ -6,15 +6,15 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from labeling import corruption, gold
-from labeling.checks import gold_results
-from labeling.exporting import judgment_rows
-from labeling.handout import claim_next
-from labeling.leases import expire_leases, release_lease, renew_lease
+from labeling.judging.checks import gold_results
 from labeling.models import Assignment, Comparison, Gold, Judgment, Preference, Project, User
-from labeling.preferences import settled
-from labeling.quality import current_judgments
+from labeling.preferences.counts import given
+from labeling.preferences.exporting import judgment_rows
+from labeling.preferences.settling import settled
+from labeling.quality import gold, worse_copies
+from labeling.queue.leases import expire_leases, release_lease, renew_lease
 from tests.factories import (
+    claim,
     claim_and_judge,
     judge,
     judge_for,
@@ -24,6 +24,8 @@ from tests.factories import (
     make_project,
     make_prompt,
     make_response,
+    release_all,
+    submit,
 )
 
 pytestmark = pytest.mark.django_db
@@ -50,18 +52,24 @@ def make_gold(project: Project, count: int = 1) -> list[Gold]:
     for number in range(count):
         prompt = make_prompt(project)
         make_response(prompt, f"{LONG} And this is number {number}.")
-    return gold.construct(project, curator, count)
+    return release_all(project, gold.construct(project, curator, count))
 
 
 def claim_gold(labeler: User, project: Project) -> Assignment:
-    """The draw is by chance: takes hand-outs, and gives them back, until it is gold."""
+    """The draw is by chance: takes hand-outs, and undoes them, until it is gold."""
     for _ in range(200):
-        assignment = claim_next(labeler.pk, project)
+        assignment = claim(labeler, project)
         assert assignment is not None
         if assignment.purpose == Assignment.Purpose.GOLD:
             return assignment
-        release_lease(assignment.uuid, labeler.pk)
+        undo_hand_out(assignment)
     raise AssertionError("no gold in 200 hand-outs")
+
+
+def undo_hand_out(assignment: Assignment) -> None:
+    """As if it had not been: what is only given back would come again before anything else."""
+    release_lease(assignment.uuid, assignment.labeler_id)
+    Assignment.objects.filter(pk=assignment.pk).delete()
 
 
 def answer(assignment: Assignment, right: bool) -> Judgment:
@@ -71,14 +79,14 @@ def answer(assignment: Assignment, right: bool) -> Judgment:
 
 
 def test_a_truncated_copy_is_the_beginning_and_breaks_off() -> None:
-    copy = corruption.truncated(LONG, seed=3)
+    copy = worse_copies.truncated(LONG, seed=3)
     assert copy is not None and LONG.startswith(copy)
     assert 0.15 < len(copy) / len(LONG) < 0.5
     assert copy[-1] not in ".!?"
 
 
 def test_a_shuffled_copy_has_the_same_sentences_and_none_in_its_place() -> None:
-    copy = corruption.shuffled(LONG, seed=3)
+    copy = worse_copies.shuffled(LONG, seed=3)
     assert copy is not None
     before, after = LONG.split(". "), copy.split(". ")
     assert sorted(part.strip(".") for part in before) == sorted(part.strip(".") for part in after)
@@ -87,18 +95,18 @@ def test_a_shuffled_copy_has_the_same_sentences_and_none_in_its_place() -> None:
 
 def test_an_off_topic_copy_is_another_answer_of_about_the_same_length() -> None:
     others = ["Short.", "x " * 90, "word " * 50]
-    assert corruption.off_topic(LONG, others, seed=1) == "word " * 50
+    assert worse_copies.off_topic(LONG, others, seed=1) == "word " * 50
 
 
-@pytest.mark.parametrize("rule", [corruption.truncated, corruption.shuffled])
+@pytest.mark.parametrize("rule", [worse_copies.truncated, worse_copies.shuffled])
 @pytest.mark.parametrize("text", ["", "Too short.", "```\n" + LONG + "\n```"])
 def test_what_would_not_be_clearly_worse_is_not_made(rule, text) -> None:
     assert rule(text, 1) is None
 
 
 def test_the_same_seed_makes_the_same_copies(project: Project, curator: User) -> None:
-    assert corruption.shuffled(LONG, 5) == corruption.shuffled(LONG, 5)
-    assert corruption.shuffled(LONG, 5) != corruption.shuffled(LONG, 6)
+    assert worse_copies.shuffled(LONG, 5) == worse_copies.shuffled(LONG, 5)
+    assert worse_copies.shuffled(LONG, 5) != worse_copies.shuffled(LONG, 6)
 
 
 def test_constructed_gold_expects_the_original_and_takes_no_slot(
@@ -151,7 +159,10 @@ def test_the_share_of_gold_is_as_set() -> None:
     make_comparisons(project, 100)
     make_gold(project, 100)
     ann = make_member(project)
-    purposes = [claim_next(ann.pk, project).purpose for _ in range(100)]
+    held, purposes = claim(ann, project), []
+    for _ in range(100):
+        purposes.append(held.purpose)
+        _, held = submit(held, "skip")
     assert 12 <= purposes.count("gold") <= 50  # fails by chance once in ten thousand
 
 
@@ -162,7 +173,7 @@ def test_answers_to_gold_are_never_counted(curator: User, project: Project) -> N
     judgment = answer(claim_gold(ann, project), right=False)
     assert (judgment.purpose, judgment.is_right, judgment.is_surplus) == ("gold", False, True)
     assert not settled(project).exists()
-    assert not current_judgments(project).exists()
+    assert not given(project).exists()
     assert not list(judgment_rows(project))
     assert [found.is_right for found in gold_results(project, ann)] == [False]
 
@@ -191,14 +202,14 @@ def test_gold_of_finished_work_leaves_its_preference_and_slots_alone(
     gold.approve(project, curator, list(Preference.objects.values_list("pk", flat=True)))
     project.gold_share = 1.0
     before = settled(project).values().get()
-    held = claim_next(make_member(project).pk, project)
+    held = claim(make_member(project), project)
     assert held.comparison_id == agreed.pk
     assert release_lease(held.uuid, held.labeler_id)
     assert renew_lease(held.uuid, held.labeler_id)
     Assignment.objects.filter(pk=held.pk).update(expires_at=held.leased_at)
     assert expire_leases() == 1
     answer(held, right=False)
-    from labeling.judging import undo_last
+    from labeling.judging.recording import undo_last
 
     again = undo_last(held.labeler, project)
     assert (again.state, again.purpose) == ("leased", "gold")
@@ -213,7 +224,8 @@ def test_retired_gold_is_handed_out_no_more(curator: User, project: Project) -> 
     assert gold.retire(made, curator, "ambiguous")
     assert not gold.retire(made, curator)
     ann = make_member(project)
-    assert {claim_next(ann.pk, project).purpose for _ in range(30)} == {"work"}
+    purposes = {claim_and_judge(ann, project).assignment.purpose for _ in range(30)}
+    assert purposes == {"work"}
 
 
 def test_the_page_does_not_tell_gold_from_work(client: Client, project: Project) -> None:
@@ -227,7 +239,7 @@ def test_the_page_does_not_tell_gold_from_work(client: Client, project: Project)
         html = client.get(reverse("label", args=[project.slug])).content.decode()
         held = Assignment.objects.get(labeler=ann, state="leased")
         pages[held.purpose] = _without_texts(html, held)
-        release_lease(held.uuid, ann.pk)
+        undo_hand_out(held)
     assert set(pages) == {"work", "gold"}
     assert pages["work"] == pages["gold"]
 

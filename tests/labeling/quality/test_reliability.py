@@ -1,6 +1,7 @@
 """Reliability written to memberships and carried into preferences; corrections; judgments taken
 out of training and brought back."""
 
+import io
 from datetime import timedelta
 from typing import Any
 
@@ -8,13 +9,11 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from labeling import agreement, answers, correcting, exclusion, labelers, reliability, tasks
-from labeling.correcting import CannotCorrect
-from labeling.handout import claim_next
-from labeling.judging import Answer, NotYours, parse_choice, record_judgment
-from labeling.leases import release_lease
-from labeling.measures.bootstrap import Estimate, Refusal
-from labeling.members import MembersError
+from labeling import tasks
+from labeling.importing import import_file
+from labeling.judging import correcting
+from labeling.judging.correcting import CannotCorrect
+from labeling.judging.recording import Answer, NotYours, parse_choice
 from labeling.models import (
     Assignment,
     AuditEntry,
@@ -27,8 +26,17 @@ from labeling.models import (
     Snapshot,
     User,
 )
+from labeling.people.members import MembersError, remove_member
+from labeling.preferences import resettling
+from labeling.quality import agreement, exclusion, labelers
+from labeling.quality import votes as answers
+from labeling.quality import weights as reliability
+from labeling.quality.measures.intervals import Estimate, Refusal
+from labeling.queue.leases import release_lease
 from tests.factories import (
+    claim,
     claim_and_judge,
+    judge,
     judge_for,
     make_comparison,
     make_comparisons,
@@ -110,12 +118,12 @@ def test_work_that_was_cut_off_is_found_again(project: Project, monkeypatch: Any
     make_comparisons(project, 10)
     judge_texts(project, dict(zip(people(project, 3), ["Good.", "Good.", "Bad."], strict=True)), 10)
     with monkeypatch.context() as broken:
-        broken.setattr(reliability, "resettle", _cut_off)
+        broken.setattr(resettling, "resettle", _cut_off)
         with pytest.raises(KeyboardInterrupt):
             reliability.update_reliability(project)
     assert set(Preference.objects.values_list("weight", flat=True)) == {1.0}
     assert reliability.update_reliability(project).resettled.changed == 10
-    assert not Membership.objects.filter(measured__has_key="pending").exists()
+    assert not Membership.objects.filter(resettle_since__isnull=False).exists()
 
 
 def _cut_off(*_: Any) -> None:
@@ -146,7 +154,7 @@ def test_a_ranking_is_pairs_and_sides_are_the_screens(project: Project) -> None:
     labeler = people(project, 1)[0]
     assignment = _claim(labeler, project)
     best, middle, worst = assignment.order
-    record_judgment(assignment.uuid, labeler.pk, Answer("prefer", ((worst,), (best,), (middle,))))
+    judge(assignment, Answer("prefer", ((worst,), (best,), (middle,))))
     votes = answers.read_votes(project)
     assert len(votes) == 3
     assert votes.left.tolist() == [0, 0, 0]  # a ranking has no sides
@@ -154,7 +162,7 @@ def test_a_ranking_is_pairs_and_sides_are_the_screens(project: Project) -> None:
 
 
 def _claim(labeler: User, project: Project) -> Assignment:
-    assignment = claim_next(labeler.pk, project)
+    assignment = claim(labeler, project)
     assert assignment is not None
     return assignment
 
@@ -230,6 +238,18 @@ def test_what_remains_settles_and_what_nobody_else_judged_goes_back_to_the_queue
     assert Preference.objects.get(comparison=alone).chosen.text == "Good."
 
 
+def test_what_a_file_settled_stays_settled(project: Project) -> None:
+    line = b'{"prompt": "Q?", "chosen": "a", "rejected": "b"}\n'
+    import_file(project, None, io.BytesIO(line), name="file")
+    settled = Preference.objects.get()
+    done = resettling.resettle(project, [settled.comparison_id])
+    assert done == resettling.Resettled()
+    assert Preference.objects.get() == settled
+    assert Preference.objects.get().settled_at == settled.settled_at
+    settled.comparison.refresh_from_db()
+    assert settled.comparison.state == Comparison.State.FINISHED
+
+
 def test_bringing_back_restores_what_was_settled(project: Project) -> None:
     one, two, three = people(project, 3)
     curator = make_member(project, Role.CURATOR)
@@ -261,6 +281,24 @@ def test_leaving_the_project_does_not_bring_judgments_back(project: Project) -> 
     assert Preference.objects.get().settled_at is None
 
 
+def test_who_left_weighs_what_they_weighed_and_so_does_who_comes_back(project: Project) -> None:
+    good, bad = people(project, 2)
+    curator = make_member(project, Role.ADMIN)
+    contested = make_comparison(project, wanted=2)
+    judge_texts(project, {good: "Good.", bad: "Bad."}, 1)
+    Membership.objects.filter(user=bad).update(reliability=0.3)
+    resettling.resettle(project, [contested.pk])
+    settled = Preference.objects.get()
+    assert (settled.chosen.text, settled.weight) == ("Good.", pytest.approx(0.65))
+    remove_member(membership_of(project, bad), curator)
+    assert resettling.resettle(project, [contested.pk]).changed == 0
+    back = Membership.objects.create(project=project, user=bad)
+    assert back.reliability == 0.3
+    assert resettling.resettle(project, [contested.pk]).changed == 0
+    other = make_project()
+    assert Membership.objects.create(project=other, user=bad).reliability == 1.0
+
+
 def test_taking_out_needs_a_reason_and_happens_once(project: Project) -> None:
     bad = people(project, 1)[0]
     curator = make_member(project, Role.CURATOR)
@@ -279,7 +317,7 @@ def test_an_answer_that_comes_after_its_labeler_was_taken_out_does_not_count(
     comparison = make_comparison(project, wanted=1)
     assignment = _claim(bad, project)
     exclusion.take_out(membership_of(project, bad), curator, "Spam")
-    record_judgment(assignment.uuid, bad.pk, parse_choice("left", assignment.order))
+    judge(assignment, parse_choice("left", assignment.order))
     assert not Preference.objects.filter(comparison=comparison).exists()
     judge_for(good, project, "Good.")
     assert Preference.objects.get(comparison=comparison).votes_chosen == 1
@@ -427,3 +465,20 @@ def test_a_paused_person_corrects_nothing(project: Project) -> None:
     Membership.objects.update(is_paused=True)
     with pytest.raises(CannotCorrect, match="paused"):
         correct_to(judgment, labeler, "tie")
+
+
+def test_weighing_does_not_forget_what_is_to_be_settled_anew(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the first member's weight is written, the last one's answers are taken out."""
+    last = people(project, 2)[-1]
+    described = reliability._described
+
+    def meanwhile(labeler: Any) -> Any:
+        Membership.objects.filter(user=last, measured={}).update(resettle_since=timezone.now())
+        return described(labeler)
+
+    monkeypatch.setattr(reliability, "_described", meanwhile)
+    monkeypatch.setattr(reliability, "resettle_pending", lambda _: None)
+    reliability.update_reliability(project)
+    assert membership_of(project, last).resettle_since is not None

@@ -1,14 +1,17 @@
 """Which comparison a labeler gets, and that nobody gets one twice or too many get one."""
 
 from collections import Counter
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
-from labeling import handout, leases
-from labeling.handout import claim_next, current_or_next
-from labeling.leases import expire_leases
 from labeling.models import Assignment, Comparison, Membership
+from labeling.queue import handout, leases, outlook
+from labeling.queue.handout import current_or_next
+from labeling.queue.leases import expire_leases
 from tests.factories import (
+    claim,
     claim_and_judge,
     judge,
     make_comparison,
@@ -17,6 +20,7 @@ from tests.factories import (
     make_project,
     make_user,
     run_out,
+    submit,
 )
 
 pytestmark = pytest.mark.django_db
@@ -26,8 +30,9 @@ def test_a_claim_takes_the_highest_priority_first() -> None:
     project = make_project(random_share=0.0)
     low, high = (make_comparison(project, priority=value) for value in (0.1, 0.9))
     ann = make_member(project)
-    assert claim_next(ann.pk, project).comparison_id == high.pk
-    assert claim_next(ann.pk, project).comparison_id == low.pk
+    first = claim(ann, project)
+    assert first.comparison_id == high.pk
+    assert claim(ann, project, on_screen=first).comparison_id == low.pk
 
 
 def test_nothing_is_handed_out_twice_to_one_labeler() -> None:
@@ -36,14 +41,14 @@ def test_nothing_is_handed_out_twice_to_one_labeler() -> None:
     ann = make_member(project)
     claimed = [claim_and_judge(ann, project).assignment.comparison_id for _ in range(3)]
     assert len(set(claimed)) == 3
-    assert claim_next(ann.pk, project) is None
+    assert claim(ann, project) is None
 
 
 def test_no_more_labelers_get_a_comparison_than_its_overlap() -> None:
     project = make_project(overlap=2)
     make_comparison(project)
     labelers = [make_member(project) for _ in range(3)]
-    claims = [claim_next(labeler.pk, project) for labeler in labelers]
+    claims = [claim(labeler, project) for labeler in labelers]
     assert [claim is not None for claim in claims] == [True, True, False]
 
 
@@ -53,7 +58,7 @@ def test_what_was_begun_is_finished_before_something_new_starts() -> None:
     ann, bob = make_member(project), make_member(project)
     claim_and_judge(ann, project)
     make_comparison(project, priority=0.9)
-    assert claim_next(bob.pk, project).comparison_id == begun.pk
+    assert claim(bob, project).comparison_id == begun.pk
 
 
 def test_a_reload_shows_the_comparison_one_holds() -> None:
@@ -68,9 +73,8 @@ def test_both_sides_come_first_about_equally_often() -> None:
     project = make_project()
     make_comparisons(project, 60)
     ann = make_member(project)
-    sides = Counter(
-        order[0] < order[1] for order in (claim_next(ann.pk, project).order for _ in range(60))
-    )
+    orders = [claim_and_judge(ann, project).assignment.order for _ in range(60)]
+    sides = Counter(order[0] < order[1] for order in orders)
     assert min(sides.values()) >= 12  # fails by chance once in a million
 
 
@@ -79,8 +83,9 @@ def test_the_set_share_of_fresh_hand_outs_is_random_and_marked() -> None:
     for number in range(100):
         make_comparison(project, priority=number / 100)
     ann = make_member(project)
-    for _ in range(40):
-        claim_next(ann.pk, project)
+    held = claim(ann, project)
+    for _ in range(39):
+        _, held = submit(held, "left")
     active = Comparison.objects.filter(project=project, arm="active")
     chance = Comparison.objects.filter(project=project, arm="random")
     assert active.count() + chance.count() == 40
@@ -93,27 +98,41 @@ def test_an_expired_lease_goes_to_someone_else() -> None:
     project = make_project(overlap=1)
     make_comparison(project)
     ann, bob = make_member(project), make_member(project)
-    held = claim_next(ann.pk, project)
-    assert claim_next(bob.pk, project) is None
+    held = claim(ann, project)
+    assert claim(bob, project) is None
     run_out(held)
-    assert claim_next(bob.pk, project).comparison_id == held.comparison_id
+    assert claim(bob, project).comparison_id == held.comparison_id
+
+
+@pytest.mark.parametrize("step", [timedelta(hours=1), timedelta(hours=-1)])
+def test_a_clock_that_is_set_costs_a_lease_at_most_and_no_answer(step: timedelta) -> None:
+    project = make_project(overlap=1)
+    make_comparison(project)
+    gone, other = make_member(project), make_member(project)
+    held = claim(gone, project)
+    assert held is not None
+    then = timezone.now() + step
+    leases.bring_leases_near(then)
+    leases.expire_leases(then + timedelta(seconds=project.lease_seconds + 1))
+    assert claim(other, project) is not None
+    assert judge(held, "left").judgment.pk, "a late answer is kept"
 
 
 def test_an_expired_lease_can_be_taken_up_again_by_the_same_labeler_at_the_same_address() -> None:
     project = make_project(overlap=1)
     make_comparison(project)
     ann = make_member(project)
-    held = claim_next(ann.pk, project)
+    held = claim(ann, project)
     run_out(held)
     assert expire_leases() == 1
-    assert claim_next(ann.pk, project).uuid == held.uuid
+    assert claim(ann, project).uuid == held.uuid
     assert Assignment.objects.count() == 1
 
 
 def test_expiring_twice_gives_one_slot_back() -> None:
     project = make_project(overlap=2)
     comparison = make_comparison(project)
-    run_out(claim_next(make_member(project).pk, project))
+    run_out(claim(make_member(project), project))
     assert (expire_leases(), expire_leases()) == (1, 0)
     comparison.refresh_from_db()
     assert comparison.slots_left == 2
@@ -123,20 +142,20 @@ def test_a_heartbeat_keeps_the_lease_and_takes_up_an_expired_one_whose_slot_is_f
     project = make_project(overlap=1)
     make_comparison(project)
     ann, bob = make_member(project), make_member(project)
-    held = claim_next(ann.pk, project)
+    held = claim(ann, project)
     run_out(held)
     expire_leases()
     assert leases.renew_lease(held.uuid, ann.pk)
-    assert claim_next(bob.pk, project) is None
+    assert claim(bob, project) is None
 
 
 def test_a_heartbeat_after_someone_else_took_the_comparison_says_so() -> None:
     project = make_project(overlap=1)
     make_comparison(project)
     ann, bob = make_member(project), make_member(project)
-    held = claim_next(ann.pk, project)
+    held = claim(ann, project)
     run_out(held)
-    assert claim_next(bob.pk, project) is not None
+    assert claim(bob, project) is not None
     assert not leases.renew_lease(held.uuid, ann.pk)
 
 
@@ -144,7 +163,7 @@ def test_nobody_can_touch_another_labelers_lease() -> None:
     project = make_project(overlap=1)
     make_comparison(project)
     ann, bob = make_member(project), make_member(project)
-    held = claim_next(ann.pk, project)
+    held = claim(ann, project)
     assert not leases.renew_lease(held.uuid, bob.pk)
     assert not leases.release_lease(held.uuid, bob.pk)
 
@@ -153,32 +172,30 @@ def test_a_released_comparison_is_free_for_others_at_once() -> None:
     project = make_project(overlap=1)
     make_comparison(project)
     ann, bob = make_member(project), make_member(project)
-    held = claim_next(ann.pk, project)
+    held = claim(ann, project)
     assert leases.release_lease(held.uuid, ann.pk)
-    assert claim_next(bob.pk, project).comparison_id == held.comparison_id
+    assert claim(bob, project).comparison_id == held.comparison_id
 
 
 def test_the_cursor_passes_over_what_one_has_judged_but_misses_nothing() -> None:
-    """Ann judges 20 comparisons that wait for a second judgment; Bob's skip then frees an old
-    one for her although her cursor is beyond it."""
+    """Ann judges 20 comparisons that wait for a second judgment; what is made after that is hers,
+    although the line before it is long and Bob is at its beginning."""
     project = make_project(overlap=2, random_share=0.0)
     make_comparisons(project, 20)
     ann, bob = make_member(project), make_member(project)
-    last = None
     for _ in range(20):
-        last = claim_next(ann.pk, project, cursor=last.queue_cursor if last else None)
-        judge(last, "left")
-    assert claim_next(ann.pk, project, cursor=last.queue_cursor) is None
+        claim_and_judge(ann, project)
+    assert claim(ann, project) is None
     late = make_comparison(project)
-    judge(claim_next(bob.pk, project), "left")
-    assert claim_next(ann.pk, project, cursor=last.queue_cursor).comparison_id == late.pk
+    judge(claim(bob, project), "left")
+    assert claim(ann, project).comparison_id == late.pk
 
 
 def test_priorities_reorder_the_fresh_line() -> None:
     project = make_project(random_share=0.0)
     first, second = (make_comparison(project, priority=value) for value in (0.9, 0.1))
     handout.set_priorities({first.pk: 0.2, second.pk: 0.8})
-    assert claim_next(make_member(project).pk, project).comparison_id == second.pk
+    assert claim(make_member(project), project).comparison_id == second.pk
 
 
 def test_a_paused_member_and_an_outsider_get_nothing() -> None:
@@ -187,7 +204,7 @@ def test_a_paused_member_and_an_outsider_get_nothing() -> None:
     ann = make_member(project)
     Membership.objects.update(is_paused=True)
     assert current_or_next(ann, project) is None
-    assert handout.why_nothing(ann, project).reason == "member_paused"
+    assert outlook.why_nothing(ann, project).reason == "member_paused"
     assert current_or_next(make_user(), project) is None
 
 
@@ -197,8 +214,8 @@ def test_an_empty_hand_out_says_why(reason: str) -> None:
     ann, bob = make_member(project), make_member(project)
     if reason in ("waiting_for_others", "all_done"):
         make_comparison(project)
-        claimed = claim_next(bob.pk, project)
+        claimed = claim(bob, project)
         if reason == "all_done":
             judge(claimed, "left")
     assert current_or_next(ann, project) is None
-    assert handout.why_nothing(ann, project).reason == reason
+    assert outlook.why_nothing(ann, project).reason == reason

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from labeling.models import AuditEntry, Project
-from modeling import promotion, registry, rounds
-from modeling.models import BlindPair, Policy, Round, Run
-from modeling.situation import Situation
+from modeling.loop import rounds
+from modeling.loop.situation import Situation
+from modeling.models import BlindPair, Policy, Round, Run, versions
+from modeling.policies import promotion
 from tests.factories import make_member
+from tests.modeling.at_once.test_races import at_once
 from tests.modeling.improvement_helpers import (
     improving_project,
     judge_blind,
@@ -16,7 +18,6 @@ from tests.modeling.improvement_helpers import (
     until_improvement,
 )
 from tests.modeling.loop_helpers import advance_one, execute, label
-from tests.modeling.test_races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,13 +69,13 @@ def test_a_person_and_the_loop_do_not_both_decide(tmp_path: Path) -> None:
     assert candidate is not None
     at_once(
         lambda: rounds.advance(project),
-        lambda: promotion.reject(Policy.objects.get(pk=candidate.pk), admin, "no"),
+        lambda: promotion.reject_policy(Policy.objects.get(pk=candidate.pk), admin, "no"),
         lambda: rounds.advance(project),
     )
     rounds.advance(project)
     candidate.refresh_from_db()
     round_.refresh_from_db()
-    in_service = registry.loop_of(project).policy == candidate
+    in_service = versions.loop_of(project).policy == candidate
     assert (round_.state, candidate.status) == (
         (State.PROMOTED, "accepted") if in_service else (State.REJECTED, "rejected")
     )
@@ -86,18 +87,18 @@ def test_a_worker_that_decided_long_ago_changes_nothing(tmp_path: Path) -> None:
     judge_blind(project, 10)
     late = Situation(project)
     assert late.round is not None and late.round.state == State.COMPARING
-    promotion.reject(Policy.objects.get(version=2), make_member(project, "admin"), "no")
+    promotion.reject_policy(Policy.objects.get(version=2), make_member(project, "admin"), "no")
     assert not promotion.finish(late.round, State.PROMOTED, "too late")
     round_.refresh_from_db()
     assert (round_.state, round_.reason) == (State.REJECTED, "no")
-    assert registry.loop_of(project).policy == round_.policy
+    assert versions.loop_of(project).policy == round_.policy
 
 
 def test_pairs_of_a_comparison_that_is_over_are_not_queued(tmp_path: Path) -> None:
     project = improving_project(tmp_path)
     execute(until_improvement(project))
     run = advance_one(project)
-    promotion.reject(Policy.objects.get(version=2), make_member(project, "admin"), "no")
+    promotion.reject_policy(Policy.objects.get(version=2), make_member(project, "admin"), "no")
     execute(run)
     assert run.state == Run.State.SUCCEEDED, run.error
     assert not BlindPair.objects.exists()

@@ -3,14 +3,18 @@
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
 
-from labeling.snapshots import take_snapshot
-from modeling import gates, pipeline, queuing, registry, rounds
-from modeling.models import Loop, Policy, RewardModel, Round, Run
-from modeling.situation import Situation
+from labeling.preferences.snapshots import take_snapshot
+from modeling.loop import new_runs, rounds
+from modeling.loop.situation import Situation
+from modeling.models import Loop, Policy, RewardModel, Round, Run, versions
+from modeling.pipeline import executing
+from modeling.policies import registry
+from modeling.reward_models import gates
 from tests.factories import make_project
 from tests.modeling.loop_helpers import (
     FAKE,
@@ -26,9 +30,9 @@ from tests.modeling.loop_helpers import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def at_once(*jobs: Callable[[], object]) -> list[object]:
+def at_once(*jobs: Callable[[], Any]) -> list[Any]:
     """Each job in a thread and on a connection of its own; raises what any of them raised."""
-    results: list[object] = [None] * len(jobs)
+    results: list[Any] = [None] * len(jobs)
     problems: list[BaseException] = []
     start = threading.Barrier(len(jobs))
 
@@ -55,7 +59,7 @@ def test_many_workers_queue_one_training_between_them(tmp_path: Path) -> None:
     project = loop_project(tmp_path)
     label(project, 10)
     results = at_once(*[lambda: rounds.advance(project)] * 4)
-    assert sum(len(runs) for runs in results) == 1  # type: ignore[arg-type]
+    assert sum(len(runs) for runs in results) == 1
     assert Run.objects.count() == 1
 
 
@@ -81,25 +85,25 @@ def test_a_worker_that_decided_long_ago_queues_no_second_training(tmp_path: Path
     assert late.round is not None, "read before the other worker acts"
     execute(advance_one(project))
     label(project, 2, labeler)  # a snapshot taken now would be a new one
-    assert queuing.training(late) is None
+    assert new_runs.training(late) is None
     assert Run.objects.filter(kind=Run.Kind.TRAIN_REWARD).count() == 1
 
 
 def test_a_worker_that_decided_long_ago_queues_no_second_sampling(tmp_path: Path) -> None:
     project = loop_project(tmp_path, comparisons=3, queue_target=20)
-    queuing.open_round(Situation(project), rounds.timezone.now())
+    new_runs.open_round(Situation(project), rounds.timezone.now())
     late = Situation(project)
     assert late.policy is not None
     assert late.round is not None
     execute(advance_one(project))
-    assert queuing.sampling(late) is None
+    assert new_runs.sampling(late) is None
 
 
 def test_many_workers_carry_out_a_run_once(tmp_path: Path) -> None:
     project = loop_project(tmp_path, behaviour="slow")
     label(project, 10)
     run = advance_one(project)
-    results = at_once(*[lambda: pipeline.execute(run.pk, package=FAKE, beat_seconds=0.02)] * 4)
+    results = at_once(*[lambda: executing.execute(run.pk, package=FAKE, beat_seconds=0.02)] * 4)
     assert results.count(True) == 1
     run.refresh_from_db()
     assert (run.state, run.attempt) == (Run.State.SUCCEEDED, 1)
@@ -111,7 +115,7 @@ def test_many_claims_of_a_run_succeed_once(tmp_path: Path) -> None:
     project = loop_project(tmp_path)
     label(project, 10)
     run = advance_one(project)
-    results = at_once(*[lambda: pipeline.claim(run.pk)] * 4)
+    results = at_once(*[lambda: executing.claim(run.pk)] * 4)
     assert sum(result is not None for result in results) == 1
 
 
@@ -119,7 +123,7 @@ def test_many_collections_of_one_result_add_one_model(tmp_path: Path) -> None:
     project = loop_project(tmp_path)
     label(project, 10)
     run = advance_one(project)
-    claimed = pipeline.claim(run.pk)
+    claimed = executing.claim(run.pk)
     assert claimed is not None
     run.folder.mkdir(parents=True)
     (run.folder / "result.json").write_text('{"accuracy": {}}')
@@ -127,8 +131,8 @@ def test_many_collections_of_one_result_add_one_model(tmp_path: Path) -> None:
     def collect() -> object:
         mine = Run.objects.get(pk=run.pk)
         try:
-            pipeline.Execution(mine, 0, FAKE, 1.0).finish()
-        except pipeline.Lost:
+            executing.Execution(mine, 0, FAKE, 1.0).finish()
+        except executing.Lost:
             return "lost"
         return "won"
 
@@ -138,7 +142,7 @@ def test_many_collections_of_one_result_add_one_model(tmp_path: Path) -> None:
 
 def test_policies_registered_at_once_get_versions_of_their_own(tmp_path: Path) -> None:
     project = make_project()
-    registry.loop_of(project)
+    versions.loop_of(project)
     folder = str(model_folder(tmp_path / "policy"))
     at_once(*[lambda: registry.register_policy(project, "one", folder, make_current=False)] * 4)
     assert sorted(Policy.objects.values_list("version", flat=True)) == [1, 2, 3, 4]
@@ -168,4 +172,4 @@ def test_a_snapshot_taken_twice_at_once_is_one(tmp_path: Path) -> None:
     project = loop_project(tmp_path)
     label(project, 3)
     snapshots = at_once(*[lambda: take_snapshot(project)] * 3)
-    assert len({snapshot.pk for snapshot in snapshots}) == 1  # type: ignore[attr-defined]
+    assert len({snapshot.pk for snapshot in snapshots}) == 1

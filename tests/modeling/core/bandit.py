@@ -22,9 +22,9 @@ from transformers import (
 )
 
 from modeling.core import train_policy
-from modeling.core.policy_batch import Text, pad_texts
-from modeling.core.text import Prompt
-from tests.core.factories import make_run, messages, run
+from modeling.core.policy_models.batch import Text, pad_texts
+from modeling.core.texts.text import Prompt
+from tests.modeling.core.factories import make_run, messages, run
 
 END, LETTERS = 0, "abc"
 LONGEST = 3
@@ -76,6 +76,8 @@ def reward_of(text: str) -> float:
 
 class TableReward:
     """Stands in for the frozen reward model."""
+
+    tokenizers: tuple[()] = ()
 
     def __init__(self, *_: Any, **__: Any) -> None:
         pass

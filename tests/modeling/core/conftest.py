@@ -41,5 +41,11 @@ def tokenizer(tiny_model: Path) -> PreTrainedTokenizerBase:
 
 
 @pytest.fixture(autouse=True)
+def _servers_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where `manage.py up` serves one machine: the doubles listen on loopback."""
+    monkeypatch.setenv("POLICY_PRIVATE_HOSTS", "localhost")
+
+
+@pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)

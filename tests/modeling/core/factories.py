@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from modeling.core.run_dir import RunDir, run_program
+from modeling.core.program.run_dir import RunDir, run_program
 
 Row = dict[str, Any]
 SPLITS = ("train", "train", "train", "dev", "test")

@@ -10,10 +10,11 @@ import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from modeling.core import sample
-from modeling.core.errors import Cancelled
-from modeling.core.local_policy import find_stop_ids
-from modeling.core.run_dir import EXIT_CANCELLED
-from tests.core.factories import error_of, lines, make_run, messages, read, run, start
+from modeling.core.generating.samples_file import SamplesFile, Wanted
+from modeling.core.program.errors import Cancelled
+from modeling.core.program.run_dir import EXIT_CANCELLED
+from modeling.core.texts.chat_end import find_stop_ids
+from tests.modeling.core.factories import error_of, lines, make_run, messages, read, run, start
 
 QUESTIONS = ["Hi", "What is the capital of France?", "How do I boil an egg? " * 3, "Two plus two"]
 PROMPTS = [{"id": f"q{n}", "prompt": messages(text)} for n, text in enumerate(QUESTIONS)]
@@ -54,6 +55,23 @@ def test_same_seed_same_bytes_and_another_seed_other_texts(
     assert not set(texts(other).values()) & set(texts(finished).values())
 
 
+def test_prompts_are_complete_one_after_the_other(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that their pairs can be labeled while the others are still being written."""
+    order: list[str] = []
+    plain = SamplesFile.add
+
+    def add(self: SamplesFile, one: Wanted, *given: Any) -> bool:
+        order.append(one.id)
+        return plain(self, one, *given)
+
+    monkeypatch.setattr(SamplesFile, "add", add)
+    assert run(sample, sampling_run(tmp_path / "run", tiny_model, batch_tokens=200)) == 0
+    last = {prompt: len(order) - order[::-1].index(prompt) for prompt in order}
+    assert min(last.values()) <= len(order) / 2
+
+
 def test_a_response_does_not_depend_on_its_batch(
     finished: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
@@ -83,7 +101,7 @@ def test_our_loop_draws_what_the_model_says(tiny_model: Path, tmp_path: Path) ->
         )
         whole = model.generate(**inputs, max_new_tokens=16, do_sample=False)
         new = whole[0, inputs["input_ids"].shape[1] :]
-        assert texts(folder)[row["id"], 0] == tokenizer.decode(new, skip_special_tokens=True)
+        assert texts(folder)[str(row["id"]), 0] == tokenizer.decode(new, skip_special_tokens=True)
 
 
 def test_a_stop_token_of_the_generation_config_ends_a_response(
@@ -187,14 +205,17 @@ def test_no_prompts_is_a_result_of_nothing(tiny_model: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ({"top_p": 0}, "'top_p' makes no sense"),
-        ({"temperature": -1}, "'temperature' makes no sense"),
-        ({"n": 0}, "'n' makes no sense"),
+        ({"top_p": 0}, "'top_p' must be a number, at least 0.01, at most 1, not 0."),
+        (
+            {"temperature": -1},
+            "a number, at least 0, at most 100, not -1.",
+        ),
+        ({"n": 0}, "'n' must be a whole number from 1 to 10,000, not 0."),
         ({"max_new_tokens": 510}, "no room for a prompt"),
         ({"top_k": 5}, "unknown key 'top_k'"),
         ({"policies": {"a": "x", "b": "y"}}, "either 'policy' or 'policies'"),
         ({"policy": None}, "either 'policy' or 'policies'"),
-        ({"policies": {"a": "x"}}, "'policies' makes no sense"),
+        ({"policies": {"a": "x"}}, "'policies' must be null or two models or more"),
         ({"policy": "http://host/v1"}, "does not name a model"),
     ],
 )

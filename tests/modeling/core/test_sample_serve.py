@@ -13,10 +13,10 @@ import httpx2
 import pytest
 
 from modeling.core import sample
-from modeling.demo.examples import starting_prompts
-from tests.core.factories import error_of, lines, make_run, read, run
+from modeling.demo.world.examples import starting_prompts
+from tests.modeling.core.factories import error_of, lines, make_run, read, run
 
-POLICY = Path(__file__).parents[2] / "modeling" / "demo" / "policy"
+POLICY = Path(__file__).parents[3] / "modeling" / "demo" / "policy"
 PROMPTS = [{"id": f"q{n}", "prompt": row["messages"]} for n, row in enumerate(starting_prompts(6))]
 START_SECONDS = 90
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from modeling.core import score, train_reward
-from modeling.core.aggregation import Scale, write_scales
-from tests.core.factories import (
+from modeling.core.loading.aggregation import Scale, write_scales
+from tests.modeling.core.factories import (
     error_of,
     lines,
     make_run,
@@ -133,11 +133,11 @@ def test_a_language_model_is_no_reward_model(tiny_model: Path, tmp_path: Path) -
 
 def test_no_member_and_missing_text_are_named(members: list[Path], tmp_path: Path) -> None:
     none = make_run(tmp_path / "none", RESPONSES, "responses.jsonl", reward_models=[])
-    assert "'reward_models' makes no sense" in error_of(score, none)
+    assert "'reward_models' must be a list of texts, at least 1, not []." in error_of(score, none)
     median = make_run(
         tmp_path / "way", RESPONSES, "responses.jsonl", reward_models=members, aggregate="median"
     )
-    assert "'aggregate' makes no sense" in error_of(score, median)
+    assert 'must be "mean", "wco" or "uwo", not "median".' in error_of(score, median)
     rows = [RESPONSES[0], {"id": "b", "prompt": messages("Hi")}]
     folder = make_run(tmp_path / "r", rows, "responses.jsonl", reward_models=members)
     assert "responses.jsonl:2" in error_of(score, folder)

@@ -12,15 +12,17 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
-from modeling.core import policy_gradient, policy_update, train_policy, train_reward
-from modeling.core.policy_batch import Text, pad_texts
-from modeling.core.policy_models import load_actor, load_value_model
-from modeling.core.policy_rewards import FrozenReward
-from modeling.core.policy_update import Learner
-from modeling.core.run_dir import EXIT_CANCELLED, RunDir
-from modeling.core.text import Prompt, encode_texts
-from tests.core.bandit import TableReward, bandit_run, build_bandit
-from tests.core.factories import (
+from modeling.core import train_policy, train_reward
+from modeling.core.policy import gradient as policy_gradient
+from modeling.core.policy import update as policy_update
+from modeling.core.policy.update import Learner
+from modeling.core.policy_models.actors import load_actor, load_value_model
+from modeling.core.policy_models.batch import Text, pad_texts
+from modeling.core.policy_models.rewards import FrozenReward
+from modeling.core.program.run_dir import EXIT_CANCELLED, RunDir
+from modeling.core.texts.text import Prompt, encode_texts
+from tests.modeling.core.bandit import TableReward, bandit_run, build_bandit
+from tests.modeling.core.factories import (
     error_of,
     lines,
     make_run,
@@ -34,7 +36,7 @@ from tests.core.factories import (
 )
 
 CPU = torch.device("cpu")
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 
 QUESTIONS = ["Hi", "What is two plus three?", "How do I boil an egg?", "What is the opposite of"]
 PROMPTS = [{"id": f"q{n}", "prompt": messages(f"{QUESTIONS[n % 4]} {n}")} for n in range(24)]
@@ -285,7 +287,7 @@ def test_a_reward_that_is_no_number_is_named_with_its_text(
 ) -> None:
     broken = Path(shutil.copytree(reward_model, tmp_path / "broken"))
     model = AutoModelForSequenceClassification.from_pretrained(broken)
-    torch.nn.init.constant_(model.score.weight, float("nan"))
+    torch.nn.init.constant_(model.score.weight, 3e38)  # a finite number, and no reward is
     model.save_pretrained(broken)
     said = error_of(train_policy, policy_run(tmp_path / "r", tiny_model, broken, algorithm="rloo"))
     assert "not a finite number" in said
@@ -313,9 +315,9 @@ def test_a_prompt_beyond_the_context_is_truncated_and_counted(
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ({"algorithm": "grpo"}, "'algorithm' makes no sense"),
-        ({"kl_coefficient": -1}, "'kl_coefficient' makes no sense"),
-        ({"kl_estimator": "k2"}, "'kl_estimator' makes no sense"),
+        ({"algorithm": "grpo"}, "'algorithm' must be"),
+        ({"kl_coefficient": -1}, "'kl_coefficient' must be a number, at least 0, at most 100, not"),
+        ({"kl_estimator": "k2"}, "'kl_estimator' must be"),
         ({"responses_per_prompt": 1}, "at least two"),
         ({"reward_models": []}, "needs a reward model"),
         ({"max_new_tokens": 510}, "no room for a prompt"),
@@ -480,8 +482,11 @@ def test_values_are_put_on_the_scale_of_the_rewards(
     """Values 1, 3 of a response with reward 5 and 5 of one with reward 8: the line through
     (1, 5), (3, 5), (5, 8) with the least squares has slope 3/4 and intercept 15/4."""
     monkeypatch.setattr(policy_update, "read_values", lambda *_: [[1.0, 3.0], [5.0]])
-    task = SimpleNamespace(shaping=lambda reward, ended: reward)
-    rollouts = [SimpleNamespace(reward=5.0, ended=True), SimpleNamespace(reward=8.0, ended=True)]
+    task: Any = SimpleNamespace(shaping=lambda reward, ended: reward)
+    rollouts: list[Any] = [
+        SimpleNamespace(reward=5.0, ended=True),
+        SimpleNamespace(reward=8.0, ended=True),
+    ]
     value = nn.Module()
     value.score = nn.Linear(2, 1, bias=False)
     weight = value.score.weight.detach().clone()
@@ -501,10 +506,3 @@ def test_every_logged_metric_is_in_the_glossary(
         logged |= {name for x in lines(folder / "metrics.jsonl") for name in x.get("metrics", {})}
     assert {"objective/kl", "reward", "policy/clipfrac", "loss/value", "dpo/loss"} <= logged
     assert logged <= explained
-
-
-def test_every_setting_is_explained() -> None:
-    text = (DOCS / "learning-programs.md").read_text().partition("\n## train_policy")[2]
-    shared = {"max_length", "batch_tokens", "device", "threads"}
-    for key in train_policy.DEFAULTS.keys() - shared:
-        assert f"`{key}`" in text, key

@@ -9,11 +9,13 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from modeling.core import reward_finish, score, train_reward
-from modeling.core.errors import Cancelled
-from modeling.core.reward_model import load_reward_model
-from modeling.core.run_dir import EXIT_CANCELLED, RunDir
-from tests.core.factories import (
+from modeling.core import score, train_reward
+from modeling.core.fitting import finish as reward_finish
+from modeling.core.loading.reward_model import load_reward_model
+from modeling.core.program.errors import Cancelled
+from modeling.core.program.run_dir import EXIT_CANCELLED, RunDir
+from modeling.measures.predictions import accuracy_of, read_predictions
+from tests.modeling.core.factories import (
     lines,
     make_run,
     metric,
@@ -327,3 +329,14 @@ def test_ties_and_rankings_are_learned(
     assert margins["3-2"] > 1
     assert abs(margins["3-1"]) < 0.3 if tied else margins["3-1"] > 1
     assert metric(folder, "train/loss")[-1] < metric(folder, "train/loss")[0] / 2
+
+
+def test_one_accuracy_has_one_interval_in_the_result_and_on_the_page(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    rows = [row | {"target": float(n % 3 > 0)} for n, row in enumerate(preferences(60))]
+    folder = training_run(tmp_path / "run", tiny_model, rows, epochs=1, seed=5)
+    assert run(train_reward, folder) == 0
+    predictions = read_predictions(folder / "predictions.jsonl")
+    for split, accuracy in read(folder / "result.json")["accuracy"].items():
+        assert accuracy_of(row for row in predictions if row.split == split) == accuracy

@@ -11,9 +11,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, BertConfig, BertModel, PreTrainedModel
 
-from modeling.core import checkpoint, objective, reward_finish, reward_model, train_reward
-from modeling.core.run_dir import run_program
-from tests.core.factories import (
+from modeling.core import train_reward
+from modeling.core.fitting import finish as reward_finish
+from modeling.core.fitting import step
+from modeling.core.loading import reward_model
+from modeling.core.program import checkpoint
+from modeling.core.program.errors import OUT_OF_MEMORY
+from modeling.core.program.run_dir import run_program
+from modeling.core.program.seal import read_result
+from modeling.core.reward import objective
+from tests.modeling.core.factories import (
     error_of,
     lines,
     preference,
@@ -188,12 +195,12 @@ def test_a_line_that_is_no_json_is_named(tiny_model: Path, tmp_path: Path) -> No
     ("config", "words"),
     [
         ({"learning_rte": 1}, "unknown key 'learning_rte'"),
-        ({"learning_rate": -1}, "'learning_rate' makes no sense"),
-        ({"batch_size": True}, "'batch_size' makes no sense"),
-        ({"max_length": 2}, "at least 8 tokens"),
-        ({"device": "tpu"}, "device 'tpu' is unknown"),
-        ({"dtype": "int4"}, "dtype 'int4' is unknown"),
-        ({"threads": 0}, "number of threads"),
+        ({"learning_rate": -1}, "'learning_rate' must be null or a number, above 0, not -1."),
+        ({"batch_size": True}, "'batch_size' must be a whole number from 1 to 4,096, not true."),
+        ({"max_length": 2}, "'max_length' must be null or a whole number from 8 to 131,072"),
+        ({"device": "tpu"}, '"auto", "cpu" or "cuda", not "tpu"'),
+        ({"dtype": "int4"}, '"auto", "float32" or "bfloat16", not "int4"'),
+        ({"threads": 0}, "'threads' must be null or a whole number from 1, not 0."),
     ],
 )
 def test_a_bad_setting_is_named(
@@ -253,12 +260,24 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_batch(
     assert not (folder / "error.json").exists()
 
 
-def test_a_loss_that_explodes_stops_the_run_before_it_spoils_the_weights(
-    tiny_model: Path, tmp_path: Path
+def test_a_first_step_that_is_no_number_is_not_laid_on_the_learning_rate(
+    base: Path, tmp_path: Path
 ) -> None:
-    """A margin of 3 x 500 that the untrained model misses costs 1,500 per comparison."""
+    tensors = load_file(base / "model.safetensors")
+    tensors["model.norm.weight"].fill_(3e38)
+    save_file(tensors, base / "model.safetensors", metadata={"format": "pt"})
+    said = error_of(train_reward, training_run(tmp_path / "r", base))
+    assert "at step 1" in said
+    assert "no learning rate is to blame" in said
+
+
+def test_a_loss_that_explodes_stops_the_run_before_it_spoils_the_weights(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A margin of 3 x 10 that the untrained model misses costs 30 per comparison."""
+    monkeypatch.setattr(step, "EXPLODED", 20.0)
     rows = [preference(n, strength=3) for n in range(16)]
-    folder = training_run(tmp_path / "r", tiny_model, rows, strength_margin=500)
+    folder = training_run(tmp_path / "r", tiny_model, rows, strength_margin=10)
     said = error_of(train_reward, folder)
     assert "The loss has exploded at step 1" in said
     assert "comparisons p" in said
@@ -266,11 +285,33 @@ def test_a_loss_that_explodes_stops_the_run_before_it_spoils_the_weights(
 
 def test_features_that_are_no_numbers_are_named_as_the_cause(base: Path, tmp_path: Path) -> None:
     tensors = load_file(base / "model.safetensors")
-    tensors["model.layers.0.mlp.up_proj.weight"][0, 0] = float("nan")
+    tensors["model.layers.0.mlp.up_proj.weight"].fill_(3e38)
     save_file(tensors, base / "model.safetensors", metadata={"format": "pt"})
     said = error_of(train_reward, training_run(tmp_path / "r", base, method="frozen"))
     assert "The base model gives features that are not finite numbers for 80 of 80" in said
     assert "weights may be damaged" in said
+
+
+@pytest.mark.parametrize("method", ["finetune", "frozen"])
+def test_weights_that_are_no_numbers_are_named(base: Path, tmp_path: Path, method: str) -> None:
+    tensors = load_file(base / "model.safetensors")
+    tensors["model.layers.1.mlp.up_proj.weight"][0, 0] = float("nan")
+    tensors["model.norm.weight"][0] = float("inf")
+    save_file(tensors, base / "model.safetensors", metadata={"format": "pt"})
+    said = error_of(train_reward, training_run(tmp_path / "r", base, method=method))
+    assert "model.layers.1.mlp.up_proj.weight and 1 more hold NaN" in said
+    assert "learning rate" not in said
+
+
+def test_a_train_split_of_identical_pairs_is_not_called_empty(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    rows = [preference(n, rejected=f"It is {n + 1}. You are welcome!") for n in range(4)]
+    rows += [preference(9, weight=0)]
+    said = error_of(train_reward, training_run(tmp_path / "r", tiny_model, rows))
+    assert "of 5 in the train split, in 4 both responses are the same text" in said
+    assert "1 have weight 0" in said
+    assert "is empty" not in said
 
 
 def test_nothing_but_ties_is_refused(tiny_model: Path, tmp_path: Path) -> None:
@@ -358,3 +399,51 @@ def test_a_checkpoint_of_other_data_is_refused(tiny_model: Path, tmp_path: Path)
         assert "ZeroDivisionError" in error_of(train_reward, folder)
     write_lines(folder / "preferences.jsonl", preferences(30))
     assert "another config or other input" in error_of(train_reward, folder)
+
+
+def interrupted(folder: Path) -> Path:
+    """A training that fails behind its last step; gives its last state."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reward_finish, "save_checked", lambda *_: 1 / 0)
+        assert "ZeroDivisionError" in error_of(train_reward, folder)
+    return folder / "checkpoint" / "state.pt"
+
+
+def test_a_checkpoint_with_one_wrong_bit_gives_way_to_the_one_before(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    """It would load, as other weights. The run says so, and ends as if nothing had been."""
+    folder = training_run(tmp_path / "r", tiny_model, checkpoint_seconds=0)
+    state = interrupted(folder)
+    content = bytearray(state.read_bytes())
+    content[len(content) // 3] ^= 16
+    state.write_bytes(bytes(content))
+    straight = training_run(tmp_path / "s", tiny_model)
+    assert run(train_reward, folder) == run(train_reward, straight) == 0
+    (said,) = [one for one in read_result(folder).told["warnings"] if "checkpoint" in one]
+    assert said.startswith("The last checkpoint cannot be read: it is not what was written.")
+    weights = [f / "model" / "model.safetensors" for f in (folder, straight)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_a_training_goes_on_from_its_checkpoint_with_smaller_passes(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = training_run(tmp_path / "r", tiny_model, checkpoint_seconds=0)
+    interrupted(folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"smaller_passes": True}))
+    assert run(train_reward, folder) == 0
+    assert read_result(folder).told["config"]["smaller_passes"] is True
+
+
+def test_memory_that_runs_out_is_told_apart_from_other_failures(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    folder = training_run(tmp_path / "r", tiny_model, epochs=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reward_finish, "save_checked", no_memory)
+        assert OUT_OF_MEMORY in error_of(train_reward, folder)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from labeling.models import Project, Prompt
-from modeling.demo.oracle import score
-from modeling.demo_project import SLUG, SOURCE
+from modeling.demo.project import SLUG, SOURCE
+from modeling.demo.world.oracle import score
 from modeling.models import Round
 from tests.modeling.improvement_helpers import improving_project, until_improvement
 from tests.modeling.loop_helpers import execute

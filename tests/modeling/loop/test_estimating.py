@@ -7,9 +7,9 @@ from django.test import Client
 from django.urls import reverse
 
 from labeling.models import Project, Role
-from modeling import registry, rounds, starting
-from modeling.models import Policy, Round, Run
-from modeling.situation import Situation
+from modeling.loop import by_hand, rounds
+from modeling.loop.situation import Situation
+from modeling.models import Policy, Round, Run, versions
 from tests.factories import make_member
 from tests.modeling.improvement_helpers import improving_project
 from tests.modeling.loop_helpers import execute
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def project(tmp_path: Path) -> Project:
     project = improving_project(tmp_path, improvement="rloo", kl_coefficient=0.3)
     rounds.advance(project)
-    model, loop = make_reward_model(project, status="live"), registry.loop_of(project)
+    model, loop = make_reward_model(project, status="live"), versions.loop_of(project)
     model.path.mkdir(parents=True)
     loop.reward_model = model
     loop.save()
@@ -30,7 +30,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def estimate(project: Project) -> Run:
-    return starting.start_estimate_now(project, make_member(project, Role.ADMIN))
+    return by_hand.start_estimate_now(project, make_member(project, Role.ADMIN))
 
 
 def test_an_estimate_is_best_of_n_without_training_whatever_the_algorithm(
@@ -39,7 +39,7 @@ def test_an_estimate_is_best_of_n_without_training_whatever_the_algorithm(
     run = estimate(project)
     told = run.config["train_policy"]
     assert (told["algorithm"], told["distill"], told["best_of"]) == ("best_of_n", False, 16)
-    assert (run.round, run.policy) == (None, registry.loop_of(project).policy)
+    assert (run.round, run.policy) == (None, versions.loop_of(project).policy)
 
 
 def test_an_estimate_changes_no_policy_and_no_round(project: Project) -> None:
@@ -60,10 +60,10 @@ def test_an_estimate_changes_no_policy_and_no_round(project: Project) -> None:
 
 def test_the_same_estimate_is_made_once(project: Project) -> None:
     run = estimate(project)
-    with pytest.raises(starting.CannotStart, match="under way"):
+    with pytest.raises(by_hand.CannotStart, match="under way"):
         estimate(project)
     execute(run)
-    with pytest.raises(starting.CannotStart, match="already"):
+    with pytest.raises(by_hand.CannotStart, match="already"):
         estimate(project)
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from labeling.handout import claim_next
-from labeling.judging import Answer, record_judgment
+from labeling.judging.recording import Answer
 from labeling.models import (
     Assignment,
     AuditEntry,
@@ -19,13 +18,16 @@ from labeling.models import (
     Prompt,
     User,
 )
-from labeling.models.improvement import Improvement, Promotion
-from modeling import promotion, registry, rounds, runs, starting
-from modeling.models import BlindPair, Policy, RewardModel, Round, Run
-from modeling.rulebook import decide
-from modeling.situation import Situation
-from modeling.steps import StepKind
-from tests.factories import judge, make_member, make_prompt
+from labeling.projects import model_locations
+from modeling.loop import by_hand, rounds
+from modeling.loop.rulebook import decide_next_step
+from modeling.loop.situation import Situation
+from modeling.loop.steps import StepKind
+from modeling.models import BlindPair, Policy, RewardModel, Round, Run, versions
+from modeling.policies import promotion, registry
+from modeling.runs import lifecycle
+from modeling.settings.choices import Improvement, Promotion
+from tests.factories import claim, judge, make_member, make_prompt, set_loop
 from tests.modeling.improvement_helpers import (
     improving_project,
     judge_blind,
@@ -62,7 +64,7 @@ def test_a_better_policy_takes_over(tmp_path: Path) -> None:
     assert "won 100% of 10 blind comparisons" in round_.reason
     candidate = round_.candidate
     assert candidate is not None
-    assert registry.loop_of(project).policy == candidate
+    assert versions.loop_of(project).policy == candidate
     assert (candidate.status, candidate.version, candidate.kl) == ("accepted", 2, 1.2)
     assert candidate.parent == candidate.reference == round_.policy
     assert states(project) == ["promoted", "sampling"]
@@ -77,7 +79,7 @@ def test_a_worse_policy_is_rejected(tmp_path: Path) -> None:
     round_.refresh_from_db()
     assert (round_.state, round_.results["verdict"]) == (State.REJECTED, "worse")
     assert round_.candidate is not None and round_.candidate.status == Policy.Status.REJECTED
-    assert registry.loop_of(project).policy == round_.policy
+    assert versions.loop_of(project).policy == round_.policy
 
 
 def test_an_undecided_comparison_keeps_the_current_policy(tmp_path: Path) -> None:
@@ -97,7 +99,7 @@ def only_labeler(project: Project) -> User:
 
 
 def take(labeler: User, project: Project) -> Assignment:
-    assignment = claim_next(labeler.pk, project)
+    assignment = claim(labeler, project)
     assert assignment is not None
     return assignment
 
@@ -119,9 +121,7 @@ def test_a_pair_that_the_only_labeler_has_flagged_is_not_waited_for(tmp_path: Pa
     round_ = until_comparison(project)
     labeler = only_labeler(project)
     flagged = take(labeler, project)
-    record_judgment(
-        flagged.uuid, labeler.pk, Answer(Judgment.Kind.FLAG, flag="other", rationale="odd")
-    )
+    judge(flagged, Answer(Judgment.Kind.FLAG, flag="other", rationale="odd"))
     judge_blind(project, 11, "tie", labeler)
     rounds.advance(project)
     round_.refresh_from_db()
@@ -169,13 +169,12 @@ def test_the_blind_pairs_come_first_and_look_like_any_other(tmp_path: Path) -> N
     project = improving_project(tmp_path)
     round_ = until_comparison(project)
     assert BlindPair.objects.filter(round=round_).count() == 12
-    assignment = claim_next(make_member(project).pk, project)
+    assignment = claim(make_member(project), project)
     assert assignment is not None
     pair = BlindPair.objects.get(comparison=assignment.comparison_id)
     comparison = assignment.comparison
     assert (comparison.size, comparison.round_number) == (2, round_.number)
-    places = list(comparison.comparison_responses.values_list("response_id", flat=True))
-    assert places == sorted(places), "the place in the row does not tell whose it is"
+    places = comparison.comparison_responses.values_list("response_id", flat=True)
     assert {pair.candidate_response_id, pair.current_response_id} == set(places)
 
 
@@ -206,7 +205,7 @@ def test_few_new_preferences_keep_the_policy_and_say_so(tmp_path: Path) -> None:
     first = Round.objects.get(number=1)
     assert (first.state, first.reason) == (
         State.FINISHED,
-        "The policy is improved after 15 more preferences.",
+        "The policy was not improved: 15 more preferences were needed for that.",
     )
 
 
@@ -221,7 +220,7 @@ def test_automatic_promotion_asks_nobody(tmp_path: Path) -> None:
     project = improving_project(tmp_path, promotion=Promotion.AUTOMATIC)
     execute(until_improvement(project))
     rounds.advance(project)
-    assert registry.loop_of(project).policy == Policy.objects.get(version=2)
+    assert versions.loop_of(project).policy == Policy.objects.get(version=2)
     first = Round.objects.get(number=1)
     assert first.state == State.PROMOTED
     assert "KL 1.20 nats" in first.reason
@@ -260,7 +259,7 @@ def test_at_once_is_not_without_people_where_the_figures_do_not_speak_for_it(
         ({"stopped": {"reason": "The policy has collapsed.", "step": 3}}, "has collapsed"),
     ],
 )
-@pytest.mark.parametrize("way", Promotion.values)
+@pytest.mark.parametrize("way", [way.value for way in Promotion])
 def test_the_guard_stops_improvement_and_says_why(
     tmp_path: Path, told: dict[str, object], words: str, way: str
 ) -> None:
@@ -270,11 +269,11 @@ def test_the_guard_stops_improvement_and_says_why(
     first = Round.objects.get(number=1)
     assert first.state == State.REJECTED
     assert words in first.reason
-    loop = registry.loop_of(project)
+    loop = versions.loop_of(project)
     assert words in loop.improvement_stopped
     assert loop.policy is not None and loop.policy.version == 1
-    with pytest.raises(starting.CannotStart, match="guard has stopped"):
-        starting.start_improving_now(project, make_member(project, "admin"))
+    with pytest.raises(by_hand.CannotStart, match="guard has stopped"):
+        by_hand.start_improving_now(project, make_member(project, "admin"))
 
 
 def test_a_stop_at_the_kl_budget_is_no_alarm(tmp_path: Path) -> None:
@@ -293,7 +292,7 @@ def test_a_person_resumes_improvement(tmp_path: Path) -> None:
     rounds.advance(project)
     admin = make_member(project, "admin")
     assert promotion.resume_improvement(project, admin, "longer is fine here")
-    assert registry.loop_of(project).improvement_stopped == ""
+    assert versions.loop_of(project).improvement_stopped == ""
     entry = AuditEntry.objects.get(action="improvement resumed")
     assert (entry.actor, entry.reason) == (admin, "longer is fine here")
     assert not promotion.resume_improvement(project, admin, "again")
@@ -308,7 +307,7 @@ def test_a_reward_that_people_do_not_see_stops_improvement(tmp_path: Path) -> No
     judge_blind(project, 20, "tie", labeler)
     judge_blind(project, 20, "tie", labeler)
     rounds.advance(project)
-    assert "not more often than not" in registry.loop_of(project).improvement_stopped
+    assert "not more often than not" in versions.loop_of(project).improvement_stopped
 
 
 def test_a_failed_improvement_ends_the_round_and_the_loop_goes_on(tmp_path: Path) -> None:
@@ -329,7 +328,7 @@ def test_a_failed_improvement_ends_the_round_and_the_loop_goes_on(tmp_path: Path
 def test_a_cancelled_improvement_keeps_the_policy(tmp_path: Path) -> None:
     project = improving_project(tmp_path)
     run = until_improvement(project)
-    assert runs.request_cancel(run, make_member(project, "admin"))
+    assert lifecycle.request_cancel(run, make_member(project, "admin"))
     rounds.advance(project)
     first = Round.objects.get(number=1)
     assert (first.state, first.reason) == (State.FINISHED, "The improvement was cancelled.")
@@ -342,7 +341,7 @@ def test_a_cancelled_sampling_of_the_comparison_rejects_and_can_be_compared_agai
     project = improving_project(tmp_path)
     execute(until_improvement(project))
     run = advance_one(project)
-    runs.request_cancel(run, make_member(project, "admin"))
+    lifecycle.request_cancel(run, make_member(project, "admin"))
     rounds.advance(project)
     candidate = Policy.objects.get(version=2)
     assert candidate.status == Policy.Status.REJECTED
@@ -359,12 +358,12 @@ def test_a_candidate_whose_folder_vanished_is_rejected(tmp_path: Path) -> None:
     round_ = until_comparison(project)
     judge_blind(project, 10)
     assert round_.candidate is not None
-    shutil.rmtree(registry.resolve(round_.candidate.location))
+    shutil.rmtree(model_locations.resolve(round_.candidate.location, round_.project))
     rounds.advance(project)
     round_.refresh_from_db()
     assert round_.state == State.REJECTED
     assert "cannot take over" in round_.reason
-    assert registry.loop_of(project).policy == round_.policy
+    assert versions.loop_of(project).policy == round_.policy
 
 
 def test_a_promoted_policy_whose_folder_vanished_is_rolled_back_by_hand(tmp_path: Path) -> None:
@@ -374,18 +373,18 @@ def test_a_promoted_policy_whose_folder_vanished_is_rolled_back_by_hand(tmp_path
     (sampling,) = rounds.advance(project)
     round_.refresh_from_db()
     assert round_.candidate is not None and round_.policy is not None
-    shutil.rmtree(registry.resolve(round_.candidate.location))
+    shutil.rmtree(model_locations.resolve(round_.candidate.location, round_.project))
     failed = execute(sampling)
     assert "is gone" in failed.error
-    promotion.promote(round_.policy, make_member(project, "admin"), "the folder is gone")
+    promotion.promote_policy(round_.policy, make_member(project, "admin"), "the folder is gone")
     execute(advance_one(project))
-    assert registry.loop_of(project).policy == round_.policy
+    assert versions.loop_of(project).policy == round_.policy
 
 
 def test_labels_that_arrive_while_a_round_closes_are_in_the_next_training(tmp_path: Path) -> None:
     project = improving_project(tmp_path, retrain_after=10)
     until_comparison(project)
-    late = claim_next(make_member(project).pk, project)
+    late = claim(make_member(project), project)
     assert late is not None
     judge_blind(project, 10)
     rounds.advance(project)
@@ -438,12 +437,16 @@ def test_a_person_promotes_or_rejects_while_it_is_compared(tmp_path: Path) -> No
     project = improving_project(tmp_path)
     round_ = until_comparison(project)
     assert round_.candidate is not None
-    promotion.reject(round_.candidate, make_member(project, "admin"), "it swears")
+    promotion.reject_policy(round_.candidate, make_member(project, "admin"), "it swears")
     round_.refresh_from_db()
     assert (round_.state, round_.reason) == (State.REJECTED, "it swears")
-    assert promotion.promote(round_.candidate, make_member(project, "admin"), "no, it is fine")
-    assert registry.loop_of(project).policy == round_.candidate
-    assert not promotion.reject(round_.candidate, make_member(project, "admin"), "in service")
+    assert promotion.promote_policy(
+        round_.candidate, make_member(project, "admin"), "no, it is fine"
+    )
+    assert versions.loop_of(project).policy == round_.candidate
+    assert not promotion.reject_policy(
+        round_.candidate, make_member(project, "admin"), "in service"
+    )
 
 
 def test_two_policies_that_write_the_same_have_nothing_to_compare(tmp_path: Path) -> None:
@@ -462,15 +465,14 @@ def test_improving_by_hand_with_the_loop_off(tmp_path: Path) -> None:
     train_once(project)
     execute(advance_one(project))
     rounds.advance(project)
-    project.loop_enabled = False
-    project.save()
-    run = starting.start_improving_now(project, make_member(project, "admin"))
+    set_loop(project, loop_enabled=False)
+    run = by_hand.start_improving_now(project, make_member(project, "admin"))
     execute(run)
     execute(advance_one(project))
-    assert decide(Situation(project)).kind == StepKind.LABEL
+    assert decide_next_step(Situation(project)).kind == StepKind.LABEL
     judge_blind(project, 10)
     rounds.advance(project)
-    assert registry.loop_of(project).policy == Policy.objects.get(version=2)
+    assert versions.loop_of(project).policy == Policy.objects.get(version=2)
     assert rounds.next_step(project).kind == StepKind.OFF
 
 
@@ -496,11 +498,11 @@ def test_dpo_goes_on_when_the_gate_rejects_the_reward_model(tmp_path: Path) -> N
 def test_dpo_by_hand_needs_preferences_and_no_reward_model(tmp_path: Path) -> None:
     project = improving_project(tmp_path, improvement=Improvement.DPO)
     admin = make_member(project, "admin")
-    with pytest.raises(starting.CannotStart, match="no preferences to learn from"):
-        starting.start_improving_now(project, admin)
+    with pytest.raises(by_hand.CannotStart, match="no preferences to learn from"):
+        by_hand.start_improving_now(project, admin)
     label(project, 4)
     Run.objects.filter(state="queued").update(state="cancelled", finished_at=timezone.now())
-    run = starting.start_improving_now(project, admin)
+    run = by_hand.start_improving_now(project, admin)
     assert execute(run).results["data"] == 4
 
 
@@ -509,7 +511,7 @@ def test_the_guard_watches_a_policy_that_has_no_reward(tmp_path: Path) -> None:
     project = improving_project(tmp_path, told, improvement=Improvement.DPO)
     execute(until_improvement(project))
     rounds.advance(project)
-    assert "beyond the budget" in registry.loop_of(project).improvement_stopped
+    assert "beyond the budget" in versions.loop_of(project).improvement_stopped
 
 
 def test_a_policy_registered_as_candidate_is_compared(tmp_path: Path) -> None:
@@ -526,8 +528,7 @@ def test_the_schedule_trains_on_few_preferences(tmp_path: Path) -> None:
     project = improving_project(tmp_path, improvement=Improvement.OFF, retrain_every_hours=24)
     train_once(project)
     execute(advance_one(project))
-    project.retrain_after = 1000
-    project.save()
+    set_loop(project, retrain_after=1000)
     label(project, 10)
     assert rounds.advance(project) == []
     a_day_ago = timezone.now() - timedelta(hours=25)

@@ -7,11 +7,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from labeling.handout import claim_next
-from modeling import rounds, starting
+from modeling.loop import by_hand, rounds
+from modeling.loop.overview import loop_summary
 from modeling.models import RewardModel, Run
-from modeling.overview import accuracy_of, loop_summary
-from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
+from modeling.reward_models.accuracy import accuracy_of
+from tests.factories import claim, claim_and_judge, make_comparisons, make_member, make_project
 from tests.modeling.loop_helpers import advance_one, execute, label, loop_project, train_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,7 +24,7 @@ def test_it_counts_what_people_did_and_what_waits(tmp_path: Path) -> None:
     for _ in range(3):
         claim_and_judge(first, project)
     claim_and_judge(second, project)
-    assert claim_next(second.pk, project)
+    assert claim(second, project)
     summary = loop_summary(project)
     assert (summary.judgments, summary.judgments_today, summary.preferences) == (4, 4, 1)
     assert (summary.queue.fresh, summary.queue.waiting, summary.queue.in_hand) == (27, 1, 1)
@@ -96,19 +96,17 @@ def test_a_reward_model_in_service_that_has_vanished_is_an_alarm(tmp_path: Path)
     live.path.rename(tmp_path / "elsewhere")
     (alarm,) = loop_summary(project).alarms
     assert alarm.tone == "danger"
-    assert (
-        f"The reward model in service cannot be used. The folder {live.path} is gone." in alarm.text
-    )
+    assert f"cannot be used. The folder {live.folder} is gone." in alarm.text
 
 
 def test_many_labelers_at_once_have_outgrown_sqlite() -> None:
-    project = make_project()
+    project = make_project(base_model="org/name")
     make_comparisons(project, 16)
     people = [make_member(project) for _ in range(16)]
     for labeler in people[:-1]:
-        assert claim_next(labeler.pk, project)
+        assert claim(labeler, project)
     assert loop_summary(project).alarms == []
-    assert claim_next(people[-1].pk, project)
+    assert claim(people[-1], project)
     told = [alarm.text for alarm in loop_summary(project).alarms]
     assert len(told) == (connection.vendor == "sqlite")
     assert all("PostgreSQL" in text for text in told)
@@ -118,7 +116,20 @@ def test_its_cost_does_not_grow_with_the_queue(
     tmp_path: Path, django_assert_max_num_queries: pytest.FixtureRequest
 ) -> None:
     project = loop_project(tmp_path)
-    execute(starting.start_sampling_now(project, make_member(project, "admin")))
+    execute(by_hand.start_sampling_now(project, make_member(project, "admin")))
     make_comparisons(project, 40)
     with django_assert_max_num_queries(25):  # type: ignore[operator]
         loop_summary(project)
+
+
+def test_it_says_from_the_first_comparison_on_that_a_model_to_start_from_is_missing() -> None:
+    """And not only when people have labeled enough for a training that cannot be."""
+    project = make_project(retrain_after=10)
+    assert loop_summary(project).alarms == []
+    make_comparisons(project, 12)
+    (alarm,) = loop_summary(project).alarms
+    assert "needs a model to start from" in alarm.text
+    label(project, 10)
+    summary = loop_summary(project)
+    assert summary.alarms == []
+    assert "base model" in summary.next_step.text

@@ -7,10 +7,13 @@ import pytest
 from django.db import OperationalError, connection
 
 from labeling.models import Comparison
-from modeling import following, outputs, registry, rounds, starting
-from modeling.models import RewardModel, Round, Run
-from modeling.steps import StepKind
-from tests.factories import make_comparisons, make_member, make_project, make_prompt
+from modeling.loop import by_hand, rounds
+from modeling.loop.steps import StepKind
+from modeling.models import RewardModel, Round, Run, versions
+from modeling.pipeline import outputs
+from modeling.policies import registry
+from modeling.selection import ordering
+from tests.factories import make_comparisons, make_member, make_project, make_prompt, set_loop
 from tests.modeling.loop_helpers import (
     advance_one,
     execute,
@@ -48,7 +51,7 @@ def test_a_trained_model_goes_live_and_new_pairs_are_sampled(tmp_path: Path) -> 
     assert sampling.kind == Run.Kind.SAMPLE
     live = RewardModel.objects.get(project=project)
     assert live.status == RewardModel.Status.LIVE
-    assert registry.loop_of(project).reward_model == live
+    assert versions.loop_of(project).reward_model == live
     assert [r.state for r in Round.objects.order_by("number")] == ["finished", "sampling"]
     execute(sampling)
     assert sampling.state == Run.State.SUCCEEDED, sampling.error
@@ -95,7 +98,7 @@ def test_a_full_queue_is_ranked_and_not_added_to(
 
     def watched(*arguments: Any) -> int:
         waits.append(connection.in_atomic_block)
-        return following.rank_queue(*arguments)
+        return ordering.rank_queue(*arguments)
 
     monkeypatch.setattr(outputs, "rank_queue", watched)
     execute(run)
@@ -167,7 +170,7 @@ def test_a_switched_off_loop_does_nothing_by_itself(tmp_path: Path) -> None:
     label(project, 10)
     assert rounds.advance(project) == []
     assert rounds.next_step(project).kind == StepKind.OFF
-    assert starting.start_training_now(project, make_member(project)).state == Run.State.QUEUED
+    assert by_hand.start_training_now(project, make_member(project)).state == Run.State.QUEUED
 
 
 def test_an_excluded_preference_does_not_count(tmp_path: Path) -> None:
@@ -191,10 +194,9 @@ def test_without_policy_and_base_model_it_says_what_is_missing() -> None:
 
 def test_without_a_policy_the_queue_is_ranked_by_the_first_model(tmp_path: Path) -> None:
     project = loop_project(tmp_path)
-    location = registry.loop_of(project).policy.location
+    location = versions.loop_of(project).policy.location
     registry.Loop.objects.update(policy=None)
-    project.base_model = location
-    project.save()
+    set_loop(project, base_model=location)
     train_once(project)
     assert advance_one(project).kind == Run.Kind.SCORE
 
@@ -219,22 +221,22 @@ def test_the_countdown_counts(tmp_path: Path) -> None:
 def test_training_by_hand_needs_new_preferences(tmp_path: Path) -> None:
     project = loop_project(tmp_path)
     admin = make_member(project, "admin")
-    with pytest.raises(starting.CannotStart, match="no preferences"):
-        starting.start_training_now(project, admin)
+    with pytest.raises(by_hand.CannotStart, match="no preferences"):
+        by_hand.start_training_now(project, admin)
     label(project, 4)
-    run = starting.start_training_now(project, admin)
+    run = by_hand.start_training_now(project, admin)
     assert run.created_by == admin
-    with pytest.raises(starting.CannotStart, match="under way"):
-        starting.start_training_now(project, admin)
+    with pytest.raises(by_hand.CannotStart, match="under way"):
+        by_hand.start_training_now(project, admin)
     execute(run)
     rounds.advance(project)
-    with pytest.raises(starting.CannotStart, match="exactly these"):
-        starting.start_training_now(project, admin)
+    with pytest.raises(by_hand.CannotStart, match="exactly these"):
+        by_hand.start_training_now(project, admin)
 
 
 def test_sampling_by_hand_does_not_mind_a_full_queue(tmp_path: Path) -> None:
     project = loop_project(tmp_path)
-    run = execute(starting.start_sampling_now(project, make_member(project, "admin")))
+    run = execute(by_hand.start_sampling_now(project, make_member(project, "admin")))
     assert run.results["comparisons"] == 6
 
 

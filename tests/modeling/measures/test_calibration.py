@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modeling.core.calibration import (
+from modeling.measures.calibration import (
     brier,
     calibrate,
     claims,

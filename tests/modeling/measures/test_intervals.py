@@ -5,8 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from modeling.core import intervals
-from modeling.core.intervals import accuracy_interval, anytime_radius, difference_interval
+from labeling.quality.measures import intervals
+from labeling.quality.measures.intervals import wilson
+from modeling.measures.intervals import (
+    accuracy_interval,
+    anytime_radius,
+    difference_interval,
+)
 
 
 def test_the_anytime_radius_by_hand() -> None:
@@ -45,8 +50,68 @@ def test_a_difference_of_shares_stays_between_minus_one_and_one() -> None:
     assert difference_interval([[1.0]] * 3)["high"] == 1.0
 
 
+@pytest.mark.parametrize("others", [0, 1, 8, 39, 400])
+def test_one_pair_that_differs_says_nothing_for_sure(others: int) -> None:
+    found = difference_interval([[1.0], *[[0.0]] * others])
+    assert found["low"] < 0 < found["value"] <= found["high"]
+
+
+@pytest.mark.parametrize("prompts", [1, 3, 5])
+def test_up_to_five_prompts_that_all_say_the_same_are_not_sure(prompts: int) -> None:
+    """The sign test of five: 2 * 0.5 ** 5 = 6 %."""
+    found = difference_interval([[-1.0, -1.0, -1.0]] * prompts)
+    assert (found["low"], found["high"] >= 0) == (-1.0, True)
+
+
+def test_the_interval_of_a_few_differences_by_hand() -> None:
+    """6 gains of 20, Wilson [0.145, 0.519]; no loss of 20, Wilson [0, 0.161]. Below: the root of
+    (0.3 - 0.145)^2 + 0.161^2 = 0.2235; above: 0.519 - 0.3."""
+    found = difference_interval([[1.0]] * 6 + [[0.0]] * 14)
+    assert (found["low"], found["high"]) == pytest.approx((0.3 - 0.2235, 0.519), abs=1e-3)
+
+
+def test_a_few_differences_are_covered_as_often_as_they_should_be() -> None:
+    random, missed, tries = np.random.default_rng(3), 0, 400
+    for _ in range(tries):
+        drawn = random.choice([1.0, -1.0, 0.0], size=12, p=[0.3, 0.1, 0.6])
+        found = difference_interval([[value] for value in drawn])
+        missed += not found["low"] <= 0.2 <= found["high"]
+    assert missed / tries <= 0.05
+
+
+def test_a_bootstrap_of_two_prompts_is_not_taken_at_its_word() -> None:
+    """Shares of 3/4 and 4/5: drawing the two again and again never leaves [0.75, 0.8]."""
+    found = accuracy_interval([[1.0, 1.0, 1.0, 0.0], [1.0, 1.0, 1.0, 1.0, 0.0]])
+    assert found["low"] < 0.3
+    assert found["high"] > 0.95
+
+
+def test_one_mistake_among_many_does_not_leave_a_perfect_model_possible() -> None:
+    assert accuracy_interval([[0.0]] + [[1.0]] * 39)["high"] < 1.0
+
+
+def test_one_accuracy_has_one_interval_whatever_the_order_of_its_prompts() -> None:
+    values = [[float(at % 3 == 0), float(at % 7 == 0)][: 1 + at % 2] for at in range(90)]
+    assert accuracy_interval(values) == accuracy_interval(values[::-1])
+
+
 def test_many_prompts_are_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     values = [[float(at % 3 == 0)] for at in range(300)]
     whole = accuracy_interval(values)
-    monkeypatch.setattr(intervals, "MOST_DRAWN", 300 * 7)
+    monkeypatch.setattr(intervals, "CHUNK", 2 * 7)
     assert accuracy_interval(values) == whole
+
+
+def test_an_interval_of_nothing_says_nothing() -> None:
+    nothings: list[list[list[float]]] = [[], [[]]]
+    for nothing in nothings:
+        assert accuracy_interval(nothing) is None
+        assert difference_interval(nothing) is None
+    assert wilson(0.0, 0) == (0.0, 1.0)
+    assert anytime_radius(0) == math.inf
+
+
+def test_one_accuracy_has_one_interval_in_whatever_order_its_prompts_come() -> None:
+    prompts = [[1.0, 0.0], [1.0], [0.5, 0.1, 0.7], [0.0], [1.0]] * 5
+    assert accuracy_interval(prompts) == accuracy_interval(prompts[::-1])
+    assert accuracy_interval([*prompts, []]) == accuracy_interval(prompts)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modeling.logistic import (
+from modeling.measures.logistic import (
     LN2,
     Beliefs,
     entropy,

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from modeling.core.groups import Comparison, PromptGroup
-from modeling.core.predictions import (
+from modeling.core.reward.report import write_predictions
+from modeling.core.texts.groups import LabeledPair, PromptGroup
+from modeling.measures.predictions import (
     Prediction,
     compare,
     evaluate,
@@ -21,14 +22,14 @@ from modeling.core.predictions import (
     read_predictions,
     slice_table,
 )
-from modeling.core.reward_report import write_predictions
 
 
 def row(at: int, delta: float, **fields: Any) -> Prediction:
-    given = {"split": "test", "prompt": f"p{at}", "chosen_length": 50, "rejected_length": 40}
-    return Prediction(
-        **{"id": f"{at}", "reward_chosen": delta, "reward_rejected": 0.0} | given | fields
-    )
+    usual: dict[str, Any] = {
+        "id": f"{at}", "reward_chosen": delta, "reward_rejected": 0.0, "split": "test",
+        "prompt": f"p{at}", "chosen_length": 50, "rejected_length": 40,
+    }  # fmt: skip
+    return Prediction(**usual | fields)
 
 
 def test_points_count_equal_rewards_half_and_ties_not_at_all() -> None:
@@ -105,7 +106,8 @@ def test_two_models_are_compared_on_the_rows_that_both_scored() -> None:
     old = {r.id: r for r in [row(0, 1), row(1, -1), row(2, -1), row(8, 1)]}
     found = compare(paired(new, old))
     assert found is not None
-    assert (found["value"], found["n"]) == (pytest.approx(1 / 3), 3)
+    assert found["value"] == pytest.approx(1 / 3)
+    assert found["n"] == 3
     assert found["low"] <= 0 < found["high"]
     assert compare([]) is None
 
@@ -132,7 +134,9 @@ def test_dev_rows_do_not_calibrate_a_model_that_is_judged_on_them() -> None:
 def test_predictions_keep_what_slices_need(tmp_path: Path) -> None:
     told = {"id": "7", "arm": "random", "round": 2, "strength": 3.0, "prompt": [], "chosen": "a"}
     (tmp_path / "preferences.jsonl").write_text(json.dumps(told) + "\n")
-    group = PromptGroup((("user", "q"),), "dev", ["a", "bbb"], [Comparison("7", 1, 0, 1.0, 0.5, 0)])
+    group = PromptGroup(
+        (("user", "q"),), "dev", ["a", "bbb"], [LabeledPair("7", 1, 0, 1.0, 0.5, 0)]
+    )
     members = [torch.tensor([[0.25], [1.0]])]
     write_predictions(tmp_path / "predictions.jsonl", [group], [[0.25, 1.0]], members)
     (found,) = read_predictions(tmp_path / "predictions.jsonl")

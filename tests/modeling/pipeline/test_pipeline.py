@@ -7,7 +7,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -15,10 +17,12 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from labeling.models import AuditEntry, Comparison, Response
-from labeling.snapshots import verify
-from modeling import outputs, pipeline, programs, runs, starting
-from modeling.core import files
+from labeling.preferences.snapshots import verify
+from modeling.core.program import files
+from modeling.loop import by_hand
 from modeling.models import Metric, ResponseFeatures, RewardModel, Run, Score
+from modeling.pipeline import executing, outputs
+from modeling.runs import lifecycle, programs
 from tests.factories import make_member
 from tests.modeling.loop_helpers import (
     FAKE,
@@ -49,7 +53,7 @@ def wait_until(is_so: Callable[[], object], seconds: float = 15.0) -> None:
 def in_thread(run: Run, **options: object) -> threading.Thread:
     def work() -> None:
         try:
-            pipeline.execute(run.pk, **{"package": FAKE, "beat_seconds": 0.02} | options)  # type: ignore[arg-type]
+            executing.execute(run.pk, **{"package": FAKE, "beat_seconds": 0.02} | options)  # type: ignore[arg-type]
         finally:
             connections.close_all()
 
@@ -70,8 +74,8 @@ def test_a_training_leaves_a_reward_model_metrics_and_its_record(tmp_path: Path)
     model = RewardModel.objects.get(run=run)
     assert model.path.is_dir()
     assert model.results["data"] == 10
-    assert runs.curves(run) == {"train/loss": [(1, 1.0), (2, 0.5), (3, 1.0 / 3)]}
-    assert "fake program: started" in runs.log_tail(run)
+    assert lifecycle.curves(run) == {"train/loss": [(1, 1.0), (2, 0.5), (3, 1.0 / 3)]}
+    assert "fake program: started" in lifecycle.log_tail(run)
     assert run.seed > 0
 
 
@@ -88,7 +92,7 @@ def test_nobodys_answer_waits_while_a_training_is_measured(
     monkeypatch.setattr(outputs, "evaluation_of", evaluation_of)
     run = execute(queued_training(tmp_path))
     assert in_transaction == [False]
-    told = {"contradicted": []}
+    told: dict[str, Any] = {"contradicted": []}
     assert run.results["evaluation"] == run.reward_model.results["evaluation"] == told
 
 
@@ -158,7 +162,7 @@ def test_the_log_of_a_crash_shows_the_traceback(tmp_path: Path) -> None:
 
 def test_a_finished_run_is_not_carried_out_again(tmp_path: Path) -> None:
     run = execute(queued_training(tmp_path))
-    assert pipeline.execute(run.pk, package=FAKE) is False
+    assert executing.execute(run.pk, package=FAKE) is False
 
 
 def test_progress_and_heartbeat_are_seen_while_it_runs(tmp_path: Path) -> None:
@@ -169,7 +173,7 @@ def test_progress_and_heartbeat_are_seen_while_it_runs(tmp_path: Path) -> None:
     before = run.heartbeat_at
     wait_until(lambda: Run.objects.get(pk=run.pk).heartbeat_at > before)
     assert run.state == Run.State.RUNNING
-    runs.request_cancel(run, None)
+    lifecycle.request_cancel(run, None)
     thread.join(15)
     assert not program.is_running()
 
@@ -179,8 +183,8 @@ def test_cancelling_stops_the_program_and_keeps_its_folder(tmp_path: Path) -> No
     thread = in_thread(run)
     program_of(run)
     admin = make_member(run.project, "admin")
-    assert runs.request_cancel(run, admin)
-    assert not runs.request_cancel(run, admin), "asked already"
+    assert lifecycle.request_cancel(run, admin)
+    assert not lifecycle.request_cancel(run, admin), "asked already"
     thread.join(15)
     run.refresh_from_db()
     assert run.state == Run.State.CANCELLED
@@ -191,11 +195,11 @@ def test_cancelling_stops_the_program_and_keeps_its_folder(tmp_path: Path) -> No
 def test_a_program_that_ignores_the_request_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "CANCEL_SECONDS", 0.1)
+    monkeypatch.setattr(executing, "CANCEL_SECONDS", 0.1)
     run = queued_training(tmp_path, "stubborn")
     thread = in_thread(run)
     program = program_of(run)
-    runs.request_cancel(run, None)
+    lifecycle.request_cancel(run, None)
     thread.join(15)
     run.refresh_from_db()
     assert run.state == Run.State.CANCELLED
@@ -204,25 +208,25 @@ def test_a_program_that_ignores_the_request_is_killed(
 
 def test_cancelling_a_waiting_run_needs_no_worker(tmp_path: Path) -> None:
     run = queued_training(tmp_path)
-    assert runs.request_cancel(run, None)
+    assert lifecycle.request_cancel(run, None)
     assert execute(run).state == Run.State.CANCELLED
 
 
 def test_a_cancelled_run_can_be_started_again(tmp_path: Path) -> None:
     run = queued_training(tmp_path)
-    runs.request_cancel(run, None)
-    runs.retry(run, make_member(run.project, "admin"))
+    lifecycle.request_cancel(run, None)
+    lifecycle.retry(run, make_member(run.project, "admin"))
     assert execute(run).state == Run.State.SUCCEEDED
-    with pytest.raises(runs.CannotRetry, match="failed or was cancelled"):
-        runs.retry(run, None)
+    with pytest.raises(lifecycle.CannotRetry, match="failed or was cancelled"):
+        lifecycle.retry(run, None)
 
 
 def test_a_run_cannot_be_started_again_beside_another_of_its_kind(tmp_path: Path) -> None:
     run = execute(queued_training(tmp_path, "refuse"))
     label(run.project, 1)
-    starting.start_training_now(run.project, make_member(run.project, "admin"))
-    with pytest.raises(runs.CannotRetry, match="under way"):
-        runs.retry(run, None)
+    by_hand.start_training_now(run.project, make_member(run.project, "admin"))
+    with pytest.raises(lifecycle.CannotRetry, match="under way"):
+        lifecycle.retry(run, None)
 
 
 def test_a_program_stopped_from_outside_goes_back_into_the_queue(tmp_path: Path) -> None:
@@ -239,7 +243,7 @@ def test_a_policy_whose_folder_is_gone_fails_in_words(tmp_path: Path) -> None:
     assert run.state == Run.State.FAILED
     assert "is gone" in run.error
     (tmp_path / "elsewhere").rename(tmp_path / "policy")
-    runs.retry(run, None)
+    lifecycle.retry(run, None)
     assert execute(run).state == Run.State.SUCCEEDED
 
 
@@ -254,8 +258,18 @@ def test_a_full_disk_before_the_program_starts_fails_in_words(
 
         patch.setattr(files, "write_atomically", full)
         assert "disk is full" in execute(run).error
-    runs.retry(run, None)
+    lifecycle.retry(run, None)
     assert execute(run).state == Run.State.SUCCEEDED
+
+
+def test_settings_that_the_program_does_not_take_fail_before_it_starts(tmp_path: Path) -> None:
+    run = queued_training(tmp_path)
+    Run.objects.filter(pk=run.pk).update(config=run.config | {"learning_rate": -1})
+    run = execute(run)
+    assert run.state == Run.State.FAILED
+    assert run.error.startswith("'learning_rate' must be null or a number, above 0, not -1.")
+    assert "Where: config.json: learning_rate" in run.error
+    assert not (run.folder / "config.json").exists()
 
 
 def test_a_damaged_snapshot_is_not_trained_on(tmp_path: Path) -> None:
@@ -271,7 +285,7 @@ def test_metrics_of_a_resumed_program_are_stored_once(tmp_path: Path) -> None:
     run.folder.mkdir(parents=True)
     line = b'{"step": 1, "time": 1.0, "metrics": {"train/loss": 1.0, "bad": NaN}}\n'
     (run.folder / "metrics.jsonl").write_bytes(line + b'{"step": 2, "time": 1.0, "metr')
-    tail = pipeline.Tail(run, run.folder / "metrics.jsonl")
+    tail = executing.Tail(run, run.folder / "metrics.jsonl")
     tail.read()
     with (run.folder / "metrics.jsonl").open("ab") as file:
         file.write(b'{"step": 9}\n' + line)
@@ -281,10 +295,10 @@ def test_metrics_of_a_resumed_program_are_stored_once(tmp_path: Path) -> None:
 
 def test_a_silent_run_goes_back_into_the_queue(tmp_path: Path) -> None:
     run = queued_training(tmp_path)
-    assert pipeline.claim(run.pk)
-    assert runs.requeue_abandoned(timezone.now()) == []
+    assert executing.claim(run.pk)
+    assert lifecycle.requeue_abandoned(timezone.now()) == []
     long_ago(run)
-    assert runs.requeue_abandoned(timezone.now()) == [run]
+    assert lifecycle.requeue_abandoned(timezone.now()) == [run]
     assert execute(run).state == Run.State.SUCCEEDED
     assert run.attempt == 2
 
@@ -294,9 +308,9 @@ def test_after_three_dead_workers_the_run_fails_with_its_log(tmp_path: Path) -> 
     run.folder.mkdir(parents=True)
     (run.folder / "log.txt").write_text("step 17 of 90\n")
     for _ in range(3):
-        assert pipeline.claim(run.pk)
+        assert executing.claim(run.pk)
         long_ago(run)
-        runs.requeue_abandoned(timezone.now())
+        lifecycle.requeue_abandoned(timezone.now())
     run.refresh_from_db()
     assert run.state == Run.State.FAILED
     assert "died 3 times" in run.error
@@ -305,21 +319,29 @@ def test_after_three_dead_workers_the_run_fails_with_its_log(tmp_path: Path) -> 
 
 def test_a_silent_run_that_was_to_be_cancelled_is_cancelled(tmp_path: Path) -> None:
     run = queued_training(tmp_path)
-    assert pipeline.claim(run.pk)
-    runs.request_cancel(run, None)
+    assert executing.claim(run.pk)
+    lifecycle.request_cancel(run, None)
     long_ago(run)
-    runs.requeue_abandoned(timezone.now())
+    lifecycle.requeue_abandoned(timezone.now())
     run.refresh_from_db()
     assert run.state == Run.State.CANCELLED
+
+
+def test_a_run_that_was_queued_before_the_clock_was_set_back_is_waiting(tmp_path: Path) -> None:
+    run = queued_training(tmp_path)
+    now = timezone.now()
+    assert lifecycle.waiting(now) == [], "its message is on its way"
+    assert lifecycle.waiting(now + timedelta(seconds=3)) == [run.pk]
+    assert lifecycle.waiting(now - timedelta(hours=1)) == [run.pk]
 
 
 def test_a_free_lock_proves_the_worker_dead_within_seconds(tmp_path: Path) -> None:
     run = queued_training(tmp_path)
     with programs.sole_use(run.folder):
-        assert pipeline.claim(run.pk)
+        assert executing.claim(run.pk)
         long_ago(run, seconds=10)
-        assert runs.requeue_abandoned(timezone.now()) == [], "somebody works in the folder"
-    assert runs.requeue_abandoned(timezone.now()) == [run]
+        assert lifecycle.requeue_abandoned(timezone.now()) == [], "somebody works in the folder"
+    assert lifecycle.requeue_abandoned(timezone.now()) == [run]
 
 
 def test_a_worker_whose_run_was_taken_away_stops_its_program(tmp_path: Path) -> None:
@@ -333,9 +355,22 @@ def test_a_worker_whose_run_was_taken_away_stops_its_program(tmp_path: Path) -> 
     assert (run.state, run.attempt) == (Run.State.RUNNING, 2), "it is the other worker's now"
 
 
+def test_a_program_that_cannot_be_ended_holds_up_no_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = queued_training(tmp_path, "hang")
+    started: list[programs.Program] = []
+    monkeypatch.setattr(programs, "END_SECONDS", 0.0)
+    monkeypatch.setattr(programs.Program, "send", lambda _program, _signal: None)
+    monkeypatch.setattr(executing.Execution, "_watch", lambda _self, *args: started.append(args[0]))
+    assert "could not be ended" in execute(run).error
+    started[0].process.kill()
+    started[0].process.wait(10)
+
+
 def work_in_child(run_id: int) -> None:
     connections.close_all()
-    pipeline.execute(run_id, package=FAKE, beat_seconds=0.02)
+    executing.execute(run_id, package=FAKE, beat_seconds=0.02)
 
 
 def test_killing_the_worker_kills_its_program_and_the_run_goes_on(tmp_path: Path) -> None:
@@ -348,7 +383,7 @@ def test_killing_the_worker_kills_its_program_and_the_run_goes_on(tmp_path: Path
     worker.join(10)
     wait_until(lambda: not program.is_running())
     long_ago(run, seconds=10)
-    assert runs.requeue_abandoned(timezone.now()) == [run]
+    assert lifecycle.requeue_abandoned(timezone.now()) == [run]
     (tmp_path / "policy" / "behaviour").write_text("")
     assert execute(run).state == Run.State.SUCCEEDED
 
@@ -356,7 +391,7 @@ def test_killing_the_worker_kills_its_program_and_the_run_goes_on(tmp_path: Path
 def test_a_program_that_outlives_its_worker_keeps_others_out(tmp_path: Path) -> None:
     run = queued_training(tmp_path)
     with programs.sole_use(run.folder):
-        assert pipeline.execute(run.pk, package=FAKE) is False
+        assert executing.execute(run.pk, package=FAKE) is False
         run.refresh_from_db()
         assert run.state == Run.State.QUEUED
     assert execute(run).state == Run.State.SUCCEEDED
@@ -366,16 +401,16 @@ def test_a_database_that_is_away_for_a_moment_does_not_stop_the_program(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = queued_training(tmp_path, "slow")
-    write, calls = pipeline.write, []
+    write, calls = executing.write, []
 
     def flaky(*args: object, **values: object) -> None:
         calls.append(values)
         if len(calls) in (1, 2):
-            raise pipeline.OperationalError("the database is restarting")
+            raise executing.OperationalError("the database is restarting")
         write(*args, **values)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipeline, "write", flaky)
-    monkeypatch.setattr(pipeline, "close_old_connections", lambda: None)
+    monkeypatch.setattr(executing, "write", flaky)
+    monkeypatch.setattr(executing, "close_old_connections", lambda: None)
     assert execute(run).state == Run.State.SUCCEEDED
     assert len(calls) > 2
 

@@ -2,11 +2,10 @@
 
 import pytest
 
-from labeling.material import add_comparison
 from labeling.models import Response
 from modeling.models import Policy
-from modeling.prompt_choice import prompts_to_sample
-from tests.factories import make_comparison, make_project, make_prompt, make_response
+from modeling.pipeline.prompt_choice import prompts_to_sample
+from tests.factories import make_comparison, make_project, make_prompt, make_response, queue
 
 
 @pytest.mark.django_db
@@ -19,7 +18,7 @@ def test_prompts_that_the_policy_was_compared_on_least_come_first() -> None:
         make_response(known, text, origin=Response.Origin.POLICY, policy_version=2)
         for text in ("one", "two")
     ]
-    add_comparison(known, written)
+    queue(*written)
     assert prompts_to_sample(project, policy, 3, seed=0) == [new.pk, waiting.pk, known.pk]
     assert prompts_to_sample(project, policy, 1, seed=0) == [new.pk]
 

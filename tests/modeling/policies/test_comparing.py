@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from modeling.comparing import Outcome, Verdict, judge, running_evidence, win_rate
+from modeling.policies.comparing import Outcome, Verdict, judge, running_evidence, win_rate
 
 
 def log_beta(a: float, b: float) -> float:

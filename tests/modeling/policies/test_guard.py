@@ -5,15 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from modeling.comparing import WinRate
-from modeling.guard import (
-    Curve,
-    Form,
-    Limits,
-    Record,
-    alarms_of,
-    fit_curve,
-)
+from modeling.policies.comparing import WinRate
+from modeling.policies.guard import Curve, Form, Limits, Record, alarms_of, fit_curve
 
 
 def record(version: int = 2, **values: object) -> Record:
@@ -49,7 +42,8 @@ def test_a_curve_is_found_again_in_noise(form: Form) -> None:
     kl = np.linspace(0.0, 12.0, 60)
     truth = Curve(form, 1.4, 0.3, 0.0)
     noise = np.random.default_rng(3).normal(0, 0.02, len(kl))
-    found = fit_curve(kl, [truth.at(x) for x in kl] + noise, form)
+    noisy = [truth.at(x) + error for x, error in zip(kl, noise, strict=True)]
+    found = fit_curve(list(kl), noisy, form)
     assert found is not None
     assert (found.alpha, found.beta) == pytest.approx((1.4, 0.3), abs=0.03)
     assert found.error == pytest.approx(0.02, rel=0.4)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from labeling.models import Project
-from modeling import improving, registry
-from modeling.models import Policy
+from modeling.models import Policy, versions
+from modeling.policies import improving
 from tests.factories import make_project
 from tests.modeling.improvement_helpers import improving_project, until_improvement
 
@@ -22,7 +22,7 @@ def test_a_run_is_told_the_guards_limits(tmp_path: Path) -> None:
 def version(project: Project, parent: Policy | None, lengths: tuple[float, float]) -> Policy:
     return Policy.objects.create(
         project=project,
-        version=registry.next_version(project.policies),
+        version=versions.next_version(project.policies.all()),
         name="p",
         location="org/p",
         parent=parent,
@@ -40,7 +40,7 @@ def test_the_length_counts_from_where_the_guard_began_to_look() -> None:
         return improving.config_of(project, third, None)["train_policy"]["length_start"]
 
     assert length_start() == 20.0
-    loop = registry.loop_of(project)
+    loop = versions.loop_of(project)
     loop.guarded_from = second.version
     loop.save()
     assert length_start() == 28.0

@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
 
-from modeling import improving, inputs
-from modeling.core.policy_settings import RULES
+from modeling.pipeline import inputs
+from modeling.policies import improving
+from modeling.run_data.train_policy import LIMITS
 from tests.factories import make_project
 from tests.modeling.improvement_helpers import improving_project, until_improvement
 
@@ -15,13 +17,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_the_kl_target_and_estimator_reach_the_program(tmp_path: Path) -> None:
-    told = {"improvement": "rloo", "kl_target": 4.0, "kl_estimator": "k3"}
+    told: dict[str, Any] = {"improvement": "rloo", "kl_target": 4.0, "kl_estimator": "k3"}
     run = until_improvement(improving_project(tmp_path, **told))
     folder = inputs.prepare(run, "train_policy")
     assert folder is not None
     config = json.loads((folder / "config.json").read_text())
     assert (config["kl_target"], config["kl_estimator"]) == (4.0, "k3")
-    assert RULES["kl_target"](4.0) and RULES["kl_estimator"]("k3")
+    assert LIMITS["kl_target"](4.0) and LIMITS["kl_estimator"]("k3")
 
 
 def test_the_programs_own_kl_settings_are_not_repeated() -> None:

@@ -7,11 +7,13 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from labeling.models import AuditEntry
-from modeling import registry
-from modeling.models import Policy, RewardModel
+from labeling.projects import model_locations
+from modeling.models import Policy, RewardModel, versions
+from modeling.policies import registry
+from modeling.reward_models import service
 from tests.factories import make_member, make_project
 from tests.modeling.loop_helpers import label, loop_project, model_folder, train_once
-from tests.modeling.page_helpers import make_reward_model, with_folder
+from tests.modeling.page_helpers import make_reward_model, make_run, with_folder
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,7 +23,7 @@ def test_a_registered_policy_is_the_current_one(tmp_path: Path) -> None:
     admin = make_member(project, "admin")
     policy = registry.register_policy(project, "", str(folder), admin, notes="from a test")
     assert (policy.version, policy.name, policy.notes) == (1, "p", "from a test")
-    assert registry.loop_of(project).policy == policy
+    assert versions.loop_of(project).policy == policy
     actions = AuditEntry.objects.filter(actor=admin).values_list("action", flat=True)
     assert set(actions) == {"policy registered", "policy put in service"}
 
@@ -31,7 +33,7 @@ def test_a_policy_can_be_registered_without_taking_over(tmp_path: Path) -> None:
     first = registry.register_policy(project, "one", folder)
     second = registry.register_policy(project, "two", folder, make_current=False)
     assert second.parent == first
-    assert registry.loop_of(project).policy == first
+    assert versions.loop_of(project).policy == first
 
 
 @pytest.mark.parametrize(
@@ -73,15 +75,18 @@ def test_what_is_neither_folder_nor_hub_id_is_refused(location: str) -> None:
 
 def test_hub_ids_are_taken_as_they_are() -> None:
     registry.check_policy("some-org/some-model")
-    assert registry.resolve("some-org/some-model") == "some-org/some-model"
+    assert model_locations.resolve("some-org/some-model") == "some-org/some-model"
 
 
 def test_relative_folders_lie_below_the_program_or_the_data(
-    tmp_path: Path, settings: pytest.FixtureRequest
+    data_dir_of_its_own: Path,
 ) -> None:
-    settings.DATA_DIR = tmp_path  # type: ignore[attr-defined]
-    model_folder(tmp_path / "runs" / "7" / "model")
-    assert registry.resolve("runs/7/model") == str(tmp_path / "runs" / "7" / "model")
+    project = make_project()
+    folder = f"runs/{make_run(project).pk}/model"
+    model_folder(data_dir_of_its_own / folder)
+    assert model_locations.resolve(folder, project) == str(data_dir_of_its_own / folder)
+    demo = model_locations.resolve("modeling/demo/policy", project)
+    assert Path(demo).is_absolute() and Path(demo).is_dir()
 
 
 def test_an_earlier_version_can_be_put_back(tmp_path: Path) -> None:
@@ -89,7 +94,7 @@ def test_an_earlier_version_can_be_put_back(tmp_path: Path) -> None:
     first = registry.register_policy(project, "one", folder)
     registry.register_policy(project, "two", folder)
     assert registry.make_current(first, None)
-    assert registry.loop_of(project).policy == first
+    assert versions.loop_of(project).policy == first
     assert not registry.make_current(first, None), "it is already"
 
 
@@ -108,11 +113,11 @@ def test_an_earlier_reward_model_can_be_put_back(tmp_path: Path) -> None:
         label(project, 0)
         project.runs.filter(state="queued").update(state="cancelled")
     old, new = RewardModel.objects.filter(project=project).order_by("version")
-    registry.make_live(old, make_member(project, "admin"), "the new one is odd")
+    service.make_live(old, make_member(project, "admin"), "the new one is odd")
     old.refresh_from_db()
     new.refresh_from_db()
     assert (old.status, new.status) == ("live", "retired")
-    assert registry.loop_of(project).reward_model == old
+    assert versions.loop_of(project).reward_model == old
 
 
 def test_a_reward_model_whose_folder_is_gone_cannot_be_put_back(tmp_path: Path) -> None:
@@ -121,8 +126,8 @@ def test_a_reward_model_whose_folder_is_gone_cannot_be_put_back(tmp_path: Path) 
     model.results |= {"members": ["model", "members/1"]}
     model.save()
     with pytest.raises(registry.NotUsable, match="members/1 is gone"):
-        registry.make_live(model, None)
-    assert registry.loop_of(model.project).reward_model is None
+        service.make_live(model, None)
+    assert versions.loop_of(model.project).reward_model is None
     model.refresh_from_db()
     assert model.status == "retired"
 
@@ -133,7 +138,7 @@ def test_the_command_registers_and_says_so(
     project, folder = make_project(slug="here"), str(model_folder(tmp_path / "p"))
     call_command("register_policy", "here", folder, name="Better")
     assert "Better v1" in capsys.readouterr().out
-    assert registry.loop_of(project).policy is not None
+    assert versions.loop_of(project).policy is not None
     with pytest.raises(CommandError, match="no project"):
         call_command("register_policy", "elsewhere", folder)
     with pytest.raises(CommandError, match="no folder"):

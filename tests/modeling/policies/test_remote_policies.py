@@ -3,11 +3,12 @@
 import pytest
 
 from labeling.models import AuditEntry, Comparison, Response
-from modeling import registry, rounds
+from modeling.loop import rounds
+from modeling.loop.situation import Situation
 from modeling.models import Policy, Run
-from modeling.situation import Situation
-from tests.core.chat_server_double import Reply, completion, serve
+from modeling.policies import registry
 from tests.factories import make_project, make_prompt
+from tests.modeling.core.chat_server_double import Reply, completion, serve
 from tests.modeling.loop_helpers import execute
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -20,6 +21,7 @@ def test_the_responses_of_a_server_become_comparisons(monkeypatch: pytest.Monkey
     for number in range(3):
         make_prompt(project, f"question {number}")
     with serve(lambda body, _: completion(body)) as server:
+        monkeypatch.setenv("POLICY_API_KEY_HOSTS", server.url)
         address = f"{server.url}?model=org/chatty&api_key_env=POLICY_API_KEY"
         policy = registry.register_policy(project, "", address)
         (run,) = rounds.advance(project)
@@ -62,7 +64,7 @@ def test_a_server_lends_no_weights_to_a_reward_model() -> None:
     project = make_project()
     registry.register_policy(project, "far", "http://host:8000/v1?model=m")
     assert Situation(project).base_model == ""
-    project.base_model = "org/small"
+    project.loop_settings.base_model = "org/small"
     assert Situation(project).base_model == "org/small"
 
 

@@ -6,11 +6,11 @@ from dataclasses import asdict
 import pytest
 
 from labeling.models import Doubt, Preference
-from modeling import registry
-from modeling.core.predictions import Prediction
-from modeling.evaluating import contradicted, evaluation_of
+from modeling.measures.predictions import Prediction
 from modeling.models import Loop
-from modeling.pages.model_report import contradicted_by
+from modeling.pages.reward_models.report import contradicted_by
+from modeling.reward_models import service
+from modeling.reward_models.evaluating import contradicted, evaluation_of
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
 from tests.modeling.page_helpers import make_reward_model, with_folder
 
@@ -71,11 +71,11 @@ def test_going_into_service_raises_them_and_the_next_model_replaces_them(project
     keys = list(Preference.objects.order_by("pk").values_list("pk", flat=True))
     first = trained(project, [-3.0, -0.1, -2.0, *[1.0] * 9])
     assert not Doubt.objects.exists(), "a candidate's opinion is nobody's question yet"
-    registry.make_live(with_folder(first), None)
+    service.make_live(with_folder(first), None)
     doubts = Doubt.objects.order_by("-strength")
     assert [row.preference_id for row in doubts] == [keys[0], keys[2]], "the second is unsure"
     assert (doubts[0].against, doubts[0].members, doubts[0].was_trained_on) == (3, 3, True)
-    registry.make_live(with_folder(trained(project, [*[1.0] * 11, -3.0])), None)
+    service.make_live(with_folder(trained(project, [*[1.0] * 11, -3.0])), None)
     assert [row.preference_id for row in Doubt.objects.all()] == [keys[11]]
 
 
@@ -92,7 +92,7 @@ def test_members_that_never_saw_a_train_preference_have_not_learned_from_it(proj
     (model.run.folder / "contradictions.jsonl").write_text(text)
     model.results |= {"evaluation": evaluation_of(model.run)}
     model.save()
-    registry.make_live(with_folder(model), None)
+    service.make_live(with_folder(model), None)
     told = dict(Doubt.objects.values_list("preference_id", "was_trained_on"))
     shown = {row.preference.pk: row.was_trained_on for row in contradicted_by(model)}
     assert told == shown == {keys[0]: False, keys[1]: True}
@@ -102,5 +102,5 @@ def test_no_more_are_raised_than_a_tenth_of_the_preferences(project) -> None:
     Loop.objects.create(project=project)
     model = trained(project, [-3.0] * 12)
     model.snapshot.count = 40
-    registry.make_live(with_folder(model), None)
+    service.make_live(with_folder(model), None)
     assert Doubt.objects.count() == 4

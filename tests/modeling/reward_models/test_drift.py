@@ -7,11 +7,12 @@ import pytest
 from django.utils import timezone
 
 from labeling.models import Comparison, Preference, Project
-from modeling import drift, registry, rounds
+from modeling.loop import rounds
+from modeling.loop.rulebook import decide_next_step
+from modeling.loop.situation import Situation
+from modeling.loop.steps import StepKind
 from modeling.models import Foretold, RewardModel, Score
-from modeling.rulebook import decide
-from modeling.situation import Situation
-from modeling.steps import StepKind
+from modeling.reward_models import drift, service
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
 from tests.modeling.loop_helpers import advance_one, execute, label, loop_project, train_once
 from tests.modeling.page_helpers import make_reward_model, with_folder
@@ -96,7 +97,7 @@ def test_an_alarm_needs_certainty_and_starts_a_training_ahead_of_time() -> None:
     """12 of 12 wrong: at most 0.56, below the promised 0.70. 6 of 12 is no alarm."""
     project = make_project(base_model="org/base", retrain_after=500)
     model = live_model(project)
-    registry.make_live(with_folder(model), None)
+    service.make_live(with_folder(model), None)
     foretell(project, model, 6, 6)
     assert drift.alarm_of(model) == ""
     Foretold.objects.update(point=0.0)
@@ -109,10 +110,10 @@ def test_an_alarm_needs_certainty_and_starts_a_training_ahead_of_time() -> None:
 def test_without_new_preferences_an_alarm_starts_nothing() -> None:
     project = make_project(base_model="org/base", retrain_after=500)
     model = live_model(project)
-    registry.make_live(with_folder(model), None)
+    service.make_live(with_folder(model), None)
     foretell(project, model, 0, 9)
     Foretold.objects.update(loss=4.6)
-    step = decide(Situation(project))
+    step = decide_next_step(Situation(project))
     assert step.kind != StepKind.TRAIN
 
 

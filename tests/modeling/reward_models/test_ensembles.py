@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from modeling.core import aggregation
-from modeling.ensembles import combine, spread
+from modeling.core.loading import aggregation
 from modeling.models import RewardModel, Score
+from modeling.reward_models.ensembles import combine, spread
+from modeling.settings.choices import Aggregate
 from tests.modeling.loop_helpers import advance_one, execute, loop_project, train_once
 
 MEMBERS = [0.3, -1.25, 2.0, 0.5]
@@ -22,7 +23,7 @@ def test_the_three_ways_by_hand() -> None:
     assert spread([1.0, 2.0, 6.0]) == pytest.approx((14 / 3) ** 0.5)
 
 
-@pytest.mark.parametrize("way", aggregation.WAYS)
+@pytest.mark.parametrize("way", [way.value for way in Aggregate])
 def test_the_web_side_and_the_programs_agree(way: str) -> None:
     theirs = aggregation.aggregate(torch.tensor([MEMBERS], dtype=torch.float64), way, 0.7)
     assert combine(MEMBERS, way, 0.7) == pytest.approx(theirs.item(), abs=1e-12)

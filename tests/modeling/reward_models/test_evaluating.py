@@ -6,9 +6,15 @@ from typing import Any
 import pytest
 
 from labeling.models import Preference, Project
-from modeling.core.predictions import compare
-from modeling.evaluating import agreement_on, evaluation_of, on_same_rows, pair_digest, unscored_by
+from modeling.measures.predictions import compare
 from modeling.models import RewardModel, Run
+from modeling.reward_models.evaluating import (
+    agreement_on,
+    evaluation_of,
+    on_same_rows,
+    pair_digest,
+    unscored_by,
+)
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
 from tests.modeling.page_helpers import make_reward_model
 

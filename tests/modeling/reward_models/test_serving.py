@@ -1,7 +1,8 @@
 """Asking the scorer: what the web side refuses, how the scorer answers, what happens without it."""
 
-import json
+import itertools
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,12 +13,15 @@ import pytest
 import redis
 from django.db import connections
 
-from config import environment, redis_server
-from modeling import scorer_loop, serving
+from config import environment
+from config.up import redis_server
+from modeling.core.program.seal import notes_of
 from modeling.models import RewardModel
-from modeling.scorer_loop import Models
-from modeling.serving import CannotScore, Text, Unavailable, Way, combined
+from modeling.reward_models import scorer_loop, serving
+from modeling.reward_models.scorer_loop import Models
+from modeling.reward_models.serving import CannotScore, Text, Unavailable, Way, combined
 from tests.factories import make_project
+from tests.modeling.at_once.test_races import at_once
 from tests.modeling.page_helpers import make_reward_model
 
 
@@ -117,9 +121,16 @@ def test_a_scorer_that_does_not_answer_in_time_is_busy(model: RewardModel) -> No
     client.set(serving.ALIVE, "1", ex=30)
     with pytest.raises(Unavailable, match="busy"):
         serving.score(model, [text("a")], wait=0.2)
-    left: Any = client.lpop(serving.REQUESTS)
     client.delete(serving.ALIVE)
-    scorer_loop.answer(client, Models(lambda folder: pytest.fail("too late")), json.loads(left))
+    assert not client.exists(serving.REQUESTS), "the scorer does nothing that nobody waits for"
+
+
+def test_a_clock_that_is_set_while_somebody_waits_loses_no_answer(
+    model: RewardModel, scorer: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = itertools.count(step=3600)  # each look at the clock is an hour after the one before
+    monkeypatch.setattr(time, "time", lambda: float(next(steps)))
+    assert serving.score(model, [text("four")], 5)[0].reward == 4.0
 
 
 @pytest.mark.django_db
@@ -202,7 +213,7 @@ def test_an_ensemble_is_asked_with_all_its_folders(
     (found,) = serving.score(model, [text("four")], 5)
     assert (found.members, found.reward) == ([4.0, 5.0], 4.5)
     assert scorer == [str(model.path), str(folder)]
-    model.project.aggregate = "wco"
+    model.project.loop_settings.aggregate = "wco"
     assert serving.score(model, [text("four")], 5)[0].reward == 4.0
 
 
@@ -230,3 +241,39 @@ def test_redis_that_goes_away_does_not_end_the_scorer(
     scorer_loop.serve(Models(lambda folder: pytest.fail("asked")), lambda: next(rounds))
     with pytest.raises(redis.ConnectionError):
         serving.redis_client(1).ping()
+
+
+def test_many_who_ask_at_once_each_get_the_rewards_of_their_own_texts(
+    model: RewardModel, scorer: list[str]
+) -> None:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def ask(number: int) -> bool:
+        mine = [text("x" * (20 * number + k), f"prompt {number}") for k in range(5)]
+        asked = RewardModel.objects.select_related("project").get(pk=model.pk)
+        rewards = [[one.reward for one in serving.score(asked, mine, 30)] for _ in range(5)]
+        return rewards == [[20.0 * number + k for k in range(5)]] * 5
+
+    try:
+        found = at_once(*[lambda number=number: ask(number) for number in range(1, 9)])
+    finally:
+        sys.setswitchinterval(before)
+    assert found == [True] * 8
+
+
+def test_a_request_that_is_no_request_stops_nothing(model: RewardModel, scorer: list[str]) -> None:
+    client = serving.redis_client(1)
+    client.rpush(serving.REQUESTS, "no JSON", "{}", "[]", '{"until": 9e99}')
+    assert serving.score(model, [text("four")], 10)[0].reward == 4.0
+
+
+def test_the_scorer_refuses_a_folder_that_was_changed(
+    model: RewardModel, scorer: list[str]
+) -> None:
+    model.files = notes_of(model.run.folder, ["model/config.json"])
+    model.save()
+    (model.path / "config.json").write_text('{"x": 1}')
+    with pytest.raises(CannotScore, match="was changed after it was made"):
+        serving.score(model, [text("four")], 10)
+    assert scorer == []

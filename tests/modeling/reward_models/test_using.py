@@ -8,9 +8,9 @@ import pytest
 import torch
 from datasets import Dataset
 
-from modeling.core.reward_model import load_reward_model, save_model
-from modeling.core.scorer import Scorer
-from modeling.using import uses_of
+from modeling.core.loading.reward_model import load_reward_model, save_model
+from modeling.core.loading.scorer import Scorer
+from modeling.reward_models.using import uses_of
 from tests.tiny_model import build_tiny_model
 
 PROMPT = (("user", "How do I keep basil fresh?"),)

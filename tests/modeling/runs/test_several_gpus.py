@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modeling import programs, several_gpus
+from modeling.runs import programs, several_gpus
 
 
 @pytest.fixture

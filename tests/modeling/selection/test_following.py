@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from labeling import judging
+from labeling.judging import recording
 from labeling.models import Comparison, Judgment, Preference
 from labeling.models.material import Split
-from modeling import following
-from modeling.follower import Follower
 from modeling.models import BlindPair, InstantGuess, QueueOrder, ResponseFeatures, Round
-from modeling.queue_rows import load_queue
+from modeling.selection import ordering
+from modeling.selection.learner import Follower
+from modeling.selection.queue_arrays import load_queue
 from tests.factories import make_comparison, make_project
 from tests.modeling.page_helpers import make_reward_model
 from tests.modeling.selection_helpers import (
@@ -25,14 +25,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _nothing_in_memory() -> None:
-    following._followers.clear()
-    following._news.clear()
+    ordering.forget()
 
 
 def test_without_a_reward_model_nothing_is_put_in_order() -> None:
     project = make_project()
     make_comparison(project)
-    assert not following.follow(project)
+    assert not ordering.follow(project)
     assert not QueueOrder.objects.exists()
 
 
@@ -40,9 +39,9 @@ def test_the_line_begins_in_the_order_of_the_model() -> None:
     project = make_project()
     model = live_model(project)
     sure, even, likely = queue_pairs(project, model, [(4.0, []), (0.1, []), (1.0, [])])
-    assert following.follow(project)
+    assert ordering.follow(project)
     assert in_line(project) == [even.pk, likely.pk, sure.pk]
-    assert not following.follow(project), "nothing is new"
+    assert not ordering.follow(project), "nothing is new"
 
 
 def test_a_judgment_reorders_the_line_at_once() -> None:
@@ -52,10 +51,10 @@ def test_a_judgment_reorders_the_line_at_once() -> None:
     model = live_model(project)
     kinds = [[1.0, 0.0]] * 10 + [[0.0, 1.0]] * 4
     pairs = queue_pairs(project, model, [(0.1 if k[0] else 0.6, k) for k in kinds])
-    following.follow(project)
+    ordering.follow(project)
     Comparison.objects.filter(pk__in=[p.pk for p in pairs[:6]]).update(priority=1.0)
     judge_next(project, 6)
-    assert following.follow(project)
+    assert ordering.follow(project)
     assert set(in_line(project)[:4]) == {pair.pk for pair in pairs[10:]}
     assert QueueOrder.objects.get(project=project).learnt == 6
 
@@ -65,10 +64,9 @@ def test_what_was_said_before_learning_is_noted_once() -> None:
     model = live_model(project)
     queue_pairs(project, model, [(1.0, [1.0, 0.0]), (-0.5, [0.0, 1.0]), (0.2, [1.0, 1.0])])
     judge_next(project, 2)
-    following.follow(project)
-    following._followers.clear()
-    following._news.clear()
-    following.follow(project)
+    ordering.follow(project)
+    ordering.forget()
+    ordering.follow(project)
     told = list(InstantGuess.objects.order_by("preference"))
     assert len(told) == 2
     assert {row.arm for row in told} == {"random"}
@@ -106,7 +104,7 @@ def test_an_answer_taken_back_is_unlearnt() -> None:
     follower = Follower(model, load_queue(project, model))
     follower.catch_up()
     last = Judgment.objects.latest("pk")
-    judging.undo_last(last.labeler, project)
+    recording.undo_last(last.labeler, project)
     follower.catch_up()
     anew = Follower(model, load_queue(project, model))
     anew.catch_up()
@@ -119,13 +117,12 @@ def test_a_second_worker_knows_the_same() -> None:
     model = live_model(project)
     queue_pairs(project, model, [(0.3 * n, [float(n), 1.0 - n]) for n in range(6)])
     judge_next(project, 2)
-    following.follow(project)
+    ordering.follow(project)
     judge_next(project, 1)
-    following.follow(project)
+    ordering.follow(project)
     first = dict(Comparison.objects.values_list("pk", "priority"))
-    following._followers.clear()
-    following._news.clear()
-    following.follow(project)
+    ordering.forget()
+    ordering.follow(project)
     assert dict(Comparison.objects.values_list("pk", "priority")) == first
 
 
@@ -142,7 +139,7 @@ def test_blind_comparisons_and_those_without_a_reward_keep_their_place() -> None
         round=opened, comparison=blind, candidate_response=new, current_response=old
     )
     Comparison.objects.filter(pk=blind.pk).update(priority=1.0)
-    following.follow(project)
+    ordering.follow(project)
     assert in_line(project) == [blind.pk, even.pk, unscored.pk]
     assert Comparison.objects.get(pk=blind.pk).priority == 1.0
     assert Comparison.objects.get(pk=even.pk).priority < 1.0
@@ -157,7 +154,7 @@ def test_a_ranking_is_worth_the_mean_over_its_pairs() -> None:
     for response, reward in zip(ranking.responses.order_by("pk"), (0.0, 1.0, 3.0), strict=True):
         tell(model, response, reward, [])
     open_, sure = queue_pairs(project, model, [(1.5, []), (2.5, [])])
-    following.follow(project)
+    ordering.follow(project)
     assert in_line(project) == [open_.pk, ranking.pk, sure.pk]
 
 
@@ -168,7 +165,7 @@ def test_members_that_disagree_make_a_pair_worth_a_label() -> None:
     for comparison, opinions in ((agreed, [0.5, 0.5]), (disputed, [4.0, -3.0])):
         response = comparison.responses.get(text="Good.")
         response.scores.update(members=opinions)
-    following.follow(project)
+    ordering.follow(project)
     assert in_line(project) == [disputed.pk, agreed.pk]
 
 
@@ -180,7 +177,7 @@ def test_features_of_models_that_went_out_of_service_are_forgotten() -> None:
     other = pair.responses.first()
     assert other is not None
     ResponseFeatures.objects.create(reward_model=before, response=other, vector=b"\0\0")
-    following.follow(project)
+    ordering.follow(project)
     assert set(ResponseFeatures.objects.values_list("reward_model", flat=True)) == {model.pk}
 
 
@@ -192,15 +189,15 @@ def test_only_the_head_of_the_line_is_written_after_a_judgment(
     rng = np.random.default_rng(0)
     gaps = [(float(g), [float(f)]) for g, f in rng.normal(size=(30, 2))]
     queue_pairs(project, model, gaps)
-    monkeypatch.setattr(following, "PLACES", 5)
-    following.rank_queue(project, model)
+    monkeypatch.setattr(ordering, "PLACES", 5)
+    ordering.rank_queue(project, model)
     judge_next(project, 1)
     before = dict(Comparison.objects.values_list("pk", "priority"))
-    following.follow(project)
+    ordering.follow(project)
     after = dict(Comparison.objects.values_list("pk", "priority"))
     changed = {pk for pk in after if after[pk] != before[pk]}
     assert 0 < len(changed) <= 10
-    head = [pk for pk in in_line(project) if after[pk] > following.HEAD]
+    head = [pk for pk in in_line(project) if after[pk] > ordering.HEAD]
     assert len(head) == 5
     assert in_line(project)[:5] == head
 
@@ -215,6 +212,6 @@ def test_trouble_in_one_project_does_not_hold_up_another(monkeypatch: pytest.Mon
         done.append(project)
         return True
 
-    monkeypatch.setattr(following, "follow", follow)
-    following.follow_all()
+    monkeypatch.setattr(ordering, "follow", follow)
+    ordering.follow_all()
     assert done == [sound]

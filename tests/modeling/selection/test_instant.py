@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from modeling.instant import InstantHead, Line, mix, solve_move
-from modeling.logistic import fit
+from modeling.measures.logistic import fit
+from modeling.selection.instant_head import InstantHead, Line, mix, solve_move
 
 
 def judgments(count: int, features: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

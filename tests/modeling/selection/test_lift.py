@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from labeling.models import AuditEntry, Project
-from modeling import lift, strategy
-from modeling.follower import Follower
-from modeling.lift import Judged
-from modeling.lift_record import record_lift, why_no_lift
 from modeling.models import ArmLift, QueueOrder, RewardModel
-from modeling.queue_rows import load_queue
-from modeling.selection import Strategy
+from modeling.selection import fallback, lift
+from modeling.selection.learner import Follower
+from modeling.selection.lift import Judged
+from modeling.selection.lift_record import record_lift, why_no_lift
+from modeling.selection.queue_arrays import load_queue
+from modeling.settings.choices import Selection
 from tests.factories import make_project
 from tests.modeling.page_helpers import make_reward_model
 from tests.modeling.selection_helpers import judge_next, live_model, queue_pairs
@@ -103,16 +103,16 @@ def test_without_a_gain_for_long_enough_the_project_falls_back_to_random() -> No
     measured(project, 0.1)
     measured(project, -0.02)
     live = make_reward_model(project)
-    assert not strategy.fall_back_if_useless(project, live), "one of the last two helped"
+    assert not fallback.fall_back_if_useless(project, live), "one of the last two helped"
     measured(project, -0.02)
-    assert not strategy.fall_back_if_useless(project, live), "the newest is still being measured"
+    assert not fallback.fall_back_if_useless(project, live), "the newest is still being measured"
     live = make_reward_model(project)
-    assert strategy.fall_back_if_useless(project, live)
-    assert strategy.strategy_of(project) == Strategy.RANDOM
+    assert fallback.fall_back_if_useless(project, live)
+    assert fallback.strategy_of(project) == Selection.RANDOM
     entry = AuditEntry.objects.get(action="selection falls back to random")
     assert "With 2 reward models in a row" in entry.reason
     assert entry.actor is None
-    assert not strategy.fall_back_if_useless(project, live), "once is enough"
+    assert not fallback.fall_back_if_useless(project, live), "once is enough"
 
 
 @pytest.mark.django_db
@@ -120,7 +120,7 @@ def test_with_a_patience_of_0_it_never_falls_back() -> None:
     project = make_project(selection_patience=0)
     for _ in range(3):
         measured(project, -0.5)
-    assert not strategy.fall_back_if_useless(project, make_reward_model(project))
+    assert not fallback.fall_back_if_useless(project, make_reward_model(project))
 
 
 @pytest.mark.django_db
@@ -131,7 +131,7 @@ def test_another_strategy_is_not_blamed() -> None:
     live = make_reward_model(project)
     assert why_no_lift(live, "thompson", 2, after=0) == ""
     QueueOrder.objects.create(project=project, strategy="random", fallback_from="uncertainty")
-    assert strategy.strategy_of(project) == Strategy.THOMPSON
+    assert fallback.strategy_of(project) == Selection.THOMPSON
 
 
 @pytest.mark.django_db
@@ -140,12 +140,12 @@ def test_trying_again_forgets_what_was_held_against_it(admin_user: object) -> No
     for _ in range(2):
         measured(project, -0.5)
     live = make_reward_model(project)
-    assert strategy.fall_back_if_useless(project, live)
+    assert fallback.fall_back_if_useless(project, live)
     by = type(admin_user).objects.get()  # type: ignore[attr-defined]
-    assert strategy.try_again(project, by)
-    assert strategy.strategy_of(project) == Strategy.UNCERTAINTY
-    assert not strategy.fall_back_if_useless(project, live)
-    assert not strategy.try_again(project, by)
+    assert fallback.try_again(project, by)
+    assert fallback.strategy_of(project) == Selection.UNCERTAINTY
+    assert not fallback.fall_back_if_useless(project, live)
+    assert not fallback.try_again(project, by)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -158,12 +158,12 @@ def test_the_gain_is_measured_again_only_with_more_judgments() -> None:
     judge_next(project, 50)
     follower = Follower(model, load_queue(project, model))
     follower.catch_up()
-    assert record_lift(follower, Strategy.RANDOM) is None, "with one arm there is no other"
-    told = record_lift(follower, Strategy.UNCERTAINTY)
+    assert record_lift(follower, Selection.RANDOM) is None, "with one arm there is no other"
+    told = record_lift(follower, Selection.UNCERTAINTY)
     assert told is not None and told.judgments == 50
     assert told.tested_on >= 10 and told.trained_on >= 8
-    assert record_lift(follower, Strategy.UNCERTAINTY) is None
+    assert record_lift(follower, Selection.UNCERTAINTY) is None
     judge_next(project, 10)
     follower.catch_up()
-    again = record_lift(follower, Strategy.UNCERTAINTY)
+    again = record_lift(follower, Selection.UNCERTAINTY)
     assert again is not None and again.pk == told.pk and again.judgments == 60

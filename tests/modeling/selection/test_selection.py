@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from labeling.models import Selection
-from modeling.logistic import Beliefs
-from modeling.selection import (
-    Strategy,
+from modeling.measures.logistic import Beliefs
+from modeling.selection.strategies import (
+    RANDOM,
+    WORTH,
     disagreement,
     double_thompson,
     first_of_each,
@@ -19,6 +19,7 @@ from modeling.selection import (
     uncertainty,
     worth_of,
 )
+from modeling.settings.choices import Selection
 
 
 def beliefs(*pairs: tuple[float, float]) -> Beliefs:
@@ -27,7 +28,7 @@ def beliefs(*pairs: tuple[float, float]) -> Beliefs:
 
 
 def test_a_project_can_set_every_strategy() -> None:
-    assert {str(value) for value in Selection.values} == {value.value for value in Strategy}
+    assert {choice.value for choice in Selection} == {RANDOM, *WORTH}
 
 
 def test_uncertainty_is_the_entropy_of_the_prediction() -> None:
@@ -62,16 +63,16 @@ def test_max_min_is_the_gap() -> None:
     assert found == pytest.approx([0.0, 0.5, 0.5])
 
 
-@pytest.mark.parametrize("strategy", list(Strategy))
-def test_worth_is_between_0_and_1(strategy: Strategy) -> None:
+@pytest.mark.parametrize("strategy", list(Selection))
+def test_worth_is_between_0_and_1(strategy: Selection) -> None:
     rng = np.random.default_rng(0)
     wild = Beliefs(rng.normal(scale=20, size=500), rng.exponential(scale=9, size=500))
     found = worth_of(strategy, wild, rng)
     assert found.min() >= 0.0 and found.max() <= 1.0 and np.isfinite(found).all()
 
 
-@pytest.mark.parametrize("strategy", [s for s in Strategy if s != Strategy.RANDOM])
-def test_a_pair_is_worth_the_same_from_either_side(strategy: Strategy) -> None:
+@pytest.mark.parametrize("strategy", [s for s in Selection if s != Selection.RANDOM])
+def test_a_pair_is_worth_the_same_from_either_side(strategy: Selection) -> None:
     rng = np.random.default_rng(0)
     one, other = worth_of(strategy, beliefs((1.3, 0.5), (-1.3, 0.5)), rng)
     assert one == pytest.approx(other)

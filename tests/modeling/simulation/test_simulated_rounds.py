@@ -3,12 +3,12 @@
 import pytest
 
 from labeling.models import Project
-from modeling import simulated_rounds
-from modeling.models import Round
-from modeling.registry import loop_of
+from modeling.models import LoopSettings, Round
+from modeling.models.versions import loop_of
+from modeling.simulation import rounds as simulated_rounds
 from tests.factories import make_member, make_project
 from tests.modeling.page_helpers import make_history
-from tests.modeling.test_pages_rounds import decided
+from tests.modeling.pages.loop.test_pages_rounds import decided
 
 pytestmark = pytest.mark.django_db
 
@@ -23,13 +23,13 @@ def project() -> Project:
 def test_the_settings_are_as_before_afterwards(project: Project) -> None:
     def interrupted() -> None:
         with simulated_rounds.settings_for_rounds(project, make_member(project), 400, "ppo"):
-            during = Project.objects.get(pk=project.pk)
+            during = LoopSettings.objects.get(project=project)
             assert (during.retrain_after, during.improvement) == (400, "ppo")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    after = Project.objects.get(pk=project.pk)
+    after = LoopSettings.objects.get(project=project)
     assert (after.retrain_after, after.improvement, after.reward_members) == (16, "off", 1)
 
 
@@ -85,4 +85,4 @@ def test_who_decides_about_a_new_policy(
 ) -> None:
     by = make_member(project)
     with simulated_rounds.settings_for_rounds(project, by, 400, algorithm, asked):
-        assert Project.objects.get(pk=project.pk).promotion == expected
+        assert Project.objects.get(pk=project.pk).loop_settings.promotion == expected

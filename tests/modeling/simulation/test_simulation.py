@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from labeling.handout import claim_next
 from labeling.models import Assignment, Comparison, Judgment, Membership, Project
-from modeling import demo_project, registry, simulated_labeler, simulation, simulation_report
-from modeling.demo.oracle import score
-from tests.factories import make_comparison, make_comparisons, make_member, make_project
+from labeling.projects import model_locations
+from modeling.demo import project as demo_project
+from modeling.demo.world.oracle import score
+from modeling.models import LoopSettings, versions
+from modeling.simulation import labeler as simulated_labeler
+from modeling.simulation import report as simulation_report
+from modeling.simulation import running
+from tests.factories import claim, make_comparison, make_comparisons, make_member, make_project
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,7 +26,7 @@ def quiet(_line: str) -> None:
 def test_labelers_at_once_make_exactly_the_judgments_asked_for() -> None:
     project = make_project(overlap=2)
     make_comparisons(project, 30)
-    summary = simulation.simulate(project, judgments=50, labelers=4, tell=quiet)
+    summary = running.simulate(project, judgments=50, labelers=4, tell=quiet)
     assert summary.judgments == 50
     assert summary.faults == []
     assert Judgment.objects.filter(kind__in=Judgment.ANSWERS).count() == 50
@@ -32,7 +36,7 @@ def test_labelers_at_once_make_exactly_the_judgments_asked_for() -> None:
 def test_finished_comparisons_have_the_overlap_by_different_people() -> None:
     project = make_project(overlap=2)
     make_comparisons(project, 15)
-    summary = simulation.simulate(project, judgments=30, labelers=5, tell=quiet)
+    summary = running.simulate(project, judgments=30, labelers=5, tell=quiet)
     assert summary.finished == 15
     for comparison in Comparison.objects.all():
         answers = comparison.judgments.filter(kind__in=Judgment.ANSWERS)
@@ -46,17 +50,17 @@ def test_who_cannot_judge_the_last_one_leaves_it_to_another(
     project = make_project(overlap=2)
     for seed in range(5):  # whoever comes first cannot take the second slot
         make_comparison(project)
-        summary = simulation.simulate(
+        summary = running.simulate(
             project, judgments=2, labelers=2, seed=seed, patience=20, tell=quiet
         )
         assert (summary.judgments, summary.finished, summary.gave_up) == (2, seed + 1, "")
 
 
 def test_a_queue_that_stays_dry_ends_it_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulation, "TELL_EVERY_SECONDS", 0.1)
+    monkeypatch.setattr(running, "TELL_EVERY_SECONDS", 0.1)
     project = make_project()
     make_comparisons(project, 5)
-    summary = simulation.simulate(project, judgments=9, labelers=2, patience=0.5, tell=quiet)
+    summary = running.simulate(project, judgments=9, labelers=2, patience=0.5, tell=quiet)
     assert summary.judgments == 5
     assert "worker" in summary.gave_up
 
@@ -64,7 +68,7 @@ def test_a_queue_that_stays_dry_ends_it_with_the_reason(monkeypatch: pytest.Monk
 def test_a_doubled_judgment_would_be_noticed() -> None:
     project = make_project()
     (comparison,) = make_comparisons(project, 1)
-    summary = simulation.simulate(project, judgments=1, labelers=1, tell=quiet)
+    summary = running.simulate(project, judgments=1, labelers=1, tell=quiet)
     assert summary.faults == []
     Comparison.objects.filter(pk=comparison.pk).update(wanted=2)
     faults = simulation_report.faults_of(project, 0, [], comparison.created_at)
@@ -77,9 +81,9 @@ def test_the_oracle_labeler_prefers_the_better_response_wherever_it_is() -> None
     choices = set()
     for _ in range(12):
         make_comparison(project, (good, bad))
-        assignment = claim_next(make_member(project).pk, project)
+        assignment = claim(make_member(project), project)
         assert assignment is not None
-        answer = simulated_labeler.decide(assignment, random.Random(4), noise=0.0)
+        answer = simulated_labeler.choose_answer(assignment, random.Random(4), noise=0.0)
         best = next(r for r in assignment.comparison.responses.all() if r.pk == answer.tiers[0][0])
         choices.add(best.text)
     assert score("anything", good) > score("anything", bad)
@@ -89,11 +93,11 @@ def test_the_oracle_labeler_prefers_the_better_response_wherever_it_is() -> None
 def test_noise_turns_verdicts_round() -> None:
     project = make_project()
     make_comparison(project, ("I do not know that, sorry.", "Shut up."))
-    assignment = claim_next(make_member(project).pk, project)
+    assignment = claim(make_member(project), project)
     assert assignment is not None
-    honest = simulated_labeler.decide(assignment, random.Random(4), noise=0.0)
+    honest = simulated_labeler.choose_answer(assignment, random.Random(4), noise=0.0)
     assert (
-        simulated_labeler.decide(assignment, random.Random(4), noise=1.0).tiers
+        simulated_labeler.choose_answer(assignment, random.Random(4), noise=1.0).tiers
         == honest.tiers[::-1]
     )
 
@@ -102,9 +106,9 @@ def test_a_comparison_of_many_is_ranked() -> None:
     project = make_project()
     texts = ("Shut up.", "I do not know that, sorry.", "")
     make_comparison(project, texts)
-    assignment = claim_next(make_member(project).pk, project)
+    assignment = claim(make_member(project), project)
     assert assignment is not None
-    answer = simulated_labeler.decide(assignment, random.Random(4), noise=0.0)
+    answer = simulated_labeler.choose_answer(assignment, random.Random(4), noise=0.0)
     by_id = {r.pk: r.text for r in assignment.comparison.responses.all()}
     assert [by_id[tier[0]] for tier in answer.tiers] == [texts[1], texts[0], texts[2]]
 
@@ -139,18 +143,19 @@ def test_the_demo_project_can_be_labeled_at_once(capsys: pytest.CaptureFixture[s
     assert not any(m.user.has_usable_password() for m in project.memberships.all())
     assert project.guidelines is not None
     assert "polite" in project.guidelines.text
-    policy = registry.loop_of(project).policy
+    policy = versions.loop_of(project).policy
     assert policy is not None
-    assert (Path(registry.resolve(policy.location)) / "model.safetensors").is_file()
+    folder = Path(model_locations.resolve(policy.location, policy.project))
+    assert (folder / "model.safetensors").is_file()
 
 
 def test_making_the_demo_project_again_changes_nothing() -> None:
     demo_project.create()
     project = Project.objects.get(slug="demo")
-    Project.objects.update(retrain_after=99)
+    LoopSettings.objects.update(retrain_after=99)
     made = demo_project.create()
     project.refresh_from_db()
-    assert (made.is_new, project.retrain_after) == (False, 99)
+    assert (made.is_new, project.loop_settings.retrain_after) == (False, 99)
     assert (project.prompts.count(), project.policies.count()) == (1600, 1)
 
 

@@ -4,8 +4,13 @@
 
 The part before `?` is the server's base URL, as other clients take it; the parameters are the
 fields of `ChatServer`. An API key is named by its environment variable, never written down: such
-an address is stored, shown and logged. Only variables made for this may be named, or else who may
-register a policy could send any secret of the worker's to a server of theirs.
+an address is stored, shown and logged. Only variables made for this may be named, and each is sent
+only to the servers that the operator names for it in a second variable:
+
+    POLICY_API_KEY=the-key
+    POLICY_API_KEY_HOSTS=https://api.example.org http://gpu-box:8000
+
+Or else who may register a policy could send any secret of the worker's to a server of theirs.
 This file is light: the web process reads it.
 """
 
@@ -14,9 +19,10 @@ import re
 from dataclasses import dataclass, fields
 from math import isfinite
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
-from modeling.core.errors import ProgramError
+from modeling.core.generating.servers.reachable import literal_address
+from modeling.core.program.errors import ProgramError
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,11 @@ class ChatServer:
         return f"{self.model} at {self.base_url}"
 
     @property
+    def host(self) -> str:
+        """As it is looked up: lower case, an IPv6 address without its brackets."""
+        return urlsplit(self.base_url).hostname or ""
+
+    @property
     def address(self) -> str:
         """The whole address; what is as by default is left out."""
         told = {
@@ -47,7 +58,7 @@ class ChatServer:
         return f"{self.base_url}?{urlencode(told, safe='/:')}"
 
     def api_key(self) -> str:
-        """The key, or "" where none is wanted."""
+        """The key, or "" where none is wanted. Raises ProgramError unless it may be sent there."""
         if not self.api_key_env:
             return ""
         key = os.environ.get(self.api_key_env, "").strip()
@@ -58,41 +69,114 @@ class ChatServer:
                 where="api_key_env",
                 hint="Set it where the worker runs (in .env, say) and start the worker again.",
             )
+        if not (key.isascii() and key.isprintable()) or " " in key:
+            raise ProgramError(
+                f"The key in {self.api_key_env} holds characters that no key has.",
+                where="api_key_env",
+                hint="Letters, digits and signs of ASCII, in one line and without spaces.",
+            )
+        self.check_key_may_go()
         return key
 
+    def check_key_may_go(self) -> None:
+        """Raises ProgramError unless the operator has named this server for the key."""
+        setting = self.api_key_env + HOSTS
+        named = os.environ.get(setting, "").replace(",", " ").split()
+        if origin_of(self.base_url) not in {origin_of(word) for word in named}:
+            raise ProgramError(
+                f"The key in {self.api_key_env} may not be sent to {self.base_url}.",
+                where="api_key_env",
+                hint="The operator names the servers that it is for, where the worker runs: "
+                f"{setting}={origin_of(self.base_url)}",
+            )
 
-KEY_VARIABLE = re.compile(r"POLICY_API_KEY(_[A-Z0-9_]+)?")
-COUNTS = ("concurrency", "samples_per_request", "attempts")
-AMOUNTS = ("requests_per_minute", "timeout_seconds")
+
+HOSTS = "_HOSTS"  # after the name of a key's variable: the servers that it may be sent to
+KEY_VARIABLE = re.compile(r"POLICY_API_KEY(_[A-Z0-9_]+)?(?<!_HOSTS)")
+# Parameter -> the most that makes sense; above it one policy would keep a worker for itself.
+COUNTS = {"concurrency": 64, "samples_per_request": 64, "attempts": 20}
+AMOUNTS = {"requests_per_minute": 60_000.0, "timeout_seconds": 3600.0}
+MOST_CHARACTERS = 500  # as long as a policy's location can be
+PORTS = {"http": 80, "https": 443}
+NAME = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*"
+)
+NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # as the last part of a host's name
 
 
 def is_server(source: str) -> bool:
     """Whether a policy's location is an address and not a folder or a Hub id."""
-    return source.lower().startswith(("http://", "https://"))
+    return source.strip().lower().startswith(("http://", "https://"))
 
 
 def parse_server(address: str) -> ChatServer:
     """Raises ProgramError with what is wrong in the address."""
-    url = urlsplit(address.strip())
-    if not is_server(address) or not url.hostname:
-        raise wrong("is no http or https URL")
-    if url.username or url.password:
-        raise wrong("holds a user name or password, which would be stored and logged")
+    address = address.strip()
+    if len(address) > MOST_CHARACTERS:
+        raise wrong(f"is longer than {MOST_CHARACTERS} characters")
+    url = _split(address)
     known = {field.name for field in fields(ChatServer)} - {"base_url"}
-    given = dict(parse_qsl(url.query, keep_blank_values=True))
+    pairs = parse_qsl(url.query, keep_blank_values=True)
+    given = dict(pairs)
     for key in given.keys() - known:
         # The value may be a key that somebody pasted here: it is not repeated.
-        raise wrong(f"has the unknown parameter {key!r} (known: {', '.join(sorted(known))})")
-    if not given.get("model"):
+        raise wrong(f"has the unknown parameter {key[:40]!r} (known: {', '.join(sorted(known))})")
+    if len(given) < len(pairs):
+        raise wrong("has a parameter twice")
+    if not given.get("model", "").isprintable() or not given.get("model"):
         raise wrong("does not name a model: add ?model=NAME")
-    path = url.path.rstrip("/").removesuffix("/chat/completions")
     values: dict[str, Any] = dict(given)
     for key in given.keys() & {*COUNTS, *AMOUNTS}:
         values[key] = _number(key, given[key])
     variable = given.get("api_key_env", "")
     if variable and not KEY_VARIABLE.fullmatch(variable):
         raise wrong("has an api_key_env other than POLICY_API_KEY or POLICY_API_KEY_…")
-    return ChatServer(base_url=urlunsplit((url.scheme.lower(), url.netloc, path, "", "")), **values)
+    path = url.path.rstrip("/").removesuffix("/chat/completions")
+    return ChatServer(base_url=f"{_origin(url)}{path}", **values)
+
+
+def origin_of(url: str) -> str:
+    """The server of a URL, written in one way: scheme, host, and a port other than the usual one.
+    Without a scheme it is https; "" for what is no server."""
+    text = url if "://" in url else f"https://{url}"
+    try:
+        return _origin(_split(text))
+    except ProgramError:
+        return ""
+
+
+def _split(address: str) -> SplitResult:
+    """Refuses everything that two readers of an address could read differently."""
+    if not is_server(address):
+        raise wrong("is no http or https URL")
+    place = address.partition("?")[0]
+    if not (place.isascii() and address.isprintable()) or set(place) & set(" \\#"):
+        raise wrong("holds characters that no address has (write names of hosts in ASCII: xn--…)")
+    try:
+        url = urlsplit(address)
+        has_host, port = bool(url.hostname), url.port
+    except ValueError:
+        raise wrong("has a host or port that cannot be read") from None
+    if not has_host or port == 0:
+        raise wrong("is no http or https URL" if not has_host else "has the port 0")
+    if "@" in url.netloc:
+        raise wrong("holds a user name or password, which would be stored and logged")
+    return url
+
+
+def _origin(url: SplitResult) -> str:
+    host = (url.hostname or "").removesuffix(".")
+    literal = literal_address(host)
+    is_name = "[" not in url.netloc and NAME.fullmatch(host)
+    if literal is None and (not is_name or NUMBER.fullmatch(host.split(".")[-1])):
+        raise wrong("has a host that is neither a name nor an address (four numbers from 0 to 255)")
+    if "%" in host:
+        raise wrong("has a host that only this machine's network card knows")
+    written = host if literal is None else str(literal)
+    written = f"[{written}]" if literal is not None and literal.version == 6 else written
+    scheme = url.scheme.lower()
+    port = "" if url.port in (None, PORTS[scheme]) else f":{url.port}"
+    return f"{scheme}://{written}{port}"
 
 
 def _number(key: str, text: str) -> float:
@@ -100,12 +184,17 @@ def _number(key: str, text: str) -> float:
         value = float(text)
     except ValueError:
         value = -1.0
+    if not isfinite(value):
+        value = -1.0
+    most = COUNTS[key] if key in COUNTS else AMOUNTS[key]
+    if value > most:
+        raise wrong(f"has a {key} above {most:g}")
     if key in COUNTS and value >= 1 and value == int(value):
         return int(value)
     least = 0.0 if key == "requests_per_minute" else 0.001
-    if key in AMOUNTS and isfinite(value) and value >= least:
+    if key in AMOUNTS and value >= least:
         return value
-    raise wrong(f"has a {key} that makes no sense: {text!r}")
+    raise wrong(f"has a {key} that makes no sense: {text[:20]!r}")
 
 
 def wrong(problem: str) -> ProgramError:

@@ -3,22 +3,27 @@
 A request asks for one sample (or a few, `samples_per_request`) and carries the sample's own seed.
 Samples that the server leaves out are asked for again, and told as missing if they never come.
 A prompt that it refuses (too long, say) is left out and told; when it refuses the first ones, all
-of them, the run ends. Chat templates, stop tokens and truncation are the server's.
+of them, the run ends. So are samples whose answers cannot be used, until they are more than
+MOST_LEFT_OUT of all. Chat templates, stop tokens and truncation are the server's.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from modeling.core.chat_client import ChatClient, Refused
-from modeling.core.chat_server import ChatServer
-from modeling.core.errors import ProgramError
-from modeling.core.run_dir import RunDir
-from modeling.core.samples_file import Keep, Prompt, Wanted
+from modeling.core.generating.samples_file import Keep, Prompt, Wanted
+from modeling.core.generating.servers.chat_answer import Unusable
+from modeling.core.generating.servers.chat_client import ChatClient, Refused
+from modeling.core.generating.servers.chat_server import ChatServer
+from modeling.core.messages import for_server, messages_of, options_of
+from modeling.core.program.errors import ProgramError
+from modeling.core.program.run_dir import RunDir
+from modeling.run_data.sample import SampleConfig
 
 TIMES_ASKED = 4  # for a sample that the server leaves out
 REFUSED_AT_FIRST = 5  # so many refusals before any answer mean that something is wrong
+MOST_LEFT_OUT = 0.5  # of a policy's samples; when more cannot be used, the run fails
+KINDS_TOLD = 5  # of refusals, in the run's warnings
 SECONDS_BETWEEN_LOOKS = 0.2  # at whether somebody asked the run to stop
 
 
@@ -27,11 +32,12 @@ def sample_remotely(
     server: ChatServer,
     prompts: dict[str, Prompt],
     wanted: Sequence[Wanted],
-    config: dict[str, Any],
+    config: SampleConfig,
     keep: Keep,
 ) -> list[str]:
     """Asks for the wanted responses. Returns a sentence for each thing that went wrong without
     ending the run."""
+    run.begin("sampling", f"Asking {server.name}.")
     run.cancel_at_once = False
     work = _Work(run, server, prompts, config, keep)
     asyncio.run(work.do(in_requests(wanted, server.samples_per_request)))
@@ -58,17 +64,21 @@ class _Work:
         run: RunDir,
         server: ChatServer,
         prompts: dict[str, Prompt],
-        config: dict[str, Any],
+        config: SampleConfig,
         keep: Keep,
     ) -> None:
         self.run, self.server, self.prompts, self.keep = run, server, prompts, keep
         self.settings = {
-            "temperature": float(config["temperature"]),
-            "top_p": float(config["top_p"]),
-            "max_tokens": config["max_new_tokens"],
+            "temperature": float(config.temperature),
+            "top_p": float(config.top_p),
+            "max_tokens": config.max_new_tokens,
         }
         self.answered = self.missing = 0
         self.refused: Counter[str] = Counter()  # the server's words -> prompts
+        self.left_out: Counter[str] = Counter()  # why -> samples
+        self.dropped: Counter[str] = Counter()  # keys of messages that are not kept -> samples
+        self.without: set[str] = set()  # prompts that a sample was left out of
+        self.all = config.n * len(prompts)  # samples, those of earlier attempts too
 
     async def do(self, requests: list[list[Wanted]]) -> None:
         todo = iter(requests)
@@ -108,19 +118,47 @@ class _Work:
 
     async def ask(self, client: ChatClient, request: list[Wanted]) -> None:
         """Until all samples are there, or the server has left some out too often."""
-        messages = [
-            {"role": role, "content": content} for role, content in self.prompts[request[0].id]
-        ]
+        prompt = self.prompts[request[0].id]
+        messages, options = for_server(messages_of(prompt)), options_of(prompt)
+        faults = list[str]()
         for _ in range(TIMES_ASKED):
-            settings = self.settings | {"seed": request[0].seed % 2**31}
-            answers = await client.ask(messages, len(request), settings)
-            for one, answer in zip(request, answers, strict=False):
+            settings = self.settings | options | {"seed": request[0].seed % 2**31}
+            try:
+                answers = await client.ask(messages, len(request), settings)
+            except Unusable as trouble:
+                self.leave_out(str(trouble), request)
+                return
+            for one, answer in zip(request, answers.usable, strict=False):
                 self.answered += 1
-                self.keep(one, answer.text, answer.finished, answer.tokens)
-            request = request[len(answers) :]
+                self.keep(one, answer.text, answer.finished, answer.tokens, answer.extra)
+                self.dropped.update(answer.dropped)
+            request = request[len(answers.usable) :]
+            faults = answers.faults
             if not request:
                 return
-        self.missing += len(request)
+        self.leave_out(faults[0] if faults else "", request)
+
+    def leave_out(self, why: str, request: list[Wanted]) -> None:
+        """Counts these samples. Raises ProgramError when so many are that something must be wrong:
+        more than the share of all, or those of the first prompts without exception."""
+        self.without.add(request[0].id)
+        if why:
+            self.left_out[why] += len(request)
+        else:
+            self.missing += len(request)
+        count = self.left_out.total() + self.missing
+        all_at_first = not self.answered and len(self.without) >= REFUSED_AT_FIRST
+        if count <= MOST_LEFT_OUT * self.all and not all_at_first:
+            return
+        causes = self.left_out + Counter({"they have no text": self.missing})
+        why = "; ".join(f"{cause} ({samples})" for cause, samples in causes.items())
+        raise ProgramError(
+            f"{self.server.name} gives answers that cannot be used: {count} of {self.all} "
+            f"responses so far. {why[:1].upper()}{why[1:]}.",
+            where=self.server.base_url,
+            hint="Is this an OpenAI-compatible server, and does the model fit its settings? Look "
+            "at its log. Then start this run again: what came well is kept.",
+        )
 
     def nothing_but_refusals(self) -> ProgramError:
         words, _ = self.refused.most_common(1)[0]
@@ -133,7 +171,17 @@ class _Work:
     def warnings(self) -> list[str]:
         told = [
             f"{self.server.name} refused {count} request{'s' * (count > 1)}: {words}"
-            for words, count in self.refused.most_common()
+            for words, count in self.refused.most_common(KINDS_TOLD)
+        ]
+        if len(self.refused) > KINDS_TOLD:
+            told.append(f"… and in {len(self.refused) - KINDS_TOLD} other ways.")
+        told += [
+            f"{self.server.name}: {count} response{'s' * (count > 1)} left out because {why}."
+            for why, count in self.left_out.most_common()
+        ]
+        told += [
+            f"{self.server.name}: “{key}” of {count} message{'s' * (count > 1)} was not kept."
+            for key, count in self.dropped.most_common(KINDS_TOLD)
         ]
         if self.missing:
             told.append(

@@ -1,7 +1,7 @@
 // The comparison after this one: handed out and made ready while this one is read, so that an
 // answer has nothing to wait for.
 
-import { parse, post } from "./requests.js";
+import { parse, post } from "../requests.js";
 
 let ready = null;
 let isAsking = false;

@@ -18,8 +18,11 @@ function keep(event) {
   const owner = event.target.form ?? event.target.closest?.("form");
   if (owner?.id !== "judgment") return;
   const fields = collect(owner);
-  const isEmpty = fields.every(({ value, ticked }) => ticked === null ? !value : !ticked);
-  if (isEmpty) drafts.remove(uuidOf(owner));
+  // As the page came: empty, or with what was taken back, which the server knows.
+  const isAsGiven = [...owner.elements].filter(isKept).every((field) => (
+    field.value === (field.defaultValue ?? field.value) && field.checked === field.defaultChecked
+  ));
+  if (isAsGiven) drafts.remove(uuidOf(owner));
   else drafts.set(uuidOf(owner), fields);
 }
 

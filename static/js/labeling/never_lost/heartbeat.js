@@ -2,7 +2,7 @@
 // still reading, so that the comparison is not handed to someone else meanwhile; and that the page
 // has closed, so that it soon is.
 
-import { post, postAndForget } from "./requests.js";
+import { post, postAndForget } from "../requests.js";
 
 let timer = null;
 let current = null; // {url, warn}

@@ -4,18 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.importing.checking import NewResponse, Row, check_row
+from labeling.importing.lines.answer_fields import NewResponse
+from labeling.importing.lines.checking import check_row
+from labeling.importing.lines.rows import CheckedRow
+from labeling.importing.lines.turns import split_dialogue
 from labeling.importing.pairing import pick_pairs
 from labeling.importing.reports import NoticeCounter
-from labeling.importing.turns import split_dialogue
 
 USER = {"role": "user", "content": "Hi?"}
 REPLY = {"role": "assistant", "content": "Hello."}
 
 
-def row_of(**data) -> Row:
+def row_of(**data) -> CheckedRow:
     row = check_row(1, data)
-    assert isinstance(row, Row), row
+    assert isinstance(row, CheckedRow), row
     return row
 
 
@@ -52,7 +54,7 @@ def test_responses_are_texts_or_objects_and_know_their_model():
 def test_an_empty_response_is_kept_and_counted():
     notices = NoticeCounter()
     row = check_row(3, {"prompt": "Hi?", "responses": ["", "x"]}, notices)
-    assert isinstance(row, Row)
+    assert isinstance(row, CheckedRow)
     assert len(row.responses) == 2
     assert notices.sentences() == ["empty responses, kept: 1 (line 3)"]
 
@@ -60,7 +62,7 @@ def test_an_empty_response_is_kept_and_counted():
 def test_unknown_fields_are_counted_not_refused():
     notices = NoticeCounter()
     data = {"prompt": "Hi?", "scroe": 1, "responses": [{"text": "a", "score": 0.5}]}
-    assert isinstance(check_row(1, data, notices), Row)
+    assert isinstance(check_row(1, data, notices), CheckedRow)
     assert sorted(notices.sentences()) == [
         "field “responses.score” ignored: 1 (line 1)",
         "field “scroe” ignored: 1 (line 1)",
@@ -117,7 +119,7 @@ def test_a_tie_from_an_export_stays_a_tie():
         ({"prompt": [{"role": "user"}]}, "prompt[0].content", "Is missing."),
         ({"prompt": [{"role": "bot", "content": ""}]}, "prompt[0].role", "no known role"),
         ({"prompt": [{"role": [], "content": ""}]}, "prompt[0].role", "no known role"),
-        ({"prompt": [{"role": "user", "content": [1]}]}, "prompt[0].content", "not a list"),
+        ({"prompt": [{"role": "user", "content": [1]}]}, "prompt[0].content[0]", "only text"),
         ({"prompt": [USER, REPLY]}, "prompt", "last message is the assistant's"),
         ({"prompt": "a\x00b"}, "prompt", "NUL"),
         ({"prompt": "a\ud800b"}, "prompt", "half of a surrogate pair (\\ud800)"),
@@ -152,7 +154,7 @@ def test_what_is_wrong_is_said_with_its_field(data, field, words):
         ({"strength": 4}, "strength"),
         ({"weight": 0}, "weight"),
         ({"target": 1.5}, "target"),
-        ({"chosen_model": 3}, "chosen_model"),
+        ({"chosen_model": True}, "chosen_model"),
         ({"responses": ["c"]}, "responses"),
     ],
 )

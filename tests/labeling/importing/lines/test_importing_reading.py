@@ -1,13 +1,16 @@
 """Every way in which a file's bytes can be wrong, and the line that is named for it."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 
 import pytest
 
-from labeling.importing import ImportRefused, Problem, check_file, reading
-from labeling.importing.reading import read_objects
+from labeling.importing import ImportRefused, Problem, check_file
+from labeling.importing.lines import reading
+from labeling.importing.lines.reading import read_objects
 
 GOOD = b'{"prompt": "One?"}\n'
 
@@ -73,12 +76,54 @@ def test_a_line_without_end_stops_at_the_limit(monkeypatch):
     assert (problem.line, "longer than" in problem.problem) == (2, True)
 
 
-def test_a_zip_archive_is_named_as_such():
-    assert "zip archive" in problem_in(b"PK\x03\x04rest").problem
+def test_nan_means_null_as_pandas_writes_it():
+    assert read(b'{"prompt": "One?", "model": NaN}\n') == [(1, {"prompt": "One?", "model": None})]
 
 
-def test_utf16_is_named_as_such():
-    assert "UTF-16" in problem_in('{"prompt": "One?"}'.encode("utf-16")).problem
+TAR = b"rows.jsonl".ljust(257, b"\0") + b"ustar\0" + bytes(249)
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"PAR1\x15\x04\x15", "Parquet"),
+        (b"PK\x03\x04rest", "zip archive"),
+        (bz2.compress(GOOD), "bzip2"),
+        (lzma.compress(GOOD), "xz"),
+        (b"\x28\xb5\x2f\xfd\x24", "Zstandard"),
+        (TAR, "tar archive"),
+        (gzip.compress(TAR, mtime=0), "tar archive"),
+        (gzip.compress(b"PAR1\x15", mtime=0), "Parquet"),
+        (b"prompt,chosen,rejected\nOne?,a,b\nTwo?,a,b\n", "CSV"),
+        (b'\xef\xbb\xbf"prompt";"chosen"\r\n"One?";"a"\r\n', "CSV with semicolons"),
+        (b"prompt\tresponses\nOne?\ta\n", "TSV"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git LFS"),
+        (b"\n<!DOCTYPE html>\n<html><body>Sign in</body></html>\n", "web page"),
+        ('{"prompt": "One?"}\n'.encode("utf-16"), "UTF-16"),
+        ('{"prompt": "One?"}\n'.encode("utf-16-be"), "UTF-16"),
+        ('{"prompt": "One?"}\n'.encode("utf-32"), "UTF-32"),
+        (bytes(3000), "NUL bytes"),
+        (b'[\n{"prompt": "One?"},\n{"prompt": "Two?"}\n]\n', "no JSONL"),
+        (b'{"data": [{"prompt": "One?"}]}\n', "no JSONL"),
+        (b'{"prompt": {"0": "One?", "1": "Two?"}}\n', "column by column"),
+        (b'{\n  "prompt": "One?"\n}\n', "no JSONL"),
+    ],
+)
+def test_another_format_is_named_in_one_error_that_says_what_to_do(content, name):
+    for skip_bad in (False, True):
+        with pytest.raises(ImportRefused) as refused:
+            check_file(io.BytesIO(content), skip_bad=skip_bad)
+        (problem,) = refused.value.problems
+        assert name in problem.problem
+        assert (problem.field, bool(problem.advice)) == ("file", True)
+
+
+def test_lines_that_end_with_a_carriage_return_alone_are_read():
+    assert read(b'{"prompt": "One?"}\r{"prompt": "Two?"}\r')[1] == (2, {"prompt": "Two?"})
+
+
+def test_a_list_among_rows_is_one_bad_row():
+    assert [type(value) for _, value in read(b"[1]\n" + GOOD)] == [Problem, dict]
 
 
 def test_invalid_utf8_names_line_and_byte():
@@ -91,7 +136,7 @@ def test_invalid_utf8_names_line_and_byte():
     [
         (b'{"prompt": "One?"', "Not valid JSON"),
         (b"{'prompt': 'One?'}", "Not valid JSON"),
-        (b'{"prompt": NaN}', "NaN is no JSON number"),
+        (b'{"prompt": -Infinity}', "-Infinity is no JSON number"),
         (b'"One?"', "not a text"),
         (b"[1, 2]", "not a list"),
         (b"7", "not a number"),

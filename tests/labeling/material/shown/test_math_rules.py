@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from labeling.rendering import render_markdown
+from labeling.material.shown.rendering import render_markdown
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labeling.rendering import BRACKET_LIMIT, MARKDOWN_LIMIT, PLAIN_NOTE, render_markdown
+from labeling.material.shown.rendering import (
+    BRACKET_LIMIT,
+    MARKDOWN_LIMIT,
+    PLAIN_NOTE,
+    render_markdown,
+)
 
 # After the OWASP cheat sheets on cross-site scripting and filter evasion, and Markdown's own ways.
 VECTORS = [
@@ -190,6 +195,68 @@ def test_tables_keep_their_alignment_and_scroll() -> None:
     html = render_markdown("|a|b|\n|:-|-:|\n|1|2|")
     assert '<div class="table-scroll" tabindex="0"><table>' in html
     assert '<td class="align-right">2</td>' in html
+
+
+@pytest.mark.parametrize(
+    ("row", "cells"),
+    [
+        ("| 1 | `x|y` |", ["1", "x|y"]),
+        ("| 1 | 2 | 3 | 4 |", ["1", "2 | 3 | 4"]),
+        ("1|`x|y|z`", ["1", "x|y|z"]),
+        ("| 1 | a \\| b |", ["1", "a | b"]),
+        ("| `x|y` | 2 |", ["`x", "y` | 2"]),
+        ("| 1 |", ["1", ""]),
+    ],
+)
+def test_a_row_with_more_cells_than_the_head_loses_none(row: str, cells: list[str]) -> None:
+    for text in (
+        f"|a|b|\n|-|-|\n{row}",
+        f"> |a|b|\n> |-|-|\n> {row}",
+        f"- |a|b|\n  |-|-|\n  {row}",
+    ):
+        found = re.findall(r"<td>(.*?)</td>", render_markdown(text))
+        assert [Inspector(cell).text for cell in found] == cells
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.lists(st.sampled_from(["w1", "w2", "`w3", "w4`", "|", "\\|", " ", "**w5**"]))),
+)
+def test_no_word_of_a_table_is_lost(rows: list[list[str]]) -> None:
+    text = "|a|b|\n|-|-|\n" + "\n".join("|" + "".join(row) + "|" for row in rows)
+    shown = Inspector(render_markdown(text)).text
+    for word in ("w1", "w2", "w3", "w4", "w5"):
+        assert shown.count(word) == text.count(word)
+
+
+FORMULA = "\\begin{align*}\n a_1 &= b_2 \\\\\n- c &= *d* \\{x\\}\n\\end{align*}"
+NESTED = "\\begin{array}{c}\n\\begin{array}{c} 1 \\\\ 2 \\end{array} \\\\ 3\n\\end{array}"
+
+
+@pytest.mark.parametrize("formula", [FORMULA, NESTED])
+@pytest.mark.parametrize("around", ["{}", "> {}", "- a\n\n  {}\n- b"])
+def test_a_formula_between_begin_and_end_keeps_every_sign(formula: str, around: str) -> None:
+    lines = formula.split("\n")
+    inner = ("\n> " if around.startswith(">") else "\n  " if around[0] == "-" else "\n").join(lines)
+    html = render_markdown(around.format(inner))
+    assert '<div class="math' in html or '<span class="math' in html
+    assert "".join(formula.split()) in "".join(Inspector(html).text.replace(">", "").split())
+
+
+def test_a_formula_within_a_line_keeps_every_sign() -> None:
+    assert NESTED in Inspector(render_markdown(f"so {NESTED} it is")).text
+
+
+@pytest.mark.parametrize(
+    "text", ["\\begin{align} a", "\\begin{a}\n\nb\n\n\\end{a}", "`\\begin{a} \\end{a}`"]
+)
+def test_what_is_no_formula_stays_text(text: str) -> None:
+    assert 'class="math' not in render_markdown(text)
+
+
+def test_titles_of_links_and_pictures_are_shown() -> None:
+    assert "“an aside”" in render_markdown("[x](https://a.example 'an aside')")
+    assert "“an aside”" in Inspector(render_markdown("![x](https://a.example 'an aside')")).text
 
 
 def test_right_to_left_text_and_emoji_pass_unchanged() -> None:

@@ -10,7 +10,7 @@ from django.test import Client
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from labeling.curation import exclude
+from labeling.curation.decisions import exclude
 from labeling.models import AuditEntry, Preference, Project, Role, User
 from tests.factories import (
     claim_and_judge,

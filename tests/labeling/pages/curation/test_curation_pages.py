@@ -10,11 +10,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from labeling import finding
-from labeling.curation import exclude
-from labeling.finding import FilterError, PreferenceFilter, matching, page_of, window_for
-from labeling.judging import undo_last
-from labeling.material import add_comparison, add_prompt
+from labeling.curation import finding
+from labeling.curation.decisions import exclude
+from labeling.curation.finding import FilterError, PreferenceFilter, matching, page_of, window_for
+from labeling.judging.recording import undo_last
 from labeling.models import AuditEntry, Judgment, Preference, Project, Role, User
 from tests.factories import (
     claim_and_judge,
@@ -23,8 +22,10 @@ from tests.factories import (
     make_comparisons,
     make_member,
     make_project,
+    make_prompt,
     make_response,
     make_user,
+    queue,
 )
 
 HTMX = {"HX-Request": "true"}
@@ -52,7 +53,7 @@ def teammate(project: Project, client: Client) -> User:
 def settle_one(project: Project, labeler: User, prompt: str = "", **fields: Any) -> Preference:
     """A comparison of "Good." and "Bad.", judged by the labeler; its preference."""
     if prompt:
-        fields["prompt"], _ = add_prompt(project, [{"role": "user", "content": prompt}])
+        fields["prompt"] = make_prompt(project, prompt)
     make_comparison(project, **fields)
     claim_and_judge(labeler, project, "left")
     return Preference.objects.filter(project=project).latest("id")
@@ -140,9 +141,9 @@ def test_states_share_out_every_row(project: Project, labeler: User) -> None:
 
 
 def test_source_with_its_version_and_without(project: Project, labeler: User) -> None:
-    prompt, _ = add_prompt(project, [{"role": "user", "content": "Hi"}])
+    prompt = make_prompt(project, "Hi")
     by_policy = make_response(prompt, "A", origin="policy", source="helper", policy_version=3)
-    add_comparison(prompt, [by_policy, make_response(prompt, "B", source="gpt|x")])
+    queue(by_policy, make_response(prompt, "B", source="gpt|x"))
     claim_and_judge(labeler, project)
     row = Preference.objects.get(project=project)
     assert found(project, source="3|helper") == [row.pk]
@@ -424,7 +425,7 @@ def test_the_audit_log_filters_and_pages(
 ) -> None:
     rows = [settle_one(project, labeler) for _ in range(3)]
     exclude(project, teammate, [row.pk for row in rows], "Duplicate")
-    monkeypatch.setattr("labeling.pages.curation.AUDIT_PAGE", 2)
+    monkeypatch.setattr("labeling.pages.curation.dashboard.AUDIT_PAGE", 2)
     where = url("audit", project)
     first = client.get(where)
     assert len(first.context["entries"]) == 2

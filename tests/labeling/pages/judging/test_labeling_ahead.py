@@ -2,6 +2,7 @@
 what the labeler reads when an answer is not simply counted."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,12 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from labeling import leases
 from labeling.models import Assignment, Comparison, Judgment, Membership, Project, User
+from labeling.queue import leases
 from tests.factories import judge, make_comparison, make_comparisons, make_member, make_project
 
 pytestmark = pytest.mark.django_db
-HTMX = {"HTTP_HX_REQUEST": "true"}
+HTMX: dict[str, Any] = {"HTTP_HX_REQUEST": "true"}
 SQL_BUDGET = 10
 
 

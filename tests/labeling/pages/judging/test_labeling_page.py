@@ -11,7 +11,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from labeling import handout, leases
 from labeling.models import (
     Assignment,
     Comparison,
@@ -22,8 +21,10 @@ from labeling.models import (
     Scale,
     User,
 )
-from labeling.texts import response_digest
+from labeling.queue import leases
+from labeling.texts.sameness import response_digest
 from tests.factories import (
+    claim,
     judge,
     make_comparison,
     make_comparisons,
@@ -38,7 +39,7 @@ pytestmark = pytest.mark.django_db
 SQL_BUDGET = 10
 # Not statements on data: they open and close transactions.
 TRANSACTION = re.compile(r"^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE SAVEPOINT)\b")
-HTMX = {"HTTP_HX_REQUEST": "true"}
+HTMX: dict[str, Any] = {"HTTP_HX_REQUEST": "true"}
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def shown(client: Client, project: Project) -> str:
 
 
 def post_choice(client: Client, uuid: Any, choice: str, **data: Any) -> Any:
-    htmx = HTMX if data.pop("htmx", True) else {}
+    htmx: dict[str, Any] = HTMX if data.pop("htmx", True) else {}
     return client.post(reverse("judge", args=[uuid]), {"choice": choice, **data}, **htmx)
 
 
@@ -224,10 +225,11 @@ def test_overlong_reason_is_refused(page: Client, project: Project, labeler: Use
 
 def test_nobody_answers_for_another(client: Client, project: Project, labeler: User) -> None:
     make_comparison(project)
-    assignment = handout.claim_next(labeler.pk, project)
+    assignment = claim(labeler, project)
     assert assignment is not None
     client.force_login(make_member(project, name="teammate"))
-    assert post_choice(client, assignment.uuid, "left").status_code == 404
+    answer = post_choice(client, assignment.uuid, "left")
+    assert (answer.status_code, answer["X-Someone-Else"]) == (409, "yes")
     assert client.post(reverse("heartbeat", args=[assignment.uuid])).status_code == 410
     client.force_login(make_user("outsider"))
     assert client.get(reverse("label", args=[project.slug])).status_code == 404
@@ -239,7 +241,7 @@ def test_signed_out_answer_is_told_so_and_a_page_is_sent_to_sign_in(
     client: Client, project: Project, labeler: User
 ) -> None:
     make_comparison(project)
-    assignment = handout.claim_next(labeler.pk, project)
+    assignment = claim(labeler, project)
     assert assignment is not None
     response = post_choice(client, assignment.uuid, "left")
     assert response.status_code == 401
@@ -341,11 +343,11 @@ def test_script_in_prompt_and_response_is_shown_not_run(page: Client, project: P
 def test_lease_taken_anew_keeps_the_sides(project: Project, labeler: User) -> None:
     make_comparison(project)
     for _ in range(8):
-        assignment = handout.claim_next(labeler.pk, project)
+        assignment = claim(labeler, project)
         assert assignment is not None
         order = assignment.order
         leases.release_lease(assignment.uuid, labeler.pk)
-        again = handout.claim_next(labeler.pk, project)
+        again = claim(labeler, project)
         assert again is not None
         assert again.order == order
         leases.release_lease(assignment.uuid, labeler.pk)
@@ -399,7 +401,7 @@ def check_sql_budget(
 
 def take(comparison: Comparison, labeler: User) -> Assignment:
     """Hands this comparison to this labeler: it is the one that waits."""
-    assignment = handout.claim_next(labeler.pk, comparison.project)
+    assignment = claim(labeler, comparison.project)
     assert assignment is not None
     assert assignment.comparison_id == comparison.pk
     return assignment

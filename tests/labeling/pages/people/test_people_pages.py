@@ -1,5 +1,6 @@
 """One's own work, the people page, one person's page, and invitations by link."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -7,8 +8,6 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from labeling import invitations, members
-from labeling.invitations import InvitationGone
 from labeling.models import (
     Assignment,
     AuditEntry,
@@ -21,7 +20,10 @@ from labeling.models import (
     Snapshot,
     User,
 )
+from labeling.people import invitations, members
+from labeling.people.invitations import InvitationGone
 from tests.factories import (
+    claim,
     claim_and_judge,
     judge_for,
     make_comparison,
@@ -71,6 +73,7 @@ def test_own_page_lists_own_answers_only_and_refuses_figures_on_little(
     make_comparisons(project, 2)
     claim_and_judge(me, project, "left")
     theirs = claim_and_judge(other, project, "tie").judgment
+    Judgment.objects.update(created_at=timezone.now() - timedelta(days=1))
     client.force_login(me)
     text = page(client, "my-work", project.slug)
     assert "A is better" in text and "About the same" not in text
@@ -84,6 +87,7 @@ def test_own_page_says_a_side_habit_in_words(client: Any, project: Any) -> None:
     make_comparisons(project, 31)
     for _ in range(31):
         claim_and_judge(me, project, "left")
+    Judgment.objects.update(created_at=timezone.now() - timedelta(days=1))
     client.force_login(me)
     text = page(client, "my-work", project.slug)
     assert "you choose the left side more often than chance explains" in text
@@ -96,6 +100,7 @@ def test_own_page_costs_the_same_for_a_longer_history(
     make_comparisons(project, 40)
     for _ in range(40):
         claim_and_judge(me, project, "left")
+    Judgment.objects.update(created_at=timezone.now() - timedelta(days=1))
     client.force_login(me)
     with django_assert_max_num_queries(22):
         page(client, "my-work", project.slug)
@@ -221,11 +226,10 @@ def test_judgments_are_taken_out_and_brought_back_from_the_page(
 def test_held_comparisons_are_given_to_others_from_the_page(
     client: Any, project: Any, curator: User
 ) -> None:
-    from labeling.handout import claim_next
 
     labeler = make_member(project)
     make_comparison(project)
-    assert claim_next(labeler.pk, project) is not None
+    assert claim(labeler, project) is not None
     pk = membership_of(labeler).pk
     url = reverse("member-reassign", args=[project.slug, pk])
     assert "1 comparison went back" in client.post(url, follow=True).content.decode()
@@ -418,3 +422,26 @@ def test_without_two_judgments_of_a_pair_agreement_says_how_to_get_it(
     make_comparison(project)
     judge_for(make_member(project), project, "Good.")
     assert "Ask for two or more judgments" in page(client, "agreement", project.slug)
+
+
+def test_accounts_without_a_password_are_told_apart(client: Any, project: Any) -> None:
+    client.force_login(make_member(project, Role.ADMIN))
+    for name, is_superuser in (
+        ("demo-labeler", False), ("simulated-3", False), ("root", True), ("left-over", False),
+    ):  # fmt: skip
+        user = make_member(project, name=name)
+        user.is_superuser = is_superuser
+        user.set_unusable_password()
+        user.save()
+    make_member(project, name="simulated-x")
+    page = client.get(reverse("members", args=[project.slug])).content.decode()
+    words = {
+        name: re.findall(rf"<strong>{name}</strong>.*?</th>", page, re.DOTALL)[0]
+        for name in ("demo-labeler", "simulated-3", "root", "left-over", "simulated-x")
+    }
+    assert ">demo</span>" in words["demo-labeler"]
+    assert ">simulated</span>" in words["simulated-3"]
+    assert ">superuser, no password</span>" in words["root"]
+    assert ">no password</span>" in words["left-over"]
+    assert "badge" not in words["simulated-x"], "it signs in with a password"
+    assert "invited" not in page

@@ -2,9 +2,9 @@
 
 import pytest
 
-from labeling.diffs import DiffLine, diff_lines
+from labeling.material.diffs import DiffLine, diff_lines
 from labeling.models import Role
-from labeling.projects import GuidelinesMoved, save_guidelines
+from labeling.projects.editing import GuidelinesMoved, save_guidelines
 from tests.factories import make_member, make_project
 
 pytestmark = pytest.mark.django_db

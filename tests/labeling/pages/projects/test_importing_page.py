@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from rest_framework.authtoken.models import Token
 
 from labeling.importing.uploads import keep_upload, kept_upload
 from labeling.models import Prompt, Role
@@ -14,7 +13,7 @@ from tests.factories import make_member, make_project, make_user
 
 pytestmark = pytest.mark.django_db
 
-ROWS = b'{"prompt": "One?", "responses": ["<b>a</b>", "b"], "score": 1}\n{"prompt": "Two?"}\n'
+ROWS = b'{"prompt": "One?", "responses": ["<b>a</b>", "b"], "language": "en"}\n{"prompt": "Two?"}\n'
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +48,7 @@ def test_a_check_shows_what_is_in_the_file_and_stores_nothing(client, url):
     page = response.content.decode()
     assert response.status_code == 200
     assert "Import 2 rows" in page
-    assert "“score” ignored" in page
+    assert "“language” ignored" in page
     assert "&lt;b&gt;a&lt;/b&gt;" in page
     assert not Prompt.objects.exists()
 
@@ -91,6 +90,46 @@ def test_empty_and_binary_files_are_refused_in_words(client, url, content):
     assert "was not imported" in response.content.decode()
 
 
+BAD = b'{"prompt": "One?"}\n{"prompt": 7}\n{"prompt": "Two?"}\nnonsense\n'
+
+
+def test_a_refusal_says_that_such_rows_can_be_skipped(client, url):
+    assert "Skip rows with errors" in upload(client, url, BAD).content.decode()
+    page = upload(client, url, b"PAR1").content.decode()
+    assert "Parquet" in page
+    assert "or tick" not in page
+
+
+def test_rows_with_errors_are_skipped_where_that_is_ticked_and_can_be_downloaded(
+    client, url, project
+):
+    response = upload(client, url, BAD, skip_bad="on")
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert "Import 2 rows" in page
+    assert "2 rows with errors, skipped" in page
+    names = ("token", "name", "pairs", "tags", "skip_bad")
+    fields = {name: response.context[name] for name in names}
+    done = client.post(url, fields, follow=True)
+    assert project.prompts.count() == 2
+    assert "Download the list" in done.content.decode()
+    entry = done.context["done"]["pk"]
+    table = client.get(f"{url}{entry}/skipped/").content.decode().splitlines()
+    assert [line.split("\t")[:2] for line in table] == [
+        ["line", "field"],
+        ["2", "prompt"],
+        ["4", "line"],
+    ]
+
+
+def test_the_list_of_skipped_rows_is_for_curators_of_the_project(client, url, project):
+    upload(client, url, BAD, skip_bad="on")
+    client.force_login(make_member(project))
+    assert client.get(f"{url}1/skipped/").status_code == 403
+    client.force_login(make_user())
+    assert client.get(f"{url}1/skipped/").status_code == 404
+
+
 def test_a_form_without_file_says_so(client, url):
     response = client.post(url, {"pairs": 1})
     assert response.status_code == 422
@@ -120,22 +159,3 @@ def test_labelers_may_not_import_and_outsiders_see_nothing(client, project):
     assert client.get(url).status_code == 403
     client.force_login(make_user())
     assert client.get(url).status_code == 404
-
-
-def test_a_token_is_shown_once_and_replaced(client):
-    user = make_user()
-    client.force_login(user)
-    first = client.post("/account/api-token/").context["new_key"]
-    assert first == Token.objects.get(user=user).key
-    assert first not in client.get("/account/api-token/").content.decode()
-    second = client.post("/account/api-token/").context["new_key"]
-    assert second != first
-    assert Token.objects.get(user=user).key == second
-
-
-def test_a_token_can_be_deleted(client):
-    user = make_user()
-    client.force_login(user)
-    client.post("/account/api-token/")
-    client.post("/account/api-token/", {"delete": ""})
-    assert not Token.objects.filter(user=user).exists()

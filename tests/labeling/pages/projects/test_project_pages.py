@@ -4,13 +4,13 @@ import pytest
 from django.urls import reverse
 
 from labeling.models import AuditEntry, Membership, Project, Role
-from labeling.pages.project_forms import SettingsForm
-from labeling.pages.settings_texts import FOLDED, GROUPS
+from labeling.pages.projects.forms import SettingsForm
+from labeling.projects.settings_texts import GROUPS
 from tests.factories import make_member, make_project, make_user
 
 pytestmark = pytest.mark.django_db
 
-LOOP_OWN = {"id", "slug", "guidelines", "created_at"}
+NOT_SET = {"id", "slug", "guidelines", "created_at"}
 
 
 @pytest.fixture
@@ -48,6 +48,7 @@ def form_data(form, **changes):
     ("name", "allowed"),
     [
         ("project-settings", {"admin"}),
+        ("project-loop-settings", {"admin"}),
         ("members", {"admin", "curator"}),
         ("guidelines-edit", {"admin", "curator"}),
         ("guidelines-history", {"admin", "curator"}),
@@ -83,22 +84,21 @@ def test_a_member_of_another_project_is_not_changed_from_here(admin, project):
 
 
 def test_every_setting_of_a_project_is_on_the_page():
-    shown = {name for _, _, names in GROUPS for name in names}
-    shown |= {name for _, names in FOLDED.values() for name in names}
-    assert shown == {field.name for field in Project._meta.concrete_fields} - LOOP_OWN
+    shown = {name for group in GROUPS for name in (*group.names, *group.more)}
+    assert shown == {field.name for field in Project._meta.concrete_fields} - NOT_SET
 
 
 def test_settings_are_saved_and_nothing_else_is(admin, project):
     url = reverse("project-settings", args=[project.slug])
-    data = form_data(SettingsForm(instance=project), retrain_after=25, random_share=35)
-    Project.objects.filter(pk=project.pk).update(temperature=0.5)  # by somebody else, meanwhile
+    data = form_data(SettingsForm(instance=project), lease_seconds=25, random_share=35)
+    Project.objects.filter(pk=project.pk).update(min_seconds=5)  # by somebody else, meanwhile
     assert admin.post(url, data).url == url
     project.refresh_from_db()
-    assert project.retrain_after == 25
+    assert project.lease_seconds == 25
     assert project.random_share == pytest.approx(0.35)
-    assert project.temperature == 0.5
+    assert project.min_seconds == 5
     changes = AuditEntry.objects.get(action="change settings").details["changes"]
-    assert set(changes) == {"retrain_after", "random_share"}
+    assert set(changes) == {"lease_seconds", "random_share"}
 
 
 @pytest.mark.parametrize(
@@ -108,10 +108,7 @@ def test_settings_are_saved_and_nothing_else_is(admin, project):
         ("overlap", 21),
         ("random_share", 101),
         ("lease_seconds", 5),
-        ("samples_per_prompt", 1),
-        ("temperature", 0),
-        ("top_p", 1.5),
-        ("retrain_after", ""),
+        ("lease_seconds", ""),
         ("scale", "stars"),
         ("name", ""),
     ],
@@ -139,24 +136,29 @@ def test_people_without_a_project_of_their_own_make_none(client, cast):
         assert client.get(reverse("project-new")).status_code == 403
 
 
-def test_the_link_of_an_invitation_is_shown_once(admin, project):
+def test_a_link_that_proposes_a_user_name_is_shown_once(admin, client, project):
     url = reverse("member-invite", args=[project.slug])
     data = {"invite-username": "newcomer", "invite-full_name": "", "invite-role": "labeler"}
     shown = admin.post(url, data, follow=True).content.decode()
-    assert "/set-password/" in shown
+    path = "/invitations/" + shown.split("/invitations/")[1].split('"')[0]
     again = admin.get(reverse("members", args=[project.slug])).content.decode()
-    assert "/set-password/" not in again
-    assert "invited" in again
+    assert path not in again and "newcomer as labeler" in again
+    admin.logout()
+    assert 'value="newcomer"' in admin.get(path).content.decode()
 
 
-@pytest.mark.parametrize(
-    ("who", "words"), [("nobody", "Invite them below"), ("owner", "member already")]
-)
-def test_adding_somebody_who_cannot_be_added_says_why(admin, project, who, words):
+def test_a_member_is_not_invited_again(admin, project):
     url = reverse("member-add", args=[project.slug])
-    response = admin.post(url, {"add-who": who, "add-role": "labeler"})
+    response = admin.post(url, {"add-who": "Owner", "add-role": "labeler"})
     assert response.status_code == 422
-    assert words in response.content.decode()
+    assert "member already" in response.content.decode()
+
+
+def test_guidelines_sent_twice_are_one_version(admin, project):
+    url = reverse("guidelines-edit", args=[project.slug])
+    for _ in range(2):
+        assert admin.post(url, {"text": "First.", "written_on": 1}).status_code == 302
+    assert project.guideline_versions.count() == 2
 
 
 def test_guidelines_written_meanwhile_are_not_lost(admin, cast, project):

@@ -1,11 +1,13 @@
 """Agreement between labelers, against worked examples from the literature."""
 
+from typing import Literal
+
 import krippendorff
 import numpy as np
 import pytest
 
-from labeling.measures import agreement
-from labeling.measures.bootstrap import interval, sum_by
+from labeling.quality.measures import coefficients
+from labeling.quality.measures.intervals import interval, sum_by, wilson
 
 # Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), example C: four observers,
 # twelve units, values 1 to 5, 0 where an observer gave none.
@@ -55,9 +57,11 @@ def random_counts(seed: int, units: int = 200, values: int = 7) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("level", "published"), [("nominal", 0.743), ("ordinal", 0.815)])
-def test_alpha_of_krippendorffs_own_example(level: str, published: float) -> None:
+def test_alpha_of_krippendorffs_own_example(
+    level: Literal["nominal", "ordinal"], published: float
+) -> None:
     counts = counted(KRIPPENDORFF_2011, [1, 2, 3, 4, 5])
-    assert agreement.alpha(counts, level) == pytest.approx(published, abs=0.0005)
+    assert coefficients.alpha(counts, level) == pytest.approx(published, abs=0.0005)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -70,50 +74,50 @@ def test_the_sums_behind_alphas_interval_give_the_packages_alpha(seed: int) -> N
         level_of_measurement="ordinal",
     )
     kept = counts[counts.sum(axis=1) >= 2]
-    mine = agreement._ordinal_alpha(agreement._coincidences(kept).sum(axis=0))
+    mine = coefficients._ordinal_alpha(coefficients._coincidences(kept).sum(axis=0))
     assert float(mine) == pytest.approx(expected, abs=1e-9)
 
 
 def test_fleiss_kappa_of_his_own_example() -> None:
     assert FLEISS_1971.sum(axis=1).tolist() == [6] * 30
-    assert agreement.fleiss(FLEISS_1971) == pytest.approx(0.430, abs=0.0005)
+    assert coefficients.fleiss(FLEISS_1971) == pytest.approx(0.430, abs=0.0005)
 
 
 def test_fleiss_kappa_of_fourteen_raters() -> None:
-    assert agreement.fleiss(FOURTEEN_RATERS) == pytest.approx(0.210, abs=0.0005)
+    assert coefficients.fleiss(FOURTEEN_RATERS) == pytest.approx(0.210, abs=0.0005)
 
 
 def test_cohens_kappa_of_two_readers_of_grant_proposals() -> None:
     # Wikipedia, "Cohen's kappa": 50 proposals, observed 0.70, by chance 0.50, kappa 0.40.
-    assert agreement.cohen(np.array([[20, 5], [10, 15]])) == pytest.approx(0.4)
+    assert coefficients.cohen(np.array([[20, 5], [10, 15]])) == pytest.approx(0.4)
 
 
 def test_cohens_kappa_of_his_own_example() -> None:
     # Cohen, "Weighted kappa", Psychological Bulletin 70 (1968), 200 cases: unweighted 0.492.
     table = np.array([[88, 10, 2], [14, 40, 6], [18, 10, 12]])
-    assert agreement.cohen(table) == pytest.approx(0.492, abs=0.0005)
+    assert coefficients.cohen(table) == pytest.approx(0.492, abs=0.0005)
 
 
 def test_per_cent_agreement_is_the_share_of_agreeing_pairs_of_judgments() -> None:
     # A A B: one of three pairs; B B: one of one.
-    assert agreement.percent(np.array([[2, 1], [0, 2]])) == pytest.approx(2 / 4)
+    assert coefficients.percent(np.array([[2, 1], [0, 2]])) == pytest.approx(2 / 4)
 
 
 def test_one_judgment_agrees_with_nobody() -> None:
     with_single = np.concatenate([FLEISS_1971, np.array([[1, 0, 0, 0, 0]])])
-    assert agreement.fleiss(with_single) == agreement.fleiss(FLEISS_1971)
-    assert agreement.alpha(with_single) == agreement.alpha(FLEISS_1971)
+    assert coefficients.fleiss(with_single) == coefficients.fleiss(FLEISS_1971)
+    assert coefficients.alpha(with_single) == coefficients.alpha(FLEISS_1971)
     with pytest.raises(ValueError, match="no unit has two judgments"):
-        agreement.percent(np.array([[1, 0]]))
+        coefficients.percent(np.array([[1, 0]]))
 
 
 def test_when_the_first_is_always_better_full_agreement_is_not_called_chance() -> None:
     counts, prompts = np.zeros((40, 7), dtype=int), np.arange(40)
     counts[:, 5] = 2  # two labelers, the same strength for the first response, every time
-    assert np.isnan(agreement.alpha(counts))
-    assert agreement.alpha_estimate(counts, prompts) is None
-    both, twice = agreement.both_ways(counts, prompts, MIRROR)
-    found = agreement.alpha_estimate(both, twice)
+    assert np.isnan(coefficients.alpha(counts))
+    assert coefficients.alpha_estimate(counts, prompts) is None
+    both, twice = coefficients.both_ways(counts, prompts, MIRROR)
+    found = coefficients.alpha_estimate(both, twice)
     assert found is not None
     assert (found.value, found.prompts) == (1.0, 40)
 
@@ -123,7 +127,7 @@ def test_agreement_does_not_depend_on_which_response_is_called_the_first() -> No
     flipped = counts.copy()
     flipped[::2] = flipped[::2, ::-1]
     one, other = (
-        agreement.alpha_estimate(*agreement.both_ways(table, prompts, MIRROR))
+        coefficients.alpha_estimate(*coefficients.both_ways(table, prompts, MIRROR))
         for table in (counts, flipped)
     )
     assert one is not None and other is not None
@@ -133,15 +137,15 @@ def test_agreement_does_not_depend_on_which_response_is_called_the_first() -> No
 def test_strength_counts_a_near_miss_less_than_a_contradiction() -> None:
     near = np.array([[0, 0, 0, 0, 1, 1, 0], [1, 1, 0, 0, 0, 0, 0]] * 10)
     far = np.array([[1, 0, 0, 0, 0, 0, 1], [0, 1, 0, 0, 0, 1, 0]] * 10)
-    assert agreement.fleiss(near) == pytest.approx(agreement.fleiss(far), abs=0.2)
-    assert agreement.alpha(near) > 0.5 > 0 > agreement.alpha(far)
+    assert coefficients.fleiss(near) == pytest.approx(coefficients.fleiss(far), abs=0.2)
+    assert coefficients.alpha(near) > 0.5 > 0 > coefficients.alpha(far)
 
 
 def test_interval_of_alpha_covers_alpha_of_many_more_units() -> None:
-    truth = agreement.alpha(random_counts(99, units=40_000))
+    truth = coefficients.alpha(random_counts(99, units=40_000))
     covered = 0
     for seed in range(60):
-        found = agreement.alpha_estimate(random_counts(seed, units=120), np.arange(120))
+        found = coefficients.alpha_estimate(random_counts(seed, units=120), np.arange(120))
         assert found is not None and found.low is not None and found.high is not None
         covered += found.low <= truth <= found.high
     assert covered >= 52  # 95 % of 60 is 57; 52 is three standard deviations below
@@ -149,17 +153,30 @@ def test_interval_of_alpha_covers_alpha_of_many_more_units() -> None:
 
 def test_units_of_one_prompt_are_drawn_together() -> None:
     counts = random_counts(1)
-    alone = agreement.fleiss_estimate(counts, np.arange(200))
-    clustered = agreement.fleiss_estimate(np.repeat(counts, 5, axis=0), np.repeat(range(200), 5))
+    alone = coefficients.fleiss_estimate(counts, np.arange(200))
+    clustered = coefficients.fleiss_estimate(np.repeat(counts, 5, axis=0), np.repeat(range(200), 5))
     assert alone is not None and clustered is not None
     assert clustered.prompts == 200
     assert (clustered.low, clustered.high) == pytest.approx((alone.low, alone.high))
 
 
-def test_too_few_prompts_give_a_figure_without_an_interval() -> None:
-    found = agreement.percent_estimate(random_counts(1, units=4), np.arange(4))
+def test_too_few_prompts_give_a_coefficient_without_an_interval_and_a_share_with_a_wide_one() -> (
+    None
+):
+    counts, prompts = random_counts(1, units=29), np.arange(29)
+    found = coefficients.fleiss_estimate(counts, prompts)
     assert found is not None
-    assert (found.low, found.high, found.prompts) == (None, None, 4)
+    assert (found.low, found.high, found.prompts) == (None, None, 29)
+    share = coefficients.percent_estimate(counts, prompts)
+    assert share is not None
+    assert (share.low, share.high) == wilson(share.value, 29)
+
+
+def test_a_coefficient_that_no_draw_changes_is_not_certain() -> None:
+    counts = np.array([[3, 0], [0, 3]] * 30)
+    found = coefficients.fleiss_estimate(counts, np.arange(60))
+    assert found is not None
+    assert (found.value, found.low, found.high) == (1.0, None, None)
 
 
 def test_cohen_over_pairs_of_labelers_is_weighted_by_what_they_share() -> None:
@@ -169,7 +186,7 @@ def test_cohen_over_pairs_of_labelers_is_weighted_by_what_they_share() -> None:
     for unit, (one, other) in enumerate(said):
         table[unit, 0, one, other] = 1
         table[50 + unit, 1, one, one] = 1
-    found = agreement.cohen_estimate(table, np.arange(100))
+    found = coefficients.cohen_estimate(table, np.arange(100))
     assert found is not None
     assert found.value == pytest.approx(0.7)
 

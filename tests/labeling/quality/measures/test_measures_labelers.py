@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from labeling.measures import labelers, reliability
-from labeling.measures.bootstrap import Estimate, Refusal
-from labeling.measures.reliability import Choices, LabelerReliability
+from labeling.quality.measures import dawid_skene, one_labeler
+from labeling.quality.measures.dawid_skene import Choices, LabelerReliability
+from labeling.quality.measures.intervals import Estimate, Refusal
 
 
 def simulate(
@@ -25,11 +25,11 @@ def simulate(
 
 def estimate(choices: Choices, count: int, **more: object) -> list[LabelerReliability]:
     pairs = int(choices.pair.max()) + 1
-    return reliability.estimate(choices, count, pairs, **more).labelers  # type: ignore[arg-type]
+    return dawid_skene.estimate_reliabilities(choices, count, pairs, **more).labelers  # type: ignore[arg-type]
 
 
 def test_pace_is_the_median_so_that_a_lunch_break_does_not_count() -> None:
-    found = labelers.pace([10.0] * 15 + [20.0] * 14 + [3600.0])
+    found = one_labeler.pace([10.0] * 15 + [20.0] * 14 + [3600.0])
     assert isinstance(found, Estimate)
     assert found.value == 15.0
     assert (found.low, found.high) == (10.0, 20.0)
@@ -38,12 +38,12 @@ def test_pace_is_the_median_so_that_a_lunch_break_does_not_count() -> None:
 @pytest.mark.parametrize(
     ("measure", "needed"),
     [
-        (lambda n: labelers.pace([5.0] * n), 20),
-        (lambda n: labelers.agreement_with_others([1] * n, [1] * n, list(range(n))), 20),
-        (lambda n: labelers.gold_accuracy([True] * n), 10),
-        (lambda n: labelers.retest([True] * n), 10),
-        (lambda n: labelers.position_bias([True] * n), 30),
-        (lambda n: labelers.length_bias([True] * n), 30),
+        (lambda n: one_labeler.pace([5.0] * n), 20),
+        (lambda n: one_labeler.agreement_with_others([1] * n, [1] * n, list(range(n))), 20),
+        (lambda n: one_labeler.gold_accuracy([True] * n), 10),
+        (lambda n: one_labeler.retest([True] * n), 10),
+        (lambda n: one_labeler.position_bias([True] * n), 30),
+        (lambda n: one_labeler.length_bias([True] * n), 30),
     ],
 )
 def test_each_measure_is_refused_below_its_number_and_says_what_is_missing(measure, needed) -> None:
@@ -54,19 +54,21 @@ def test_each_measure_is_refused_below_its_number_and_says_what_is_missing(measu
 
 
 def test_agreement_with_others_counts_their_judgments_and_draws_prompts() -> None:
-    found = labelers.agreement_with_others([2, 0] * 20, [2, 1] * 20, list(range(20)) * 2)
+    found = one_labeler.agreement_with_others([2, 0] * 20, [2, 1] * 20, list(range(20)) * 2)
     assert isinstance(found, Estimate)
     assert found.value == pytest.approx(40 / 60)
     assert found.prompts == 20
 
 
 def test_judgments_that_nobody_shares_do_not_count_towards_agreement() -> None:
-    assert isinstance(labelers.agreement_with_others([0] * 99, [0] * 99, list(range(99))), Refusal)
+    assert isinstance(
+        one_labeler.agreement_with_others([0] * 99, [0] * 99, list(range(99))), Refusal
+    )
 
 
 def test_a_side_habit_is_told_from_chance() -> None:
-    habit = labelers.position_bias([True] * 45 + [False] * 15)
-    chance = labelers.position_bias([True] * 33 + [False] * 27)
+    habit = one_labeler.position_bias([True] * 45 + [False] * 15)
+    chance = one_labeler.position_bias([True] * 33 + [False] * 27)
     assert isinstance(habit, Estimate) and isinstance(chance, Estimate)
     assert habit.excludes(0.5) and not chance.excludes(0.5)
 
@@ -131,7 +133,7 @@ def test_known_answers_tell_right_from_wrong_where_the_majority_is_wrong() -> No
 
 def test_no_choices_at_all_is_no_error() -> None:
     nothing = np.array([], dtype=np.int64)
-    found = reliability.estimate(
+    found = dawid_skene.estimate_reliabilities(
         Choices(nothing, nothing, nothing.astype(bool), nothing.astype(bool)), 2, 0
     )
     assert [one.weight for one in found.labelers] == [1.0, 1.0]
@@ -144,6 +146,6 @@ def test_columns_of_different_lengths_are_refused() -> None:
 
 def test_log_odds_of_votes_add_up_to_a_posterior() -> None:
     # Two votes of log-odds 1.1 for the first, one against: odds e^1.1.
-    chance = reliability.posterior_of_pair(np.array([1, 1, -1]), np.array([1.1, 1.1, 1.1]))
+    chance = dawid_skene.posterior_of_pair(np.array([1, 1, -1]), np.array([1.1, 1.1, 1.1]))
     assert chance == pytest.approx(np.exp(1.1) / (1 + np.exp(1.1)))
-    assert reliability.posterior_of_pair(np.array([0]), np.array([2.0])) == 0.5
+    assert dawid_skene.posterior_of_pair(np.array([0]), np.array([2.0])) == 0.5

@@ -1,12 +1,11 @@
 """The head on fixed features is the minimum it claims to be, and is chosen on prompts left out."""
 
 import math
-from typing import Any
 
 import pytest
 import torch
 
-from modeling.core.frozen_choice import (
+from modeling.core.fitting.frozen_choice import (
     Choice,
     choose,
     count_fits,
@@ -14,9 +13,10 @@ from modeling.core.frozen_choice import (
     fit_heads,
     is_clearly_lower,
 )
-from modeling.core.frozen_fit import FOLDS, Pairs, cross_validate, fit, fold_of, scale_of
+from modeling.core.fitting.frozen_fit import FOLDS, Pairs, cross_validate, fit, fold_of, scale_of
+from modeling.run_data.train_reward import TrainRewardConfig
 
-CONFIG: dict[str, Any] = {"seed": 0, "label_smoothing": 0.0, "ties": "half", "tie_weight": 0.0}
+CONFIG = TrainRewardConfig(base_model="any", tie_weight=0.0)
 
 
 def pairs_of(count: int, target: float = 1.0) -> Pairs:

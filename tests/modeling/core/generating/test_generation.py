@@ -22,11 +22,11 @@ from transformers import (
     Qwen3Config,
 )
 
-from modeling.core import generation
-from modeling.core.drawing import Sampling, derive_seed, pick, uniforms
-from modeling.core.errors import Cancelled, ProgramError
-from modeling.core.generation import Drawn, Request, generate
-from modeling.core.plain_generation import choose_generator, generate_plain
+from modeling.core.generating import generation
+from modeling.core.generating.drawing import Sampling, derive_seed, pick, uniforms
+from modeling.core.generating.generation import Drawn, Request, generate
+from modeling.core.generating.plain_generation import choose_generator, generate_plain
+from modeling.core.program.errors import Cancelled, ProgramError
 
 VOCABULARY = 60
 STOP = frozenset(range(50, 60))  # a sixth of the tokens: responses of very different lengths
@@ -75,7 +75,8 @@ def make_requests(prompts: int = 5, samples: int = 3) -> list[Request]:
 
 
 def sampling(**changes: Any) -> Sampling:
-    return Sampling(**{"stop_ids": STOP, "max_new_tokens": 20, "batch_tokens": 150} | changes)
+    usual: dict[str, Any] = {"stop_ids": STOP, "max_new_tokens": 20, "batch_tokens": 150}
+    return Sampling(**usual | changes)
 
 
 def by_hand(model: PreTrainedModel, request: Request, how: Sampling) -> Drawn:

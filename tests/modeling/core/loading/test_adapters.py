@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,18 +10,19 @@ from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, GPT2Config, GPT2LMHeadModel
 
 from modeling.core import train_reward
-from modeling.core.adapters import add_adapter, linear_names, merge_adapter
-from modeling.core.parallel import Group
-from modeling.core.reading import choose_reader
-from modeling.core.reward_model import load_reward_model
-from modeling.core.reward_settings import DEFAULTS, resolve
-from modeling.core.reward_setup import prepare, unquantise
-from modeling.core.run_dir import EXIT_CANCELLED, RunDir
-from modeling.core.text import Encoded
-from tests.core.factories import error_of, read, run, stop_after, training_run
+from modeling.core.loading.adapters import add_adapter, linear_names, merge_adapter
+from modeling.core.loading.reward_model import load_reward_model
+from modeling.core.program.parallel import Group
+from modeling.core.program.run_dir import EXIT_CANCELLED, RunDir
+from modeling.core.reading.reader import choose_reader
+from modeling.core.reward.settings import settle
+from modeling.core.reward.setup import prepare, unquantise
+from modeling.core.texts.text import Encoded
+from modeling.run_data.train_reward import TrainRewardConfig
+from tests.modeling.core.factories import error_of, read, run, stop_after, training_run
 
 GROUPS = [[Encoded([5, 6, 7, 8, 9], 3, False), Encoded([5, 6, 7, 30, 31, 2], 3, False)]]
-LORA = {"adapter": "lora", "lora_rank": 4, "learning_rate": 5e-3}
+LORA: dict[str, Any] = {"adapter": "lora", "lora_rank": 4, "learning_rate": 5e-3}
 
 
 @pytest.fixture(scope="module")
@@ -143,8 +145,8 @@ def test_the_rate_follows_from_size_and_adapter(tiny_model: Path) -> None:
 
     def rate(adapter: str, parameters: int) -> float:
         model.parameters = lambda: iter([torch.empty(parameters, device="meta")])  # type: ignore[method-assign]
-        asked = DEFAULTS | {"adapter": adapter}
-        return float(resolve(asked, model, tokenizer, 1000, torch.device("cpu"))["learning_rate"])
+        asked = TrainRewardConfig(base_model="any", adapter=adapter)
+        return settle(asked, model, tokenizer, 1000, torch.device("cpu")).learning_rate
 
     assert rate("none", 1_000_000) == 1e-3
     assert rate("none", 500_000_000) == 1e-5
@@ -162,4 +164,4 @@ def test_qlora_without_its_machine_says_so_once_and_early(
 
 def test_an_adapter_of_no_rank_is_refused(tiny_model: Path, tmp_path: Path) -> None:
     folder = training_run(tmp_path / "r", tiny_model, adapter="lora", lora_rank=0)
-    assert "'lora_rank' makes no sense" in error_of(train_reward, folder)
+    assert "'lora_rank' must be a whole number from 1, not 0." in error_of(train_reward, folder)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modeling.core.aggregation import (
+from modeling.core.loading.aggregation import (
     Scale,
     aggregate,
     on_one_scale,
@@ -16,7 +16,7 @@ from modeling.core.aggregation import (
     scales_of,
     write_scales,
 )
-from modeling.core.errors import ProgramError
+from modeling.core.program.errors import ProgramError
 
 REWARDS = torch.tensor([[1.0, 3.0, 5.0], [2.0, 2.0, 2.0]])  # two texts, three members
 

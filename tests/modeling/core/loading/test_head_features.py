@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from modeling.core import score, train_reward
-from modeling.core.head_features import add_features, projection
-from tests.core.factories import lines, make_run, messages, preferences, run, training_run
+from modeling.core.loading.head_features import add_features, projection
+from tests.modeling.core.factories import lines, make_run, messages, preferences, run, training_run
 
 RESPONSES = [
     {"id": f"r{n}", "prompt": messages(f"Question {n % 2}?"), "response": text}

@@ -8,14 +8,15 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, BertConfig, BertModel
 
-from modeling.core import feature_table, score, train_reward
-from modeling.core.errors import Cancelled, ProgramError
-from modeling.core.features import Readout
-from modeling.core.loading_rewards import combine, load_scorer
-from modeling.core.own_head import mean_readout
-from modeling.core.reading import Reader, choose_reader
-from modeling.core.run_dir import RunDir
-from tests.core.factories import (
+from modeling.core import score, train_reward
+from modeling.core.fitting import feature_table
+from modeling.core.loading.own_head import mean_readout
+from modeling.core.loading.saved_rewards import combine, load_scorer
+from modeling.core.program.errors import Cancelled, ProgramError
+from modeling.core.program.run_dir import RunDir
+from modeling.core.reading.features import Readout
+from modeling.core.reading.reader import Reader, choose_reader
+from tests.modeling.core.factories import (
     error_of,
     lines,
     make_run,
@@ -26,7 +27,7 @@ from tests.core.factories import (
     run,
     training_run,
 )
-from tests.core.test_reading import CAUSAL, make_model, ragged_groups
+from tests.modeling.core.reading.test_reading import CAUSAL, make_model, ragged_groups
 
 OWN: list[dict[str, Any]] = [
     {"pooling": "mean"},
@@ -165,7 +166,7 @@ def test_a_mean_model_is_trained_further_with_its_head(finished: Path, tmp_path:
         finished / "model",
         pooling="mean",
         heads=config.get("heads", 1),
-        learning_rate=1e-12,
+        learning_rate=1e-8,
         epochs=1,
     )
     assert run(train_reward, again) == 0

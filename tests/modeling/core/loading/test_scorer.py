@@ -7,13 +7,13 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from modeling.core.errors import ProgramError
-from modeling.core.heads import save_heads, take_heads
-from modeling.core.loading_rewards import LoadedReward
-from modeling.core.reading import Reader
-from modeling.core.reward_model import load_reward_model, save_model
-from modeling.core.scorer import Scorer
-from modeling.core.text import render_text
+from modeling.core.loading.heads import save_heads, take_heads
+from modeling.core.loading.reward_model import load_reward_model, save_model
+from modeling.core.loading.saved_rewards import LoadedReward
+from modeling.core.loading.scorer import Scorer
+from modeling.core.program.errors import ProgramError
+from modeling.core.reading.reader import Reader
+from modeling.core.texts.text import render_text
 
 PROMPTS = [
     (("user", "How do I keep basil fresh?"),),

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from modeling.core.losses import (
+from modeling.core.losses.preferences import (
     bradley_terry,
     centering,
     davidson,

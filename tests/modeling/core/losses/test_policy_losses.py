@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modeling.core.advantages import gae, leave_one_out, whiten
-from modeling.core.kl import adapt, sequence_kl, token_kl
-from modeling.core.policy_losses import clipped_policy_loss, clipped_value_loss, dpo_loss
+from modeling.core.losses.advantages import gae, leave_one_out, whiten
+from modeling.core.losses.kl import adapt, sequence_kl, token_kl
+from modeling.core.losses.policy import clipped_policy_loss, clipped_value_loss, dpo_loss
 
 LN2 = math.log(2)
 

@@ -6,10 +6,10 @@ from math import comb, log
 import numpy as np
 import pytest
 
-from modeling.core.best_of_n import best_of_n_curve, best_of_n_kl, best_weights, expected_best
-from modeling.core.policy_pool import best_texts
-from modeling.core.policy_rewards import Shaping
-from modeling.core.rollouts import Rollout
+from modeling.core.policy.pool import best_texts
+from modeling.core.policy.rollouts import Rollout
+from modeling.core.policy_models.rewards import Shaping
+from modeling.measures.best_of_n import best_of_n_curve, best_of_n_kl, best_weights, expected_best
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 6])

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from modeling.core.limits import Bounds
-from modeling.core.policy_health import (
+from modeling.core.policy.health import (
     Kept,
     Measure,
     alike_share,
@@ -16,8 +15,9 @@ from modeling.core.policy_health import (
     reason_to_stop,
     repeated_share,
 )
-from modeling.core.policy_rewards import Shaping
-from modeling.core.rollouts import Rollout
+from modeling.core.policy.rollouts import Rollout
+from modeling.core.policy_models.rewards import Shaping
+from modeling.measures.limits import Bounds
 
 
 def rollout(number: int, **changes: Any) -> Rollout:

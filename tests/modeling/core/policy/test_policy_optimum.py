@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from modeling.core import train_policy
-from tests.core.bandit import (
+from tests.modeling.core.bandit import (
     RESPONSES,
     bandit_run,
     best_of,
@@ -19,7 +19,7 @@ from tests.core.bandit import (
     total_variation,
     train,
 )
-from tests.core.factories import make_run, read, run
+from tests.modeling.core.factories import make_run, read, run
 
 BETA = 0.3
 

@@ -1,9 +1,12 @@
 """What a policy's training takes where the config leaves it open."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from modeling.core.policy_settings import DEFAULTS, TINY_PARAMETERS, resolve
+from modeling.core.policy.settings import TINY_PARAMETERS, settle
+from modeling.run_data.train_policy import TrainPolicyConfig
 
 
 @pytest.mark.parametrize(
@@ -16,7 +19,8 @@ from modeling.core.policy_settings import DEFAULTS, TINY_PARAMETERS, resolve
     ],
 )
 def test_passes_over_texts_that_are_there(algorithm: str, parameters: int, passes: int) -> None:
-    config = DEFAULTS | {"algorithm": algorithm, "policy": "p"}
-    assert resolve(config, parameters, torch.device("cpu"))["epochs"] == passes
-    asked = resolve(config | {"epochs": 7}, parameters, torch.device("cpu"))
-    assert asked["epochs"] == 7
+    given = {"algorithm": algorithm, "policy": "p", "reward_models": ["r"]}
+    config, device = TrainPolicyConfig.read(given), torch.device("cpu")
+    assert settle(config, parameters, 512, device).epochs == passes
+    asked = settle(replace(config, epochs=7), parameters, 512, device)
+    assert asked.epochs == 7

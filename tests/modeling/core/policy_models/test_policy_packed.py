@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from modeling.core import train_policy
-from modeling.core.policy_batch import Text, pad_texts
-from modeling.core.policy_packed import by_prompt, pack_texts
-from modeling.core.policy_reading import choose_policy_way, make_batch, plan_passes
-from tests.core.factories import read, run
-from tests.core.test_reading import CAUSAL, UNSUPPORTED, VOCABULARY, make_model
-from tests.core.test_train_policy import policy_run, weights
+from modeling.core.policy_models.batch import Text, pad_texts
+from modeling.core.policy_models.packed import by_prompt, pack_texts
+from modeling.core.policy_models.reading import choose_policy_way, make_batch, plan_passes
+from tests.modeling.core.factories import read, run
+from tests.modeling.core.reading.test_reading import CAUSAL, UNSUPPORTED, VOCABULARY, make_model
+from tests.modeling.core.test_train_policy import policy_run, weights
 
 CPU = torch.device("cpu")
 CLASSIFIERS_ONLY = "its own way"  # of pooling
@@ -183,19 +183,19 @@ def test_responses_to_one_prompt_are_read_in_one_pass() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "rloo", "best_of_n", "dpo"])
-@pytest.mark.parametrize("settings", [{}, {"minibatches": 2, "batch_tokens": 60}])
+@pytest.mark.parametrize("options", [{}, {"minibatches": 2, "batch_tokens": 60}])
 def test_packed_and_padded_runs_end_with_the_same_policy(
     tiny_model: Path,
     tiny_reward_model: Path,
     tmp_path: Path,
     algorithm: str,
-    settings: dict[str, Any],
+    options: dict[str, Any],
 ) -> None:
     found = {}
     for way in ("auto", "padded"):
         folder = policy_run(
             tmp_path / way, tiny_model, tiny_reward_model,
-            algorithm=algorithm, attention=way, **settings,
+            algorithm=algorithm, attention=way, **options,
         )  # fmt: skip
         assert run(train_policy, folder) == 0, (folder / "error.json").read_text()
         result = read(folder / "result.json")

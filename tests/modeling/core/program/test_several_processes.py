@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from modeling.core import train_reward
-from modeling.core.groups import Comparison, Unit
-from modeling.core.parallel import Group
-from modeling.core.reward_step import share_of
-from modeling.core.text import Encoded
-from tests.core.factories import lines, metric, preference, read, run, training_run
+from modeling.core.fitting.step import share_of
+from modeling.core.program.parallel import Group
+from modeling.core.texts.groups import LabeledPair, Unit
+from modeling.core.texts.text import Encoded
+from tests.modeling.core.factories import lines, metric, preference, read, run, training_run
 
 
 def launch(folder: Path) -> subprocess.Popen[str]:
@@ -80,12 +80,14 @@ def test_they_stop_together_and_one_goes_on(tiny_model: Path, tmp_path: Path) ->
 
 def test_shares_are_whole_units_of_about_the_same_size() -> None:
     encoded = [[Encoded([1] * length, 1, False)] * 2 for length in (50, 30, 20, 10, 9, 1)]
-    comparison = Comparison("c", 0, 1, 1.0, 1.0, 0.0)
+    comparison = LabeledPair("c", 0, 1, 1.0, 1.0, 0.0)
     batch = [Unit(at, (comparison,)) for at in range(6)]
     reader = SimpleNamespace(tokens=lambda texts: sum(len(text.ids) for text in texts))
     shares = []
     for rank in range(2):
-        training: Any = SimpleNamespace(processes=Group(rank, 2), reader=reader, encoded=encoded)
+        setup = SimpleNamespace(processes=Group(rank, 2))
+        data = SimpleNamespace(encoded=encoded)
+        training: Any = SimpleNamespace(setup=setup, data=data, reader=reader)
         shares.append(share_of(training, batch))
     assert [unit.group for unit in shares[0]] == [0, 3]
     assert [unit.group for unit in shares[1]] == [1, 2, 4, 5]

@@ -7,17 +7,17 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, BertConfig
 
-from modeling.core.errors import ProgramError
-from modeling.core.features import (
+from modeling.core.program.errors import ProgramError
+from modeling.core.reading.features import (
     READS,
     Readout,
     choose_layers,
     hidden_states,
     read_features,
 )
-from modeling.core.reading import choose_reader
-from modeling.core.text import Encoded
-from tests.core.test_reading import CAUSAL, LLAMA, make_model, ragged_groups
+from modeling.core.reading.reader import choose_reader
+from modeling.core.texts.text import Encoded
+from tests.modeling.core.reading.test_reading import CAUSAL, LLAMA, make_model, ragged_groups
 
 
 def by_hand(model: Any, text: Encoded, layer: int, read: str) -> torch.Tensor:

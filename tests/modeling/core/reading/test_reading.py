@@ -21,8 +21,8 @@ from transformers import (
     Qwen3Config,
 )
 
-from modeling.core.reading import Reader, choose_reader
-from modeling.core.text import Encoded
+from modeling.core.reading.reader import Reader, choose_reader
+from modeling.core.texts.text import Encoded
 
 VOCABULARY = 100
 TOKENS = {"vocab_size": VOCABULARY, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}

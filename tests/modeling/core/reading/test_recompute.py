@@ -7,15 +7,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from modeling.core import compiling, reward_step, train_reward
-from modeling.core.device import choose_autocast
-from modeling.core.groups import Unit
-from modeling.core.reading import choose_reader
-from modeling.core.recompute import Memory, recompute_layers
-from modeling.core.reward_model import load_reward_model
-from modeling.core.run_dir import EXIT_CANCELLED
-from modeling.core.text import Encoded
-from tests.core.factories import error_of, lines, read, run, stop_after, training_run
+from modeling.core import train_reward
+from modeling.core.fitting import step as reward_step
+from modeling.core.loading.reward_model import load_reward_model
+from modeling.core.program.device import choose_autocast
+from modeling.core.program.run_dir import EXIT_CANCELLED
+from modeling.core.reading import compiling
+from modeling.core.reading.reader import choose_reader
+from modeling.core.reading.recompute import Memory, recompute_layers
+from modeling.core.texts.groups import Unit
+from modeling.core.texts.text import Encoded
+from tests.modeling.core.factories import error_of, lines, read, run, stop_after, training_run
 
 GROUPS = [
     [Encoded([5, 6, 7, *rest], 3, False) for rest in ([8, 9], [30, 31, 32, 2], [9])],
@@ -183,7 +185,12 @@ def test_a_training_in_bf16_leaves_the_model_that_fp32_does_within_rounding(
 ) -> None:
     rewards = []
     for dtype in ("float32", "bfloat16"):
-        settings = {"epochs": 2, "attention": attention, "pooling": pooling, "dtype": dtype}
+        settings: dict[str, Any] = {
+            "epochs": 2,
+            "attention": attention,
+            "pooling": pooling,
+            "dtype": dtype,
+        }
         folder = training_run(tmp_path / dtype, tiny_model, **settings)
         assert run(train_reward, folder) == 0
         assert read(folder / "result.json")["config"]["dtype"] == dtype

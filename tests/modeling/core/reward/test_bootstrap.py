@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from modeling.core.bootstrap import bootstrap_weight, cumulative, rank_of
+from modeling.core.reward.bootstrap import bootstrap_weight, cumulative, rank_of
 
 PROMPTS = [(("user", f"Question {n}?"),) for n in range(4000)]
 

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 import torch
 
-from modeling.core.bootstrap import bootstrap_weight
-from modeling.core.contradictions import judges, temperature_of, write_contradictions
-from modeling.core.groups import Comparison, PromptGroup
-from tests.core.factories import lines
+from modeling.core.reward.bootstrap import bootstrap_weight
+from modeling.core.reward.contradictions import judges, temperature_of, write_contradictions
+from modeling.core.texts.groups import LabeledPair, PromptGroup
+from tests.modeling.core.factories import lines
 
 
 def group(number: int, split: str = "test", target: float = 1.0) -> PromptGroup:
-    comparison = Comparison(f"c{number}", 0, 1, target, 1.0, 0.0)
+    comparison = LabeledPair(f"c{number}", 0, 1, target, 1.0, 0.0)
     return PromptGroup((("user", f"Question {number}?"),), split, ["a", "b"], [comparison])
 
 

@@ -7,18 +7,19 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification
 
-from modeling.core import reward_finish, score, train_reward
-from modeling.core.bootstrap import bootstrap_weight
-from modeling.core.groups import Unit, read_groups
-from modeling.core.objective import comparison_loss
-from modeling.core.reading import choose_reader
-from modeling.core.reward_model import load_reward_model
-from modeling.core.reward_parts import Part, part_groups
-from modeling.core.reward_settings import DEFAULTS
-from modeling.core.reward_setup import encode_groups
-from modeling.core.run_dir import EXIT_CANCELLED
-from modeling.core.scorer import Scorer
-from tests.core.factories import (
+from modeling.core import score, train_reward
+from modeling.core.fitting import finish as reward_finish
+from modeling.core.loading.reward_model import load_reward_model
+from modeling.core.loading.scorer import Scorer
+from modeling.core.program.run_dir import EXIT_CANCELLED
+from modeling.core.reading.reader import choose_reader
+from modeling.core.reward.bootstrap import bootstrap_weight
+from modeling.core.reward.objective import comparison_loss
+from modeling.core.reward.parts import TrainingPart, part_groups
+from modeling.core.reward.setup import encode_groups
+from modeling.core.texts.groups import Unit, read_groups
+from modeling.run_data.train_reward import TrainRewardConfig
+from tests.modeling.core.factories import (
     error_of,
     lines,
     make_run,
@@ -97,7 +98,9 @@ def test_a_head_learns_nothing_from_a_prompt_its_bootstrap_leaves_out(
         encoded = encode_groups(groups, tokenizer, 128)
         unit = Unit(0, tuple(groups[0].comparisons))
         reader = choose_reader(model, "auto", 128)
-        loss, _ = comparison_loss(DEFAULTS, reader, encoded, [unit], [weights])
+        loss, _ = comparison_loss(
+            TrainRewardConfig(base_model="any"), reader, encoded, [unit], [weights]
+        )
         loss.backward()
         found[weights[2]] = model.score.weight.grad
     assert torch.all(found[2.0][0] == 0)
@@ -121,7 +124,8 @@ def test_equal_heads_without_bootstrap_cost_what_one_head_costs(
         model, tokenizer, _ = load_reward_model(str(tiny_model), 0, heads)
         with torch.no_grad():
             model.score.weight.copy_(torch.linspace(-1, 1, 32).expand(heads, 32))
-        config = DEFAULTS | {"tie_weight": 0.5, "centering": 0.1} | options
+        given = {"base_model": "any", "tie_weight": 0.5, "centering": 0.1}
+        config = TrainRewardConfig.read(given | options)
         reader = choose_reader(model, "auto", 128)
         units = [Unit(0, tuple(groups[0].comparisons))]
         encoded = encode_groups(groups, tokenizer, 128)
@@ -249,11 +253,11 @@ def test_an_outcome_cut_short_on_disk_is_made_again(
 def test_members_see_prompts_as_often_as_their_bootstrap_has_it(tmp_path: Path) -> None:
     write_lines(tmp_path / "rows.jsonl", preferences(40))
     groups, _ = read_groups(tmp_path / "rows.jsonl", 0.0)
-    plain, everything = part_groups(groups, Part(), 0)
+    plain, everything = part_groups(groups, TrainingPart(), 0)
     assert plain == groups
     assert len(everything) == 24
-    assert part_groups(groups, Part("members/2", 2), 0) == (plain, everything)
-    weighed, seen = part_groups(groups, Part("members/2", 2, has_bootstrap=True), 0)
+    assert part_groups(groups, TrainingPart("members/2", 2), 0) == (plain, everything)
+    weighed, seen = part_groups(groups, TrainingPart("members/2", 2, has_bootstrap=True), 0)
     for at in everything:
         times = bootstrap_weight(0, 2, groups[at].prompt)
         assert (at in seen) == (times > 0)

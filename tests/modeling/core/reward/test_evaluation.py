@@ -3,15 +3,21 @@
 import numpy as np
 import pytest
 
-from modeling.core.evaluation import accuracy_interval, longer_wins, points, score_split, wilson
-from modeling.core.groups import Comparison, PromptGroup
+from labeling.quality.measures.intervals import wilson
+from modeling.core.reward.evaluation import (
+    accuracy_interval,
+    longer_wins,
+    points,
+    score_split,
+)
+from modeling.core.texts.groups import LabeledPair, PromptGroup
 
 
-def comparison(i: int, j: int, target: float = 1.0, weight: float = 1.0) -> Comparison:
-    return Comparison(f"{i}-{j}", i, j, target, weight, 0.0)
+def comparison(i: int, j: int, target: float = 1.0, weight: float = 1.0) -> LabeledPair:
+    return LabeledPair(f"{i}-{j}", i, j, target, weight, 0.0)
 
 
-def group(*comparisons: Comparison, name: str = "q") -> PromptGroup:
+def group(*comparisons: LabeledPair, name: str = "q") -> PromptGroup:
     return PromptGroup((("user", name),), "test", ["a", "bb", "ccc"], list(comparisons))
 
 

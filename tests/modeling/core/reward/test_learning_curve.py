@@ -1,14 +1,15 @@
 """What more data would bring: further trainings on nested parts of the prompts."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from modeling.core import train_reward
-from modeling.core.groups import read_groups
-from modeling.core.reward_parts import Part, part_groups
-from modeling.core.run_dir import EXIT_CANCELLED
-from tests.core.factories import (
+from modeling.core.program.run_dir import EXIT_CANCELLED
+from modeling.core.reward.parts import TrainingPart, part_groups
+from modeling.core.texts.groups import read_groups
+from tests.modeling.core.factories import (
     error_of,
     lines,
     metric,
@@ -21,7 +22,7 @@ from tests.core.factories import (
     write_lines,
 )
 
-CURVE = {"learning_curve": [0.25, 0.5], "epochs": 4}
+CURVE: dict[str, Any] = {"learning_curve": [0.25, 0.5], "epochs": 4}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def test_subsets_are_nested_and_of_whole_prompts(tmp_path: Path) -> None:
     write_lines(tmp_path / "rows.jsonl", preferences(100))
     groups, _ = read_groups(tmp_path / "rows.jsonl", 0.0)
     parts = [
-        set(part_groups(groups, Part(f"curve/{share}", fraction=share), 0)[1])
+        set(part_groups(groups, TrainingPart(f"curve/{share}", fraction=share), 0)[1])
         for share in (0.1, 0.25, 0.5, 0.999)
     ]
     assert [len(part) for part in parts] == [6, 15, 30, 60]
@@ -96,7 +97,9 @@ def test_a_curve_that_makes_no_sense_is_refused(
     tiny_model: Path, tmp_path: Path, curve: object
 ) -> None:
     folder = training_run(tmp_path / "run", tiny_model, learning_curve=curve)
-    assert "'learning_curve' makes no sense" in error_of(train_reward, folder)
+    assert "'learning_curve' must be a list of ascending numbers between 0 and 1" in error_of(
+        train_reward, folder
+    )
 
 
 def test_every_run_says_what_it_contradicts(finished: Path) -> None:

@@ -1,12 +1,14 @@
 """What null stands for in a reward model's training."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from modeling.core.loading import load_classifier, load_tokenizer
-from modeling.core.reward_settings import DEFAULTS, resolve
+from modeling.core.loading.pretrained import load_classifier, load_tokenizer
+from modeling.core.reward.settings import settle
+from modeling.run_data.train_reward import TrainRewardConfig
 
 
 @pytest.mark.parametrize(
@@ -28,10 +30,10 @@ def test_passes_and_rate_of_a_tiny_model(
     """Last token: as many passes as make 160 comparisons. Mean: four, fewer from 500 on."""
     model, _ = load_classifier(str(tiny_model))
     tokenizer = load_tokenizer(str(tiny_model))
-    asked = DEFAULTS | {"base_model": str(tiny_model), "pooling": pooling}
-    found = resolve(asked, model, tokenizer, comparisons, torch.device("cpu"))
-    assert (found["epochs"], found["learning_rate"]) == (passes, rate)
-    said = resolve(
-        asked | {"epochs": 7, "learning_rate": 2e-4}, model, tokenizer, 500, torch.device("cpu")
-    )
-    assert (said["epochs"], said["learning_rate"]) == (7, 2e-4)
+    asked = TrainRewardConfig(base_model=str(tiny_model), pooling=pooling)
+    device = torch.device("cpu")
+    settled = settle(asked, model, tokenizer, comparisons, device)
+    assert (settled.epochs, settled.learning_rate) == (passes, rate)
+    chosen = replace(asked, epochs=7, learning_rate=2e-4)
+    settled = settle(chosen, model, tokenizer, 500, device)
+    assert (settled.epochs, settled.learning_rate) == (7, 2e-4)

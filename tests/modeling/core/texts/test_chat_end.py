@@ -1,10 +1,13 @@
 """A saved reward model's chat template ends in the end token, whatever the base model's did."""
 
+from pathlib import Path
+
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from modeling.core.chat_end import ending_template
-from modeling.core.text import FALLBACK_TEMPLATE, render_prompt, render_text
+from modeling.core.loading.pretrained import load_causal_model
+from modeling.core.texts.chat_end import ending_template, find_stop_ids
+from modeling.core.texts.text import FALLBACK_TEMPLATE, render_prompt, render_text
 from tests.tiny_model import CHAT_TEMPLATE, build_tiny_tokenizer
 
 CHATML = (
@@ -47,3 +50,29 @@ def test_a_template_that_would_render_otherwise_is_kept() -> None:
     """A first newline is lost inside a block: better a template as it was than another text."""
     tokenizer = with_template("\n" + CHAT_TEMPLATE)
     assert ending_template(tokenizer) == "\n" + CHAT_TEMPLATE
+
+
+WANTS_SYSTEM = (
+    "{% if messages[0]['role'] != 'system' %}{{ raise_exception('Say who I am') }}{% endif %}"
+) + CHAT_TEMPLATE
+
+
+def test_a_template_that_wants_a_system_message_is_tried_on_one() -> None:
+    tokenizer = with_template(WANTS_SYSTEM)
+    scored = render_text(tokenizer, PROMPT, "Hi.")
+    tokenizer.chat_template = ending_template(tokenizer)
+    messages = [{"role": role, "content": text} for role, text in (*PROMPT, ("assistant", "Hi."))]
+    assert tokenizer.apply_chat_template(messages, tokenize=False) == scored
+
+
+def test_a_template_that_takes_no_made_up_conversation_is_kept() -> None:
+    template = "{% if messages | length < 9 %}{{ raise_exception('More') }}{% endif %}"
+    assert ending_template(with_template(template)) == template
+
+
+def test_a_template_that_wants_a_system_message_tells_where_responses_end(
+    tiny_model: Path,
+) -> None:
+    tokenizer = with_template(WANTS_SYSTEM.replace("eos_token", "'<|user|>'"))
+    ends = find_stop_ids(load_causal_model(str(tiny_model)), tokenizer)
+    assert tokenizer.convert_tokens_to_ids("<|user|>") in ends

@@ -1,21 +1,22 @@
 """Prompt groups, batches and micro-batches."""
 
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modeling.core.groups import (
-    Comparison,
+from modeling.core.texts.groups import (
+    LabeledPair,
     PromptGroup,
     Unit,
     micro_batches,
     plan_epoch,
     read_groups,
 )
-from modeling.core.packing import packed_tokens
-from modeling.core.text import Encoded
-from tests.core.factories import messages, preference, write_lines
+from modeling.core.texts.packing import packed_tokens
+from modeling.core.texts.text import Encoded
+from tests.modeling.core.factories import messages, preference, write_lines
 
 
 def test_comparisons_of_one_prompt_share_their_responses(tmp_path: Path) -> None:
@@ -29,8 +30,8 @@ def test_comparisons_of_one_prompt_share_their_responses(tmp_path: Path) -> None
     groups, warnings = read_groups(tmp_path / "preferences.jsonl", strength_margin=0.5)
     assert groups[0].responses == ["a", "b", "c"]
     assert groups[0].comparisons == [
-        Comparison("p0", 0, 1, 1.0, 1.0, 0.0),
-        Comparison("p1", 2, 0, 0.7, 0.5, 1.0),
+        LabeledPair("p0", 0, 1, 1.0, 1.0, 0.0),
+        LabeledPair("p1", 2, 0, 0.7, 0.5, 1.0),
     ]
     assert len(groups) == 2
     assert warnings == []
@@ -43,7 +44,7 @@ def make_groups(sizes: list[int]) -> tuple[list[PromptGroup], list[list[Encoded]
             (("user", str(g)),),
             "train",
             [str(k) for k in range(size + 1)],
-            [Comparison(f"{g}-{k}", k, k + 1, 1.0, 1.0, 0.0) for k in range(size)],
+            [LabeledPair(f"{g}-{k}", k, k + 1, 1.0, 1.0, 0.0) for k in range(size)],
         )
         for g, size in enumerate(sizes)
     ]
@@ -106,7 +107,7 @@ def test_batches_hold_texts_of_similar_length() -> None:
 
 def unit(*pairs: tuple[int, int, float]) -> Unit:
     comparisons = (
-        Comparison(str(at), i, j, target, 1.0, 0.0) for at, (i, j, target) in enumerate(pairs)
+        LabeledPair(str(at), i, j, target, 1.0, 0.0) for at, (i, j, target) in enumerate(pairs)
     )
     return Unit(0, tuple(comparisons))
 
@@ -140,10 +141,10 @@ def test_pairs_judged_both_ways_are_counted(tmp_path: Path) -> None:
 def test_a_ranking_stays_whole_however_many_pairs_it_has() -> None:
     """Four responses have six pairs; in batches of four they would be cut, and be no ranking."""
     pairs = [(i, j) for i in range(4) for j in range(i + 1, 4)]
-    comparisons = [Comparison(f"{i}{j}", i, j, 1.0, 1.0, 0.0) for i, j in pairs]
+    comparisons = [LabeledPair(f"{i}{j}", i, j, 1.0, 1.0, 0.0) for i, j in pairs]
     group = PromptGroup((("user", "Q"),), "train", list("abcd"), comparisons)
     encoded = [[Encoded([0] * 5, 1, False)] * 4]
-    common = {"batch_size": 4, "seed": 0, "epoch": 0, "by_length": False}
+    common: dict[str, Any] = {"batch_size": 4, "seed": 0, "epoch": 0, "by_length": False}
     cut = plan_epoch([group], encoded, **common)
     whole = plan_epoch([group], encoded, **common, whole_rankings=True)
     assert sorted(len(unit.comparisons) for batch in cut for unit in batch) == [2, 4]

@@ -4,8 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modeling.core.packing import Span, first_fit, pack, packed_tokens, shared_prefix
-from modeling.core.text import Encoded
+from modeling.core.texts.packing import Span, first_fit, pack, packed_tokens, shared_prefix
+from modeling.core.texts.text import Encoded
 
 CPU = torch.device("cpu")
 

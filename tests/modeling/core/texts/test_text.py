@@ -3,8 +3,8 @@
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from modeling.core.errors import ProgramError
-from modeling.core.text import (
+from modeling.core.program.errors import ProgramError
+from modeling.core.texts.text import (
     FALLBACK_TEMPLATE,
     complete_tokenizer,
     encode_prompts,

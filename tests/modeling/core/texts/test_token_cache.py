@@ -3,13 +3,14 @@
 import multiprocessing
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from modeling.core import token_cache
-from modeling.core.text import encode_texts
-from modeling.core.token_cache import FILE, TokenCache, encode_cached, fingerprint
+from modeling.core.texts import token_cache
+from modeling.core.texts.text import encode_texts
+from modeling.core.texts.token_cache import FILE, TokenCache, encode_cached, fingerprint
 
 PROMPT = (("user", "What is the capital of France?"),)
 TEXTS = [(PROMPT, "Paris."), (PROMPT, ""), ((("user", "Hello?"),), "You are welcome! " * 30)]
@@ -146,10 +147,12 @@ def test_the_least_recently_used_go_when_there_are_too_many(
 
 def fill(folder: Path, first: int) -> None:
     """In a process of its own; entries with made-up ids."""
-    from modeling.core.text import Tokenized
+    from modeling.core.texts.text import Tokenized
 
     for number in range(first, first + 40):
-        entry = {(PROMPT, f"text {number % 50}"): Tokenized([number % 50, 2], 1)}
+        entry: dict[Any, Tokenized] = {
+            (PROMPT, f"text {number % 50}"): Tokenized([number % 50, 2], 1)
+        }
         TokenCache(folder, b"tokenizer").write(entry)
 
 

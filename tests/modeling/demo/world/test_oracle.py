@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modeling.demo.oracle import EMPTY_SCORE, explain, is_fluent, oracle_prefers, score
-from modeling.demo.questions import questions
-from modeling.demo.responses import Traits, respond
+from modeling.demo.world.oracle import EMPTY_SCORE, explain, is_fluent, oracle_prefers, score
+from modeling.demo.world.questions import questions
+from modeling.demo.world.responses import Traits, respond
 
 FRANCE = [{"role": "user", "content": "What is the capital of France?"}]
 FRUITS = [{"role": "user", "content": "Name three fruits."}]

@@ -15,10 +15,10 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from modeling.demo.build_policy import build_policy
-from modeling.demo.measure_policy import POLICY, draw_samples, load, longer_wins
-from modeling.demo.oracle import is_fluent, score
-from modeling.demo.questions import questions
+from modeling.demo.world.build_policy import build_policy
+from modeling.demo.world.measure_policy import POLICY, draw_samples, load, longer_wins
+from modeling.demo.world.oracle import is_fluent, score
+from modeling.demo.world.questions import questions
 
 Policy = tuple[PreTrainedModel, PreTrainedTokenizerBase]
 

@@ -7,12 +7,12 @@ from itertools import islice
 
 import pytest
 
-from modeling.demo.examples import starting_comparisons, starting_prompts
-from modeling.demo.oracle import correctness, ends_well, politeness
-from modeling.demo.questions import Question, questions
-from modeling.demo.responses import Traits, draw_traits, respond, respond_distinctly
-from modeling.demo.tables import CATEGORIES
 from modeling.demo.world import find_question, is_fluent, score
+from modeling.demo.world.examples import starting_comparisons, starting_prompts
+from modeling.demo.world.oracle import correctness, ends_well, politeness
+from modeling.demo.world.questions import Question, questions
+from modeling.demo.world.responses import Traits, draw_traits, respond, respond_distinctly
+from modeling.demo.world.tables import CATEGORIES
 
 
 def sample_questions(n: int = 300) -> list[Question]:
@@ -150,7 +150,8 @@ def test_starting_prompts_are_distinct_seeded_and_begin_with_the_compared_ones()
 
 def test_the_world_needs_neither_torch_nor_django() -> None:
     code = (
-        "import sys, modeling.demo.world, modeling.demo.examples as e; e.starting_comparisons();"
+        "import sys, modeling.demo.world, modeling.demo.world.examples as e;"
+        "e.starting_comparisons();"
         "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'django')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""The settings of the reward model's training: what is refused, beside its field, and why."""
+"""The form of what the loop is told: what is refused, beside its field, and why."""
 
 import json
 
@@ -6,8 +6,9 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
-from labeling.models import Project, Role
-from labeling.pages.project_forms import SettingsForm
+from labeling.models import Role
+from modeling.models import LoopSettings
+from modeling.pages.loop.settings_forms import LoopSettingsForm
 from tests.factories import make_member, make_project
 
 pytestmark = pytest.mark.django_db
@@ -15,13 +16,14 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def project(settings, tmp_path):
-    settings.DATA_DIR = tmp_path
+    settings.DATA_DIR = tmp_path / "data"
     return make_project()
 
 
 def filled(project, **changes):
     """The form as the page sends it when nothing but `changes` was typed."""
-    shown = SettingsForm(instance=Project.objects.get(pk=project.pk))
+    current = LoopSettings.objects.get(project=project)
+    shown = LoopSettingsForm(None, project=project, current=current)
     data = {}
     for bound in shown:
         value = bound.value()
@@ -30,11 +32,11 @@ def filled(project, **changes):
         elif value is not None and value is not False:
             data[bound.html_name] = data[f"initial-{bound.html_name}"] = value
     data |= changes
-    return SettingsForm(data, instance=Project.objects.get(pk=project.pk))
+    return LoopSettingsForm(data, project=project, current=current)
 
 
 def model_folder(path, *, without=""):
-    path.mkdir()
+    path.mkdir(parents=True)
     for name, content in {
         "config.json": json.dumps({"architectures": ["BertModel"]}),
         "model.safetensors": "weights",
@@ -68,9 +70,9 @@ def test_a_base_model_that_lacks_a_part_is_refused(project, tmp_path, missing, w
 @pytest.mark.parametrize(
     ("location", "words"),
     [
-        ("/no/such/folder", "There is no folder /no/such/folder."),
-        ("not a hub id", "neither a folder nor a hub id"),
-        ("../up", "neither a folder nor a hub id"),
+        ("/no/such/folder", "There is no folder …/folder"),
+        ("not a hub id", "no hub id such as"),
+        ("../up", "no hub id such as"),
     ],
 )
 def test_a_base_model_that_cannot_be_is_refused(project, location, words):
@@ -82,14 +84,17 @@ def test_nothing_and_hub_ids_are_taken(project, location):
     assert filled(project, base_model=location).errors == {}
 
 
-def test_a_folder_is_taken_also_below_the_data_folder(project, tmp_path):
-    model_folder(tmp_path / "base")
-    assert filled(project, base_model=str(tmp_path / "base")).errors == {}
-    assert filled(project, base_model="base").errors == {}
+def test_a_folder_is_kept_without_what_lies_above_it(project, tmp_path, settings):
+    settings.MODEL_ROOTS = [tmp_path / "models"]
+    model_folder(tmp_path / "models" / "base")
+    for location in (str(tmp_path / "models" / "base"), "base", "models/base"):
+        form = filled(project, base_model=location)
+        assert form.errors == {}
+        assert form.cleaned_data["base_model"] == "./models/base"
 
 
 def test_other_settings_can_be_saved_while_the_base_model_is_away(project):
-    Project.objects.update(base_model="/was/here")
+    LoopSettings.objects.update(base_model="/was/here")
     form = filled(project, retrain_after="30")
     assert form.is_valid(), form.errors
     assert form.changed_fields() == {"retrain_after": 30}
@@ -140,12 +145,12 @@ def test_what_no_training_can_take_is_refused_beside_its_field(project, field, v
     ],
 )
 def test_the_database_refuses_it_too(project, values):
-    with pytest.raises(IntegrityError, match="project_reward_"), transaction.atomic():
-        Project.objects.filter(pk=project.pk).update(**values)
+    with pytest.raises(IntegrityError, match="loop_settings_reward_"), transaction.atomic():
+        LoopSettings.objects.filter(project=project).update(**values)
 
 
 def test_an_emptied_setting_is_left_to_the_program_again(project):
-    Project.objects.update(reward_learning_rate=1e-4, reward_max_length=512)
+    LoopSettings.objects.update(reward_learning_rate=1e-4, reward_max_length=512)
     form = filled(project, reward_learning_rate="", reward_max_length="")
     assert form.is_valid(), form.errors
     assert form.changed_fields() == {"reward_learning_rate": None, "reward_max_length": None}
@@ -153,7 +158,7 @@ def test_an_emptied_setting_is_left_to_the_program_again(project):
 
 def test_the_finer_settings_are_folded_up_until_one_needs_another_look(client, project):
     client.force_login(make_member(project, Role.ADMIN, "owner"))
-    url = reverse("project-settings", args=[project.slug])
+    url = reverse("project-loop-settings", args=[project.slug])
     assert '<details class="more-settings">' in client.get(url).content.decode()
     refused = client.post(url, filled(project, reward_epochs="0").data).content.decode()
     assert '<details class="more-settings" open>' in refused
@@ -161,12 +166,12 @@ def test_the_finer_settings_are_folded_up_until_one_needs_another_look(client, p
 
 def test_the_page_explains_each_and_keeps_what_was_typed(client, project):
     client.force_login(make_member(project, Role.ADMIN, "owner"))
-    url = reverse("project-settings", args=[project.slug])
+    url = reverse("project-loop-settings", args=[project.slug])
     page = client.get(url).content.decode()
     assert "The lowest of them (worst case)" in page
     form = filled(project, base_model="/no/such/folder", reward_members="4")
     answer = client.post(url, form.data)
     assert answer.status_code == 422
-    assert "There is no folder /no/such/folder." in answer.content.decode()
+    assert "There is no folder …/folder that" in answer.content.decode()
     assert answer.context["form"]["reward_members"].value() == "4"
-    assert Project.objects.get(pk=project.pk).reward_members == 1
+    assert LoopSettings.objects.get(project=project).reward_members == 1

@@ -6,11 +6,11 @@ import pytest
 from django.urls import reverse
 
 from labeling.models import Role
+from modeling.loop.overview import loop_summary
+from modeling.loop.rounds import advance
 from modeling.models import Run
-from modeling.overview import loop_summary
-from modeling.pages import ring
-from modeling.pages.loop import charts_mark, primary_action
-from modeling.rounds import advance
+from modeling.pages.loop import ring
+from modeling.pages.loop.loop import charts_mark, primary_action
 from tests.factories import (
     claim_and_judge,
     make_comparison,
@@ -109,7 +109,7 @@ def test_a_paused_project_is_for_its_admin_to_open(project):
 def test_a_loop_that_is_switched_off_is_started_by_hand(project, tmp_path):
     make_policy(project, tmp_path / "policy")
     make_prompt(project)
-    project.loop_enabled = False
+    project.loop_settings.loop_enabled = False
     assert action_of(project) == "Start sampling"
 
 
@@ -126,7 +126,7 @@ def test_a_run_under_way_is_drawn_on_its_way_of_the_ring(client, cast, project):
     make_run(project, Run.State.RUNNING, progress=0.64, seconds_left=42)
     shown = page(client, cast["admin"], project)
     assert b'<g class="way is-busy">' in shown.content
-    assert "64 % · 42 s left" in text_of(shown)
+    assert "64 % · about 45 s left" in text_of(shown)
     assert b"every 3s" in shown.content
 
 
@@ -183,7 +183,7 @@ def test_the_page_costs_the_same_whatever_has_happened(
     for _ in range(6):
         claim_and_judge(cast["labeler"], project)
     client.force_login(cast["admin"])
-    with django_assert_max_num_queries(31):
+    with django_assert_max_num_queries(34):
         assert client.get(reverse("project", args=[project.slug])).status_code == 200
 
 
@@ -217,7 +217,7 @@ def test_retraining_by_hand_queues_a_run(client, cast, project, tmp_path):
 def test_a_labeler_with_nothing_to_compare_sees_what_brings_new_pairs(client, cast, project):
     make_run(project, Run.State.RUNNING, kind=Run.Kind.SAMPLE, progress=0.5, seconds_left=30)
     shown = text_of(page(client, cast["labeler"], project, "queue-hint"))
-    assert "New pairs are being written" in shown
+    assert "New responses are being written" in shown
     assert "50 % · about 30 s left" in shown
 
 

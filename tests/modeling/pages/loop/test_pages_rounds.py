@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from labeling.models import AuditEntry, Project, Response
 from modeling.models import BlindPair, Policy, Round, Score
-from modeling.registry import loop_of
+from modeling.models.versions import loop_of
 from tests.factories import make_comparison, make_project, make_prompt, make_response
 from tests.modeling.loop_helpers import make_policy, model_folder
 from tests.modeling.page_helpers import make_history, make_run
-from tests.modeling.test_pages_loop import text_of
+from tests.modeling.pages.loop.test_pages_loop import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -175,7 +175,7 @@ def test_a_failed_improvement_or_comparison_is_an_alarm(
         project=project, number=1, state=Round.State.FAILED, started_at=timezone.now(),
         finished_at=timezone.now(),
     )  # fmt: skip
-    told = {"kind": kind, "round": of_round}
+    told: dict[str, Any] = {"kind": kind, "round": of_round}
     run = make_run(project, "failed", **told, error="The disk is full.\nFree some.")
     page = admin.get(reverse(name, args=[project.slug]))
     assert ": The disk is full. Open the run" in text_of(page)

@@ -9,10 +9,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from labeling.models import AuditEntry, Project
-from modeling import following
-from modeling.lift_record import FEWEST_TESTED
 from modeling.models import ArmLift, BlindPair, QueueOrder, Round
-from modeling.selection_view import reasons_of
+from modeling.selection import ordering
+from modeling.selection.lift_record import FEWEST_TESTED
+from modeling.selection.report import reasons_of
 from tests.factories import make_comparison, make_project
 from tests.modeling.page_helpers import make_cast, make_reward_model
 from tests.modeling.selection_helpers import judge_next, live_model, queue_pairs
@@ -22,8 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _nothing_in_memory() -> None:
-    following._followers.clear()
-    following._news.clear()
+    ordering.forget()
 
 
 def page(client: Client, project: Project, name: str = "selection") -> str:
@@ -51,7 +50,7 @@ def test_it_says_what_comes_next_and_why(client: Client) -> None:
     project = make_project()
     model = live_model(project)
     sure, even = queue_pairs(project, model, [(3.0, []), (0.02, [])])
-    following.follow(project)
+    ordering.follow(project)
     sign_in(client, project, "curator")
     html = page(client, project)
     first, second = (html.index(c.prompt.last_message) for c in (even, sure))
@@ -104,10 +103,10 @@ def test_every_random_judgment_moves_the_curve(client: Client) -> None:
     queue_pairs(project, model, [(1.0, [1.0]), (-1.0, [0.5]), (0.4, [0.1]), (0.3, [0.2])])
     sign_in(client, project, "curator")
     judge_next(project, 2)
-    following.follow(project)
+    ordering.follow(project)
     before = page(client, project)
     judge_next(project, 1)
-    following.follow(project)
+    ordering.follow(project)
     after = page(client, project)
     curves = [drawn(html, "instant head") for html in (before, after)]
     assert [len(curve["labels"]) for curve in curves] == [2, 3]

@@ -7,13 +7,13 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from labeling.models import Role
-from modeling import following
-from modeling.registry import loop_of
+from modeling.models.versions import loop_of
+from modeling.selection import ordering
 from tests.chromium import sign_in, violations
 from tests.factories import make_member, make_project, make_prompt, make_response
 from tests.modeling.page_helpers import make_history
+from tests.modeling.pages.loop.test_pages_rounds import candidate_of, decided
 from tests.modeling.selection_helpers import judge_next, live_model, queue_pairs
-from tests.modeling.test_pages_rounds import candidate_of, decided
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -33,12 +33,11 @@ def project() -> Any:
     loop = loop_of(project)
     loop.improvement_stopped = "The responses have become twice as long."
     loop.save()
-    following._followers.clear()
-    following._news.clear()
+    ordering.forget()
     queue_pairs(project, live_model(project), [(3.0, [1.0, 0.0]), (0.02, [0.0, 1.0])] * 6)
-    following.follow(project)
+    ordering.follow(project)
     judge_next(project, 4)
-    following.follow(project)
+    ordering.follow(project)
     return project
 
 

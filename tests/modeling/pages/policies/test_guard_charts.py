@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from modeling.comparing import WinRate
-from modeling.guard import Record
 from modeling.models import Policy
-from modeling.pages.guard_charts import (
+from modeling.pages.policies.guard_charts import (
     DistanceReport,
     VersionRow,
     kl_chart,
     length_chart,
     variance_chart,
 )
+from modeling.policies.comparing import WinRate
+from modeling.policies.guard import Record
 from modeling.templatetags.learning import spec_rows
 
 ALPHA, BETA = 2.0, 1.0  # the optimum is at ln d = alpha / beta - 1, so d = e

@@ -12,8 +12,8 @@ from labeling.models import Project
 from modeling.models import Policy
 from tests.factories import make_project, make_prompt, make_response
 from tests.modeling.page_helpers import make_history
-from tests.modeling.test_pages_loop import text_of
-from tests.modeling.test_pages_rounds import candidate_of, decided
+from tests.modeling.pages.loop.test_pages_loop import text_of
+from tests.modeling.pages.loop.test_pages_rounds import candidate_of, decided
 
 pytestmark = pytest.mark.django_db
 

@@ -6,14 +6,14 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from labeling.doubts import Contradiction, note_doubts
+from labeling.curation.doubts import Contradiction, note_doubts
 from labeling.models import Preference, Role
-from modeling import registry, serving
 from modeling.models import Foretold, Loop, RewardModel, Run
+from modeling.reward_models import service, serving
 from tests.chromium import sign_in, violations
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
 from tests.modeling.page_helpers import log_metrics, make_reward_model, make_run, with_folder
-from tests.modeling.test_pages_model_report import ensemble, predict
+from tests.modeling.pages.reward_models.test_pages_model_report import ensemble, predict
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -44,8 +44,8 @@ def project(settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> An
     }  # fmt: skip
     new.save()
     Loop.objects.create(project=project)
-    registry.make_live(with_folder(old), None)
-    registry.make_live(with_folder(new), None)
+    service.make_live(with_folder(old), None)
+    service.make_live(with_folder(new), None)
     for row in Preference.objects.all():
         said = {"preference": row, "margin": 1.0, "loss": 0.3}
         Foretold.objects.create(reward_model=new, point=1.0, **said)

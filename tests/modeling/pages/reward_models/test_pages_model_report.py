@@ -11,17 +11,18 @@ import pytest
 from django.urls import reverse
 
 from labeling.models import AuditEntry, Preference
-from labeling.snapshots import take_snapshot
-from modeling import registry, serving
-from modeling.archive import tar_stream
-from modeling.core.predictions import Prediction
-from modeling.evaluating import evaluation_of
-from modeling.model_card import write_card
+from labeling.preferences.snapshots import take_snapshot
+from modeling.measures.predictions import Prediction
 from modeling.models import Foretold, Loop, RewardModel
-from modeling.pages import chart_specs, model_report, versions
+from modeling.pages import chart_specs, versions
+from modeling.pages.reward_models import report as model_report
+from modeling.reward_models import service, serving
+from modeling.reward_models.archive import tar_stream
+from modeling.reward_models.evaluating import evaluation_of
+from modeling.reward_models.model_card import write_card
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
 from tests.modeling.page_helpers import log_metrics, make_cast, make_reward_model, with_folder
-from tests.modeling.test_pages_loop import text_of
+from tests.modeling.pages.loop.test_pages_loop import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -111,13 +112,13 @@ def test_what_it_contradicts_links_to_the_preference_while_it_counts(admin, proj
 def test_the_reliability_diagram_has_bins_of_rising_claims(project):
     model = make_reward_model(project)
     predict(model, [0.02 * at for at in range(1, 151)])
-    spec = model_report.reliability_chart(model.results["evaluation"])
+    spec = model_report.reliability_chart(model.figures.evaluation)
     assert spec is not None
     claimed = spec["series"][1]["data"]
     assert len(claimed) == 15
     assert claimed == sorted(claimed)
     assert set(spec["series"][0]["data"]) == {100.0}
-    margins = model_report.margin_chart(model.results["evaluation"])
+    margins = model_report.margin_chart(model.figures.evaluation)
     assert margins is not None
     assert (sum(margins["series"][0]["data"]), sum(margins["series"][1]["data"])) == (150, 0)
 
@@ -125,11 +126,11 @@ def test_the_reliability_diagram_has_bins_of_rising_claims(project):
 def test_bins_of_few_comparisons_are_drawn_together(project):
     model = make_reward_model(project)
     predict(model, [0.1 * at for at in range(1, 46)])
-    spec = model_report.reliability_chart(model.results["evaluation"])
+    spec = model_report.reliability_chart(model.figures.evaluation)
     assert spec is not None
     assert len(spec["labels"]) == 3  # 45 in 15 bins of 3: by fours, and the last 9 are too few
     predict(model, [1.0] * 9)
-    assert model_report.reliability_chart(model.results["evaluation"]) is None
+    assert model_report.reliability_chart(model.figures.evaluation) is None
 
 
 def test_two_versions_are_compared_on_the_same_comparisons(admin, project):
@@ -234,7 +235,7 @@ def test_a_folder_that_is_not_plain_says_why_and_shows_our_loader_only(admin, pr
     model.save()
     shown = text_of(admin.get(reverse("reward-model", args=[model.pk])))
     assert "read from the mean over the response" in shown
-    assert "from modeling.core.scorer import Scorer" in shown
+    assert "from modeling.core.loading.scorer import Scorer" in shown
     assert "vllm serve" not in shown
     assert "AutoModelForSequenceClassification" not in shown
     write_card(model)
@@ -311,7 +312,7 @@ def test_the_learning_curve_is_drawn_by_size(admin, project):
 def test_the_predecessor_in_the_shadow_is_a_line_beside_it(admin, project):
     old, new = make_reward_model(project, status="retired"), make_reward_model(project)
     Loop.objects.create(project=project, reward_model=old)
-    registry.make_live(with_folder(new), None)
+    service.make_live(with_folder(new), None)
     make_comparisons(project, 8)
     labeler = make_member(project)
     for _ in range(8):
@@ -414,7 +415,7 @@ def test_these_pages_are_for_curators_and_admins(client, cast, project, name):
 def test_every_member_and_the_predecessor_are_asked_too(admin, project, monkeypatch):
     before, live = make_reward_model(project, status="retired"), make_reward_model(project)
     Loop.objects.create(project=project, reward_model=before)
-    registry.make_live(with_folder(live), None)
+    service.make_live(with_folder(live), None)
     members = {before.pk: [[1.0], [0.5]], live.pk: [[1.0, 3.0], [2.0, 6.0]]}
 
     def score(which, texts):
@@ -434,7 +435,7 @@ def test_every_member_and_the_predecessor_are_asked_too(admin, project, monkeypa
 def test_a_predecessor_that_cannot_be_asked_is_a_remark(admin, project, monkeypatch):
     before, live = make_reward_model(project, status="retired"), make_reward_model(project)
     Loop.objects.create(project=project, reward_model=before)
-    registry.make_live(with_folder(live), None)
+    service.make_live(with_folder(live), None)
 
     def score(which, texts):
         if which == before:

@@ -6,11 +6,11 @@ import pytest
 from django.urls import reverse
 
 from modeling.models import Loop, Policy, RewardModel
-from modeling.pages.run_results import outcome_of
+from modeling.pages.runs.run_results import outcome_of
 from tests.factories import make_project
 from tests.modeling.loop_helpers import make_policy, model_folder
 from tests.modeling.page_helpers import hold_against, make_history, make_reward_model
-from tests.modeling.test_pages_loop import text_of
+from tests.modeling.pages.loop.test_pages_loop import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -96,7 +96,7 @@ def test_a_reward_models_page_tells_how_good_it_is_and_how_to_load_it(admin, pro
     shown = text_of(page)
     assert "Accuracy (test) 71.2 % ± 2.0 on 210 comparisons" in shown
     assert "The dev split is small." in shown
-    assert f"folder = &quot;{model.path}&quot;" in page.content.decode().replace('"', "&quot;")
+    assert f"folder = &quot;{model.folder}&quot;" in page.content.decode().replace('"', "&quot;")
     assert "Its folder is gone" in shown
 
 
@@ -126,7 +126,9 @@ def test_a_reward_model_whose_folder_is_gone_cannot_take_over(admin, project):
     shutil.rmtree(first.path)
     assert button not in admin.get(page).content
     answer = admin.post(reverse("reward-model-in-service", args=[first.pk]), follow=True)
-    assert f"Reward model v1 cannot take over. The folder {first.path} is gone." in text_of(answer)
+    assert f"Reward model v1 cannot take over. The folder {first.folder} is gone." in text_of(
+        answer
+    )
     assert Loop.objects.get(project=project).reward_model == second
 
 
@@ -147,7 +149,9 @@ def test_accuracies_are_held_against_people_and_length_in_list_chart_run_and_loo
     assert "62.0 % ± 2.0 74.1 % 55.4 % 210 test comparisons" in text_of(page)
     assert "61.0 % ± 2.0 – – 210 test comparisons" in text_of(page)
     lines = {line["name"]: line["data"] for line in page.context["chart"]["series"][1:]}
-    assert lines == {"labelers agree": [None, 74.1], "longer wins": [None, 55.4]}
+    assert lines == {
+        "labelers agree": [None, 74.1], "longer wins": [None, 55.4], "chance": [50.0, 50.0],
+    }  # fmt: skip
     assert outcome_of(first.run) == "reward model v1: 61.0 % accurate"
     told = "reward model v2: 62.0 % accurate (people 74 %, longer wins 55 %)"
     assert outcome_of(second.run) == told

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from labeling.models import Project
-from modeling import drift, registry, rounds
-from modeling.models import Foretold, Loop, RewardModel, Round, Run, Score
-from modeling.pages.shadow import compare_with_shadow
+from modeling.loop import rounds
+from modeling.models import Foretold, Loop, RewardModel, Round, Run, Score, versions
+from modeling.pages.reward_models.shadow import compare_with_shadow
+from modeling.reward_models import drift, service
 from tests.factories import claim_and_judge, make_member
 from tests.modeling.loop_helpers import advance_one, execute, label, loop_project, train_once
 
@@ -23,7 +24,7 @@ def two_models(tmp_path: Path) -> tuple[Project, RewardModel, RewardModel]:
     execute(advance_one(project))
     rounds.advance(project)
     first, second = RewardModel.objects.filter(project=project).order_by("version")
-    assert registry.loop_of(project).reward_model == second
+    assert versions.loop_of(project).reward_model == second
     return project, first, second
 
 
@@ -58,12 +59,12 @@ def test_new_random_judgments_are_foretold_by_both(tmp_path: Path) -> None:
 def test_the_shadow_ends_with_the_round_after_the_promotion(tmp_path: Path) -> None:
     project, first, _ = two_models(tmp_path)
     newest = Round.objects.filter(project=project).latest("number")
-    assert registry.shadow_of(project) == first
+    assert service.shadow_of(project) == first
     assert Loop.objects.get(project=project).shadow_until == newest.number
     newest.state = Round.State.FINISHED
     newest.save()
     Round.objects.create(project=project, number=newest.number + 1, started_at=newest.started_at)
-    assert registry.shadow_of(project) is None
+    assert service.shadow_of(project) is None
 
 
 def test_what_the_predecessor_says_is_none_of_the_drift_alarm(tmp_path: Path) -> None:
@@ -87,5 +88,5 @@ def test_a_predecessor_that_is_gone_holds_up_no_sampling(tmp_path: Path) -> None
 
 def test_a_roll_back_puts_the_newer_one_in_the_shadow(tmp_path: Path) -> None:
     project, first, second = two_models(tmp_path)
-    registry.make_live(first, None)
-    assert registry.shadow_of(project) == second
+    service.make_live(first, None)
+    assert service.shadow_of(project) == second

@@ -12,17 +12,20 @@ import pytest
 import torch
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from labeling.models import Preference, Project, Role
-from modeling import pipeline, programs, registry, rounds, runs
-from modeling.core.run_dir import run_program
-from modeling.models import Policy, RewardModel, Run
-from modeling.pages.run_results import failure_of
+from labeling.models import Preference, Role
+from modeling.core.program.run_dir import run_program
+from modeling.loop import rounds
+from modeling.models import LoopSettings, Policy, RewardModel, Run, versions
+from modeling.pages.runs.run_results import failure_of
+from modeling.pipeline import executing
+from modeling.runs import lifecycle, programs
 from tests.factories import make_comparisons, make_member, make_project
 from tests.modeling.improvement_helpers import improving_project, until_improvement
 from tests.modeling.loop_helpers import advance_one, label
-from tests.modeling.test_pages_loop import text_of
+from tests.modeling.pages.loop.test_pages_loop import text_of
 from tests.tiny_model import build_tiny_model
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -56,7 +59,7 @@ class InThisProcess(programs.Program):
 @pytest.fixture
 def training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Queued: ten preferences, a real base model of two layers."""
-    monkeypatch.setattr(pipeline, "Program", InThisProcess)
+    monkeypatch.setattr(executing, "Program", InThisProcess)
     base = build_tiny_model(tmp_path / "base")
     project = make_project(base_model=str(base), retrain_after=10, gold_share=0.0)
     make_comparisons(project, 12)
@@ -66,7 +69,7 @@ def training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def executed(run: Run, **config: Any) -> Run:
     Run.objects.filter(pk=run.pk).update(config=run.config | {"device": "cpu"} | config)
-    pipeline.execute(run.pk, beat_seconds=0.02)
+    executing.execute(run.pk, beat_seconds=0.02)
     run.refresh_from_db()
     return run
 
@@ -106,7 +109,7 @@ def lose_the_tokenizer(base: Path) -> dict[str, Any]:
     [
         (explode, "The loss", "Lower the learning rate", "step "),
         (truncate, "could not be read", "may be truncated", "base"),
-        (move_away, "The folder of the base model is gone.", "Put it back", "base"),
+        (move_away, "The folder of the base model is gone, or", "Put it back", "base"),
         (lose_the_tokenizer, "no tokenizer", "Save the tokenizer", "base"),
     ],
 )
@@ -126,13 +129,13 @@ def test_a_failure_says_what_where_and_what_to_do(
 def test_an_exploded_training_names_its_setting_and_can_begin_anew_with_another(
     client: Client, training: Run
 ) -> None:
-    Project.objects.update(reward_learning_rate=1.0)  # the run began before that
+    LoopSettings.objects.update(reward_learning_rate=1.0)  # the run began before that
     run = executed(training, **explode(Path()))
     page = page_of(run, client)
-    url = reverse("project-settings", args=[run.project.slug])
+    url = reverse("project-loop-settings", args=[run.project.slug])
     assert f'<a href="{url}#id_reward_learning_rate">Learning rate</a>' in page.content.decode()
     assert "Train with the present settings</button>" in page.content.decode()
-    Project.objects.update(reward_learning_rate=1e-4)
+    LoopSettings.objects.update(reward_learning_rate=1e-4)
     client.post(reverse("train-now", args=[run.project.slug]))
     anew = Run.objects.filter(kind=Run.Kind.TRAIN_REWARD).latest("pk")
     assert (anew != run, anew.config["learning_rate"]) == (True, 1e-4)
@@ -153,8 +156,8 @@ def test_a_failed_training_with_the_same_settings_is_not_begun_twice(
 
 
 def test_an_empty_train_split_is_named(client: Client, training: Run) -> None:
-    Preference.objects.update(split="test")
-    runs.request_cancel(training, None)
+    Preference.objects.update(split="test", settled_at=timezone.now())
+    lifecycle.request_cancel(training, None)
     client.force_login(make_member(training.project, Role.ADMIN))
     client.post(reverse("train-now", args=[training.project.slug]))
     run = executed(Run.objects.filter(kind=Run.Kind.TRAIN_REWARD).latest("pk"))
@@ -164,7 +167,7 @@ def test_an_empty_train_split_is_named(client: Client, training: Run) -> None:
 
 def retrained(training: Run, client: Client) -> Run:
     """A training on the preferences as they are now, instead of the one that was queued."""
-    runs.request_cancel(training, None)
+    lifecycle.request_cancel(training, None)
     client.force_login(make_member(training.project, Role.ADMIN))
     client.post(reverse("train-now", args=[training.project.slug]))
     run = Run.objects.filter(kind=Run.Kind.TRAIN_REWARD).latest("pk")
@@ -173,7 +176,7 @@ def retrained(training: Run, client: Client) -> Run:
 
 
 def test_a_train_split_of_ties_alone_is_named(client: Client, training: Run) -> None:
-    Preference.objects.update(target=0.5, split="train")
+    Preference.objects.update(target=0.5, split="train", settled_at=timezone.now())
     run = retrained(training, client)
     assert run.state == Run.State.FAILED
     shown = text_of(page_of(run, client)).split("Log")[0]
@@ -202,7 +205,7 @@ def test_what_was_cut_off_is_counted_and_says_what_to_set(client: Client, traini
 
 
 def test_a_cancelled_run_says_that_it_can_go_on(client: Client, training: Run) -> None:
-    runs.request_cancel(training, None)
+    lifecycle.request_cancel(training, None)
     shown = text_of(page_of(training, client))
     assert "This run was cancelled. What it had done is kept: “Try again” goes on" in shown
 
@@ -220,11 +223,11 @@ def test_a_base_model_that_is_gone_starts_nothing_and_retries_nothing(
     assert "The base model cannot be used. There is no folder" in text_of(started)
     assert "No reward model can be trained: the base model is not usable." in text_of(started)
     base.with_name("elsewhere").rename(base)
-    runs.retry(run, admin)
+    lifecycle.retry(run, admin)
     assert executed(run).state == Run.State.SUCCEEDED
 
 
-def test_a_reward_model_that_returns_nan_is_named_on_the_round(
+def test_a_reward_that_is_no_number_is_named_on_the_round(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: Client
 ) -> None:
     """The policy stays in service; run and round say what the reward model did, and on what."""
@@ -233,12 +236,12 @@ def test_a_reward_model_that_returns_nan_is_named_on_the_round(
     policy = build_tiny_model(tmp_path / "real policy")
     Policy.objects.filter(pk=run.policy_id).update(location=str(policy))
     broken = AutoModelForSequenceClassification.from_pretrained(policy, num_labels=1)
-    torch.nn.init.constant_(broken.score.weight, float("nan"))
+    torch.nn.init.constant_(broken.score.weight, 3e38)  # a finite number, and no reward is
     folder = RewardModel.objects.get(project=project).path
     broken.save_pretrained(folder)
     AutoTokenizer.from_pretrained(policy).save_pretrained(folder)
-    monkeypatch.setattr(pipeline, "Program", InThisProcess)
-    pipeline.execute(run.pk, beat_seconds=0.02)
+    monkeypatch.setattr(executing, "Program", InThisProcess)
+    executing.execute(run.pk, beat_seconds=0.02)
     run.refresh_from_db()
     assert run.state == Run.State.FAILED
     said = "The reward model gives a reward that is not a finite number."
@@ -246,7 +249,7 @@ def test_a_reward_model_that_returns_nan_is_named_on_the_round(
     rounds.advance(project)
     page = client.get(reverse("rounds", args=[project.slug]))
     assert f"The improvement failed. {said}" in text_of(page)
-    assert registry.loop_of(project).policy == run.policy
+    assert versions.loop_of(project).policy == run.policy
 
 
 def test_a_checkpoint_truncated_on_disk_costs_time_and_no_run(

@@ -7,12 +7,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from modeling.models import Metric, Round, Run
-from modeling.pages import runs as run_pages
 from modeling.pages.chart_specs import run_curves, thin
-from modeling.pages.run_results import flat_rows
+from modeling.pages.runs import runs as run_pages
+from modeling.pages.runs.run_results import flat_rows
 from tests.factories import make_project
 from tests.modeling.page_helpers import log_metrics, make_reward_model, make_run
-from tests.modeling.test_pages_loop import poll_url, text_of
+from tests.modeling.pages.loop.test_pages_loop import poll_url, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +53,7 @@ def test_a_running_run_shows_how_far_it_is_and_its_log(admin, project):
     run.folder.mkdir(parents=True)
     (run.folder / "log.txt").write_text("loading\nstep 1 <script>\n")
     page = open_run(admin, run)
-    assert "25 % · 2 min 10 s left epoch 1 of 4" in text_of(page)
+    assert "25 % · about 2 min left epoch 1 of 4" in text_of(page)
     assert b"step 1 &lt;script&gt;" in page.content
     assert b"every 2s" in page.content
 

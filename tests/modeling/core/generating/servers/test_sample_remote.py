@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from modeling.core import chat_client, remote_policy, sample
-from modeling.core.chat_server import ChatServer, parse_server
-from modeling.core.errors import Cancelled, ProgramError
-from modeling.core.run_dir import EXIT_CANCELLED
-from modeling.core.seeds import derive_seed
-from tests.core.chat_server_double import ChatServerDouble, Reply, completion, serve
-from tests.core.factories import error_of, lines, make_run, messages, read, run
+from modeling.core import sample
+from modeling.core.generating.servers import chat_client, remote_policy
+from modeling.core.generating.servers.chat_server import ChatServer, parse_server
+from modeling.core.program.errors import Cancelled, ProgramError
+from modeling.core.program.run_dir import EXIT_CANCELLED
+from modeling.core.program.seeds import derive_seed
+from tests.modeling.core.chat_server_double import ChatServerDouble, Reply, completion, serve
+from tests.modeling.core.factories import error_of, lines, make_run, messages, read, run
 
 PROMPTS = [{"id": f"q{n}", "prompt": messages(f"question {n}")} for n in range(4)]
 
@@ -73,7 +74,7 @@ def test_a_cut_response_is_not_finished(tmp_path: Path) -> None:
         Reply(429, {"error": "slow down"}),
         Reply(200, b"half an ans"),
         Reply(200, {"object": "nothing"}),
-        Reply(200, {}, seconds=0.5),
+        Reply(200, {}, seconds=3.0),
     ],
     ids=["500", "503", "429", "not JSON", "no choices", "no answer in time"],
 )
@@ -81,7 +82,8 @@ def test_what_may_pass_is_tried_again_and_said_once(
     tmp_path: Path, trouble: Reply, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with serve(lambda body, number: trouble if number % 3 == 0 else completion(body)) as server:
-        folder = remote_run(tmp_path / "run", server, "&timeout_seconds=0.25&attempts=20")
+        seconds = 1.5 if trouble.seconds else 60  # a busy machine is no trouble of the server's
+        folder = remote_run(tmp_path / "run", server, f"&timeout_seconds={seconds}&attempts=20")
         assert run(sample, folder) == 0
     assert len(samples(folder)) == 12
     assert len(server.asked) > 12
@@ -143,7 +145,7 @@ def test_samples_that_are_left_out_are_asked_for_again(tmp_path: Path) -> None:
 
 def test_samples_that_never_come_are_counted(tmp_path: Path) -> None:
     def answer(body: Any, _: int) -> Reply:
-        none = {"message": {"content": None}}
+        none: dict[str, Any] = {"message": {"content": None}}
         return completion(body, **(none if body["messages"][0]["content"] == "question 1" else {}))
 
     with serve(answer) as server:
@@ -182,6 +184,7 @@ def test_the_key_comes_from_the_environment_and_stays_there(
     monkeypatch.setenv("POLICY_API_KEY_X", key)
     refusal = Reply(401, {"error": {"message": f"Incorrect API key provided: {key}"}})
     with serve(lambda body, number: completion(body) if number < 2 else refusal) as server:
+        monkeypatch.setenv("POLICY_API_KEY_X_HOSTS", server.url.removesuffix("/v1"))
         folder = remote_run(tmp_path / "run", server, "&api_key_env=POLICY_API_KEY_X&concurrency=1")
         told = error_of(sample, folder)
     assert {asked.key for asked in server.asked} == {f"Bearer {key}"}
@@ -270,7 +273,7 @@ def test_two_policies_are_sampled_into_one_file(tmp_path: Path, tiny_model: Path
 def test_a_server_needs_no_torch_here() -> None:
     """Starting a program that loads torch and transformers costs seconds."""
     code = (
-        "import sys, modeling.core.sample, modeling.core.remote_policy;"
+        "import sys, modeling.core.sample, modeling.core.generating.servers.remote_policy;"
         "print(sorted({'torch', 'transformers'} & set(sys.modules)))"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -303,6 +306,8 @@ def test_an_address_says_everything_and_comes_back_the_same() -> None:
         ("http://h/v1?model=m&api_key_env=DATABASE_URL", "other than POLICY_API_KEY"),
         ("http://h/v1?model=m&concurrency=0", "concurrency that makes no sense: '0'"),
         ("http://h/v1?model=m&concurrency=1.5", "concurrency that makes no sense"),
+        ("http://h/v1?model=m&concurrency=inf", "concurrency that makes no sense: 'inf'"),
+        ("http://h/v1?model=m&attempts=1e999", "attempts that makes no sense: '1e999'"),
         ("http://h/v1?model=m&timeout_seconds=nan", "timeout_seconds that makes no sense"),
     ],
 )

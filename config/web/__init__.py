@@ -1,0 +1,1 @@
+"""The web process around Django: connections, headers, refusals, and pages for what fails."""

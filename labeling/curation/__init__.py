@@ -1,0 +1,1 @@
+"""What curators find, doubt, flag, set aside and take out."""

@@ -1,0 +1,78 @@
+"""Takes comparisons that cannot be shown out of everybody's way, for a curator to look at, and
+brings them back."""
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from labeling.models import Assignment, Comparison, Project, User
+from labeling.models.material import MAX_REASON
+from labeling.people.audit import write_entry
+from labeling.preferences.resettling import resettle
+
+State = Comparison.State
+
+
+def set_aside(assignment: Assignment, reason: str) -> None:
+    """Nobody is handed this assignment's comparison any more; its labeler gives it back.
+
+    Work is withdrawn from the queue. A check stays what it is and is not handed out. Whoever has
+    it on screen from before keeps their answer. Doing it twice changes nothing.
+    """
+    reason = _storable(reason)
+    with transaction.atomic():
+        comparison = _lock(assignment.comparison_id)
+        if comparison is None:
+            return  # deleted meanwhile, with its assignments
+        Assignment.objects.filter(pk=assignment.pk, state=Assignment.State.LEASED).update(
+            state=Assignment.State.RELEASED
+        )
+        if comparison.state == State.WITHDRAWN or comparison.set_aside_at:
+            return
+        is_open = comparison.state == State.OPEN
+        withdrawn = {"state": State.WITHDRAWN, "slots_left": 0, "waiting_since": None}
+        Comparison.objects.filter(pk=comparison.pk).update(
+            set_aside_at=timezone.now(), set_aside_reason=reason, **withdrawn if is_open else {}
+        )
+        write_entry(assignment.project, None, "set aside", comparison, reason)
+
+
+def restore(project: Project, actor: User, comparison_id: int) -> bool:
+    """Lets it be handed out again, if it was. An answer from a page that was open meanwhile stays
+    on record, uncounted. False: it is not set aside."""
+    with transaction.atomic():
+        if not set_aside_in(project).filter(pk=comparison_id).exists():
+            return False
+        comparison = _lock(comparison_id)
+        if comparison is None or comparison.set_aside_at is None:
+            return False
+        was_open = comparison.state == State.WITHDRAWN
+        Comparison.objects.filter(pk=comparison_id).update(
+            set_aside_at=None, set_aside_reason="", **{"state": State.OPEN} if was_open else {}
+        )
+        write_entry(project, actor, "restore", comparison, comparison.set_aside_reason)
+        if was_open:
+            resettle(project, [comparison_id])
+    return True
+
+
+def set_aside_in(project: Project) -> QuerySet[Comparison]:
+    """Newest first, with what a page says of each."""
+    rows = Comparison.objects.filter(project=project, set_aside_at__isnull=False)
+    return rows.select_related("prompt").order_by("-set_aside_at")
+
+
+def _lock(comparison_id: int) -> Comparison | None:
+    """The comparison as it is once its lock is ours, if it is still there."""
+    list(
+        Comparison.objects.select_for_update(of=("self",))
+        .filter(pk=comparison_id)
+        .values_list("pk", flat=True)
+    )
+    return Comparison.objects.filter(pk=comparison_id).first()
+
+
+def _storable(reason: str) -> str:
+    """What every database takes: the reason may quote the very text that is at fault."""
+    text = reason.replace("\x00", "�").encode(errors="replace").decode()
+    return text[:MAX_REASON] or "It could not be shown."

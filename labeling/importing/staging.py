@@ -1,0 +1,121 @@
+"""A file on its way in: checked rows are kept in chunks of which nothing else knows.
+
+Each chunk is a short transaction. Whatever ends the reading of the file, a fault in it, a killed
+process, a database that is gone, the project holds nothing of it; what was staged is removed, at
+the latest by `remove_abandoned`.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from labeling.database.transactions import let_others_write, retried
+from labeling.importing.lines.answer_fields import NewResponse
+from labeling.importing.lines.opinions import Opinion
+from labeling.importing.lines.rows import CheckedRow
+from labeling.importing.reports import ImportInterrupted
+from labeling.models import Import, ImportChunk, Project, User
+
+# Nobody reads a chunk for so long: who staged this import is gone.
+ABANDONED_AFTER = timedelta(minutes=10)
+REMOVED_AT_ONCE = 20
+OPINION = [field.name for field in fields(Opinion)]
+
+
+def begin(project: Project, actor: User | None, name: str, options: dict[str, object]) -> Import:
+    return Import.objects.create(
+        project=project, actor=actor, name=name[:300], options=options, touched_at=timezone.now()
+    )
+
+
+@retried
+def keep(job: Import, number: int, rows: Sequence[CheckedRow]) -> None:
+    touched = Import.objects.filter(pk=job.pk, state=Import.State.STAGED)
+    if not touched.update(touched_at=timezone.now()):
+        raise ImportInterrupted(
+            "The import was given up because nothing was heard of it for ten minutes, or its "
+            "project was deleted; nothing of it was stored. Import the file again."
+        )
+    ImportChunk.objects.create(of=job, number=number, rows=_written(rows))
+
+
+def rewrite(job: Import, change: Callable[[Sequence[CheckedRow]], Sequence[CheckedRow]]) -> None:
+    """Writes staged chunks anew where that changes their rows, each in a short transaction."""
+    for pk in list(job.chunks.order_by("number").values_list("pk", flat=True)):
+        started = time.monotonic()
+        chunk = ImportChunk.objects.get(pk=pk)
+        rows = rows_of(chunk)
+        changed = change(rows)
+        if changed != rows:
+            ImportChunk.objects.filter(pk=pk).update(rows=_written(changed))
+        Import.objects.filter(pk=job.pk).update(touched_at=timezone.now())
+        let_others_write(time.monotonic() - started)
+
+
+def _written(rows: Sequence[CheckedRow]) -> bytes:
+    values = [
+        (
+            row.line,
+            row.messages,
+            [(response.text, response.source, response.extra) for response in row.responses],
+            _opinion(row.opinion) if row.opinion else None,
+            row.tags,
+            row.extra,
+        )
+        for row in rows
+    ]
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _opinion(opinion: Opinion) -> list[Any]:
+    """The arguments of `Opinion`; `dataclasses.astuple` takes ten times as long."""
+    return [getattr(opinion, name) for name in OPINION]
+
+
+def _read(values: list[Any]) -> Opinion:
+    opinion = Opinion(*values)
+    first, second, ties, both_bad = opinion.votes  # a list, as JSON has it
+    return replace(opinion, votes=(first, second, ties, both_bad))
+
+
+def rows_of(chunk: ImportChunk) -> list[CheckedRow]:
+    return [
+        CheckedRow(
+            line,
+            messages,
+            [NewResponse(*response) for response in responses],
+            _read(opinion) if opinion else None,
+            tags,
+            *extra,  # a chunk of an earlier version has none
+        )
+        for line, messages, responses, opinion, tags, *extra in json.loads(bytes(chunk.rows))
+    ]
+
+
+def remove(job: Import) -> None:
+    """Takes back a staged import; one that is in force stays."""
+    chunks = ImportChunk.objects.filter(of=job.pk, of__state=Import.State.STAGED)
+    while ids := list(chunks.values_list("pk", flat=True)[:REMOVED_AT_ONCE]):
+        ImportChunk.objects.filter(pk__in=ids, of__state=Import.State.STAGED).delete()
+        let_others_write()
+    Import.objects.filter(pk=job.pk, state=Import.State.STAGED).delete()
+
+
+def remove_abandoned() -> int:
+    """Removes what processes that have ended left behind before their file was taken."""
+    jobs = Import.objects.filter(untouched_for(ABANDONED_AFTER), state=Import.State.STAGED)
+    for job in jobs:
+        remove(job)
+    return len(jobs)
+
+
+def untouched_for(time: timedelta) -> Q:
+    """Also what was touched in a future that a clock has stepped back from."""
+    now = timezone.now()
+    return Q(touched_at__lt=now - time) | Q(touched_at__gt=now + time)

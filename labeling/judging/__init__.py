@@ -1,0 +1,1 @@
+"""What a labeler answers, and what follows from it at once."""

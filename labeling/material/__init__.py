@@ -1,0 +1,1 @@
+"""What is compared: prompts and responses, and what is said of them in short."""

@@ -1,0 +1,241 @@
+"""Adds prompts, responses and comparisons; what is there already is found again.
+
+Every row of these tables comes through here, whoever brings it: a file, a policy's samples, gold,
+a labeler's rewrite. A group of rows costs a fixed number of look-ups, whatever the project's size.
+"""
+
+import secrets
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import repeat
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from django.db.models import Count, Model, QuerySet
+
+from labeling.database.inserting import insert_rows
+from labeling.models import Comparison, ComparisonResponse, Project, Prompt, Response
+from labeling.texts.sameness import near_digest, prompt_digest, response_digest, split_of
+
+T = TypeVar("T")
+Name = TypeVar("Name")
+
+ResponseName: TypeAlias = tuple[int, str]  # prompt id, digest
+ComparisonName: TypeAlias = tuple[int, str]  # prompt id, responses_key
+Columns: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Added(Generic[Name]):
+    """The ids of all rows that were to be there, by name, and how many of them are new."""
+
+    ids: dict[Name, int]
+    new: int
+
+
+@dataclass(frozen=True)
+class NewPrompt:
+    """A prompt as it is given. `split` is what its own export said; near copies go before."""
+
+    messages: Sequence[Mapping[str, Any]]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    tags: Iterable[str] = ()
+    source: str = ""
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class Adding:
+    """Adds to one project. Where rows are looked for and written are methods of their own: a dry
+    run (labeling/importing/rehearsing.py) has others."""
+
+    project: Project
+
+    def insert(self, model: type[Model], rows: Iterable[Columns], *, or_fail: bool = False) -> None:
+        insert_rows(model, rows, or_fail=or_fail)
+
+    def prompt_ids(self, digests: Iterable[str]) -> dict[str, int]:
+        """Ids of those of these prompts that the project has."""
+        rows = Prompt.objects.filter(project=self.project, digest__in=list(digests))
+        return dict(rows.values_list("digest", "id"))
+
+    # The two look-ups below name prompts only: with two long IN lists a database may try every
+    # combination of them. A prompt has few rows in either table.
+
+    def response_ids(self, names: Collection[ResponseName]) -> dict[ResponseName, int]:
+        """Ids of those of these responses that exist."""
+        rows = Response.objects.filter(prompt_id__in={prompt_id for prompt_id, _ in names})
+        return {
+            (prompt_id, digest): pk
+            for prompt_id, digest, pk in rows.values_list("prompt_id", "digest", "id")
+            if (prompt_id, digest) in names
+        }
+
+    def comparison_ids(self, names: Collection[ComparisonName]) -> dict[ComparisonName, int]:
+        """Ids of those of these comparisons that exist."""
+        rows = Comparison.objects.filter(prompt_id__in={prompt_id for prompt_id, _ in names})
+        return {
+            (prompt_id, key): pk
+            for prompt_id, key, pk in rows.values_list("prompt_id", "responses_key", "id")
+            if (prompt_id, key) in names
+        }
+
+    def add_prompts(self, prompts: Mapping[str, NewPrompt]) -> Added[str]:
+        """Adds those of these prompts, each by its digest, that the project does not have."""
+        known = self.prompt_ids(prompts)
+        missing = {digest: prompt for digest, prompt in prompts.items() if digest not in known}
+        if not missing:
+            return Added(known, 0)
+        near = {digest: near_digest(prompt.messages) for digest, prompt in missing.items()}
+        splits = self._splits(near, missing)
+        rows = [
+            {
+                "project_id": self.project.pk,
+                "messages": list(prompt.messages),
+                "extra": dict(prompt.extra),
+                "digest": digest,
+                "near_digest": near[digest],
+                "split": splits[near[digest]],
+                "tags": list(dict.fromkeys(prompt.tags)),
+                "source": prompt.source,
+            }
+            for digest, prompt in missing.items()
+        ]
+        self.insert(Prompt, rows)
+        return Added(known | self.prompt_ids(missing), len(missing))
+
+    def _splits(self, near: Mapping[str, str], prompts: Mapping[str, NewPrompt]) -> dict[str, str]:
+        """The split for each near digest: where near copies stand, else what the first prompt's
+        own export said, else what the digest says."""
+        standing = splits_of_near(self.project, near.values())
+        given: dict[str, str] = {}
+        for digest, name in near.items():
+            given.setdefault(name, prompts[digest].split)
+        return {
+            name: standing.get(name) or split or split_of(name) for name, split in given.items()
+        }
+
+    def add_prompt(self, prompt: NewPrompt) -> Prompt:
+        digest = prompt_digest(prompt.messages, prompt.extra)
+        added = Prompt.objects.get(pk=self.add_prompts({digest: prompt}).ids[digest])
+        added.project = self.project
+        return added
+
+    def add_responses(self, responses: Mapping[ResponseName, Columns]) -> Added[ResponseName]:
+        """Adds those of these responses that their prompts do not have. Each comes with its other
+        columns: `text`, `origin` and so on."""
+        known = self.response_ids(responses.keys())
+        missing = {name: row for name, row in responses.items() if name not in known}
+        if not missing:
+            return Added(known, 0)
+        rows = [
+            {**row, "prompt_id": prompt_id, "digest": digest}
+            for (prompt_id, digest), row in missing.items()
+        ]
+        self.insert(Response, rows)
+        return Added(known | self.response_ids(missing.keys()), len(missing))
+
+    def add_response(
+        self, prompt: Prompt, text: str, *, extra: Columns | None = None, **columns: Any
+    ) -> Response:
+        """One response; `columns` names at least its `origin`."""
+        extra = dict(extra or {})
+        name = (prompt.pk, response_digest(text, extra))
+        added = self.add_responses({name: {"text": text, "extra": extra, **columns}})
+        response = Response.objects.get(pk=added.ids[name])
+        response.prompt = prompt
+        return response
+
+    def add_comparisons(
+        self,
+        groups: Mapping[ComparisonName, Sequence[int]],
+        columns: Columns,
+        *,
+        priorities: Iterable[float] = repeat(0.0),
+        all_are_new: bool = False,
+    ) -> Added[ComparisonName]:
+        """Adds those of these comparisons that do not exist, each by its name with the ids of its
+        responses. `columns` are the same for all. With `all_are_new`, one that exists after all is
+        an IntegrityError."""
+        known = {} if all_are_new else self.comparison_ids(groups.keys())
+        missing = {name: group for name, group in groups.items() if name not in known}
+        if not missing:
+            return Added(known, 0)
+        shared = {"project_id": self.project.pk, **columns}
+        rows = [
+            {
+                **shared,
+                "prompt_id": prompt_id,
+                "responses_key": key,
+                "size": len(group),
+                "priority": priority,
+            }
+            for ((prompt_id, key), group), priority in zip(
+                missing.items(), priorities, strict=False
+            )
+        ]
+        self.insert(Comparison, rows, or_fail=all_are_new)
+        ids = self.comparison_ids(missing.keys())
+        self._add_places({ids[name]: group for name, group in missing.items()})
+        return Added(known | ids, len(missing))
+
+    def _add_places(self, groups: Mapping[int, Sequence[int]]) -> None:
+        rows = [
+            {"comparison_id": comparison_id, "response_id": response_id, "position": position}
+            for comparison_id, group in groups.items()
+            for position, response_id in _in_places(group)
+        ]
+        self.insert(ComparisonResponse, rows)
+
+    def queue_comparisons(
+        self,
+        groups: Mapping[ComparisonName, Sequence[int]],
+        *,
+        priorities: Iterable[float] = repeat(0.0),
+        round_number: int | None = None,
+        all_are_new: bool = False,
+    ) -> Added[ComparisonName]:
+        """Comparisons for people, fresh in the queue: each asks for the project's overlap."""
+        overlap = self.project.overlap
+        columns = {"wanted": overlap, "slots_left": overlap, "round_number": round_number}
+        return self.add_comparisons(groups, columns, priorities=priorities, all_are_new=all_are_new)
+
+
+def add_pairs(
+    project: Project,
+    pairs: Mapping[int, Sequence[int]],
+    priorities: Iterable[float],
+    round_number: int | None,
+) -> dict[int, int]:
+    """Queues a new comparison for each prompt's responses, all ids, with a priority for each; the
+    comparisons' ids by prompt. Those that exist already are the caller's to leave out."""
+    names = {prompt_id: (prompt_id, responses_key(pair)) for prompt_id, pair in pairs.items()}
+    groups = {names[prompt_id]: pair for prompt_id, pair in pairs.items()}
+    added = Adding(project).queue_comparisons(
+        groups, priorities=priorities, round_number=round_number, all_are_new=True
+    )
+    return {prompt_id: added.ids[name] for prompt_id, name in names.items()}
+
+
+def splits_of_near(project: Project, digests: Iterable[str]) -> dict[str, str]:
+    """The splits in which prompts with these near digests stand already; of several, that of the
+    first."""
+    found = Prompt.objects.filter(project=project, near_digest__in=list(digests)).order_by("-pk")
+    return dict(found.values_list("near_digest", "split"))
+
+
+def prompts_with_near_copies(project: Project) -> QuerySet[Prompt]:
+    """Prompts beside which another one stands that differs in white space or capitals only."""
+    prompts = Prompt.objects.filter(project=project).exclude(near_digest="")
+    several = prompts.order_by().values("near_digest").annotate(copies=Count("id"))
+    repeated = several.filter(copies__gt=1).values("near_digest")
+    return Prompt.objects.filter(project=project, near_digest__in=repeated)
+
+
+def responses_key(response_ids: Iterable[int]) -> str:
+    """The name of a set of responses: their ids, ascending."""
+    return "-".join(str(response_id) for response_id in sorted(response_ids))
+
+
+def _in_places(responses: Sequence[T]) -> Iterable[tuple[int, T]]:
+    """Their places in a comparison, by chance: a place tells nothing of who wrote what, or when."""
+    return enumerate(secrets.SystemRandom().sample(responses, len(responses)))

@@ -1,0 +1,1 @@
+"""Texts as a page shows them: Markdown, code, tables and formulas, within a budget."""

@@ -1,0 +1,1 @@
+"""Curators' pages: the dashboard, preferences, flags, gold, agreement."""

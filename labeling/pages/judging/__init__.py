@@ -1,0 +1,1 @@
+"""A labeler's pages: the comparison, one's own work."""

@@ -1,0 +1,134 @@
+"""Forms of settings by subject: what both the labeling and the learning settings need."""
+
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, QueryDict
+
+from labeling.projects.settings_texts import Group
+
+
+class PercentField(forms.FloatField):
+    """A share that people read and write as per cent."""
+
+    def to_python(self, value: Any) -> Any:
+        percent = super().to_python(value)
+        # Rounded, since 99.9 / 100 is a little more than 0.999.
+        return None if percent is None else round(percent / 100, 12)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        limits: dict[str, Any] = {"min": self.min_value or 0, "max": self.max_value or 1}
+        return {"step": "any"} | {name: f"{100 * limit:g}" for name, limit in limits.items()}
+
+
+def as_percent(share: float) -> str:
+    return f"{share * 100:.6g}"
+
+
+@dataclass(frozen=True)
+class ShownField:
+    """`was`: what is saved, where the form holds something else. `usual`: the default, where the
+    form holds something else. Both in words; "" where there is nothing to say."""
+
+    bound: forms.BoundField
+    was: str
+    usual: str
+
+
+@dataclass(frozen=True)
+class ShownGroup:
+    """A group with its fields; `more` are folded up unless one of them needs another look."""
+
+    title: str
+    explanation: str
+    fields: list[ShownField]
+    more: list[ShownField]
+
+    @property
+    def is_open(self) -> bool:
+        return any(field.bound.errors or field.was for field in self.more)
+
+    @property
+    def unusual(self) -> int:
+        """How many of those that are folded up differ from their default."""
+        return sum(bool(field.usual) for field in self.more)
+
+
+class SectionedForm(forms.BaseForm):
+    """Each field carries the value it was shown with, so that `changed_data` is what this person
+    changed, whatever others have saved in the meantime."""
+
+    sections: tuple[Group, ...] = ()
+
+    def carry_initial(self) -> None:
+        for field in self.fields.values():
+            field.show_hidden_initial = True
+
+    def changed_fields(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in self.changed_data}
+
+    def usual_values(self) -> Mapping[str, Any]:
+        """The defaults as the page shows them; without those that have none."""
+        raise NotImplementedError
+
+    def groups(self) -> Iterator[ShownGroup]:
+        changed = set(self.changed_data) if self.is_bound else set()
+        usual = self.usual_values()
+        for group in self.sections:
+            fields, more = (
+                [self._shown(name, changed, usual) for name in names]
+                for names in (group.names, group.more)
+            )
+            yield ShownGroup(group.title, group.explanation, fields, more)
+
+    def _shown(self, name: str, changed: Set[str], usual: Mapping[str, Any]) -> ShownField:
+        bound = self[name]
+        was = self._in_words(name, bound.initial) if name in changed else ""
+        differs = name in usual and self._differs(name, usual[name])
+        return ShownField(bound, was, self._in_words(name, usual[name]) if differs else "")
+
+    def _differs(self, name: str, usual: Any) -> bool:
+        field = self.fields[name]
+        return field.has_changed(field.to_python(usual), self[name].value())
+
+    def _in_words(self, name: str, value: Any) -> str:
+        if isinstance(field := self.fields[name], forms.ChoiceField):
+            labels = dict(field.choices)  # type: ignore[arg-type]
+            return f"“{labels.get(value, value)}”"
+        if isinstance(value, bool):
+            return "on" if value else "off"
+        if isinstance(value, list):
+            value = ", ".join(value)
+        return "empty" if value in (None, "") else str(value)
+
+
+TO_DEFAULT = "to_default"
+
+
+def refilled(data: QueryDict, values: Mapping[str, Any]) -> QueryDict:
+    """What was sent, with these values typed over it: nothing is saved by that."""
+    data = data.copy()
+    for name, value in values.items():
+        if value is False:
+            data.pop(name, None)
+        else:
+            data[name] = "on" if value is True else "" if value is None else value
+    return data
+
+
+def set_back(form: SectionedForm, name: str) -> dict[str, Any]:
+    """What to type over a field so that it is at its default again."""
+    usual = form.usual_values()
+    return {name: usual[name]} if name in usual else {}
+
+
+def say_saved(request: HttpRequest, form: SectionedForm, changes: Mapping[str, Any]) -> None:
+    """Names what was changed, by its words on the page."""
+    names = [str(form.fields[name].label or name) for name in changes]
+    if names:
+        messages.success(request, f"Saved: {'; '.join(names)}.")
+    else:
+        messages.info(request, "Nothing was changed.")

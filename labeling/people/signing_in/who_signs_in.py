@@ -1,0 +1,37 @@
+"""How an account comes in: most by a password; the demo's by its door, simulated ones not at all.
+Nobody of them is waiting for an invitation."""
+
+from dataclasses import dataclass
+
+from labeling.models import User
+from labeling.people.signing_in.demo import USERS
+
+SIMULATED = "simulated-"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What stands beside a name, and what it means."""
+
+    word: str
+    meaning: str
+
+
+DEMO = Mark("demo", "Entered from the demo's own address, without a password.")
+IS_SIMULATED = Mark("simulated", "Judged by the command simulate; nobody signs in as them.")
+SUPERUSER = Mark(
+    "superuser, no password",
+    "Cannot sign in until a password is set with manage.py changepassword.",
+)
+NO_PASSWORD = Mark("no password", "Cannot sign in until a superuser sets a password.")
+
+
+def mark_of(user: User) -> Mark | None:
+    """None for whoever signs in with a password."""
+    if user.has_usable_password():
+        return None
+    if user.username in USERS.values():
+        return DEMO
+    if user.username.removeprefix(SIMULATED).isdecimal() and user.username.startswith(SIMULATED):
+        return IS_SIMULATED
+    return SUPERUSER if user.is_superuser else NO_PASSWORD

@@ -1,0 +1,1 @@
+"""Judgments become triples, and triples become snapshots and exports."""

@@ -1,0 +1,46 @@
+"""Which preferences say more than texts can: what plain texts would drop is refused instead."""
+
+from typing import Any, ClassVar
+
+from django.db.models import BooleanField, Func, Q, QuerySet
+
+from labeling.models import Preference
+
+
+class CannotBeTexts(ValueError):
+    """Some rows hold what a style has no place for. The message is a sentence for people."""
+
+
+class HoldsMore(Func):
+    """Whether a message has another key than role and content, or a role without a speaker."""
+
+    output_field: ClassVar = BooleanField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **kwargs: Any) -> Any:
+        template = (
+            "EXISTS (SELECT 1 FROM json_each(%(expressions)s) said, json_each(said.value) part"
+            " WHERE part.key NOT IN ('role', 'content')"
+            " OR part.key = 'role' AND part.value IN ('tool', 'developer'))"
+        )
+        return self.as_sql(compiler, connection, template=template)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **kwargs: Any) -> Any:
+        template = (
+            "EXISTS (SELECT 1 FROM jsonb_array_elements(%(expressions)s) AS said,"
+            " jsonb_each_text(said) AS part WHERE part.key NOT IN ('role', 'content')"
+            " OR part.key = 'role' AND part.value IN ('tool', 'developer'))"
+        )
+        return self.as_sql(compiler, connection, template=template)
+
+
+def refuse_beyond_text(found: QuerySet[Preference]) -> None:
+    """Raises CannotBeTexts where one of these preferences is more than texts."""
+    plain = Q(chosen__extra={}, rejected__extra={}, prompt__extra={})
+    rows = found.alias(holds_more=HoldsMore("prompt__messages"))
+    count = rows.filter(~plain | Q(holds_more=True)).count()
+    if count:
+        raise CannotBeTexts(
+            f"{count:,} of these preferences hold more than texts (tool calls, reasoning, tools, "
+            "names, or messages of a tool or developer), which style=text would drop. Export them "
+            "with style=messages."
+        )

@@ -1,0 +1,25 @@
+"""What is meant by “judgments” and by “fresh” comparisons: counted here, and nowhere else."""
+
+from django.db.models import QuerySet
+
+from labeling.models import Comparison, Judgment, Project
+from labeling.models.material import FRESH
+
+Kind = Judgment.Kind
+
+
+def given(project: Project) -> QuerySet[Judgment]:
+    """Everything that labelers said of the project's comparisons and that stands: judgments, skips
+    and flags. What they said to checks of themselves is no part of it."""
+    work = Judgment.Purpose.WORK
+    return Judgment.objects.filter(project=project, superseded_at__isnull=True, purpose=work)
+
+
+def judgments(project: Project) -> QuerySet[Judgment]:
+    """Those that say something of the responses: skips and flags are not counted."""
+    return given(project).filter(kind__in=Judgment.ANSWERS)
+
+
+def fresh(project: Project) -> QuerySet[Comparison]:
+    """Open comparisons that nobody has been handed yet."""
+    return Comparison.objects.filter(FRESH, project=project)

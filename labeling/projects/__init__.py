@@ -1,0 +1,1 @@
+"""A project: made, owned, changed, and its settings in words."""

@@ -1,0 +1,1 @@
+"""How good people and their judgments are."""

@@ -1,0 +1,1 @@
+"""Which comparison a labeler gets next, for how long, and what is still to come."""

@@ -1,0 +1,1 @@
+"""Texts and messages as plain values: no table, no request."""

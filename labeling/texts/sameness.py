@@ -1,0 +1,123 @@
+"""When two texts are the same, when they are near copies, and the split of a prompt.
+
+The same are texts that differ in Unicode form (NFC) and in white space at their very end, and in
+nothing else: indentation and line breaks are part of what was said. Near copies differ in white
+space and in capital letters; they are no less two texts, but they stand in one split.
+"""
+
+import csv
+import hashlib
+import io
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from labeling.texts.messages import answer_suffix, message_suffix, prompt_suffix
+
+LONG_RUN = re.compile(rb"[^\x00]{32,}")  # marks on one letter, by their combining classes
+_class_of = unicodedata.combining
+# The characters that are no marks themselves and stand for several, with what they stand for.
+SPLIT_MARKS = {
+    0x0F73: "\u0f71\u0f72",
+    0x0F75: "\u0f71\u0f74",
+    0x0F81: "\u0f71\u0f80",
+}
+
+# What stands between the parts of a digest; where a text holds one, it is written with a mark.
+SEPARATORS = {0x1B: "\x1b\x1b", 0x1D: "\x1bd", 0x1E: "\x1be", 0x1F: "\x1bf"}
+
+# Share of prompts up to each bound, in hundredths: 80 % train, 5 % calibration, 5 % dev, 10 % test.
+SPLIT_BOUNDS = ((80, "train"), (85, "calibration"), (90, "dev"), (100, "test"))
+
+
+def normalise(text: str) -> str:
+    """What makes a text another one: two are the same when these are equal. Not to be shown."""
+    exact = nfc(text).rstrip()
+    if any(chr(sign) in exact for sign in SEPARATORS):
+        exact = exact.translate(SEPARATORS)
+    return exact
+
+
+def collapsed(text: str) -> str:
+    """The text on one line, with single spaces."""
+    return " ".join(nfc(text).split())
+
+
+def loosened(text: str) -> str:
+    """Equal for near copies: white space collapsed, case folded."""
+    return collapsed(nfc(text).casefold())
+
+
+def nfc(text: str) -> str:
+    """Unicode's composed form, in time that grows with the text and not with its square.
+
+    Python puts the marks on a letter in order by inserting one after the other: 100,000 of them on
+    one letter take eight seconds. Long runs are put in that order here, by a sort that keeps equal
+    ones as they are, which is what the standard asks for.
+    """
+    if text.isascii():
+        return text
+    text = text.translate(SPLIT_MARKS)
+    classes = bytes(map(unicodedata.combining, text))
+    pieces, end = [], 0
+    for run in LONG_RUN.finditer(classes):
+        pieces += [text[end : run.start()], *sorted(text[slice(*run.span())], key=_class_of)]
+        end = run.end()
+    return unicodedata.normalize("NFC", "".join([*pieces, text[end:]]))
+
+
+def response_digest(text: str, extra: Mapping[str, Any] | None = None) -> str:
+    return hashlib.sha256((normalise(text) + answer_suffix(extra)).encode()).hexdigest()
+
+
+def prompt_digest(
+    messages: Sequence[Mapping[str, Any]], extra: Mapping[str, Any] | None = None
+) -> str:
+    """SHA-256 over role and normalised content of each message, and over what else it holds."""
+    parts = [
+        f"{message['role']}\x1f{normalise(message['content'])}{message_suffix(message)}"
+        for message in messages
+    ]
+    return hashlib.sha256(("\x1e".join(parts) + prompt_suffix(extra)).encode()).hexdigest()
+
+
+def words_in(text: str) -> list[str]:
+    """Words with commas between them; quotation marks hold one that has commas itself."""
+    rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+    return [word for row in rows for word in row]
+
+
+def as_words(words: Iterable[str]) -> str:
+    """What `words_in` reads again. A text, since a list that is empty has no type."""
+    written = io.StringIO(newline="")
+    csv.writer(written).writerow(words)
+    return written.getvalue().removesuffix("\r\n")
+
+
+def near_digest(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Equal for prompts that are near copies of each other."""
+    return _digest_of(messages, loosened)
+
+
+def pairing_seed(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Which of a prompt's responses are compared follows from this, so it must never change: what
+    was imported once brings the same pairs again."""
+    return _digest_of(messages, collapsed)
+
+
+def _digest_of(messages: Sequence[Mapping[str, Any]], form: Callable[[str], str]) -> str:
+    parts = [f"{message['role']}\x1f{form(message['content'])}" for message in messages]
+    return hashlib.sha256("\x1e".join(parts).encode()).hexdigest()
+
+
+def split_of(digest: str) -> str:
+    """The split of a prompt whose `near_digest` this is and that has no near copy yet."""
+    bucket = int(hashlib.sha256(f"split/{digest}".encode()).hexdigest()[:8], 16) % 100
+    return next(name for bound, name in SPLIT_BOUNDS if bucket < bound)
+
+
+def fingerprint(prompt: str, responses: Iterable[str]) -> str:
+    """Of a line of an export, out of the digests of its texts: tells on import whether the line
+    is read as what was exported."""
+    return hashlib.sha256(" ".join([prompt, *responses]).encode()).hexdigest()[:16]

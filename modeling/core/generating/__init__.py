@@ -1,0 +1,1 @@
+"""Responses drawn from a policy, here or by a server."""

@@ -1,0 +1,163 @@
+"""What a server's answer holds, read as the answer of a stranger.
+
+It may be anything: cut, in another encoding, of megabytes for twenty tokens, JSON with no
+completions in it, text that cannot be stored. Each of these has a sentence, none of which quotes
+the answer: what a server says reaches people only as a completion or through `excerpt`.
+"""
+
+import base64
+import json
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Any
+
+EXCERPT = 200  # characters of a server's own words
+PART_OF_KEY = 6  # characters of a key that may not be repeated
+# The longest tokens of common vocabularies are runs of about a hundred blanks.
+CHARACTERS_PER_TOKEN = 256
+BYTES_PER_CHARACTER = 6  # as JSON may write them: \u00e9
+BYTES_BESIDE = 256 * 1024  # of an answer, for all that is no text
+
+
+# What a model says beside the content, by the names that servers have for it.
+KEPT = ("reasoning_content", "reasoning", "thinking", "tool_calls", "function_call", "refusal")
+NOTHING: tuple[Any, ...] = (None, "", [], {})
+NAME = re.compile(r"[A-Za-z_]{1,40}")
+MOST_DROPPED = 8
+
+
+class Unusable(Exception):
+    """The answer cannot be used, which may be so for this request alone. The message ends the
+    sentence "left out because …"; it is one of a few and quotes nothing of the answer."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One completion. `tokens` is null where the server counts only whole requests. `extra`: what
+    its message holds beside the text; `dropped`: the names of what is not kept of it."""
+
+    text: str
+    finished: bool
+    tokens: int | None
+    extra: dict[str, Any] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The completions that can be used, and why others of the same request cannot."""
+
+    usable: list[Answer] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+def most_bytes(count: int, max_tokens: int) -> int:
+    """How long the answer to a request for `count` completions may be."""
+    text = count * max_tokens * CHARACTERS_PER_TOKEN * BYTES_PER_CHARACTER
+    return BYTES_BESIDE + text
+
+
+def read_json(content: bytes) -> Any:
+    try:
+        return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except UnicodeDecodeError:
+        raise Unusable("the server's answer is not UTF-8") from None
+    except (ValueError, RecursionError):
+        raise Unusable("the server's answer is not JSON") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def read_answers(told: Any, count: int, max_tokens: int, key: str) -> Answers:
+    """Of at most `count` completions. Raises Unusable for an answer that has none at all."""
+    choices = told.get("choices") if isinstance(told, dict) else None
+    if not isinstance(choices, list):
+        raise Unusable("the server's answer has no choices")
+    usage = told.get("usage")
+    counted: Any = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    is_count = isinstance(counted, int) and not isinstance(counted, bool)
+    tokens = counted if is_count and 0 <= counted <= max_tokens and len(choices) == 1 else None
+    answers = Answers()
+    for choice in choices[:count]:
+        message = choice.get("message") if isinstance(choice, dict) else None
+        if not isinstance(message, dict):
+            continue
+        extra = {name: message[name] for name in KEPT if message.get(name) not in NOTHING}
+        text = message.get("content")
+        if text is None and extra:
+            text = ""  # a tool call, a refusal, or reasoning that was cut off
+        if not isinstance(text, str):
+            continue
+        beside = json.dumps(extra, ensure_ascii=False) if extra else ""
+        if fault := fault_of(text + beside, max_tokens, key):
+            answers.faults.append(fault)
+            continue
+        finished = choice.get("finish_reason") in ("stop", "tool_calls", "function_call")
+        answers.usable.append(Answer(text, finished, tokens, extra, _dropped(message)))
+    return answers
+
+
+def _dropped(message: dict[str, Any]) -> tuple[str, ...]:
+    """Names from a stranger: few, short, of letters that a name has."""
+    known = {"role", "content", *KEPT}
+    names = (
+        str(name) for name, value in message.items() if name not in known and value not in NOTHING
+    )
+    return tuple(sorted(name for name in names if NAME.fullmatch(name)))[:MOST_DROPPED]
+
+
+def fault_of(text: str, max_tokens: int, key: str) -> str:
+    """Why a completion cannot be used; "" if it can."""
+    if len(text) > max_tokens * CHARACTERS_PER_TOKEN:
+        return f"the text is longer than {max_tokens} tokens can be"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "the text holds half a character (a lone surrogate), which nothing can store"
+    if key and repeats_key(text, key):
+        return "the text repeats the key"
+    return ""
+
+
+def repeats_key(text: str, key: str) -> bool:
+    """Whether the whole key stands in the text, as it is or in base64."""
+    forms = [key, key[::-1], base64.b64encode(key.encode()).decode().rstrip("=")]
+    bare = "".join(text.split())
+    return any(form in bare for form in forms)
+
+
+def excerpt(told: Any, key: str) -> str:
+    """A short piece of a refusal's own words, fit to be shown: what an OpenAI-compatible server
+    says of an error, and nothing of any other page."""
+    words = "".join(
+        " " if unicodedata.category(character).startswith(("C", "Z")) else character
+        for character in _message_of(told)[: 4 * EXCERPT]
+    )
+    words = " ".join(words.split())
+    words = words.replace(key, "[key]") if key else words
+    parts = (key[at : at + PART_OF_KEY] for at in range(len(key) - PART_OF_KEY + 1))
+    bare = "".join(words.split())
+    if key and (any(part in bare for part in parts) or repeats_key(words, key)):
+        return "[its words repeat the key]"
+    return words[:EXCERPT]
+
+
+def _message_of(told: Any) -> str:
+    """Of `{"error": {"message": …}}`, `{"error": …}`, `{"detail": …}`, `{"detail": [{"msg": …}]}`;
+    "" for anything else."""
+    if not isinstance(told, dict):
+        return ""
+    for name in ("error", "detail", "message"):
+        value = told.get(name)
+        if isinstance(value, dict):
+            value = value.get("message")
+        if isinstance(value, list):
+            value = "; ".join(
+                str(row["msg"]) for row in value if isinstance(row, dict) and "msg" in row
+            )
+        if isinstance(value, str) and value:
+            return value
+    return ""

@@ -1,0 +1,102 @@
+"""Connections to a policy's server: to an address that was checked, and to no other.
+
+A name is looked up here, once for each connection; every address it has must be allowed, and the
+connection is made to one of these very addresses. So a name that leads elsewhere a moment later
+gains nothing. TLS is still verified against the name. Proxies of the environment and redirects are
+not followed: both would put somebody else's choice of an address in the place of this one.
+"""
+
+import asyncio
+import socket
+from collections.abc import Iterable
+from typing import Any
+
+import httpcore2
+import httpx2
+
+from modeling.core.generating.servers.reachable import (
+    Address,
+    Reach,
+    addresses_in,
+    check_addresses,
+    literal_address,
+)
+
+CONNECT_SECONDS = 10.0
+MOST_TRIED = 4  # of a name's addresses
+
+
+class CheckedBackend(httpcore2.AsyncNetworkBackend):
+    """Makes the connections of a pool. Raises ProgramError for what `reach` does not allow."""
+
+    def __init__(self, reach: Reach) -> None:
+        self.reach = reach
+        self.inner = httpcore2.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        addresses = await self._addresses(host, port, timeout)
+        check_addresses(host, addresses, self.reach)
+        tried = addresses[:MOST_TRIED]
+        seconds = None if timeout is None else timeout / len(tried)
+        for number, address in enumerate(tried, start=1):
+            try:
+                return await self.inner.connect_tcp(
+                    str(address), port, seconds, local_address, socket_options
+                )
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                if number == len(tried):
+                    raise
+        raise AssertionError("unreachable")
+
+    async def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> httpcore2.AsyncNetworkStream:
+        raise httpcore2.ConnectError("A policy's server has a network address.")
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def _addresses(self, host: str, port: int, timeout: float | None) -> list[Address]:
+        literal = literal_address(host)
+        if literal is not None:
+            return [literal]
+        loop = asyncio.get_running_loop()
+        try:
+            answer = await asyncio.wait_for(
+                loop.getaddrinfo(host, port, type=socket.SOCK_STREAM), timeout
+            )
+        except TimeoutError:
+            raise httpcore2.ConnectTimeout("its name was not looked up in time") from None
+        except (OSError, UnicodeError):
+            answer = []
+        if not answer:
+            raise httpcore2.ConnectError("its name is not known here")
+        return addresses_in(answer)
+
+
+def checked_client(
+    base_url: str, headers: dict[str, str], timeout_seconds: float, connections: int, reach: Reach
+) -> httpx2.AsyncClient:
+    """A client that connects only where `reach` allows."""
+    transport = httpx2.AsyncHTTPTransport()
+    # httpx2 has no argument for this, and its version is pinned; a test connects through it.
+    transport._pool = httpcore2.AsyncConnectionPool(
+        ssl_context=httpx2.create_ssl_context(),
+        max_connections=connections,
+        network_backend=CheckedBackend(reach),
+    )
+    return httpx2.AsyncClient(
+        base_url=base_url.rstrip("/") + "/",
+        headers=headers | {"Accept-Encoding": "identity"},
+        transport=transport,
+        timeout=httpx2.Timeout(timeout_seconds, connect=CONNECT_SECONDS, pool=None),
+        trust_env=False,
+        follow_redirects=False,
+    )

@@ -1,0 +1,1 @@
+"""Model folders: trunks, heads, adapters; read, checked, exported."""

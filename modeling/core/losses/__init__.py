@@ -1,0 +1,1 @@
+"""Losses and advantages: pure maths of tensors."""

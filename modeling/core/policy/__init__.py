@@ -1,0 +1,1 @@
+"""Improving a policy: PPO, RLOO, best of n, DPO."""

@@ -1,0 +1,1 @@
+"""The models that an update reads: policy, reference, value, reward."""

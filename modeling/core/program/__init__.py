@@ -1,0 +1,1 @@
+"""What every program has: its folder, files, devices, checkpoints, errors."""

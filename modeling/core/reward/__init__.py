@@ -1,0 +1,1 @@
+"""What a training of a reward model is: settings, parts, state, report."""

@@ -1,0 +1,1 @@
+"""From messages to packed rows of tokens."""

@@ -1,0 +1,1 @@
+"""Numbers about rewards and choices, without torch and without Django."""

@@ -1,0 +1,1 @@
+"""Pages of policies: versions, samples, the guard."""

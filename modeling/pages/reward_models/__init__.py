@@ -1,0 +1,1 @@
+"""Pages of reward models: versions, reports, playground."""

@@ -1,0 +1,1 @@
+"""From rows to files, to a program, and from its files back to rows."""

@@ -1,0 +1,1 @@
+"""Which policy is in service, and whether a new one is better."""

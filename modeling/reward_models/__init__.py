@@ -1,0 +1,1 @@
+"""Which reward model is in service, how good it is, and how it is served."""

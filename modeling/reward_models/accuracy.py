@@ -1,0 +1,95 @@
+"""How good a reward model is, as one figure with its interval, and beside what it stands."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from modeling.models import RewardModel
+from modeling.reward_models.gates import FEWEST_TO_JUDGE
+
+CHANCE = 0.5  # of comparisons that a tossed coin orders as people did
+
+
+class Against(StrEnum):
+    """How an accuracy stands against a tossed coin."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy:
+    """Share of comparisons that the reward model orders as people did, with its interval where
+    that was measured."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    split: str
+
+    @property
+    def against_chance(self) -> Against:
+        """Of fewer than the gate judges by, nothing is said."""
+        if self.low is None or self.high is None or self.n < FEWEST_TO_JUDGE:
+            return Against.UNKNOWN
+        if self.low > CHANCE:
+            return Against.BETTER
+        return Against.WORSE if self.high < CHANCE else Against.UNKNOWN
+
+    @property
+    def chance_words(self) -> str:
+        if self.against_chance != Against.UNKNOWN:
+            return f"{self.against_chance} than tossing a coin"
+        if self.n < FEWEST_TO_JUDGE:
+            return "too few to say whether it beats tossing a coin"
+        return "not told apart from tossing a coin"
+
+    @property
+    def is_above_chance(self) -> bool:
+        return self.against_chance == Against.BETTER
+
+
+@dataclass(frozen=True, kw_only=True)
+class Yardsticks:
+    """What to hold an accuracy against, on the same held-out comparisons: how often two labelers
+    say the same, and what “the longer one wins” would score. None: not known."""
+
+    agreement: float | None = None
+    longer_wins: float | None = None
+
+    def __str__(self) -> str:
+        named = (("people", self.agreement), ("longer wins", self.longer_wins))
+        return ", ".join(
+            f"{name} {100 * share:.0f} %" for name, share in named if share is not None
+        )
+
+
+def accuracy_of(reward_model: RewardModel | None) -> Accuracy | None:
+    """On the test split, or while that is empty on the dev split. What a model was trained on says
+    nothing about how good it is, so without either there is no figure."""
+    if reward_model is None:
+        return None
+    told = reward_model.figures.accuracy
+    for split in ("test", "dev"):
+        found = told.get(split)
+        if found and found.get("value") is not None:
+            return Accuracy(
+                value=found["value"],
+                low=found.get("low"),
+                high=found.get("high"),
+                n=int(found.get("n") or 0),
+                split=split,
+            )
+    return None
+
+
+def yardsticks_of(reward_model: RewardModel | None) -> Yardsticks:
+    if reward_model is None:
+        return Yardsticks()
+    figures = reward_model.figures
+    longer_wins = figures.evaluation.length.get("longer_wins") or {}
+    return Yardsticks(
+        agreement=figures.evaluation.agreement.get("value"),
+        longer_wins=longer_wins.get("value", figures.longer_wins_accuracy),
+    )

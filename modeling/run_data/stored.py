@@ -1,0 +1,91 @@
+"""What the web app keeps of runs as JSON in its rows: what was asked, and what it came to."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from modeling.run_data.result import Stored, earlier, part
+from modeling.run_data.train_policy import TrainedPolicyResult
+from modeling.run_data.train_reward import TrainRewardResult
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Stored):
+    """How good a reward model is, from what its run left behind (reward_models/evaluating.py).
+    All of it is empty where nothing was held out."""
+
+    split: str = field(metadata=earlier(""))  # what the figures are of
+    accuracy: Figures = field(metadata=earlier({}))  # {"value", "low", "high", "n"}
+    slices: dict[str, list[Figures]] = field(metadata=earlier({}))
+    newest: Figures = field(metadata=earlier({}))  # random pairs of the newest round
+    calibration: Figures = field(metadata=earlier({}))
+    length: Figures = field(metadata=earlier({}))
+    margins: Figures = field(metadata=earlier({}))
+    agreement: Figures = field(metadata=earlier({}))  # of labelers with each other
+    contradicted: list[Figures] = field(metadata=earlier([]))  # preferences that it denies
+
+    @property
+    def temperature(self) -> float | None:
+        """What makes rewards into probabilities; None where too little was held out to tell."""
+        found = self.calibration.get("temperature")
+        return float(found) if found else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardModelFigures(TrainRewardResult):
+    """A reward model's `results`: its training's, and what was found out since."""
+
+    evaluation: Evaluation = field(metadata=part(Evaluation))
+    gate: Figures = field(metadata=earlier({}))  # {"passed", "reason", "checks"}
+
+    @property
+    def heads(self) -> int:
+        return int(self.config.get("heads") or 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyFigures(TrainedPolicyResult):
+    """A policy's `results`: what is kept of its training's. Empty for one that was registered."""
+
+    @property
+    def why_stopped(self) -> str:
+        """The sentence with which its training stopped itself; "" where it did not."""
+        stopped: Any = self.stopped  # once a bare sentence
+        return str(stopped.get("reason") or "") if isinstance(stopped, dict) else stopped or ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked(Stored):
+    """A run's `config`: the rows that it works with, by key, and its programs' settings. A training
+    of a reward model has those beside the base model."""
+
+    base_model: str = field(metadata=earlier(""))
+    policy: int | None
+    reference: int | None  # the policy that the KL is measured to
+    candidate: int | None  # the policy that is compared with the current one
+    reward_model: int | None
+    incumbent: int | None  # the reward model that the new one is measured against
+    shadow: int | None  # the reward model before the one in service
+    prompts: int = field(metadata=earlier(0))  # at most so many
+    pairs: int = field(metadata=earlier(0))  # to be compared blind
+    sample: dict[str, Any] = field(metadata=earlier({}))
+    train_policy: dict[str, Any] = field(metadata=earlier({}))
+
+    @property
+    def only_estimates(self) -> bool:
+        """Whether it asks what best-of-n would bring, and trains nothing."""
+        return self.train_policy.get("distill") is False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFigures(Stored):
+    """A run's `results`, whatever its kind: what its worker has added. Beside it stand the figures
+    of its program, or of each of its stages under the stage's name."""
+
+    comparisons: int | None  # that were queued
+    prompts: int | None  # that they are of; of a training those that it had
+    policy: int | None  # the version that was made
+    ranked: int | None  # comparisons that were put in order
+    gold: Figures | None  # the demo oracle's mean scores
+    best_of_n: list[Figures] = field(metadata=earlier([]))

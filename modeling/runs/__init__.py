@@ -1,0 +1,1 @@
+"""One run: its row, its folder, its program."""

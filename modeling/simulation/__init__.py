@@ -1,0 +1,1 @@
+"""Made-up labelers, and what comes of their rounds."""

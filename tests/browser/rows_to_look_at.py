@@ -1,0 +1,164 @@
+"""A project as it looks after some weeks, for tests that look at every page: long words, Arabic,
+empty texts, people of every kind, runs in every state, everything measured."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from labeling.curation.decisions import exclude
+from labeling.curation.doubts import Contradiction, note_doubts
+from labeling.importing import ImportReport
+from labeling.judging.recording import Answer
+from labeling.models import (
+    GuidelineVersion,
+    Judgment,
+    Membership,
+    Preference,
+    Project,
+    Role,
+    Scope,
+    User,
+)
+from labeling.models.work import FlagCategory
+from labeling.people.audit import write_entry
+from labeling.people.invitations import create_invitation, invite_account
+from labeling.people.signing_in.tokens import make_token
+from labeling.quality import gold
+from modeling.models import Loop, Policy, Run, Score, versions
+from modeling.models.versions import loop_of
+from tests.factories import (
+    claim,
+    judge,
+    make_comparison,
+    make_member,
+    make_project,
+    make_prompt,
+    make_response,
+    make_user,
+)
+from tests.modeling.page_helpers import log_metrics, make_history, make_run
+from tests.modeling.pages.reward_models.test_pages_model_report import predict
+
+GUIDELINES = """# What to look for
+
+Prefer the **helpful** response.
+
+### Rules
+
+1. True before friendly.
+2. `code` must run.
+
+## Examples
+
+| question | better |
+|---|---|
+| Wie heißt das? | Donaudampfschifffahrtsgesellschaftskapitän |
+
+> مرحبا بالعالم
+"""
+TEXTS = (
+    "Blot the stain with cold water.\n\n- then vinegar\n- never hot water\n\n```python\nx = 1\n```",
+    "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichenverleihungsurkunde, sagte sie.",
+    "اغسل البقعة بالماء البارد ثم ضع القليل من الخل.",
+    "## A heading\n\nA longer answer. " + "It goes on and on. " * 40,
+)
+
+
+def make_rows_to_look_at() -> tuple[dict[Role, User], dict[str, Any]]:
+    """The people by role, and what the addresses stand for."""
+    project = make_project(
+        slug="teatime", name="Teatime", overlap=2, gold_share=0.2, description="Which is kinder?",
+        improvement="best_of_n", adaptive_overlap=True,
+    )  # fmt: skip
+    text = GuidelineVersion.objects.create(project=project, number=2, text=GUIDELINES)
+    Project.objects.filter(pk=project.pk).update(guidelines=text)
+    project.refresh_from_db()
+    people = {role: make_member(project, role, f"{role}-of-teatime") for role in Role}
+    _judge(project, people)
+    values = _learn(project) | _manage(project, people)
+    held = claim(people[Role.LABELER], project)
+    assert held is not None
+    brought = {"file": "rows.jsonl", **ImportReport().as_dict()}
+    mine = Judgment.objects.filter(labeler=people[Role.LABELER]).latest("pk")
+    return people, values | {
+        "slug": project.slug,
+        "uuid": held.uuid,
+        "version": 1,
+        "my.pk": mine.pk,
+        "flagged.pk": mine.pk,
+        "gold.pk": 1,
+        "skipped.pk": write_entry(project, people[Role.ADMIN], "import", project, **brought).pk,
+        "preference.pk": Preference.objects.latest("pk").pk,
+        "demo.secret": "x",
+        "api.pk": 1,
+        "confirm-email.token": "abc",
+        "set-password.uidb64": "MQ",
+        "set-password.token": "abc-123",
+    }
+
+
+def _judge(project: Project, people: dict[Role, User]) -> None:
+    for number in range(14):
+        prompt = make_prompt(project, f"How do I remove stain {number}?\n\nIt is **red**.")
+        texts = (TEXTS[number % 4], TEXTS[(number + 1) % 4] + f" {number}")
+        make_comparison(project, texts, prompt=prompt, wanted=2)
+    for labeler in people.values():
+        for choice in ("left", "right", "tie", "left", "skip", "right-2", "left"):
+            assignment = claim(labeler, project)
+            if assignment is not None:
+                judge(assignment, choice)
+    assignment = claim(people[Role.LABELER], project)
+    if assignment is not None:
+        flagged = Answer(kind=Judgment.Kind.FLAG, flag=FlagCategory.values[0], rationale="Look!")
+        judge(assignment, flagged)
+
+
+def _learn(project: Project) -> dict[str, Any]:
+    make_history(project, 3)
+    loop = Loop.objects.get(project=project)
+    model = loop.reward_model
+    assert model is not None and loop.policy is not None
+    first = Preference.objects.earliest("pk").pk
+    predict(model, [1.0, -0.5, 2.0, 1.5, -1.0, 0.5] * 10, first=first)
+    note_doubts(project, model.version, [Contradiction(first, 0.9, 3, 3, True)], None)
+    candidate = Policy.objects.create(
+        project=project, version=2, name="After round 2", location="org/p2", parent=loop.policy,
+        notes="A little kinder.", kl=3.2, algorithm="best_of_n",
+        run=make_run(project, kind=Run.Kind.TRAIN_POLICY),
+    )  # fmt: skip
+    for number in range(3):
+        prompt = make_prompt(project, f"What is tea {number}?")
+        for version, text in ((1, "A drink."), (2, TEXTS[number])):
+            response = make_response(prompt, text, origin="policy", policy_version=version)
+            Score.objects.create(response=response, reward_model=model, value=version / 2)
+    make_run(project, Run.State.FAILED, kind=Run.Kind.SAMPLE, error="The disk is full.\nFree some.")
+    run = make_run(
+        project, Run.State.RUNNING, kind=Run.Kind.COMPARE, progress=0.5, seconds_left=90,
+        policy=candidate,
+    )  # fmt: skip
+    log_metrics(run, "train/loss", [0.7, 0.6, 0.5])
+    versions.loop_of(project)
+    return {"run.pk": run.pk, "reward.pk": model.pk}
+
+
+def _manage(project: Project, people: dict[Role, User]) -> dict[str, Any]:
+    admin = people[Role.ADMIN]
+    labeler = Membership.objects.get(user=people[Role.LABELER])
+    exclude(project, admin, [Preference.objects.earliest("pk").pk], "spam")
+    gold.construct(project, people[Role.CURATOR], 2)
+    resting = make_member(project, name="resting")
+    Membership.objects.filter(user=resting).update(
+        is_paused=True, excluded_at=timezone.now(), excluded_reason="Guessed."
+    )
+    invitation, token = create_invitation(project, admin, Role.LABELER, "Somebody new")
+    guest = make_user("guest")
+    invite_account(project, admin, guest.username, Role.LABELER, "")
+    make_token(admin, "Nightly export", tuple(Scope))
+    loop_of(project)
+    return {
+        "labeler.pk": labeler.pk,
+        "member.pk": labeler.pk,
+        "quality.pk": labeler.pk,
+        "invitation.token": token,
+        "invitation.pk": invitation.pk,
+    }

@@ -1,0 +1,117 @@
+// What the scripts of static/js find in a browser, for tests under node: a document, storage, a
+// clock that the test turns, and a server whose replies the test gives.
+
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { FakeEvent, newDocument, Storage } from "./dom.mjs";
+
+const SCRIPTS = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "static", "js");
+const copies = [];
+process.on("exit", () => copies.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
+// A page as it is after a reload: its scripts know nothing of the last one. They are imported from
+// a copy, since node imports each address once, and takes them for modules where it says so.
+export function newPage() {
+  const folder = mkdtempSync(join(tmpdir(), "scripts-"));
+  copies.push(folder);
+  cpSync(SCRIPTS, folder, { recursive: true });
+  writeFileSync(join(folder, "package.json"), '{"type": "module"}');
+  return (name) => import(pathToFileURL(join(folder, name)));
+}
+
+// Replies come in the order they were given; without any, the connection is down.
+class Server {
+  requests = [];
+  #replies = [];
+
+  // `reply`: a Response, or a function of the request that gives one or throws.
+  reply(...replies) { this.#replies.push(...replies); }
+
+  async fetch(url, options = {}) {
+    this.requests.push({ url, headers: options.headers, fields: [...(options.body ?? [])], keepalive: options.keepalive });
+    const reply = this.#replies.shift();
+    if (!reply) throw new TypeError("no connection");
+    return typeof reply === "function" ? reply(this.requests.at(-1)) : reply;
+  }
+}
+
+// Timers run when the test says that their time has come.
+class Clock {
+  now = 0;
+  #timers = new Map();
+  #last = 0;
+
+  set(run, milliseconds = 0, every = null) {
+    this.#last += 1;
+    this.#timers.set(this.#last, { run, at: this.now + milliseconds, every });
+    return this.#last;
+  }
+
+  clear(key) { this.#timers.delete(key); }
+
+  async pass(milliseconds) {
+    const until = this.now + milliseconds;
+    for (;;) {
+      await quiet();
+      const [first] = [...this.#timers].sort((a, b) => a[1].at - b[1].at);
+      if (!first || first[1].at > until) break;
+      const [key, timer] = first;
+      this.now = timer.at;
+      if (timer.every) timer.at += timer.every;
+      else this.#timers.delete(key);
+      timer.run();
+    }
+    this.now = until;
+    await quiet();
+  }
+}
+
+const realImmediate = setImmediate;
+// Until everything that waits for nothing but promises is done.
+export async function quiet() {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => { realImmediate(resolve); });
+}
+
+// Puts a fresh browser in the place of globals. `storage` is what an earlier page has left there.
+export function openBrowser({ storage = new Storage(), labeler = "7", labelerName = "Lena" } = {}) {
+  const { page, h } = newDocument();
+  const server = new Server();
+  const clock = new Clock();
+  const main = h("main", { id: "main", "data-labeler": labeler, "data-labeler-name": labelerName, "data-sign-in": "/sign-in/" });
+  page.body.append(main, h("p", { id: "announcement" }), h("p", { id: "save-state" }));
+  page.cookie = "csrftoken=token-of-now";
+  const said = [];
+  page.addEventListener("toast", (event) => said.push(event.detail.text));
+  const { window } = page;
+  const globals = {
+    document: page,
+    window,
+    localStorage: storage,
+    location: { href: "http://testserver/projects/p/label/", pathname: "/projects/p/label/" },
+    addEventListener: (...listener) => window.addEventListener(...listener),
+    fetch: (...request) => server.fetch(...request),
+    setTimeout: (...timer) => clock.set(...timer),
+    clearTimeout: (key) => clock.clear(key),
+    setInterval: (run, milliseconds) => clock.set(run, milliseconds, milliseconds),
+    clearInterval: (key) => clock.clear(key),
+    Event: FakeEvent,
+    CustomEvent: FakeEvent,
+    KeyboardEvent: FakeEvent,
+    CSS: { escape: (text) => text.replace(/[^\w-]/g, (sign) => `\\${sign}`) },
+    matchMedia: () => ({ matches: false, addEventListener() {} }),
+    MutationObserver: class { observe() {} },
+    devicePixelRatio: 1,
+  };
+  for (const [name, value] of Object.entries(globals)) {
+    Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+  }
+  return { page, h, main, server, clock, window, storage, toasts: said };
+}
+
+// A key of a keyboard, with what is printed on it and its place.
+export const keyPress = (key, code = "", more = {}) => new FakeEvent("keydown", {
+  key, code, shiftKey: false, ctrlKey: false, metaKey: false, altKey: false, repeat: false,
+  isComposing: false, bubbles: true, cancelable: true, ...more,
+});

@@ -1,0 +1,258 @@
+// A small document for tests of the scripts: elements with attributes, classes, fields and events,
+// as far as the scripts use them. It lays nothing out and parses no HTML; pages are built by `h`.
+
+const camel = (name) => name.replace(/-([a-z])/g, (_, letter) => letter.toUpperCase());
+const dashed = (name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+// One part of a selector, without what is before it: [test of an element, …].
+const PARTS = /\[([\w-]+)(?:([~^]?=)(?:"((?:[^"\\]|\\.)*)"|([\w-]*)))?\]|#([\w-]+)|\.([\w-]+)|:(is|not)\(((?:[^()]|\([^()]*\))*)\)|:(checked)|([a-z][\w-]*)|(\*)/g;
+
+function testsOf(simple) {
+  return [...simple.matchAll(PARTS)].map(([, name, how, quoted, bare, id, className, fn, inner, state, tag]) => (element) => {
+    if (id) return element.id === id;
+    if (className) return element.classList.contains(className);
+    if (fn) return element.matches(inner) === (fn === "is");
+    if (state) return element.checked;
+    if (tag) return element.localName === tag;
+    if (!name) return true;
+    const held = element.getAttribute(name);
+    if (held === null) return false;
+    const value = quoted?.replace(/\\(.)/g, "$1") ?? bare;
+    if (how === "~=") return held.split(/\s+/).includes(value);
+    if (how === "^=") return held.startsWith(value);
+    return how !== "=" || held === value;
+  });
+}
+
+// At commas or spaces that are not within quotes or brackets of any kind.
+function split(selector, isCut) {
+  const parts = [""];
+  let depth = 0;
+  let isQuoted = false;
+  for (const letter of selector) {
+    if (letter === '"') isQuoted = !isQuoted;
+    else if (!isQuoted && "([".includes(letter)) depth += 1;
+    else if (!isQuoted && ")]".includes(letter)) depth -= 1;
+    if (!depth && !isQuoted && isCut(letter)) parts.push("");
+    else parts[parts.length - 1] += letter;
+  }
+  return parts.map((part) => part.trim()).filter(Boolean);
+}
+
+function matchesPath(element, steps) {
+  const [last, ...above] = [...steps].reverse();
+  if (last === ">") throw new Error("a selector cannot end with >");
+  if (!testsOf(last).every((test) => test(element))) return false;
+  if (!above.length) return true;
+  const isChild = above[0] === ">";
+  const rest = (isChild ? above.slice(1) : above).reverse();
+  for (let parent = element.parentElement; parent; parent = parent.parentElement) {
+    if (matchesPath(parent, rest)) return true;
+    if (isChild) return false;
+  }
+  return false;
+}
+
+export class Target {
+  #listeners = [];
+
+  addEventListener(type, run, options) {
+    this.#listeners.push({ type, run, isCapture: options === true || options?.capture === true });
+  }
+
+  tell(event, isCapture) {
+    for (const listener of [...this.#listeners]) {
+      if (listener.type !== event.type || listener.isCapture !== isCapture) continue;
+      listener.run.call(this, event);
+      if (event.isStoppedAtOnce) return;
+    }
+  }
+}
+
+// As an event of the browser: down from the window, at the element, and up again if it bubbles.
+export class FakeEvent {
+  constructor(type, { bubbles = false, cancelable = false, ...fields } = {}) {
+    Object.assign(this, { type, bubbles, cancelable, isTrusted: false, defaultPrevented: false }, fields);
+  }
+
+  preventDefault() { this.defaultPrevented = true; }
+  stopPropagation() { this.isStopped = true; }
+  stopImmediatePropagation() { this.isStopped = true; this.isStoppedAtOnce = true; }
+  getModifierState(name) { return Boolean(this.modifiers?.includes(name)); }
+}
+
+class Element extends Target {
+  constructor(page, tag, attributes, children) {
+    super();
+    Object.assign(this, { page, localName: tag, attributes: new Map(), children: [], parentElement: null, text: "" });
+    Object.assign(this, { value: "", checked: false, open: false, hidden: false, clicks: 0 });
+    for (const [name, value] of Object.entries(attributes)) this.setAttribute(name, value);
+    for (const field of ["value", "checked"]) if (field in attributes) this[field] = attributes[field];
+    [this.defaultValue, this.defaultChecked] = [this.value, this.checked];
+    this.append(...children);
+  }
+
+  getAttribute(name) { return this.attributes.get(name) ?? null; }
+  setAttribute(name, value) { this.attributes.set(name, String(value)); }
+  removeAttribute(name) { this.attributes.delete(name); }
+  get id() { return this.getAttribute("id") ?? ""; }
+  get name() { return this.getAttribute("name") ?? ""; }
+  get type() { return this.getAttribute("type") ?? (this.localName === "button" ? "submit" : "text"); }
+  set type(value) { this.setAttribute("type", value); }
+  get form() { return this.closest("form"); }
+  get className() { return this.getAttribute("class") ?? ""; }
+  set className(value) { this.setAttribute("class", value); }
+  get isConnected() { return this === this.page.documentElement || Boolean(this.parentElement?.isConnected); }
+
+  get dataset() {
+    return new Proxy({}, {
+      get: (_, name) => this.getAttribute(`data-${dashed(name)}`) ?? undefined,
+      has: (_, name) => this.attributes.has(`data-${dashed(name)}`),
+      set: (_, name, value) => { this.setAttribute(`data-${dashed(name)}`, value); return true; },
+      ownKeys: () => [...this.attributes.keys()].filter((key) => key.startsWith("data-")).map((key) => camel(key.slice(5))),
+      getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }),
+    });
+  }
+
+  get classList() {
+    const all = () => new Set(this.className.split(/\s+/).filter(Boolean));
+    const change = (how) => (...names) => {
+      const classes = all();
+      for (const name of names) classes[how](name);
+      this.className = [...classes].join(" ");
+    };
+    const [add, remove] = [change("add"), change("delete")];
+    return { add, remove, contains: (name) => all().has(name), toggle: (name, isOn = !all().has(name)) => (isOn ? add : remove)(name) };
+  }
+
+  get textContent() { return this.text + this.children.map((child) => child.textContent).join(""); }
+  set textContent(text) { this.replaceChildren(String(text)); }
+
+  append(...nodes) {
+    for (const node of nodes) {
+      if (typeof node === "string") { this.text += node; continue; }
+      node.remove();
+      node.parentElement = this;
+      this.children.push(node);
+    }
+  }
+
+  replaceChildren(...nodes) {
+    for (const child of [...this.children]) child.remove();
+    this.text = "";
+    this.append(...nodes);
+  }
+
+  remove() {
+    if (this.parentElement) this.parentElement.children = this.parentElement.children.filter((one) => one !== this);
+    this.parentElement = null;
+  }
+
+  replaceWith(other) {
+    const parent = this.parentElement;
+    const at = parent.children.indexOf(this);
+    other.remove();
+    this.remove();
+    parent.children.splice(at, 0, other);
+    other.parentElement = parent;
+  }
+
+  cloneNode() {
+    const children = this.children.map((child) => child.cloneNode());
+    const copy = new Element(this.page, this.localName, Object.fromEntries(this.attributes), children);
+    copy.text = this.text;
+    return copy;
+  }
+
+  // Of a template, which holds its pieces beside the page.
+  get content() { return { firstElementChild: this.children[0] }; }
+  close() { this.open = false; }
+
+  * everythingBelow() {
+    for (const child of this.children) {
+      yield child;
+      yield* child.everythingBelow();
+    }
+  }
+
+  get elements() {
+    const isField = (one) => ["input", "textarea", "select", "button"].includes(one.localName);
+    const fields = [...this.everythingBelow()].filter(isField);
+    for (const field of fields) if (field.name && !(field.name in fields)) fields[field.name] = field;
+    return fields;
+  }
+
+  matches(selector) {
+    return split(selector, (letter) => letter === ",")
+      .some((path) => matchesPath(this, split(path, (letter) => letter === " ")));
+  }
+
+  closest(selector) { return this.matches(selector) ? this : this.parentElement?.closest(selector) ?? null; }
+  querySelectorAll(selector) { return [...this.everythingBelow()].filter((one) => one.matches(selector)); }
+  querySelector(selector) { return this.querySelectorAll(selector)[0] ?? null; }
+  contains(other) { return other === this || [...this.everythingBelow()].includes(other); }
+
+  focus() { this.page.activeElement = this; }
+  scrollIntoView() {}
+
+  // As a browser: a radio button or a box changes, and says so.
+  click() {
+    this.clicks += 1;
+    if (["radio", "checkbox"].includes(this.type)) {
+      const others = this.type === "radio" ? this.page.querySelectorAll(`[name="${this.name}"]`) : [];
+      for (const other of others) other.checked = false;
+      this.checked = this.type === "radio" || !this.checked;
+    }
+    this.dispatchEvent(new FakeEvent("click", { bubbles: true, cancelable: true }));
+    if (["radio", "checkbox"].includes(this.type)) this.dispatchEvent(new FakeEvent("change", { bubbles: true }));
+  }
+
+  dispatchEvent(event) {
+    event.target ??= this;
+    const path = [];
+    for (let one = this; one; one = one.parentElement) path.push(one);
+    path.push(this.page, this.page.window);
+    const steps = [...path].reverse().map((one) => [one, true]);
+    const up = event.bubbles ? path : [this];
+    for (const [one, isCapture] of [...steps, ...up.map((one) => [one, false])]) {
+      if (event.isStopped) break;
+      one.tell(event, isCapture);
+    }
+    return !event.defaultPrevented;
+  }
+}
+
+class Document extends Target {
+  constructor(window) {
+    super();
+    Object.assign(this, { window, cookie: "", visibilityState: "visible" });
+    this.documentElement = new Element(this, "html", {}, []);
+    this.head = new Element(this, "head", {}, []);
+    this.body = new Element(this, "body", {}, []);
+    this.documentElement.append(this.head, this.body);
+    this.activeElement = this.body;
+  }
+
+  createElement(tag) { return new Element(this, tag, {}, []); }
+  getElementById(id) { return this.querySelector(`#${id}`); }
+  querySelector(selector) { return this.documentElement.querySelector(selector); }
+  querySelectorAll(selector) { return this.documentElement.querySelectorAll(selector); }
+  dispatchEvent(event) { for (const one of [this, this.window]) one.tell(event, false); }
+}
+
+// Keys can be listed as in a browser: Object.keys(localStorage).
+export class Storage {
+  constructor(entries = {}) { Object.assign(this, entries); }
+}
+Object.defineProperties(Storage.prototype, {
+  getItem: { value(key) { return Object.hasOwn(this, key) ? this[key] : null; }, configurable: true },
+  setItem: { value(key, text) { this[key] = String(text); }, configurable: true },
+  removeItem: { value(key) { delete this[key]; }, configurable: true },
+});
+
+export function newDocument() {
+  const page = new Document(new Target());
+  // h("p", {class: "x"}, "text", h("b", {}))
+  const h = (tag, attributes = {}, ...children) => new Element(page, tag, attributes, children);
+  return { page, h };
+}
