@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from labeling.database.transactions import retried
+from labeling.importing.files import read_records
 from labeling.importing.lines.checking import check_row
 from labeling.importing.lines.columns import Columns
 from labeling.importing.lines.message_fields import text_in
-from labeling.importing.lines.reading import name_of_type, read_objects
+from labeling.importing.lines.reading import name_of_type
 from labeling.importing.lines.rows import CheckedRow
 from labeling.importing.reports import SHOWN_PROBLEMS, ImportRefused, NoticeCounter, Problem, Wrong
 from labeling.material.adding import Adding, NewPrompt
@@ -83,7 +84,7 @@ def _checked(file: IO[bytes], limits: FileLimits, notices: NoticeCounter) -> lis
     problems: list[Problem] = []
     columns = Columns()
     characters = 0
-    for line, value in read_objects(file, limits=limits):
+    for line, value in read_records(file, limits=limits):
         if not isinstance(value, Problem) and not columns.look(line, _without_own(value)):
             continue
         one = [value] if isinstance(value, Problem) else _check(line, value, notices)

@@ -1,0 +1,69 @@
+"""What annotation tools call the two things that were compared: their fields, and people's words
+for one of them."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from labeling.importing.reports import Wrong
+from labeling.importing.sources.parts import Verdict
+
+PROMPTS = (
+    "prompt",
+    "instruction",
+    "question",
+    "query",
+    "input",
+    "conversation",
+    "history",
+    "context",
+)
+SYSTEMS = ("system", "system_prompt")
+ANSWER = re.compile(
+    r"(response|answer|completion|output|generation|candidate|summary|reply|text|chosen|rejected)"
+    r"s?[\s_-]*([0-9]+|[a-z])?",
+    re.IGNORECASE,
+)
+FIRST = frozenset({"left", "first", "a", "1", "0", "leftbetter", "abetter", "aisbetter"})
+SECOND = frozenset({"right", "second", "b", "2", "rightbetter", "bbetter", "bisbetter"})
+TIES = frozenset(
+    {"tie", "ties", "equal", "same", "draw", "both", "bothgood", "nopreference", "similar"}
+)
+BAD = frozenset({"bothbad", "neither", "none", "bad", "botharebad"})
+
+
+def split_fields(fields: Mapping[str, Any], where: str) -> tuple[Any, dict[str, Any], Any]:
+    """The prompt, the answers by their fields, and a system text; raises Wrong for what is none."""
+    given = {name: value for name, value in fields.items() if value not in (None, "")}
+    answers = {name: value for name, value in given.items() if ANSWER.fullmatch(name)}
+    prompt = next((name for name in PROMPTS if name in given), None)
+    system = next((name for name in SYSTEMS if name in given), None)
+    if prompt is None:
+        known = ", ".join(PROMPTS)
+        raise Wrong(where, f"Holds no prompt: none of its fields is called {known}.")
+    if not answers:
+        raise Wrong(where, "Holds no answers: none of its fields is called response1, answer_a ….")
+    others = [name for name in given if name not in answers and name not in (prompt, system)]
+    texts = [name for name in others if isinstance(given[name], str) and " " in given[name].strip()]
+    if texts:
+        problem = f"Holds texts that are neither prompt nor answer: {', '.join(texts)[:200]}."
+        raise Wrong(where, problem, "Take them out, or write them into the prompt.")
+    return given[prompt], answers, given[system] if system else None
+
+
+def verdict_of(value: Any, names: list[str]) -> Verdict | None:
+    """Which of two answers a value names: by its field, by its side, or neither; None for none."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    word = _bare(value)
+    bare = [_bare(name) for name in names]
+    if word in bare:
+        return Verdict.SECOND if bare.index(word) else Verdict.FIRST
+    for words, verdict in ((FIRST, Verdict.FIRST), (SECOND, Verdict.SECOND), (TIES, Verdict.TIE)):
+        if word in words:
+            return verdict
+    return Verdict.BOTH_BAD if word in BAD else None
+
+
+def _bare(value: Any) -> str:
+    return "".join(letter for letter in f"{value}".lower() if letter.isalnum())
