@@ -148,6 +148,14 @@ export function openBrowser({ storage = new Storage(), labeler = "7", labelerNam
   return { page, h, main, server, clock, window, storage, media: queries, changed, toasts: said };
 }
 
+// A pen of a canvas that writes down what it was told to draw.
+export function newPen() {
+  const strokes = [];
+  return new Proxy({ strokes }, {
+    get: (pen, name) => pen[name] ?? ((...given) => { strokes.push([name, ...given]); return strokes.at(-1); }),
+  });
+}
+
 // A key of a keyboard, with what is printed on it and its place.
 export const keyPress = (key, code = "", more = {}) => new FakeEvent("keydown", {
   key, code, shiftKey: false, ctrlKey: false, metaKey: false, altKey: false, repeat: false,

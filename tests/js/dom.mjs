@@ -175,8 +175,8 @@ class Element extends Target {
     return copy;
   }
 
-  // Of a template, which holds its pieces beside the page.
-  get content() { return { firstElementChild: this.children[0] }; }
+  // A template holds its pieces beside the page.
+  get content() { return this.localName === "meta" ? this.getAttribute("content") : { firstElementChild: this.children[0] }; }
   showModal() { this.open = true; }
   close() { this.open = false; }
 
