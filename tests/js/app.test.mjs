@@ -41,14 +41,18 @@ test("a menu closes on a click elsewhere, and not on one in it", async () => {
   assert.equal(menu.open, false);
 });
 
-test("Escape closes a menu and gives the focus back to what opened it", async () => {
+test("Escape closes a menu, gives the focus back to what opened it, and is used up by that", async () => {
   const { menu, summary, page } = await open();
-  page.body.dispatchEvent(keyPress("Escape"));
-  assert.equal(page.activeElement, page.body); // no menu was open
+  const press = (key) => {
+    const event = keyPress(key);
+    page.body.dispatchEvent(event);
+    return event;
+  };
+  assert.equal(press("Escape").defaultPrevented, false); // no menu was open
   menu.open = true;
-  page.body.dispatchEvent(keyPress("x"));
+  press("x");
   assert.equal(menu.open, true);
-  page.body.dispatchEvent(keyPress("Escape"));
+  assert.equal(press("Escape").defaultPrevented, true);
   assert.deepEqual([menu.open, page.activeElement], [false, summary]);
 });
 

@@ -118,7 +118,7 @@ export function openBrowser({ storage = new Storage(), labeler = "7", labelerNam
     document: page,
     window,
     localStorage: storage,
-    location: { href: "http://testserver/projects/p/label/", pathname: "/projects/p/label/" },
+    location: { href: "http://testserver/projects/p/label/", pathname: "/projects/p/label/", toString() { return this.href; } },
     addEventListener: (...listener) => window.addEventListener(...listener),
     fetch: (...request) => server.fetch(...request),
     setTimeout: (...timer) => clock.set(...timer),

@@ -105,14 +105,10 @@ class Element extends Target {
   getAttribute(name) { return this.attributes.get(name) ?? null; }
   setAttribute(name, value) { this.attributes.set(name, String(value)); }
   removeAttribute(name) { this.attributes.delete(name); }
-  get id() { return this.getAttribute("id") ?? ""; }
-  get name() { return this.getAttribute("name") ?? ""; }
   get type() { return this.getAttribute("type") ?? (this.localName === "button" ? "submit" : "text"); }
   set type(value) { this.setAttribute("type", value); }
   get form() { return this.closest("form"); }
   get tagName() { return this.localName.toUpperCase(); }
-  get className() { return this.getAttribute("class") ?? ""; }
-  set className(value) { this.setAttribute("class", value); }
   get isConnected() { return this === this.page.documentElement || Boolean(this.parentElement?.isConnected); }
 
   get dataset() {
@@ -206,12 +202,12 @@ class Element extends Target {
 
   focus() {
     if (this.page.activeElement === this) return;
-    this.page.activeElement = this;
+    this.page.focused = this;
     this.dispatchEvent(new FakeEvent("focus"));
     this.dispatchEvent(new FakeEvent("focusin", { bubbles: true }));
   }
 
-  blur() { if (this.page.activeElement === this) this.page.activeElement = this.page.body; }
+  blur() { if (this.page.activeElement === this) this.page.focused = this.page.body; }
   select() { this.isSelected = true; }
   setCustomValidity(words) { this.validationMessage = words; }
   reportValidity() { return !this.validationMessage; }
@@ -248,7 +244,13 @@ class Element extends Target {
   }
 }
 
-// Properties that are attributes without a value.
+// Properties that are attributes, and those without a value.
+for (const [property, name] of [["id", "id"], ["name", "name"], ["className", "class"]]) {
+  Object.defineProperty(Element.prototype, property, {
+    get() { return this.getAttribute(name) ?? ""; },
+    set(value) { this.setAttribute(name, value); },
+  });
+}
 for (const name of ["open", "hidden"]) {
   Object.defineProperty(Element.prototype, name, {
     get() { return this.attributes.has(name); },
@@ -264,8 +266,11 @@ class Document extends Target {
     this.head = new Element(this, "head", {}, []);
     this.body = new Element(this, "body", {}, []);
     this.documentElement.append(this.head, this.body);
-    this.activeElement = this.body;
+    this.focused = this.body;
   }
+
+  // What has left the page has the focus no more.
+  get activeElement() { return this.focused.isConnected ? this.focused : this.body; }
 
   createElement(tag) { return new Element(this, tag, {}, []); }
   getElementById(id) { return this.querySelector(`#${id}`); }
