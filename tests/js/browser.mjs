@@ -63,7 +63,7 @@ class Clock {
       else this.#timers.delete(key);
       timer.run();
     }
-    this.now = until;
+    this.now = Math.max(this.now, until); // what ran may have taken its time
     await quiet();
   }
 }
@@ -138,6 +138,7 @@ export function openBrowser({ storage = new Storage(), labeler = "7", labelerNam
     },
     getComputedStyle: ({ style }) => ({ color: style.color }),
     devicePixelRatio: 1,
+    innerHeight: 800,
   };
   Object.assign(window, { document: page, matchMedia: globals.matchMedia, location: globals.location });
   for (const [name, value] of Object.entries(globals)) {
@@ -146,6 +147,19 @@ export function openBrowser({ storage = new Storage(), labeler = "7", labelerNam
   // Whoever watches the page hears at once that something of it was exchanged.
   const changed = () => { for (const run of observers) run(); };
   return { page, h, main, server, clock, window, storage, media: queries, changed, toasts: said };
+}
+
+// An element that scrolls: it is as high as `height`, and what is in it as `content`.
+export function layOut(element, { height, content }) {
+  let top = 0;
+  Object.defineProperty(element, "scrollTop", {
+    configurable: true,
+    get: () => top,
+    set: (wanted) => { top = Math.min(Math.max(wanted, 0), Math.max(content - height, 0)); },
+  });
+  return Object.assign(element, {
+    clientHeight: height, scrollHeight: content, scrollBy: (by) => { element.scrollTop += by.top; },
+  });
 }
 
 // A pen of a canvas that writes down what it was told to draw.

@@ -212,6 +212,9 @@ class Element extends Target {
   setCustomValidity(words) { this.validationMessage = words; }
   reportValidity() { return !this.validationMessage; }
   scrollIntoView() {}
+  // A test says where something lies, by `box`, and what cannot be seen, by `hidden`.
+  getBoundingClientRect() { return { top: 0, left: 0, width: 0, height: 0, ...this.box }; }
+  get offsetParent() { return this.closest("[hidden]") ? null : this.parentElement; }
 
   requestSubmit(submitter = null) {
     this.dispatchEvent(new FakeEvent("submit", { bubbles: true, cancelable: true, submitter }));
@@ -273,6 +276,14 @@ class Document extends Target {
   get activeElement() { return this.focused.isConnected ? this.focused : this.body; }
 
   createElement(tag) { return new Element(this, tag, {}, []); }
+
+  // Over the pieces of text below an element; an element's own text comes before its children's.
+  createTreeWalker(root) {
+    const nodes = [root, ...root.everythingBelow()].filter(({ text }) => text).map((one) => ({ data: one.text, parentElement: one }));
+    let at = -1;
+    return { nextNode() { at += 1; return at < nodes.length; }, get currentNode() { return nodes[at]; } };
+  }
+
   getElementById(id) { return this.querySelector(`#${id}`); }
   querySelector(selector) { return this.documentElement.querySelector(selector); }
   querySelectorAll(selector) { return this.documentElement.querySelectorAll(selector); }
