@@ -40,11 +40,11 @@ class Contradiction:
 
 
 def note_doubts(
-    project: Project, version: int, found: Sequence[Contradiction], as_of: datetime | None
+    project: Project, version: int, contradictions: Sequence[Contradiction], as_of: datetime | None
 ) -> int:
     """Replaces the open doubts of the project by these; gives how many there are. Preferences
     that were settled again after `as_of` are not what the model saw, and are left out."""
-    by_id = {one.preference_id: one for one in found}
+    by_id = {one.preference_id: one for one in contradictions}
     with transaction.atomic():
         doubts = Doubt.objects.filter(preference__project=project)
         doubts.filter(confirmed_at__isnull=True).delete()

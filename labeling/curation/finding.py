@@ -217,7 +217,7 @@ def _from_source(source: str) -> Q:
 
 
 def _holds_text(project: Project, text: str) -> Q:
-    found = (
+    condition = (
         Q(chosen__text__icontains=text)
         | Q(rejected__text__icontains=text)
         | Q(prompt_text__icontains=text)
@@ -226,13 +226,13 @@ def _holds_text(project: Project, text: str) -> Q:
     )
     number = text.removeprefix("#")
     if number.isascii() and number.isdigit() and len(number) < 18:
-        found |= Q(id=int(number))
+        condition |= Q(id=int(number))
     labelers = list(
         User.objects.filter(username__icontains=text, judgments__project=project)
         .distinct()
         .values_list("id", flat=True)[:100]
     )
-    return found | Q(_judged(labeler__in=labelers)) if labelers else found
+    return condition | Q(_judged(labeler__in=labelers)) if labelers else condition
 
 
 @dataclass(frozen=True)
@@ -257,21 +257,21 @@ def page_of(
     if after is not None:
         order = ("doubt__strength", "id") if by_doubt else ("id",)
         ahead = rows.filter(_beyond(after, "gt", by_doubt))
-        found = list(ahead.order_by(*order)[: PAGE_SIZE + 1])
-        more_newer, more_older = len(found) > PAGE_SIZE, True
-        found = found[:PAGE_SIZE][::-1]
+        page = list(ahead.order_by(*order)[: PAGE_SIZE + 1])
+        more_newer, more_older = len(page) > PAGE_SIZE, True
+        page = page[:PAGE_SIZE][::-1]
     else:
         order = ("-doubt__strength", "-id") if by_doubt else ("-id",)
         rows = rows.filter(_beyond(before, "lt", by_doubt)) if before is not None else rows
-        found = list(rows.order_by(*order)[: PAGE_SIZE + 1])
-        more_newer, more_older = before is not None, len(found) > PAGE_SIZE
-        found = found[:PAGE_SIZE]
-    if not found:
+        page = list(rows.order_by(*order)[: PAGE_SIZE + 1])
+        more_newer, more_older = before is not None, len(page) > PAGE_SIZE
+        page = page[:PAGE_SIZE]
+    if not page:
         return Page([], None, None)
     return Page(
-        found,
-        older=found[-1].pk if more_older else None,
-        newer=found[0].pk if more_newer else None,
+        page,
+        older=page[-1].pk if more_older else None,
+        newer=page[0].pk if more_newer else None,
     )
 
 

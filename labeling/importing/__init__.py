@@ -149,12 +149,12 @@ def _take(job: Import, file: IO[bytes], options: ImportOptions, tell: Progress) 
                 if checked.is_sound:
                     votes.note(rows)
                     staging.keep(job, number, rows)
-            found = checked.findings()
+            findings = checked.findings()
             if votes.close():
                 staging.rewrite(job, votes.counted)
-        job.report = found.begin().as_dict()
+        job.report = findings.begin().as_dict()
         job.save(update_fields=["report"])
-        return put_in_force(job, lambda rows: tell("Storing", rows, found.rows))
+        return put_in_force(job, lambda rows: tell("Storing", rows, findings.rows))
     except BaseException:
         # Where the database is gone, a worker removes it later.
         with suppress(DatabaseError, InterfaceError):
@@ -173,14 +173,14 @@ def _rehearse(
         checked = _Checked(file, options.limits, tell, skip_bad=options.skip_bad)
         for rows in _chunks(iter(checked)):
             votes.note(rows)
-        found = checked.findings()
+        findings = checked.findings()
         votes.close()
-        report = found.begin(dry_run=True)
+        report = findings.begin(dry_run=True)
         now = timezone.now()
         rehearsing = Rehearsing(project=project, report=report, now=now, scratch=memory, **choices)
         for rows in _chunks(_sound_rows(file, options.limits, skip_bad=options.skip_bad)):
             rehearsing.store(votes.counted(rows))
-            tell("Storing", report.rows, found.rows)
+            tell("Storing", report.rows, findings.rows)
     return report
 
 
@@ -223,14 +223,14 @@ class _Checked:
                 if self.columns.has_read_enough:
                     break
                 continue
-            found = [value] if isinstance(value, Problem) else check_row(line, value, self.notices)
-            if isinstance(found, CheckedRow):
-                self.shapes[found.shape] += 1
-                yield found
-            elif self.skipped is not None and not any(one.is_of_file for one in found):
-                self.skipped.add(found)
+            result = [value] if isinstance(value, Problem) else check_row(line, value, self.notices)
+            if isinstance(result, CheckedRow):
+                self.shapes[result.shape] += 1
+                yield result
+            elif self.skipped is not None and not any(one.is_of_file for one in result):
+                self.skipped.add(result)
             else:
-                self._refuse(found)
+                self._refuse(result)
             if self.progress and line % PROGRESS_EVERY == 0:
                 self.progress("Checking", line, None)
 

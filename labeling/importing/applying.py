@@ -78,8 +78,8 @@ def put_in_force(job: Import, tell: Callable[[int], None] = lambda _: None) -> I
 def finish_imports() -> None:
     """Goes on with imports that were taken and then left alone; removes those never taken."""
     staging.remove_abandoned()
-    left = Import.objects.filter(staging.untouched_for(LEFT_ALONE_AFTER), state=State.IN_FORCE)
-    for job in left:
+    abandoned = Import.objects.filter(staging.untouched_for(LEFT_ALONE_AFTER), state=State.IN_FORCE)
+    for job in abandoned:
         try:
             put_in_force(job)
         except ImportUnfinished:

@@ -44,41 +44,44 @@ class Rehearsing(Storing):
         if model in NAMED_BY:
             parent, name = NAMED_BY[model]
             for row in rows:
-                what = [row[column] for column in REMEMBERED.get(model, ())]
-                self.scratch.add(model, row.get(parent, 0), row[name], what)
+                columns = [row[column] for column in REMEMBERED.get(model, ())]
+                self.scratch.add(model, row.get(parent, 0), row[name], columns)
 
     def finish(self) -> None:
         """Nothing was settled."""
 
     def prompt_ids(self, digests: Iterable[str]) -> dict[str, int]:
         digests = list(digests)
-        found = self.scratch.find(Prompt, [(0, digest) for digest in digests])
-        return super().prompt_ids(digests) | {name: pk for (_, name), (pk, _) in found.items()}
+        remembered = self.scratch.find(Prompt, [(0, digest) for digest in digests])
+        return super().prompt_ids(digests) | {name: pk for (_, name), (pk, _) in remembered.items()}
 
     def splits(self, prompt_ids: Collection[int]) -> dict[int, str]:
-        ours = {pk: self.scratch.what(pk)[0] for pk in prompt_ids if pk < 0}
-        return super().splits(prompt_ids) | ours
+        of_file = {pk: self.scratch.columns_of(pk)[0] for pk in prompt_ids if pk < 0}
+        return super().splits(prompt_ids) | of_file
 
     def response_ids(self, names: Collection[ResponseName]) -> dict[ResponseName, int]:
-        found = self.scratch.find(Response, names)
-        return super().response_ids(names) | {key: pk for key, (pk, _) in found.items()}
+        remembered = self.scratch.find(Response, names)
+        return super().response_ids(names) | {key: pk for key, (pk, _) in remembered.items()}
 
     def comparison_ids(self, names: Collection[ComparisonName]) -> dict[ComparisonName, int]:
-        found = self.scratch.find(Comparison, names)
-        return super().comparison_ids(names) | {name: pk for name, (pk, _) in found.items()}
+        remembered = self.scratch.find(Comparison, names)
+        return super().comparison_ids(names) | {name: pk for name, (pk, _) in remembered.items()}
 
     def preferences(self, names: Collection[ComparisonName]) -> dict[ComparisonName, Earlier]:
-        found = self.scratch.find(Preference, names)
-        ours = {name: ((what[0], what[1]), what[2]) for name, (_, what) in found.items()}
-        return super().preferences(names) | ours
+        remembered = self.scratch.find(Preference, names)
+        of_file = {
+            name: ((columns[0], columns[1]), columns[2])
+            for name, (_, columns) in remembered.items()
+        }
+        return super().preferences(names) | of_file
 
     def take_from_queue(self, comparison_ids: Collection[int]) -> set[int]:
         """Pairs that the file itself would have queued are free."""
         open_ids = Comparison.objects.filter(
             pk__in=comparison_ids, state=Comparison.State.OPEN, assignments__isnull=True
         )
-        ours = {pk for pk in comparison_ids if pk < 0}
-        return ours | set(open_ids.values_list("pk", flat=True))
+        of_file = {pk for pk in comparison_ids if pk < 0}
+        return of_file | set(open_ids.values_list("pk", flat=True))
 
 
 class Scratch:
@@ -88,34 +91,34 @@ class Scratch:
         self.database = database
         self.next_id = FIRST_ID
         database.execute(
-            "CREATE TABLE named (kind, parent, name, id, what, PRIMARY KEY (kind, parent, name)) "
+            "CREATE TABLE named (kind, parent, name, id, columns, PRIMARY KEY (kind, parent, name)) "
             "WITHOUT ROWID"
         )
         database.execute("CREATE INDEX by_id ON named (id)")
 
-    def add(self, model: type[models.Model], parent: Any, name: Any, what: list[Any]) -> None:
-        row = (model.__name__, parent, name, self.next_id, json.dumps(what))
+    def add(self, model: type[models.Model], parent: Any, name: Any, columns: list[Any]) -> None:
+        row = (model.__name__, parent, name, self.next_id, json.dumps(columns))
         self.database.execute("INSERT OR IGNORE INTO named VALUES (?, ?, ?, ?, ?)", row)
         self.next_id += 1
 
-    def what(self, pk: int) -> list[Any]:
+    def columns_of(self, pk: int) -> list[Any]:
         """What was remembered of the row with this id."""
-        row = self.database.execute("SELECT what FROM named WHERE id = ?", (pk,)).fetchone()
-        what: list[Any] = json.loads(row[0])
-        return what
+        row = self.database.execute("SELECT columns FROM named WHERE id = ?", (pk,)).fetchone()
+        columns: list[Any] = json.loads(row[0])
+        return columns
 
     def find(
         self, model: type[models.Model], names: Iterable[tuple[int, str]]
     ) -> dict[tuple[int, str], tuple[int, list[Any]]]:
-        found = {}
+        remembered = {}
         for parent, name in names:
             row = self.database.execute(
-                "SELECT id, what FROM named WHERE kind = ? AND parent = ? AND name = ?",
+                "SELECT id, columns FROM named WHERE kind = ? AND parent = ? AND name = ?",
                 (model.__name__, parent, name),
             ).fetchone()
             if row is not None:
-                found[parent, name] = (row[0], json.loads(row[1]))
-        return found
+                remembered[parent, name] = (row[0], json.loads(row[1]))
+        return remembered
 
 
 @contextmanager

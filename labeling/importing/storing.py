@@ -175,7 +175,9 @@ class Storing(Adding):
             self._count_repeated(pair, opinion.kind, earlier, kind)
         known = self.comparison_ids(triples.keys())
         taken = self.take_from_queue(known.values())
-        ids = {name: found for name, found in known.items() if found in taken}
+        ids = {
+            name: comparison_id for name, comparison_id in known.items() if comparison_id in taken
+        }
         for name in known.keys() - ids.keys():
             del triples[name]
             self.report.left_to_people += 1
@@ -235,8 +237,8 @@ class Storing(Adding):
     # prompt has few preferences.
     def preferences(self, names: Collection[ComparisonName]) -> dict[ComparisonName, Earlier]:
         """Chosen, rejected and kind of those of these pairs that have a preference already."""
-        found = Preference.objects.filter(prompt_id__in={prompt_id for prompt_id, _ in names})
-        rows = found.values_list("prompt_id", "pair_key", "chosen_id", "rejected_id", "kind")
+        preferences = Preference.objects.filter(prompt_id__in={prompt_id for prompt_id, _ in names})
+        rows = preferences.values_list("prompt_id", "pair_key", "chosen_id", "rejected_id", "kind")
         return {
             (prompt_id, key): ((chosen_id, rejected_id), kind)
             for prompt_id, key, chosen_id, rejected_id, kind in rows

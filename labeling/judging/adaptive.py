@@ -91,7 +91,7 @@ def judgments_saved(project: Project) -> Saved:
     decided = Comparison.objects.filter(
         project=project, state=Comparison.State.FINISHED, planned__isnull=False
     )
-    found = decided.aggregate(
+    sums = decided.aggregate(
         comparisons=Count("id"),
         all_planned=Sum("planned", default=0),
         all_asked=Sum("wanted", default=0),
@@ -99,9 +99,9 @@ def judgments_saved(project: Project) -> Saved:
         extended=Count("id", filter=Q(wanted__gt=F("planned"))),
     )
     return Saved(
-        comparisons=found["comparisons"],
-        planned=found["all_planned"],
-        asked=found["all_asked"],
-        stopped_early=found["stopped_early"],
-        extended=found["extended"],
+        comparisons=sums["comparisons"],
+        planned=sums["all_planned"],
+        asked=sums["all_asked"],
+        stopped_early=sums["stopped_early"],
+        extended=sums["extended"],
     )

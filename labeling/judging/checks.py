@@ -174,9 +174,9 @@ def _record(assignment: Assignment, rule: PausedBy, changes: dict[str, list[Any]
 
 def _last_results(assignment: Assignment, member: Membership, count: int) -> list[bool]:
     """The labeler's last gold answers, newest first, since the last review."""
-    found = gold_results(assignment.project, assignment.labeler)
-    found = found.filter(created_at__gt=member.gold_since or BEGINNING)
-    newest = found.order_by("-created_at").values_list("is_right", flat=True)[:count]
+    results = gold_results(assignment.project, assignment.labeler)
+    results = results.filter(created_at__gt=member.gold_since or BEGINNING)
+    newest = results.order_by("-created_at").values_list("is_right", flat=True)[:count]
     return [bool(is_right) for is_right in newest]
 
 
@@ -190,10 +190,10 @@ def gold_results(
 def _checks(
     project: Project, purpose: Purpose, labeler: User | None, at: datetime | None
 ) -> QuerySet[Judgment]:
-    found = Judgment.objects.filter(
+    judgments = Judgment.objects.filter(
         Judgment.standing(at), project=project, purpose=purpose, kind__in=Judgment.ANSWERS
     )
-    return found if labeler is None else found.filter(labeler=labeler)
+    return judgments if labeler is None else judgments.filter(labeler=labeler)
 
 
 def repeat_results(

@@ -209,14 +209,14 @@ def _read_aspects(form: QueryDict, asked: Asked, order: Sequence[int]) -> dict[s
     verdicts: dict[str, int | None] = {"same": None}
     if len(order) == 2:
         verdicts |= {"left": order[0], "right": order[1]}
-    found: dict[str, int | None] = {}
+    chosen: dict[str, int | None] = {}
     for number, aspect in enumerate(asked.aspects):
         verdict = form.get(f"aspect-{number}", "") or ""
         if verdict and verdict not in verdicts:
             raise ValueError(f"aspect: {verdict!r} is not left, same or right")
         if verdict:
-            found[aspect] = verdicts[verdict]
-    return found
+            chosen[aspect] = verdicts[verdict]
+    return chosen
 
 
 def _read_rationale(form: QueryDict) -> str:

@@ -310,8 +310,8 @@ def _take_back(user: User, project: Project, judgment_id: int) -> Assignment:
 
 
 def _last_judgment(user: User, project: Project) -> Judgment | None:
-    standing = Judgment.objects.filter(labeler=user, project=project, superseded_at__isnull=True)
-    return standing.order_by("-created_at", "-id").select_related("assignment").first()
+    judgments = Judgment.objects.filter(labeler=user, project=project, superseded_at__isnull=True)
+    return judgments.order_by("-created_at", "-id").select_related("assignment").first()
 
 
 def judge_again(judgment: Judgment, locked: Locked, answer: Answer | AnswerTo) -> Recorded:

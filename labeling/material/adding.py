@@ -219,8 +219,8 @@ def add_pairs(
 def splits_of_near(project: Project, digests: Iterable[str]) -> dict[str, str]:
     """The splits in which prompts with these near digests stand already; of several, that of the
     first."""
-    found = Prompt.objects.filter(project=project, near_digest__in=list(digests)).order_by("-pk")
-    return dict(found.values_list("near_digest", "split"))
+    prompts = Prompt.objects.filter(project=project, near_digest__in=list(digests)).order_by("-pk")
+    return dict(prompts.values_list("near_digest", "split"))
 
 
 def prompts_with_near_copies(project: Project) -> QuerySet[Prompt]:

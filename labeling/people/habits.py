@@ -143,9 +143,9 @@ def _without_clashes(keys: Any) -> dict[str, str]:
     """The keys that are no other action's today: one new action costs one key, not all."""
     if not isinstance(keys, dict):
         return {}
-    kept = {action: key for action, key in keys.items() if action in DEFAULT_KEYS}
-    taken = set(DEFAULT_KEYS) - kept.keys()
-    return {action: key for action, key in kept.items() if key not in taken}
+    known = {action: key for action, key in keys.items() if action in DEFAULT_KEYS}
+    taken = set(DEFAULT_KEYS) - known.keys()
+    return {action: key for action, key in known.items() if key not in taken}
 
 
 def set_habits(user: User, habits: Habits) -> None:

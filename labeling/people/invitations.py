@@ -151,8 +151,10 @@ def _has_joined(invitation: Invitation, user: User | None) -> bool:
 
 def used_just_now(token: str) -> Invitation | None:
     """An invitation that somebody has used within the last minute."""
-    found = Invitation.objects.select_related("project", "used_by")
-    return found.filter(token_hash=_hash(token), used_at__gt=timezone.now() - TWICE_WITHIN).first()
+    invitations = Invitation.objects.select_related("project", "used_by")
+    return invitations.filter(
+        token_hash=_hash(token), used_at__gt=timezone.now() - TWICE_WITHIN
+    ).first()
 
 
 def _why_gone(invitation: Invitation) -> InvitationGone:

@@ -49,11 +49,11 @@ def lock_project(project_id: int) -> None:
 
 def lock_membership(project_id: int, user_id: int) -> Membership | None:
     """The membership as it is once its row is locked; None if the person has left meanwhile."""
-    found = Membership.objects.filter(project_id=project_id, user_id=user_id)
+    memberships = Membership.objects.filter(project_id=project_id, user_id=user_id)
     # In two statements: what the first one read is that of before the wait.
-    if not list(found.select_for_update(no_key=True).values_list("pk")):
+    if not list(memberships.select_for_update(no_key=True).values_list("pk")):
         return None
-    return found.select_related("project", "user").first()
+    return memberships.select_related("project", "user").first()
 
 
 def write_changes(locked: Membership, values: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -84,21 +84,21 @@ def change_member(
     `membership` is what the actor saw: what they leave as it was there is not touched, whatever
     it has become since.
     """
-    wanted = {"role": role and str(role), "is_paused": is_paused}
-    asked: dict[str, Any] = {
+    choices = {"role": role and str(role), "is_paused": is_paused}
+    values: dict[str, Any] = {
         name: value
-        for name, value in wanted.items()
+        for name, value in choices.items()
         if value is not None and getattr(membership, name) != value
     }
     with transaction.atomic():
         lock_project(membership.project_id)
         current = _locked(membership)
-        _keep_an_admin(current, role if "role" in asked else Role(current.role))
-        if asked.get("is_paused") is False and current.is_paused:
+        _keep_an_admin(current, role if "role" in values else Role(current.role))
+        if values.get("is_paused") is False and current.is_paused:
             _may_go_on(current, membership)
             # Whoever a check had paused starts anew: what was answered before is reviewed now.
-            asked |= {"paused_by_rule": "", "gold_since": timezone.now()}
-        changes = write_changes(current, asked)
+            values |= {"paused_by_rule": "", "gold_since": timezone.now()}
+        changes = write_changes(current, values)
         if changes:
             username = current.user.username
             write_entry(

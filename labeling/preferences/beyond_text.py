@@ -33,10 +33,10 @@ class HoldsMore(Func):
         return self.as_sql(compiler, connection, template=template)
 
 
-def refuse_beyond_text(found: QuerySet[Preference]) -> None:
+def refuse_beyond_text(preferences: QuerySet[Preference]) -> None:
     """Raises CannotBeTexts where one of these preferences is more than texts."""
     plain = Q(chosen__extra={}, rejected__extra={}, prompt__extra={})
-    rows = found.alias(holds_more=HoldsMore("prompt__messages"))
+    rows = preferences.alias(holds_more=HoldsMore("prompt__messages"))
     count = rows.filter(~plain | Q(holds_more=True)).count()
     if count:
         raise CannotBeTexts(

@@ -78,20 +78,20 @@ class ExportOptions:
 
 
 def preferences_to_export(project: Project, wanted: ExportOptions) -> QuerySet[Preference]:
-    found = Preference.objects.filter(
+    preferences = Preference.objects.filter(
         project=project, settled_at__isnull=False, kind__in=wanted.kinds
     )
     if not wanted.include_excluded:
-        found = found.filter(excluded=False)
+        preferences = preferences.filter(excluded=False)
     if wanted.settled_since:
-        found = found.filter(settled_at__gte=wanted.settled_since)
+        preferences = preferences.filter(settled_at__gte=wanted.settled_since)
     if wanted.splits:
-        found = found.filter(split__in=wanted.splits)
+        preferences = preferences.filter(split__in=wanted.splits)
     if wanted.provenances:
-        found = found.filter(provenance__in=wanted.provenances)
+        preferences = preferences.filter(provenance__in=wanted.provenances)
     if wanted.min_weight > 0:
-        found = found.filter(weight__gte=wanted.min_weight)
-    return found
+        preferences = preferences.filter(weight__gte=wanted.min_weight)
+    return preferences
 
 
 PREFERENCE_COLUMNS = (
@@ -107,11 +107,11 @@ PREFERENCE_COLUMNS = (
 def preference_rows(project: Project, wanted: ExportOptions) -> Iterator[Row]:
     """The preferences in id order, as the formats in docs/data-formats.md say. Raises CannotBeTexts
     at once for what the style cannot carry."""
-    found = preferences_to_export(project, wanted)
+    preferences = preferences_to_export(project, wanted)
     if wanted.style == TEXT:
-        refuse_beyond_text(found.filter(pk__gt=wanted.after))
+        refuse_beyond_text(preferences.filter(pk__gt=wanted.after))
     write = STYLES[wanted.style]
-    pages = _pages(found.values(*PREFERENCE_COLUMNS), wanted.after)
+    pages = _pages(preferences.values(*PREFERENCE_COLUMNS), wanted.after)
     return (_preference_row(values, write) for page in pages for values in page)
 
 
@@ -131,18 +131,20 @@ def preference_changes(
     """What has changed since the answer that told this cursor; with an empty one, everything."""
     start = read_cursor(cursor, Preference, project, wanted.of_cursor)
     last = number_changes(Preference, project)
-    found = preferences_to_export(project, wanted)
-    end, is_cut = _end_of(found, start.number, last, limit)
+    preferences = preferences_to_export(project, wanted)
+    end, is_cut = _end_of(preferences, start.number, last, limit)
     if wanted.style == TEXT:
-        refuse_beyond_text(found.filter(change_number__gt=start.number, change_number__lte=end))
+        refuse_beyond_text(
+            preferences.filter(change_number__gt=start.number, change_number__lte=end)
+        )
     write = STYLES[wanted.style]
-    values = found.filter(change_number__lte=end).values(*PREFERENCE_COLUMNS, "change_number")
+    values = preferences.filter(change_number__lte=end).values(*PREFERENCE_COLUMNS, "change_number")
     pages = _pages(values, start.number, "change_number")
     rows = (_preference_row(row, write) for page in pages for row in page)
     return Changes(rows, start.at(end), is_cut)
 
 
-def _end_of(found: QuerySet[Any], start: int, last: int, limit: int | None) -> tuple[int, bool]:
+def _end_of(rows: QuerySet[Any], start: int, last: int, limit: int | None) -> tuple[int, bool]:
     """How far this answer goes: to the last change, or to that of the last row it has room for."""
     if start > last:
         raise CursorRefused(
@@ -151,7 +153,7 @@ def _end_of(found: QuerySet[Any], start: int, last: int, limit: int | None) -> t
         )
     if limit is None:
         return last, False
-    numbers = found.filter(change_number__gt=start, change_number__lte=last)
+    numbers = rows.filter(change_number__gt=start, change_number__lte=last)
     page = list(
         numbers.order_by("change_number").values_list("change_number", flat=True)[: limit + 1]
     )
@@ -244,10 +246,10 @@ def judgment_rows(
     include_superseded: bool = False,
 ) -> Iterator[Row]:
     """What people answered, in id order, each with the responses as they stood on screen."""
-    found = _judgments_to_export(project, include_superseded)
+    judgments = _judgments_to_export(project, include_superseded)
     if since:
-        found = found.filter(created_at__gte=since)
-    return _judgment_rows(_pages(found.values(*JUDGMENT_COLUMNS), after))
+        judgments = judgments.filter(created_at__gte=since)
+    return _judgment_rows(_pages(judgments.values(*JUDGMENT_COLUMNS), after))
 
 
 def judgment_changes(
@@ -257,16 +259,16 @@ def judgment_changes(
     wanted = {"include_superseded": include_superseded}
     start = read_cursor(cursor, Judgment, project, wanted)
     last = number_changes(Judgment, project)
-    found = _judgments_to_export(project, include_superseded)
-    end, is_cut = _end_of(found, start.number, last, limit)
-    values = found.filter(change_number__lte=end).values(*JUDGMENT_COLUMNS, "change_number")
+    judgments = _judgments_to_export(project, include_superseded)
+    end, is_cut = _end_of(judgments, start.number, last, limit)
+    values = judgments.filter(change_number__lte=end).values(*JUDGMENT_COLUMNS, "change_number")
     rows = _judgment_rows(_pages(values, start.number, "change_number"))
     return Changes(rows, start.at(end), is_cut)
 
 
 def _judgments_to_export(project: Project, include_superseded: bool) -> QuerySet[Judgment]:
-    found = Judgment.objects.filter(project=project, purpose=Judgment.Purpose.WORK)
-    return found if include_superseded else found.filter(superseded_at__isnull=True)
+    judgments = Judgment.objects.filter(project=project, purpose=Judgment.Purpose.WORK)
+    return judgments if include_superseded else judgments.filter(superseded_at__isnull=True)
 
 
 def _judgment_rows(pages: Iterable[list[Row]]) -> Iterator[Row]:
@@ -277,11 +279,11 @@ def _judgment_rows(pages: Iterable[list[Row]]) -> Iterator[Row]:
 
 
 def _responses_of(comparison_ids: Iterable[int]) -> dict[int, Row]:
-    found = ComparisonResponse.objects.filter(comparison_id__in=comparison_ids)
+    places = ComparisonResponse.objects.filter(comparison_id__in=comparison_ids)
     columns = ("response_id", "response__text", "response__source", "response__extra")
     return {
         pk: {"id": pk, "text": text, "model": source} | ({"extra": extra} if extra else {})
-        for pk, text, source, extra in found.order_by().values_list(*columns)
+        for pk, text, source, extra in places.order_by().values_list(*columns)
     }
 
 
@@ -321,8 +323,8 @@ def page_of(rows: Iterator[Row], size: int) -> tuple[list[Row], int | None]:
     return (page[:size], page[size - 1]["id"]) if len(page) > size else (page, None)
 
 
-def _pages(found: QuerySet[Any, Row], after: int, by: str = "id") -> Iterator[list[Row]]:
-    while page := list(found.filter(**{f"{by}__gt": after}).order_by(by)[:PAGE_ROWS]):
+def _pages(rows: QuerySet[Any, Row], after: int, by: str = "id") -> Iterator[list[Row]]:
+    while page := list(rows.filter(**{f"{by}__gt": after}).order_by(by)[:PAGE_ROWS]):
         yield page
         if len(page) < PAGE_ROWS:
             return

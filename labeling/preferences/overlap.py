@@ -75,10 +75,10 @@ def _follow(project: Project, old: int, new: int, followers: QuerySet[Comparison
     if not ids:
         return None
     standing = standings(project.pk, ids)
-    taken: dict[int, list[int]] = defaultdict(list)
+    by_taken_slots: dict[int, list[int]] = defaultdict(list)
     for pk in ids:
-        taken[standing[pk].counted + standing[pk].held].append(pk)
-    for number, alike in taken.items():
+        by_taken_slots[standing[pk].counted + standing[pk].held].append(pk)
+    for number, alike in by_taken_slots.items():
         Comparison.objects.filter(pk__in=alike).update(
             wanted=max(new, number),
             slots_left=max(new - number, 0),
@@ -98,8 +98,8 @@ def _finish_complete(project: Project, ids: Sequence[int]) -> None:
 def finish_changes() -> None:
     """Goes on with changes that were left alone; the clock may have been put back meanwhile."""
     now = timezone.now()
-    left = OverlapChange.objects.exclude(
+    abandoned = OverlapChange.objects.exclude(
         touched_at__range=(now - LEFT_ALONE_AFTER, now + LEFT_ALONE_AFTER)
     )
-    for project in Project.objects.filter(pk__in=left.values("project")):
+    for project in Project.objects.filter(pk__in=abandoned.values("project")):
         go_on(project)

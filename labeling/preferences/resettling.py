@@ -129,11 +129,11 @@ def _reopen(
     reopened = [comparison for comparison in comparisons if comparison.state == State.FINISHED]
     Preference.objects.filter(comparison__in=reopened).update(settled_at=None)
     for comparison in comparisons:
-        left = standing[comparison.pk].slots(comparison.wanted)
-        if comparison.state == State.OPEN and left == comparison.slots_left:
+        slots_left = standing[comparison.pk].slots(comparison.wanted)
+        if comparison.state == State.OPEN and slots_left == comparison.slots_left:
             continue
         Comparison.objects.filter(pk=comparison.pk).update(
-            state=State.OPEN, finished_at=None, slots_left=left, waiting_since=now
+            state=State.OPEN, finished_at=None, slots_left=slots_left, waiting_since=now
         )
     return len(reopened)
 

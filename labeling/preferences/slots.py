@@ -67,11 +67,11 @@ def refill(comparison: Comparison) -> None:
     if standing.is_complete(comparison.wanted):
         settle(comparison, judgments)
         return
-    left = standing.slots(comparison.wanted)
-    if left == comparison.slots_left:
+    slots_left = standing.slots(comparison.wanted)
+    if slots_left == comparison.slots_left:
         return
-    changes: dict[str, object] = {"slots_left": left}
-    if left > comparison.slots_left:
+    changes: dict[str, object] = {"slots_left": slots_left}
+    if slots_left > comparison.slots_left:
         changes["waiting_since"] = timezone.now()
     Comparison.objects.filter(pk=comparison.pk).update(**changes)
-    comparison.slots_left = left
+    comparison.slots_left = slots_left

@@ -99,7 +99,7 @@ def _lines(project: Project, newest: datetime | None) -> Iterator[bytes]:
     """Canonical JSON in id order: the same preferences are the same bytes everywhere."""
     if newest is None:
         return
-    found = (
+    rows = (
         settled(project)
         .filter(settled_at__lte=newest)
         .exclude(kind=Preference.Kind.BOTH_BAD)
@@ -111,7 +111,7 @@ def _lines(project: Project, newest: datetime | None) -> Iterator[bytes]:
         )
     )  # fmt: skip
     after = 0
-    while page := list(found.filter(id__gt=after)[:READ_ROWS]):
+    while page := list(rows.filter(id__gt=after)[:READ_ROWS]):
         for values in page:
             row = json.dumps(
                 _row(values), ensure_ascii=False, sort_keys=True, separators=(",", ":")

@@ -66,10 +66,10 @@ def written(template: str, messages: list[dict[str, str]]) -> str:
     )
     environment.filters["tojson"] = lambda value, **_: json.dumps(value, ensure_ascii=False)
     environment.globals |= {"raise_exception": _refuse, "strftime_now": _strftime_now}
-    given: Mapping[str, Any] = {"messages": messages, "add_generation_prompt": True}
+    variables: Mapping[str, Any] = {"messages": messages, "add_generation_prompt": True}
     tokens = {"bos_token": "<s>", "eos_token": "</s>", "tools": None, "documents": None}
     try:
-        return environment.from_string(template).render(**given, **tokens)
+        return environment.from_string(template).render(**variables, **tokens)
     except Exception:  # a foreign program: whatever goes wrong in it, it does not take these
         return ""
 

@@ -1,7 +1,7 @@
 """How far labelers agree in a project: over all answers, by week, by tag, by guidelines."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from itertools import combinations
 
@@ -61,11 +61,11 @@ def alpha_of(votes: Votes) -> Estimate | None:
     counts, prompts = votes.counts(votes.value, answers.VALUES)
     ordinal = counts[:, answers.ORDINAL]
     both = coefficients.both_ways(ordinal, prompts, answers.MIRRORED_ORDINAL)
-    found = coefficients.alpha_estimate(*both)
-    if found is None:
+    estimate = coefficients.alpha_estimate(*both)
+    if estimate is None:
         return None
     # Every judgment was counted both ways.
-    return Estimate(found.value, found.low, found.high, found.count // 2, found.prompts)
+    return replace(estimate, count=estimate.count // 2)
 
 
 def by_week(votes: Votes) -> list[Slice]:
@@ -96,9 +96,9 @@ def by_tag(project: Project, votes: Votes) -> list[Slice]:
     """By the prompts' tags, the most judged first; a prompt with two tags is in both."""
     with_tags = Prompt.objects.filter(project=project).exclude(tags=[])
     tags_of = dict(with_tags.values_list("pk", "tags"))
-    seen = Counter(tag for prompt in votes.prompt.tolist() for tag in tags_of.get(prompt, ()))
+    judged = Counter(tag for prompt in votes.prompt.tolist() for tag in tags_of.get(prompt, ()))
     slices = []
-    for tag, _ in seen.most_common(TAGS_SHOWN):
+    for tag, _ in judged.most_common(TAGS_SHOWN):
         prompts = [prompt for prompt, tags in tags_of.items() if tag in tags]
         slices.append(_slice(str(tag), votes, np.isin(votes.prompt, prompts)))
     return slices
@@ -113,11 +113,13 @@ def _slice(name: str, votes: Votes, rows: NDArray[np.bool_]) -> Slice:
 
 def _cohen(votes: Votes) -> Estimate | None:
     """Over the pairs of people with the most in common; each comparison both ways round."""
-    said: dict[int, dict[int, int]] = {}
+    answers_to: dict[int, dict[int, int]] = {}
     for pair, labeler, value in zip(votes.pair, votes.labeler, votes.plain, strict=True):
-        said.setdefault(int(pair), {})[int(labeler)] = int(value)
-    shared = Counter(two for values in said.values() for two in combinations(sorted(values), 2))
-    most = [two for two, count in shared.most_common(MOST_PAIRS) if count >= SHARED_BY_PAIR]
+        answers_to.setdefault(int(pair), {})[int(labeler)] = int(value)
+    shared = Counter(
+        people for values in answers_to.values() for people in combinations(sorted(values), 2)
+    )
+    most = [people for people, count in shared.most_common(MOST_PAIRS) if count >= SHARED_BY_PAIR]
     if not most:
         return None
     size = answers.PLAIN_VALUES
@@ -126,15 +128,15 @@ def _cohen(votes: Votes) -> Estimate | None:
     row_of = dict(zip(prompt_of, place.tolist(), strict=True))
     tables: Ints = np.zeros((len(prompts), len(most), size, size), dtype=np.int64)
     mirrored = answers.MIRRORED_PLAIN
-    for pair, values in said.items():
+    for pair, values in answers_to.items():
         for index, (one, other) in enumerate(most):
             if one in values and other in values:
                 a, b = values[one], values[other]
                 tables[row_of[pair], index, a, b] += 1
                 tables[row_of[pair], index, mirrored[a], mirrored[b]] += 1
     used = tables.any(axis=(1, 2, 3))
-    found = coefficients.cohen_estimate(tables[used], prompts[used])
-    return found and Estimate(found.value, found.low, found.high, found.count // 2, found.prompts)
+    estimate = coefficients.cohen_estimate(tables[used], prompts[used])
+    return estimate and replace(estimate, count=estimate.count // 2)
 
 
 def _day(day: date) -> str:

@@ -69,14 +69,14 @@ def judgments_per_day(project: Project, *, days: int = DAYS_SHOWN) -> dict[date,
         .values("day")
         .annotate(number=Count("id"))
     )
-    found = {row["day"]: row["number"] for row in rows}
-    return {day: found.get(day, 0) for day in last_days(days)}
+    numbers = {row["day"]: row["number"] for row in rows}
+    return {day: numbers.get(day, 0) for day in last_days(days)}
 
 
 def judgments_by_kind(project: Project) -> dict[str, int]:
     rows = counts.given(project).values("kind").annotate(number=Count("id"))
-    found = {row["kind"]: row["number"] for row in rows}
-    return {kind: found.get(kind, 0) for kind in Judgment.Kind.values}
+    numbers = {row["kind"]: row["number"] for row in rows}
+    return {kind: numbers.get(kind, 0) for kind in Judgment.Kind.values}
 
 
 def last_days(days: int) -> list[date]:

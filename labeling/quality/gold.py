@@ -166,7 +166,7 @@ def _best_of(prompt_ids: list[int]) -> list[Response]:
     chosen = Preference.objects.filter(
         chosen_id=OuterRef("pk"), kind=Preference.Kind.PREFER, settled_at__isnull=False
     )
-    found = (
+    responses = (
         # A worse copy is made of a text: a tool call would be lost, and the copy known by it.
         Response.objects.filter(prompt_id__in=prompt_ids, finished=True, extra={})
         .exclude(origin=Response.Origin.CHECK)
@@ -175,7 +175,7 @@ def _best_of(prompt_ids: list[int]) -> list[Response]:
         .order_by("-was_chosen", "pk")
     )
     best: dict[int, Response] = {}
-    for response in found:
+    for response in responses:
         best.setdefault(response.prompt_id, response)
     return [best[prompt_id] for prompt_id in prompt_ids if prompt_id in best]
 

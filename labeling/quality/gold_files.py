@@ -47,16 +47,16 @@ class GoldReport:
 
     @property
     def sentences(self) -> list[str]:
-        told = [f"{_counted(self.made)} brought. Nobody gets them before they are released."]
+        sentences = [f"{_counted(self.made)} brought. Nobody gets them before they are released."]
         if self.made == 0:
-            told = ["Nothing new was in the file."]
+            sentences = ["Nothing new was in the file."]
         if self.known:
-            told.append(f"{_counted(self.known)} in it were there already.")
+            sentences.append(f"{_counted(self.known)} in it were there already.")
         if self.dropped:
-            told.append(
+            sentences.append(
                 f"{_counted(self.dropped)} in it were dropped or retired before: they stay so."
             )
-        return [*told, *self.notices]
+        return [*sentences, *self.notices]
 
 
 def _counted(number: int) -> str:
@@ -86,14 +86,14 @@ def _checked(file: IO[bytes], limits: FileLimits, notices: NoticeCounter) -> lis
     for line, value in read_objects(file, limits=limits):
         if not isinstance(value, Problem) and not columns.look(line, _without_own(value)):
             continue
-        one = [value] if isinstance(value, Problem) else _check(line, value, notices)
-        if not isinstance(one, OwnGold):
-            problems += one
+        result = [value] if isinstance(value, Problem) else _check(line, value, notices)
+        if not isinstance(result, OwnGold):
+            problems += result
             if len(problems) > SHOWN_PROBLEMS:
                 raise ImportRefused(problems[:SHOWN_PROBLEMS], SHOWN_PROBLEMS, read_on=False)
             continue
-        characters += one.row.size_with_prompt
-        rows.append(one)
+        characters += result.row.size_with_prompt
+        rows.append(result)
         if len(rows) > MOST_ROWS or characters > MOST_CHARACTERS:
             most = f"{MOST_ROWS:,} rows or {MOST_CHARACTERS:,} characters"
             advice = "Split it: somebody has to read each of them."
@@ -208,8 +208,8 @@ def _add(
             dropped += before.retired_at is not None
         elif gold.comparison.state == Comparison.State.OPEN:
             advice = "It can be gold when people have judged it, or after it was withdrawn."
-            told = "These responses are in the queue: people judge them as work."
-            problems.append(Problem(own.row.line, "responses", told, advice))
+            problem = "These responses are in the queue: people judge them as work."
+            problems.append(Problem(own.row.line, "responses", problem, advice))
         else:
             made[gold.comparison_id] = gold
     if problems:

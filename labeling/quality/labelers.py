@@ -41,18 +41,18 @@ def measure_everybody(
         (repeat.second.labeler_id, repeat.agrees)
         for repeat in checks.repeat_results(project, at=at)
     ]
-    wanted = set(np.unique(votes.labeler).tolist()) | {who for who, _ in gold + repeats}
+    labeler_ids = {*np.unique(votes.labeler).tolist(), *(pk for pk, _ in gold + repeats)}
     if only is not None:
-        wanted &= {only}
+        labeler_ids &= {only}
     of = {
-        who: _measure(
-            who,
+        labeler_id: _measure(
+            labeler_id,
             columns,
-            _seconds(project, who, at),
-            [bool(right) for labeler, right in gold if labeler == who],
-            [same for labeler, same in repeats if labeler == who],
+            _seconds(project, labeler_id, at),
+            [bool(right) for labeler, right in gold if labeler == labeler_id],
+            [same for labeler, same in repeats if labeler == labeler_id],
         )
-        for who in sorted(wanted)
+        for labeler_id in sorted(labeler_ids)
     }
     longer = one_labeler.length_bias((votes.longer[votes.longer != 0] > 0).tolist())
     together = one_labeler.agreement_with_others(
@@ -79,9 +79,9 @@ class _Columns:
 
 
 def _measure(
-    who: int, columns: _Columns, seconds: list[float], gold: list[bool], repeats: list[bool]
+    labeler_id: int, columns: _Columns, seconds: list[float], gold: list[bool], repeats: list[bool]
 ) -> LabelerMeasures:
-    mine = columns.votes.labeler == who
+    mine = columns.votes.labeler == labeler_id
     votes = columns.votes.where(mine)
     return LabelerMeasures(
         judgments=int(mine.sum()),
@@ -96,10 +96,10 @@ def _measure(
     )
 
 
-def _seconds(project: Project, who: int, at: datetime | None) -> list[float]:
+def _seconds(project: Project, labeler_id: int, at: datetime | None) -> list[float]:
     """Times of the latest answers, by the index of a labeler's judgments."""
     rows = Judgment.objects.filter(
-        project=project, labeler_id=who, seconds__isnull=False, kind__in=Judgment.ANSWERS
+        project=project, labeler_id=labeler_id, seconds__isnull=False, kind__in=Judgment.ANSWERS
     )
     if at is not None:
         rows = rows.filter(created_at__lt=at)

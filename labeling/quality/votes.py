@@ -133,7 +133,7 @@ def _length(response: str) -> Subquery:
 
 def votes_from(rows: Iterable[Sequence[Any]]) -> Votes:
     numbers: dict[tuple[int, int, int], int] = {}
-    found: list[tuple[Any, ...]] = []
+    entries: list[tuple[Any, ...]] = []
     for row in rows:
         comparison, prompt, labeler, kind, strength, tiers, order, guidelines, at, *lengths = row
         tier_of = {response: place for place, tier in enumerate(tiers) for response in tier}
@@ -143,7 +143,7 @@ def votes_from(rows: Iterable[Sequence[Any]]) -> Votes:
             direction = (tier_of[second] > tier_of[first]) - (tier_of[second] < tier_of[first])
             sided = len(tier_of) == 2  # a ranking has no sides
             on_left = place_of.get(first, 0) < place_of.get(second, 1)
-            found.append(
+            entries.append(
                 (
                     pair, comparison, prompt, labeler, _value(kind, direction, strength),
                     (direction if on_left else -direction) if sided else 0,
@@ -151,7 +151,7 @@ def votes_from(rows: Iterable[Sequence[Any]]) -> Votes:
                     on_left, guidelines or 0, _seconds(at),
                 )
             )  # fmt: skip
-    columns = list(zip(*found, strict=True)) if found else [()] * len(fields(Votes))
+    columns = list(zip(*entries, strict=True)) if entries else [()] * len(fields(Votes))
     kinds = {"first_on_left": np.bool_, "at": np.float64}
     return Votes(
         *(

@@ -36,11 +36,11 @@ class Updated:
 
 def update_reliability(project: Project) -> Updated:
     """Estimates everybody's reliability and settles the preferences anew that it changes."""
-    found = estimate_labelers(project)
+    reliabilities = estimate_labelers(project)
     now = timezone.now().isoformat(timespec="seconds")
-    members = project.memberships.filter(user__in=found).order_by("pk")
+    members = project.memberships.filter(user__in=reliabilities).order_by("pk")
     changed = sum(
-        _write_weight(project.pk, user_id, found[user_id], now)
+        _write_weight(project.pk, user_id, reliabilities[user_id], now)
         for user_id in list(members.values_list("user_id", flat=True))
     )
     return Updated(changed, resettle_pending(project))

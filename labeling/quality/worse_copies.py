@@ -20,11 +20,11 @@ def truncated(text: str, seed: int) -> str | None:
     words = list(re.finditer(r"\S+", text))
     if len(words) < MIN_WORDS or "```" in text:
         return None
-    kept = int(len(words) * random.Random(seed).uniform(*KEPT_SHARE))
+    count = int(len(words) * random.Random(seed).uniform(*KEPT_SHARE))
     # Not at the end of a sentence: it must read as broken off.
-    while kept > 5 and words[kept - 1].group()[-1] in ".!?:;。！？":
-        kept -= 1
-    return text[: words[kept - 1].end()].rstrip(",")
+    while count > 5 and words[count - 1].group()[-1] in ".!?:;。！？":
+        count -= 1
+    return text[: words[count - 1].end()].rstrip(",")
 
 
 def shuffled(text: str, seed: int) -> str | None:

@@ -289,8 +289,8 @@ def _set_some_priorities(rows: list[tuple[int, float]]) -> None:
     then wait for each other in a circle."""
     ids = [pk for pk, _ in rows]
     locked = Comparison.objects.select_for_update(no_key=True).filter(pk__in=ids)
-    there = set(locked.order_by("pk").values_list("pk", flat=True))
-    values = [(value, pk) for pk, value in rows if pk in there]
+    existing = set(locked.order_by("pk").values_list("pk", flat=True))
+    values = [(value, pk) for pk, value in rows if pk in existing]
     with connection.cursor() as database:
         database.executemany("UPDATE labeling_comparison SET priority = %s WHERE id = %s", values)
 
@@ -298,12 +298,12 @@ def _set_some_priorities(rows: list[tuple[int, float]]) -> None:
 def why_paused(membership: Membership | None) -> str:
     """What a paused member reads: which rule or person stopped them, and what happens next."""
     by_rule = membership.paused_by_rule if membership else PausedBy.NOBODY
-    said = f" A curator wrote: {membership.note}" if membership and membership.note else ""
+    note = f" A curator wrote: {membership.note}" if membership and membership.note else ""
     if by_rule == PausedBy.GOLD:
         return (
             "Several of your last answers differ from ones that are known. A curator will look "
-            f"at them with you; everything you did is kept.{said}"
+            f"at them with you; everything you did is kept.{note}"
         )
     if by_rule == PausedBy.QUALIFICATION:
-        return f"The first round was not passed. A curator will decide how to go on.{said}"
-    return f"A curator has paused your work in this project.{said}"
+        return f"The first round was not passed. A curator will decide how to go on.{note}"
+    return f"A curator has paused your work in this project.{note}"

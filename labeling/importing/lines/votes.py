@@ -77,8 +77,8 @@ class Votes:
         if noted is None or row.opinion is None:
             return row
         pair = noted[0]
-        found = self.database.execute("SELECT first FROM several WHERE pair = ?", (pair,))
-        first = found.fetchone()
+        several = self.database.execute("SELECT first FROM several WHERE pair = ?", (pair,))
+        first = several.fetchone()
         if first is None:
             return row
         if first[0] != row.line:

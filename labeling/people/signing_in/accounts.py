@@ -56,10 +56,10 @@ def name_is_taken(username: str) -> bool:
 def find_account(who: str) -> User | None:
     """The account with this user name or proven address, in one query whatever comes of it."""
     key = fold(who.strip())
-    found = list(User.objects.filter(Q(username_key=key) | Q(email_key=key), is_active=True))
+    accounts = list(User.objects.filter(Q(username_key=key) | Q(email_key=key), is_active=True))
     # A mail has proven the address; a user name that looks like it proves nothing.
-    found.sort(key=lambda user: user.email_key != key)
-    return found[0] if found else None
+    accounts.sort(key=lambda user: user.email_key != key)
+    return accounts[0] if accounts else None
 
 
 def new_account(username: str, full_name: str) -> User:

@@ -132,8 +132,8 @@ def _estimate(
     measure: Callable[[Floats], Floats],
 ) -> Estimate | None:
     """The figure with its interval; None where no unit has two judgments, or all say one thing."""
-    two = counts.sum(axis=1) >= 2
-    counts, prompts = counts[two], prompts[two]
+    comparable = counts.sum(axis=1) >= 2
+    counts, prompts = counts[comparable], prompts[comparable]
     value = exact(counts) if len(counts) else float("nan")
     if not np.isfinite(value):
         return None
@@ -211,5 +211,5 @@ def _ordinal_alpha(flat: Floats) -> Floats:
     observed = (table * distance).sum(axis=(-1, -2))
     expected = (said[:, :, None] * said[:, None, :] * distance).sum(axis=(-1, -2))
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = 1 - (total - 1) * observed / expected
-    return np.asarray(np.where(expected > 0, found, np.nan)).reshape(flat.shape[:-1])
+        alphas = 1 - (total - 1) * observed / expected
+    return np.asarray(np.where(expected > 0, alphas, np.nan)).reshape(flat.shape[:-1])

@@ -231,7 +231,7 @@ def _describe(
 ) -> list[LabelerReliability]:
     weight = weights(skills)
     rng = np.random.default_rng(seed)
-    found = []
+    reliabilities = []
     for k in range(len(theta)):
         drawn = rng.multivariate_normal(theta[k], covariance[k], size=DRAWS)
         chance = _sigmoid(drawn)
@@ -239,7 +239,7 @@ def _describe(
         left = (chance[:, 0] + 1 - chance[:, 1]) / 2
         low, high = np.percentile(accuracy, [2.5, 97.5])
         left_low, left_high = np.percentile(left, [2.5, 97.5])
-        found.append(
+        reliabilities.append(
             LabelerReliability(
                 accuracy=float(accuracy.mean()),
                 low=float(low),
@@ -252,7 +252,7 @@ def _describe(
                 shared=int(shared[k]),
             )
         )
-    return found
+    return reliabilities
 
 
 def _diagonal(values: Floats) -> Floats:

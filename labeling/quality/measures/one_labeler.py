@@ -65,9 +65,9 @@ def agreement_with_others(
     figures = Counter((hits, trials) for hits, trials in rows.values() if trials)
     if figures.total() < NEEDED_SHARED:
         return _too_few(figures.total(), NEEDED_SHARED, "prompts that others judged too")
-    found = share_by_prompt(PromptTally(*row, count) for row, count in figures.items())
-    assert found is not None
-    return found
+    share = share_by_prompt(PromptTally(*row, count) for row, count in figures.items())
+    assert share is not None
+    return share
 
 
 def gold_accuracy(right: Sequence[bool]) -> Measure:
