@@ -29,7 +29,7 @@ class CannotChange(ValueError):
 
 @dataclass(frozen=True)
 class Change:
-    """What one action did, and the handle to undo it."""
+    """What one exclude, restore or undo did: the ids it changed, and the handle to take it back."""
 
     action: str
     changed: list[int]
@@ -45,13 +45,14 @@ class Change:
 
 @retried
 def exclude(project: Project, actor: User, ids: Collection[int], reason: str) -> Change:
-    """Keep these preferences out of training and exports from now on."""
+    """Keeps these preferences out of training and exports from now on."""
     reason = checked_reason(reason)
     return _exclude(project, actor, _locked(project, ids), reason)
 
 
 @retried
 def restore(project: Project, actor: User, ids: Collection[int], reason: str = "") -> Change:
+    """Puts these preferences back into training and exports."""
     return _restore(project, actor, _locked(project, ids), reason.strip()[:300])
 
 
@@ -66,7 +67,8 @@ def change_matching(
     expected: int,
     reason: str = "",
 ) -> Change:
-    """Exclude or restore all that match the filter, if they are as many as the curator saw."""
+    """Excludes or restores all that match the filter. Raises CannotChange unless they are
+    `expected`, the number that the curator confirmed."""
     reason = checked_reason(reason) if action == EXCLUDE else reason.strip()[:300]
     if expected > BULK_LIMIT:
         raise CannotChange(
@@ -89,7 +91,7 @@ def change_matching(
 
 @retried
 def undo(project: Project, actor: User, token: str) -> Change:
-    """Take back one's own exclude or restore, on all rows that nobody has changed since."""
+    """Takes back one's own exclude or restore, on all rows that nobody has changed since."""
     first, _, batch = token.partition("-")
     if not (first.isascii() and first.isdigit() and len(first) < 18 and batch):
         raise CannotChange("There is nothing to undo.")
@@ -124,6 +126,7 @@ def undo(project: Project, actor: User, token: str) -> Change:
 
 
 def checked_reason(reason: str) -> str:
+    """The reason on one line; raises CannotChange for an empty or too long one."""
     reason = " ".join(reason.split())
     if not reason:
         raise CannotChange("Say in a few words why, so that others can follow it.")
@@ -135,7 +138,8 @@ def checked_reason(reason: str) -> str:
 def _locked(
     project: Project, ids: Iterable[int], *, allow_missing: bool = False
 ) -> list[Preference]:
-    """The rows, locked."""
+    """Locks these preferences and reads them. Raises CannotChange where one is missing, unless
+    `allow_missing`."""
     wanted = set(ids)
     if not wanted:
         raise CannotChange("Tick at least one preference.")
@@ -154,8 +158,11 @@ def _locked(
 
 
 def _lock(ids: Collection[int]) -> None:
-    """Their comparisons first, as whoever settles anew does, then the rows; each in the order of
-    ids, so that no two wait for each other. What is decided on is read afterwards."""
+    """Locks the comparisons first, then the preferences, each in the order of ids.
+
+    Whoever settles anew locks in this order too, so no two wait for each other. What is decided on
+    is read afterwards.
+    """
     rows = Preference.objects.filter(pk__in=ids)
     comparisons = Comparison.objects.filter(pk__in=rows.values("comparison"))
     for locked in (comparisons, rows):
@@ -240,7 +247,8 @@ def _entry(
     reason: str,
     details: dict[str, Any],
 ) -> dict[str, Any]:
-    """As audit.new_entry; ten thousand of them must not keep others waiting."""
+    """The columns of an audit entry, as `audit.new_entry` makes them. Ten thousand model instances
+    would keep others waiting."""
     return {
         "project_id": project.pk,
         "actor_id": actor.pk,

@@ -32,7 +32,7 @@ ARMS = [value for value in Arm.values if value]
 
 
 class FilterError(ValueError):
-    """An address asks for something that does not exist; names the field."""
+    """The filter asks for something that does not exist. `field` names where."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -119,7 +119,8 @@ def _day(field: str, text: str) -> date | None:
 
 
 def _on_day(column: str, text: str) -> dict[str, datetime]:
-    """A range, not a truncation: it can use the column's index."""
+    """Conditions for a time on this day, in the server's zone. A range can use the column's index,
+    which a truncated date cannot."""
     day = date.fromisoformat(text)
     start = datetime(day.year, day.month, day.day, tzinfo=server_zone())
     return {f"{column}__gte": start, f"{column}__lt": start + timedelta(days=1)}
@@ -147,7 +148,8 @@ class Window:
 
 
 def window_for(project: Project, wanted: PreferenceFilter, start: int | None = None) -> Window:
-    """All preferences so far; for a search the newest SEARCH_WINDOW of them from `start` back."""
+    """The window of all preferences so far; for a search, of the newest SEARCH_WINDOW of them from
+    `start` back."""
     newest = Preference.objects.filter(project=project).order_by("-id").values_list("id", flat=True)
     high = start if start is not None else newest.first()
     if not wanted.q or high is None:
@@ -171,7 +173,7 @@ def matching(project: Project, wanted: PreferenceFilter, window: Window) -> Quer
 
 
 def _narrowed(project: Project, wanted: PreferenceFilter) -> QuerySet[Preference]:
-    """Every filter but the text."""
+    """The preferences that pass every filter but the text."""
     rows = Preference.objects.filter(project=project)
     if wanted.state:
         rows = rows.filter(STATES[wanted.state])
@@ -197,6 +199,7 @@ def _narrowed(project: Project, wanted: PreferenceFilter) -> QuerySet[Preference
 
 
 def _judged(**conditions: Any) -> Exists:
+    """Whether a judgment that stands meets these conditions."""
     return Exists(
         Judgment.objects.filter(
             comparison=OuterRef("comparison"), superseded_at__isnull=True, **conditions
@@ -244,15 +247,15 @@ class Page:
     newer: int | None
 
 
-def page_of(
+def preference_page(
     rows: QuerySet[Preference],
     *,
     before: int | None = None,
     after: int | None = None,
     by_doubt: bool = False,
 ) -> Page:
-    """One keyset page: the same cost however far back it lies. `by_doubt`: the most strongly
-    doubted first, of rows that all have a doubt."""
+    """Reads one keyset page, which costs the same however far back it lies. With `by_doubt` the
+    most strongly doubted come first; each row then has a doubt."""
     rows = with_excerpts(rows)
     if after is not None:
         order = ("doubt__strength", "id") if by_doubt else ("id",)
@@ -276,8 +279,8 @@ def page_of(
 
 
 def _beyond(pk: int, side: str, by_doubt: bool) -> Q:
-    """What comes after the row `pk` in the order, or before it. A row whose doubt has been settled
-    meanwhile leaves its place to its id."""
+    """The condition for rows that come after the row `pk` in the order (`lt`), or before it (`gt`).
+    By id alone where the row has no doubt any more."""
     strength = Doubt.objects.filter(preference=pk).values_list("strength", flat=True).first()
     if not by_doubt or strength is None:
         return Q(**{f"id__{side}": pk})

@@ -16,7 +16,7 @@ def fold(text: str) -> str:
 
 
 class FoldedField(models.CharField):
-    """Another column, folded; nothing while that is empty or `unless` is true."""
+    """Holds another column, folded; null while that is empty or `unless` is true."""
 
     def __init__(self, *args: Any, of: str = "", unless: str = "", **kwargs: Any) -> None:
         self.of, self.unless = of, unless

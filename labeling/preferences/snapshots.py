@@ -30,8 +30,8 @@ def take_snapshot(project: Project) -> Snapshot:
     """Writes down the preferences that a reward model can learn from, and returns their snapshot:
     the one that exists, if nothing has changed since.
 
-    Both-bad is left out: it says nothing about which of the two is better. Contested pairs are
-    in as ties. Curators' exclusions are left out.
+    Both-bad preferences are left out, since they do not say which response is better. Contested
+    pairs are in as ties. Curators' exclusions are left out.
     """
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def snapshot_path(snapshot: Snapshot) -> Path:
 
 
 def verify(snapshot: Snapshot) -> Path:
-    """The snapshot's file, if it still is what was written; raises SnapshotDamaged."""
+    """The snapshot's file, if it still is what was written. Raises SnapshotDamaged."""
     path = snapshot_path(snapshot)
     try:
         with path.open("rb") as file:
@@ -75,7 +75,7 @@ def _folder() -> Path:
 
 
 def _move(temporary: Path, path: Path) -> None:
-    """In one step, so that a file with its final name is always whole."""
+    """Gives the file its final name in one step, so that a file of that name is always whole."""
     os.chmod(temporary, 0o444)
     os.replace(temporary, path)
     folder = os.open(path.parent, os.O_RDONLY)

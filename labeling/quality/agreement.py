@@ -24,7 +24,7 @@ TAGS_SHOWN = 20
 
 @dataclass(frozen=True)
 class Agreement:
-    """Each None where there is not enough to say it."""
+    """The measures of agreement; each is None where there is not enough to say it."""
 
     percent: Estimate | None
     alpha: Estimate | None
@@ -35,7 +35,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Slice:
-    """Per cent and alpha of a part of the answers."""
+    """Per cent agreement and alpha of a part of the answers."""
 
     name: str
     percent: Estimate | None
@@ -57,7 +57,7 @@ def agreement_of(votes: Votes) -> Agreement:
 
 
 def alpha_of(votes: Votes) -> Estimate | None:
-    """Ordinal alpha. Both-bad has no place on the scale and is left out."""
+    """Estimates ordinal alpha. Both-bad has no place on the scale and is left out."""
     counts, prompts = votes.counts(votes.value, answers.VALUES)
     ordinal = counts[:, answers.ORDINAL]
     both = coefficients.both_ways(ordinal, prompts, answers.MIRRORED_ORDINAL)
@@ -69,7 +69,8 @@ def alpha_of(votes: Votes) -> Estimate | None:
 
 
 def by_week(votes: Votes) -> list[Slice]:
-    """The last weeks, from Monday to Sunday; a judgment belongs to the week it was given in."""
+    """Agreement in each of the last weeks, Monday to Sunday. A judgment belongs to the week in
+    which it was given."""
     monday = server_today() - timedelta(days=server_today().weekday())
     zone = server_zone()
     slices = []
@@ -84,7 +85,7 @@ def by_week(votes: Votes) -> list[Slice]:
 
 
 def by_guidelines(project: Project, votes: Votes) -> list[Slice]:
-    """By the version that the labelers could read, the newest first."""
+    """Agreement by the version of the guidelines that the labelers could read, the newest first."""
     versions = project.guideline_versions.values_list("pk", "number")
     parts = [_slice(f"version {number}", votes, votes.guidelines == pk) for pk, number in versions]
     if np.any(votes.guidelines == 0):
@@ -93,7 +94,7 @@ def by_guidelines(project: Project, votes: Votes) -> list[Slice]:
 
 
 def by_tag(project: Project, votes: Votes) -> list[Slice]:
-    """By the prompts' tags, the most judged first; a prompt with two tags is in both."""
+    """Agreement by the prompts' tags, the most judged first. A prompt with two tags is in both."""
     with_tags = Prompt.objects.filter(project=project).exclude(tags=[])
     tags_of = dict(with_tags.values_list("pk", "tags"))
     judged = Counter(tag for prompt in votes.prompt.tolist() for tag in tags_of.get(prompt, ()))
@@ -112,7 +113,8 @@ def _slice(name: str, votes: Votes, rows: NDArray[np.bool_]) -> Slice:
 
 
 def _cohen(votes: Votes) -> Estimate | None:
-    """Over the pairs of people with the most in common; each comparison both ways round."""
+    """Estimates Cohen's kappa over the pairs of people with the most in common, each comparison
+    counted both ways round."""
     answers_to: dict[int, dict[int, int]] = {}
     for pair, labeler, value in zip(votes.pair, votes.labeler, votes.plain, strict=True):
         answers_to.setdefault(int(pair), {})[int(labeler)] = int(value)

@@ -9,14 +9,14 @@ from typing import IO, Any
 
 from labeling.database.transactions import retried
 from labeling.importing.lines.checking import check_row
-from labeling.importing.lines.columns import Columns
+from labeling.importing.lines.columns import UnknownColumns
 from labeling.importing.lines.message_fields import text_in
 from labeling.importing.lines.reading import name_of_type, read_objects
 from labeling.importing.lines.rows import CheckedRow
 from labeling.importing.reports import SHOWN_PROBLEMS, ImportRefused, NoticeCounter, Problem, Wrong
 from labeling.material.adding import Adding, NewPrompt
 from labeling.models import Comparison, Gold, Preference, Project, Prompt, Response, User
-from labeling.quality.gold import check_of, one_at_a_time, store
+from labeling.quality.gold import check_of, one_at_a_time, store_golds
 from labeling.texts.limits import MAX_COMPARED, UPLOADED, FileLimits
 from labeling.texts.sameness import response_digest
 
@@ -29,7 +29,7 @@ OWN_FIELDS = ("expected", "reason")
 
 @dataclass(frozen=True)
 class OwnGold:
-    """One line, checked. `order`: the places of its responses, the best first."""
+    """One line, checked. `order` has the places of its responses, the best first."""
 
     row: CheckedRow
     order: list[int]
@@ -71,7 +71,8 @@ def add_gold_file(
     name: str,
     limits: FileLimits = UPLOADED,
 ) -> GoldReport:
-    """Takes the file; raises ImportRefused, and stores nothing, where anything is wrong with it."""
+    """Takes the whole file. Raises ImportRefused, and stores nothing, where anything is wrong with
+    it."""
     notices = NoticeCounter()
     rows = _checked(file, limits, notices)
     made, known, dropped = _add(project, actor, rows, name)
@@ -81,7 +82,7 @@ def add_gold_file(
 def _checked(file: IO[bytes], limits: FileLimits, notices: NoticeCounter) -> list[OwnGold]:
     rows: list[OwnGold] = []
     problems: list[Problem] = []
-    columns = Columns()
+    columns = UnknownColumns()
     characters = 0
     for line, value in read_objects(file, limits=limits):
         if not isinstance(value, Problem) and not columns.look(line, _without_own(value)):
@@ -193,7 +194,8 @@ def _place(value: Any, texts: list[str], advice: str) -> int:
 def _add(
     project: Project, actor: User | None, rows: list[OwnGold], name: str
 ) -> tuple[int, int, int]:
-    """How many were made, were there, and had been dropped or retired."""
+    """Stores the gold. Returns how many were made, how many were there, and how many had been
+    dropped or retired."""
     one_at_a_time(project)
     made: dict[int, Gold] = {}
     problems: list[Problem] = []
@@ -215,7 +217,7 @@ def _add(
     if problems:
         # Undoes what was stored on the way.
         raise ImportRefused(problems[:SHOWN_PROBLEMS], len(problems))
-    store(project, actor, list(made.values()), file=name[:200])
+    store_golds(project, actor, list(made.values()), file=name[:200])
     return len(made), known, dropped
 
 

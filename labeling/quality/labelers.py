@@ -18,8 +18,8 @@ TIMED = 500
 
 
 @dataclass(frozen=True)
-class Everybody:
-    """Each labeler's measures, and the whole project's for comparison."""
+class ProjectMeasures:
+    """The measures of each labeler by id, and the whole project's for comparison."""
 
     of: dict[int, LabelerMeasures]
     longer: Estimate | None
@@ -31,9 +31,12 @@ class Everybody:
 
 def measure_everybody(
     project: Project, only: int | None = None, at: datetime | None = None
-) -> Everybody:
-    """`only`: whom to measure, from what they judged lately; the others' answers to the same
-    comparisons are what they are compared with. `at`: as it was at that moment."""
+) -> ProjectMeasures:
+    """Measures each labeler of the project.
+
+    With `only`, just this labeler, from what they judged lately and the others' answers to the same
+    comparisons. With `at`, as it was at that moment.
+    """
     votes = answers.read_votes(project, in_training=False, shared_with=only, at=at)
     columns = _Columns.of(votes)
     gold = list(checks.gold_results(project, at=at).values_list("labeler_id", "is_right"))
@@ -58,7 +61,7 @@ def measure_everybody(
     together = one_labeler.agreement_with_others(
         columns.agreeing.tolist(), columns.others.tolist(), votes.prompt.tolist()
     )
-    return Everybody(of, _known(longer), _known(together))
+    return ProjectMeasures(of, _known(longer), _known(together))
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def _measure(
 
 
 def _seconds(project: Project, labeler_id: int, at: datetime | None) -> list[float]:
-    """Times of the latest answers, by the index of a labeler's judgments."""
+    """Times of the labeler's latest answers, read by the index of their judgments."""
     rows = Judgment.objects.filter(
         project=project, labeler_id=labeler_id, seconds__isnull=False, kind__in=Judgment.ANSWERS
     )

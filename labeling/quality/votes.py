@@ -86,9 +86,12 @@ def read_votes(
     shared_with: int | None = None,
     at: datetime | None = None,
 ) -> Votes:
-    """The newest answers that stand, of everybody. A mirrored repeat is never among them: it is
-    not a second opinion. `in_training` leaves out what was taken out of training; `shared_with`
-    asks only for the comparisons that this labeler has judged lately; `at`: as it was then."""
+    """Reads the newest answers that stand, of everybody. A mirrored repeat is no second opinion, so
+    it is never among them.
+
+    `in_training` leaves out what was taken out of training. `shared_with` asks only for comparisons
+    that this labeler has judged lately. `at` reads what stood at that moment.
+    """
     rows = Judgment.objects.filter(
         Judgment.standing(at),
         project=project,
@@ -107,7 +110,7 @@ def read_votes(
 
 
 def _values(rows: QuerySet[Judgment]) -> Iterable[tuple[Any, ...]]:
-    """The lengths are looked up by the database: the texts stay there."""
+    """The columns of these judgments, with the lengths of texts as the database counts them."""
     return (
         rows.annotate(best=_response_in("tiers__0__0"), worst=_response_in("tiers__1__0"))
         .annotate(best_length=_length("best"), worst_length=_length("worst"))

@@ -143,8 +143,8 @@ GOLD_LINES = (GOLD_FROM_RANDOM_KEY, GOLD)
 
 
 @dataclass(frozen=True)
-class Taken:
-    """The row that a claim took."""
+class ClaimedRow:
+    """The row of the comparison that a claim took, and its responses."""
 
     comparison_id: int
     waiting_since: datetime | str | None
@@ -154,7 +154,7 @@ class Taken:
     responses: list[dict[str, Any]]
 
 
-def take(lines: list[str], parameters: dict[str, Any]) -> Taken | None:
+def take(lines: list[str], parameters: dict[str, Any]) -> ClaimedRow | None:
     """Takes the first comparison that one of the lines has, in one statement."""
     can_skip = connection.features.has_select_for_update_skip_locked
     first_order = FIRST_ORDER if REPEAT in lines or BEGUN in lines else "NULL"
@@ -173,4 +173,4 @@ def take(lines: list[str], parameters: dict[str, Any]) -> Taken | None:
     pk, waiting_since, state, first_order, comes_again, responses = row
     # PostgreSQL's driver reads JSON by itself, SQLite has text for it.
     responses = json.loads(responses) if isinstance(responses, str) else responses
-    return Taken(pk, waiting_since, state, first_order, bool(comes_again), responses)
+    return ClaimedRow(pk, waiting_since, state, first_order, bool(comes_again), responses)

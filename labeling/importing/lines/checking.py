@@ -37,7 +37,7 @@ TRIPLE = opinions.FIELDS | {"chosen", "rejected", "chosen_model", "rejected_mode
 def check_row(
     line: int, data: dict[str, Any], notices: NoticeCounter | None = None
 ) -> CheckedRow | list[Problem]:
-    """The row, or every problem found in its fields."""
+    """Reads one object: the row, or every problem found in its fields."""
     return _Check(line, data, notices or NoticeCounter()).row()
 
 
@@ -178,7 +178,8 @@ class _Check:
         return head, answer
 
     def _goes_on(self, head: Messages) -> bool:
-        """Whether the answer holds the prompt and messages of its own after it."""
+        """Whether the answer repeats the prompt and has further messages between it and its last
+        one."""
         if "prompt" not in self.data:
             return False
         prompt = self._prompt()
@@ -199,7 +200,8 @@ class _Check:
         return self._head_with_prompt(head)
 
     def _head_with_prompt(self, head: Messages) -> Messages:
-        """Many files repeat the prompt in front of both answers; it must be the same one."""
+        """The messages before both answers, where they repeat the prompt. Raises Wrong where they
+        are others."""
         value = self.data["prompt"]
         prompt = self._prompt()
         same = _same(head, prompt)
@@ -233,7 +235,8 @@ class _Check:
 
 
 def _without_nulls(data: dict[str, Any]) -> dict[str, Any]:
-    """Programs that write tables give every row every column: null says that it is not there."""
+    """The object without its nulls. Programs that write tables give every row every column, and
+    null says that there is no value."""
     return {key: value for key, value in data.items() if value is not None}
 
 

@@ -48,7 +48,7 @@ def is_secret(given: str) -> bool:
 
 
 def keepsake(of: str) -> str:
-    """What a browser keeps of the secret: proof that it knew it, and not the secret itself."""
+    """What a browser keeps instead of the secret: proof that it knew the secret."""
     return salted_hmac("labeling.people.signing_in.demo", of, algorithm="sha256").hexdigest()
 
 

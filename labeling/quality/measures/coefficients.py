@@ -72,7 +72,8 @@ def alpha(counts: Ints, level: Literal["nominal", "ordinal"] = "ordinal") -> flo
 
 
 def percent_estimate(counts: Ints, prompts: Ints) -> Estimate | None:
-    """Per cent agreement with its interval by prompt, which as a share it has on any number."""
+    """Per cent agreement with its interval by prompt. As a share it has an interval on any
+    number."""
     sums = sum_by(prompts, _pair_counts(counts))
     share = share_by_prompt(PromptTally(hits, int(pairs)) for hits, pairs in sums.tolist())
     judgments = int(counts[counts.sum(axis=1) >= 2].sum())
@@ -113,7 +114,8 @@ def cohen_estimate(confusions: Ints, prompts: Ints) -> Estimate | None:
 
 
 def both_ways(counts: Ints, prompts: Ints, mirrored: Sequence[int]) -> tuple[Ints, Ints]:
-    """Every unit twice, once with the responses' names swapped: value i becomes `mirrored[i]`."""
+    """Counts every unit twice, once with the responses' names swapped: value i becomes
+    `mirrored[i]`."""
     return np.concatenate([counts, counts[:, list(mirrored)]]), np.concatenate([prompts, prompts])
 
 

@@ -101,7 +101,11 @@ class Prior:
 def estimate_reliabilities(
     choices: Choices, labelers: int, pairs: int, gold: dict[int, bool] | None = None, seed: int = 0
 ) -> Reliabilities:
-    """`gold` names pairs whose answer is known: pair -> whether the first is better."""
+    """Estimates each labeler's reliability, and for each pair how probably its first response is
+    better.
+
+    `gold` has pairs whose answer is known: pair -> whether the first is better.
+    """
     known = np.full(pairs, np.nan)
     for pair, first in (gold or {}).items():
         known[pair] = float(first)
@@ -220,7 +224,7 @@ def _covariance(
 
 
 def _shared(choices: Choices, labelers: int, pairs: int, known: Floats) -> Ints:
-    """How many of a labeler's pairs tell something: judged by others too, or gold."""
+    """How many of each labeler's pairs tell something: those judged by others too, or gold."""
     votes = np.bincount(choices.pair, minlength=pairs)
     tells = (votes[choices.pair] >= 2) | ~np.isnan(known[choices.pair])
     return np.bincount(choices.labeler[tells], minlength=labelers)
