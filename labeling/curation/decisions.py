@@ -93,6 +93,7 @@ def change_matching(
 def undo(project: Project, actor: User, token: str) -> Change:
     """Takes back one's own exclude or restore, on all rows that nobody has changed since."""
     first, _, batch = token.partition("-")
+    # It comes from a form. A longer number would overflow the column.
     if not (first.isascii() and first.isdigit() and len(first) < 18 and batch):
         raise CannotChange("There is nothing to undo.")
     entries = AuditEntry.objects.filter(

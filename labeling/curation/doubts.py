@@ -50,6 +50,7 @@ def note_doubts(
     with transaction.atomic():
         doubts = Doubt.objects.filter(preference__project=project)
         doubts.filter(confirmed_at__isnull=True).delete()
+        # Confirmed once, but the preference says something else by now.
         doubts.exclude(preference__chosen=F("chosen")).delete()
         rows = Preference.objects.filter(
             project=project, pk__in=by_id, kind=Preference.Kind.PREFER, excluded=False

@@ -228,6 +228,7 @@ def _holds_text(project: Project, text: str) -> Q:
         | Q(rejected_beside__icontains=text)
     )
     number = text.removeprefix("#")
+    # Longer numbers overflow the column, which is an error on both databases.
     if number.isascii() and number.isdigit() and len(number) < 18:
         condition |= Q(id=int(number))
     labelers = list(

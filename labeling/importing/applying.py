@@ -33,11 +33,11 @@ from labeling.people.audit import write_entry
 log = logging.getLogger(__name__)
 State = Import.State
 
-# An import in force whose process does nothing for so long is finished by whoever waits for it.
+# An import in force whose process stands still for this time is finished by whoever waits for it.
 HELPED_AFTER_SECONDS = 10.0
 LEFT_ALONE_AFTER = timedelta(seconds=30)
 WAIT_SECONDS = 0.1
-# Faults that are not of the moment: after so many the import is set aside, and others go on.
+# Faults that are not of the moment. After three the import is set aside, and others go on.
 MOST_FAILURES = 3
 # What the first step adds at least: a small file is one transaction also on a slow machine.
 FEWEST_ROWS = 300

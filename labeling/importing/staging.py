@@ -22,7 +22,7 @@ from labeling.importing.lines.rows import CheckedRow
 from labeling.importing.reports import ImportInterrupted
 from labeling.models import Import, ImportChunk, Project, User
 
-# Nobody reads a chunk for so long: who staged this import is gone.
+# Nobody takes this long to read a chunk: whoever staged the import is gone.
 ABANDONED_AFTER = timedelta(minutes=10)
 REMOVED_AT_ONCE = 20
 OPINION = [field.name for field in fields(Opinion)]

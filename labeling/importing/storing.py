@@ -148,6 +148,7 @@ class Storing(Adding):
         row: CheckedRow,
     ) -> None:
         distinct = list(dict.fromkeys(ids))
+        # Of more responses some may be alike without a pair being lost.
         if len(ids) == 2 and len(distinct) == 1:
             self.report.identical_pairs += 1
         if len(distinct) < 2:
@@ -184,6 +185,7 @@ class Storing(Adding):
             del triples[name]
             self.report.left_to_people += 1
         pairs = {name: pair for name, (pair, _) in triples.items() if name not in ids}
+        # One opinion settles them: a file's row asks for nothing more.
         ids |= self.add_comparisons(pairs, _finished(self.now) | {"wanted": 1}).ids
         splits = self.splits({prompt_id for prompt_id, _ in triples})
         self.insert(

@@ -22,7 +22,7 @@ def keep_upload(chunks: Iterable[bytes]) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     _remove_old(folder)
     token = uuid.uuid4().hex
-    with (folder / token).open("xb") as file:
+    with (folder / token).open("xb") as file:  # never into another one's file
         for chunk in chunks:
             file.write(chunk)
     return token

@@ -128,6 +128,7 @@ def _after_qualifying(
     # Already ended in another tab: this answer is told the same.
     ended = member.qualification
     if ended == Qualification.OPEN and len(results) >= needed:
+        # 0.7 * 10 is a little more than 7 in binary: seven right ones have to pass.
         passed = sum(results) >= project.qualification_mark * needed - 1e-9
         ended = (Qualification.PASSED if passed else Qualification.FAILED).value
         _end_qualification(assignment, member, ended)

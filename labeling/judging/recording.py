@@ -162,6 +162,7 @@ def _write_judgment(locked: Locked, answer: Answer) -> Judgment:
     is_work = assignment.purpose == Purpose.WORK
     has_slot = is_work and assignment.state == State.LEASED
     if is_answer and is_work and not has_slot:
+        # A late answer counts if nobody else has taken its slot meanwhile.
         has_slot = not locked.is_excluded and leases.take_slot(assignment.comparison_id)
         assignment.comparison.slots_left -= has_slot
     judgment = Judgment(
@@ -219,6 +220,7 @@ def _settle(locked: Locked, judgment: Judgment) -> None:
     if comparison.state == Comparison.State.FINISHED:
         resettle(assignment.project, [comparison.pk])
         return
+    # Most comparisons are judged once, by this labeler: then nothing has to be read.
     if held or locked.others_judged or comparison.wanted > 1:
         judgments = counted_judgments(comparison)
     else:

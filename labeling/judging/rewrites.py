@@ -43,7 +43,7 @@ def prefer_rewrite(
     """
     if judgment.rewrite_id is None or judgment.purpose != Assignment.Purpose.WORK:
         return []
-    weight = max(0.0001, min(1.0, reliability))
+    weight = max(0.0001, min(1.0, reliability))  # as the database allows it
     preferences = []
     for original_id in judgment.tiers[0]:
         pair = _pair_of(assignment.project, assignment.comparison, judgment.rewrite_id, original_id)

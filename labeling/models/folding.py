@@ -11,7 +11,9 @@ def fold(text: str) -> str:
 
     Databases do not agree about the case of letters beyond ASCII, so this is not left to them.
     """
+    # Twice: casefold can leave a text that is not composed.
     plain = unicodedata.normalize("NFKC", text).casefold()
+
     return unicodedata.normalize("NFKC", plain)
 
 

@@ -62,6 +62,7 @@ RESERVED = {
     *("Enter", "Escape", "Tab", "Backspace", "ArrowUp", "ArrowDown"),
     *("PageUp", "PageDown", "Home", "End"),
 }
+# F1, F11 and F12 belong to the browser: help, full screen, its tools.
 NAMED = {"ArrowLeft", "ArrowRight", "Delete", "Insert"} | {f"F{number}" for number in range(2, 11)}
 
 TEXT_SIZES = {"small": "Small", "medium": "Medium", "large": "Large", "largest": "Largest"}

@@ -32,6 +32,7 @@ def site(request: HttpRequest) -> str:
     if settings.SITE_URL:
         return str(settings.SITE_URL)
     here = request.build_absolute_uri("/").rstrip("/")
+    # A pattern such as ".example.org" or "*" is no host to link to.
     named = [
         name for name in settings.ALLOWED_HOSTS if name not in OWN_NAMES and name[0] not in ".*"
     ]

@@ -174,6 +174,7 @@ def _keep_an_admin(locked: Membership, new_role: Role | None) -> None:
     change it again. The project's lock keeps two admins from stepping down past each other."""
     if locked.role != Role.ADMIN or new_role == Role.ADMIN:
         return
+    # An account that is switched off cannot change anything.
     admins = Membership.objects.filter(
         project=locked.project_id, role=Role.ADMIN, user__is_active=True
     )

@@ -105,9 +105,9 @@ def _resettle_batch(project: Project, ids: Sequence[int]) -> Resettled:
     taken = {pk: TakenSlots(len(judgments[pk]), held[pk]) for pk in ids}
     settled, waiting = [], []
     for comparison in comparisons:
-        stands = taken[comparison.pk]
-        stays_finished = comparison.state == State.FINISHED and stands.counted > 0
-        if stays_finished or stands.is_complete(comparison.wanted):
+        slots = taken[comparison.pk]
+        stays_finished = comparison.state == State.FINISHED and slots.counted > 0
+        if stays_finished or slots.is_complete(comparison.wanted):
             settled.append(comparison)
         else:
             waiting.append(comparison)

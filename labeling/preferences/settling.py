@@ -19,8 +19,11 @@ from labeling.models import Comparison, FormerMember, Judgment, Membership, Pref
 Kind = Preference.Kind
 Provenance = Preference.Provenance
 
+# Weights are fractions: sums of the same ones in another order may differ in their last digits.
+EVEN = 1e-9
 # What a reward model learns from.
 USABLE = (Preference.Kind.PREFER, Preference.Kind.TIE)
+# All that follows from judgments. The split and a curator's exclusion stay what they were.
 REWRITTEN = [
     "chosen", "rejected", "kind", "target", "strength", "weight", "vote_share", "votes_chosen",
     "votes_rejected", "votes_tie", "votes_both_bad", "provenance", "arm", "settled_at",
@@ -169,7 +172,7 @@ def weigh(votes: Sequence[Vote]) -> Settlement:
     }
     if bad * 2 > total:
         kind, direction, agreeing = Kind.BOTH_BAD, 0, counts[None]
-    elif abs(balance) < 1e-9:
+    elif abs(balance) < EVEN:
         kind, direction, agreeing = Kind.TIE, 0, counts[0]
     else:
         direction = 1 if balance > 0 else -1

@@ -74,6 +74,7 @@ def refill(comparison: Comparison) -> None:
     if slots_left == comparison.slots_left:
         return
     changes: dict[str, object] = {"slots_left": slots_left}
+    # Only a slot that became free joins the end of the waiting line; others keep their place in it.
     if slots_left > comparison.slots_left:
         changes["waiting_since"] = timezone.now()
     Comparison.objects.filter(pk=comparison.pk).update(**changes)

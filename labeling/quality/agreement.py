@@ -88,6 +88,7 @@ def by_guidelines(project: Project, votes: Votes) -> list[Slice]:
     """Agreement by the version of the guidelines that the labelers could read, the newest first."""
     versions = project.guideline_versions.values_list("pk", "number")
     parts = [_slice(f"version {number}", votes, votes.guidelines == pk) for pk, number in versions]
+    # Answers from before the project had any.
     if np.any(votes.guidelines == 0):
         parts.append(_slice("no guidelines", votes, votes.guidelines == 0))
     return [part for part in parts if part.judgments]

@@ -85,7 +85,7 @@ def last_days(days: int) -> list[date]:
 
 
 def _start_of(days: int) -> Any:
-    return server_midnight() - timedelta(days=days - 1)
+    return server_midnight() - timedelta(days=days - 1)  # today is one of them
 
 
 def _agreement_rows(project: Project) -> QuerySet[Preference]:

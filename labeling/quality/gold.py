@@ -32,9 +32,9 @@ from labeling.people.audit import new_entry, write_entry
 from labeling.quality import worse_copies
 
 MOST_AT_ONCE = 100
-# Beyond this, responses of so many other prompts are enough to draw off-topic ones from.
+# Responses of other prompts to draw off-topic ones from: more would not make better ones.
 OTHERS_READ = 200
-# Where few responses are fit, so many prompts are looked at, in batches.
+# Prompts looked at where few responses are fit, in batches: a look must end within a request.
 PROMPTS_READ = 20_000
 BATCH = 500
 RULES = (Gold.Origin.TRUNCATED, Gold.Origin.SHUFFLED, Gold.Origin.OFF_TOPIC)

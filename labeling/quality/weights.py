@@ -75,6 +75,7 @@ def estimate_labelers(project: Project) -> dict[int, LabelerReliability]:
         project, newest=NEWEST, in_training=False, purposes=answers.WORK_AND_GOLD
     )
     members = set(project.memberships.values_list("user_id", flat=True))
+    # Those who left too: their answers tell how reliable the others are.
     people = sorted(members | set(np.unique(votes.labeler).tolist()))
     decided = votes.where(votes.direction != 0)
     pairs = int(votes.pair.max()) + 1 if len(votes) else 0

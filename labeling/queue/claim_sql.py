@@ -36,6 +36,7 @@ FRESH_RANDOM = FRESH.replace("ORDER BY c.priority DESC, c.id", "ORDER BY c.rando
 FRESH_FROM_RANDOM_KEY = FRESH_RANDOM.replace(
     "ORDER BY", "AND c.random_key >= %(random_key)s ORDER BY"
 )
+# At most the 20 latest are looked at: a long history of leases costs no more than a short one.
 # What this labeler was handed out, has not answered, and could be asked again: work and checks
 # alike come back before anything new. If work alone did, as it waits in the line, then letting go
 # of a comparison and looking what comes next would tell a check, and be a way around it.

@@ -164,6 +164,7 @@ def _claim(
         return Claimed(taken.comparison_id, cursor, Purpose.GOLD, responses)
     if taken.comes_again:
         return Claimed(taken.comparison_id, cursor, Purpose.WORK, responses)
+    # The claim itself stamps a fresh comparison with `now`: any other stamp is of the waiting line.
     waiting_since = _from_database(taken.waiting_since)
     was_waiting = waiting_since is not None and waiting_since != now
     reached = waiting_since if was_waiting else now - CURSOR_SLACK
@@ -247,6 +248,7 @@ def _lease(labeler_id: int, project: Project, claimed: Claimed, now: datetime) -
     )
     if not write_lease(assignment):
         return None
+    # A lease taken up again has the order of its first time, not that of this claim.
     by_id = {response.pk: response for response in claimed.responses}
     if by_id.keys() == set(assignment.order):
         assignment.shown = [by_id[response_id] for response_id in assignment.order]

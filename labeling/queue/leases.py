@@ -139,6 +139,7 @@ def let_go(uuids: Iterable[UUID], labeler_id: int, grace: timedelta = GRACE) -> 
     To shorten a lease is no change of state, so nothing is locked.
     """
     end = timezone.now() + grace
+    # Never later than it ends now: a page that closes twice must not keep a comparison longer.
     return Assignment.objects.filter(
         uuid__in=list(uuids), labeler_id=labeler_id, state=State.LEASED, expires_at__gt=end
     ).update(expires_at=end)
@@ -186,6 +187,7 @@ def expire_leases(now: datetime | None = None, project: Project | None = None) -
 
 @retried
 def _expire(assignment_id: int, comparison_id: int, purpose: str, now: datetime) -> bool:
+    # Whoever has the lock is answering or letting go at this moment: the next look decides.
     if not _lock_comparison(comparison_id, skip_locked=True):
         return False
     changed = Assignment.objects.filter(

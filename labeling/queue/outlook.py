@@ -187,7 +187,12 @@ def has_something(user: User, project: Project, *, only_gold: bool = False) -> b
     """Whether this person holds a comparison, or would be handed one, as far as rows tell."""
     if not only_gold:
         return claimable(user).filter(project=project).exists()
-    golds = Gold.objects.filter(project=project, retired_at__isnull=True)
+    golds = Gold.objects.filter(
+        project=project,
+        released_at__isnull=False,
+        retired_at__isnull=True,
+        comparison__set_aside_at__isnull=True,
+    )
     mine = Assignment.objects.filter(labeler=user, comparison=OuterRef("comparison"))
     return golds.filter(~Exists(mine.exclude(GIVEN_BACK))).exists()
 
@@ -207,7 +212,9 @@ def _others_have_some(project: Project) -> bool:
     """Whether comparisons wait for others, or are held by them."""
     if Comparison.objects.filter(project=project, slots_left__gt=0).exists():
         return True
-    return Assignment.objects.filter(project=project, state=State.LEASED).exists()
+    # A check that somebody holds never comes back to anybody else.
+    work = Assignment.objects.filter(project=project, purpose=Assignment.Purpose.WORK)
+    return work.filter(state=State.LEASED).exists()
 
 
 def why_nothing(user: User, project: Project) -> handout.NothingToCompare:

@@ -12,7 +12,7 @@ from labeling.models.material import MAX_MODEL_NAME
 from labeling.texts.limits import MAX_TEXT
 from labeling.texts.messages import NO_WORDS, ROLES, Message, is_said
 
-# Hears what is worth saying that is no fault.
+# Takes a notice: something worth saying that is no fault.
 Tell = Callable[[str], object]
 
 MAX_TAG = 120

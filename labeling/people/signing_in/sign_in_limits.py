@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from labeling.people.signing_in.too_often import too_often
 
-# AXES_FAILURE_LIMIT failures of one name from one address are too many, and so many times that of
-# one address: an office has one for all.
+# AXES_FAILURE_LIMIT failures of one name from one address are too many. Of one address with
+# whatever names it takes ten times as many: an office has one address for all.
 TIMES_FOR_AN_ADDRESS = 10
 
 

@@ -27,7 +27,7 @@ Ints = NDArray[np.int64]
 PRIOR_SKILL = 1.1
 PRIOR_SPREAD = 0.7
 PRIOR_BIAS_SPREAD = 0.5
-# Centre and spread are learnt, the prior being worth so many people, within what people can be:
+# Centre and spread are learnt within what people can be. The prior is worth two more people:
 # where all are alike, weights stay close, and noise does not make one outvote two.
 PRIOR_PEOPLE = 2
 SKILL_RANGE = (0.3, 3.0)

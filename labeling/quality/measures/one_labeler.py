@@ -22,7 +22,7 @@ from labeling.quality.measures.intervals import (
 
 Measure = Estimate | Refusal
 
-# With so many trials a share's interval is at most about ±18 points (30) or ±26 (10) wide.
+# A share of 30 trials is known to about ±18 points, one of 10 to about ±26.
 NEEDED_CHOICES = 30
 NEEDED_SHARED = 20
 NEEDED_CHECKS = 10
