@@ -112,10 +112,16 @@ class PreferenceFilter:
 
 
 def _day(field: str, text: str) -> date | None:
+    if not text:
+        return None
     try:
-        return date.fromisoformat(text) if text else None
+        day = date.fromisoformat(text)
     except ValueError:
         raise FilterError(field, f"“{text}” is no date; write it as 2026-01-31.") from None
+    # A day of the first or the last year can lie outside the calendar in another zone.
+    if not date.min.year < day.year < date.max.year:
+        raise FilterError(field, f"“{text}” is too far away; write a date such as 2026-01-31.")
+    return day
 
 
 def _on_day(column: str, text: str) -> dict[str, datetime]:

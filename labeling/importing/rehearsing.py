@@ -25,6 +25,7 @@ NAMED_BY = {
     Preference: ("prompt_id", "pair_key"),
 }
 REMEMBERED = {Prompt: ["split"], Preference: ["chosen_id", "rejected_id", "kind"]}
+NEAR_COPIES = "near copies"
 
 
 @dataclass(frozen=True)
@@ -44,32 +45,41 @@ class Rehearsing(Storing):
             parent, name = NAMED_BY[model]
             for row in rows:
                 columns = [row[column] for column in REMEMBERED.get(model, ())]
-                self.remembered.add(model, row.get(parent, 0), row[name], columns)
+                self.remembered.add(model.__name__, row.get(parent, 0), row[name], columns)
+                if model is Prompt:
+                    self.remembered.add(NEAR_COPIES, 0, row["near_digest"], columns)
 
     def finish(self) -> None:
         """Does nothing: no preference was settled."""
 
     def prompt_ids(self, digests: Iterable[str]) -> dict[str, int]:
         digests = list(digests)
-        of_file = self.remembered.find(Prompt, [(0, digest) for digest in digests])
+        of_file = self.remembered.find(Prompt.__name__, [(0, digest) for digest in digests])
         return super().prompt_ids(digests) | {name: pk for (_, name), (pk, _) in of_file.items()}
+
+    def splits_of_near(self, digests: Iterable[str]) -> dict[str, str]:
+        """Those of the project's own prompts go first: they were there before the file."""
+        digests = list(digests)
+        of_file = self.remembered.find(NEAR_COPIES, [(0, digest) for digest in digests])
+        splits = {digest: str(columns[0]) for (_, digest), (_, columns) in of_file.items()}
+        return splits | super().splits_of_near(digests)
 
     def splits(self, prompt_ids: Collection[int]) -> dict[int, str]:
         of_file = {pk: self.remembered.columns_of(pk)[0] for pk in prompt_ids if pk < 0}
         return super().splits(prompt_ids) | of_file
 
     def response_ids(self, names: Collection[ResponseName]) -> dict[ResponseName, int]:
-        of_file = self.remembered.find(Response, names)
+        of_file = self.remembered.find(Response.__name__, names)
         return super().response_ids(names) | {key: pk for key, (pk, _) in of_file.items()}
 
     def comparison_ids(self, names: Collection[ComparisonName]) -> dict[ComparisonName, int]:
-        of_file = self.remembered.find(Comparison, names)
+        of_file = self.remembered.find(Comparison.__name__, names)
         return super().comparison_ids(names) | {name: pk for name, (pk, _) in of_file.items()}
 
     def preferences(self, names: Collection[ComparisonName]) -> dict[ComparisonName, Earlier]:
         of_file = {
             name: ((columns[0], columns[1]), columns[2])
-            for name, (_, columns) in self.remembered.find(Preference, names).items()
+            for name, (_, columns) in self.remembered.find(Preference.__name__, names).items()
         }
         return super().preferences(names) | of_file
 
@@ -95,8 +105,9 @@ class RememberedRows:
         )
         database.execute("CREATE INDEX by_id ON named (id)")
 
-    def add(self, model: type[models.Model], parent: Any, name: Any, columns: list[Any]) -> None:
-        row = (model.__name__, parent, name, self.next_id, json.dumps(columns))
+    def add(self, kind: str, parent: Any, name: Any, columns: list[Any]) -> None:
+        """Remembers a row of this kind, unless there is one of this name already."""
+        row = (kind, parent, name, self.next_id, json.dumps(columns))
         self.database.execute("INSERT OR IGNORE INTO named VALUES (?, ?, ?, ?, ?)", row)
         self.next_id += 1
 
@@ -107,13 +118,13 @@ class RememberedRows:
         return columns
 
     def find(
-        self, model: type[models.Model], names: Iterable[tuple[int, str]]
+        self, kind: str, names: Iterable[tuple[int, str]]
     ) -> dict[tuple[int, str], tuple[int, list[Any]]]:
         of_file = {}
         for parent, name in names:
             row = self.database.execute(
                 "SELECT id, columns FROM named WHERE kind = ? AND parent = ? AND name = ?",
-                (model.__name__, parent, name),
+                (kind, parent, name),
             ).fetchone()
             if row is not None:
                 of_file[parent, name] = (row[0], json.loads(row[1]))

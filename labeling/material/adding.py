@@ -61,6 +61,12 @@ class Adding:
         rows = Prompt.objects.filter(project=self.project, digest__in=list(digests))
         return dict(rows.values_list("digest", "id"))
 
+    def splits_of_near(self, digests: Iterable[str]) -> dict[str, str]:
+        """The splits in which prompts with these near digests stand already; of several, that of
+        the first."""
+        prompts = Prompt.objects.filter(project=self.project, near_digest__in=list(digests))
+        return dict(prompts.order_by("-pk").values_list("near_digest", "split"))
+
     # The two look-ups below name prompts only: with two long IN lists a database may try every
     # combination of them. A prompt has few rows in either table.
 
@@ -109,7 +115,7 @@ class Adding:
     def _splits(self, near: Mapping[str, str], prompts: Mapping[str, NewPrompt]) -> dict[str, str]:
         """The split for each near digest: that of near copies in the project, else what the first
         prompt's own export said, else what the digest says."""
-        standing = splits_of_near(self.project, near.values())
+        standing = self.splits_of_near(near.values())
         given: dict[str, str] = {}
         for digest, name in near.items():
             given.setdefault(name, prompts[digest].split)
@@ -219,13 +225,6 @@ def add_pairs(
         groups, priorities=priorities, round_number=round_number, all_are_new=True
     )
     return {prompt_id: added.ids[name] for prompt_id, name in names.items()}
-
-
-def splits_of_near(project: Project, digests: Iterable[str]) -> dict[str, str]:
-    """The splits in which prompts with these near digests stand already; of several, that of the
-    first."""
-    prompts = Prompt.objects.filter(project=project, near_digest__in=list(digests)).order_by("-pk")
-    return dict(prompts.values_list("near_digest", "split"))
 
 
 def prompts_with_near_copies(project: Project) -> QuerySet[Prompt]:

@@ -84,9 +84,13 @@ def prompt_digest(
 
 
 def words_in(text: str) -> list[str]:
-    """Words with commas between them; quotation marks hold one that has commas itself."""
+    """Words with commas between them; quotation marks hold one that has commas itself. Raises
+    ValueError for a word of more than 131,072 characters."""
     rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
-    return [word for row in rows for word in row]
+    try:
+        return [word for row in rows for word in row]
+    except csv.Error as fault:
+        raise ValueError(str(fault)) from None
 
 
 def as_words(words: Iterable[str]) -> str:

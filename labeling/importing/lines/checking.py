@@ -225,13 +225,20 @@ class _Check:
         if value is None:
             return []
         if isinstance(value, str) and opinions.is_line_of_export(self.data):
-            value = words_in(text_in(value, "tags"))
+            value = self._exported_tags(text_in(value, "tags"))
         if not isinstance(value, list):
             raise Wrong("tags", f"Must be a list of texts, not {name_of_type(value)}.")
         if len(value) > MAX_TAGS:
             raise Wrong("tags", f"{len(value):,} tags; at most {MAX_TAGS} are kept.")
         tags = [tag_in(tag, f"tags[{index}]") for index, tag in enumerate(value)]
         return list(dict.fromkeys(tag for tag in tags if tag))
+
+    def _exported_tags(self, text: str) -> list[str]:
+        try:
+            return words_in(text)
+        except ValueError:
+            problem = "Is not what an export writes: one of the tags has no end."
+            raise Wrong("tags", problem, "Write a list of texts.") from None
 
 
 def _without_nulls(data: dict[str, Any]) -> dict[str, Any]:

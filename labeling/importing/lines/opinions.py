@@ -64,7 +64,8 @@ class Opinion:
 def is_line_of_export(data: Data) -> bool:
     """Whether our own export wrote this line: nothing else has both `provenance` and
     `settled_at`."""
-    return "settled_at" in data and data.get("provenance") in PROVENANCES
+    provenance = data.get("provenance")
+    return "settled_at" in data and isinstance(provenance, str) and provenance in PROVENANCES
 
 
 def opinion_in(data: Data, tell: Tell) -> Opinion:
