@@ -2,11 +2,11 @@
 
 import logging
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.core import mail
 from django.test import RequestFactory
-from pytest_django.fixtures import SettingsWrapper
 
 from labeling.people import mailing
 
@@ -54,7 +54,7 @@ def test_a_job_that_fails_in_the_background_is_noted(
     ],
 )
 def test_links_lead_to_a_host_that_the_operator_has_named(
-    site_url: str, hosts: list[str], host: str, expected: str, settings: SettingsWrapper
+    site_url: str, hosts: list[str], host: str, expected: str, settings: Any
 ) -> None:
     settings.SITE_URL, settings.ALLOWED_HOSTS = site_url, [*hosts, "localhost", "127.0.0.1"]
     assert mailing.site(RequestFactory().get("/", headers={"host": host})) == expected

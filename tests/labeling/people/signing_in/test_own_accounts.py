@@ -6,7 +6,6 @@ import pytest
 from django.core import mail
 from django.db import IntegrityError
 from django.utils import timezone
-from pytest_django.fixtures import SettingsWrapper
 
 from labeling.models import AuditEntry, User
 from labeling.people.signing_in import accounts
@@ -29,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def mail_server(settings: SettingsWrapper) -> None:
+def mail_server(settings: Any) -> None:
     settings.EMAIL_HOST = "mail.example.org"
     settings.MAIL_IN_BACKGROUND = False
 
@@ -118,7 +117,7 @@ def test_nobody_is_sent_mail_after_mail() -> None:
     assert len(mail.outbox) == 2
 
 
-def test_without_a_mail_server_an_address_is_only_claimed(settings: SettingsWrapper) -> None:
+def test_without_a_mail_server_an_address_is_only_claimed(settings: Any) -> None:
     settings.EMAIL_HOST = ""
     ann = make_user("ann")
     assert ask_for_address(ann, "ann@example.org", link) is True
@@ -139,7 +138,7 @@ def test_an_address_is_taken_off_without_a_link_and_the_old_one_is_told() -> Non
     assert "no longer uses this address" in mail.outbox[-1].body
 
 
-def test_an_address_that_was_only_claimed_is_told_nothing(settings: SettingsWrapper) -> None:
+def test_an_address_that_was_only_claimed_is_told_nothing(settings: Any) -> None:
     ann = make_user("ann")
     settings.EMAIL_HOST = ""
     ask_for_address(ann, "stranger@example.org", link)
