@@ -25,5 +25,5 @@ def pressed(given: Any, value: str) -> SafeString:
 
 @register.simple_tag
 def before(given: Any, value: str) -> SafeString:
-    """The same in words."""
+    """The same in words, for screen readers."""
     return BEFORE if given and given.choice == value else mark_safe("")

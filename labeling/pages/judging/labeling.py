@@ -24,7 +24,7 @@ from django_htmx.http import trigger_client_event
 
 from labeling.curation.set_aside import set_aside
 from labeling.database.transactions import Conflict
-from labeling.judging.modes import LETTERS, Asked, answer_in
+from labeling.judging.modes import LETTERS, AnswerBar, answer_in
 from labeling.judging.recording import (
     AnswerTo,
     CannotUndo,
@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 # Comparisons that one request sets aside before it says that there is trouble.
 SET_ASIDE_AT_ONCE = 10
-TROUBLE = handout.Nothing(outlook.Expect.TROUBLE, "What you answered is saved.")
+TROUBLE = handout.NothingToCompare(outlook.Expect.TROUBLE, "What you answered is saved.")
 
 SAID: dict[str, str] = {Judgment.Kind.SKIP: "Skipped", Judgment.Kind.FLAG: "Flagged"}
 
@@ -81,7 +81,7 @@ def load_view(assignment: Assignment) -> Shown:
     try:
         responses = _responses_of(assignment)
         prompt = responses[0].prompt
-        beside = showing.Beside(prompt.extra, [one.extra for one in responses])
+        beside = showing.BesideTexts(prompt.extra, [one.extra for one in responses])
         texts = showing.show(prompt.messages, [one.text for one in responses], beside)
     except (CannotBeShown, DatabaseError):
         raise
@@ -105,7 +105,7 @@ def _responses_of(assignment: Assignment) -> list[Response]:
 
 def view_or_next(
     user: User, project: Project, assignment: Assignment | None, on_screen: UUID | None = None
-) -> Shown | handout.Nothing:
+) -> Shown | handout.NothingToCompare:
     """The comparison as it is shown. One that cannot be is set aside for the curators, and the
     next one comes, so that nobody gets it again and again."""
     for _ in range(SET_ASIDE_AT_ONCE):
@@ -317,7 +317,11 @@ def judged_today(user: User, project: Project) -> int:
 
 
 def _context(
-    project: Project, shown: Shown | handout.Nothing, today: int, *, looks_back: bool = False
+    project: Project,
+    shown: Shown | handout.NothingToCompare,
+    today: int,
+    *,
+    looks_back: bool = False,
 ) -> dict[str, Any]:
     """What `_comparison.html` needs. With `looks_back`, what was answered here and taken back."""
     context: dict[str, Any] = {
@@ -328,12 +332,12 @@ def _context(
     }
     if not isinstance(shown, Shown):
         # The list of keys is part of a page without a comparison, too.
-        asked = Asked(project, project.responses_per_comparison)
+        asked = AnswerBar(project, project.responses_per_comparison)
         return context | {"asked": asked, "nothing": shown}
     # Only what was closed once has an answer: the busiest request asks for no more than that.
     looks_back = looks_back or shown.assignment.finished_at is not None
     given = taken_back(shown.assignment) if looks_back else None
-    return context | {"asked": Asked(project, len(shown.sides)), "shown": shown, "given": given}
+    return context | {"asked": AnswerBar(project, len(shown.sides)), "shown": shown, "given": given}
 
 
 def _announce(context: dict[str, Any]) -> str:

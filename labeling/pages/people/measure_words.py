@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from labeling.quality.labelers import Everybody
+from labeling.quality.labelers import ProjectMeasures
 from labeling.quality.measures.intervals import Estimate, Refusal
 from labeling.quality.measures.one_labeler import LabelerMeasures, Measure
 
@@ -20,7 +20,7 @@ class Line:
     tone: str = ""
 
 
-def own_lines(measures: LabelerMeasures, everybody: Everybody) -> list[Line]:
+def own_lines(measures: LabelerMeasures, everybody: ProjectMeasures) -> list[Line]:
     """To the labeler themselves."""
     return [
         _pace(measures.pace),
@@ -41,7 +41,7 @@ def own_lines(measures: LabelerMeasures, everybody: Everybody) -> list[Line]:
     ]
 
 
-def lines_about(measures: LabelerMeasures, everybody: Everybody) -> list[Line]:
+def lines_about(measures: LabelerMeasures, everybody: ProjectMeasures) -> list[Line]:
     """About a labeler, to a curator."""
     return [
         _line(

@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, QueryDict
 
-from labeling.projects.settings_texts import Group
+from labeling.projects.settings_texts import SettingsGroup
 
 
 class PercentField(forms.FloatField):
@@ -61,7 +61,7 @@ class SectionedForm(forms.BaseForm):
     """Each field carries the value it was shown with, so that `changed_data` is what this person
     changed, whatever others have saved in the meantime."""
 
-    sections: tuple[Group, ...] = ()
+    sections: tuple[SettingsGroup, ...] = ()
 
     def carry_initial(self) -> None:
         for field in self.fields.values():
