@@ -21,6 +21,8 @@ SETTINGS_OF_A_SHARED_SITE = ("ALLOWED_HOSTS", "HTTPS", "CSRF_TRUSTED_ORIGINS")
 
 
 def prepare(data_dir: Path, host: str) -> None:
+    """Migrates the database, makes the demo project in an empty one, and tells the parts by
+    DEMO_MODE in their environment whether the demo is open."""
     try:
         with step("Preparing the database"):
             call_command("migrate", interactive=False, verbosity=0)
@@ -60,8 +62,8 @@ def _opens_demo(data_dir: Path, host: str) -> bool:
 
 
 def welcome(address: str) -> str:
-    """Where to go and how to sign in there. The demo's address holds its secret: whoever reads
-    it here may enter."""
+    """Says where to go and how to sign in there. The demo's address holds its secret: whoever can
+    read this output may enter."""
     if os.environ.get("DEMO_MODE") == "1":
         door = address.rstrip("/") + reverse("demo", args=[demo.secret()])
         return (

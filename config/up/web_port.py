@@ -28,13 +28,13 @@ def address(host: str, port: int) -> str:
 
 
 def note(data_dir: Path, host: str, port: int) -> None:
-    """Keeps where this start listens, for commands in another terminal, which may not know it."""
+    """Writes down where this start listens, for commands in another terminal."""
     with suppress(OSError):  # on a full disk: then they name the port of their own settings
         (data_dir / NOTE).write_text(json.dumps([host, port]))
 
 
 def noted(data_dir: Path) -> tuple[str, int]:
-    """Where the last start listens; without one, where the next would. As a browser opens it."""
+    """Returns host and port of the last start, or else of the next one, as a browser opens them."""
     try:
         host, port = json.loads((data_dir / NOTE).read_text())
     except (OSError, ValueError):

@@ -120,7 +120,7 @@ urlpatterns: list[URLPattern] = [
         name="invitation-withdraw",
     ),
     path("invitations/<int:pk>/answer/", invitations.invitation_answer, name="invitation-answer"),
-    path("invitations/<str:token>/", invitations.invitation, name="invitation"),
+    path("invitations/<str:token>/", invitations.invitation_page, name="invitation"),
     path("projects/<slug:slug>/people/<int:pk>/measures/", person.person, name="member"),
     path("projects/<slug:slug>/people/<int:pk>/pause/", person.member_pause, name="member-pause"),
     path(

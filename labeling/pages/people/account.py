@@ -1,4 +1,4 @@
-"""One's own account: name, e-mail and password; and a new password by e-mail."""
+"""A person's own account: name, time zone, e-mail and password, and a new password by e-mail."""
 
 from collections.abc import Callable
 from typing import Any
@@ -105,8 +105,8 @@ def account_email(request: SignedInRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm_email(request: SignedInRequest, token: str) -> HttpResponse:
-    """What the link in the mail opens. It asks once more: programs that look through mails open
-    links too."""
+    """Opens from the link in the mail, and asks once more before it confirms: programs that look
+    through mails open links too."""
     only_look = request.method != "POST"
     try:
         address = accounts.confirm_address(request.user, token, only_look=only_look)
@@ -128,7 +128,7 @@ def account_password(request: SignedInRequest) -> HttpResponse:
         if form.is_valid():
             form.save()
     except AccountError:
-        pass  # it is in the form, which is shown again
+        pass  # the form has added it to its errors, which are shown
     if form.errors:
         return _page(request, password_form=form)
     update_session_auth_hash(request, request.user)
@@ -138,7 +138,8 @@ def account_password(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def password_forgotten(request: HttpRequest) -> HttpResponse:
-    """Asks for an address and answers the same whatever it is; the mail is sent afterwards."""
+    """Asks for an address, and answers the same whether or not it is known. The mail is sent after
+    the answer, since the time it takes would tell too."""
     if not mailing.can_send():
         raise Http404("No mails are sent from here. Ask whoever runs this server.")
     form = ForgottenForm(request.POST or None)
@@ -161,7 +162,7 @@ def _links(request: HttpRequest) -> Callable[..., str]:
 
 
 class SetPassword(PasswordResetConfirmView):
-    """Opens once from the link in a mail, sets the password and signs in."""
+    """Opens from the link in a mail, once. Sets the password and signs in."""
 
     template_name = "people/accounts/set_password.html"
     form_class = NewPasswordForm

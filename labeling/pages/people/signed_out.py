@@ -1,4 +1,4 @@
-"""What an htmx request gets when its person is signed out.
+"""Answers htmx requests of a person who is signed out.
 
 A redirect would be followed silently and the sign-in page swapped into some corner of the page.
 Reading is sent to the sign-in page as a whole; writing is refused with 401, so that the page can
