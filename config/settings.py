@@ -61,7 +61,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "labeling.pages.people.signed_out.SignedOutMiddleware",
+    "labeling.pages.people.signing_in.signed_out.SignedOutMiddleware",
     "labeling.pages.judging.someone_else.SomeoneElseMiddleware",
     "labeling.people.signing_in.throttles.PageLimits",
     "axes.middleware.AxesMiddleware",

@@ -12,16 +12,8 @@ from labeling.pages.curation import (
 )
 from labeling.pages.curation import dashboard as curation
 from labeling.pages.judging import labeling, my_work
-from labeling.pages.people import (
-    account,
-    accounts,
-    demo,
-    invitations,
-    members,
-    my_settings,
-    person,
-    tokens,
-)
+from labeling.pages.people import invitations, members, my_settings, person
+from labeling.pages.people.signing_in import account, accounts, demo, tokens
 from labeling.pages.projects import guidelines, home, importing, mode_forms, projects
 
 urlpatterns: list[URLPattern] = [

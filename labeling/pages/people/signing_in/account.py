@@ -16,7 +16,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from labeling.models import User
 from labeling.pages.destinations import MODEL_BACKEND
-from labeling.pages.people.account_forms import (
+from labeling.pages.people.reader_time import browser_zone
+from labeling.pages.people.signing_in.account_forms import (
     ChangePasswordForm,
     EmailForm,
     ForgottenForm,
@@ -24,7 +25,6 @@ from labeling.pages.people.account_forms import (
     NewPasswordForm,
     TimezoneForm,
 )
-from labeling.pages.people.reader_time import browser_zone
 from labeling.pages.requests import SignedInRequest
 from labeling.people import mailing
 from labeling.people.signing_in import accounts
@@ -48,7 +48,7 @@ def _page(request: SignedInRequest, **forms: Any) -> HttpResponse:
         "can_send": mailing.can_send(),
         **forms,
     }
-    return render(request, "people/accounts/account.html", context, status=422 if forms else 200)
+    return render(request, "people/signing_in/account.html", context, status=422 if forms else 200)
 
 
 @login_required
@@ -112,9 +112,9 @@ def confirm_email(request: SignedInRequest, token: str) -> HttpResponse:
         address = accounts.confirm_address(request.user, token, only_look=only_look)
     except AccountError as problem:
         context = {"why": str(problem)}
-        return render(request, "people/accounts/confirm_email.html", context, status=410)
+        return render(request, "people/signing_in/confirm_email.html", context, status=410)
     if only_look:
-        return render(request, "people/accounts/confirm_email.html", {"address": address})
+        return render(request, "people/signing_in/confirm_email.html", {"address": address})
     messages.success(request, f"{address} is your e-mail now.")
     return redirect("account")
 
@@ -148,12 +148,14 @@ def password_forgotten(request: HttpRequest) -> HttpResponse:
         mailing.afterwards(lambda: accounts.mail_reset(address, link))
         return redirect("password-mailed")
     status = 422 if form.errors else 200
-    return render(request, "people/accounts/password_forgotten.html", {"form": form}, status=status)
+    return render(
+        request, "people/signing_in/password_forgotten.html", {"form": form}, status=status
+    )
 
 
 @require_safe
 def password_mailed(request: HttpRequest) -> HttpResponse:
-    return render(request, "people/accounts/password_mailed.html")
+    return render(request, "people/signing_in/password_mailed.html")
 
 
 def _links(request: HttpRequest) -> Callable[..., str]:
@@ -164,7 +166,7 @@ def _links(request: HttpRequest) -> Callable[..., str]:
 class SetPassword(PasswordResetConfirmView):
     """Opens from the link in a mail, once. Sets the password and signs in."""
 
-    template_name = "people/accounts/set_password.html"
+    template_name = "people/signing_in/set_password.html"
     form_class = NewPasswordForm
     token_generator = accounts.reset_tokens
     post_reset_login = True

@@ -75,7 +75,7 @@ def _page(
         "now": timezone.now(),
         **new,
     }
-    return render(request, "people/accounts/api_token.html", context, status=status)
+    return render(request, "people/signing_in/api_token.html", context, status=status)
 
 
 @login_required
