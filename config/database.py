@@ -12,12 +12,10 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from config import environment
-from config.up import web_port
 from config.up.terminal import step
 from labeling.people.signing_in import demo
 
 DEMO_MARK = "demo-project"
-SETTINGS_OF_A_SHARED_SITE = ("ALLOWED_HOSTS", "HTTPS", "CSRF_TRUSTED_ORIGINS")
 
 
 def prepare(data_dir: Path, host: str) -> None:
@@ -47,9 +45,8 @@ def demo_mode(data_dir: Path, host: str) -> bool:
     demo project in, and where nothing says that other machines can reach the pages, directly or
     through a proxy.
     """
-    shared = any(os.environ.get(name) for name in SETTINGS_OF_A_SHARED_SITE)
-    is_private = web_port.is_loopback(host) and not shared
-    return environment.flag("DEMO_MODE", default=is_private and _has_our_demo(data_dir))
+    opens = environment.is_private(host) and _has_our_demo(data_dir)
+    return environment.flag("DEMO_MODE", default=opens)
 
 
 def _opens_demo(data_dir: Path, host: str) -> bool:

@@ -3,6 +3,7 @@
 An empty variable counts as one that is not set, as compose files and `.env` leave it."""
 
 import hashlib
+import math
 import os
 import secrets
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -14,6 +15,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import secrets_check
 
+# Settings that say, where they are not empty, that browsers on other machines come here.
+SHARED_SITE = ("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS")
 # A unix socket's path has room for 104 bytes on macOS and 108 on Linux, with its closing zero.
 SOCKET_PATH_BYTES = 100
 
@@ -39,12 +42,26 @@ def flag(name: str, *, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name}={value!r} is neither true nor false: use 1 or 0")
 
 
-def number(name: str, *, default: float) -> float:
-    value = os.environ.get(name) or ""
+def number(name: str, *, default: float, above: float = -math.inf) -> float:
+    value = (os.environ.get(name) or "").strip()
     try:
-        return float(value) if value else default
+        given = float(value) if value else default
     except ValueError:
-        raise ImproperlyConfigured(f"{name}={value!r} is not a number") from None
+        given = math.nan
+    if not math.isfinite(given):
+        raise ImproperlyConfigured(f"{name}={value!r} is not a number")
+    if given <= above:
+        raise ImproperlyConfigured(f"{name}={value!r} is too small: it must be above {above:g}")
+    return given
+
+
+def whole_number(name: str, *, default: int, lowest: int, highest: int) -> int:
+    given = number(name, default=default)
+    if given != int(given) or not lowest <= given <= highest:
+        raise ImproperlyConfigured(
+            f"{name}={os.environ.get(name)!r} is not a whole number from {lowest} to {highest}"
+        )
+    return int(given)
 
 
 def words(name: str, *, default: str) -> list[str]:
@@ -64,11 +81,18 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
 def is_one_machine() -> bool:
     """Whether no setting says that other machines take part: neither as browsers, directly or
     through a proxy, nor as Redis."""
-    host = os.environ.get("HOST") or "127.0.0.1"
-    shared = ("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "REDIS_URL")
-    is_shared = any(os.environ.get(name) for name in shared) or flag("HTTPS", default=False)
-    is_loopback = host in ("localhost", "::1") or host.startswith("127.")
-    return is_loopback and not is_shared
+    return is_private(os.environ.get("HOST") or "127.0.0.1") and not os.environ.get("REDIS_URL")
+
+
+def is_private(host: str) -> bool:
+    """Whether only browsers on this machine come to a web server that listens on `host`, as far as
+    the settings say: neither others directly, nor through a proxy."""
+    is_shared = any(os.environ.get(name) for name in SHARED_SITE) or flag("HTTPS", default=False)
+    return is_loopback(host) and not is_shared
+
+
+def is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def folders(name: str) -> list[Path]:

@@ -17,10 +17,7 @@ LOCAL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # all addresses: of them, this ma
 
 
 def from_environment() -> int:
-    port = environment.number("PORT", default=8000)
-    if port != int(port) or not 0 < port < 65536:
-        raise ImproperlyConfigured(f"PORT={os.environ['PORT']!r} is not a port from 1 to 65535")
-    return int(port)
+    return environment.whole_number("PORT", default=8000, lowest=1, highest=65535)
 
 
 def address(host: str, port: int) -> str:
@@ -40,10 +37,6 @@ def noted(data_dir: Path) -> tuple[str, int]:
     except (OSError, ValueError):
         host, port = os.environ.get("HOST") or "127.0.0.1", from_environment()
     return LOCAL.get(host, host), port
-
-
-def is_loopback(host: str) -> bool:
-    return host == "localhost" or host == "::1" or host.startswith("127.")
 
 
 def check_is_free(host: str, port: int) -> None:
