@@ -60,8 +60,8 @@ def main(run: RunDir) -> SampleResult:
             missing = [one for one in wanted if one.policy == name and one.key not in file.done]
             run.part = name
             run.begin("loading the policy", f"{len(missing)} responses are to be sampled.")
-            cut, told, refused = sample_from(run, source, prompts, missing, config, keep)
-            truncated, warnings = truncated + cut, warnings + told
+            cut, remarks, refused = sample_from(run, source, prompts, missing, config, keep)
+            truncated, warnings = truncated + cut, warnings + remarks
             left_out += [{"policy": name} | row for row in refused]
     finally:
         file.write()

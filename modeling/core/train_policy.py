@@ -27,8 +27,8 @@ from modeling.core.generating.plain_generation import choose_generator
 from modeling.core.loading.adapters import add_adapter
 from modeling.core.messages import messages_of
 from modeling.core.policy.gradient import improve
-from modeling.core.policy.health import Kept, Measure, measure
-from modeling.core.policy.offline import Pair, distill, prefer
+from modeling.core.policy.health import Measure, WeightsToExport, measure
+from modeling.core.policy.offline import TokenPair, distill, prefer
 from modeling.core.policy.pairs import read_pairs
 from modeling.core.policy.phases import END, EXPORTING, LOADING, REFERENCE, START, VALUES, phases_of
 from modeling.core.policy.pool import best_texts, draw_pool, rewards_of
@@ -76,7 +76,7 @@ def main(run: RunDir) -> TrainPolicyResult | None:
     return kind(**figures)
 
 
-def prepare(run: RunDir, group: parallel.Group) -> tuple[Task, list[Pair]]:
+def prepare(run: RunDir, group: parallel.Processes) -> tuple[Task, list[TokenPair]]:
     """Read and check everything, so that what can fail early does."""
     asked = run.read_config(TrainPolicyConfig)
     is_dpo = asked.algorithm == "dpo"
@@ -171,7 +171,7 @@ def prompts_of(groups: list[PromptGroup]) -> list[tuple[str, Prompt]]:
     return [(f"prompt {number}", prompt) for number, prompt in enumerate(distinct, start=1)]
 
 
-def improve_policy(task: Task, pairs: list[Pair]) -> dict[str, Any]:
+def improve_policy(task: Task, pairs: list[TokenPair]) -> dict[str, Any]:
     """Measure, improve, measure again, export."""
     each = task.config.eval_responses
     count = len(task.held_out) * each
@@ -189,11 +189,11 @@ def improve_policy(task: Task, pairs: list[Pair]) -> dict[str, Any]:
             task.remark(flat)
     figures = figures_of(task, before, "before") | scale_of(task)
     task.bounds = bounds_of(task.config, figures)
-    kept, told = run_algorithm(task, pairs, before)
-    figures |= told
-    if kept is None:
+    to_export, loop_figures = run_algorithm(task, pairs, before)
+    figures |= loop_figures
+    if to_export is None:
         return figures | {"model_dir": None}
-    kept.put_back(task.actor.model)
+    to_export.put_back(task.actor.model)
     task.run.begin(END, "Measuring the policy as it has become.")
     after = roll(task, task.held_out, each, "held out", phase=END)
     figures |= figures_of(task, after, "after")
@@ -203,12 +203,12 @@ def improve_policy(task: Task, pairs: list[Pair]) -> dict[str, Any]:
         texts = [rollout.as_text for rollout in after[:EXPORT_TEXTS]]
         error = export_policy(task.actor, task.run.path / "model", texts, figures)
         figures |= {"export_max_error": error}
-    return figures | {"model_dir": "model", "exported": why(kept, told)}
+    return figures | {"model_dir": "model", "exported": why(to_export, loop_figures)}
 
 
 def run_algorithm(
-    task: Task, pairs: list[Pair], before: list[Rollout]
-) -> tuple[Kept | None, dict[str, Any]]:
+    task: Task, pairs: list[TokenPair], before: list[Rollout]
+) -> tuple[WeightsToExport | None, dict[str, Any]]:
     """The weights to keep, and what to say of the run. None: nothing was trained. `before`: what
     the policy writes to held-out prompts."""
     config = task.config
@@ -234,13 +234,13 @@ def run_algorithm(
     if not config.distill:
         return None, curve | {"steps": 0, "stopped": None}
     best = best_texts(pool, task.shaping, config.kl_coefficient)
-    kept, told = distill(task, best)
-    return kept, told | curve
+    to_export, loop_figures = distill(task, best)
+    return to_export, loop_figures | curve
 
 
 def figures_of(task: Task, rollouts: list[Rollout], when: str) -> dict[str, Any]:
     """What result.json says of the held-out prompts before or after."""
-    found: Measure = measure(
+    measured: Measure = measure(
         rollouts,
         estimator=task.config.kl_estimator,
         coefficient=task.config.kl_coefficient,
@@ -248,14 +248,14 @@ def figures_of(task: Task, rollouts: list[Rollout], when: str) -> dict[str, Any]
     )
     rewarded = task.reward is not None
     return {
-        f"reward_{when}": found.score if rewarded else None,
-        f"reward_std_{when}": found.score_std if rewarded else None,
-        f"reward_variance_{when}": found.variance if rewarded else None,
-        f"kl_{when}": found.kl,
-        f"length_{when}": found.length,
-        f"ended_share_{when}": found.ended_share,
+        f"reward_{when}": measured.score if rewarded else None,
+        f"reward_std_{when}": measured.score_std if rewarded else None,
+        f"reward_variance_{when}": measured.variance if rewarded else None,
+        f"kl_{when}": measured.kl,
+        f"length_{when}": measured.length,
+        f"ended_share_{when}": measured.ended_share,
     } | (
-        {"kl": found.kl, "kl_error": found.kl_error, "ended_share": found.ended_share}
+        {"kl": measured.kl, "kl_error": measured.kl_error, "ended_share": measured.ended_share}
         if when == "after"
         else {}
     )
@@ -296,20 +296,21 @@ def common_figures(task: Task) -> dict[str, Any]:
     }
 
 
-def why(kept: Kept, told: dict[str, Any]) -> dict[str, Any]:
+def why(to_export: WeightsToExport, loop_figures: dict[str, Any]) -> dict[str, Any]:
     """Which step's weights are in model/, in words."""
-    if told["stopped"] is not None:
+    if loop_figures["stopped"] is not None:
         reason = "the latest that was in order before the run was stopped"
-    elif kept.step == told["steps"]:
+    elif to_export.step == loop_figures["steps"]:
         reason = "the last one"
     else:
         reason = "the last one that was measured"
-    if kept.best and kept.step != told["steps"]:
+    if to_export.best and to_export.step != loop_figures["steps"]:
         reason = (
             "the latest within the KL budget whose reward less coefficient times KL was not below "
             "the best's"
         )
-    return {"step": kept.step, "reason": f"Step {kept.step} of {told['steps']}: {reason}."}
+    steps = loop_figures["steps"]
+    return {"step": to_export.step, "reason": f"Step {to_export.step} of {steps}: {reason}."}
 
 
 def write_samples(task: Task, before: list[Rollout], after: list[Rollout]) -> None:

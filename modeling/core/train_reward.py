@@ -30,7 +30,7 @@ from modeling.core.reward.contradictions import write_contradictions
 from modeling.core.reward.parts import part_groups, parts_of
 from modeling.core.reward.report import accuracy_on, metrics_of, summarise, write_predictions
 from modeling.core.reward.setup import prepare, training_of
-from modeling.core.reward.training import Judged, Setup, Training
+from modeling.core.reward.training import Setup, Training, TrainingData
 from modeling.core.texts.equal_rows import count_equal
 from modeling.measures.noise import has_spread
 from modeling.run_data.train_reward import TrainRewardResult
@@ -44,7 +44,7 @@ def main(run: RunDir) -> TrainRewardResult | None:
         parallel.leave()
 
 
-def train_all(run: RunDir, processes: parallel.Group) -> TrainRewardResult | None:
+def train_all(run: RunDir, processes: parallel.Processes) -> TrainRewardResult | None:
     """The result is the first process's to tell."""
     started = time.monotonic()
     training = prepare(run, processes)
@@ -78,7 +78,7 @@ def result_of(
     return TrainRewardResult(
         **figures,
         members=[outcome.name for outcome in outcomes if not is_curve_point(outcome)],
-        trainings=[told(data, outcome, split) for outcome in outcomes],
+        trainings=[training_figures(data, outcome, split) for outcome in outcomes],
         learning_curve=learning_curve(setup, outcomes, split),
         steps=first.steps,
         best_step=first.best_step,
@@ -105,7 +105,7 @@ def report(setup: Setup, outcomes: list[FinishedTraining]) -> dict[str, Any]:
     run, config, groups = setup.run, setup.config, setup.data.groups
     members = members_of(setup.data, outcomes)
     setup.warnings += flat_warnings(setup.data, outcomes)
-    rewards = [found.mean(1).tolist() for found in members]
+    rewards = [of_group.mean(1).tolist() for of_group in members]
     write_predictions(run.path / "predictions.jsonl", groups, rewards, members)
     write_contradictions(
         run.path / "contradictions.jsonl",
@@ -122,7 +122,7 @@ def report(setup: Setup, outcomes: list[FinishedTraining]) -> dict[str, Any]:
     return figures
 
 
-def flat_warnings(data: Judged, outcomes: list[FinishedTraining]) -> list[str]:
+def flat_warnings(data: TrainingData, outcomes: list[FinishedTraining]) -> list[str]:
     """A sentence for each model of the run whose rewards differ by rounding alone."""
     return [
         f"{outcome.name} gives all responses of the train split the same reward, but for rounding: "
@@ -137,15 +137,15 @@ def is_curve_point(outcome: FinishedTraining) -> bool:
     return outcome.name.startswith("curve/")
 
 
-def members_of(data: Judged, outcomes: list[FinishedTraining]) -> list[Tensor]:
+def members_of(data: TrainingData, outcomes: list[FinishedTraining]) -> list[Tensor]:
     """Of each group the rewards (K, M) by all members, or heads, on one scale."""
     parts = [outcome for outcome in outcomes if not is_curve_point(outcome)]
     scales = [scale for outcome in parts for scale in outcome.scales(data)]
     by_group = zip(*(outcome.rewards for outcome in parts), strict=True)
-    return [on_one_scale(torch.cat(found, 1), scales) for found in by_group]
+    return [on_one_scale(torch.cat(of_group, 1), scales) for of_group in by_group]
 
 
-def told(data: Judged, outcome: FinishedTraining, split: str) -> dict[str, Any]:
+def training_figures(data: TrainingData, outcome: FinishedTraining, split: str) -> dict[str, Any]:
     """One training of the run, for the result."""
     return {
         "name": outcome.name,

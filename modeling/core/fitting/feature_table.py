@@ -28,24 +28,24 @@ def read_table(training: Training, readout: Readout) -> Tensor:
     run, encoded = training.setup.run, training.data.encoded
     folder = run.path / "checkpoint" / "features"
     folder.mkdir(parents=True, exist_ok=True)
-    of = digest_of(training, readout)
-    found = [torch.empty(0)] * len(encoded)
+    digest = digest_of(training, readout)
+    by_group = [torch.empty(0)] * len(encoded)
     done, total = 0, sum(len(texts) for texts in encoded)
     batches = training.reader.batches(encoded, training.setup.memory.batch_tokens)
     for number, shard in enumerate(shards(batches, encoded)):
         groups = [at for batch in shard for at in batch]
         sizes = [len(encoded[at]) for at in groups]
         file = folder / f"{number}.pt"
-        features = load_shard(file, of, sum(sizes))
+        features = load_shard(file, digest, sum(sizes))
         if features is None:
             features = read_batches(training.reader, encoded, shard, readout, run.check_cancelled)
-            keep_shard(file, of, features)
+            keep_shard(file, digest, features)
         for at, part in zip(groups, features.split(sizes), strict=True):
-            found[at] = part
+            by_group[at] = part
         done += sum(sizes)
         run.progress(done, total, "responses", "reading")
         run.check_cancelled()
-    return torch.cat(found)
+    return torch.cat(by_group)
 
 
 def shards(batches: Iterator[list[int]], encoded: Sequence[Group]) -> Iterator[list[list[int]]]:
@@ -87,22 +87,22 @@ def digest_of(training: Training, readout: Readout) -> str:
     return hashlib.sha256(f"{named}{readout}{budget}".encode()).hexdigest()
 
 
-def keep_shard(file: Path, of: str, features: Tensor) -> None:
+def keep_shard(file: Path, digest: str, features: Tensor) -> None:
     """With its own hash: numbers that were damaged on the disk are numbers all the same."""
-    kept = {"of": of, "features": features, "sha256": sha256_of_tensor(features)}
-    write_atomically(file, lambda out: torch.save(kept, out))
+    shard = {"of": digest, "features": features, "sha256": sha256_of_tensor(features)}
+    write_atomically(file, lambda out: torch.save(shard, out))
 
 
 def sha256_of_tensor(features: Tensor) -> str:
     return hashlib.sha256(features.contiguous().numpy().tobytes()).hexdigest()
 
 
-def load_shard(file: Path, of: str, texts: int) -> Tensor | None:
+def load_shard(file: Path, digest: str, texts: int) -> Tensor | None:
     """None for one that is not there, damaged, or of another run."""
     try:
-        kept = torch.load(file, weights_only=True)
-        features: Tensor = kept["features"]
-        as_written = kept["sha256"] == sha256_of_tensor(features)
+        shard = torch.load(file, weights_only=True)
+        features: Tensor = shard["features"]
+        as_written = shard["sha256"] == sha256_of_tensor(features)
     except UNREADABLE:
         return None
-    return features if as_written and kept["of"] == of and len(features) == texts else None
+    return features if as_written and shard["of"] == digest and len(features) == texts else None

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from modeling.core.fitting.step import learning_rate, make_optimizer, not_finite, train_step
 from modeling.core.program.checkpoint import Checkpoint, Pace
-from modeling.core.program.errors import Cancelled
+from modeling.core.program.errors import ProgramCancelled
 from modeling.core.reward.evaluation import score_split
 from modeling.core.reward.report import count_in, metrics_of
 from modeling.core.reward.state import RewardProgress, put_weights, resume, save
@@ -73,7 +73,7 @@ def stop_if_asked(training: Training, figures: dict[str, float]) -> None:
     if training.setup.processes.size == 1:
         training.setup.run.check_cancelled()
     elif figures["stop"] > 0:
-        raise Cancelled
+        raise ProgramCancelled
 
 
 def plan(training: Training, train_groups: list[int], epoch: int) -> list[list[Unit]]:
@@ -127,7 +127,7 @@ def evaluate(training: Training, step: int) -> float:
     if not dev:
         return math.inf
     groups = [training.groups[at] for at in dev]
-    rewards = [found.mean(1).tolist() for found in score_groups(training, dev)]
+    rewards = [of_group.mean(1).tolist() for of_group in score_groups(training, dev)]
     score = score_split(groups, rewards)
     if not math.isfinite(score.loss):
         raise not_finite(step, "the dev split")
@@ -168,7 +168,7 @@ def score_everything(training: Training, loop: RewardProgress) -> list[Tensor]:
     scored = dict(zip(which, score_groups(training, which, each_batch), strict=True))
     rewards = [scored.get(at, Tensor()) for at in range(len(groups))]
     if processes.size > 1 and processes.any(run.cancel_asked):  # all must have been told the same
-        raise Cancelled
+        raise ProgramCancelled
     if not all(group.isfinite().all() for group in rewards):
         raise not_finite(loop.step, "the final weights")
     return rewards
@@ -180,5 +180,5 @@ def score_groups(
     """Rewards (K, M) of some groups, all batched together; each process reads its share."""
     texts = [training.data.encoded[at] for at in training.setup.processes.share(which)]
     budget = training.setup.memory.batch_tokens
-    found = training.reader.score_members(texts, budget, each_batch)
-    return training.setup.processes.collect([Tensor()] * len(which), found)
+    rewards = training.reader.score_members(texts, budget, each_batch)
+    return training.setup.processes.collect([Tensor()] * len(which), rewards)

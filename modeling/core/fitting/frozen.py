@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from modeling.core.fitting.feature_table import read_table
-from modeling.core.fitting.frozen_choice import Choice, choose, count_fits, fit_heads
+from modeling.core.fitting.frozen_choice import LayerChoice, choose, count_fits, fit_heads
 from modeling.core.fitting.frozen_fit import Pairs, held_out
 from modeling.core.loading.own_head import OWN_HEAD, attach_head
 from modeling.core.program.errors import ProgramError
@@ -84,7 +84,7 @@ def check_finite(training: Training, table: Tensor) -> None:
 
 def fit_table(
     training: Training, table: Tensor, layers: tuple[int, ...], pairs: Pairs
-) -> tuple[Choice, Tensor, Tensor]:
+) -> tuple[LayerChoice, Tensor, Tensor]:
     """What is read, and the weights (M, F) and biases (M,) of the heads that read it."""
     run, config = training.setup.run, training.config
     factors = bootstrap_factors(training)

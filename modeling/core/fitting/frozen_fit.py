@@ -45,7 +45,7 @@ class Pairs:
 
 
 @dataclass(frozen=True)
-class Scale:
+class Standardisation:
     """Standardisation: z = (x - mean) / spread, a constant feature becomes 0."""
 
     mean: Tensor  # (F,)
@@ -60,14 +60,14 @@ class Scale:
         return raw, -(raw @ self.mean)
 
 
-def scale_of(features: Tensor) -> Scale:
+def scale_of(features: Tensor) -> Standardisation:
     """Of the rows of (N, F); times sqrt(F), so that |z|² is about 1 and one range of strengths
     suits any number of features."""
     spread = features.std(0, correction=0)
     rounding = RELATIVE * features.abs().amax(0)  # of each feature alone
     constant = (spread <= 1e-6 * spread.max().clamp(min=1e-30)) | (spread <= rounding)
     spread = torch.where(constant, torch.full_like(spread, torch.inf), spread)
-    return Scale(features.mean(0), spread * features.shape[1] ** 0.5)
+    return Standardisation(features.mean(0), spread * features.shape[1] ** 0.5)
 
 
 def fit(

@@ -76,19 +76,19 @@ def _differences(model: PreTrainedModel) -> list[float]:
     chance = torch.Generator().manual_seed(0)
     a, b, c = (torch.randint(size, (n,), generator=chance).tolist() for n in (7, 12, 3))
     prefix = read_prefix(model, [a, b])
-    found = [_apart(model, prefix.logits, [a, b])]
+    differences = [_apart(model, prefix.logits, [a, b])]
     rows = merged([(prefix.rows, torch.tensor([0, 1, 1], device=model.device))], 1)
     texts = [a, b, b]
     for step in range(5):
         if step == 2:  # the second row leaves, a new one comes
             other = read_prefix(model, [c])
-            kept = torch.tensor([0, 2], device=model.device)
-            rows = merged([(rows, kept), (other.rows, torch.zeros_like(kept[:1]))], 1)
+            staying = torch.tensor([0, 2], device=model.device)
+            rows = merged([(rows, staying), (other.rows, torch.zeros_like(staying[:1]))], 1)
             texts = [texts[0], texts[2], c]
         latest = torch.randint(size, (3,), generator=chance).tolist()
         texts = [[*text, token] for text, token in zip(texts, latest, strict=True)]
-        found.append(_apart(model, next_logits(model, latest, rows), texts))
-    return found
+        differences.append(_apart(model, next_logits(model, latest, rows), texts))
+    return differences
 
 
 def _apart(model: PreTrainedModel, logits: Tensor, texts: list[list[int]]) -> float:

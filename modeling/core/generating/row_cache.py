@@ -159,8 +159,8 @@ def _side_by_side(states: list[tuple[Tensor, Tensor]], width: int, room: int) ->
     buffer = first.new_zeros(count, first.shape[1], width + room, first.shape[3])
     start = 0
     for source, at in states:
-        kept = min(width, source.shape[2])
-        target = buffer[start : start + len(at), :, width - kept : width]
-        target.copy_(source[:, :, source.shape[2] - kept :][at])
+        columns = min(width, source.shape[2])
+        target = buffer[start : start + len(at), :, width - columns : width]
+        target.copy_(source[:, :, source.shape[2] - columns :][at])
         start += len(at)
     return buffer

@@ -71,9 +71,9 @@ class SamplesFile:
         extra: dict[str, Any] | None = None,
     ) -> bool:
         """Keeps a response; whether this was a moment to write to the disk."""
-        told = {"policy": one.policy, "id": one.id, "sample": one.sample}
-        told |= {"text": text, "finished": finished, "tokens": tokens, "seed": one.seed}
-        self.unwritten.append(told | ({"extra": extra} if extra else {}))
+        line = {"policy": one.policy, "id": one.id, "sample": one.sample}
+        line |= {"text": text, "finished": finished, "tokens": tokens, "seed": one.seed}
+        self.unwritten.append(line | ({"extra": extra} if extra else {}))
         if time.monotonic() - self.last_write < SECONDS_BETWEEN_WRITES:
             return False
         self.write()

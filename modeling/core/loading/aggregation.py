@@ -24,7 +24,7 @@ SCALE_FILE = "reward_scale.json"
 
 
 @dataclass(frozen=True)
-class Scale:
+class RewardScale:
     """Level and spread of one member's rewards over the responses it was trained on."""
 
     mean: float = 0.0
@@ -35,29 +35,29 @@ class Scale:
             raise ValueError(f"no scale of rewards: mean {self.mean}, std {self.std}")
 
 
-def scales_of(rewards: Tensor) -> list[Scale]:
+def scales_of(rewards: Tensor) -> list[RewardScale]:
     """Of each member. Shape: (R, M), the rewards of R responses by M members."""
     means = rewards.double().mean(0).tolist()
     stds = rewards.double().std(0, correction=0).tolist()
     sizes = rewards.double().abs().amax(0).tolist()
     # A member to whom all responses are alike, but for rounding, has no spread to be measured by.
     return [
-        Scale(mean, std if std > noise_of(size) else 1.0)
+        RewardScale(mean, std if std > noise_of(size) else 1.0)
         for mean, std, size in zip(means, stds, sizes, strict=True)
     ]
 
 
-def same_spread(scales: Sequence[Scale]) -> list[Scale]:
+def same_spread(scales: Sequence[RewardScale]) -> list[RewardScale]:
     """The levels kept, the spreads replaced by their mean.
 
     For heads of one trunk: they are trained together, their spreads are comparable as they are,
     and so the mean of the members stays the reward of the plain checkpoint.
     """
     spread = sum(scale.std for scale in scales) / len(scales)
-    return [Scale(scale.mean, spread) for scale in scales]
+    return [RewardScale(scale.mean, spread) for scale in scales]
 
 
-def on_one_scale(rewards: Tensor, scales: Sequence[Scale] | None) -> Tensor:
+def on_one_scale(rewards: Tensor, scales: Sequence[RewardScale] | None) -> Tensor:
     """Rewards (R, M) as if all members had the level and spread of the average one.
 
     (r_m - mean_m) / std_m * std + mean, with std and mean averaged over the members. None: the
@@ -95,20 +95,20 @@ def variance(rewards: Tensor) -> Tensor:
     return (rewards - rewards.mean(1, keepdim=True)).square().mean(1)
 
 
-def write_scales(folder: Path, scales: Sequence[Scale], responses: int) -> None:
+def write_scales(folder: Path, scales: Sequence[RewardScale], responses: int) -> None:
     """Beside a reward model: the scale of each of its members, and what it was measured on."""
     rows = [asdict(scale) for scale in scales]
     write_json(folder / SCALE_FILE, {"members": rows, "responses": responses, "split": "train"})
 
 
-def read_scales(folder: Path, members: int) -> list[Scale] | None:
+def read_scales(folder: Path, members: int) -> list[RewardScale] | None:
     """Those of a folder; None for a model of another origin, which has none."""
     path = folder / SCALE_FILE
     if not path.is_file():
         return None
     try:
         rows: list[dict[str, Any]] = json.loads(path.read_bytes())["members"]
-        scales = [Scale(float(row["mean"]), float(row["std"])) for row in rows]
+        scales = [RewardScale(float(row["mean"]), float(row["std"])) for row in rows]
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(path) from error
     if len(scales) != members:

@@ -18,7 +18,7 @@ from modeling.core.loading.aggregation import SCALE_FILE
 from modeling.core.loading.heads import find_head, put_head
 from modeling.core.loading.own_head import has_own_head
 from modeling.core.loading.pretrained import load_classifier, load_config, refuse_missing
-from modeling.core.messages import Prompt, Response
+from modeling.core.messages import PromptResponse
 from modeling.core.program.errors import ProgramError
 from modeling.core.reading.trying import apart, trial_tokens
 from modeling.core.texts.template_date import pin_date
@@ -89,8 +89,8 @@ def join_labels(source: str, model: PreTrainedModel, config: PretrainedConfig) -
     name, head = find_head(model, 2)
     weights = {key: (value[good] - value[bad])[None] for key, value in head.named_parameters()}
     put_head(model, name, weights)
-    found = model(input_ids=ids).logits
-    if apart(found, logits[:, good : good + 1] - logits[:, bad : bad + 1]) > 1e-3:
+    rewards = model(input_ids=ids).logits
+    if apart(rewards, logits[:, good : good + 1] - logits[:, bad : bad + 1]) > 1e-3:
         raise ProgramError(
             f"The two labels of {source} do not come from a linear layer at its end.",
             where=source,
@@ -113,7 +113,7 @@ def skipped_token(model: PreTrainedModel) -> int | None:
 
 def encode_as_written(
     tokenizer: PreTrainedTokenizerBase,
-    texts: Sequence[tuple[Prompt, Response]],
+    texts: Sequence[PromptResponse],
     max_length: int,
     skipped: int | None,
 ) -> list[Encoded]:

@@ -90,11 +90,11 @@ def load_heads(folder: Path, model: PreTrainedModel, count: int | None = None) -
     one = head.weight.cpu()
     if mean.shape != one.shape or not torch.allclose(mean, one, atol=1e-4):
         raise _damaged(path)
-    found = int(weights["weight"].shape[0])
-    if count not in (None, found):
+    rows = int(weights["weight"].shape[0])
+    if count not in (None, rows):
         return 1
     put_head(model, name, weights)
-    return found
+    return rows
 
 
 def _damaged(path: Path) -> ProgramError:

@@ -6,6 +6,7 @@ other programs say that one is missing instead of giving wrong rewards.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +90,10 @@ def take_up_head(source: str, model: PreTrainedModel, readout: Readout | None) -
     what became of it, None for other folders."""
     if not has_own_head(source):
         return None
-    trunk, kept, _ = load_own_head(source)
+    trunk, old_readout, _ = load_own_head(source)
     old: Any = trunk.get_submodule(OWN_HEAD)
     new: Any = None if readout is None else model.get_submodule(readout.head)
-    same = readout is not None and (kept.layers, kept.reads) == (readout.layers, readout.reads)
+    same = readout is not None and replace(readout, head=OWN_HEAD) == old_readout
     if not same or new.weight.shape != old.weight.shape:
         return "The base model is a reward model whose head reads elsewhere: a new head is trained."
     with torch.no_grad():
@@ -147,8 +148,8 @@ def load_own_head(source: str) -> tuple[PreTrainedModel, Readout, int]:
     folder = Path(source)
     model = load_trunk(source)
     try:
-        told = json.loads((folder / DESCRIPTION).read_bytes())
-        readout = Readout(tuple(told["layers"]), tuple(told["reads"]), OWN_HEAD)
+        description = json.loads((folder / DESCRIPTION).read_bytes())
+        readout = Readout(tuple(description["layers"]), tuple(description["reads"]), OWN_HEAD)
         weights = load_file(folder / WEIGHTS)
         sound = (
             set(readout.reads) <= set(READS)

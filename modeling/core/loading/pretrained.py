@@ -161,10 +161,10 @@ def refuse_adapter_of_a_folder(source: str) -> None:
     folder of this machine too, which may be somebody else's."""
     try:
         path = find_adapter_config_file(source)
-        told = json.loads(Path(path).read_bytes()) if path else {}
+        adapter = json.loads(Path(path).read_bytes()) if path else {}
     except (OSError, ValueError):
         return  # loading says what is wrong
-    base = told.get("base_model_name_or_path", "") if isinstance(told, dict) else None
+    base = adapter.get("base_model_name_or_path", "") if isinstance(adapter, dict) else None
     if path and not (isinstance(base, str) and HUB_ID.fullmatch(base) and not Path(base).exists()):
         raise ProgramError(
             f"{source} is an adapter of a model that is not on the Hugging Face Hub.",

@@ -31,7 +31,7 @@ from modeling.core.loading.pretrained import (
     load_trunk,
     refuse_missing,
 )
-from modeling.core.messages import Prompt, Response, text_of
+from modeling.core.messages import PromptResponse, text_of
 from modeling.core.program.device import move_to
 from modeling.core.program.errors import ProgramError
 from modeling.core.reading.features import apply_readout, padding_id
@@ -141,7 +141,7 @@ def save_model(
 @torch.no_grad()
 def check_reload(
     folder: Path,
-    texts: Sequence[tuple[Prompt, Response]],
+    texts: Sequence[PromptResponse],
     rewards: Sequence[float],
     max_length: int,
     device: torch.device,
@@ -162,11 +162,11 @@ def check_reload(
     read = reload_own(folder, device) if own else reload_plain(folder, device, side)
     encoded = list(trained_on[:PARITY_TEXTS])
     expected = torch.tensor(list(rewards[:PARITY_TEXTS]))
-    found = {"one by one": torch.cat([read([text]) for text in encoded])}
+    reread = {"one by one": torch.cat([read([text]) for text in encoded])}
     if batched:
-        found["in a batch"] = read_in_batches(read, encoded)
+        reread["in a batch"] = read_in_batches(read, encoded)
     scale = expected.abs().clamp(min=1.0)
-    for way, rewards_again in found.items():
+    for way, rewards_again in reread.items():
         error = ((rewards_again - expected).abs() / scale).max().item()
         if not error <= PARITY_TOLERANCE:  # NaN must fail too
             raise ProgramError(
@@ -176,7 +176,7 @@ def check_reload(
                 hint="Retry; if it happens again, report the base model.",
             )
     refuse_other_tokens(folder, tokenizer, texts[:PARITY_TEXTS], encoded, max_length)
-    return max((again - expected).abs().max().item() for again in found.values())
+    return max((again - expected).abs().max().item() for again in reread.values())
 
 
 def read_in_batches(
@@ -198,19 +198,19 @@ def read_in_batches(
 def refuse_other_tokens(
     folder: Path,
     tokenizer: PreTrainedTokenizerBase,
-    texts: Sequence[tuple[Prompt, Response]],
+    texts: Sequence[PromptResponse],
     trained_on: Sequence[Encoded],
     max_length: int,
 ) -> None:
     """Whoever scores with the folder goes by its own tokenizer and template."""
-    again = encode_texts(tokenizer, texts, max_length)
-    for (_, response), found, expected in zip(texts, again, trained_on, strict=True):
-        if found.ids != expected.ids:
-            at = common_prefix(found.ids, expected.ids)
+    reencoded = encode_texts(tokenizer, texts, max_length)
+    for (_, response), text, original in zip(texts, reencoded, trained_on, strict=True):
+        if text.ids != original.ids:
+            at = common_prefix(text.ids, original.ids)
             raise ProgramError(
                 "The saved tokenizer makes other tokens of a text than the model was trained on: "
-                f"from token {at} on it reads {tokenizer.decode(found.ids[at : at + 8])!r} and "
-                f"not {tokenizer.decode(expected.ids[at : at + 8])!r}.",
+                f"from token {at} on it reads {tokenizer.decode(text.ids[at : at + 8])!r} and "
+                f"not {tokenizer.decode(original.ids[at : at + 8])!r}.",
                 where=f"{folder}, the response that begins {text_of(response)[:60]!r}",
                 hint="Retry. If it happens again, the base model's chat template depends on more "
                 "than the messages, or its tokenizer is saved otherwise than it was loaded.",

@@ -6,7 +6,13 @@ anew. Not safe for several threads.
 
 from collections.abc import Sequence
 
-from modeling.core.loading.saved_rewards import LoadedReward, Scores, Text, combine, load_scorer
+from modeling.core.loading.saved_rewards import (
+    LoadedReward,
+    Scores,
+    combine,
+    load_scorer,
+)
+from modeling.core.messages import PromptResponse
 from modeling.core.program.device import choose_device
 from modeling.core.texts.text import Encoded
 from modeling.core.texts.token_cache import fingerprint
@@ -35,16 +41,16 @@ class Scorer:
         first: dict[object, LoadedReward] = {}
         self.encoders = [first.setdefault(reads_as(one), one) for one in self.loaded]
 
-    def score(self, texts: Sequence[Text]) -> list[float]:
+    def score(self, texts: Sequence[PromptResponse]) -> list[float]:
         """One reward per (prompt, response), in their order; a prompt is read once."""
-        found: list[float] = self.scores(texts).rewards.tolist()
-        return found
+        rewards: list[float] = self.scores(texts).rewards.tolist()
+        return rewards
 
-    def scores(self, texts: Sequence[Text]) -> Scores:
+    def scores(self, texts: Sequence[PromptResponse]) -> Scores:
         """The same with each member's rewards, on one scale."""
         return self.read(texts)[0]
 
-    def read(self, texts: Sequence[Text]) -> tuple[Scores, list[bool]]:
+    def read(self, texts: Sequence[PromptResponse]) -> tuple[Scores, list[bool]]:
         """Also of which texts some model reads only a part, because they are too long for it."""
         done: dict[str, list[Encoded]] = {}
         for one in self.encoders:

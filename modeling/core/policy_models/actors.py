@@ -25,7 +25,7 @@ from modeling.core.loading.pretrained import (
     load_trunk,
 )
 from modeling.core.loading.reward_model import switch_dropout_off
-from modeling.core.policy_models.batch import Text, pad_texts
+from modeling.core.policy_models.batch import TokenText, pad_texts
 from modeling.core.program.device import move_to
 from modeling.core.program.errors import ProgramError
 from modeling.core.program.files import folder_in_one
@@ -194,7 +194,7 @@ def put_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
 
 @torch.no_grad()
 def export_policy(
-    actor: Actor, folder: Path, texts: list[Text], figures: dict[str, Any] | None = None
+    actor: Actor, folder: Path, texts: list[TokenText], figures: dict[str, Any] | None = None
 ) -> float:
     """Write a plain AutoModelForCausalLM folder; prove that it gives the same log-probabilities.
 
@@ -228,7 +228,7 @@ def export_policy(
     return error
 
 
-def _logps(model: PreTrainedModel, text: Text) -> Tensor:
+def _logps(model: PreTrainedModel, text: TokenText) -> Tensor:
     batch = pad_texts([text], model.device)
     logps, _ = batch.logps(model, 1.0)
     return logps[0][batch.is_real[0]].cpu()

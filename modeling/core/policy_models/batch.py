@@ -18,7 +18,7 @@ from modeling.core.reading.reader import apply_head
 
 
 @dataclass(frozen=True)
-class Text:
+class TokenText:
     """A prompt and a response as tokens; the response's end token is one of its tokens."""
 
     prompt: tuple[int, ...]
@@ -79,7 +79,7 @@ class Padded:
         return apply_head(model, trunk.last_hidden_state[:, -wanted:-1])[..., 0]
 
 
-def pad_texts(texts: Sequence[Text], device: torch.device) -> Padded:
+def pad_texts(texts: Sequence[TokenText], device: torch.device) -> Padded:
     """Padding ids are 0: they are masked wherever they could matter."""
     left = max(len(text.prompt) for text in texts)
     right = max(1, *(len(text.response) for text in texts))
@@ -99,7 +99,7 @@ def pad_texts(texts: Sequence[Text], device: torch.device) -> Padded:
     )
 
 
-def by_length(texts: Sequence[Text], budget: int) -> Iterator[list[int]]:
+def by_length(texts: Sequence[TokenText], budget: int) -> Iterator[list[int]]:
     """Numbers of texts that fit into one pass of `budget` padded tokens, longest first."""
     batch: list[int] = []
     left = right = 0

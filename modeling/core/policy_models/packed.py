@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from modeling.core.policy_models.batch import Text, accepted, token_logps
+from modeling.core.policy_models.batch import TokenText, accepted, token_logps
 from modeling.core.reading.reader import apply_head
 from modeling.core.reading.shared_attention import Pass, packed
 from modeling.core.texts.packing import PackedRow, first_fit, pack
@@ -58,7 +58,7 @@ class Packed:
         return rows.masked_scatter(self.is_real, tokens)
 
 
-def pack_texts(texts: Sequence[Text], device: torch.device, *, flex: bool = False) -> Packed:
+def pack_texts(texts: Sequence[TokenText], device: torch.device, *, flex: bool = False) -> Packed:
     """Texts of one prompt share it where they lie side by side."""
     groups = [list(group) for _, group in groupby(texts, key=lambda text: text.prompt)]
     row = pack(
@@ -94,7 +94,7 @@ def places(tokens: range, start: int, prefix: int, rest: int) -> list[int]:
     return [start + at for at in shared] + [rest + at - prefix for at in own]
 
 
-def by_prompt(items: Sequence[Sequence[Text]], budget: int) -> list[list[int]]:
+def by_prompt(items: Sequence[Sequence[TokenText]], budget: int) -> list[list[int]]:
     """Numbers of items that fit into one pass of `budget` tokens, those of a prompt side by side.
 
     An item is some texts of one prompt. A prompt with more than fits is read several times; an item

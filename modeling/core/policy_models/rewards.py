@@ -13,7 +13,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from modeling.core.loading.scorer import Scorer
-from modeling.core.messages import Prompt, Response, text_of
+from modeling.core.messages import PromptResponse, text_of
 from modeling.core.program.errors import ProgramError
 from modeling.measures.noise import has_spread
 
@@ -31,7 +31,7 @@ class FrozenReward:
         """Of its models: each has its own chat template."""
         return [one.tokenizer for one in self.scorer.loaded]
 
-    def score(self, texts: Sequence[tuple[Prompt, Response]]) -> tuple[list[float], list[float]]:
+    def score(self, texts: Sequence[PromptResponse]) -> tuple[list[float], list[float]]:
         """Rewards, and the variance over the members, in the order of the texts.
 
         Raises ProgramError when a reward is no finite number.
@@ -73,7 +73,7 @@ def flat_rewards_warning(rewards: Sequence[float]) -> str | None:
     )
 
 
-def not_finite(text: tuple[Prompt, Response]) -> ProgramError:
+def not_finite(text: PromptResponse) -> ProgramError:
     prompt, response = text
     return ProgramError(
         "The reward model gives a reward that is not a finite number.",

@@ -32,7 +32,7 @@ REST = 20.0  # between two checkpoints, in times that the last one took
 STATE, PREVIOUS = "state.pt", "previous.pt"
 
 
-class Damaged(OSError):
+class DamagedCheckpoint(OSError):
     """A file is not what was written."""
 
 
@@ -100,8 +100,8 @@ class Checkpoint:
     def load_state(self, device: torch.device) -> dict[str, Any] | None:
         """The saved state, or the one before it where that is not what was written; None when
         neither can be used (start afresh then: the same seed leads to the same model)."""
-        found = self.load_last(device)
-        return None if found is None else found[0]
+        loaded = self.load_last(device)
+        return None if loaded is None else loaded[0]
 
     def load_last(self, device: torch.device) -> tuple[dict[str, Any], bool] | None:
         """As `load_state`, and whether it is the one before the last."""
@@ -174,7 +174,7 @@ class Checkpoint:
             sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
             # By its hash, not its name: a kill between two renames leaves a name ahead or behind.
             if sha256 not in {entry["sha256"] for entry in self._manifest().values()}:
-                raise Damaged(f"{file.name} is not as it was written")
+                raise DamagedCheckpoint(f"{file.name} is not as it was written")
             opened.seek(0)
             return dict(torch.load(opened, map_location=device, weights_only=True))
 
@@ -182,8 +182,8 @@ class Checkpoint:
         """File name -> its SHA-256 and, of a state, its best weights. {}: nothing can be checked,
         so nothing is used."""
         try:
-            told = json.loads(self.manifest_file.read_bytes())
-            return {name: {**entry, "sha256": str(entry["sha256"])} for name, entry in told.items()}
+            entries = json.loads(self.manifest_file.read_bytes())
+            return {name: {**row, "sha256": str(row["sha256"])} for name, row in entries.items()}
         except (OSError, ValueError, AttributeError, TypeError, KeyError):
             return {}
 

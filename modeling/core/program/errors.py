@@ -14,7 +14,7 @@ class ProgramError(Exception):
         self.hint = hint
 
 
-class Cancelled(BaseException):
+class ProgramCancelled(BaseException):
     """SIGTERM was received and a safe point is reached.
 
     Like KeyboardInterrupt no Exception: code that puts exceptions in words must not catch it.

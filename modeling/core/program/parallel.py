@@ -21,7 +21,7 @@ PATIENCE = timedelta(hours=2)  # one process may generate much longer than anoth
 
 
 @dataclass(frozen=True)
-class Group:
+class Processes:
     """The processes of one run. Alone, everything is done here and nothing is sent."""
 
     rank: int = 0
@@ -35,9 +35,9 @@ class Group:
         """Everybody's results in the order of `items`, of which each did `share`."""
         if self.size == 1:
             return list(done)
-        found: list[list[T]] = [[] for _ in range(self.size)]
-        dist.all_gather_object(found, list(done))
-        return [found[at % self.size][at // self.size] for at in range(len(items))]
+        shares: list[list[T]] = [[] for _ in range(self.size)]
+        dist.all_gather_object(shares, list(done))
+        return [shares[at % self.size][at // self.size] for at in range(len(items))]
 
     def add_gradients(self, model: nn.Module) -> None:
         """Sum over the processes, in place: the loss of each is already divided by the whole."""
@@ -53,30 +53,30 @@ class Group:
         """Each figure's sum over the processes."""
         if self.size == 1:
             return figures
-        found: list[dict[str, float]] = [{}] * self.size
-        dist.all_gather_object(found, figures)
-        return {name: sum(other[name] for other in found) for name in figures}
+        of_each: list[dict[str, float]] = [{}] * self.size
+        dist.all_gather_object(of_each, figures)
+        return {name: sum(other[name] for other in of_each) for name in figures}
 
     def any(self, flag: bool) -> bool:
         """Whether it holds in one of them."""
         if self.size == 1:
             return flag
-        found: list[bool] = [False] * self.size
-        dist.all_gather_object(found, flag)
-        return any(found)
+        flags: list[bool] = [False] * self.size
+        dist.all_gather_object(flags, flag)
+        return any(flags)
 
 
-def join() -> Group:
+def join() -> Processes:
     """Meet the other processes of a launcher. Gloo between CPUs, NCCL between GPUs."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        return Group()
+        return Processes()
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         dist.init_process_group("cpu:gloo,cuda:nccl", timeout=PATIENCE)
     else:
         dist.init_process_group("gloo", timeout=PATIENCE)
-    return Group(dist.get_rank(), size)
+    return Processes(dist.get_rank(), size)
 
 
 def leave() -> None:

@@ -19,10 +19,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
-from modeling.core.program.errors import OUT_OF_MEMORY, Cancelled, ProgramError, is_out_of_memory
+from modeling.core.program.errors import (
+    OUT_OF_MEMORY,
+    ProgramCancelled,
+    ProgramError,
+    is_out_of_memory,
+)
 from modeling.core.program.files import is_disk_full, write_json
 from modeling.core.program.seal import NotWhole, check_inputs, check_result, write_result
-from modeling.core.program.whole import Phase, Whole
+from modeling.core.program.whole import Phase, WholeRun
 from modeling.run_data.config import Refused, RunConfig
 from modeling.run_data.limits import is_number
 from modeling.run_data.result import RunResult
@@ -55,7 +60,7 @@ class RunDir:
         self.cancel_at_once = True  # until the program has something to save
         self._begun = False  # its own lines of metrics.jsonl
         self.part = ""  # which of several trainings or models is in hand
-        self.whole = Whole(before=shown_before(path / "metrics.jsonl"))
+        self.whole = WholeRun(before=shown_before(path / "metrics.jsonl"))
 
     def read_config(self, kind: type[Settings]) -> Settings:
         """config.json as the program's settings. Raises ProgramError for what they do not allow."""
@@ -113,9 +118,9 @@ class RunDir:
     def _tell(
         self, done: int, total: int, unit: str, phase: str, share: float, left: float | None
     ) -> None:
-        told = {"done": done, "total": total, "unit": unit, "phase": phase, "share": share}
+        figures = {"done": done, "total": total, "unit": unit, "phase": phase, "share": share}
         eta = {"eta_seconds": None if left is None else round(left, 1)}
-        self._append({"time": time.time(), "progress": told | eta})
+        self._append({"time": time.time(), "progress": figures | eta})
 
     def say(self, sentence: str) -> None:
         """A line for people who read the run's log."""
@@ -124,12 +129,12 @@ class RunDir:
     def check_cancelled(self) -> None:
         """Call at a safe point: nothing half-written, nothing lost by stopping here."""
         if self.cancel_asked:
-            raise Cancelled
+            raise ProgramCancelled
 
     def on_sigterm(self, _signal: int, _frame: FrameType | None) -> None:
         self.cancel_asked = True
         if self.cancel_at_once:
-            raise Cancelled
+            raise ProgramCancelled
 
     def _append(self, line: dict[str, Any]) -> None:
         if not is_first_process():
@@ -189,7 +194,7 @@ def run_program(main: Callable[[RunDir], RunResult | None], arguments: list[str]
             run.finished()
             shutil.rmtree(run.path / "checkpoint", ignore_errors=True)  # only now nobody needs it
         return 0
-    except Cancelled:
+    except ProgramCancelled:
         run.say("Cancelled. Start the same folder again to go on from the last checkpoint.")
         return EXIT_CANCELLED
     except Exception as error:

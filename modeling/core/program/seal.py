@@ -38,21 +38,21 @@ class NotWhole(ValueError):
 class Result:
     """What a program says at its end, and the notes on the files that it has left."""
 
-    told: dict[str, Any]
+    figures: dict[str, Any]
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def notes_of(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Of the files of these names, and of all files in the folders of these names."""
-    found: dict[str, dict[str, Any]] = {}
+    notes: dict[str, dict[str, Any]] = {}
     for name in names:
         path = folder / name
         files = sorted(path.rglob("*")) if path.is_dir() else [path]
         for file in files:
             if file.is_file():
                 key = file.relative_to(folder).as_posix()
-                found[key] = {"sha256": sha256_of(file), "bytes": file.stat().st_size}
-    return found
+                notes[key] = {"sha256": sha256_of(file), "bytes": file.stat().st_size}
+    return notes
 
 
 def first_change(folder: Path, notes: Notes, *, sizes_only: bool = False) -> str:
@@ -92,11 +92,11 @@ def check_inputs(folder: Path) -> None:
         )
 
 
-def write_result(folder: Path, told: Mapping[str, Any]) -> None:
+def write_result(folder: Path, figures: Mapping[str, Any]) -> None:
     """result.json with the notes of all that the program has left, sealed by its own SHA-256."""
-    models = [told.get("model_dir"), *(told.get("members") or [])]
+    models = [figures.get("model_dir"), *(figures.get("members") or [])]
     names = dict.fromkeys([*OUTPUTS, *(name for name in models if name)])
-    value = {**told, "files": notes_of(folder, names)}
+    value = {**figures, "files": notes_of(folder, names)}
     body = json.dumps(value, indent=2, ensure_ascii=False).removesuffix("\n}").encode()
     seal = hashlib.sha256(body).hexdigest()
     whole = body + f',\n  "seal": "{seal}"\n}}\n'.encode()

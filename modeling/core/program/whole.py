@@ -41,7 +41,7 @@ class Phase:
         return self.measured > 0 and (self.done == 1.0 or self.done - self.first >= SETTLED)
 
 
-class Whole:
+class WholeRun:
     """`before`: what an earlier attempt has shown, 0..1. Times are seconds by a steady clock."""
 
     def __init__(self, phases: Sequence[Phase] = (), before: float = 0.0) -> None:

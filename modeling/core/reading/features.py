@@ -156,20 +156,20 @@ def apply_readout(
 
 def hidden_states(model: PreTrainedModel, layers: Sequence[int], **inputs: Any) -> list[Tensor]:
     """(B, T, D) at each layer."""
-    with _catching(model, layers) as found, suppress(DeepEnough):
-        found[count_layers(model)] = model.base_model(**inputs).last_hidden_state
-    return [found[layer] for layer in layers]
+    with _catching(model, layers) as states, suppress(DeepEnough):
+        states[count_layers(model)] = model.base_model(**inputs).last_hidden_state
+    return [states[layer] for layer in layers]
 
 
 @contextmanager
 def _catching(model: PreTrainedModel, layers: Sequence[int]) -> Iterator[dict[int, Tensor]]:
     """While this is open, a forward leaves the inputs of blocks here: the layers below them."""
-    found: dict[int, Tensor] = {}
+    states: dict[int, Tensor] = {}
     blocks = find_layers(model)
 
     def catch(layer: int) -> Any:
         def hook(_block: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-            found[layer] = arguments[0] if arguments else named["hidden_states"]
+            states[layer] = arguments[0] if arguments else named["hidden_states"]
             if layer == max(layers):
                 raise DeepEnough
 
@@ -181,7 +181,7 @@ def _catching(model: PreTrainedModel, layers: Sequence[int]) -> Iterator[dict[in
         if blocks is not None and layer < len(blocks)
     ]
     try:
-        yield found
+        yield states
     finally:
         for hook in hooks:
             hook.remove()

@@ -43,7 +43,7 @@ def prune(layer: nn.Module) -> None:
         try:
             whole(*arguments, **options)
         except KeysReady as ready:
-            one.kept = (ready.keys, ready.values)
+            one.last_keys_and_values = (ready.keys, ready.values)
         else:
             raise UnsupportedAttentionError("its last layer has no attention that can be shared")
         one.stage = "reads"
@@ -53,7 +53,7 @@ def prune(layer: nn.Module) -> None:
                 *pick(arguments, one.row.reads, length), **pick(options, one.row.reads, length)
             )
         finally:
-            one.stage, one.kept = "all", None
+            one.stage, one.last_keys_and_values = "all", None
 
     layer.forward = forward
 

@@ -69,9 +69,9 @@ def settle_head(reader: Reader) -> Reader:
     if not isinstance(getattr(model, "score", None), nn.Linear):
         return reader
     texts = [text for group in trial_groups(model) for text in group]
-    found = reader.member_rewards([[text] for text in texts])
+    rewards = reader.member_rewards([[text] for text in texts])
     expected = torch.cat([own_rewards(model, [text], padding_id(model), "right") for text in texts])
-    if apart(found[:, 0], expected) <= TOLERANCE:
+    if apart(rewards[:, 0], expected) <= TOLERANCE:
         return reader
     sentence = (
         f"{type(model).__name__} reads its rewards in its own way: each text is read alone, by its "
@@ -91,10 +91,10 @@ def side_for(reader: Reader) -> str | None:
     expected = torch.cat([own_rewards(model, [text], pad, "right") for text in texts])
     for side in ("right", "left"):
         try:
-            found = own_rewards(model, texts, pad, side)
+            rewards = own_rewards(model, texts, pad, side)
         except Exception:  # a foreign model, tried out
             continue
-        if apart(found, expected) <= TOLERANCE:
+        if apart(rewards, expected) <= TOLERANCE:
             return side
     return None
 

@@ -86,8 +86,8 @@ class Reader:
             )
         if one.calls < self.model.config.get_text_config().num_hidden_layers:
             raise UnsupportedAttentionError("some of its layers do without this attention")
-        found: Tensor = trunk.last_hidden_state[0]  # (T, D), or (R, D) after pruning
-        return found if len(found) == len(row.reads) else found[row.reads]
+        states: Tensor = trunk.last_hidden_state[0]  # (T, D), or (R, D) after pruning
+        return states if len(states) == len(row.reads) else states[row.reads]
 
     def tokens(self, group: Group) -> int:
         """Real tokens that are read for a group, padding not counted."""
@@ -111,8 +111,8 @@ class Reader:
         each_batch: Callable[[int], None] = lambda done: None,
     ) -> list[list[float]]:
         """Rewards [group][text]. `each_batch` hears how many texts are done."""
-        found = self.score_members(groups, batch_tokens, each_batch)
-        return [rewards.mean(1).tolist() for rewards in found]
+        by_group = self.score_members(groups, batch_tokens, each_batch)
+        return [rewards.mean(1).tolist() for rewards in by_group]
 
     @torch.no_grad()
     def score_members(
@@ -138,17 +138,17 @@ class Reader:
     def _score_each(
         self, groups: Sequence[Group], batch_tokens: int, each_batch: Callable[[int], None]
     ) -> list[Tensor]:
-        found: list[Tensor] = [torch.empty(0)] * len(groups)
+        by_group: list[Tensor] = [torch.empty(0)] * len(groups)
         done = 0
         for batch in self.batches(groups, batch_tokens):
             chosen = [groups[at] for at in batch]
             sizes = [len(group) for group in chosen]
             rewards = self.within_memory(chosen)
             for at, part in zip(batch, rewards.split(sizes), strict=True):
-                found[at] = part
+                by_group[at] = part
             done += sum(sizes)
             each_batch(done)
-        return found
+        return by_group
 
     def within_memory(self, groups: Sequence[Group]) -> Tensor:
         """`member_rewards` (R, M) on the CPU, in halves, and halves of these, if need be."""
@@ -258,12 +258,12 @@ def why_hidden_differs(
 ) -> str | None:
     """None when the packed row gives the plain forward's hidden states, else the reason."""
     try:
-        found = reader.hidden(groups, max_length)
+        states = reader.hidden(groups, max_length)
     except Exception as error:  # a foreign model, tried out: the reason goes into the warning
         return reason_of(error)
-    if found.shape != expected.shape:
+    if states.shape != expected.shape:
         return "its hidden states have another shape"
-    difference = apart(found, expected)
+    difference = apart(states, expected)
     return None if difference <= TOLERANCE else f"a try gave other values by {difference:.1g}"
 
 

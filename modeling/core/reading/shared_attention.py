@@ -57,7 +57,7 @@ class Pass:
     check_for: int | None = None  # the longest text; given when the model is tried out
     calls: int = 0
     stage: str = "all"  # in the last layer: "keys", then "reads"
-    kept: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
+    last_keys_and_values: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
 
     @cached_property
     def all_slices(self) -> tuple[list[Slice], list[Slice]]:
@@ -274,8 +274,8 @@ def shared_attention(
     if one.stage == "keys":
         raise KeysReady(key, value)
     if one.stage == "reads":
-        assert one.kept is not None
-        key, value = one.kept
+        assert one.last_keys_and_values is not None
+        key, value = one.last_keys_and_values
     query, key, value = of_one_dtype(query, key, value)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     if one.flex and one.stage == "all":

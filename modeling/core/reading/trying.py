@@ -88,11 +88,11 @@ def _evaluate(function: Any, query: int, keys: Tensor) -> Tensor:
     return sees.expand(len(keys))
 
 
-def apart(found: Tensor, expected: Tensor) -> float:
+def apart(values: Tensor, expected: Tensor) -> float:
     """The largest difference, as a share of the largest value; infinite for what is no number."""
-    if found.shape != expected.shape:
+    if values.shape != expected.shape:
         return float("inf")
-    difference = ((found - expected).abs().max() / expected.abs().max().clamp(min=1e-6)).item()
+    difference = ((values - expected).abs().max() / expected.abs().max().clamp(min=1e-6)).item()
     return difference if difference == difference else float("inf")
 
 

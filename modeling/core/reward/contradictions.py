@@ -55,14 +55,14 @@ def temperature_of(groups: Sequence[PromptGroup], members: Sequence[Tensor]) -> 
     """Of the members' mean on the first split with enough judgments that nothing was learned
     from; 1 without one."""
     for split in FIT_ON:
-        found = [
+        judged = [
             ((rewards[c.i] - rewards[c.j]).mean().item(), c.target)
             for group, rewards in zip(groups, members, strict=True)
             if group.split == split
             for c in group.comparisons
         ]
-        if len(found) >= FEWEST_TO_FIT:
-            delta, target = np.array(found).T
+        if len(judged) >= FEWEST_TO_FIT:
+            delta, target = np.array(judged).T
             return fit_temperature(delta, target)
     return 1.0
 

@@ -105,5 +105,5 @@ def rankings(config: TrainRewardConfig, units: list[Unit]) -> dict[int, list[int
     """Unit number to its ranking, for units of three responses and more that have one."""
     if config.rankings == "pairs":
         return {}
-    found = {number: unit.ranking() for number, unit in enumerate(units)}
-    return {n: order for n, order in found.items() if order is not None and len(order) > 2}
+    orders = {number: unit.ranking() for number, unit in enumerate(units)}
+    return {n: order for n, order in orders.items() if order is not None and len(order) > 2}

@@ -49,7 +49,7 @@ def write_predictions(
     What the training itself has no use for (arm, round, strength) is taken from the
     preferences.jsonl beside it.
     """
-    told = _provenance(path.with_name("preferences.jsonl"))
+    provenance = _provenance(path.with_name("preferences.jsonl"))
 
     def lines() -> Iterator[dict[str, Any]]:
         for group, r, each in zip(groups, rewards, members, strict=True):
@@ -67,7 +67,7 @@ def write_predictions(
                     "weight": c.weight,
                     "chosen_length": len(group.responses[c.i]),
                     "rejected_length": len(group.responses[c.j]),
-                    **told.get(c.id, {}),
+                    **provenance.get(c.id, {}),
                 }
 
     write_jsonl(path, lines())
@@ -114,9 +114,9 @@ def summarise(
             continue
         part, r = [groups[at] for at in which], [rewards[at] for at in which]
         scores[name] = score_split(part, r)
-        found = accuracy_interval(points_by_prompt(part, r))
-        if found is not None:
-            accuracy[name] = found
+        interval = accuracy_interval(points_by_prompt(part, r))
+        if interval is not None:
+            accuracy[name] = interval
     headline = next(name for name in REPORTED if name in scores)
     figures = {
         "accuracy": accuracy,

@@ -20,7 +20,7 @@ from modeling.core.program.checkpoint import MAIN
 from modeling.core.program.device import choose_device, has_bf16_units, move_to
 from modeling.core.program.errors import ProgramError
 from modeling.core.program.files import sha256_of
-from modeling.core.program.parallel import Group
+from modeling.core.program.parallel import Processes
 from modeling.core.program.run_dir import RunDir, smaller
 from modeling.core.reading.compiling import compile_layers, undo
 from modeling.core.reading.features import READS, Readout, count_layers
@@ -32,7 +32,7 @@ from modeling.core.reward.parts import TrainingPart, head_weights, part_groups
 from modeling.core.reward.phases import phases_of
 from modeling.core.reward.report import count_in
 from modeling.core.reward.settings import settle
-from modeling.core.reward.training import Judged, Setup, Training
+from modeling.core.reward.training import Setup, Training, TrainingData
 from modeling.core.texts.equal_rows import count_equal, equal_pairs_warning
 from modeling.core.texts.groups import SPLITS, PromptGroup, read_groups
 from modeling.core.texts.left_out import without_refused
@@ -42,7 +42,7 @@ from modeling.core.texts.token_cache import encode_cached
 from modeling.run_data.train_reward import TrainRewardConfig, TrainRewardSettled
 
 
-def prepare(run: RunDir, processes: Group) -> Training:
+def prepare(run: RunDir, processes: Processes) -> Training:
     """Read and check everything, so that what can fail early does."""
     path = run.path / "preferences.jsonl"
     asked, groups, warnings = read_judgments(path, run.read_config(TrainRewardConfig))
@@ -77,7 +77,7 @@ def prepare(run: RunDir, processes: Group) -> Training:
     for sentence in notes:
         run.say(sentence)
     weights = head_weights(groups, config.heads, config.seed)
-    data = Judged(groups, encoded, sha256_of(path), left_out, weights)
+    data = TrainingData(groups, encoded, sha256_of(path), left_out, weights)
     setup = Setup(run, processes, device, memory, tokenizer, asked, config, data, warnings + notes)
     train = part_groups(groups, TrainingPart(), config.seed)[1]
     return Training(setup, TrainingPart(), config, groups, train, model, reader, head, adapter)
@@ -201,9 +201,9 @@ def make_reader(
     reader = settle_padding(reader, readout)
     if config.method == "finetune":
         reader = replace(reader, readout=readout)
-    kept = take_up_head(config.base_model, model, reader.readout)
+    on_head = take_up_head(config.base_model, model, reader.readout)
     compiled = try_compiled(reader) if config.compile else None
-    return reader, notes + [note for note in (reader.warning, kept, compiled) if note]
+    return reader, notes + [note for note in (reader.warning, on_head, compiled) if note]
 
 
 def choose_readout(model: PreTrainedModel, config: TrainRewardConfig) -> Readout | None:

@@ -36,13 +36,13 @@ def resume(
     """Take up the checkpoint of this very run, if there is one."""
     if not checkpoint.exists:
         return RewardProgress()
-    found = checkpoint.load_last(training.setup.device)
-    if found is None:
+    loaded = checkpoint.load_last(training.setup.device)
+    if loaded is None:
         remark(training, "The checkpoint cannot be read: training starts again from step 0.")
         if training.setup.processes.rank == 0:
             checkpoint.forget_other_bests(None)
         return RewardProgress()
-    state, is_previous = found
+    state, is_previous = loaded
     if not is_same_run(state["identity"], identity(training, checkpoint.part)):
         raise of_another_run(checkpoint.state_file)
     put_weights(training, state["model"])

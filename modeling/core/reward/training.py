@@ -8,7 +8,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from modeling.core.program.checkpoint import MAIN
-from modeling.core.program.parallel import Group
+from modeling.core.program.parallel import Processes
 from modeling.core.program.run_dir import RunDir
 from modeling.core.reading.reader import Reader
 from modeling.core.reading.recompute import Memory
@@ -20,7 +20,7 @@ from modeling.run_data.train_reward import TrainRewardConfig, TrainRewardSettled
 
 
 @dataclass(frozen=True)
-class Judged:
+class TrainingData:
     """The run's comparisons as they were judged, and their texts as tokens."""
 
     groups: list[PromptGroup]
@@ -35,13 +35,13 @@ class Setup:
     """What all trainings of a run share."""
 
     run: RunDir
-    processes: Group
+    processes: Processes
     device: torch.device
     memory: Memory
     tokenizer: PreTrainedTokenizerBase
     asked: TrainRewardConfig
     config: TrainRewardSettled  # of the run's model; a further part has settings of its own
-    data: Judged
+    data: TrainingData
     warnings: list[str]
 
 
@@ -60,7 +60,7 @@ class Training:
     adapter: Any = None  # peft's handle
 
     @property
-    def data(self) -> Judged:
+    def data(self) -> TrainingData:
         return self.setup.data
 
     @property

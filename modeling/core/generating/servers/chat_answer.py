@@ -21,7 +21,10 @@ BYTES_BESIDE = 256 * 1024  # of an answer, for all that is no text
 
 
 # What a model says beside the content, by the names that servers have for it.
-KEPT = ("reasoning_content", "reasoning", "thinking", "tool_calls", "function_call", "refusal")
+MESSAGE_KEYS = (
+    *("reasoning_content", "reasoning", "thinking"),
+    *("tool_calls", "function_call", "refusal"),
+)
 NOTHING: tuple[Any, ...] = (None, "", [], {})
 NAME = re.compile(r"[A-Za-z_]{1,40}")
 MOST_DROPPED = 8
@@ -33,7 +36,7 @@ class Unusable(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Completion:
     """One completion. `tokens` is null where the server counts only whole requests. `extra`: what
     its message holds beside the text; `dropped`: the names of what is not kept of it."""
 
@@ -45,10 +48,10 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Answers:
+class Completions:
     """The completions that can be used, and why others of the same request cannot."""
 
-    usable: list[Answer] = field(default_factory=list)
+    usable: list[Completion] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
 
@@ -71,21 +74,21 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def read_answers(told: Any, count: int, max_tokens: int, key: str) -> Answers:
+def read_answers(parsed: Any, count: int, max_tokens: int, key: str) -> Completions:
     """Of at most `count` completions. Raises Unusable for an answer that has none at all."""
-    choices = told.get("choices") if isinstance(told, dict) else None
+    choices = parsed.get("choices") if isinstance(parsed, dict) else None
     if not isinstance(choices, list):
         raise Unusable("the server's answer has no choices")
-    usage = told.get("usage")
+    usage = parsed.get("usage")
     counted: Any = usage.get("completion_tokens") if isinstance(usage, dict) else None
     is_count = isinstance(counted, int) and not isinstance(counted, bool)
     tokens = counted if is_count and 0 <= counted <= max_tokens and len(choices) == 1 else None
-    answers = Answers()
+    answers = Completions()
     for choice in choices[:count]:
         message = choice.get("message") if isinstance(choice, dict) else None
         if not isinstance(message, dict):
             continue
-        extra = {name: message[name] for name in KEPT if message.get(name) not in NOTHING}
+        extra = {name: message[name] for name in MESSAGE_KEYS if message.get(name) not in NOTHING}
         text = message.get("content")
         if text is None and extra:
             text = ""  # a tool call, a refusal, or reasoning that was cut off
@@ -96,13 +99,13 @@ def read_answers(told: Any, count: int, max_tokens: int, key: str) -> Answers:
             answers.faults.append(fault)
             continue
         finished = choice.get("finish_reason") in ("stop", "tool_calls", "function_call")
-        answers.usable.append(Answer(text, finished, tokens, extra, _dropped(message)))
+        answers.usable.append(Completion(text, finished, tokens, extra, _dropped(message)))
     return answers
 
 
 def _dropped(message: dict[str, Any]) -> tuple[str, ...]:
     """Names from a stranger: few, short, of letters that a name has."""
-    known = {"role", "content", *KEPT}
+    known = {"role", "content", *MESSAGE_KEYS}
     names = (
         str(name) for name, value in message.items() if name not in known and value not in NOTHING
     )
@@ -129,12 +132,12 @@ def repeats_key(text: str, key: str) -> bool:
     return any(form in bare for form in forms)
 
 
-def excerpt(told: Any, key: str) -> str:
+def excerpt(parsed: Any, key: str) -> str:
     """A short piece of a refusal's own words, fit to be shown: what an OpenAI-compatible server
     says of an error, and nothing of any other page."""
     words = "".join(
         " " if unicodedata.category(character).startswith(("C", "Z")) else character
-        for character in _message_of(told)[: 4 * EXCERPT]
+        for character in _message_of(parsed)[: 4 * EXCERPT]
     )
     words = " ".join(words.split())
     words = words.replace(key, "[key]") if key else words
@@ -145,13 +148,13 @@ def excerpt(told: Any, key: str) -> str:
     return words[:EXCERPT]
 
 
-def _message_of(told: Any) -> str:
+def _message_of(parsed: Any) -> str:
     """Of `{"error": {"message": …}}`, `{"error": …}`, `{"detail": …}`, `{"detail": [{"msg": …}]}`;
     "" for anything else."""
-    if not isinstance(told, dict):
+    if not isinstance(parsed, dict):
         return ""
     for name in ("error", "detail", "message"):
-        value = told.get(name)
+        value = parsed.get(name)
         if isinstance(value, dict):
             value = value.get("message")
         if isinstance(value, list):

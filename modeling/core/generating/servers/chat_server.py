@@ -50,12 +50,12 @@ class ChatServer:
     @property
     def address(self) -> str:
         """The whole address; what is as by default is left out."""
-        told = {
+        parameters = {
             field.name: getattr(self, field.name)
             for field in fields(self)
             if field.name != "base_url" and getattr(self, field.name) != field.default
         }
-        return f"{self.base_url}?{urlencode(told, safe='/:')}"
+        return f"{self.base_url}?{urlencode(parameters, safe='/:')}"
 
     def api_key(self) -> str:
         """The key, or "" where none is wanted. Raises ProgramError unless it may be sent there."""

@@ -153,17 +153,17 @@ def check_addresses(host: str, addresses: Iterable[Address], reach: Reach) -> No
 
 def look_up(host: str, seconds: float) -> list[Address]:
     """The addresses of a name; [] when it has none here, or nobody says so in time."""
-    found: list[Address] = []
+    addresses: list[Address] = []
 
     def ask() -> None:
         # The worker, which may ask another resolver, says so if it cannot either.
         with suppress(OSError, UnicodeError):
-            found.extend(addresses_in(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)))
+            addresses.extend(addresses_in(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)))
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(seconds)
-    return list(found)
+    return list(addresses)
 
 
 def addresses_in(
