@@ -36,7 +36,7 @@ class RewardScale:
 
 
 def scales_of(rewards: Tensor) -> list[RewardScale]:
-    """Of each member. Shape: (R, M), the rewards of R responses by M members."""
+    """Measure each member's scale. Shape: (R, M), the rewards of R responses by M members."""
     means = rewards.double().mean(0).tolist()
     stds = rewards.double().std(0, correction=0).tolist()
     sizes = rewards.double().abs().amax(0).tolist()
@@ -48,7 +48,7 @@ def scales_of(rewards: Tensor) -> list[RewardScale]:
 
 
 def same_spread(scales: Sequence[RewardScale]) -> list[RewardScale]:
-    """The levels kept, the spreads replaced by their mean.
+    """Replace the members' spreads by their mean; levels stay.
 
     For heads of one trunk: they are trained together, their spreads are comparable as they are,
     and so the mean of the members stays the reward of the plain checkpoint.
@@ -58,7 +58,7 @@ def same_spread(scales: Sequence[RewardScale]) -> list[RewardScale]:
 
 
 def on_one_scale(rewards: Tensor, scales: Sequence[RewardScale] | None) -> Tensor:
-    """Rewards (R, M) as if all members had the level and spread of the average one.
+    """Rescale rewards (R, M) as if all members had the level and spread of the average one.
 
     (r_m - mean_m) / std_m * std + mean, with std and mean averaged over the members. None: the
     members are taken as they are.
@@ -74,7 +74,8 @@ def on_one_scale(rewards: Tensor, scales: Sequence[RewardScale] | None) -> Tenso
 
 
 def aggregate(rewards: Tensor, way: str = "mean", uwo_weight: float = UWO_WEIGHT) -> Tensor:
-    """One reward per text. Shape: (R, M), on one scale, to (R,).
+    """Combine the members' rewards. Shape: (R, M), on one scale, to (R,). Raises ValueError for an
+    unknown `way`.
 
     mean: the mean of the members.
     wco:  worst-case optimisation, the lowest member.
@@ -91,18 +92,21 @@ def aggregate(rewards: Tensor, way: str = "mean", uwo_weight: float = UWO_WEIGHT
 
 
 def variance(rewards: Tensor) -> Tensor:
-    """Over the members, divided by their number. Shape: (R, M) to (R,), also for no text at all."""
+    """The variance over the members, divided by their number M. Shape: (R, M) to (R,), also for no
+    text at all."""
     return (rewards - rewards.mean(1, keepdim=True)).square().mean(1)
 
 
 def write_scales(folder: Path, scales: Sequence[RewardScale], responses: int) -> None:
-    """Beside a reward model: the scale of each of its members, and what it was measured on."""
+    """Write the scale of each member beside a reward model, and on how many responses it was
+    measured."""
     rows = [asdict(scale) for scale in scales]
     write_json(folder / SCALE_FILE, {"members": rows, "responses": responses, "split": "train"})
 
 
 def read_scales(folder: Path, members: int) -> list[RewardScale] | None:
-    """Those of a folder; None for a model of another origin, which has none."""
+    """Read a folder's scales; None for a model of another origin, which has none. Raises
+    ProgramError for a file that cannot be read or is of another number of members."""
     path = folder / SCALE_FILE
     if not path.is_file():
         return None

@@ -62,8 +62,8 @@ def load_reward_model(
     quantised: bool = False,
     day: str = DEFAULT_DATE,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
-    """Model (fp32, `quantised`: its trunk in 4 bit; no dropout), tokenizer, and sentences on what
-    had to be added.
+    """Load a model to be trained (fp32, `quantised`: its trunk in 4 bit; no dropout), its
+    tokenizer, and sentences on what had to be added.
 
     A base model gets a new head, or several, from `seed`; a reward model keeps its own and is
     trained further.
@@ -92,7 +92,7 @@ def load_reward_model(
 def load_with_head(
     source: str, seed: int, heads: int, options: dict[str, Any]
 ) -> tuple[PreTrainedModel, bool]:
-    """A classifier with so many heads, and whether they are new."""
+    """Load a classifier with `heads` heads, and whether they are new."""
     model, new = load_classifier(source, **options)
     name, head = find_head(model)
     std = HEAD_SCALE / math.sqrt(head.in_features + 1)
@@ -108,7 +108,8 @@ def load_with_head(
 
 
 def switch_dropout_off(model: nn.Module) -> None:
-    """Rewards of the two sides must differ by their texts, not by the luck of a mask."""
+    """Switch dropout off: rewards of two sides must differ by their texts, not by a mask's
+    chance."""
     for layer in model.modules():
         if isinstance(layer, nn.Dropout):
             layer.p = 0.0
@@ -182,9 +183,11 @@ def check_reload(
 def read_in_batches(
     read: Callable[[Sequence[Encoded]], Tensor], texts: Sequence[Encoded]
 ) -> Tensor:
-    """Rewards (B,), in the order of the texts. The shortest text is read beside the longest, which
-    pads it most; the others in batches of about one length: one batch of them all, padded to the
-    longest, took minutes and gigabytes on a processor."""
+    """Read rewards (B,), in the order of the texts.
+
+    The shortest text is read beside the longest, which pads it most; the others in batches of about
+    one length. One batch of all, padded to the longest, took minutes and gigabytes on a processor.
+    """
     by_length = sorted(range(len(texts)), key=lambda at: len(texts[at].ids))
     rest = by_length[1:-1]
     batches = [[by_length[0], by_length[-1]] if len(texts) > 1 else by_length]
@@ -202,7 +205,8 @@ def refuse_other_tokens(
     trained_on: Sequence[Encoded],
     max_length: int,
 ) -> None:
-    """Whoever scores with the folder goes by its own tokenizer and template."""
+    """Refuse a saved tokenizer that makes other tokens than the model was trained on: whoever
+    scores with the folder goes by its tokenizer and template. Raises ProgramError."""
     reencoded = encode_texts(tokenizer, texts, max_length)
     for (_, response), text, original in zip(texts, reencoded, trained_on, strict=True):
         if text.ids != original.ids:
@@ -220,7 +224,8 @@ def refuse_other_tokens(
 def reload_plain(
     folder: Path, device: torch.device, side: str
 ) -> Callable[[Sequence[Encoded]], Tensor]:
-    """What gives the rewards (B,) of a padded batch, by the classifier's own forward."""
+    """Load a saved classifier. Returns the function that gives the rewards (B,) of a padded batch,
+    by the classifier's own forward."""
     model, new = load_classifier(str(folder))
     refuse_missing(str(folder), new)
     move_to(model.eval(), device)
@@ -229,7 +234,7 @@ def reload_plain(
 
 
 def reload_own(folder: Path, device: torch.device) -> Callable[[Sequence[Encoded]], Tensor]:
-    """The same for a head of our own, of several their mean."""
+    """As `reload_plain` for a head of our own; of several heads it is their mean."""
     model, readout, _ = load_own_head(str(folder))
     move_to(model, device)
 

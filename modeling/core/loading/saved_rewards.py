@@ -72,7 +72,8 @@ class LoadedReward:
         batch_tokens: int | None = None,
         each_batch: Callable[[int], None] = lambda done: None,
     ) -> Tensor:
-        """(R, M) by each member, in the order of the texts; those of a prompt are read together."""
+        """Score texts: (R, M) by each member, in the order of the texts. Those of a prompt are read
+        together. `encoded`: the same texts as tokens, where they are there already."""
         encoded = self.encode(texts) if encoded is None else encoded
         numbers = by_prompt(texts, range(len(texts)))
         groups = [[encoded[at] for at in which] for which in numbers]
@@ -87,7 +88,7 @@ class LoadedReward:
 
 
 def by_prompt(texts: Sequence[PromptResponse], values: Sequence[T]) -> list[list[T]]:
-    """One value per text, those of each prompt together."""
+    """Group one value per text by the texts' prompts, in the order in which prompts first come."""
     groups: dict[Prompt, list[T]] = {}
     for (prompt, _), value in zip(texts, values, strict=True):
         groups.setdefault(prompt, []).append(value)
@@ -145,7 +146,7 @@ def load_scorer(
 def load_completed(
     source: str, day: str = DEFAULT_DATE
 ) -> tuple[PreTrainedTokenizerBase, list[str]]:
-    """The folder's tokenizer, ready to write texts, and sentences where it did not say how."""
+    """Load the folder's tokenizer, ready to write texts, and sentences on what it lacked."""
     tokenizer = load_tokenizer(source)
     if is_foreign(source):
         return tokenizer, complete_foreign(tokenizer, day)
@@ -154,8 +155,8 @@ def load_completed(
 
 
 def row_of_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int | None:
-    """The tokenizer's padding token, if the model has a row for it; else whatever is padded with
-    stands behind the place where the reward is read."""
+    """The tokenizer's padding token if the model has a row for it, else None: padding then stands
+    behind the place where the reward is read, whatever it is written with."""
     pad = tokenizer.pad_token_id
     return pad if isinstance(pad, int) and pad < count_rows(model) else None
 
@@ -178,7 +179,7 @@ def combine(
     way: str,
     uwo_weight: float,
 ) -> Scores:
-    """One score of several folders': `rewards` and `scales` of each, as `LoadedReward` has them.
+    """Combine several folders' rewards into one score; `rewards` and `scales` are of each folder.
 
     Where one of several folders does not tell its members' scale, all are taken as they are.
     """
@@ -189,7 +190,7 @@ def combine(
 
 
 def scale_warning(sources: Sequence[str], scales: Sequence[list[RewardScale] | None]) -> str | None:
-    """A sentence where members are combined although their scales are not known."""
+    """Say that members are combined although the scale of some is not known; None where all are."""
     without = [
         source for source, of_folder in zip(sources, scales, strict=True) if of_folder is None
     ]

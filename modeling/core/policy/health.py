@@ -205,7 +205,8 @@ class WeightsToExport:
     weights: dict[str, Tensor] = field(default_factory=dict)
 
     def consider(self, step: int, figures: Measure, model: nn.Module) -> None:
-        """Take a copy of the model's weights if they are to be exported rather than those so far."""
+        """Take a copy of the model's weights if they are to be exported rather than those so
+        far."""
         if step <= self.measured:  # measured again after a restart
             return
         self.measured = step

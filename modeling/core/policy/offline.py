@@ -133,7 +133,8 @@ def of_decided(figures: dict[str, float]) -> None:
 
 
 def with_reference(task: Task, pairs: list[TokenPair]) -> list[TokenPair]:
-    """Fill in the reference's log-probabilities, once for the run: the reference does not change."""
+    """Fill in the reference's log-probabilities, once for the run: the reference does not
+    change."""
     mine = task.group.share(pairs)
     texts = [text for pair in mine for text in pair.texts]
     with task.actor.as_reference() as reference:

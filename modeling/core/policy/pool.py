@@ -25,7 +25,8 @@ FIELDS = ("id", "tokens", "logps", "ended", "text", "reward", "variance", "refer
 
 
 def draw_pool(task: Task) -> list[list[Rollout]]:
-    """Return the responses [prompt][number] to the run's pool prompts: from the file, else drawn."""
+    """Return the responses [prompt][number] to the run's pool prompts: from the file, else
+    drawn."""
     config, path = task.config, task.run.path / "pool.jsonl"
     prompts = pool_prompts(task.prompts, config)
     pool = read_pool(path, {prompt.id: prompt for prompt in prompts}, config.best_of)

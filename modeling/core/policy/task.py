@@ -66,7 +66,8 @@ class Task:
         return make_batch(self.config.attention, texts, self.device)
 
     def passes(self, items: Sequence[Sequence[TokenText]]) -> list[list[int]]:
-        """Divide items, each some texts of one prompt, into forward passes: lists of their numbers."""
+        """Divide items, each some texts of one prompt, into forward passes: lists of their
+        numbers."""
         budget = self.budget(self.config.batch_tokens)
         return list(plan_passes(self.config.attention, items, budget))
 

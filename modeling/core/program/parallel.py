@@ -28,11 +28,12 @@ class Processes:
     size: int = 1
 
     def share(self, items: Sequence[T]) -> list[T]:
-        """What this process does of the items: every size-th."""
+        """The items that fall to this process: every size-th, from its rank on."""
         return list(items[self.rank :: self.size])
 
     def collect(self, items: Sequence[Any], done: Sequence[T]) -> list[T]:
-        """Everybody's results in the order of `items`, of which each did `share`."""
+        """Gather all processes' results in the order of `items`. `done`: this one's, for its
+        `share`."""
         if self.size == 1:
             return list(done)
         shares: list[list[T]] = [[] for _ in range(self.size)]
@@ -40,7 +41,8 @@ class Processes:
         return [shares[at % self.size][at // self.size] for at in range(len(items))]
 
     def add_gradients(self, model: nn.Module) -> None:
-        """Sum over the processes, in place: the loss of each is already divided by the whole."""
+        """Sum gradients over the processes, in place. A sum, not a mean: the loss of each process
+        is already divided by the whole batch."""
         if self.size == 1:
             return
         for weight in model.parameters():
@@ -50,7 +52,7 @@ class Processes:
                 dist.all_reduce(weight.grad)
 
     def total(self, figures: dict[str, float]) -> dict[str, float]:
-        """Each figure's sum over the processes."""
+        """Sum each figure over the processes."""
         if self.size == 1:
             return figures
         of_each: list[dict[str, float]] = [{}] * self.size
@@ -58,7 +60,7 @@ class Processes:
         return {name: sum(other[name] for other in of_each) for name in figures}
 
     def any(self, flag: bool) -> bool:
-        """Whether it holds in one of them."""
+        """Whether the flag is set in one of the processes at least."""
         if self.size == 1:
             return flag
         flags: list[bool] = [False] * self.size
@@ -67,7 +69,8 @@ class Processes:
 
 
 def join() -> Processes:
-    """Meet the other processes of a launcher. Gloo between CPUs, NCCL between GPUs."""
+    """Meet the other processes that a launcher started; alone where there is no launcher. Gloo
+    between CPUs, NCCL between GPUs."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return Processes()
@@ -80,5 +83,6 @@ def join() -> Processes:
 
 
 def leave() -> None:
+    """Part from the other processes, if there are any."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()

@@ -42,12 +42,12 @@ BYTES_READ_AGAIN = 1 << 16
 
 
 def smaller(tokens: int, halved: bool) -> int:
-    """What is held at once: half of it where an attempt before this one ran out of memory."""
+    """The number of tokens held at once, halved where an earlier attempt ran out of memory."""
     return max(1, tokens // 2) if halved else tokens
 
 
 def is_first_process() -> bool:
-    """Only the first of several processes on one run writes its files (parallel.py)."""
+    """Whether this process writes the run's files: of several on one run, only the first does."""
     return os.environ.get("RANK", "0") == "0"
 
 
@@ -63,7 +63,8 @@ class RunDir:
         self.whole = WholeRun(before=shown_before(path / "metrics.jsonl"))
 
     def read_config(self, kind: type[Settings]) -> Settings:
-        """config.json as the program's settings. Raises ProgramError for what they do not allow."""
+        """Read config.json as the program's settings. Raises ProgramError for what they do not
+        allow."""
         path = self.path / "config.json"
         if not path.is_file():
             raise ProgramError(
@@ -81,7 +82,7 @@ class RunDir:
             ) from error
 
     def log(self, step: int, metrics: dict[str, float]) -> None:
-        """One line of metrics, under the names of docs/metrics.md."""
+        """Append one line of metrics, under the names of docs/metrics.md."""
         self._append({"step": step, "time": time.time(), "metrics": metrics})
 
     def plan(self, phases: Sequence[Phase]) -> None:
@@ -91,8 +92,8 @@ class RunDir:
     def begin(
         self, phase: str, sentence: str = "", done: int = 0, total: int = 1, unit: str = ""
     ) -> None:
-        """Go on to this phase, which an earlier attempt may have begun; the sentence is for the
-        log."""
+        """Go on to a phase, of which `done` of `total` may be done by an earlier attempt. The
+        sentence goes into the log."""
         if sentence and is_first_process():
             self.say(sentence)
         self.progress(done, total, unit, phase)
@@ -100,16 +101,17 @@ class RunDir:
     def progress(
         self, done: int, total: int, unit: str, phase: str, within: float | None = None
     ) -> None:
-        """One progress line: where the phase is, and as `share` and `eta_seconds` the whole run.
-        `within`: how far the phase of this part is, where `done` counts all parts."""
+        """Append a line of progress: where the phase is, and as `share` and `eta_seconds` where the
+        whole run is. `within`, 0..1: how far this part's phase is, where `done` counts all parts.
+        """
         if within is None:
             within = done / total if total else 1.0
         share = self.whole.reach(phase, self.part, within, time.monotonic())
         self._tell(done, total, unit, phase, share, self.whole.left())
 
     def finished(self) -> None:
-        """The last line, once the result is there. It is no part of the result: a disk that is
-        full by now takes nothing away."""
+        """Append the last line of progress, once the result is there. It is no part of the result:
+        a disk that is full by now takes nothing away."""
         try:
             self._tell(1, 1, "", "done", 1.0, 0.0)
         except OSError as problem:
@@ -123,11 +125,12 @@ class RunDir:
         self._append({"time": time.time(), "progress": figures | eta})
 
     def say(self, sentence: str) -> None:
-        """A line for people who read the run's log."""
+        """Write a line into the log, for people."""
         print(sentence, file=sys.stderr, flush=True)
 
     def check_cancelled(self) -> None:
-        """Call at a safe point: nothing half-written, nothing lost by stopping here."""
+        """Raise ProgramCancelled if the run was asked to stop. To be called at safe points: nothing
+        is half-written, nothing is lost by stopping there."""
         if self.cancel_asked:
             raise ProgramCancelled
 
@@ -150,8 +153,8 @@ class RunDir:
 
 
 def shown_before(path: Path) -> float:
-    """How far an earlier attempt at the run has said that it is; 0 when it had said that it is
-    done, and still the run is to be done again."""
+    """Read how far an earlier attempt said that the run is, 0..1, from its metrics. 0 where it had
+    said that it is done: then the whole run is done again."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - BYTES_READ_AGAIN))
@@ -206,7 +209,8 @@ def run_program(main: Callable[[RunDir], RunResult | None], arguments: list[str]
 
 
 def is_finished(run: RunDir) -> bool:
-    """Whether an earlier attempt has left its whole result; what is damaged is made anew."""
+    """Whether an earlier attempt has left its whole result. A damaged result is deleted, so that
+    the run is done again."""
     if not (run.path / "result.json").exists():
         return False
     try:

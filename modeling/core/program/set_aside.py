@@ -32,7 +32,7 @@ def set_aside(
 
 
 def _in_short(figures: dict[str, Any]) -> str:
-    """The first accuracy or the rewards, in brackets."""
+    """The first accuracy, or the rewards before and after, in brackets; "" without either."""
     for split, accuracy in figures.get("accuracy", {}).items():
         return f" ({split} accuracy {accuracy['value']:.3f} of {accuracy['n']} comparisons)"
     rewards = [figures.get("reward_before"), figures.get("reward_after")]

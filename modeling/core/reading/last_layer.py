@@ -16,7 +16,8 @@ from modeling.core.reading.shared_attention import KeysReady, UnsupportedAttenti
 
 
 def find_layers(model: PreTrainedModel) -> nn.ModuleList | None:
-    """The one list that has as many modules as the config has layers."""
+    """Find the list of the model's layers: the one list with as many modules as the config has
+    layers. None where there is none, or more than one."""
     count = model.config.get_text_config().num_hidden_layers
     lists = [
         part
@@ -32,7 +33,8 @@ def find_last_layer(model: PreTrainedModel) -> nn.Module | None:
 
 
 def prune(layer: nn.Module) -> None:
-    """Patch this layer's forward. Nothing changes unless a packed row asks for pruning."""
+    """Patch the layer's forward so that a packed row may compute it only where rewards are read.
+    Nothing changes unless a row asks for it."""
     whole = layer.forward
 
     def forward(*arguments: Any, **options: Any) -> Any:
@@ -59,7 +61,8 @@ def prune(layer: nn.Module) -> None:
 
 
 def pick(value: Any, reads: Tensor, length: int) -> Any:
-    """The chosen tokens of every tensor (1, T, ...) in arguments of any nesting."""
+    """Choose the tokens `reads` of every tensor (1, T, ...) in a layer's arguments, which may be
+    nested (position embeddings are a tuple). All else is left as it is."""
     if isinstance(value, Tensor):
         per_token = value.dim() >= 2 and value.shape[:2] == (1, length)
         return torch.index_select(value, 1, reads) if per_token else value

@@ -105,7 +105,8 @@ def complete_tokenizer(
 
 
 def pad_on(tokenizer: PreTrainedTokenizerBase, side: str) -> None:
-    """Set the side of padding, "left" or "right", for this tokenizer and for what it is saved as."""
+    """Set the side of padding, "left" or "right", for this tokenizer and for what it is saved
+    as."""
     tokenizer.padding_side = side
     tokenizer.init_kwargs["padding_side"] = side  # else save_pretrained leaves it out
 
