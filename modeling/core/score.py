@@ -89,6 +89,7 @@ def main(run: RunDir) -> ScoreResult:
 
 
 def phases_of(models: int, texts: int) -> list[Phase]:
+    """List the phases: each folder is loaded and reads all texts."""
     return [
         phase
         for number in range(models)
@@ -100,6 +101,7 @@ def phases_of(models: int, texts: int) -> list[Phase]:
 
 
 def read_responses(run: RunDir) -> tuple[list[str], list[PromptResponse]]:
+    """Read ids and texts of responses.jsonl. Raises ProgramError that names a wrong line."""
     path = run.path / "responses.jsonl"
     ids, texts, seen = [], [], set[str]()
     for number, row in read_jsonl(path):
@@ -112,7 +114,8 @@ def read_responses(run: RunDir) -> tuple[list[str], list[PromptResponse]]:
 def without_refused_texts(
     run: RunDir, config: ScoreConfig, ids: list[str], texts: list[PromptResponse]
 ) -> tuple[list[str], list[PromptResponse], list[dict[str, Any]], list[str]]:
-    """What every folder's chat template takes; rows for the result on the rest, and sentences."""
+    """Leave out what a folder's chat template refuses. Returns ids and texts that are left, rows
+    for the result on the others, and sentences."""
     day = config.template_date
     tokenizers = [load_completed(source, day)[0] for source in config.reward_models]
     refusals = find_refusals(tokenizers, [prompt for prompt, _ in texts])
@@ -126,8 +129,8 @@ def without_refused_texts(
 def score_folder(
     run: RunDir, config: ScoreConfig, texts: list[PromptResponse], number: int
 ) -> tuple[Tensor, Tensor | None, list[RewardScale] | None, int, list[str]]:
-    """Rewards (R, M) by one folder's members, features (R, F) and the members' scales; how many
-    texts had to be truncated for it, and warnings."""
+    """Score all texts with one folder. Returns its members' rewards (R, M), features (R, F), the
+    members' scales, how many texts were truncated for it, and warnings."""
     run.part = str(number)
     source = config.reward_models[number]
     run.begin("loading the reward model", f"Loading the reward model {source}.")
@@ -173,7 +176,8 @@ def write_features(
     distinct: Sequence[PromptResponse],
     texts: Sequence[PromptResponse],
 ) -> None:
-    """(R, F) of the distinct texts, as (N, F) of all of them, within what float16 can hold."""
+    """Write the distinct texts' features (R, F) as (N, F), a row for each line of scores.jsonl, cut
+    to what float16 can hold."""
     place = {text: at for at, text in enumerate(distinct)}
     largest = float(np.finfo(np.float16).max)
     rows = features[[place[text] for text in texts]].clamp(-largest, largest)

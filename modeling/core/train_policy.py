@@ -61,7 +61,7 @@ EXPORT_TEXTS = 16
 
 
 def main(run: RunDir) -> TrainPolicyResult | None:
-    """The result is the first process's to tell."""
+    """Run the program. Returns the result in the first process, None in others."""
     started = time.monotonic()
     try:
         task, pairs = prepare(run, parallel.join())
@@ -113,6 +113,7 @@ def prepare(run: RunDir, group: parallel.Processes) -> tuple[Task, list[TokenPai
     prompts, held_out, few = hold_out(encode_all(actor, texts, config), config.eval_prompts)
     generator, slow = choose_generator(actor.model)
     warnings += [sentence for sentence in (few, slow) if sentence]
+    # Same seed, same bytes. Where a GPU has no such kernel, a warning is better than no run.
     torch.use_deterministic_algorithms(True, warn_only=True)
     task = Task(
         run=run,
@@ -144,8 +145,8 @@ def without_refused_prompts(
     texts: list[tuple[str, Prompt]],
     path: Path,
 ) -> tuple[list[PromptGroup], list[tuple[str, Prompt]], list[dict[str, Any]], list[str]]:
-    """What the policy's and the reward models' chat templates take: the groups of DPO and all
-    prompts; rows for the result on the rest, and sentences."""
+    """Leave out prompts that the policy's or a reward model's chat template refuses. Returns the
+    groups of DPO, all prompts, rows for the result on what was left out, and sentences."""
     if groups:
         groups, rows, said = without_refused(tokenizers, groups, path)
         return groups, prompts_of(groups), rows, said
@@ -156,6 +157,7 @@ def without_refused_prompts(
 
 
 def load_reward(config: TrainPolicyConfig) -> FrozenReward | None:
+    """Load the reward models that the config names; None where it names none."""
     if not config.reward_models:
         return None
     return FrozenReward(
@@ -167,6 +169,7 @@ def load_reward(config: TrainPolicyConfig) -> FrozenReward | None:
 
 
 def prompts_of(groups: list[PromptGroup]) -> list[tuple[str, Prompt]]:
+    """The groups' distinct prompts, with ids made up: preferences.jsonl has none for prompts."""
     distinct = dict.fromkeys(group.prompt for group in groups)
     return [(f"prompt {number}", prompt) for number, prompt in enumerate(distinct, start=1)]
 
@@ -209,8 +212,8 @@ def improve_policy(task: Task, pairs: list[TokenPair]) -> dict[str, Any]:
 def run_algorithm(
     task: Task, pairs: list[TokenPair], before: list[Rollout]
 ) -> tuple[WeightsToExport | None, dict[str, Any]]:
-    """The weights to keep, and what to say of the run. None: nothing was trained. `before`: what
-    the policy writes to held-out prompts."""
+    """Run the algorithm. Returns the weights to export (None: nothing was trained) and figures for
+    result.json. `before`: what the policy writes to held-out prompts."""
     config = task.config
     if config.is_online:
         value = None
@@ -239,7 +242,7 @@ def run_algorithm(
 
 
 def figures_of(task: Task, rollouts: list[Rollout], when: str) -> dict[str, Any]:
-    """What result.json says of the held-out prompts before or after."""
+    """Take the figures of responses to held-out prompts; `when`: "before" or "after"."""
     measured: Measure = measure(
         rollouts,
         estimator=task.config.kl_estimator,
@@ -262,7 +265,7 @@ def figures_of(task: Task, rollouts: list[Rollout], when: str) -> dict[str, Any]
 
 
 def bounds_of(config: TrainPolicySettled, figures: dict[str, Any]) -> Bounds:
-    """What stops the run, given the figures of the policy as it was."""
+    """The limits that stop the run, given the figures of the policy as it was."""
     return Bounds(
         kl_budget=config.kl_budget,
         length_ratio=config.length_ratio,
@@ -282,6 +285,7 @@ def scale_of(task: Task) -> dict[str, Any]:
 
 
 def common_figures(task: Task) -> dict[str, Any]:
+    """The figures of result.json that every algorithm has."""
     everyone = task.prompts + [p for p in task.held_out if p not in task.prompts]
     return {
         "algorithm": task.config.algorithm,
@@ -297,7 +301,7 @@ def common_figures(task: Task) -> dict[str, Any]:
 
 
 def why(to_export: WeightsToExport, loop_figures: dict[str, Any]) -> dict[str, Any]:
-    """Which step's weights are in model/, in words."""
+    """Say which step's weights are in model/, and why these."""
     if loop_figures["stopped"] is not None:
         reason = "the latest that was in order before the run was stopped"
     elif to_export.step == loop_figures["steps"]:
@@ -314,8 +318,8 @@ def why(to_export: WeightsToExport, loop_figures: dict[str, Any]) -> dict[str, A
 
 
 def write_samples(task: Task, before: list[Rollout], after: list[Rollout]) -> None:
-    """One line per held-out prompt: what the policy wrote before and after, drawn with the same
-    seeds."""
+    """Write one line per held-out prompt: what the policy wrote before and after, drawn with the
+    same seeds."""
 
     def of(rollouts: list[Rollout], identifier: str) -> list[dict[str, Any]]:
         return [

@@ -37,6 +37,7 @@ from modeling.run_data.train_reward import TrainRewardResult
 
 
 def main(run: RunDir) -> TrainRewardResult | None:
+    """Run the program. Returns the result in the first process, None in others."""
     processes = parallel.join()
     try:
         return train_all(run, processes)
@@ -45,7 +46,7 @@ def main(run: RunDir) -> TrainRewardResult | None:
 
 
 def train_all(run: RunDir, processes: parallel.Processes) -> TrainRewardResult | None:
-    """The result is the first process's to tell."""
+    """Do all of a run's trainings. Returns the result in the first process, None in others."""
     started = time.monotonic()
     training = prepare(run, processes)
     setup = training.setup
@@ -71,7 +72,7 @@ def train_all(run: RunDir, processes: parallel.Processes) -> TrainRewardResult |
 def result_of(
     training: Training, outcomes: list[FinishedTraining], started: float
 ) -> TrainRewardResult:
-    """`training` is the last of the run's."""
+    """Put result.json together. `training`: the last of the run's."""
     setup, data, first = training.setup, training.data, outcomes[0]
     figures = report(setup, outcomes)
     split = figures["headline_split"]
@@ -100,8 +101,8 @@ def result_of(
 
 
 def report(setup: Setup, outcomes: list[FinishedTraining]) -> dict[str, Any]:
-    """Write predictions.jsonl and contradictions.jsonl; how good the model is by its rewards, of
-    several members by their mean."""
+    """Write predictions.jsonl and contradictions.jsonl. Returns the figures of the model by its
+    rewards, of several members by their mean."""
     run, config, groups = setup.run, setup.config, setup.data.groups
     members = members_of(setup.data, outcomes)
     setup.warnings += flat_warnings(setup.data, outcomes)
@@ -123,7 +124,7 @@ def report(setup: Setup, outcomes: list[FinishedTraining]) -> dict[str, Any]:
 
 
 def flat_warnings(data: TrainingData, outcomes: list[FinishedTraining]) -> list[str]:
-    """A sentence for each model of the run whose rewards differ by rounding alone."""
+    """Say of which models of the run the rewards differ by rounding alone."""
     return [
         f"{outcome.name} gives all responses of the train split the same reward, but for rounding: "
         "it tells nothing apart, and its rewards have no scale of their own."
@@ -138,7 +139,7 @@ def is_curve_point(outcome: FinishedTraining) -> bool:
 
 
 def members_of(data: TrainingData, outcomes: list[FinishedTraining]) -> list[Tensor]:
-    """Of each group the rewards (K, M) by all members, or heads, on one scale."""
+    """The rewards (K, M) of each group by all members, or heads, on one scale."""
     parts = [outcome for outcome in outcomes if not is_curve_point(outcome)]
     scales = [scale for outcome in parts for scale in outcome.scales(data)]
     by_group = zip(*(outcome.rewards for outcome in parts), strict=True)
@@ -146,7 +147,7 @@ def members_of(data: TrainingData, outcomes: list[FinishedTraining]) -> list[Ten
 
 
 def training_figures(data: TrainingData, outcome: FinishedTraining, split: str) -> dict[str, Any]:
-    """One training of the run, for the result."""
+    """The figures of one training of the run, for the result."""
     return {
         "name": outcome.name,
         "steps": outcome.steps,
@@ -159,7 +160,7 @@ def training_figures(data: TrainingData, outcome: FinishedTraining, split: str) 
 def learning_curve(
     setup: Setup, outcomes: list[FinishedTraining], split: str
 ) -> list[dict[str, Any]]:
-    """Held-out accuracy by share of the train prompts; [] where no curve was asked for.
+    """The held-out accuracy by share of the train prompts; [] where no curve was asked for.
 
     The whole is the model itself, also where members stand beside it: like is compared to like.
     """

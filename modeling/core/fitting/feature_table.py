@@ -24,7 +24,8 @@ SHARD_TEXTS = 64  # what an interrupted run may have to read again
 
 
 def read_table(training: Training, readout: Readout) -> Tensor:
-    """(N, L, E) of the run's texts, group after group."""
+    """Read the features (N, L, E) of the run's texts, group after group, or load them from
+    shards."""
     run, encoded = training.setup.run, training.data.encoded
     folder = run.path / "checkpoint" / "features"
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +50,7 @@ def read_table(training: Training, readout: Readout) -> Tensor:
 
 
 def shards(batches: Iterator[list[int]], encoded: Sequence[Group]) -> Iterator[list[list[int]]]:
-    """Batches of group numbers, so many as hold about SHARD_TEXTS texts."""
+    """Gather batches of group numbers until they hold about SHARD_TEXTS texts."""
     shard: list[list[int]] = []
     texts = 0
     for batch in batches:
@@ -70,7 +71,7 @@ def read_batches(
     readout: Readout,
     each_batch: Callable[[], None] = lambda: None,
 ) -> Tensor:
-    """(R, L, E) on the CPU, batch after batch."""
+    """Read the features (R, L, E) of some batches, on the CPU, batch after batch."""
     parts = []
     for batch in batches:
         each_batch()
@@ -81,14 +82,14 @@ def read_batches(
 
 
 def digest_of(training: Training, readout: Readout) -> str:
-    """Names what the features depend on: the run's data and settings, and what is read."""
+    """Hash what the features depend on: the run's data and settings, and what is read."""
     named = sorted(identity(training, "features").items())
     budget = training.setup.memory.batch_tokens  # it decides which texts lie in which shard
     return hashlib.sha256(f"{named}{readout}{budget}".encode()).hexdigest()
 
 
 def keep_shard(file: Path, digest: str, features: Tensor) -> None:
-    """With its own hash: numbers that were damaged on the disk are numbers all the same."""
+    """Write a shard with its own hash: numbers that were damaged on the disk are still numbers."""
     shard = {"of": digest, "features": features, "sha256": sha256_of_tensor(features)}
     write_atomically(file, lambda out: torch.save(shard, out))
 
@@ -98,7 +99,7 @@ def sha256_of_tensor(features: Tensor) -> str:
 
 
 def load_shard(file: Path, digest: str, texts: int) -> Tensor | None:
-    """None for one that is not there, damaged, or of another run."""
+    """Load a shard; None for one that is not there, damaged, or of another run."""
     try:
         shard = torch.load(file, weights_only=True)
         features: Tensor = shard["features"]

@@ -23,7 +23,7 @@ LOG_LINES = 200  # about so many train lines per run
 
 
 def train(training: Training, checkpoint: Checkpoint) -> RewardProgress:
-    """The loop. Returns where it ended; the model holds the best weights."""
+    """Run the loop. Returns where it ended; the model then holds the best weights."""
     run, config = training.setup.run, training.config
     train_groups = training.split("train")
     plans = [plan(training, train_groups, epoch) for epoch in range(config.epochs)]
@@ -70,6 +70,7 @@ def must_stop(training: Training, figures: dict[str, float]) -> bool:
 
 
 def stop_if_asked(training: Training, figures: dict[str, float]) -> None:
+    """Raise ProgramCancelled if the run was asked to stop, in all processes after one step."""
     if training.setup.processes.size == 1:
         training.setup.run.check_cancelled()
     elif figures["stop"] > 0:
@@ -77,7 +78,7 @@ def stop_if_asked(training: Training, figures: dict[str, float]) -> None:
 
 
 def plan(training: Training, train_groups: list[int], epoch: int) -> list[list[Unit]]:
-    """The epoch's batches, with the units' groups numbered as in `training.groups`."""
+    """Plan the epoch's batches, with the units' groups numbered as in `training.groups`."""
     batches = plan_epoch(
         [training.groups[at] for at in train_groups],
         [training.data.encoded[at] for at in train_groups],
@@ -139,7 +140,7 @@ def evaluate(training: Training, step: int) -> float:
 
 
 def remember_best(loop: RewardProgress, dev_loss: float) -> bool:
-    """True when the dev loss is the lowest so far."""
+    """Note a dev loss. Returns whether it is the lowest so far."""
     if dev_loss < loop.best_loss:
         loop.best_loss, loop.best_step, loop.bad_evals = dev_loss, loop.step, 0
         return True
@@ -148,8 +149,8 @@ def remember_best(loop: RewardProgress, dev_loss: float) -> bool:
 
 
 def score_everything(training: Training, loop: RewardProgress) -> list[Tensor]:
-    """Rewards (K, M) of all groups with the final weights, by each head; of the held-out groups
-    alone for a part that leaves no model. Cancelling here loses only this scoring."""
+    """Score all groups with the final weights: (K, M) by each head. A part that leaves no model
+    scores the held-out groups alone. Cancelling here loses only this scoring."""
     groups = training.groups
     which = [
         at
@@ -177,7 +178,7 @@ def score_everything(training: Training, loop: RewardProgress) -> list[Tensor]:
 def score_groups(
     training: Training, which: list[int], each_batch: Callable[[int], None] = lambda done: None
 ) -> list[Tensor]:
-    """Rewards (K, M) of some groups, all batched together; each process reads its share."""
+    """Score some groups, all batched together: (K, M) each. Each process reads its share."""
     texts = [training.data.encoded[at] for at in training.setup.processes.share(which)]
     budget = training.setup.memory.batch_tokens
     rewards = training.reader.score_members(texts, budget, each_batch)

@@ -38,17 +38,19 @@ class FinishedTraining:
     frozen: dict[str, Any] | None = None  # what a head on frozen features reads
 
     def train_rewards(self, data: TrainingData) -> Tensor:
-        """(R, M) over all responses of the train split."""
+        """The rewards (R, M) of all responses of the train split."""
         groups = zip(data.groups, self.rewards, strict=True)
         return torch.cat([rewards for group, rewards in groups if group.split == "train"])
 
     def scales(self, data: TrainingData) -> list[RewardScale]:
+        """The scale of each member, measured on the train split."""
         scales = scales_of(self.train_rewards(data))
         return same_spread(scales) if len(scales) > 1 else scales
 
 
 def read_outcome(training: Training, checkpoint: Checkpoint) -> FinishedTraining | None:
-    """Of a training that an earlier attempt at this run has finished."""
+    """Read what a training left that an earlier attempt at this run finished; None where there is
+    none, or its model is gone. Raises ProgramError for another run's."""
     stored = checkpoint.load_outcome()
     if stored is None:
         return None
@@ -60,7 +62,7 @@ def read_outcome(training: Training, checkpoint: Checkpoint) -> FinishedTraining
 
 
 def finish(training: Training, checkpoint: Checkpoint) -> FinishedTraining:
-    """Train, and all that follows."""
+    """Train, and do all that follows. Returns what result.json is made of."""
     frozen = training.config.method == "frozen"
     outcome = fit_frozen(training) if frozen else fine_tune(training, checkpoint)
     if training.setup.processes.rank > 0:
@@ -74,13 +76,14 @@ def finish(training: Training, checkpoint: Checkpoint) -> FinishedTraining:
 
 
 def figures_of(training: Training, outcome: FinishedTraining) -> dict[str, Any]:
-    """How good this training's model is by itself, as result.json would say it."""
+    """The figures of this training's model alone, as result.json would have them."""
     rewards = [of_group.mean(1).tolist() for of_group in outcome.rewards]
     figures, _ = summarise(training.data.groups, rewards)
     return figures | {"steps": outcome.steps, "base_model": training.config.base_model}
 
 
 def fine_tune(training: Training, checkpoint: Checkpoint) -> FinishedTraining:
+    """Run the loop, merge adapters, score everything."""
     loop = train(training, checkpoint)
     if training.config.adapter == "qlora":
         unquantise(training)
@@ -98,6 +101,7 @@ def fine_tune(training: Training, checkpoint: Checkpoint) -> FinishedTraining:
 
 
 def fit_frozen(training: Training) -> FinishedTraining:
+    """Fit a head to features of the frozen trunk. There are no steps: fits are counted."""
     fitted = train_frozen(training)
     return FinishedTraining(
         training.part.name,

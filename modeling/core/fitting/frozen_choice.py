@@ -30,7 +30,7 @@ class LayerChoice:
 
 
 def count_fits(candidates: int) -> int:
-    """How often `choose` fits a head, for a progress bar."""
+    """Count how often `choose` fits a head, for a progress bar."""
     return (candidates + (candidates > 1)) * FOLDS * len(STRENGTHS)
 
 
@@ -41,7 +41,7 @@ def choose(
     config: TrainRewardConfig,
     each_fit: Callable[[], None] = lambda: None,
 ) -> LayerChoice:
-    """By the loss on prompts left out, which a few comparisons settle sooner than the accuracy.
+    """Choose by the loss on prompts left out, which settles with fewer comparisons than accuracy.
 
     Shape: table (N, L, E), N texts at L candidate layers, named by `layers` in the trials.
     """
@@ -76,7 +76,7 @@ def is_clearly_lower(losses: Tensor, others: Tensor) -> bool:
 
 
 def standardised(table: Tensor, columns: Sequence[int]) -> Tensor:
-    """(N, F) of (N, L, E)."""
+    """Take the chosen layers' features, standardised. Shape: (N, L, E) to (N, F)."""
     features = table[:, list(columns)].flatten(1)
     return scale_of(features).apply(features)
 
@@ -84,7 +84,7 @@ def standardised(table: Tensor, columns: Sequence[int]) -> Tensor:
 def fit_head(
     table: Tensor, choice: LayerChoice, pairs: Pairs, config: TrainRewardConfig
 ) -> tuple[Tensor, Tensor]:
-    """Weights (F,) and bias () of the chosen head on the features as they are read."""
+    """Fit the chosen head: weights (F,) and bias () on the features as they are read."""
     features = table[:, list(choice.columns)].flatten(1)
     scale = scale_of(features)
     weights = fit(scale.apply(features), pairs, choice.l2, config)
@@ -99,7 +99,7 @@ def fit_heads(
     factors: Sequence[Tensor],
     each_fit: Callable[[], None] = lambda: None,
 ) -> tuple[Tensor, Tensor]:
-    """One head per bootstrap weighting (C,) of the comparisons: weights (M, F), biases (M,)."""
+    """Fit one head per bootstrap weighting (C,) of the comparisons: weights (M, F), biases (M,)."""
     heads = []
     for factor in factors:
         heads.append(fit_head(table, choice, pairs.reweighted(factor), config))

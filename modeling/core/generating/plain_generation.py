@@ -44,7 +44,7 @@ class Generator(Protocol):
 
 
 def choose_generator(model: PreTrainedModel) -> tuple[Generator, str]:
-    """The fastest way that gives the right responses, and a sentence when it is the slow one."""
+    """Choose the fastest way that gives the right responses; a sentence when it is the slow one."""
     try:
         difference = try_out(model)
         allowed = TOLERANCE.get(model.dtype, HALF_PRECISION_TOLERANCE)
@@ -61,8 +61,8 @@ def choose_generator(model: PreTrainedModel) -> tuple[Generator, str]:
 
 @torch.no_grad()
 def try_out(model: PreTrainedModel) -> float:
-    """The largest difference between the logits of rows that come and go and those of the plain
-    forward, on made-up texts, as a share of the largest logit."""
+    """Measure the largest difference between the logits of rows that come and go and those of the
+    plain forward, on made-up texts, as a share of the largest logit."""
     was_training = model.training
     model.eval()
     try:
@@ -92,7 +92,8 @@ def _differences(model: PreTrainedModel) -> list[float]:
 
 
 def _apart(model: PreTrainedModel, logits: Tensor, texts: list[list[int]]) -> float:
-    """Shape: logits (R, V), what follows each of the R texts"""
+    """The largest difference of logits (R, V), for what follows each text, from the plain
+    forward's, as a share of the largest; infinite for NaN."""
     apart = 0.0
     for row, text in zip(logits.float(), texts, strict=True):
         ids = torch.tensor([text], device=model.device)
@@ -111,7 +112,7 @@ def generate_plain(
     on_done: OnDone = nothing,
     check: Check = nothing,
 ) -> list[Drawn]:
-    """As `generate`. Rows that share a batch have the same prompt, so that nothing is padded."""
+    """Draw as `generate` does. Rows that share a batch have the same prompt: nothing is padded."""
     drawn = [Drawn() for _ in requests]
     was_training, declared = model.training, model.generation_config
     model.eval()
@@ -144,7 +145,7 @@ def generate_plain(
 
 
 class _Picker(LogitsProcessor):
-    """Draws in the place of model.generate: it leaves one token for it to take."""
+    """Draws in the place of model.generate, which takes the one token that is left possible."""
 
     def __init__(self, seeds: list[int], sampling: Sampling, check: Check) -> None:
         self.draws = torch.stack([uniforms(seed, sampling.max_new_tokens) for seed in seeds])

@@ -54,7 +54,7 @@ class Keep(Protocol):
 
 
 class SamplesFile:
-    """`done` holds what was written, by an earlier attempt too."""
+    """The file of a run's responses. `done`: the keys of those in it, an earlier attempt's too."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -70,7 +70,7 @@ class SamplesFile:
         tokens: int | None,
         extra: dict[str, Any] | None = None,
     ) -> bool:
-        """Keeps a response; whether this was a moment to write to the disk."""
+        """Add a response. Returns whether all responses so far were now written to the disk."""
         line = {"policy": one.policy, "id": one.id, "sample": one.sample}
         line |= {"text": text, "finished": finished, "tokens": tokens, "seed": one.seed}
         self.unwritten.append(line | ({"extra": extra} if extra else {}))
@@ -80,7 +80,7 @@ class SamplesFile:
         return True
 
     def write(self) -> None:
-        """Whole lines, and on the disk before any progress says so."""
+        """Append whole lines, and wait until the disk has them, before any progress counts them."""
         if self.unwritten:
             with self.path.open("ab") as file:
                 file.write(b"".join(_encoded(line) for line in self.unwritten))
@@ -91,7 +91,8 @@ class SamplesFile:
         self.last_write = time.monotonic()
 
     def finish(self, order: Iterable[Wanted]) -> list[dict[str, Any]]:
-        """The lines of `order` that there are, which is what the file holds from now on."""
+        """Rewrite the file in this order, without check sums. Returns its lines; those of `order`
+        that were never sampled are missing."""
         self.write()
         rows = {key_of(row): row for row in self._read()}
         lines = [rows[wanted.key] for wanted in order if wanted.key in rows]
@@ -99,7 +100,8 @@ class SamplesFile:
         return lines
 
     def _read(self) -> list[dict[str, Any]]:
-        """What is there; a last line that was cut short is removed, damaged ones are left out."""
+        """Read the file. A last line that was cut short is removed, damaged lines are passed
+        over."""
         if not self.path.exists():
             return []
         content = self.path.read_bytes()
@@ -119,7 +121,8 @@ def _encoded(line: dict[str, Any]) -> bytes:
 
 
 def sound(line: bytes) -> dict[str, Any] | None:
-    """The response as it was written, or None. Without a check sum it is of a finished file."""
+    """Parse a line; None for one that is not as it was written. A line without a check sum is of a
+    finished file."""
     try:
         row = json.loads(line)
         check_sum = row.pop(CHECK, None)

@@ -19,7 +19,8 @@ from modeling.core.reading.trying import trial_groups
 def choose_policy_way(
     models: Sequence[PreTrainedModel], asked: str, max_length: int
 ) -> tuple[str, str | None]:
-    """The way asked for where all models can go it, else "padded" and a sentence on why."""
+    """Choose the way to read: the one asked for where all models can, else "padded" and a sentence
+    on why."""
     way = asked
     for model in models:
         reader = choose_way(model, way, max_length, may_prune=False)
@@ -33,7 +34,7 @@ def choose_policy_way(
 
 @torch.no_grad()
 def why_packed_differs(model: PreTrainedModel, way: str) -> str | None:
-    """Why packed rows are not what the padded ones are, or None when they are."""
+    """Say why a model reads packed rows otherwise than padded ones; None when it does not."""
     texts = [
         TokenText(
             tuple(one.ids[: one.prompt_length or 1]), tuple(one.ids[one.prompt_length or 1 :])
@@ -56,14 +57,14 @@ def why_packed_differs(model: PreTrainedModel, way: str) -> str | None:
 
 
 def make_batch(way: str, texts: Sequence[TokenText], device: torch.device) -> Batch:
-    """Texts to be read in one pass; packed ones share a prompt where they lie side by side."""
+    """Make the batch of one pass. Packed texts share a prompt where they lie side by side."""
     if way == "padded":
         return pad_texts(texts, device)
     return pack_texts(texts, device, flex=way == "flex")
 
 
 def plan_passes(way: str, items: Sequence[Sequence[TokenText]], budget: int) -> Iterator[list[int]]:
-    """Numbers of items that fit into one pass of `budget` tokens, the longest first.
+    """Divide items into passes of `budget` tokens, as lists of their numbers, the longest first.
 
     An item is some texts of one prompt, all items of equally many.
     """

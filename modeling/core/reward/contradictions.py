@@ -35,7 +35,7 @@ def write_contradictions(
     trunk_learned: bool = False,
     bootstrap: bool = True,
 ) -> None:
-    """One line per decided comparison, the most doubtful first.
+    """Write one line per decided comparison, the most doubtful first.
 
     `members`: of each group the rewards (K, M) on one scale. `are_heads`: every one of them has a
     bootstrap; else the first has seen everything, and without `bootstrap` the others, too.
@@ -52,8 +52,8 @@ def write_contradictions(
 
 
 def temperature_of(groups: Sequence[PromptGroup], members: Sequence[Tensor]) -> float:
-    """Of the members' mean on the first split with enough judgments that nothing was learned
-    from; 1 without one."""
+    """Fit the temperature of the members' mean on the first held-out split that has enough
+    judgments; 1 without one."""
     for split in FIT_ON:
         judged = [
             ((rewards[c.i] - rewards[c.j]).mean().item(), c.target)
@@ -101,7 +101,7 @@ def judges(
     are_heads: bool = False,
     bootstrap: bool = True,
 ) -> tuple[list[int], bool]:
-    """The members that judge a group, and whether none of them has seen it.
+    """Choose the members that judge a group, and say whether none of them has seen it.
 
     A held-out group is judged by all. A train group by those that never saw it, if any.
     """

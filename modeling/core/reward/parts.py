@@ -26,23 +26,24 @@ class TrainingPart:
 
     @property
     def leaves_model(self) -> bool:
+        """Whether a model is saved; a point of a learning curve leaves figures alone."""
         return self.fraction == 1.0
 
     @property
     def share(self) -> float:
-        """Of the train prompts, about; a bootstrap leaves out e^-1 of them."""
+        """About which share of the train prompts it sees; a bootstrap leaves out e^-1 of them."""
         return 0.632 if self.has_bootstrap else self.fraction
 
     @property
     def words(self) -> str:
-        """For the log."""
+        """The part's name for people, in the log."""
         if self.name == MAIN:
             return "the model"
         return f"member {self.member}" if self.leaves_model else f"{self.fraction:.0%} of the data"
 
 
 def parts_of(config: TrainRewardConfig) -> list[TrainingPart]:
-    """All of a run's trainings in their order, the model first."""
+    """List all of a run's trainings in their order, the model first."""
     members = [
         TrainingPart(f"members/{number}", number, has_bootstrap=config.bootstrap)
         for number in range(1, config.members)
@@ -54,7 +55,7 @@ def parts_of(config: TrainRewardConfig) -> list[TrainingPart]:
 def part_groups(
     groups: Sequence[PromptGroup], part: TrainingPart, seed: int
 ) -> tuple[list[PromptGroup], list[int]]:
-    """The groups as this part weighs them, and which of them it trains on.
+    """Weigh the groups as this part does, and list which of them it trains on.
 
     Nested subsets: a larger fraction has every prompt of a smaller one.
     """
@@ -85,7 +86,7 @@ def _times(group: PromptGroup, times: int) -> PromptGroup:
 
 
 def head_weights(groups: Sequence[PromptGroup], heads: int, seed: int) -> list[list[float]] | None:
-    """[group][head]: how often each head on one trunk sees each prompt; None for a single head."""
+    """Draw how often each head on one trunk sees each prompt, [group][head]; None for one head."""
     if heads == 1:
         return None
     return [

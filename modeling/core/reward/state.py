@@ -33,7 +33,8 @@ class RewardProgress:
 def resume(
     training: Training, checkpoint: Checkpoint, optimizer: torch.optim.Optimizer
 ) -> RewardProgress:
-    """Take up the checkpoint of this very run, if there is one."""
+    """Take up the checkpoint of this very run, if there is one. Raises ProgramError for another
+    run's."""
     if not checkpoint.exists:
         return RewardProgress()
     loaded = checkpoint.load_last(training.setup.device)
@@ -101,15 +102,15 @@ def save(
 
 
 def remark(training: Training, sentence: str) -> None:
-    """For the log and the result."""
+    """Say a sentence in the log, and once in the result's warnings."""
     training.setup.run.say(sentence)
     if sentence not in training.setup.warnings:
         training.setup.warnings.append(sentence)
 
 
 def take_up_memory(training: Training, memory: Memory) -> None:
-    """The same passes as before, or smaller ones where this attempt was asked for them: sums in
-    another order end in other last digits."""
+    """Read in the same passes as before, or in smaller ones where this attempt was asked for them:
+    sums in another order end in other last digits."""
     training.setup.memory.batch_tokens = min(
         memory.batch_tokens, training.setup.memory.batch_tokens
     )
@@ -129,6 +130,7 @@ def weights_of(training: Training) -> dict[str, Any]:
 
 
 def put_weights(training: Training, weights: dict[str, Any]) -> None:
+    """Write what `weights_of` gave back into the model."""
     training.model.load_state_dict(weights, strict=training.adapter is None)
 
 

@@ -68,20 +68,22 @@ class Training:
         return self.part.name == MAIN
 
     def split(self, name: str) -> list[int]:
-        """What of it this part uses."""
+        """The numbers of the split's groups that this part uses."""
         if name == "train" and self.train_groups:
             return self.train_groups
         return [at for at, group in enumerate(self.groups) if group.split == name]
 
     def use_threads(self, threads: int) -> None:
-        """Also in the settings that the result tells, where this is the run's model."""
+        """Set the number of threads, also in the settings that result.json holds, where this
+        training is the run's model."""
         self.config = replace(self.config, threads=threads)
         if self.is_main:
             self.setup.config = self.config
         torch.set_num_threads(threads)
 
     def progress(self, step: int, total: int) -> None:
-        """Of all parts together, as if each took as many steps as its share of the data."""
+        """Report the progress of all parts together, as if each took as many steps as its share of
+        the data."""
         config = self.setup.config
         parts = parts_of(config)
         shares = [1.0] if len(parts) == 1 else [part.share for part in parts]

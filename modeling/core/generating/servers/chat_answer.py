@@ -62,6 +62,8 @@ def most_bytes(count: int, max_tokens: int) -> int:
 
 
 def read_json(content: bytes) -> Any:
+    """Parse an answer. Raises Unusable for what is not JSON in UTF-8; NaN and infinities are
+    not."""
     try:
         return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except UnicodeDecodeError:
@@ -75,7 +77,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def read_answers(parsed: Any, count: int, max_tokens: int, key: str) -> Completions:
-    """Of at most `count` completions. Raises Unusable for an answer that has none at all."""
+    """Read at most `count` completions. Raises Unusable for an answer that has no list of them."""
     choices = parsed.get("choices") if isinstance(parsed, dict) else None
     if not isinstance(choices, list):
         raise Unusable("the server's answer has no choices")
@@ -104,7 +106,8 @@ def read_answers(parsed: Any, count: int, max_tokens: int, key: str) -> Completi
 
 
 def _dropped(message: dict[str, Any]) -> tuple[str, ...]:
-    """Names from a stranger: few, short, of letters that a name has."""
+    """Name the further keys of a message that are not kept. They come from a stranger and are
+    shown: few, short, of letters that a name has."""
     known = {"role", "content", *MESSAGE_KEYS}
     names = (
         str(name) for name, value in message.items() if name not in known and value not in NOTHING
@@ -113,7 +116,7 @@ def _dropped(message: dict[str, Any]) -> tuple[str, ...]:
 
 
 def fault_of(text: str, max_tokens: int, key: str) -> str:
-    """Why a completion cannot be used; "" if it can."""
+    """Say why a completion cannot be used; "" if it can."""
     if len(text) > max_tokens * CHARACTERS_PER_TOKEN:
         return f"the text is longer than {max_tokens} tokens can be"
     try:
@@ -126,15 +129,15 @@ def fault_of(text: str, max_tokens: int, key: str) -> str:
 
 
 def repeats_key(text: str, key: str) -> bool:
-    """Whether the whole key stands in the text, as it is or in base64."""
+    """Whether the text holds the whole key: as it is, backwards or in base64, spaces left out."""
     forms = [key, key[::-1], base64.b64encode(key.encode()).decode().rstrip("=")]
     bare = "".join(text.split())
     return any(form in bare for form in forms)
 
 
 def excerpt(parsed: Any, key: str) -> str:
-    """A short piece of a refusal's own words, fit to be shown: what an OpenAI-compatible server
-    says of an error, and nothing of any other page."""
+    """Cut a short piece out of a refusal's own words, fit to be shown. Only what an OpenAI-
+    compatible server says of an error is taken; a page of another form gives ""."""
     words = "".join(
         " " if unicodedata.category(character).startswith(("C", "Z")) else character
         for character in _message_of(parsed)[: 4 * EXCERPT]
@@ -149,8 +152,8 @@ def excerpt(parsed: Any, key: str) -> str:
 
 
 def _message_of(parsed: Any) -> str:
-    """Of `{"error": {"message": …}}`, `{"error": …}`, `{"detail": …}`, `{"detail": [{"msg": …}]}`;
-    "" for anything else."""
+    """Find the words in `{"error": {"message": …}}`, `{"error": …}`, `{"detail": …}` or
+    `{"detail": [{"msg": …}]}`; "" for anything else."""
     if not isinstance(parsed, dict):
         return ""
     for name in ("error", "detail", "message"):
