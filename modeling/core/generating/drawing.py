@@ -28,7 +28,7 @@ class Sampling:
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1 or self.batch_tokens < 1:
             raise ValueError("max_new_tokens and batch_tokens must be at least 1")
-        if self.temperature < 0 or not 0 < self.top_p <= 1:
+        if not self.temperature >= 0 or not 0 < self.top_p <= 1:  # NaN fails both
             raise ValueError("temperature must be at least 0 and top_p in (0, 1]")
 
 

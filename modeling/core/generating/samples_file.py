@@ -7,20 +7,17 @@ policies, prompts and samples, so that a run that was interrupted leaves the sam
 was not. A line that is not as it was written counts as not written.
 """
 
-import json
-import os
 import time
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from modeling.core.messages import Prompt as Prompt
+from modeling.core.program.checked_lines import append_rows, checked_row, read_rows
 from modeling.core.program.files import write_jsonl
 
 SECONDS_BETWEEN_WRITES = 2.0  # at most so much work is lost when the power goes
-CHECK = "check_sum"
 Key = tuple[str, str, int]  # policy, prompt id, sample
 
 
@@ -82,10 +79,7 @@ class SamplesFile:
     def write(self) -> None:
         """Append whole lines, and wait until the disk has them, before any progress counts them."""
         if self.unwritten:
-            with self.path.open("ab") as file:
-                file.write(b"".join(_encoded(line) for line in self.unwritten))
-                file.flush()
-                os.fsync(file.fileno())
+            append_rows(self.path, self.unwritten)
             self.done |= {key_of(line) for line in self.unwritten}
             self.unwritten = []
         self.last_write = time.monotonic()
@@ -100,37 +94,24 @@ class SamplesFile:
         return lines
 
     def _read(self) -> list[dict[str, Any]]:
-        """Read the file. A last line that was cut short is removed, damaged lines are passed
-        over."""
-        if not self.path.exists():
-            return []
-        content = self.path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            os.truncate(self.path, whole)
-        rows = (sound(line) for line in content[:whole].splitlines())
-        return [row for row in rows if row is not None]
+        """Read the responses that are as they were written."""
+        return [row for row in read_rows(self.path) if has_key(row)]
 
 
 def key_of(row: dict[str, Any]) -> Key:
     return (row["policy"], row["id"], row["sample"])
 
 
-def _encoded(line: dict[str, Any]) -> bytes:
-    return json.dumps(line | {CHECK: _check_sum(line)}, ensure_ascii=False).encode() + b"\n"
-
-
 def sound(line: bytes) -> dict[str, Any] | None:
-    """Parse a line; None for one that is not as it was written. A line without a check sum is of a
-    finished file."""
+    """Parse a line; None for one that is not a response as it was written."""
+    row = checked_row(line)
+    return row if row is not None and has_key(row) else None
+
+
+def has_key(row: dict[str, Any]) -> bool:
+    """Whether a row says which response it is."""
     try:
-        row = json.loads(line)
-        check_sum = row.pop(CHECK, None)
-        key_of(row)
-    except (ValueError, AttributeError, KeyError, TypeError):
-        return None
-    return row if check_sum in (None, _check_sum(row)) else None
-
-
-def _check_sum(row: dict[str, Any]) -> int:
-    return zlib.crc32(json.dumps(row, sort_keys=True).encode())
+        hash(key_of(row))
+    except (KeyError, TypeError):
+        return False
+    return True

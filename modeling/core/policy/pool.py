@@ -4,11 +4,10 @@ Appended prompt by prompt, so that a restart draws only what is missing. From th
 estimate for every n up to N, and the texts that distillation trains on.
 """
 
-import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,8 @@ from modeling.core.policy.rollouts import Rollout, roll
 from modeling.core.policy.task import PolicyPrompt, Task
 from modeling.core.policy_models.batch import TokenText
 from modeling.core.policy_models.rewards import Shaping
-from modeling.core.program.files import read_jsonl
+from modeling.core.program.checked_lines import append_rows, read_rows
+from modeling.core.program.files import write_jsonl
 from modeling.measures.noise import noise_of
 from modeling.run_data.train_policy import TrainPolicySettled
 
@@ -41,9 +41,13 @@ def draw_pool(task: Task) -> list[list[Rollout]]:
             by_prompt.setdefault(rollout.id, []).append(rollout)
         pool |= by_prompt
         if task.group.rank == 0:
-            append(path, rollouts)
+            append_rows(path, map(as_row, rollouts))
         task.run.progress(len(pool), len(prompts), "prompts", "sampling")
-    return [pool[prompt.id] for prompt in prompts]
+    drawn = [pool[prompt.id] for prompt in prompts]
+    if task.group.rank == 0:
+        # What a kill or a damaged disk left half of is in the file besides what was drawn for it.
+        write_jsonl(path, (as_row(rollout) for of_prompt in drawn for rollout in of_prompt))
+    return drawn
 
 
 def pool_prompts(prompts: Sequence[PolicyPrompt], config: TrainPolicySettled) -> list[PolicyPrompt]:
@@ -53,29 +57,20 @@ def pool_prompts(prompts: Sequence[PolicyPrompt], config: TrainPolicySettled) ->
 
 
 def read_pool(path: Path, prompts: dict[str, PolicyPrompt], count: int) -> dict[str, list[Rollout]]:
-    """Read the responses of prompts that have all `count` of them. A last line that was cut short
-    is removed from the file."""
-    if not path.exists():
-        return {}
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        os.truncate(path, whole)
+    """Read the responses of prompts that have all `count` of them, as they were written. Those of
+    other prompts are drawn again."""
     pool: dict[str, list[Rollout]] = {}
-    for _, row in read_jsonl(path):
-        prompt = prompts[row["id"]]
-        rollout = Rollout(prompt=prompt.ids, **{key: row[key] for key in FIELDS})
-        pool.setdefault(prompt.id, []).append(rollout)
+    for row in read_rows(path):
+        prompt = prompts.get(str(row.get("id")))
+        if prompt is not None and row.keys() >= set(FIELDS):
+            rollout = Rollout(prompt=prompt.ids, **{key: row[key] for key in FIELDS})
+            pool.setdefault(prompt.id, []).append(rollout)
     return {identifier: rows for identifier, rows in pool.items() if len(rows) == count}
 
 
-def append(path: Path, rollouts: list[Rollout]) -> None:
-    """Add whole lines, and wait until the disk has them, before the progress counts them."""
-    lines = [{key: getattr(rollout, key) for key in FIELDS} for rollout in rollouts]
-    with path.open("ab") as file:
-        file.write(b"".join(json.dumps(x, ensure_ascii=False).encode() + b"\n" for x in lines))
-        file.flush()
-        os.fsync(file.fileno())
+def as_row(rollout: Rollout) -> dict[str, Any]:
+    """A response's line of the file."""
+    return {key: getattr(rollout, key) for key in FIELDS}
 
 
 def rewards_of(pool: list[list[Rollout]]) -> np.ndarray:

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from modeling.core.program.errors import ProgramError
-from modeling.core.program.files import write_json, written_aside
+from modeling.core.program.files import sha256_of, write_json, written_aside
 
 MAIN = "model"  # the part of a run that is its model
 REST = 20.0  # the least pause between two checkpoints, in times that the last one took
@@ -115,7 +115,9 @@ class Checkpoint:
                 best = state["loop"]["best_step"]
                 if best is not None:
                     self.load_best(best, device)
-            except UNREADABLE:
+            except UNREADABLE as problem:
+                if isinstance(problem, DamagedCheckpoint) and file == self.state_file:
+                    self._forget_damaged(file)
                 continue
             return state, file == self.previous_file
         return None
@@ -128,16 +130,30 @@ class Checkpoint:
         any moment leaves a state that it can confirm.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        if self.state_file.exists():
+        moves = self.state_file.exists()  # False: previous.pt is the last good one, and stays
+        if moves:
             self.previous_file.unlink(missing_ok=True)
         with written_aside(self.state_file, lambda file: torch.save(state, file)) as sha256:
             known = self._manifest()
-            before = {} if STATE not in known else {PREVIOUS: known[STATE]}
+            before = {PREVIOUS: known[STATE]} if moves and STATE in known else {}
             best = state["loop"]["best_step"]
             entry = {"sha256": sha256, "best": None if best is None else self._best(best).name}
             self._write_manifest({**known, **before, STATE: entry})
-            if self.state_file.exists():
+            if moves:
                 os.replace(self.state_file, self.previous_file)
+
+    def _forget_damaged(self, file: Path) -> None:
+        """Delete a state that is not what was written, unless only its best weights are damaged:
+        the next save would put it in the place of the good one before it."""
+        try:
+            whole = sha256_of(file) in self._hashes()
+        except OSError:
+            return
+        if not whole:
+            file.unlink(missing_ok=True)
+
+    def _hashes(self) -> set[str]:
+        return {entry["sha256"] for entry in self._manifest().values()}
 
     def save_best(self, step: int, weights: dict[str, Any]) -> None:
         self._save(self._best(step), weights)
@@ -184,7 +200,7 @@ class Checkpoint:
         with file.open("rb") as opened:
             sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
             # By its hash, not its name: a kill between two renames leaves a name ahead or behind.
-            if sha256 not in {entry["sha256"] for entry in self._manifest().values()}:
+            if sha256 not in self._hashes():
                 raise DamagedCheckpoint(f"{file.name} is not as it was written")
             opened.seek(0)
             return dict(torch.load(opened, map_location=device, weights_only=True))

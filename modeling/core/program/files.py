@@ -10,7 +10,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from modeling.core.messages import OPTION_NAMES, Prompt, Response, prompt_of, response_of
+from modeling.core.messages import (
+    OPTION_NAMES,
+    OPTIONS,
+    Prompt,
+    Response,
+    prompt_of,
+    response_of,
+)
 from modeling.core.program.errors import ProgramError
 
 
@@ -29,11 +36,24 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 continue
             try:
                 row = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:  # the second: thousands of brackets
                 raise bad_line(path, number, f"is not JSON ({error})") from error
             if not isinstance(row, dict):
                 raise bad_line(path, number, "is not a JSON object")
+            if (b"\\u" in line or b"\xed" in line) and not is_storable(row):
+                problem = "holds half of a surrogate pair, which no text file can keep"
+                raise bad_line(path, number, problem)
             yield number, row
+
+
+def is_storable(row: dict[str, Any]) -> bool:
+    """Whether all texts of a row can be written as UTF-8. JSON can carry lone surrogates, and a
+    program would come upon them when it writes what it has made, after hours of work."""
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def bad_line(path: Path, number: int, problem: str) -> ProgramError:
@@ -69,6 +89,8 @@ def require_messages(row: dict[str, Any], path: Path, number: int) -> Prompt:
         )
         if not fine:
             raise bad_line(path, number, 'has a message without the texts "role" and "content"')
+        if message["role"] == OPTIONS:
+            raise bad_line(path, number, f"has a message of the role {OPTIONS!r}, which is none")
     options = {name: row[name] for name in OPTION_NAMES if row.get(name)}
     for name, kind in zip(OPTION_NAMES, (list, dict), strict=True):
         if not isinstance(options.get(name, kind()), kind):

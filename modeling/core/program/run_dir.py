@@ -76,7 +76,7 @@ class RunDir:
             return kind.read(json.loads(path.read_bytes()))
         except Refused as problem:
             raise ProgramError(problem.message, where=problem.where, hint=problem.hint) from problem
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ProgramError(
                 f"config.json is not JSON ({error}).", where="config.json", hint="Correct the file."
             ) from error

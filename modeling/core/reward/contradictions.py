@@ -8,7 +8,7 @@ one minus the probability that the members give the judgment on average, at the 
 fits held-out judgments. Left out: ties, which no order contradicts.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from torch import Tensor
 from modeling.core.loading.aggregation import variance
 from modeling.core.program.files import write_jsonl
 from modeling.core.reward.bootstrap import bootstrap_weight
+from modeling.core.reward.parts import sees_everything
 from modeling.core.texts.groups import PromptGroup
 from modeling.measures.calibration import FEWEST_TO_FIT, fit_temperature
 
@@ -42,8 +43,10 @@ def write_contradictions(
     `trunk_learned`: all share a trunk that has.
     """
     temperature = temperature_of(groups, members)
+    count = members[0].shape[1] if members else 0
+    whole = {member for member in range(count) if sees_everything(groups, seed, member)}
     judging = [
-        judges(group, rewards.shape[1], seed, are_heads, bootstrap)
+        judges(group, rewards.shape[1], seed, are_heads, bootstrap, whole)
         for group, rewards in zip(groups, members, strict=True)
     ]
     rows = list(_rows(groups, members, temperature, judging, trunk_learned))
@@ -100,15 +103,21 @@ def judges(
     seed: int,
     are_heads: bool = False,
     bootstrap: bool = True,
+    saw_everything: Collection[int] = (),
 ) -> tuple[list[int], bool]:
     """Choose the members that judge a group, and say whether none of them has seen it.
 
-    A held-out group is judged by all. A train group by those that never saw it, if any.
+    A held-out group is judged by all. A train group is judged by those that never saw it, if any;
+    `saw_everything`: members that had no bootstrap, for it drew nothing.
     """
     everyone = list(range(members))
     if group.split != "train":
         return everyone, True
     others = everyone[1:] if bootstrap else []
     bootstrapped = everyone if are_heads and members > 1 else others
-    unseen = [m for m in bootstrapped if bootstrap_weight(seed, m, group.prompt) == 0]
+    unseen = [
+        m
+        for m in bootstrapped
+        if m not in saw_everything and bootstrap_weight(seed, m, group.prompt) == 0
+    ]
     return (unseen, True) if unseen else (everyone, False)

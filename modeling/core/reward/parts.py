@@ -65,19 +65,27 @@ def part_groups(
         return list(groups), sorted(train[: max(1, round(part.fraction * len(train)))])
     if not part.has_bootstrap:
         return list(groups), train
+    if sees_everything(groups, seed, part.member):
+        return list(groups), train
     times = {at: bootstrap_weight(seed, part.member, groups[at].prompt) for at in train}
     seen = [at for at in train if times[at]]
-    if not has_winner(groups, seen):  # of a handful of prompts none may be drawn
-        return list(groups), train
     weighed = [
         _times(group, times[at]) if times.get(at) else group for at, group in enumerate(groups)
     ]
     return weighed, seen
 
 
-def has_winner(groups: Sequence[PromptGroup], which: Sequence[int]) -> bool:
-    """Whether there is anything to learn: a comparison that is no tie."""
-    return any(c.target != 0.5 for at in which for c in groups[at].comparisons)
+def sees_everything(groups: Sequence[PromptGroup], seed: int, member: int) -> bool:
+    """Whether a member, or a head, sees every train prompt once in the place of its bootstrap.
+
+    Of a handful of prompts a bootstrap may draw none that has a decided comparison, and there would
+    be nothing to learn from.
+    """
+    return not any(
+        bootstrap_weight(seed, member, group.prompt)
+        for group in groups
+        if group.split == "train" and any(c.target != 0.5 for c in group.comparisons)
+    )
 
 
 def _times(group: PromptGroup, times: int) -> PromptGroup:
@@ -89,7 +97,11 @@ def head_weights(groups: Sequence[PromptGroup], heads: int, seed: int) -> list[l
     """Draw how often each head on one trunk sees each prompt, [group][head]; None for one head."""
     if heads == 1:
         return None
+    whole = {head for head in range(heads) if sees_everything(groups, seed, head)}
     return [
-        [float(bootstrap_weight(seed, head, group.prompt)) for head in range(heads)]
+        [
+            1.0 if head in whole else float(bootstrap_weight(seed, head, group.prompt))
+            for head in range(heads)
+        ]
         for group in groups
     ]

@@ -158,7 +158,7 @@ def is_refitted(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> bool:
 
 
 def _clean(text: str) -> str:
-    """Replace lone surrogates, which JSON can carry and UTF-8 cannot."""
+    """Replace lone surrogates by U+FFFD: JSON can carry them, and tokenizers take UTF-8 alone."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

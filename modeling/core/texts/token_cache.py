@@ -116,7 +116,9 @@ class TokenCache:
         """Note that entries are in use, so that they stay longest. To the hour: a second run soon
         after need not write."""
         now = int(time.time())
-        stale = [(now, key) for key, used, *_ in rows if used < now - 3600]
+        stale = [
+            (now, key) for key, used, *_ in rows if not isinstance(used, int) or used < now - 3600
+        ]
         with suppress(sqlite3.OperationalError), db:
             db.executemany("UPDATE texts SET used = ? WHERE key = ?", stale)
 
@@ -162,8 +164,9 @@ def _pack(entry: Tokenized) -> tuple[int, bytes, int]:
 
 
 def _unpack(prompt_length: int, packed: bytes, check_sum: int) -> Tokenized | None:
-    """None for an entry that is not as it was written."""
-    if not isinstance(packed, bytes) or _check_sum(prompt_length, packed) != check_sum:
+    """None for an entry that is not as it was written. A damaged page may hold other types too."""
+    as_typed = isinstance(packed, bytes) and isinstance(prompt_length, int)
+    if not as_typed or _check_sum(prompt_length, packed) != check_sum:
         return None
     ids = array.array("i")
     ids.frombytes(packed)

@@ -28,6 +28,9 @@ MESSAGE_KEYS = (
 NOTHING: tuple[Any, ...] = (None, "", [], {})
 NAME = re.compile(r"[A-Za-z_]{1,40}")
 MOST_DROPPED = 8
+# Whoever reads the run's files stands deeper in calls than this program, and Python's JSON stops at
+# about a thousand. Arguments of real calls are nested a few deep.
+MOST_NESTED = 100
 
 
 class Unusable(Exception):
@@ -96,6 +99,9 @@ def read_answers(parsed: Any, count: int, max_tokens: int, key: str) -> Completi
             text = ""  # a tool call, a refusal, or reasoning that was cut off
         if not isinstance(text, str):
             continue
+        if is_nested_beyond(extra, MOST_NESTED):
+            answers.faults.append(f"its message is nested more than {MOST_NESTED} deep")
+            continue
         beside = json.dumps(extra, ensure_ascii=False) if extra else ""
         if fault := fault_of(text + beside, max_tokens, key):
             answers.faults.append(fault)
@@ -103,6 +109,19 @@ def read_answers(parsed: Any, count: int, max_tokens: int, key: str) -> Completi
         finished = choice.get("finish_reason") in ("stop", "tool_calls", "function_call")
         answers.usable.append(Completion(text, finished, tokens, extra, _dropped(message)))
     return answers
+
+
+def is_nested_beyond(value: Any, most: int) -> bool:
+    """Whether a value of JSON holds more than `most` lists and objects within each other."""
+    layer = [value]
+    for _ in range(most + 1):
+        layer = [
+            part
+            for whole in layer
+            if isinstance(whole, dict | list)
+            for part in (whole.values() if isinstance(whole, dict) else whole)
+        ]
+    return any(isinstance(part, dict | list) for part in layer)
 
 
 def _dropped(message: dict[str, Any]) -> tuple[str, ...]:
