@@ -10,7 +10,8 @@ from django.db.models import Q
 from labeling.models.constraints import between, one_of
 from modeling.models.rounds import Round
 from modeling.models.versions import Policy
-from modeling.run_data.stored import Asked, RunFigures
+from modeling.run_data.asked import Asked
+from modeling.run_data.stored import RunFigures
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager

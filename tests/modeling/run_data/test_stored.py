@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from modeling.run_data.asked import Asked
 from modeling.run_data.stored import (
-    Asked,
     Evaluation,
     PolicyFigures,
     RewardModelFigures,
