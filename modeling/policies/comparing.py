@@ -16,6 +16,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from modeling.run_data.rounds import WinRate
+
 EVEN = 0.5
 ALPHA = 0.05
 AT_LEAST = 10  # fewer judgments than this decide nothing, however they fall
@@ -32,16 +34,6 @@ class Verdict(StrEnum):
     WORSE = "worse"
     UNDECIDED = "undecided"
     OPEN = "open"
-
-
-@dataclass(frozen=True)
-class WinRate:
-    """Mean of the points with its anytime-valid 95 % interval; all in [0, 1]."""
-
-    value: float
-    low: float
-    high: float
-    n: int
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from modeling.models import Metric, Policy, RewardModel, Round, Run
 from modeling.models.deciding import deciding
 from modeling.models.versions import loop_of, next_version
 from modeling.policies import guard
-from modeling.policies.comparing import Verdict, WinRate
+from modeling.policies.comparing import Verdict
 from modeling.reward_models.training_options import aggregation_options
 from modeling.run_data.asked import EstimateAsked, ImprovementAsked, TrainPolicyAsked
 from modeling.run_data.stored import PolicyFigures
@@ -36,7 +36,7 @@ KEPT = (
 )  # fmt: skip
 
 
-def asked_of(
+def improvement_asked(
     project: Project, policy: Policy, reward_model: RewardModel | None
 ) -> ImprovementAsked:
     """What a run is asked that improves this policy."""
@@ -163,6 +163,7 @@ def record_of(policy: Policy) -> guard.Record | None:
         return None
     told = policy.figures
     round_ = round_of(policy)
+    blind = round_.figures.blind if round_ else None
     return guard.Record(
         version=policy.version,
         reward=_finite(told.reward_after),
@@ -173,8 +174,8 @@ def record_of(policy: Policy) -> guard.Record | None:
         spread_before=_root(told.reward_variance_before),
         length=_finite(told.length_after),
         length_before=_finite(told.length_before),
-        win_rate=win_rate_in(round_) if round_ else None,
-        is_preferred=round_ is not None and round_.results.get("verdict") == Verdict.BETTER,
+        win_rate=blind.win_rate if blind else None,
+        is_preferred=blind is not None and blind.verdict == Verdict.BETTER,
         stopped=why_stopped(policy),
     )
 
@@ -182,11 +183,6 @@ def record_of(policy: Policy) -> guard.Record | None:
 def round_of(policy: Policy) -> Round | None:
     """The last one that has compared it."""
     return policy.candidate_rounds.exclude(results={}).order_by("-number").first()
-
-
-def win_rate_in(round_: Round) -> WinRate | None:
-    told = round_.results.get("win_rate")
-    return WinRate(told["value"], told["low"], told["high"], told["n"]) if told else None
 
 
 def why_stopped(policy: Policy) -> str:

@@ -6,6 +6,7 @@ two workers, two people, or a worker and a person, never both decide: pointer, s
 policy, round and audit entry are those of one of them, and the other is told.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from modeling.models import Loop, Policy, Round, deciding
 from modeling.models.deciding import NOW, Now, Outrun
 from modeling.policies import blind, improving, registry
 from modeling.policies.comparing import Outcome
+from modeling.run_data.rounds import BlindResult
 from modeling.runs import model_files
 
 Status = Policy.Status
@@ -110,7 +112,8 @@ def _close_its_round(policy: Policy, state: str, reason: str) -> None:
 def close(round_: Round, state: str, reason: str, **values: Any) -> bool:
     """Ends an open round as it stands, by compare-and-set: False when somebody was faster."""
     if round_.state == State.COMPARING:
-        values["results"] = round_.results | as_results(blind.standing(round_).outcome)
+        result = result_of(blind.standing(round_).outcome)
+        values["results"] = replace(round_.figures, blind=result).as_json()
         reason = f"{round_.reason} {reason}".strip()  # why it was compared at all, if that is told
     with transaction.atomic():
         closed = Round.objects.filter(pk=round_.pk, state=round_.state).update(
@@ -121,14 +124,8 @@ def close(round_: Round, state: str, reason: str, **values: Any) -> bool:
     return bool(closed)
 
 
-def as_results(outcome: Outcome) -> dict[str, Any]:
-    rate = outcome.win_rate
-    return {
-        "verdict": outcome.verdict.value,
-        "p_value": outcome.p_value,
-        "decided_at": outcome.decided_at,
-        "win_rate": rate and {"value": rate.value, "low": rate.low, "high": rate.high, "n": rate.n},
-    }
+def result_of(outcome: Outcome) -> BlindResult:
+    return BlindResult(outcome.verdict.value, outcome.p_value, outcome.decided_at, outcome.win_rate)
 
 
 def check_candidate(round_: Round, *, at_once: bool) -> None:

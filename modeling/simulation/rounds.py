@@ -115,7 +115,7 @@ def describe_round(round_: Round) -> str:
     if round_.candidate:
         name += f" → v{round_.candidate.version}"
     parts = [f"Round {round_.number}: {name} {round_.get_state_display()}.", round_.reason]
-    gold = round_.results.get("gold")
-    if gold:
-        parts.append(f"Demo oracle {gold['current']:.2f} → {gold['new']:.2f}.")
+    gold = round_.figures.gold
+    if gold is not None:
+        parts.append(f"Demo oracle {gold.current:.2f} → {gold.new:.2f}.")
     return " ".join(part for part in parts if part)
