@@ -222,12 +222,12 @@ def sampled_by_prompt(
     for sample in read_samples(run) if samples is None else samples:
         digest = response_digest(clean(sample["text"]), clean_extra(sample))
         digests.setdefault(int(sample["id"]), set()).add(digest)
-    found: dict[int, list[int]] = {prompt_id: [] for prompt_id in digests}
+    by_prompt: dict[int, list[int]] = {prompt_id: [] for prompt_id in digests}
     rows = Response.objects.filter(prompt__in=list(digests)).order_by("pk")
     for pk, prompt_id, digest in rows.values_list("pk", "prompt_id", "digest"):
         if digest in digests[prompt_id]:
-            found[prompt_id].append(pk)
-    return found
+            by_prompt[prompt_id].append(pk)
+    return by_prompt
 
 
 def read_samples(run: Run) -> list[dict[str, Any]]:

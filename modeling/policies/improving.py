@@ -157,23 +157,23 @@ def trained_on(policy: Policy) -> set[int]:
     return {int(row["id"]) for row in rows_left(policy.run.folder, "prompts.jsonl")}
 
 
-def record_of(policy: Policy) -> guard.Record | None:
+def record_of(policy: Policy) -> guard.VersionRecord | None:
     """What the guard looks at; None for a policy that no run of ours has made."""
     if not policy.results:
         return None
-    told = policy.figures
+    figures = policy.figures
     round_ = round_of(policy)
     blind = round_.figures.blind if round_ else None
-    return guard.Record(
+    return guard.VersionRecord(
         version=policy.version,
-        reward=_finite(told.reward_after),
-        reward_before=_finite(told.reward_before),
+        reward=_finite(figures.reward_after),
+        reward_before=_finite(figures.reward_before),
         kl=policy.kl,
-        kl_error=_finite(told.kl_error) or 0.0,
-        spread=_root(told.reward_variance_after),
-        spread_before=_root(told.reward_variance_before),
-        length=_finite(told.length_after),
-        length_before=_finite(told.length_before),
+        kl_error=_finite(figures.kl_error) or 0.0,
+        spread=_root(figures.reward_variance_after),
+        spread_before=_root(figures.reward_variance_before),
+        length=_finite(figures.length_after),
+        length_before=_finite(figures.length_before),
         win_rate=blind.win_rate if blind else None,
         is_preferred=blind is not None and blind.verdict == Verdict.BETTER,
         stopped=why_stopped(policy),
@@ -203,7 +203,7 @@ def _last(run: Run, name: str) -> float | None:
     return last.value if last else None
 
 
-def history_of(project: Project, upto: Policy, after: int = 0) -> list[guard.Record]:
+def history_of(project: Project, upto: Policy, after: int = 0) -> list[guard.VersionRecord]:
     """The records of the versions that lead to this one, the oldest first; those up to version
     `after` are over and done with."""
     line: list[Policy] = []
@@ -222,7 +222,7 @@ def history_of(project: Project, upto: Policy, after: int = 0) -> list[guard.Rec
     return [record for record in records if record is not None]
 
 
-def policy_alarms(candidate: Policy) -> list[guard.Alarm]:
+def policy_alarms(candidate: Policy) -> list[guard.GuardAlarm]:
     """What the guard has against this version."""
     loop = candidate.project.loop
     limits = guard.Limits(kl_budget=candidate.project.loop_settings.kl_budget or None)

@@ -136,11 +136,11 @@ def check_candidate(round_: Round, *, at_once: bool) -> None:
         return
     alarms = improving.policy_alarms(candidate)
     if alarms:
-        told = " ".join(alarm.text for alarm in alarms)
+        reason = " ".join(alarm.text for alarm in alarms)
         with deciding.deciding(round_.project):
-            if close(round_, State.REJECTED, told):
-                stop_improvement(round_.project, told)
-                reject_policy(candidate, None, told)
+            if close(round_, State.REJECTED, reason):
+                stop_improvement(round_.project, reason)
+                reject_policy(candidate, None, reason)
         return
     doubt = why_not_at_once(candidate) if at_once else ""
     if at_once and not doubt:
@@ -150,8 +150,8 @@ def check_candidate(round_: Round, *, at_once: bool) -> None:
         )
     else:
         in_hand = Round.objects.filter(pk=round_.pk, state=State.IMPROVING)
-        told = f"Not promoted at once but compared blind: {doubt}" if doubt else ""
-        in_hand.update(state=State.COMPARING, reason=told)
+        reason = f"Not promoted at once but compared blind: {doubt}" if doubt else ""
+        in_hand.update(state=State.COMPARING, reason=reason)
 
 
 def why_not_at_once(candidate: Policy) -> str:

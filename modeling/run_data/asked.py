@@ -1,6 +1,6 @@
 """What a run is asked to do: the JSON in its row's `config`, a dataclass per kind of run.
 
-`Asked` reads all of them, also those that an earlier version has written. The others write them,
+`RunAsked` reads all of them, also those that an earlier version has written. The others write them,
 and a run is named by a digest of what they write: names and order of their fields stay as they are,
 or every project would run again what it has run. A setting that is None here is left out of the
 JSON, and its program then takes its own default; so a setting that comes later changes no name of a
@@ -15,7 +15,7 @@ from modeling.run_data.result import ONLY_IF_KNOWN, Stored, earlier
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked(Stored):
+class RunAsked(Stored):
     """A run's `config`: the rows that it works with, by key, and its programs' settings. A training
     of a reward model has those beside the base model."""
 

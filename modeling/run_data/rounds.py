@@ -5,6 +5,7 @@ have an oracle; the blind comparison comes when it ends, however it ends. Readin
 figures that are missing, or of another kind, are None, and what is not known by name is left out.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -27,7 +28,7 @@ class WinRate:
     def read_stored(cls, stored: object) -> Self | None:
         """None where it is not whole: without its interval a win rate says too much."""
         figures = _known(stored)
-        value, low, high, n = (figures.get(name) for name in ("value", "low", "high", "n"))
+        value, low, high, n = (figures[name] for name in ("value", "low", "high", "n"))
         if is_number(value) and is_number(low) and is_number(high) and is_whole(n):
             return cls(float(value), float(low), float(high), int(n))
         return None
@@ -47,7 +48,7 @@ class GoldMeans:
     def read_stored(cls, stored: object) -> Self | None:
         """None where it is not whole: one mean alone compares nothing."""
         figures = _known(stored)
-        current, new = figures.get("current"), figures.get("new")
+        current, new = figures["current"], figures["new"]
         if is_number(current) and is_number(new):
             return cls(float(current), float(new))
         return None
@@ -75,15 +76,15 @@ class BlindResult:
     def read_stored(cls, stored: object) -> Self | None:
         """None of a round that was not compared."""
         figures = _known(stored)
-        verdict = figures.get("verdict")
+        verdict = figures["verdict"]
         if not isinstance(verdict, str):
             return None
-        p_value, decided_at = figures.get("p_value"), figures.get("decided_at")
+        p_value, decided_at = figures["p_value"], figures["decided_at"]
         return cls(
             verdict,
             float(p_value) if is_number(p_value) else None,
             int(decided_at) if is_whole(decided_at) else None,
-            WinRate.read_stored(figures.get("win_rate")),
+            WinRate.read_stored(figures["win_rate"]),
         )
 
 
@@ -102,9 +103,10 @@ class RoundResults:
     def read_stored(cls, stored: object) -> Self:
         figures = _known(stored)
         return cls(
-            gold=GoldMeans.read_stored(figures.get("gold")), blind=BlindResult.read_stored(figures)
+            gold=GoldMeans.read_stored(figures["gold"]), blind=BlindResult.read_stored(figures)
         )
 
 
-def _known(stored: object) -> dict[str, Any]:
-    return stored if isinstance(stored, dict) else {}
+def _known(stored: object) -> defaultdict[str, Any]:
+    """By name; None for each name that is missing."""
+    return defaultdict(lambda: None, stored if isinstance(stored, dict) else {})

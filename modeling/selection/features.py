@@ -53,7 +53,7 @@ def vectors_of(
 ) -> dict[int, NDArray[np.float32]]:
     """Response -> its vector, for those that have one of so many features. What is of another size
     is no vector of this space, and counts as none."""
-    found: dict[int, NDArray[np.float32]] = {}
+    vectors: dict[int, NDArray[np.float32]] = {}
     ids = sorted(responses) if features else []
     for start in range(0, len(ids), BATCH):
         rows = ResponseFeatures.objects.filter(
@@ -61,8 +61,8 @@ def vectors_of(
         )
         for pk, vector in rows.values_list("response_id", "vector"):
             if len(vector) == features * STORED.itemsize:
-                found[pk] = np.frombuffer(vector, STORED).astype(np.float32)
-    return found
+                vectors[pk] = np.frombuffer(vector, STORED).astype(np.float32)
+    return vectors
 
 
 def space_of(model: RewardModel) -> Space:

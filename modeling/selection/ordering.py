@@ -121,8 +121,8 @@ def _material(project: Project, model: RewardModel) -> Signature:
 def _judged(model: RewardModel) -> Signature:
     """Changes with every preference that is settled since the training, taken back or changed."""
     rows = settled(model.project, since=model.snapshot.last_settled_at)
-    told = rows.aggregate(count=Count("pk"), last=Max("settled_at"))
-    return (told["count"], told["last"])
+    totals = rows.aggregate(count=Count("pk"), last=Max("settled_at"))
+    return (totals["count"], totals["last"])
 
 
 def _is_known(project: Project, news: Signature) -> bool:

@@ -51,8 +51,8 @@ def max_min(beliefs: Beliefs) -> Array:
     """The larger the gap between the two rewards the more: 0 for none (the best against the worst
     response; H. Dong et al., 2024, arXiv:2405.07863). It teaches a policy a clear lesson, and a
     reward model little."""
-    found: Array = 2.0 * probability(np.abs(beliefs.mean)) - 1.0
-    return found
+    worth: Array = 2.0 * probability(np.abs(beliefs.mean)) - 1.0
+    return worth
 
 
 def normal_share(z: Array) -> Array:
@@ -61,8 +61,7 @@ def normal_share(z: Array) -> Array:
     return np.array(flat).reshape(np.shape(z))
 
 
-# By the names of `labeling.models.Selection`, which is what a project can set. Django is not
-# imported here, so that benchmarks and tests can do without it.
+# By the values of `modeling.settings.choices.Selection`, which is what a project can set.
 RANDOM = "random"
 WORTH: dict[str, Callable[[Beliefs], Array]] = {
     "uncertainty": uncertainty,

@@ -24,7 +24,7 @@ from labeling.people.access import project_for
 from modeling.models import Policy, RewardModel, Score
 from modeling.models.versions import reward_model_by
 from modeling.policies.gold import Oracle, oracle_of
-from modeling.policies.held_out import Pair, Written, held_out_pairs
+from modeling.policies.held_out import HeldOutPair, Written, held_out_pairs
 
 PAGE_SIZE = 12
 MOST_TRAINED = 12
@@ -140,11 +140,11 @@ def _from_training(
     }
 
 
-def _contents(pair: Pair) -> str:
+def _contents(pair: HeldOutPair) -> str:
     return "\n".join(message["content"] for message in pair.messages).lower()
 
 
-def _pair_row(policy: Policy, number: int, pair: Pair, oracle: Oracle | None) -> PromptRow:
+def _pair_row(policy: Policy, number: int, pair: HeldOutPair, oracle: Oracle | None) -> PromptRow:
     def samples(written: Sequence[Written]) -> list[Sample]:
         return [
             Sample(w.text, w.finished, w.reward, oracle(pair.messages, w.text) if oracle else None)
