@@ -51,13 +51,14 @@ def open_round(situation: Situation, now: datetime) -> None:
 def move(round_: Round | None, state: str, **values: Any) -> bool:
     """To another state, by compare-and-set: False when another worker was faster."""
     if round_ is None:
-        return False  # it was closed since somebody decided that one is open
+        return False  # it was closed between the decision and now
     return bool(
         Round.objects.filter(pk=round_.pk, state=round_.state).update(state=state, **values)
     )
 
 
 def training(situation: Situation, by: User | None = None) -> Run | None:
+    """Queues a training on all that is settled now, and moves the round on to it."""
     project = situation.project
     snapshot = take_snapshot(project)
     asked = training_asked(situation)
@@ -91,6 +92,7 @@ def shadow_of(situation: Situation) -> int | None:
 
 
 def sampling(situation: Situation, by: User | None = None) -> Run | None:
+    """Queues a sampling of the policy in service, for as many prompts as the queue has room for."""
     project, policy = situation.project, situation.policy
     assert policy is not None
     settings = project.loop_settings
@@ -122,6 +124,7 @@ def sample_asked(
 
 
 def ranking(situation: Situation) -> Run | None:
+    """Queues the ranking of the queue by the model in service, once per round."""
     assert situation.round is not None
     assert situation.reward_model is not None
     asked = RankingAsked(reward_model=situation.reward_model.pk)
@@ -131,8 +134,11 @@ def ranking(situation: Situation) -> Run | None:
 
 
 def improvement(situation: Situation, by: User | None = None) -> Run | None:
-    """One per round. DPO learns from the preferences that the round's reward model has learnt from,
-    whether or not that is in service; without one, from those of the model that is, or from all."""
+    """Queues the run that improves the policy, one per round.
+
+    DPO learns from the preferences that the round's reward model has learnt from, whether or not
+    that model is in service; where the round has none, from those of the model in service; where
+    there is none either, from all."""
     project, round_, model = situation.project, situation.round, situation.reward_model
     policy = situation.policy
     assert round_ is not None and policy is not None
@@ -152,8 +158,10 @@ def improvement(situation: Situation, by: User | None = None) -> Run | None:
 
 
 def estimate(situation: Situation, by: User) -> Run | None:
-    """Of the best of n, without training. It belongs to no round, so that no round waits for it or
-    ends with it; the same policy, reward model and settings are estimated once."""
+    """Queues an estimate of the best of n, without training.
+
+    It belongs to no round, so that no round waits for it or ends with it. The same policy, reward
+    model and settings are estimated once."""
     policy, model = situation.policy, situation.reward_model
     assert policy is not None and model is not None
     asked = improving.estimate_asked(situation.project, policy, model)
@@ -167,7 +175,7 @@ def with_seed(asked: ImprovementAsked, digest: str) -> ImprovementAsked:
 
 
 def comparison(situation: Situation) -> Run | None:
-    """Both policies answer the same prompts, once each."""
+    """Queues the run in which both policies answer the same prompts, once each."""
     project, round_ = situation.project, situation.round
     assert round_ is not None and round_.policy is not None and round_.candidate is not None
     asked = ComparisonAsked(

@@ -21,7 +21,8 @@ State = Run.State
 
 # With fewer comparisons to train on, a reward model only learns them by heart.
 FEWEST_TO_TRAIN = 10
-# So few comparisons nobody has seen yet that labelers may soon have nothing to do.
+# With fewer comparisons that nobody has seen yet, labelers may soon have nothing to do: sampling
+# takes minutes, judging one takes seconds.
 LOW_QUEUE = 10
 
 

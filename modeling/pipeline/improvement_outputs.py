@@ -58,13 +58,20 @@ def collect_comparison(run: Run) -> dict[str, Any]:
         digest = response_digest(text, clean_extra(sample))
         digests[sample["policy"]][int(sample["id"])].append(digest)
     gold = gold_of_comparison(run.project, texts["current"], texts["new"])
-    waiting = Round.objects.select_for_update().filter(
-        pk=run.round_id, state=Round.State.COMPARING, candidate=run.asked.candidate
-    )
-    round_ = waiting.first()
+    round_ = _waiting_round(run)
     if round_ is None:
         return results | {"comparisons": 0, "note": "Its round was over: nothing was queued."}
     if gold:
         _note_gold(round_, gold)
     queued = blind.queue_pairs(round_, digests["current"], digests["new"], run.asked.pairs)
     return results | queued | ({"gold": gold.as_json()} if gold else {})
+
+
+def _waiting_round(run: Run) -> Round | None:
+    """The run's round, locked; None where it does not wait for this comparison any more."""
+    if run.round_id is None:
+        return None
+    rounds = Round.objects.select_for_update()
+    return rounds.filter(
+        pk=run.round_id, state=Round.State.COMPARING, candidate=run.asked.candidate
+    ).first()

@@ -63,13 +63,13 @@ def program_of(stage: str) -> str:
 
 
 def may_fail(run: Run, stage: str) -> bool:
-    """A model in service that cannot be read any more must not keep its successor from coming,
-    nor a predecessor the new responses."""
+    """Whether the run goes on without this stage. A model in service that cannot be read any more
+    must not keep its successor from coming, nor must a predecessor keep new responses away."""
     return stage == "shadow" or (run.kind == Run.Kind.TRAIN_REWARD and stage == "score")
 
 
 def lost_with(stage: str, problem: str) -> str:
-    """What a run lacks that went on without this stage, for the people who read its page."""
+    """What a run lacks that went on without this stage: a sentence for its page."""
     reason = problem.partition("\n")[0]
     if stage == "shadow":
         return f"The predecessor of the model in service could not score the responses: {reason}"

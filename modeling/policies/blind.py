@@ -137,8 +137,9 @@ def points_of(round_: Round) -> list[float]:
 
 
 def choose_prompts(project: Project, pairs: int, seed: int, trained_on: set[int]) -> list[int]:
-    """Prompts for so many pairs: held out from training first, then others that the new policy
-    was not trained on, then the rest; within each, those least often compared, then by chance."""
+    """Enough prompts for `pairs` pairs: those held out from training first, then others that the
+    new policy was not trained on, then the rest. Within each, those least often compared come
+    first, then chance decides."""
     prompts = list(
         Prompt.objects.filter(project=project)
         .annotate(compared=Count("comparisons__blind_pair"))

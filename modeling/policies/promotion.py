@@ -3,7 +3,7 @@
 A promotion or a roll-back changes a pointer and nothing else. Every decision is one transaction
 that holds the project's pointer (`registry.deciding`) and compares it with what was seen, so that
 two workers, two people, or a worker and a person, never both decide: pointer, standing of the
-policy, round and audit entry are those of one of them, and the other is told.
+policy, round and audit entry are those of the first, and the second gets Outrun.
 """
 
 from dataclasses import replace
@@ -35,9 +35,10 @@ def promote_policy(
     policy: Policy, by: User | None, reason: str, *, instead_of: int | Now | None = NOW
 ) -> bool:
     """Puts the policy in service, whatever its standing: also the way back to an earlier version.
-    A round that compares it ends with that. False: it was in service already. Raises NotUsable, and
-    Outrun when another one than `instead_of` (a key) is in service by now: that which somebody saw
-    when they decided."""
+    A round that compares it ends with that. False: it was in service already.
+
+    `instead_of` is the key of the policy that somebody saw in service when they decided. Raises
+    Outrun when another one is in service by now, and NotUsable for a policy that cannot write."""
     seen = deciding.in_service(policy.project)[0] if instead_of is NOW else instead_of
     check_usable(policy)
     return _promote(policy, by, reason, seen)
@@ -114,7 +115,8 @@ def close(round_: Round, state: str, reason: str, **values: Any) -> bool:
     if round_.state == State.COMPARING:
         result = result_of(blind.standing(round_).outcome)
         values["results"] = replace(round_.figures, blind=result).as_json()
-        reason = f"{round_.reason} {reason}".strip()  # why it was compared at all, if that is told
+        # The round's own reason says why it was compared at all, where that is known.
+        reason = f"{round_.reason} {reason}".strip()
     with transaction.atomic():
         closed = Round.objects.filter(pk=round_.pk, state=round_.state).update(
             state=state, reason=reason, finished_at=timezone.now(), **values

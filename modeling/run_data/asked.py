@@ -26,7 +26,7 @@ class RunAsked(Stored):
     reward_model: int | None
     incumbent: int | None  # the reward model that the new one is measured against
     shadow: int | None  # the reward model before the one in service
-    prompts: int = field(metadata=earlier(0))  # at most so many
+    prompts: int = field(metadata=earlier(0))  # at most
     pairs: int = field(metadata=earlier(0))  # to be compared blind
     sample: dict[str, Any] = field(metadata=earlier({}))
     train_policy: dict[str, Any] = field(metadata=earlier({}))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.conf import settings
 
@@ -207,15 +207,22 @@ def cap_log(path: Path, most: int = LOG_BYTES) -> bool:
             size = file.seek(0, os.SEEK_END)
             if size <= most:
                 return False
-            file.seek(most // 8)
-            file.readline()
-            beginning = file.tell()
-            file.seek(size - most // 2)
-            file.readline()
-            _close_gap(file.fileno(), beginning, file.tell())
+            # A progress bar can be one line of megabytes. It is cut within, else both ends would lie
+            # behind it: nothing would be taken out, and the log would be copied behind itself.
+            line = most // 8
+            beginning = _end_of_line(file, most // 8, line)
+            end = _end_of_line(file, size - most // 2, line)
+            _close_gap(file.fileno(), beginning, end)
             return True
     except FileNotFoundError:
         return False
+
+
+def _end_of_line(file: BinaryIO, start: int, most: int) -> int:
+    """Where the line ends that `start` lies in, `most` bytes behind `start` at the furthest."""
+    file.seek(start)
+    file.readline(most)
+    return file.tell()
 
 
 def _close_gap(descriptor: int, start: int, end: int) -> None:

@@ -8,7 +8,8 @@ from modeling.settings.choices import Selection
 
 # With fewer random judgments to test on, a model's time says nothing.
 FEWEST_TESTED = 10
-# Measured anew when there are a tenth more judgments, and so many more at least.
+# A lift is measured anew once there are a tenth more judgments, and at least this many: measuring
+# fits eight heads, and a few judgments change nothing that can be told from chance.
 MORE = 10
 
 

@@ -131,7 +131,8 @@ def _is_known(project: Project, news: Signature) -> bool:
 
 
 def _take(project: Project, material: Signature) -> Follower | None:
-    """What is known of this material, for the caller alone until it is kept again."""
+    """Takes the follower of this material out, for the caller alone until `_keep` puts it back.
+    None when there is none, or one of other material."""
     with _lock:
         known = _followers.pop(project.pk, None)
     return known[1] if known is not None and known[0] == material else None

@@ -17,16 +17,17 @@ from modeling.reward_models.drift import temperature_of
 from modeling.selection.features import Space, space_of, vectors_of
 
 BATCH = 500
-# Of those due soonest, how many have their responses scored after a training and are put in order.
-# One number for both: what has no reward by the model in service has no place in its order.
+# How many comparisons, the ones due soonest, have their responses scored after a training and are
+# put in order. One number for both: what has no reward by the model in service has no place in its
+# order.
 MOST_RANKED = 5000
 Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Opinions:
-    """What one reward model says of responses: response -> reward, members' rewards, vector of
-    `features` numbers, which are in this unit."""
+    """What one reward model says of responses, by response: the reward, the rewards by each member,
+    and the vector of `features` numbers, in units of `unit`. `temperature` makes rewards logits."""
 
     temperature: float
     features: int
@@ -55,7 +56,8 @@ class Opinions:
 
 
 def opinions_of(model: RewardModel, responses: set[int], space: Space) -> Opinions:
-    """Vectors are read in this space: a caller's own, if it keeps anything from before."""
+    """What the model says of these responses. `space`: the one that the caller's earlier vectors
+    were read in, since two spaces do not compare."""
     rewards: dict[int, float] = {}
     members: dict[int, list[float]] = {}
     ids = sorted(responses)
@@ -96,7 +98,8 @@ class QueueArrays:
 
 
 def load_queue(project: Project, model: RewardModel, most: int = MOST_RANKED) -> QueueArrays:
-    """Those due soonest come first."""
+    """At most `most` comparisons, those due soonest first. One with a response that has no reward
+    by this model is left out: it could not be put beside the others."""
     rows = list(rankable(project).order_by("-priority", "pk").values_list("pk", "prompt_id")[:most])
     places = responses_of([pk for pk, _ in rows])
     space = space_of(model)
@@ -107,8 +110,8 @@ def load_queue(project: Project, model: RewardModel, most: int = MOST_RANKED) ->
     ]
     first, second = [a for _, a, _ in pairs], [b for _, _, b in pairs]
     return QueueArrays(
-        np.array([pk for pk, _ in scored], dtype=np.int64),
-        np.array([prompt for _, prompt in scored], dtype=np.int64),
+        np.array([pk for pk, _ in rewarded], dtype=np.int64),
+        np.array([prompt for _, prompt in rewarded], dtype=np.int64),
         np.array([at for at, _, _ in pairs], dtype=np.int64),
         opinions.inputs(first, second),
         opinions.spread(first, second),

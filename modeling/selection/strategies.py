@@ -19,8 +19,9 @@ Order = NDArray[np.intp]
 BATCH = 50
 # How many places at the head of the line are spread out; those behind follow by worth alone.
 PLACES = 200
-# Of the best so many times a batch, the batch is chosen for how different its pairs are.
+# A batch is chosen for how different its pairs are, among the best pairs: this many times its size.
 SHORTLIST = 2
+# Draws for a second winner, then any other response is taken: models that agree would never end.
 MOST_DRAWS = 30
 
 
