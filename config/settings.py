@@ -186,6 +186,9 @@ POLICY_PRIVATE_HOSTS = environment.words(
 
 # What tells labelers' pages whether new comparisons are on their way (labeling/queue/prospects.py).
 PROSPECTS = "modeling.loop.prospects.prospect_of"
+# What knows which project has an oracle, and so a gold score beside each reward
+# (modeling/policies/gold.py).
+ORACLES = "modeling.demo.gold.oracle_of"
 
 REDIS_URL = os.environ.get("REDIS_URL") or environment.embedded_redis_url(DATA_DIR)
 CELERY_BROKER_URL = REDIS_URL
