@@ -27,7 +27,7 @@ class Migration(Squashed):
     initial = True
 
     dependencies = [
-        ('labeling', '0001_squashed_0028_former_member'),
+        ('labeling', '0001_squashed_0027_gold_release'),
     ]
 
     operations = [

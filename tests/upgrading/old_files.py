@@ -8,7 +8,7 @@ from django.db.migrations.recorder import MigrationRecorder
 Key = tuple[str, str]
 
 SQUASHED: set[Key] = {
-    ("labeling", "0001_squashed_0028_former_member"),
+    ("labeling", "0001_squashed_0027_gold_release"),
     ("modeling", "0001_squashed_0009_loop_settings"),
 }
 

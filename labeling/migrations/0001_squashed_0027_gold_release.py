@@ -1,7 +1,7 @@
-"""A fresh database gets its tables as 0028 leaves them, in one go.
+"""A fresh database gets its tables as 0027 leaves them, in one go.
 
-It ends there since 0029 waits for modeling, whose tables need these: one migration that held both
-would wait for itself. Moves of data are left out: a fresh database has no rows to move.
+It ends there since modeling's tables need these, and 0029 waits for modeling's: one migration that
+held both would wait for itself. Moves of data are left out: a fresh database has no rows to move.
 """
 
 import django.contrib.auth.validators
@@ -48,7 +48,6 @@ class Migration(Squashed):
         ('labeling', '0025_exact_digests'),
         ('labeling', '0026_time_zone'),
         ('labeling', '0027_gold_release'),
-        ('labeling', '0028_former_member'),
     ]
 
     initial = True
@@ -281,22 +280,6 @@ class Migration(Squashed):
             options={
                 'constraints': [
                     models.UniqueConstraint(fields=('project', 'of'), name='change_counter_once'),
-                ],
-            },
-        ),
-        migrations.CreateModel(
-            name='FormerMember',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reliability', models.FloatField(help_text="Weight of this person's judgments, in (0, 1].")),
-                ('left_at', models.DateTimeField(auto_now=True)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='former_members', to='labeling.project')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                'constraints': [
-                    models.UniqueConstraint(fields=('project', 'user'), name='former_member_once'),
-                    models.CheckConstraint(condition=models.Q(('reliability__gte', 0.0001), ('reliability__lte', 1.0)), name='former_member_reliability_in_0_1'),
                 ],
             },
         ),
