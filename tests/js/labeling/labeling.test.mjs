@@ -211,6 +211,23 @@ test("without a connection work goes on, and a page that waited does as soon as 
   assert.deepEqual([shows(), get("today").textContent, pending.all().length], ["c", "2", 1]);
 });
 
+test("what is shown is made ready for htmx, which the page may do without", async () => {
+  const { answer, replies, window } = await open({ ahead: [{ uuid: "b" }] });
+  const processed = [];
+  window.htmx = { process: (root) => processed.push(root.dataset.assignment) };
+  replies.judgment.push(html({ uuid: "c", today: 1 }));
+  await answer("left");
+  assert.deepEqual(processed, ["b"]);
+});
+
+test("who was away for too long hears that others may answer too", async () => {
+  const { clock, server, said } = await open();
+  const { otherwise } = server;
+  server.otherwise = (request) => (request.url.endsWith("/heartbeat/") ? new Response("", { status: 410 }) : otherwise(request));
+  await clock.pass(200_000);
+  assert.match(said(), /^You were away for long/);
+});
+
 test("new guidelines are pointed at once, until somebody has read them or will later", async () => {
   const { answer, replies, notice } = await open();
   replies.judgment.push(html({ uuid: "b", guidelines: "2" }), html({ uuid: "c", guidelines: "2" }));
@@ -378,6 +395,15 @@ test("while it is not known whether an answer was saved, undo waits for that", a
   arrive();
   await clock.pass(0);
   assert.deepEqual([shows(), sent("undo").length], ["a", 1]);
+});
+
+test("an undo right after the choice waits until that has been seen", async () => {
+  const { choose, undo, clock, shows, pending, arrived } = await open({ ahead: [{ uuid: "b" }] });
+  choose("left"); // the connection is down
+  undo();
+  assert.equal(pending.answers().length, 1);
+  await clock.pass(SEEN);
+  assert.deepEqual([shows(), pending.answers(), arrived], ["a", [], ["a", "b", "a"]]);
 });
 
 test("or until it is known that the connection is down", async () => {
