@@ -1,4 +1,4 @@
-"""What the labeling page says while there is nothing to compare."""
+"""Says on the labeling page why there is nothing to compare."""
 
 from django import template
 

@@ -50,7 +50,7 @@ def flagged_withdraw(request: SignedInRequest, slug: str, pk: int) -> HttpRespon
 @login_required
 @require_POST
 def flagged_restore(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
-    """Hands a comparison out again that could not be shown."""
+    """Puts a comparison that could not be shown back in the queue."""
     project = project_for(request.user, slug, Role.CURATOR)
     if hand_out_again(project, request.user, pk):
         messages.success(request, "Restored: it is handed out again.")

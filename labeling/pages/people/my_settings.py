@@ -45,7 +45,8 @@ def my_settings(request: SignedInRequest) -> HttpResponse:
 def _page(
     request: SignedInRequest, habits: Habits, problem: HabitsError | None = None
 ) -> HttpResponse:
-    """With a problem, the page shows what was sent, so that one field is to be mended."""
+    """Shows the form. With a problem it holds what was sent, so that only one field has to be
+    mended."""
     sent = request.POST if problem else {}
     rows: list[dict[str, Any]] = []
     for number, action in enumerate(ACTIONS):
