@@ -24,12 +24,13 @@ WORTH = 0.95  # of the original size
 
 
 def compressed_copy(path: Path, folder: Path) -> Path | None:
-    """The file's gzip copy, made when there is none yet; None where it would not help."""
-    found = path.stat()
-    if path.suffix not in COMPRESSIBLE or found.st_size < SMALLEST:
+    """Returns the file's gzip copy, which is made if there is none yet. None where compression
+    would not help."""
+    original = path.stat()
+    if path.suffix not in COMPRESSIBLE or original.st_size < SMALLEST:
         return None
     # By name, size and time: reading every file again would slow each start.
-    name = f"{path}\0{found.st_size}\0{found.st_mtime_ns}"
+    name = f"{path}\0{original.st_size}\0{original.st_mtime_ns}"
     copy = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.gz"
     if copy.exists():
         return copy

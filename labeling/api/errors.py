@@ -15,7 +15,8 @@ CONTENT_TYPE = "application/problem+json"
 
 
 def problem_response(fault: Exception, context: dict[str, Any]) -> Response | None:
-    """What DRF asks for when a view raises; None lets an unforeseen exception through."""
+    """Returns the answer to what a view has raised, as DRF's EXCEPTION_HANDLER. None lets an
+    unforeseen exception through to Django."""
     if isinstance(fault, ImportRefused):
         errors: list[dict[str, Any]] = [
             {

@@ -28,7 +28,7 @@ def policies_of(run: Run) -> dict[str, Policy]:
 def collect_improvement(run: Run, made: Notes) -> dict[str, Any]:
     """The new policy version. `made`: the notes of its files. Call in the transaction that ends the
     run."""
-    results = read_result(run.folder).told
+    results = read_result(run.folder).figures
     candidate = improving.add_candidate(run, results, made)
     gold = gold_of_improvement(run.project, read_jsonl(run.folder / "samples.jsonl"))
     if gold and run.round is not None:
@@ -46,7 +46,7 @@ def collect_comparison(run: Run) -> dict[str, Any]:
     """Queues the blind pairs, if their round still waits for them. Call in the transaction that
     ends the run."""
     results = {
-        stage: read_result(run.folder / stage).told
+        stage: read_result(run.folder / stage).figures
         for stage in ("sample", "score")
         if (run.folder / stage / "result.json").exists()
     }

@@ -70,7 +70,7 @@ def measure(run: Run) -> dict[str, Any]:
     any transaction, because on SQLite nobody's answer is saved while one is open."""
     if run.kind != Run.Kind.TRAIN_REWARD:
         return {}
-    return read_result(run.folder).told | {"evaluation": evaluation_of(run)}
+    return read_result(run.folder).figures | {"evaluation": evaluation_of(run)}
 
 
 def files_made_by(run: Run) -> Notes:
@@ -105,7 +105,7 @@ def results_of_stages(run: Run) -> dict[str, Any]:
     """{} for a stage that had nothing to do, or that the run went on without."""
     folders = {stage: folder_of(run, stage) for stage in stages_of(run)}
     return {
-        stage: read_result(folder).told if (folder / "result.json").exists() else {}
+        stage: read_result(folder).figures if (folder / "result.json").exists() else {}
         for stage, folder in folders.items()
     }
 

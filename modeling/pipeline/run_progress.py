@@ -7,7 +7,7 @@ as long as there are files to go on from.
 from collections.abc import Sequence
 from typing import Any
 
-from modeling.core.program.whole import Phase, Whole
+from modeling.core.program.whole import Phase, WholeRun
 from modeling.loop.rulebook import FINISHING_SECONDS
 from modeling.models import Run
 from modeling.pipeline.inputs import folder_of
@@ -29,7 +29,7 @@ class RunProgress:
         if not costs.keys() <= seconds.keys():
             costs = {stage: COSTS[stage] for stage in stages}
         phases = [Phase(stage, costs[stage]) for stage in stages]
-        self.whole = Whole(phases, before=run.progress if goes_on else 0.0)
+        self.whole = WholeRun(phases, before=run.progress if goes_on else 0.0)
         self.left: float | None = None
         self.text_at = 0.0
         self.text = "starting"

@@ -30,7 +30,7 @@ def made_by(folder: Path) -> Notes:
     """The notes that a run's program has taken of the models that it left in the folder. Their
     cards are no part of them: they are written anew (model_card.py)."""
     result = read_result(folder)
-    models = [result.told.get("model_dir"), *(result.told.get("members") or [])]
+    models = [result.figures.get("model_dir"), *(result.figures.get("members") or [])]
     inside = tuple(f"{name}/" for name in models if name)
     return {
         name: notes

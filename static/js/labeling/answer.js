@@ -57,6 +57,7 @@ addEventListener("submit", (event) => {
     waitWith(event.submitter, lack);
     return;
   }
+  waiting?.classList.remove("is-waiting"); // it may come back, as after an undo
   waiting = null;
   hint("");
   for (const pop of document.querySelectorAll(".bar .pop[open]")) pop.open = false;

@@ -3,6 +3,7 @@
 import { keyOf } from "../pressed.js";
 
 const groups = () => [...document.querySelectorAll("#aspects .aspect")];
+const watched = new WeakSet(); // a comparison that comes back, as after an undo, has its listeners already
 const isOpen = (group) => !group.querySelector("input:checked");
 
 export function missingAspect() {
@@ -13,7 +14,8 @@ export function missingAspect() {
 
 export function watchAspects(form, goOn) {
   const aspects = form.querySelector("#aspects");
-  if (!aspects) return;
+  if (!aspects || watched.has(aspects)) return;
+  watched.add(aspects);
   aspects.querySelector("[data-starts-aspects]").addEventListener("click", () => {
     form.classList.add("is-unfolded");
     (groups().find(isOpen) ?? groups()[0]).querySelector("input:checked, input").focus();

@@ -100,7 +100,7 @@ class Everything(Queue):
     @rule(which=st.integers(0, 3))
     def restore(self, which: int) -> None:
         comparisons = list(self.project.comparisons.order_by("pk"))
-        set_aside.restore(self.project, self.admin, comparisons[which % len(comparisons)].pk)
+        set_aside.hand_out_again(self.project, self.admin, comparisons[which % len(comparisons)].pk)
 
     @rule()
     def approve_gold(self) -> None:
