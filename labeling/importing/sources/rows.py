@@ -9,12 +9,14 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from labeling.importing.files import Place, Records
 from labeling.importing.lines.message_fields import Tell
 from labeling.importing.lines.opinions import is_line_of_export
 from labeling.importing.reports import Problem, Wrong
+from labeling.importing.scratch_database import scratch_database
 from labeling.importing.sources.registry import OWN, every_source, recognise
 from labeling.importing.sources.source import Data, Row, Source
 from labeling.texts.limits import MAX_KEYS, MAX_RESPONSES
@@ -78,7 +80,7 @@ def rows_of_records(
 
 def _rows(records: Records, recognised: Recognised, tell: Callable[[str, int], object]) -> Records:
     held: _Held | None = None
-    try:
+    with ExitStack() as until_read:
         for place, value in records:
             if isinstance(value, Problem) or (value.keys() <= OWN and not value.keys() <= PAIR):
                 yield place, value
@@ -94,14 +96,11 @@ def _rows(records: Records, recognised: Recognised, tell: Callable[[str, int], o
             elif source.group is None:
                 yield from _rows_of(source, [data], place, tell)
             else:
-                held = held or _Held()
+                held = held or _Held(until_read.enter_context(scratch_database()))
                 held.add(source, source.group(data), place, data)
         if held is not None:
             for source, place, group in held.groups():
                 yield from _rows_of(source, group, place, tell)
-    finally:
-        if held is not None:
-            held.database.close()
 
 
 def _rows_of(
@@ -125,10 +124,9 @@ def _rows_of(
 class _Held:
     """Records that wait for the others of their group."""
 
-    def __init__(self) -> None:
-        self.database = sqlite3.connect("", isolation_level=None)
-        self.database.execute("BEGIN")  # one transaction, or every insert would be one
-        self.database.execute(TABLE)
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self.database = database
+        database.execute(TABLE)
 
     def add(self, source: Source, name: str, place: Place, data: Data) -> None:
         values = (source.name, name, int(place), place.own, place.unit, place.name)
