@@ -1,8 +1,9 @@
-"""Takes JSONL files into a project: a file is taken whole or not at all.
+"""Takes files into a project: a file is taken whole or not at all.
 
-It is read once, one line at a time: every line is checked, and what is sound is kept aside
-(staging.py). When all of it is, the file is taken in one moment, and its rows are added in short
-transactions for which nobody waits (applying.py). The formats are in docs/data-formats.md.
+It is read once, one record at a time: each becomes rows of ours (files, sources) and is checked
+(lines), and what is sound is kept aside (staging.py). When all of it is, the file is taken in one
+moment, and its rows are added in short transactions for which nobody waits (applying.py). The
+formats are in docs/data-formats.md.
 """
 
 import time
@@ -273,7 +274,7 @@ class _Checked:
         if self.is_sound and not self.shapes and skipped.count:
             raise ImportRefused(skipped.problems, skipped.count, nothing_left=True)
         if not self.shapes and self.is_sound:
-            advice = "Give one JSON object on each line."
+            advice = "Give one row for each line, such as JSON objects."
             raise ImportRefused([Problem(0, "file", "Holds no rows.", advice)], 1)
         if not self.is_sound:
             raise ImportRefused(self.problems, self.faults)

@@ -128,6 +128,9 @@ def members_of_zip(file: IO[bytes], tell: Callable[[str], object]) -> Iterator[M
         with zipfile.ZipFile(file) as archive:
             for number, entry in enumerate(archive.infolist()):
                 _refuse_many(number)
+                if entry.filename == "[Content_Types].xml":
+                    advice = "Save it as CSV, or write it out as JSONL or Parquet."
+                    raise Unreadable("This is a workbook or document of Office.", advice)
                 if entry.is_dir() or is_hidden(entry.filename):
                     continue
                 name = _safe(entry.filename)

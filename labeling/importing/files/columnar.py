@@ -30,7 +30,7 @@ def read_columns(file: IO[bytes], budget: Budget, kind: Kind) -> Iterator[Number
 
     number = 0
     try:
-        for batch in _batches(file, kind):
+        for batch in _batches(file, budget, kind):
             budget.spend("rows", batch.nbytes, packed=True)
             for row in _rows(batch):
                 number += 1
@@ -42,7 +42,7 @@ def read_columns(file: IO[bytes], budget: Budget, kind: Kind) -> Iterator[Number
         raise Unreadable(problem[0].upper() + problem[1:], AGAIN) from None
 
 
-def _batches(file: IO[bytes], kind: Kind) -> Iterator[Any]:
+def _batches(file: IO[bytes], budget: Budget, kind: Kind) -> Iterator[Any]:
     """Of a few rows each."""
     import pyarrow
 
@@ -50,6 +50,9 @@ def _batches(file: IO[bytes], kind: Kind) -> Iterator[Any]:
         import pyarrow.parquet
 
         table = pyarrow.parquet.ParquetFile(file)
+        groups = map(table.metadata.row_group, range(table.metadata.num_row_groups))
+        # What the file says of itself, before any of it takes memory.
+        budget.spend("pages", sum(group.total_byte_size for group in groups), packed=True)
         yield from table.iter_batches(batch_size=ROWS_AT_ONCE, use_threads=False)
         return
     if kind == Kind.ARROW_FILE:

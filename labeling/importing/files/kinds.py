@@ -90,8 +90,10 @@ HOLDERS = frozenset(
     }
 )  # fmt: skip
 BEFORE_ROWS = ("features",)  # as the hub's viewer answers
+# Under such a name, after values of other names that are no rows.
 UNDER_A_NAME = re.compile(
-    rb'\s*\{\s*"(%s)"\s*:\s*\[\s*[{\]]' % "|".join(sorted(HOLDERS.union(BEFORE_ROWS))).encode()
+    rb'\s*\{(?:\s*"(?!prompt|chosen)[^"]{1,60}"\s*:\s*(?:"[^"]*"|[\w.+-]{1,30})\s*,){0,20}'
+    rb'\s*"(?:%s)"\s*:\s*\[\s*[{\]]' % "|".join(sorted(HOLDERS.union(BEFORE_ROWS))).encode()
 )
 # Names of columns by which a first line is known as the head of a table.
 COLUMNS = frozenset(

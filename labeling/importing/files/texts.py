@@ -111,7 +111,7 @@ class _Items:
             if event == "end_map":
                 break
             kind, value = next(events)
-            if kind == "start_array" and name in HOLDERS:
+            if kind == "start_array" and name in HOLDERS and "prompt" not in document:
                 holds_rows = True
                 yield from self._until(events, "end_array")
             else:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from labeling.importing.lines.columns import looks_like_content
 from labeling.importing.reports import Wrong
 from labeling.importing.sources.parts import Verdict
 
@@ -20,7 +21,8 @@ PROMPTS = (
 )
 SYSTEMS = ("system", "system_prompt")
 ANSWER = re.compile(
-    r"(response|answer|completion|output|generation|candidate|summary|reply|text|chosen|rejected)"
+    r"(response|answer|completion|output|generation|candidate|summary|reply|text|option|translation"
+    r"|chosen|rejected|left|right)"
     r"s?[\s_-]*([0-9]+|[a-z])?",
     re.IGNORECASE,
 )
@@ -44,11 +46,17 @@ def split_fields(fields: Mapping[str, Any], where: str) -> tuple[Any, dict[str, 
     if not answers:
         raise Wrong(where, "Holds no answers: none of its fields is called response1, answer_a ….")
     others = [name for name in given if name not in answers and name not in (prompt, system)]
-    texts = [name for name in others if isinstance(given[name], str) and " " in given[name].strip()]
-    if texts:
-        problem = f"Holds texts that are neither prompt nor answer: {', '.join(texts)[:200]}."
+    lost = [name for name in others if _would_be_lost(name, given[name])]
+    if lost:
+        problem = f"Holds what is neither prompt nor answer: {', '.join(lost)[:200]}."
         raise Wrong(where, problem, "Take them out, or write them into the prompt.")
     return given[prompt], answers, given[system] if system else None
+
+
+def _would_be_lost(name: str, value: Any) -> bool:
+    """Whether a further field holds words, or something to look at or listen to."""
+    is_prose = isinstance(value, str) and " " in value.strip()
+    return is_prose or looks_like_content(name, value)
 
 
 def verdict_of(value: Any, names: list[str]) -> Verdict | None:

@@ -20,6 +20,8 @@ from labeling.importing.sources.source import Data, Row, Source, columns
 
 # Whose answers do not count.
 NOT_SUBMITTED = frozenset({"discarded", "draft", "pending"})
+USERS = ".responses.users"
+ABOUT = columns("id status _server_id external_id metadata vectors inserted_at updated_at")
 ANNOTATORS = "annotators of records, who are not kept: each one's answer is a vote"
 
 
@@ -48,6 +50,25 @@ def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         raise Wrong("responses", problem, "Write there the name of the better field.")
     else:
         yield to_compare(prompt, answers, system=system)
+
+
+def _flat(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
+    """A record as `to_datasets` writes it: a column for each field, and for each question columns
+    of what was answered, by whom, and with which status."""
+    (data,) = records
+    questions = [name.removesuffix(USERS) for name in data if name.endswith(USERS)]
+    fields = {
+        name: value
+        for name, value in data.items()
+        if name not in ABOUT and not name.startswith(tuple(f"{one}." for one in questions))
+    }
+    responses = {}
+    for question in questions:
+        values = data.get(f"{question}.responses") or []
+        states = data.get(f"{question}.responses.status") or ["submitted"] * len(values)
+        pairs = zip(values, states, strict=False)
+        responses[question] = [{"value": value, "status": state} for value, state in pairs]
+    yield from _rows([{"fields": fields, "responses": responses}], tell)
 
 
 def _answers_of(responses: Any) -> Iterator[tuple[str, Any]]:
@@ -97,10 +118,12 @@ def _is_rank(value: Any, names: list[str]) -> bool:
     return isinstance(value, Mapping) and value.get("value") in names and "rank" in value
 
 
+MEANING = "the field that an answer names is better; a ranking is a preference for every two"
+
 SOURCES = (
     Source(
         name="Argilla records",
-        meaning="the field that an answer names is better; a ranking is a preference for every two",
+        meaning=MEANING,
         needs=columns("fields"),
         uses=columns("id status responses suggestions vectors metadata external_id"),
         fits=lambda data: (
@@ -108,5 +131,12 @@ SOURCES = (
             and not data.keys().isdisjoint({"responses", "suggestions", "metadata", "vectors"})
         ),
         rows=_rows,
+    ),
+    Source(
+        name="Argilla records, as a data set",
+        meaning=MEANING,
+        needs=columns("id status"),
+        fits=lambda data: any(name.endswith(USERS) for name in data),
+        rows=_flat,
     ),
 )

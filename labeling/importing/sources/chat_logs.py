@@ -20,6 +20,7 @@ from labeling.importing.sources.parts import (
 )
 from labeling.importing.sources.source import Data, Row, Source, columns
 from labeling.importing.sources.trl import pairs_of_labels
+from labeling.texts.messages import ROLES as API_ROLES
 
 ALONE = frozenset({"prompt", "chosen", "rejected", "responses", "completion", "completions"})
 LABELS = ("label", "kto_tag")
@@ -29,7 +30,7 @@ def _log(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     """The messages, of which the last is the response if it is the assistant's."""
     (data,) = records
     field = "messages" if "messages" in data else "conversations"
-    messages = _with_system(messages_in(data[field], field), data)
+    messages = _with_system(_messages(data[field], field), data)
     tools = {"tools": data["tools"]} if data.get("tools") else {}
     choices = _choices(data.get("response", data))
     if choices:
@@ -41,6 +42,14 @@ def _log(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         yield to_compare(messages[:-1], [answer], **tools)
     else:
         yield to_compare(messages, [], **tools)
+
+
+def _messages(value: Any, field: str) -> list[Data]:
+    """Whole messages where they are written as the API does, else what was said in them."""
+    given = objects_in(value, field)
+    if given and all(one.get("role") in API_ROLES for one in given):
+        return given
+    return messages_in(given, field)
 
 
 def _with_system(messages: list[Data], data: Data) -> list[Data]:
@@ -59,7 +68,7 @@ def _choices(response: Any) -> list[Answer]:
     answers = []
     for index, choice in enumerate(objects_in(response.get("choices") or [], "choices")):
         where = f"choices[{index}].message"
-        message = messages_in([required(choice, "message", f"choices[{index}]")], where)[0]
+        message = _messages([required(choice, "message", f"choices[{index}]")], where)[0]
         answers.append(Answer(message, response.get("model")))
     return answers
 
@@ -69,7 +78,7 @@ def _request(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     request = data["request"]
     if isinstance(request.get("body"), Mapping):
         request = request["body"]
-    messages = messages_in(required(request, "messages", "request"), "request.messages")
+    messages = _messages(required(request, "messages", "request"), "request.messages")
     tools = {"tools": request["tools"]} if request.get("tools") else {}
     yield to_compare(messages, _choices(data["response"]), **tools)
 
@@ -97,7 +106,7 @@ def _labelled(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     prompt: list[Data] = []
     for data in records:
         field = "messages" if "messages" in data else "conversations"
-        *prompt, last = _with_system(messages_in(data[field], field), data)
+        *prompt, last = _with_system(_messages(data[field], field), data)
         label = next(name for name in LABELS if name in data)
         given.append((last, flag(data[label], label)))
     if not prompt:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from itertools import combinations, pairwise
@@ -20,7 +21,7 @@ ROLES = {
     "developer": "developer", "tool": "tool", "function": "tool", "observation": "tool",
 }  # fmt: skip
 # Of a message, what was said; all else of a log is about it.
-SAID = ("reasoning_content", "tool_calls", "tool_call_id", "function_call", "refusal")
+SAID = ("reasoning_content", "tool_calls", "tool_call_id", "function_call", "refusal", "name")
 
 
 class Verdict(Enum):
@@ -177,7 +178,10 @@ def list_in(value: Any, field: str) -> list[Any]:
 
 
 def objects_in(value: Any, field: str) -> list[dict[str, Any]]:
-    """A list of objects."""
+    """A list of objects, or one written as a text of JSON, as some tables hold it."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        with suppress(ValueError, RecursionError):
+            value = json.loads(value)
     for index, entry in enumerate(list_in(value, field)):
         if not isinstance(entry, dict):
             problem = f"Must be an object, not {name_of_type(entry)}."

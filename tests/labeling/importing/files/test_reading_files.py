@@ -86,6 +86,7 @@ PLAIN = {
     "array over lines": b"\xef\xbb\xbf" + json.dumps(ROWS, indent=2).encode(),
     "document": json.dumps({"version": 1, "data": ROWS}, indent=1).encode(),
     "document on a line": json.dumps({"rows": ROWS}).encode(),
+    "document on a line, after its version": json.dumps({"version": "1", "train": ROWS}).encode(),
     "viewer": json.dumps(
         {"features": [{"name": "prompt"}], "rows": [{"row_idx": 0, "row": row} for row in ROWS]}
     ).encode(),
@@ -397,6 +398,11 @@ def test_an_archive_that_is_cut_short_says_so(pack):
     assert "damaged, cut short" in fault(whole[: len(whole) // 2])
 
 
+def test_a_workbook_is_no_archive_of_rows():
+    whole = zipped(("[Content_Types].xml", b"<?xml"), ("xl/workbook.xml", b"<?xml"))
+    assert "This is a workbook or document of Office." in fault(whole)
+
+
 def test_an_encrypted_zip_archive_says_so():
     whole = bytearray(zipped(("a.jsonl", LINES)))
     for sign, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
@@ -453,6 +459,11 @@ def test_one_entry_of_an_array_is_limited_like_a_line(monkeypatch):
     assert len(values(fine)) == 20
     endless = b'[{"prompt": "One?"},\n{"prompt": "' + b"x" * 5_000_000
     assert "item 2: One row is longer than" in fault(endless)
+
+
+def test_a_row_over_lines_may_hold_a_list_under_a_name_of_documents():
+    row = {"prompt": "One?", "samples": [{"text": "a"}]}
+    assert values(json.dumps(row, indent=1).encode()) == [row]
 
 
 def test_countless_values_in_an_array_are_not_kept():

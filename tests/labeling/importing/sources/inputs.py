@@ -715,6 +715,23 @@ INPUTS = {
         ],
         ["u:Hi | Yo > Hello", "u:Hi | Hello > Yo", "u:Hi | Yo > Hello", "u:Hi | Hello ? Yo"],
     ),
+    "Argilla records, as a data set": Input(
+        [
+            {
+                "id": "1",
+                "status": "completed",
+                "_server_id": "x",
+                "prompt": "Hi",
+                "response1": "Hello",
+                "response2": "Yo",
+                "preference.responses": ["response2", "response1", "response1"],
+                "preference.responses.users": ["1", "2", "3"],
+                "preference.responses.status": ["submitted", "submitted", "draft"],
+                "preference.suggestion": "response1",
+            }
+        ],
+        ["u:Hi | Yo > Hello", "u:Hi | Hello > Yo"],
+    ),
     "Label Studio tasks": Input(
         [
             {"id": 1, "data": TASK, "annotations": [picked("left"), picked("right")]},

@@ -141,7 +141,12 @@ def test_a_lines_export_with_columns_of_a_source_stays_our_own():
         (
             "Argilla records",
             {"fields": {"prompt": "Hi", "response1": "a", "note": "two words"}},
-            "Holds texts that are neither prompt nor answer: note.",
+            "Holds what is neither prompt nor answer: note.",
+        ),
+        (
+            "Argilla records",
+            {"fields": {"prompt": "Hi", "response1": "a", "image": "https://a.example/1.png"}},
+            "Holds what is neither prompt nor answer: image.",
         ),
         (
             "Argilla records",
