@@ -10,6 +10,7 @@ from labeling.importing.sources.answers import split_fields, verdict_of
 from labeling.importing.sources.parts import (
     Answer,
     Verdict,
+    list_in,
     number,
     objects_in,
     ranked,
@@ -64,8 +65,9 @@ def _flat(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     }
     responses = {}
     for question in questions:
-        values = data.get(f"{question}.responses") or []
-        states = data.get(f"{question}.responses.status") or ["submitted"] * len(values)
+        name = f"{question}.responses"
+        values = list_in(data.get(name) or [], name)
+        states = list_in(data.get(f"{name}.status") or ["submitted"] * len(values), name)
         pairs = zip(values, states, strict=False)
         responses[question] = [{"value": value, "status": state} for value, state in pairs]
     yield from _rows([{"fields": fields, "responses": responses}], tell)
@@ -76,12 +78,12 @@ def _answers_of(responses: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(responses, Mapping):
         for question, given in responses.items():
             for one in objects_in(given, f"responses.{question:.40}"):
-                if one.get("status") not in NOT_SUBMITTED and one.get("value") is not None:
+                if str(one.get("status")) not in NOT_SUBMITTED and one.get("value") is not None:
                     yield question, one["value"]
         return
     for one in objects_in(responses, "responses"):
         values = one.get("values")
-        if one.get("status") in NOT_SUBMITTED or not isinstance(values, Mapping):
+        if str(one.get("status")) in NOT_SUBMITTED or not isinstance(values, Mapping):
             continue
         for question, answer in values.items():
             value = answer.get("value") if isinstance(answer, Mapping) else answer

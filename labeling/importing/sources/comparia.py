@@ -50,7 +50,7 @@ def _verdict(data: Data, names: list[Any]) -> Verdict | None:
     known = [f"{name}".strip().lower() for name in names]
     name = f"{chosen}".strip().lower()
     if known.count(name) != 1:
-        problem = f"“{chosen:.60}” is none of the two models, or both."
+        problem = f"“{chosen!s:.60}” is none of the two models, or both."
         raise Wrong("chosen_model_name", problem)
     return Verdict.SECOND if known.index(name) else Verdict.FIRST
 

@@ -1,13 +1,13 @@
 """OpenAssistant: trees of messages, whole or one message to a record, with ranked replies."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from labeling.importing.lines.message_fields import Tell
 from labeling.importing.reports import Wrong
 from labeling.importing.sources.parts import (
     ROLES,
     Answer,
+    key_of,
     number,
     objects_in,
     ranked,
@@ -63,14 +63,16 @@ def _replies(path: list[Data], replies: list[Data], tell: Tell) -> Iterator[Row]
 
 def _flat(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     """The tree that messages of one message_tree_id make."""
-    nodes: dict[Any, Data] = {data["message_id"]: {**data, "replies": []} for data in records}
+    nodes: dict[str, Data] = {
+        key_of(data["message_id"]): {**data, "replies": []} for data in records
+    }
     roots = []
     for node in nodes.values():
         parent = node.get("parent_id")
         if parent is None:
             roots.append(node)
-        elif parent in nodes:
-            nodes[parent]["replies"].append(node)
+        elif key_of(parent) in nodes:
+            nodes[key_of(parent)]["replies"].append(node)
         else:
             tell("messages whose parent is not in the file, left out")
     for root in roots:

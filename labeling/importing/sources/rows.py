@@ -117,6 +117,8 @@ def _rows_of(
     except RecursionError:
         yield place, Problem(place, "line", "Nested too deeply.", "Give plain messages and texts.")
     else:
+        if not rows:
+            told(f"records of {source.name} that hold no question, left out")
         for row in rows:
             yield place, row
 

@@ -11,6 +11,7 @@ from labeling.importing.sources.parts import (
     key_of,
     number,
     objects_in,
+    plain_text,
     ranked,
     required,
     to_compare,
@@ -52,10 +53,10 @@ def _ratings(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     overall: dict[str, list[float]] = {}
     models: dict[str, Any] = {}
     for data in records:
-        text = required(data["summary"], "text", "summary")
+        text = plain_text(required(data["summary"], "text", "summary"), "summary.text")
         models[text] = data["summary"].get("policy")
         ratings = overall.setdefault(text, [])
-        value = (data["summary"].get("axes") or {}).get("overall")
+        value = data["summary"]["axes"].get("overall")
         if value is not None:
             ratings.append(number(value, "summary.axes.overall"))
     answers = [
@@ -82,7 +83,9 @@ SOURCES = (
         meaning="of the summaries of one post the one with the higher mean overall rating is "
         "better, equal is a tie",
         needs=columns("info summary"),
-        fits=lambda data: isinstance(data["summary"], dict) and "axes" in data["summary"],
+        fits=lambda data: (
+            isinstance(data["summary"], dict) and isinstance(data["summary"].get("axes"), dict)
+        ),
         rows=_ratings,
         group=lambda data: key_of(data["info"]),
     ),

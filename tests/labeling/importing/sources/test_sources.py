@@ -229,3 +229,9 @@ def test_a_source_is_recognised_in_a_table_too():
 )
 def test_opinions_that_a_common_shape_does_not_know_are_not_left_out(record):
     assert "columns: Columns that are not understood would be lost" in fault(record)
+
+
+def test_a_record_that_asks_nothing_is_said_to_be_left_out():
+    record = INPUTS["Community Alignment"].records[0] | {"first_turn_prompt": ""}
+    notices = check_file(lines(record, {"prompt": "Why?"})).notices
+    assert any("that hold no question, left out" in notice for notice in notices)
