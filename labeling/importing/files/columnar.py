@@ -36,7 +36,7 @@ def read_columns(file: IO[bytes], budget: Budget, kind: Kind) -> Iterator[Number
                 number += 1
                 budget.count_line()
                 yield number, ROW, row
-    except (pyarrow.ArrowException, OSError) as fault:
+    except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as fault:
         words = " ".join(str(fault).split())[:200].rstrip(".")
         problem = f"{kind.value} is damaged or cut short after row {number:,} ({words})."
         raise Unreadable(problem[0].upper() + problem[1:], AGAIN) from None
@@ -61,6 +61,8 @@ def _batches(file: IO[bytes], budget: Budget, kind: Kind) -> Iterator[Any]:
     else:
         batches = iter(pyarrow.ipc.open_stream(file))
     for batch in batches:
+        # An Arrow file may say that a text begins where there is no memory: nothing has looked yet.
+        batch.validate(full=True)
         for start in range(0, batch.num_rows, ROWS_AT_ONCE):
             yield batch.slice(start, ROWS_AT_ONCE)
 

@@ -187,6 +187,8 @@ def _delimiter(first: str, name: str) -> str:
     is_named = name.lower().endswith(TABLES)
     best, most = "", 0
     for delimiter in DELIMITERS:
+        if first.startswith(delimiter) and delimiter == "|":
+            continue  # a table in Markdown, with lines that are no rows
         headings = [heading.strip().strip('"') for heading in first.split(delimiter)]
         known = len({heading.lower() for heading in headings} & COLUMNS)
         are_names = all(not heading or HEADING.fullmatch(heading) for heading in headings)

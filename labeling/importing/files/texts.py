@@ -4,6 +4,7 @@ import ast
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -20,6 +21,13 @@ from labeling.texts.limits import MAX_KEYS, MAX_VALUES
 # number 0 here: whoever reads on says which place it is.
 Numbered = tuple[int, str, dict[str, Any] | Problem]
 READ_AT_ONCE = 2**16
+# JSON up to an escape that is not whole, or stands for half a surrogate pair without the other.
+SOUND_ESCAPES = re.compile(
+    rb"(?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}"
+    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+"
+)
+HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+PAIR_BYTES = 12
 DEPTHS = {"start_map": 1, "start_array": 1, "end_map": -1, "end_array": -1}
 
 
@@ -73,6 +81,8 @@ class _Items:
         self.file = file
         self.was_read = 0
         self.last_ended = 0
+        self.recent = b""  # what was read last
+        self.unsure = b""  # the beginning of an escape at its end
         start = file.read(len(UTF8_BOM))
         self.start = start.removeprefix(UTF8_BOM)
 
@@ -83,10 +93,22 @@ class _Items:
         piece = self.start or self.file.read(size)
         self.start = b""
         self.was_read += len(piece)
+        self.recent = piece or self.recent
+        if self.unsure or b"\\" in piece:
+            self._refuse_half_pairs(self.unsure + piece)
         if self.was_read - self.last_ended > reading.MAX_LINE_BYTES + READ_AT_ONCE:
             problem = f"One row is longer than {in_megabytes(reading.MAX_LINE_BYTES)}."
             raise Unreadable(problem, "Split what it holds into several rows.")
         return piece
+
+    def _refuse_half_pairs(self, piece: bytes) -> None:
+        """The parser would make question marks of them."""
+        sound = SOUND_ESCAPES.match(piece)
+        rest = piece[sound.end() :] if sound else b""
+        self.unsure = rest if len(rest) < PAIR_BYTES else b""
+        if HALF.match(rest) and not self.unsure:
+            problem = "Holds half of a surrogate pair, a character that was cut in half."
+            raise Unreadable(problem, "Write the text out again as UTF-8.")
 
     def entries(self) -> Iterator[Any]:
         events = self._events(several=False)
@@ -156,9 +178,19 @@ class _Items:
         import ijson
 
         try:
-            yield from ijson.basic_parse(self, use_float=True, multiple_values=several)
+            # Numbers as C has them: Python's int raises for one with thousands of digits, after
+            # which ijson's parser goes on and crashes.
+            yield from ijson.basic_parse(
+                self, buf_size=READ_AT_ONCE, use_float=True, multiple_values=several
+            )
         except ijson.IncompleteJSONError as fault:
             words = str(fault).splitlines()[0].strip().rstrip(".")
+            if b"NaN" in self.recent and "lexical" in words:
+                advice = "Write null where there is nothing, as pandas' to_json does."
+                raise Unreadable("Not valid JSON: NaN is no JSON number.", advice) from None
+            if "overflow" in words:
+                problem = "Holds a number that is too large."
+                raise Unreadable(problem, "Write it as a text, in quotes.") from None
             is_cut = "premature EOF" in words or "ncomplete" in words
             problem = "The JSON is cut short." if is_cut else f"Not valid JSON: {words}."
             advice = "Copy or download it again, or write it out again with a JSON library."

@@ -108,7 +108,7 @@ def _opinions(
     if len(answers) == 2:
         verdict = verdict_of(value, names)
         if verdict is not None:
-            yield triple(prompt, *answers, verdict, system=system)
+            yield triple(prompt, answers[0], answers[1], verdict, system=system)
     elif isinstance(value, str) and value in names:
         best = names.index(value)
         for index, answer in enumerate(answers):

@@ -98,7 +98,7 @@ def _pair(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         Answer(messages_in([data[name]], name)[0] if isinstance(data[name], dict) else data[name])
         for name in ("chosen", "rejected")
     ]
-    yield triple(prompt, *answers, Verdict.FIRST)
+    yield triple(prompt, answers[0], answers[1], Verdict.FIRST)
 
 
 def _labelled(records: Sequence[Data], tell: Tell) -> Iterator[Row]:

@@ -34,7 +34,7 @@ def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         tell("votes that name no model and no tie, to be compared")
         yield to_compare(prompt, answers, system=system)
     else:
-        yield triple(prompt, *answers, verdict, system=system)
+        yield triple(prompt, answers[0], answers[1], verdict, system=system)
 
 
 def _without_system(messages: list[Data]) -> list[Data]:

@@ -58,7 +58,7 @@ def _rows(
         raise Wrong("annotations", problem)
     tell(ANNOTATORS)
     for verdict in verdicts:
-        yield triple(prompt, *answers, verdict, system=system)
+        yield triple(prompt, answers[0], answers[1], verdict, system=system)
 
 
 def _verdict(result: Data, names: list[str]) -> Verdict | None:

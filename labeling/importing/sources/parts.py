@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -96,7 +96,7 @@ def ranked(prompt: Any, answers: Sequence[Answer], tell: Tell, **more: Any) -> I
         return
     if rest := [one for one in answers if one.rank is None]:
         yield to_compare(prompt, rest, **more)
-    pairs = combinations(known, 2)
+    pairs: Iterable[tuple[Answer, Answer]] = combinations(known, 2)
     if len(known) > MAX_COMPARED:
         tell(f"more than {MAX_COMPARED} ranked answers, of which neighbours are compared")
         pairs = pairwise(known)
@@ -252,8 +252,8 @@ def pair_of_conversations(
     if len(rests[0]) == len(rests[1]) == 1:
         return list(first[:shared]), rests[0][0], rests[1][0]
     tell("conversations that part at an earlier turn, compared from there on as one text each")
-    answers = [_as_text(rest, field) for rest, field in zip(rests, fields, strict=True)]
-    return list(first[:shared]), *answers
+    texts = [_as_text(rest, field) for rest, field in zip(rests, fields, strict=True)]
+    return list(first[:shared]), texts[0], texts[1]
 
 
 def _as_text(messages: Sequence[Data], field: str) -> str:

@@ -19,7 +19,7 @@ def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         Answer(data[f"response_{side}"], data.get(f"response_{side}_source")) for side in (0, 1)
     ]
     verdict = Verdict.SECOND if better else Verdict.FIRST
-    yield triple(data["prompt"], *answers, verdict)
+    yield triple(data["prompt"], answers[0], answers[1], verdict)
 
 
 SOURCES = (

@@ -45,7 +45,8 @@ def _comparison(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         Answer(required(one, "text", f"summaries[{index}]"), one.get("policy"))
         for index, one in enumerate(summaries)
     ]
-    yield triple(_prompt(data["info"]), *answers, Verdict.SECOND if choice else Verdict.FIRST)
+    verdict = Verdict.SECOND if choice else Verdict.FIRST
+    yield triple(_prompt(data["info"]), answers[0], answers[1], verdict)
 
 
 def _ratings(records: Sequence[Data], tell: Tell) -> Iterator[Row]:

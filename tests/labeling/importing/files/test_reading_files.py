@@ -437,7 +437,11 @@ def test_a_name_out_of_an_archive_cannot_write_to_a_terminal():
     [
         (b'[{"prompt": "One?"}, {"prompt"', "item 2: The JSON is cut short."),
         (b'[{"prompt": "One?"} {"prompt": 1}]', "item 2: Not valid JSON"),
-        (b'[{"prompt": NaN}]', "Not valid JSON"),
+        (b'[{"prompt": NaN}]', "NaN is no JSON number"),
+        (b'[{"n": ' + b"9" * 5000 + b"}]", "Holds a number that is too large."),
+        (b'[{"n": 1e999}]', "Holds a number that is too large."),
+        (b'[{"prompt": "\\ud83d cut"}, {"prompt": "Two?"}]', "half of a surrogate pair"),
+        (b'[{"prompt": "cut \\ude00"}, {"prompt": "Two?"}]', "half of a surrogate pair"),
         (b'[{"prompt": "\xff"}]', "Not valid JSON"),
         (b'{"data": [\n{"prompt": "One?"}', "The JSON is cut short."),
         (b"[" * 5000 + b"\n", "JSON"),
@@ -459,6 +463,25 @@ def test_one_entry_of_an_array_is_limited_like_a_line(monkeypatch):
     assert len(values(fine)) == 20
     endless = b'[{"prompt": "One?"},\n{"prompt": "' + b"x" * 5_000_000
     assert "item 2: One row is longer than" in fault(endless)
+
+
+@given(st.text(), st.integers(1, 20))
+def test_whatever_an_array_says_comes_back_however_it_is_cut(text, size):
+    rows = [{"prompt": text, "nested": json.dumps(text)}] * 3
+    content = json.dumps(rows).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("labeling.importing.files.texts.READ_AT_ONCE", size)
+        assert values(content) == rows
+
+
+def test_numbers_stay_the_numbers_that_they_are():
+    row = {"id": 2**63 - 1, "x": 0.5, "y": 2, "z": -3e-7}
+    assert values(json.dumps([row]).encode()) == [row]
+
+
+def test_a_table_in_markdown_is_no_table_of_rows():
+    table = b"| prompt | chosen | rejected |\n|---|---|---|\n| One? | a | b |\n"
+    assert all(isinstance(value, Problem) for value in values(table))
 
 
 def test_a_row_over_lines_may_hold_a_list_under_a_name_of_documents():
@@ -523,3 +546,13 @@ def test_a_place_is_a_number_that_has_words():
         "row 2 of part.csv",
         "row 2 of part.csv",
     )
+
+
+@pytest.mark.parametrize("name", ["parquet", "arrow file", "arrow stream"])
+@given(st.data())
+def test_a_file_of_columns_with_other_bytes_is_read_or_refused(name, data):
+    """Arrow's own reader believes what a file says of where its texts lie."""
+    content = bytearray(PLAIN[name])
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    assert all(isinstance(value, dict | Problem) for value in values(bytes(content)))

@@ -11,7 +11,9 @@ import pytest
 from labeling.importing import ImportRefused, check_file
 from tests.labeling.importing.sources.inputs import INPUTS
 
-ODD = (None, "", "x", 7, -1.5, 1e300, True, [], {}, [7], [None], [[]], {"a": 1}, [{"role": 5}])
+ODD: tuple[Any, ...] = (
+    *(None, "", "x", 7, -1.5, 1e300, True, [], {}, [7], [None], [[]], {"a": 1}, [{"role": 5}]),
+)
 
 
 def paths_in(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
