@@ -328,7 +328,7 @@ test("undo brings the last comparison back from the server, with what was said o
   await clock.pass(0);
   assert.deepEqual([shows(), get("today").textContent, sent("undo").length], ["a", "0", 1]);
   // With instant submit off it is selected: Enter gives it again.
-  assert.deepEqual([said(), await heard()], ["Enter confirms", "A is better: selected. Enter confirms."]);
+  assert.deepEqual([said(), await heard()], ["Enter confirms", "Taken back. A is better: selected. Enter confirms."]);
 });
 
 test("a double click takes back one comparison", async () => {
