@@ -1,4 +1,4 @@
-"""Forms of settings by subject: what both the labeling and the learning settings need."""
+"""Forms of settings by subject, for the settings of labeling and of the loop alike."""
 
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, QueryDict
 
-from labeling.projects.settings_texts import Group
+from labeling.projects.settings_texts import SettingsGroup
 
 
 class PercentField(forms.FloatField):
-    """A share that people read and write as per cent."""
+    """A share from 0 to 1 that people read and write as per cent."""
 
     def to_python(self, value: Any) -> Any:
         percent = super().to_python(value)
@@ -30,17 +30,22 @@ def as_percent(share: float) -> str:
 
 @dataclass(frozen=True)
 class ShownField:
-    """`was`: what is saved, where the form holds something else. `usual`: the default, where the
-    form holds something else. Both in words; "" where there is nothing to say."""
+    """A field with what there is to say about its value, in words; "" where there is nothing.
+    `was`: what is saved, where the form holds something else. `usual`: the default, where the form
+    holds something else. `now`: what the form holds. `who_else`: who may change it
+    beside admins, as a sentence."""
 
     bound: forms.BoundField
     was: str
     usual: str
+    now: str
+    who_else: str
 
 
 @dataclass(frozen=True)
 class ShownGroup:
-    """A group with its fields; `more` are folded up unless one of them needs another look."""
+    """A group with its fields. `more` are folded up; a field that is refused is among `fields`,
+    so that its error is seen and reached without opening anything."""
 
     title: str
     explanation: str
@@ -48,20 +53,21 @@ class ShownGroup:
     more: list[ShownField]
 
     @property
-    def is_open(self) -> bool:
-        return any(field.bound.errors or field.was for field in self.more)
+    def unsaved(self) -> list[ShownField]:
+        """Of those that are folded up: what is typed over and not saved yet."""
+        return [field for field in self.more if field.was]
 
     @property
-    def unusual(self) -> int:
-        """How many of those that are folded up differ from their default."""
-        return sum(bool(field.usual) for field in self.more)
+    def unusual(self) -> list[ShownField]:
+        """Of those that are folded up: what is saved and differs from its default."""
+        return [field for field in self.more if field.usual and not field.was]
 
 
 class SectionedForm(forms.BaseForm):
     """Each field carries the value it was shown with, so that `changed_data` is what this person
     changed, whatever others have saved in the meantime."""
 
-    sections: tuple[Group, ...] = ()
+    sections: tuple[SettingsGroup, ...] = ()
 
     def carry_initial(self) -> None:
         for field in self.fields.values():
@@ -71,24 +77,36 @@ class SectionedForm(forms.BaseForm):
         return {name: self.cleaned_data[name] for name in self.changed_data}
 
     def usual_values(self) -> Mapping[str, Any]:
-        """The defaults as the page shows them; without those that have none."""
+        """Returns the defaults as the page shows them, for the fields that have one."""
         raise NotImplementedError
+
+    def who_else(self, name: str) -> str:
+        """Who may change this field beside the project's admins, as a sentence; "" for nobody."""
+        return ""
 
     def groups(self) -> Iterator[ShownGroup]:
         changed = set(self.changed_data) if self.is_bound else set()
         usual = self.usual_values()
         for group in self.sections:
-            fields, more = (
+            first, more = (
                 [self._shown(name, changed, usual) for name in names]
                 for names in (group.names, group.more)
             )
-            yield ShownGroup(group.title, group.explanation, fields, more)
+            refused = [field for field in more if field.bound.errors]
+            folded = [field for field in more if not field.bound.errors]
+            yield ShownGroup(group.title, group.explanation, first + refused, folded)
 
     def _shown(self, name: str, changed: Set[str], usual: Mapping[str, Any]) -> ShownField:
         bound = self[name]
         was = self._in_words(name, bound.initial) if name in changed else ""
         differs = name in usual and self._differs(name, usual[name])
-        return ShownField(bound, was, self._in_words(name, usual[name]) if differs else "")
+        return ShownField(
+            bound,
+            was,
+            usual=self._in_words(name, usual[name]) if differs else "",
+            now=self._in_words(name, bound.value()),
+            who_else=self.who_else(name),
+        )
 
     def _differs(self, name: str, usual: Any) -> bool:
         field = self.fields[name]
@@ -109,7 +127,8 @@ TO_DEFAULT = "to_default"
 
 
 def refilled(data: QueryDict, values: Mapping[str, Any]) -> QueryDict:
-    """What was sent, with these values typed over it: nothing is saved by that."""
+    """Returns what was sent with these values in place of its own, as if they had been typed over
+    it. Nothing is saved by that."""
     data = data.copy()
     for name, value in values.items():
         if value is False:
@@ -120,7 +139,7 @@ def refilled(data: QueryDict, values: Mapping[str, Any]) -> QueryDict:
 
 
 def set_back(form: SectionedForm, name: str) -> dict[str, Any]:
-    """What to type over a field so that it is at its default again."""
+    """Returns what to type over a field to set it to its default; nothing for an unknown field."""
     usual = form.usual_values()
     return {name: usual[name]} if name in usual else {}
 
