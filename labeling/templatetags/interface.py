@@ -11,13 +11,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from labeling.models import Membership, Project, Role
-from labeling.people.access import projects_of
+from labeling.people.access import RANK, projects_of
 from labeling.projects.editing import can_create_projects
 
 register = template.Library()
 
 LISTED_PROJECTS = 30
-RANK = {Role.LABELER: 0, Role.CURATOR: 1, Role.ADMIN: 2}
 
 
 @dataclass(frozen=True)

@@ -207,8 +207,8 @@ def cap_log(path: Path, most: int = LOG_BYTES) -> bool:
             size = file.seek(0, os.SEEK_END)
             if size <= most:
                 return False
-            # A progress bar can be one line of megabytes. It is cut within: else both ends lay
-            # behind it: nothing would be taken out, and the log would be copied behind itself.
+            # A progress bar can be one line of megabytes. It is cut within, else both ends of the
+            # gap would lie behind it, and the log would be copied behind itself without end.
             line = most // 8
             beginning = _end_of_line(file, most // 8, line)
             end = _end_of_line(file, size - most // 2, line)
