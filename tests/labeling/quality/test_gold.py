@@ -175,7 +175,7 @@ def test_answers_to_gold_are_never_counted(curator: User, project: Project) -> N
     assert not settled(project).exists()
     assert not judgments_of_every_kind(project).exists()
     assert not list(judgment_rows(project))
-    assert [answer.is_right for answer in gold_results(project, ann)] == [False]
+    assert [judged.is_right for judged in gold_results(project, ann)] == [False]
 
 
 @pytest.mark.parametrize(("choice", "expected"), [("tie", False), ("skip", None)])
