@@ -140,7 +140,7 @@ def test_a_difference_of_five_prompts_excludes_nothing_and_of_six_it_may(gains: 
         assert difference.low > 0.0
 
 
-@pytest.mark.parametrize(("gains", "losses"), [(6, 0), (5, 4), (10, 19), (14, 14)])
+@pytest.mark.parametrize(("gains", "losses"), [(6, 1), (5, 4), (10, 19), (14, 14)])
 def test_where_every_prompt_differs_a_difference_is_one_share_said_twice(
     gains: int, losses: int
 ) -> None:
