@@ -102,7 +102,7 @@ def settings_tabs(project: Project, here: str) -> SafeString:
 def tabs(content: str, project: Project) -> SafeString:
     """Shows the project's tabs for the viewer's role. The content names the one that is open."""
     active = content.strip()
-    rank = RANK[Role(getattr(project, "role_of_viewer", Role.LABELER))]
+    rank = RANK[Role(project.role_of_viewer or Role.LABELER)]
     links = [
         (url, SafeString(' aria-current="page"') if tab.name == active else "", tab.label)
         for tab in TABS
