@@ -171,6 +171,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 # Finders make collectstatic unnecessary: pages work straight from a checkout.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600
+COMPRESSED_STATIC = DATA_DIR / "static"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 
@@ -186,6 +187,9 @@ POLICY_PRIVATE_HOSTS = environment.words(
 
 # What tells labelers' pages whether new comparisons are on their way (labeling/queue/prospects.py).
 PROSPECTS = "modeling.loop.prospects.prospect_of"
+# What knows which project has an oracle, and so a gold score beside each reward
+# (modeling/policies/gold.py).
+ORACLES = "modeling.demo.gold.oracle_of"
 
 REDIS_URL = os.environ.get("REDIS_URL") or environment.embedded_redis_url(DATA_DIR)
 CELERY_BROKER_URL = REDIS_URL

@@ -2,12 +2,12 @@
 
 from django import template
 
-from labeling.queue.handout import Nothing
+from labeling.queue.handout import NothingToCompare
 from labeling.queue.outlook import Expect, Outlook
 
 register = template.Library()
 
 
 @register.filter
-def outlook(nothing: Nothing) -> Outlook:
+def outlook(nothing: NothingToCompare) -> Outlook:
     return Outlook(Expect(nothing.reason))

@@ -32,14 +32,14 @@ def expected_best(rewards: np.ndarray, values: np.ndarray, n: int) -> np.ndarray
     equal rewards are chosen with equal chances.
     """
     weights = best_weights(rewards.shape[1], n)
-    found = np.empty(len(rewards))
+    expected = np.empty(len(rewards))
     for row, (reward, value) in enumerate(zip(rewards, values, strict=True)):
         chance = np.empty(len(reward))
         chance[np.argsort(reward, kind="stable")] = weights
         _, place, size = np.unique(reward, return_inverse=True, return_counts=True)
         shared = np.bincount(place, weights=chance) / size  # equal rewards, equal chances
-        found[row] = shared[place] @ value
-    return found
+        expected[row] = shared[place] @ value
+    return expected
 
 
 def best_of_n_kl(n: int) -> float:
@@ -55,7 +55,10 @@ def best_of_n_curve(rewards: np.ndarray, seed: int = 0) -> list[dict[str, float]
     """For every n from 1 to N: mean reward, its 95 % interval over prompts, and the KL bound.
 
     rewards: (P, N), one row per prompt. The interval is a bootstrap that draws whole prompts, the
-    same ones for every n.
+    same ones for every n, so that the curve's edges are as smooth as the curve. It is none of
+    measures/intervals.py: those are of shares, which lie between 0 and 1, where few prompts leave
+    room for what was not seen. A reward has no such bounds, and an estimate of few prompts is shown
+    as what it is.
     """
     prompts, pool = rewards.shape
     drawn = np.random.default_rng(seed).integers(prompts, size=(RESAMPLES, prompts))

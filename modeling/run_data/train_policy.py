@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from modeling.run_data import shared
-from modeling.run_data.config import FILE, Refused, RunConfig
+from modeling.run_data.config import FILE, ConfigRefused, RunConfig
 from modeling.run_data.declared import declared
 from modeling.run_data.limits import FLAG, TEXT, Limit, number, one_of, or_null, texts, whole
 from modeling.run_data.result import ONLY_IF_KNOWN, RunResult, earlier
-from modeling.settings.declaring import Program
+from modeling.settings.declaring import LearningProgram
 
 ALGORITHMS = ("ppo", "rloo", "best_of_n", "dpo")
 ONLINE = ("ppo", "rloo")
 
 LIMITS: dict[str, Limit] = (
     shared.LIMITS
-    | declared(Program.TRAIN_POLICY)
+    | declared(LearningProgram.TRAIN_POLICY)
     | {
         "algorithm": one_of(*ALGORITHMS),
         "policy": TEXT,
@@ -77,8 +77,8 @@ class TrainPolicyConfig(RunConfig):
     kl_horizon: int = 2000  # responses over which it adapts
     kl_budget: float | None = None  # nats; beyond it the run stops
     length_ratio: float | None = None  # as does a change of the mean length by this factor
-    length_start: float | None = None  # from so many tokens; None: from the policy as it was
-    variance_ratio: float | None = None  # and the members' variance so many times the start's
+    length_start: float | None = None  # tokens; None: as long as the policy wrote before
+    variance_ratio: float | None = None  # as does a growth of the members' variance by this factor
     steps: int = 40  # updates of "ppo" and "rloo"
     prompts_per_step: int = 16
     responses_per_prompt: int = 4
@@ -97,7 +97,7 @@ class TrainPolicyConfig(RunConfig):
     missing_end_penalty: float = 1.0  # taken off the reward of a response that was cut off
     best_of: int = 16  # responses per prompt of "best_of_n"
     distill: bool = True  # "best_of_n": train on the best; False: only estimate the gain
-    pool_prompts: int = 256  # "best_of_n": at most so many prompts
+    pool_prompts: int = 256  # of "best_of_n", at most
     epochs: int | None = None  # passes of "best_of_n" and "dpo"; None: 2 (tiny: 4) and 1
     batch_size: int = 16  # of "best_of_n" and "dpo"
     label_smoothing: float = 0.0  # "dpo": share of the judgments taken to be the wrong way round
@@ -126,19 +126,19 @@ class TrainPolicyConfig(RunConfig):
 
     def check_together(self) -> None:
         if self.algorithm != "dpo" and not self.reward_models:
-            raise Refused(
+            raise ConfigRefused(
                 f"The algorithm {self.algorithm!r} needs a reward model.",
                 where=f"{FILE}: reward_models",
                 hint='Name at least one folder, or use "dpo", which learns from preferences.',
             )
         if self.algorithm == "rloo" and self.responses_per_prompt < 2:
-            raise Refused(
+            raise ConfigRefused(
                 "RLOO compares the responses of a prompt: it needs at least two.",
                 where=f"{FILE}: responses_per_prompt",
                 hint="Set it to 4, or use ppo.",
             )
         if self.algorithm == "dpo" and self.kl_coefficient == 0:
-            raise Refused(
+            raise ConfigRefused(
                 "DPO has no loss with a KL coefficient of 0.",
                 where=f"{FILE}: kl_coefficient",
                 hint="Set it to 0.1; lower values let the policy go further.",

@@ -18,10 +18,10 @@ from labeling.curation.finding import (
     FilterError,
     PreferenceFilter,
     matching,
-    page_of,
+    preference_page,
     window_for,
 )
-from labeling.material.shown.showing import Beside, ShownText, show_anyway
+from labeling.material.shown.showing import BesideTexts, ShownText, show_anyway
 from labeling.models import Doubt, Judgment, Preference, Project, Response, Role
 from labeling.pages.numbers import BIGGEST_ID, number_in
 from labeling.pages.requests import SignedInRequest, wants_fragment
@@ -72,7 +72,7 @@ def table_context(project: Project, data: QueryDict) -> dict[str, Any]:
     window = window_for(project, wanted, start=number_in(data, "from"))
     before, after = number_in(data, "before"), number_in(data, "after")
     rows = matching(project, wanted, window)
-    page = page_of(rows, before=before, after=after, by_doubt=bool(wanted.doubt))
+    page = preference_page(rows, before=before, after=after, by_doubt=bool(wanted.doubt))
     facets, total = count_facets(project, wanted, window)
     start = {"from": number_in(data, "from")}
     places = [("before", before), ("after", after), *start.items()]
@@ -171,7 +171,7 @@ def _source(version: int | None, name: str) -> str:
 def detail_context(row: Preference, wanted: PreferenceFilter) -> dict[str, Any]:
     joined = ("project", "prompt", "chosen", "rejected", "comparison", "excluded_by")
     shown = Preference.objects.select_related(*joined).get(pk=row.pk)
-    beside = Beside(shown.prompt.extra, [shown.chosen.extra, shown.rejected.extra], parts_of)
+    beside = BesideTexts(shown.prompt.extra, [shown.chosen.extra, shown.rejected.extra], parts_of)
     texts = show_anyway(shown.prompt.messages, [shown.chosen.text, shown.rejected.text], beside)
     sides = [
         PreferenceSide(name, _source(response.policy_version, response.source), response, text)

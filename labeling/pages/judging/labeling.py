@@ -24,7 +24,7 @@ from django_htmx.http import trigger_client_event
 
 from labeling.curation.set_aside import set_aside
 from labeling.database.transactions import Conflict
-from labeling.judging.modes import LETTERS, Asked, answer_in
+from labeling.judging.modes import LETTERS, AnswerBar, answer_in
 from labeling.judging.recording import (
     AnswerTo,
     CannotUndo,
@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 # Comparisons that one request sets aside before it says that there is trouble.
 SET_ASIDE_AT_ONCE = 10
-TROUBLE = handout.Nothing(outlook.Expect.TROUBLE, "What you answered is saved.")
+TROUBLE = handout.NothingToCompare(outlook.Expect.TROUBLE, "What you answered is saved.")
 
 SAID: dict[str, str] = {Judgment.Kind.SKIP: "Skipped", Judgment.Kind.FLAG: "Flagged"}
 
@@ -82,7 +82,7 @@ def load_view(assignment: Assignment) -> Shown:
     try:
         responses = _responses_of(assignment)
         prompt = responses[0].prompt
-        beside = showing.Beside(prompt.extra, [one.extra for one in responses])
+        beside = showing.BesideTexts(prompt.extra, [one.extra for one in responses])
         texts = showing.show(prompt.messages, [one.text for one in responses], beside)
     except (CannotBeShown, DatabaseError):
         raise
@@ -108,7 +108,7 @@ def _responses_of(assignment: Assignment) -> list[Response]:
 
 def view_or_next(
     user: User, project: Project, assignment: Assignment | None, on_screen: UUID | None = None
-) -> Shown | handout.Nothing:
+) -> Shown | handout.NothingToCompare:
     """Returns the comparison as it is shown, or why there is none. A comparison that cannot be
     shown is set aside for the curators and the next one is taken, so that nobody gets it again."""
     for _ in range(SET_ASIDE_AT_ONCE):
@@ -325,7 +325,11 @@ def judged_today(user: User, project: Project) -> int:
 
 
 def _context(
-    project: Project, shown: Shown | handout.Nothing, today: int, *, looks_back: bool = False
+    project: Project,
+    shown: Shown | handout.NothingToCompare,
+    today: int,
+    *,
+    looks_back: bool = False,
 ) -> dict[str, Any]:
     """Returns what `_comparison.html` needs. With `looks_back` that includes an answer that was
     taken back."""
@@ -337,13 +341,13 @@ def _context(
     }
     if not isinstance(shown, Shown):
         # A page without a comparison shows the list of keys, too.
-        asked = Asked(project, project.responses_per_comparison)
+        asked = AnswerBar(project, project.responses_per_comparison)
         return context | {"asked": asked, "nothing": shown}
     # Only an assignment that was closed once has an earlier answer: the busiest request of all is
     # spared the query for one.
     looks_back = looks_back or shown.assignment.finished_at is not None
     given = taken_back(shown.assignment) if looks_back else None
-    return context | {"asked": Asked(project, len(shown.sides)), "shown": shown, "given": given}
+    return context | {"asked": AnswerBar(project, len(shown.sides)), "shown": shown, "given": given}
 
 
 def _announce(context: dict[str, Any]) -> str:

@@ -15,9 +15,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 from labeling.database.transactions import Conflict
 from labeling.judging import correcting
 from labeling.judging.correcting import CannotCorrect
-from labeling.judging.modes import LETTERS, SCALES, Asked, answer_in
+from labeling.judging.modes import LETTERS, SCALES, AnswerBar, answer_in
 from labeling.judging.recording import NotYours
-from labeling.material.shown.showing import Beside, show_anyway
+from labeling.material.shown.showing import BesideTexts, show_anyway
 from labeling.models import Judgment, Membership, Project, User
 from labeling.pages.people.measure_words import MeasureLine, own_lines
 from labeling.pages.projects.home import coarse_percent
@@ -95,9 +95,9 @@ def _judgment_page(
 ) -> HttpResponse:
     by_id = {r.pk: r for r in handout.responses_of(judgment.comparison_id)}
     responses = [by_id[pk] for pk in judgment.order if pk in by_id]
-    asked = Asked(project, len(responses))
+    asked = AnswerBar(project, len(responses))
     prompt = judgment.comparison.prompt
-    beside = Beside(prompt.extra, [response.extra for response in responses])
+    beside = BesideTexts(prompt.extra, [response.extra for response in responses])
     texts = show_anyway(prompt.messages, [response.text for response in responses], beside)
     context = {
         "project": project,

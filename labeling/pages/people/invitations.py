@@ -112,7 +112,7 @@ def invitation_new(request: SignedInRequest, slug: str) -> HttpResponse:
     email = form.cleaned_data.get("email", "")
     invited, token = invitations.create_invitation(project, request.user, role, note, email)
     url = site(request) + reverse("invitation", args=[token])
-    if email and invitations.send(invited, url):
+    if email and invitations.mail_invitation(invited, url):
         messages.success(request, f"The link is on its way to {email}.")
         return redirect("members", slug)
     if email:
@@ -135,7 +135,7 @@ def invitation_withdraw(request: SignedInRequest, slug: str, pk: int) -> HttpRes
     project = project_for(request.user, slug, Role.CURATOR)
     invitation = get_object_or_404(project.invitations, pk=pk)
     try:
-        invitations.withdraw(invitation, request.user)
+        invitations.withdraw_invitation(invitation, request.user)
     except MembersError as error:
         messages.error(request, str(error))
     else:

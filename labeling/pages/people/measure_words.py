@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from labeling.quality.labelers import Everybody
+from labeling.quality.labelers import ProjectMeasures
 from labeling.quality.measures.intervals import Estimate, Refusal
 from labeling.quality.measures.one_labeler import LabelerMeasures, Measure
 
@@ -20,7 +20,7 @@ class MeasureLine:
     tone: str = ""
 
 
-def own_lines(measures: LabelerMeasures, everybody: Everybody) -> list[MeasureLine]:
+def own_lines(measures: LabelerMeasures, everybody: ProjectMeasures) -> list[MeasureLine]:
     """Returns the measures as the labeler reads them. How they did on known answers is not among
     them: it would help to find out which comparisons those are."""
     return [
@@ -42,7 +42,7 @@ def own_lines(measures: LabelerMeasures, everybody: Everybody) -> list[MeasureLi
     ]
 
 
-def lines_about(measures: LabelerMeasures, everybody: Everybody) -> list[MeasureLine]:
+def lines_about(measures: LabelerMeasures, everybody: ProjectMeasures) -> list[MeasureLine]:
     """Returns the measures as a curator reads them about a labeler."""
     return [
         _line(
@@ -84,7 +84,7 @@ def _line(title: str, measure: Measure, words: str, tone: str = "") -> MeasureLi
 
 
 def _everybody(estimate: Estimate | None) -> str:
-    return "" if estimate is None else f" Everybody in the project: {estimate.percent} %."
+    return "" if estimate is None else f" ProjectMeasures in the project: {estimate.percent} %."
 
 
 def _pace(measure: Measure) -> MeasureLine:
@@ -128,7 +128,7 @@ def _longer(measure: Measure, everybody: Estimate | None, who: str) -> MeasureLi
     words = f"Of the pairs in which one response is longer, {who} chose the longer one so often."
     tone = ""
     if everybody is not None:
-        words += f" Everybody: {everybody.percent} %."
+        words += f" ProjectMeasures: {everybody.percent} %."
         if isinstance(measure, Estimate) and measure.excludes(everybody.value):
             more = "more" if measure.value > everybody.value else "less"
             words += f" That is {more} often than others: length alone should not decide."

@@ -23,7 +23,7 @@ from labeling.people import invitations, members
 from labeling.people.access import project_for
 from labeling.people.mailing import can_send, site
 from labeling.people.members import MembersError
-from labeling.people.signing_in.who_signs_in import Mark, mark_of
+from labeling.people.signing_in.who_signs_in import AccountMark, mark_of
 from labeling.quality import labelers
 from labeling.quality.measures.one_labeler import LabelerMeasures
 
@@ -34,7 +34,7 @@ class MemberRow:
 
     member: Membership
     figures: list[tuple[str, str, str, str]]  # name, figure, interval, why there is none
-    mark: Mark | None
+    mark: AccountMark | None
 
     @classmethod
     def of(cls, member: Membership, measures: LabelerMeasures) -> "MemberRow":
@@ -113,7 +113,7 @@ def member_add(request: SignedInRequest, slug: str) -> HttpResponse:
         form.add_error(error.field or None, str(error))
         return _page(request, project, add_form=form)
     url = site(request) + reverse("invitation", args=[token])
-    if email and not invitations.send(invited, url):
+    if email and not invitations.mail_invitation(invited, url):
         messages.error(request, f"The mail server did not take the mail to {email}.")
     messages.success(
         request,

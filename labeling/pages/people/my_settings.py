@@ -18,7 +18,7 @@ from labeling.people.habits import (
     HabitsError,
     habits_from,
     habits_of,
-    name_of,
+    key_name,
     reset_keys,
     set_habits,
 )
@@ -55,7 +55,7 @@ def _page(
         rows.append({"number": number, "action": action, "key": key, "error": error})
     context = {
         "rows": rows,
-        "default_names": {action.key: name_of(action.key) for action in ACTIONS},
+        "default_names": {action.key: key_name(action.key) for action in ACTIONS},
         "habits": habits,
         "text_size": sent.get("text_size", habits.text_size),
         "density": sent.get("density", habits.density),

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
-from labeling.judging.modes import LETTERS, Asked
+from labeling.judging.modes import LETTERS, AnswerBar
 from labeling.models import Project
 from labeling.pages.requests import SignedInRequest
 from labeling.projects.settings_texts import MODE_FIELDS, MODE_HELP, MODE_LABELS
@@ -102,7 +102,7 @@ def preview_context(project: Project) -> dict[str, Any]:
     ]
     return {
         "project": project,
-        "asked": Asked(project, size),
+        "asked": AnswerBar(project, size),
         "sides": sides,
         "sample_prompt": SAMPLE_PROMPT,
     }
