@@ -58,6 +58,14 @@ def test_days_before_today_or_beyond_a_century_are_refused(days: str) -> None:
     assert not ApiToken.objects.exists()
 
 
+@pytest.mark.parametrize("name", ["", "   ", "x" * 81])
+def test_a_token_has_a_name_that_fits_its_column(name: str) -> None:
+    make_user("ada")
+    words = f"--name has 1 to 80 characters, not {len(name.strip())}."
+    assert refused("create_api_token", "ada", "--name", name) == words
+    assert not ApiToken.objects.exists()
+
+
 def test_the_longest_token_lasts_a_century() -> None:
     make_user("ada")
     assert make_token_of("ada", "--days", "36500").expires_at is not None
@@ -160,10 +168,11 @@ def nothing_is_left() -> bool:
         ("pairs", -1, "pairs must be from 0 to 36"),
         ("responses_per_comparison", 1, "from 2 to 9"),
         ("responses_per_comparison", 10, "from 2 to 9"),
+        ("source", "x" * 121, "source has 121 characters, and at most 120 fit"),
     ],
 )
 def test_an_option_beyond_its_limits_leaves_no_new_project(
-    rows: Path, option: str, value: int, words: str
+    rows: Path, option: str, value: int | str, words: str
 ) -> None:
     make_user("root", is_superuser=True)
     assert words in refused("import_data", "fresh", rows, create=True, **{option: value})

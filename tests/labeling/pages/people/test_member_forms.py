@@ -3,13 +3,42 @@
 from typing import Any
 
 import pytest
+from django import forms
 from django.test import Client
 from django.urls import reverse
 
-from labeling.models import Invitation, Membership, Project, Role, User
+from labeling.models import ApiToken, Invitation, Membership, Project, Role, User
+from labeling.pages.people.forms import InviteForm
+from labeling.pages.people.invitations import InvitationForm, SignUpForm
+from labeling.pages.people.person import TakeOutForm
+from labeling.pages.people.signing_in.account_forms import EmailForm, NameForm
+from labeling.pages.people.signing_in.tokens import TokenForm
 from tests.factories import make_member, make_project
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("form", "field", "model", "column"),
+    [
+        (InviteForm, "username", Invitation, "username"),
+        (InviteForm, "full_name", Invitation, "full_name"),
+        (InvitationForm, "note", Invitation, "note"),
+        (InvitationForm, "email", Invitation, "email"),
+        (SignUpForm, "username", User, "username"),
+        (SignUpForm, "full_name", User, "first_name"),
+        (NameForm, "full_name", User, "last_name"),
+        (EmailForm, "email", User, "email"),
+        (TakeOutForm, "reason", Membership, "excluded_reason"),
+        (TokenForm, "name", ApiToken, "name"),
+    ],
+)
+def test_what_a_form_takes_fits_its_column(
+    form: type[forms.Form], field: str, model: Any, column: str
+) -> None:
+    """SQLite keeps longer texts; PostgreSQL would answer with an error of ours."""
+    limit = getattr(form.base_fields[field], "max_length")  # noqa: B009
+    assert limit <= model._meta.get_field(column).max_length
 
 
 @pytest.fixture
@@ -84,7 +113,10 @@ def test_the_longest_names_are_proposed_whole(
     assert invitation.role == Role.CURATOR
 
 
-@pytest.mark.parametrize("email", ["ada", "ada@", "@example.org", "a b@example.org"])
+@pytest.mark.parametrize(
+    "email",
+    ["ada", "ada@", "@example.org", f"a@{'x' * 60}.{'y' * 60}.{'z' * 60}.{'u' * 60}.{'v' * 20}"],
+)
 def test_a_link_is_not_mailed_to_what_is_no_address(
     client: Client, project: Project, admin: User, settings: Any, mailoutbox: list[Any], email: str
 ) -> None:
