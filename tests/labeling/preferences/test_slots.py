@@ -40,10 +40,11 @@ def take_out(*labelers: User) -> None:
     Judgment.objects.filter(labeler__in=labelers).update(excluded_at=timezone.now())
 
 
-def judged_by(project: Project, count: int, choice: str = "left") -> list[User]:
+def judged_by(project: Project, count: int) -> list[User]:
+    """All of one mind: sides are drawn, so that "left" would be now this response, now that."""
     labelers = [make_member(project) for _ in range(count)]
     for labeler in labelers:
-        claim_and_judge(labeler, project, choice)
+        judge_for(labeler, project, "Good.")
     return labelers
 
 
