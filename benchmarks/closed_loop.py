@@ -39,7 +39,7 @@ from modeling.core.program.files import read_jsonl
 from modeling.demo.world.oracle import oracle_prefers
 from modeling.measures.limits import LENGTH_RATIO, VARIANCE_RATIO, Bounds
 from modeling.policies.comparing import Verdict, judge, win_rate
-from modeling.policies.guard import Record, alarms_of
+from modeling.policies.guard import VersionRecord, alarms_of
 
 NOISE, ROUNDS, JUDGMENTS = 0.1, 3, 500
 MEMBERS = 3
@@ -90,7 +90,7 @@ class Walk:
 
     policy: Path = POLICY
     preferences: list[Row] = field(default_factory=list)
-    records: list[Record] = field(default_factory=list)
+    records: list[VersionRecord] = field(default_factory=list)
     versions: list[Row] = field(default_factory=list)
 
 
@@ -201,12 +201,12 @@ def blind_points(world: World, name: str, before: Path, after: Path) -> list[flo
     ]
 
 
-def record_of(version: int, result: Row, points: list[float]) -> Record:
+def record_of(version: int, result: Row, points: list[float]) -> VersionRecord:
     def spread(when: str) -> float | None:
         variance = result[f"reward_variance_{when}"]
         return math.sqrt(variance) if variance else None
 
-    return Record(
+    return VersionRecord(
         version=version,
         reward=result["reward_after"] or 0.0,
         reward_before=result["reward_before"] or 0.0,

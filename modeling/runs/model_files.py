@@ -54,8 +54,8 @@ def check(version: Version, *, sizes_only: bool = False) -> None:
 
 def check_location(project: Project, location: str) -> None:
     """The same for a location that may be that of a policy which a run of this project made."""
-    found = Policy.objects.filter(project=project, location=location).exclude(files={})
-    for policy in found:
+    noted = Policy.objects.filter(project=project, location=location).exclude(files={})
+    for policy in noted:
         check(policy)
 
 

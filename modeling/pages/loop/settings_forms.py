@@ -8,7 +8,7 @@ from django import forms
 from labeling.models import Project
 from labeling.pages.projects.sectioned_forms import PercentField, SectionedForm, as_percent
 from labeling.projects.model_locations import NotUsable, check_model, written
-from labeling.projects.settings_texts import Group
+from labeling.projects.settings_texts import SettingsGroup
 from modeling.models import LoopSettings
 from modeling.settings import SECTIONS, SETTINGS, TITLES, Section, Setting
 from modeling.settings.choices import Adapter, RewardMethod
@@ -23,12 +23,12 @@ EXPLANATIONS = {
 }
 
 
-def _group(section: Section) -> Group:
+def _group(section: Section) -> SettingsGroup:
     first, more = (
         tuple(setting.name for setting in SECTIONS[section] if setting.is_first == is_first)
         for is_first in (True, False)
     )
-    return Group(TITLES[section], EXPLANATIONS[section], first, more)
+    return SettingsGroup(TITLES[section], EXPLANATIONS[section], first, more)
 
 
 class LoopSettingsForm(SectionedForm, forms.Form):
