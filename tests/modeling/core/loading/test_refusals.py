@@ -310,7 +310,7 @@ def test_every_text_is_read_once_the_shortest_beside_the_longest(count: int) -> 
 
 
 def test_dropout_is_off_wherever_it_is_kept() -> None:
-    layer = nn.Module()
+    layer: Any = nn.Module()
     layer.drop, layer.attention_dropout, layer.dropout_prob = nn.Dropout(0.3), 0.1, 0.2
     switch_dropout_off(layer)
     assert (layer.drop.p, layer.attention_dropout, layer.dropout_prob) == (0.0, 0.0, 0.0)

@@ -27,6 +27,7 @@ from modeling.core.generating.servers.chat_answer import (
 )
 from modeling.core.generating.servers.chat_client import MOST_PATIENCE, Reply, asked_pause
 from modeling.core.generating.servers.remote_policy import MOST_LEFT_OUT, _Work, in_requests
+from modeling.core.messages import Prompt
 from modeling.core.program.errors import ProgramError
 
 JSON = st.recursive(
@@ -182,7 +183,7 @@ def work(n: int = 1, prompts: int = 8) -> _Work:
     server: Any = SimpleNamespace(name="small at x", base_url="x")
     config: Any = SimpleNamespace(temperature=1, top_p=1, max_new_tokens=9, n=n)
     nothing: Any = None
-    texts = {str(number): (("user", "x"),) for number in range(prompts)}
+    texts: dict[str, Prompt] = {str(number): (("user", "x"),) for number in range(prompts)}
     return _Work(nothing, server, texts, config, nothing)
 
 
