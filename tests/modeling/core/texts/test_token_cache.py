@@ -166,3 +166,25 @@ def test_runs_at_once_lose_nothing(tmp_path: Path) -> None:
     texts = [(PROMPT, f"text {number}") for number in range(50)]
     found = TokenCache(tmp_path, b"tokenizer").read(texts)
     assert [found[text].ids for text in texts] == [[number, 2] for number in range(50)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *("used = NULL", "used = 'x'", "prompt_length = 'x'", "prompt_length = NULL"),
+        *("ids = 'abc'", "ids = X''", "check_sum = NULL", "check_sum = 'x'"),
+    ],
+)
+def test_an_entry_of_other_types_costs_time_and_no_run(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerBase, change: str
+) -> None:
+    """SQLite keeps types by the value: a damaged header of a row can say any."""
+    encode_cached(tmp_path, tokenizer, TEXTS, 64)
+    with sqlite3.connect(tmp_path / FILE) as db:
+        db.execute(f"UPDATE texts SET {change}")
+    db.close()
+    for known in (3, 3) if change.startswith("used") else (0, 3):
+        assert encode_cached(tmp_path, tokenizer, TEXTS, 64) == (
+            encode_texts(tokenizer, TEXTS, 64),
+            known,
+        )
