@@ -149,9 +149,9 @@ def test_passes_are_those_of_the_checkpoint_or_smaller() -> None:
 @given(sizes=st.lists(st.integers(1, 90), min_size=1, max_size=30))
 def test_shards_hold_all_batches_in_order_and_enough_texts(sizes: list[int]) -> None:
     encoded: Any = [[None] * size for size in sizes]
-    found = list(shards(iter([[at] for at in range(len(sizes))]), encoded))
-    assert [at for shard in found for batch in shard for at in batch] == list(range(len(sizes)))
-    counts = [sum(sizes[at] for batch in shard for at in batch) for shard in found]
+    parts = list(shards(iter([[at] for at in range(len(sizes))]), encoded))
+    assert [at for shard in parts for batch in shard for at in batch] == list(range(len(sizes)))
+    counts = [sum(sizes[at] for batch in shard for at in batch) for shard in parts]
     assert all(count >= SHARD_TEXTS for count in counts[:-1])
 
 
@@ -159,8 +159,8 @@ def test_a_shard_is_believed_only_as_it_was_written(tmp_path: Path) -> None:
     file, features = tmp_path / "0.pt", torch.randn(4, 2, 3)
     assert load_shard(file, "run", 4) is None, "not there"
     keep_shard(file, "run", features)
-    found = load_shard(file, "run", 4)
-    assert found is not None and torch.equal(found, features)
+    stored = load_shard(file, "run", 4)
+    assert stored is not None and torch.equal(stored, features)
     assert load_shard(file, "another run", 4) is None
     assert load_shard(file, "run", 5) is None
     whole = file.read_bytes()

@@ -229,8 +229,8 @@ def test_scales_come_back_as_they_were_written(tmp_path: Path) -> None:
 def test_members_are_put_on_the_scale_of_the_average_one() -> None:
     """(r - 1) / 2 * 3 + 3 and (r - 5) / 4 * 3 + 3."""
     rewards = torch.tensor([[1.0, 5.0], [3.0, 1.0]])
-    found = on_one_scale(rewards, [RewardScale(1.0, 2.0), RewardScale(5.0, 4.0)])
-    assert found.tolist() == [[3.0, 3.0], [6.0, 0.0]]
+    scaled = on_one_scale(rewards, [RewardScale(1.0, 2.0), RewardScale(5.0, 4.0)])
+    assert scaled.tolist() == [[3.0, 3.0], [6.0, 0.0]]
     assert on_one_scale(rewards, None) is rewards
     with pytest.raises(ValueError, match="3 scales for 2 members"):
         on_one_scale(rewards, [RewardScale()] * 3)

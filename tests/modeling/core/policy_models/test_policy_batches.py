@@ -56,8 +56,8 @@ def test_a_texts_tokens_lie_in_the_prefix_and_then_behind_it(
     start: int, prefix: int, length: int
 ) -> None:
     rest = start + prefix + 7
-    found = places(range(length), start, prefix, rest)
-    assert found == [start + at if at < prefix else rest + at - prefix for at in range(length)]
+    where = places(range(length), start, prefix, rest)
+    assert where == [start + at if at < prefix else rest + at - prefix for at in range(length)]
 
 
 @given(texts=TEXTS, budget=st.integers(1, 60))

@@ -103,11 +103,11 @@ def test_norms_and_mlp_are_compiled_and_attention_is_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pad", "found"), [(None, 0), (5, 5), (19, 19), (20, 0), (-1, 0), ([5], 0), ("5", 0)]
+    ("pad", "expected"), [(None, 0), (5, 5), (19, 19), (20, 0), (-1, 0), ([5], 0), ("5", 0)]
 )
-def test_padding_is_written_with_a_token_that_has_a_row(pad: Any, found: int) -> None:
+def test_padding_is_written_with_a_token_that_has_a_row(pad: Any, expected: int) -> None:
     model: Any = Model(rows=20, pad_token_id=pad)
-    assert padding_id(model) == found
+    assert padding_id(model) == expected
 
 
 def test_a_model_that_reads_characters_takes_any_id() -> None:

@@ -107,8 +107,8 @@ def test_a_response_without_a_text_is_one_by_its_call() -> None:
 )
 def test_arguments_are_objects_for_templates(given_arguments: Any, for_templates: Any) -> None:
     message = {"tool_calls": [{"function": {"name": "f", "arguments": given_arguments}}]}
-    (found,) = for_template([message])
-    assert found["tool_calls"][0]["function"]["arguments"] == for_templates
+    (written,) = for_template([message])
+    assert written["tool_calls"][0]["function"]["arguments"] == for_templates
 
 
 @given(arguments=st.dictionaries(TEXT, VALUE, max_size=3))
@@ -142,10 +142,10 @@ def test_no_convention_loses_or_reorders_a_text(messages: list[dict[str, Any]]) 
     for way in every:
         assert BETWEEN.join(message["content"] for message in way) == texts
         whole = [message for message in messages if not is_plain(message)]
-        kept = [message for message in way if not is_plain(message)]
+        left = [message for message in way if not is_plain(message)]
         roles = {"developer": "system"}
         assert [m | {"role": roles.get(m["role"], m["role"])} for m in whole] == [
-            m | {"role": roles.get(m["role"], m["role"])} for m in kept
+            m | {"role": roles.get(m["role"], m["role"])} for m in left
         ]
 
 
@@ -162,12 +162,12 @@ def test_joined_turns_alternate_where_messages_are_plain(messages: list[dict[str
 def test_instructions_go_into_the_first_user_message_or_stay(
     messages: list[dict[str, Any]],
 ) -> None:
-    found = into_user(messages)
-    if found != messages:
-        assert found[0]["role"] == "user"
+    turns = into_user(messages)
+    if turns != messages:
+        assert turns[0]["role"] == "user"
         assert messages[0]["role"] in ("system", "developer")
-        rest = len(found) - 1
-        assert found[1:] == messages[len(messages) - rest :]
+        rest = len(turns) - 1
+        assert turns[1:] == messages[len(messages) - rest :]
 
 
 IDS = st.lists(st.integers(0, 1), min_size=1, max_size=3)
@@ -293,9 +293,9 @@ def test_odd_turns_are_written_and_end_in_one_end_token(
     text = render_text(tokenizer, turns, response)
     assert text.endswith(str(tokenizer.eos_token))
     assert "49" not in text, "a text is no template"
-    (found,) = encode_texts(tokenizer, [(turns, response)], 500)
-    assert found.ids[-1] == tokenizer.eos_token_id
-    assert 0 < found.prompt_length < len(found.ids)
+    (tokens,) = encode_texts(tokenizer, [(turns, response)], 500)
+    assert tokens.ids[-1] == tokenizer.eos_token_id
+    assert 0 < tokens.prompt_length < len(tokens.ids)
 
 
 def test_a_tokenizer_that_cannot_be_written_down_has_no_cache(tmp_path: Path) -> None:

@@ -49,8 +49,8 @@ def answer(*messages: Any, **more: Any) -> dict[str, Any]:
 def test_no_answer_is_an_error_of_another_kind(parsed: Any) -> None:
     for odd in (parsed, {"choices": parsed}, {"choices": [parsed]}, answer(parsed, usage=parsed)):
         with suppress(Unusable):
-            found = read_answers(odd, 2, 20, "sk-key")
-            assert len(found.usable) + len(found.faults) <= 2
+            answers = read_answers(odd, 2, 20, "sk-key")
+            assert len(answers.usable) + len(answers.faults) <= 2
 
 
 def test_more_completions_than_asked_for_are_not_taken() -> None:
