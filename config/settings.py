@@ -171,6 +171,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 # Finders make collectstatic unnecessary: pages work straight from a checkout.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600
+COMPRESSED_STATIC = DATA_DIR / "static"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 

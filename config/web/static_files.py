@@ -53,7 +53,7 @@ class CompressedStaticFiles(WhiteNoiseMiddleware):
     def get_static_file(self, path: str, url: str, stat_cache: Any = None) -> StaticFile:
         plain = super().get_static_file(path, url, stat_cache=stat_cache)
         try:
-            copy = compressed_copy(Path(path), settings.DATA_DIR / "static")
+            copy = compressed_copy(Path(path), settings.COMPRESSED_STATIC)
         except OSError:
             return plain  # a full or read-only disk: larger, but served
         if copy is None:

@@ -4,7 +4,7 @@ import math
 from http import HTTPStatus
 from typing import Any
 
-from rest_framework.exceptions import Throttled, ValidationError
+from rest_framework.exceptions import APIException, Throttled, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -61,6 +61,8 @@ def _own_words(fault: Exception) -> str:
     if isinstance(fault, Throttled):
         seconds = math.ceil(getattr(fault, "wait", None) or 60)
         return f"Too many requests: try again in {seconds} seconds."
+    if isinstance(fault, APIException):
+        return str(fault.detail)  # its arguments may be no words, such as the method's name
     return next((str(word) for word in fault.args if word), "")
 
 

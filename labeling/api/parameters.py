@@ -1,5 +1,6 @@
 """Reads the query parameters of an endpoint strictly: no misspelt filter is ignored."""
 
+import math
 import re
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from rest_framework.request import Request
 from labeling.preferences.exporting import OVERLAP
 
 MAX_PAGE = 1000
+MOST_ROWS = 2**62  # a database counts no further, and no project has so many
 # The end of a moment whose zone began with a + that the address was given unescaped: it arrives as
 # a space.
 LOST_PLUS = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$")
@@ -60,6 +62,14 @@ class WordListField(serializers.CharField):
         return [word for word in words if word]
 
 
+class FiniteFloatField(serializers.FloatField):
+    """A number. “nan” is none: it would pass every limit, since it is neither above nor below."""
+
+    def to_internal_value(self, data: Any) -> float:
+        value: float = super().to_internal_value(data)
+        return value if math.isfinite(value) else self.fail("invalid")
+
+
 class StreamParameters(Parameters):
     """The parameters that all endpoints with many rows share."""
 
@@ -89,6 +99,9 @@ class StreamParameters(Parameters):
         "`cursor`): what has changed since, and nothing is ever missed. It goes with the filters "
         "it was made with. Of a stream it counts when all of it has arrived.",
     )
+
+    def validate_limit(self, limit: int) -> int:
+        return min(limit, MOST_ROWS)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "cursor" in attrs:

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from labeling.api.parameters import SinceField, StreamParameters, WordListField
+from labeling.api.parameters import FiniteFloatField, SinceField, StreamParameters, WordListField
 from labeling.api.requests import project_of
 from labeling.api.streams import JSONL, answer_changes, answer_rows
 from labeling.models import Preference
@@ -44,7 +44,7 @@ class PreferenceParameters(StreamParameters):
         required=False,
         help_text="One or more, with commas between them.",
     )
-    min_weight = serializers.FloatField(min_value=0.0, max_value=1.0, default=0.0)
+    min_weight = FiniteFloatField(min_value=0.0, max_value=1.0, default=0.0)
     include_ties = serializers.BooleanField(
         default=False, help_text="Also ties: `kind` is `tie`, `target` 0.5."
     )

@@ -1,7 +1,6 @@
 """Answers with rows: a page with the address of the next one, or a stream that is never in memory
 as a whole."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -22,9 +21,7 @@ def answer_rows(
     request: Request, rows: Iterator[Row], given: dict[str, Any], file_name: str
 ) -> HttpResponseBase:
     if given["format"] == "jsonl":
-        limit = given.get("limit")
-        # A number larger than Python can count to means: all.
-        return _stream(rows if limit is None else islice(rows, min(limit, sys.maxsize)), file_name)
+        return _stream(islice(rows, given.get("limit")), file_name)
     page, after = page_of(rows, given["limit"])
     following = None if after is None else _address_with(request, after=str(after))
     return Response({"results": page, "next": following})

@@ -17,7 +17,7 @@ from modeling.core.program.files import write_atomically, write_json, write_json
 from modeling.core.program.seal import NotWhole, first_change, read_result
 from modeling.models import RewardModel, Run
 from modeling.models.versions import reward_model_by
-from modeling.run_data.config import Refused
+from modeling.run_data.config import ConfigRefused
 from modeling.run_data.programs import CONFIGS
 from modeling.runs import model_files
 
@@ -164,7 +164,7 @@ def write_config(folder: Path, program: str, given: Mapping[str, Any]) -> None:
     words: no process is started to say so."""
     try:
         CONFIGS[program].read(dict(given))
-    except Refused as problem:
+    except ConfigRefused as problem:
         raise CannotPrepare(
             f"{problem.message}\n{problem.hint}\nWhere: {problem.where}"
         ) from problem

@@ -21,9 +21,11 @@ export function newPage() {
   return (name) => import(pathToFileURL(join(folder, name)));
 }
 
-// Replies come in the order they were given; without any, the connection is down.
+// Replies come in the order they were given; without any, the connection is down, unless a test
+// says `otherwise`.
 class Server {
   requests = [];
+  otherwise = () => { throw new TypeError("no connection"); };
   #replies = [];
 
   // `reply`: a Response, or a function of the request that gives one or throws.
@@ -31,8 +33,7 @@ class Server {
 
   async fetch(url, options = {}) {
     this.requests.push({ url, headers: options.headers, fields: [...(options.body ?? [])], keepalive: options.keepalive });
-    const reply = this.#replies.shift();
-    if (!reply) throw new TypeError("no connection");
+    const reply = this.#replies.shift() ?? this.otherwise;
     return typeof reply === "function" ? reply(this.requests.at(-1)) : reply;
   }
 }

@@ -132,6 +132,7 @@ class Element extends Target {
     return { add, remove, contains: (name) => all().has(name), toggle: (name, isOn = !all().has(name)) => (isOn ? add : remove)(name) };
   }
 
+  get firstChild() { return this.text ? { textContent: this.text } : this.children[0] ?? null; }
   get textContent() { return this.text + this.children.map((child) => child.textContent).join(""); }
   set textContent(text) { this.replaceChildren(String(text)); }
 

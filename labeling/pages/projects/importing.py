@@ -24,12 +24,11 @@ from labeling.importing import (
 )
 from labeling.importing.uploads import MAX_UPLOAD_BYTES, drop_upload, keep_upload, kept_upload
 from labeling.models import AuditEntry, Project, Role
-from labeling.pages.numbers import whole_number
+from labeling.pages.numbers import BIGGEST_ID, whole_number
 from labeling.pages.requests import SignedInRequest
 from labeling.people.access import project_for
 
 EARLIER_IMPORTS = 10
-BIGGEST_ID = 2**63 - 1
 
 
 class OptionsForm(forms.Form):
@@ -115,7 +114,8 @@ def _check(request: SignedInRequest, project: Project) -> HttpResponse:
         "rows": preview_rows(upload, skip_bad=skip_bad),
         "token": keep_upload(upload.chunks()),
         "pairs": form.cleaned_data["pairs"],
-        "tags": ", ".join(form.cleaned_data["tags"]),
+        # Without spaces: written longer than it was typed, it could be too long to come back.
+        "tags": ",".join(form.cleaned_data["tags"]),
         "skip_bad": skip_bad,
     }
     return _page(request, project, **context)

@@ -187,15 +187,15 @@ class Queue(RuleBasedStateMachine):
         standing = taken_slots(self.project.pk, [comparison.pk for comparison in comparisons])
         for comparison in comparisons:
             stands = standing[comparison.pk]
-            told = f"{comparison.state}, wanted {comparison.wanted}, {stands}"
+            state = f"{comparison.state}, wanted {comparison.wanted}, {stands}"
             if comparison.state == Comparison.State.OPEN:
-                assert comparison.slots_left == stands.slots(comparison.wanted), told
-                assert comparison.slots_left or stands.held, f"stands still: {told}"
-                assert not self.settled(comparison), told
+                assert comparison.slots_left == stands.slots(comparison.wanted), state
+                assert comparison.slots_left or stands.held, f"stands still: {state}"
+                assert not self.settled(comparison), state
             elif comparison.state == Comparison.State.FINISHED:
-                assert not stands.held, told
-                assert stands.counted, told
-                assert self.settled(comparison) == self.drawn_up(comparison), told
+                assert not stands.held, state
+                assert stands.counted, state
+                assert self.settled(comparison) == self.drawn_up(comparison), state
             else:
                 assert comparison.slots_left == 0
 

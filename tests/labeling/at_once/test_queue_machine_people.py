@@ -104,8 +104,8 @@ class Everything(Queue):
 
     @rule()
     def approve_gold(self) -> None:
-        found = gold.candidates(self.project).values_list("pk", flat=True)
-        gold.approve(self.project, self.admin, list(found))
+        candidates = gold.candidates(self.project).values_list("pk", flat=True)
+        gold.approve(self.project, self.admin, list(candidates))
 
     @rule()
     def retire_gold(self) -> None:

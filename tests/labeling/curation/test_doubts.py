@@ -34,11 +34,11 @@ def settled(project):
 
 def contradict(project, *strengths, version=7, as_of=None):
     rows = settled(project)
-    found = [
+    contradictions = [
         Contradiction(row.pk, strength, 3, 4, True)
         for row, strength in zip(rows, strengths, strict=False)
     ]
-    return note_doubts(project, version, found, as_of)
+    return note_doubts(project, version, contradictions, as_of)
 
 
 def in_order(project, **places):

@@ -128,7 +128,7 @@ def settle(project: Project, ann: User, texts: tuple[str, str], choice: str = "l
     return Preference.objects.get(comparison=comparison)
 
 
-def found(project: Project, **wanted: str) -> list[int]:
+def ids_found(project: Project, **wanted: str) -> list[int]:
     chosen = PreferenceFilter(**wanted)
     rows = matching(project, chosen, window_for(project, chosen))
     return sorted(rows.values_list("pk", flat=True))
@@ -140,19 +140,19 @@ def test_a_search_reads_prompts_responses_names_and_numbers(project: Project, an
     comparison = make_comparison(project, ("Yes.", "No."), prompt=prompt)
     claim_and_judge(ann, project)
     second = Preference.objects.get(comparison=comparison)
-    assert found(project, q="PEAR") == [first.pk]
-    assert found(project, q="quince") == [second.pk]
-    assert found(project, q=f"#{second.pk}") == [second.pk]
-    assert found(project, q="ann") == [first.pk, second.pk]
-    assert found(project, q="role") == [], "the words of the format are no text"
-    assert found(project, q="9" * 30) == []
+    assert ids_found(project, q="PEAR") == [first.pk]
+    assert ids_found(project, q="quince") == [second.pk]
+    assert ids_found(project, q=f"#{second.pk}") == [second.pk]
+    assert ids_found(project, q="ann") == [first.pk, second.pk]
+    assert ids_found(project, q="role") == [], "the words of the format are no text"
+    assert ids_found(project, q="9" * 30) == []
 
 
 @pytest.mark.parametrize("text", ["%", "_", "'", '"', "\\", "(", "😀"])
 def test_signs_of_a_pattern_are_signs_of_a_text(text: str, project: Project, ann: User) -> None:
     settle(project, ann, ("Plain.", "Simple."))
     with_sign = settle(project, ann, (f"With {text} in it.", "Without."))
-    assert found(project, q=text) == [with_sign.pk]
+    assert ids_found(project, q=text) == [with_sign.pk]
 
 
 def test_a_search_goes_back_as_far_as_its_window(
@@ -163,7 +163,7 @@ def test_a_search_goes_back_as_far_as_its_window(
     wanted = PreferenceFilter(q="tea")
     window = window_for(project, wanted)
     assert window == Window(low=ids[0], high=ids[2])
-    assert found(project, q="tea") == ids[1:]
+    assert ids_found(project, q="tea") == ids[1:]
     further = window_for(project, wanted, start=window.low)
     assert further == Window(low=None, high=ids[0])
     rows = matching(project, wanted, further)
@@ -172,7 +172,7 @@ def test_a_search_goes_back_as_far_as_its_window(
 
 def test_an_empty_project_has_an_open_window(project: Project) -> None:
     assert window_for(project, PreferenceFilter(q="tea")) == Window()
-    assert found(project, q="tea") == []
+    assert ids_found(project, q="tea") == []
 
 
 def test_what_is_settled_later_stays_out_of_a_window(project: Project, ann: User) -> None:
@@ -188,12 +188,12 @@ def test_judgments_are_found_by_who_what_and_when(project: Project, ann: User) -
     day = datetime(2026, 1, 31, tzinfo=UTC)
     Judgment.objects.update(created_at=day + timedelta(hours=23, minutes=59))
     choice = settle(project, ann, ("Milk.", "Sugar."))
-    assert found(project, labeler="ann") == [tie.pk, choice.pk]
-    assert found(project, labeler="bob") == []
-    assert found(project, answer="tie") == [tie.pk]
-    assert found(project, judged_on="2026-01-31") == [tie.pk]
-    assert found(project, judged_on="2026-02-01") == []
-    assert found(project, answer="prefer", judged_on="2026-01-31") == [], "one judgment, both"
+    assert ids_found(project, labeler="ann") == [tie.pk, choice.pk]
+    assert ids_found(project, labeler="bob") == []
+    assert ids_found(project, answer="tie") == [tie.pk]
+    assert ids_found(project, judged_on="2026-01-31") == [tie.pk]
+    assert ids_found(project, judged_on="2026-02-01") == []
+    assert ids_found(project, answer="prefer", judged_on="2026-01-31") == [], "one judgment, both"
 
 
 def test_a_source_is_found_on_either_side_with_or_without_a_version(
@@ -203,9 +203,9 @@ def test_a_source_is_found_on_either_side_with_or_without_a_version(
     Response.objects.filter(pk=plain.chosen_id).update(source="gpt")
     versioned = settle(project, ann, ("Milk.", "Sugar."))
     Response.objects.filter(pk=versioned.rejected_id).update(source="gpt", policy_version=2)
-    assert found(project, source="|gpt") == [plain.pk]
-    assert found(project, source="2|gpt") == [versioned.pk]
-    assert found(project, source="3|gpt") == []
+    assert ids_found(project, source="|gpt") == [plain.pk]
+    assert ids_found(project, source="2|gpt") == [versioned.pk]
+    assert ids_found(project, source="3|gpt") == []
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
@@ -240,7 +240,7 @@ def test_a_page_beyond_the_last_row_is_empty_and_leads_nowhere(project: Project,
 def test_counts_of_a_facet_say_what_a_click_brings(
     project: Project, ann: User, curator: User
 ) -> None:
-    kept = [settle(project, ann, (f"Tea {n}.", f"Cup {n}.")).pk for n in range(2)]
+    in_use = [settle(project, ann, (f"Tea {n}.", f"Cup {n}.")).pk for n in range(2)]
     tie = settle(project, ann, ("Milk.", "Sugar."), "tie")
     exclude(project, curator, [tie.pk], "Odd")
     wanted = PreferenceFilter(kind="tie")
@@ -254,7 +254,7 @@ def test_counts_of_a_facet_say_what_a_click_brings(
                 assert rows.count() == choice.count, (facet.name, choice)
     kinds = next(facet for facet in facets if facet.name == "kind")
     counts = {choice.value: (choice.count, choice.selected) for choice in kinds.choices}
-    assert counts == {"prefer": (len(kept), False), "tie": (1, True)}
+    assert counts == {"prefer": (len(in_use), False), "tie": (1, True)}
 
 
 def test_a_chosen_value_that_nothing_has_stays_to_be_taken_back(

@@ -153,8 +153,8 @@ def rewrite(project: Project, kind: str = Kind.PREFER, text: str = "Better still
 
 
 def by_people(project: Project) -> set[tuple[str, str]]:
-    found = settled(project).filter(provenance=Preference.Provenance.HUMAN)
-    return set(found.values_list("chosen__text", "rejected__text"))
+    preferences = settled(project).filter(provenance=Preference.Provenance.HUMAN)
+    return set(preferences.values_list("chosen__text", "rejected__text"))
 
 
 @pytest.mark.django_db

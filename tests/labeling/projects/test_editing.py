@@ -225,5 +225,5 @@ def test_settings_are_told_once_each_in_words() -> None:
     names = [name for group in settings_texts.GROUPS for name in (*group.names, *group.more)]
     assert len(names) == len(set(names))
     assert set(settings_texts.MODE_FIELDS) <= set(names)
-    told = settings_texts.HELP.values()
-    assert all(text.endswith((".", "!")) for text in told)
+    texts = settings_texts.HELP.values()
+    assert all(text.endswith((".", "!")) for text in texts)

@@ -114,7 +114,7 @@ def read_answers(parsed: Any, count: int, max_tokens: int, key: str) -> Completi
 def is_nested_beyond(value: Any, most: int) -> bool:
     """Whether a value of JSON holds more than `most` lists and objects within each other."""
     layer = [value]
-    for _ in range(most + 1):
+    for _ in range(most):
         layer = [
             part
             for whole in layer
