@@ -117,7 +117,7 @@ def test_the_history_is_of_one_project(project: Project) -> None:
     assert numbers(project, trained(project, foreign)) == [1]
 
 
-STOPPED = {"stopped": {"reason": "It went too far.", "step": 3}}
+STOPPED: dict[str, Any] = {"stopped": {"reason": "It went too far.", "step": 3}}
 
 
 def test_a_stop_is_told_unless_it_was_the_budget(project: Project) -> None:

@@ -319,7 +319,7 @@ def test_nobody_is_idle_in_vain_while_a_worker_is_at_it(
 ) -> None:
     run = make_run(project, Run.State.RUNNING)
     busy = NextStep(StepKind.RUNNING, "Training.", run=run)
-    tally, lines = Tally(9, last_judgment_at=-1e9), []
+    tally, lines = Tally(9, last_judgment_at=-1e9), list[str]()
     Steps(monkeypatch, busy, busy, NextStep(StepKind.STUCK, "Nothing came of it."))
     assert watch(project, tally, 60.0, lines) == "Nothing came of it."
     assert lines == ["    0 of 9 judgments. Training.", "    0 of 9 judgments. Nothing came of it."]
