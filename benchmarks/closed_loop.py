@@ -39,7 +39,7 @@ from modeling.core.program.files import read_jsonl
 from modeling.demo.world.oracle import oracle_prefers
 from modeling.measures.limits import LENGTH_RATIO, VARIANCE_RATIO, Bounds
 from modeling.policies.comparing import Verdict, judge, win_rate
-from modeling.policies.guard import Record, alarms_of
+from modeling.policies.guard import VersionRecord, alarms_of
 
 NOISE, ROUNDS, JUDGMENTS = 0.1, 3, 500
 MEMBERS = 3
@@ -90,7 +90,7 @@ class Walk:
 
     policy: Path = POLICY
     preferences: list[Row] = field(default_factory=list)
-    records: list[Record] = field(default_factory=list)
+    records: list[VersionRecord] = field(default_factory=list)
     versions: list[Row] = field(default_factory=list)
 
 
@@ -201,12 +201,12 @@ def blind_points(world: World, name: str, before: Path, after: Path) -> list[flo
     ]
 
 
-def record_of(version: int, result: Row, points: list[float]) -> Record:
+def record_of(version: int, result: Row, points: list[float]) -> VersionRecord:
     def spread(when: str) -> float | None:
         variance = result[f"reward_variance_{when}"]
         return math.sqrt(variance) if variance else None
 
-    return Record(
+    return VersionRecord(
         version=version,
         reward=result["reward_after"] or 0.0,
         reward_before=result["reward_before"] or 0.0,
@@ -231,25 +231,25 @@ def step_of_alarm(folder: Path, result: Row, length: float) -> int | None:
         variance=result["reward_variance_before"] or 0.0,
     )
     for _, row in read_jsonl(folder / "metrics.jsonl"):
-        found = row.get("metrics", {})  # others tell the progress
-        if "completions/mean_length" not in found:
+        metrics = row.get("metrics", {})  # others tell the progress
+        if "completions/mean_length" not in metrics:
             continue
         if bounds.length_is_off(
-            found["completions/mean_length"], found["completions/length_error"]
-        ) or bounds.members_part(found["reward_variance"], found["reward_variance_error"]):
+            metrics["completions/mean_length"], metrics["completions/length_error"]
+        ) or bounds.members_part(metrics["reward_variance"], metrics["reward_variance_error"]):
             return int(row["step"])
     return None
 
 
 def sweep_kl(seed: Seed) -> list[Row]:
     """One reward model of the first round, more and less held back."""
-    found = []
+    rows = []
     for coefficient in SWEEP:
         name = f"sweep/{coefficient}"
         config = {"algorithm": "rloo", "steps": FAR, "kl_coefficient": coefficient}
         result, policy = improve(seed.world, name, config, POLICY, seed.first_rewards[:1], [])
         gold = seed.world.gold(f"{name}/gold", policy)
-        found.append(
+        rows.append(
             {
                 "kl_coefficient": coefficient,
                 "kl": result["kl"],
@@ -257,12 +257,12 @@ def sweep_kl(seed: Seed) -> list[Row]:
                 "gold": gold,
             }
         )
-    return found
+    return rows
 
 
 def compare_ensembles(root: Path, number: int, judgments: int) -> list[Row]:
     """One model, mean, worst case and UWO, for best-of-16 and PPO with hardly any KL penalty."""
-    found = []
+    rows = []
     for noise in (0.0, 0.25):
         world = World(root / f"noise {noise}", number, noise)
         preferences = world.judge("first", POLICY, 1, judgments)
@@ -280,8 +280,8 @@ def compare_ensembles(root: Path, number: int, judgments: int) -> list[Row]:
             _, policy = improve(world, way, config, POLICY, models, [])
             best = world.best_of(rewards, POOL)
             gold = world.gold(f"{way}/gold", policy)
-            found.append({"noise": noise, "way": way, "best_of_16": best, "ppo": gold})
-    return found
+            rows.append({"noise": noise, "way": way, "best_of_16": best, "ppo": gold})
+    return rows
 
 
 def tell(seed: int, *words: Any) -> None:
@@ -308,14 +308,14 @@ def first_alarm_and_fall(versions: list[Row], start: float) -> tuple[int | None,
 def summarise(seeds: list[Row]) -> Row:
     """Null where the arm was not run, or where its gold never fell."""
     rounds, over, leads, alarmed = [], [], [], 0
-    for found in seeds:
-        main = found["arms"].get(MAIN, [])
+    for figures in seeds:
+        main = figures["arms"].get(MAIN, [])
         if main:
-            golds = [found["start"], *(version["gold"] for version in main)]
+            golds = [figures["start"], *(version["gold"] for version in main)]
             rounds.append(sum(b > a for a, b in itertools.pairwise(golds)))
-            over.append(golds[-1] - found["best_of_n"][POOL])
+            over.append(golds[-1] - figures["best_of_n"][POOL])
         alarmed += sum(bool(v["alarms"]) or v["alarm_on_the_way"] is not None for v in main)
-        alarm, fall = first_alarm_and_fall(found["arms"].get(BARE, []), found["start"])
+        alarm, fall = first_alarm_and_fall(figures["arms"].get(BARE, []), figures["start"])
         if fall is not None:
             leads.append(fall - alarm if alarm is not None else -math.inf)
     return {
@@ -334,25 +334,25 @@ def measure_part(part: str, number: int, options: argparse.Namespace) -> Row:
         root = Path(name)
         if part == "arms":
             chosen = [a for a in ARMS if not options.arms or a.name in options.arms]
-            found = Seed(root, number, options.quick).measure(chosen)
+            figures = Seed(root, number, options.quick).measure(chosen)
         elif part == "sweep":
-            found = {part: sweep_kl(Seed(root, number, options.quick, members=1))}
+            figures = {part: sweep_kl(Seed(root, number, options.quick, members=1))}
         else:
-            found = {part: compare_ensembles(root, number, judgments_of(options.quick))}
-    return found | {f"cpu_seconds_{part}": round(time.process_time() - started)}
+            figures = {part: compare_ensembles(root, number, judgments_of(options.quick))}
+    return figures | {f"cpu_seconds_{part}": round(time.process_time() - started)}
 
 
 def in_parallel(options: argparse.Namespace) -> list[Row]:
     """The figures by seed. The long parts first: what is left for the end should be short."""
     parts = ["arms"] if options.arms else ["arms", "ensembles", "sweep"]
     jobs = [(part, seed) for part in parts for seed in range(options.seeds)]
-    found: list[Row] = [{} for _ in range(options.seeds)]
+    by_seed: list[Row] = [{} for _ in range(options.seeds)]
     context = get_context("spawn")
     with ProcessPoolExecutor(options.processes, context, end_with_parent) as pool:
         futures = [pool.submit(measure_part, part, seed, options) for part, seed in jobs]
         for (_, seed), future in zip(jobs, futures, strict=True):
-            found[seed] |= future.result()
-    return found
+            by_seed[seed] |= future.result()
+    return by_seed
 
 
 def end_with_parent() -> None:

@@ -50,18 +50,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
-    found: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+    by_way: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
     for seed in range(options.seeds):
         with tempfile.TemporaryDirectory() as name:
             world = World(Path(name), seed, NOISE)
             rows = world.judge("first", POLICY, 1, JUDGMENTS)
-            for way, of_seeds in found.items():
+            for way, of_seeds in by_way.items():
                 of_seeds.append(measure(world, way, rows))
                 print(f"seed {seed}, {way}: {of_seeds[-1]}", file=sys.stderr, flush=True)
-    names = list(next(iter(found.values()))[0])
+    names = list(next(iter(by_way.values()))[0])
     means = {
         way: {name: round(statistics.fmean(one[name] for one in seeds), 3) for name in names}
-        for way, seeds in found.items()
+        for way, seeds in by_way.items()
     }
     print(f"| | {' | '.join(names)} |")
     for way, values in means.items():

@@ -71,10 +71,10 @@ def main() -> None:
     print("|---|--:|--:|--:|--:|--:|")
     slowest = 0.0
     for strategy in (RANDOM, *WORTH):
-        told = time_strategy(strategy, x, prompts, given.judgments)
-        slowest = max(slowest, told["all"])
-        parts = " | ".join(f"{told[part]:.1f}" for part in PARTS)
-        print(f"| {strategy} | {parts} | {told['all']:.1f} |")
+        times = time_strategy(strategy, x, prompts, given.judgments)
+        slowest = max(slowest, times["all"])
+        parts = " | ".join(f"{times[part]:.1f}" for part in PARTS)
+        print(f"| {strategy} | {parts} | {times['all']:.1f} |")
     print(json.dumps({"instant_ms": round(slowest, 1), "queue": given.queue,
                       "features": given.features}))  # fmt: skip
 

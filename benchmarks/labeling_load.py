@@ -84,9 +84,9 @@ class Labeler:
         """Sends an answer; gives the seconds until the next comparison was there, None if it was
         refused. What was acknowledged is kept, to be compared with the database."""
         choice = ("left", "right", "left", "tie", "right")[number % 5]
-        found = JUDGE.search(self.page)
-        assert found is not None
-        uuid = found.group(1).decode()
+        match = JUDGE.search(self.page)
+        assert match is not None
+        uuid = match.group(1).decode()
         shown = [QUESTION.findall(self.page)[0], *ANSWER.findall(self.page)]
         headers = {
             "HX-Request": "true",
@@ -146,7 +146,7 @@ def read_options() -> argparse.Namespace:
 def measure_in_turn(
     servers: Sequence[Server], options: argparse.Namespace
 ) -> list[tuple[Server, int, Measured]]:
-    found: dict[tuple[int, int], Measured] = {}
+    by_place: dict[tuple[int, int], Measured] = {}
     for server in servers:
         warm_up = Measured()
         measure(server, max(options.labelers), WARM_UP_OF_SERVER, warm_up)
@@ -154,13 +154,13 @@ def measure_in_turn(
     for turn in range(options.rounds):
         for people in options.labelers:
             for place, server in enumerate(servers):
-                measured = found.setdefault((place, people), Measured())
+                measured = by_place.setdefault((place, people), Measured())
                 measure(server, people, options.judgments, measured)
                 say(
                     f"  {server.database} {server.size:,} C={people} round {turn + 1}: "
                     f"p50 {measured.percentile(0.5):.0f} ms"
                 )
-    return [(servers[place], people, measured) for (place, people), measured in found.items()]
+    return [(servers[place], people, measured) for (place, people), measured in by_place.items()]
 
 
 def measure(server: Server, people: int, judgments: int, measured: Measured) -> None:
@@ -257,28 +257,28 @@ def summary(
 ) -> dict[str, object]:
     mine = [row for row in rows if row[0].database == database]
     sizes = sorted({server.size for server, _, _ in mine})
-    found = {(server.size, people): measured for server, people, measured in mine}
+    by_size = {(server.size, people): measured for server, people, measured in mine}
     people = sorted({people for _, people, _ in mine})
 
     def worst(value: Callable[[Measured], float]) -> float:
-        return max(value(found[sizes[-1], c]) / value(found[sizes[0], c]) for c in people)
+        return max(value(by_size[sizes[-1], c]) / value(by_size[sizes[0], c]) for c in people)
 
     left = [counts[database, size] for size in sizes]
-    cpu = [(m.web_cpu + m.database_cpu) / m.count for m in found.values()]
+    cpu = [(m.web_cpu + m.database_cpu) / m.count for m in by_size.values()]
     return {
         "database": database,
         "sql_per_judgment": max(count["sql"] for count in left),
         "duplicates": sum(count["duplicates"] for count in left),
         "overshoot": sum(count["overshoot"] for count in left),
         "wrong": sum(count["wrong"] for count in left),
-        "refused": sum(m.refused for m in found.values())
+        "refused": sum(m.refused for m in by_size.values())
         + sum(server.refused_at_first for server in {id(s): s for s, _, _ in mine}.values()),
         "flatness": round(worst(lambda m: (m.web_cpu + m.database_cpu) / m.count), 3),
         "flatness_p50": round(worst(lambda m: statistics.median(m.seconds)), 3),
         "cpu_seconds_per_judgment": round(sum(cpu) / len(cpu), 4),
         "cpu_seconds_worst": round(max(cpu), 4),
-        "web_cpu_seconds_worst": round(max(m.web_cpu / m.count for m in found.values()), 4),
-        "judgments": sum(m.count for m in found.values()),
+        "web_cpu_seconds_worst": round(max(m.web_cpu / m.count for m in by_size.values()), 4),
+        "judgments": sum(m.count for m in by_size.values()),
     }
 
 

@@ -106,13 +106,13 @@ def pad(rows: list[list[float]], dtype: torch.dtype, *, left: bool = False) -> T
 @torch.no_grad()
 def old_logps(model: Any, step: list[Response]) -> list[list[float]]:
     """The log-probabilities under the policy that is to be updated, as drawing leaves them."""
-    from modeling.core.policy_models.batch import Text, pad_texts
+    from modeling.core.policy_models.batch import TokenText, pad_texts
 
-    found = []
+    by_text = []
     for prompt, response in step:
-        logps, _ = pad_texts([Text(prompt, response)], torch.device("cpu")).logps(model, 1.0)
-        found.append(logps[0].tolist())
-    return found
+        logps, _ = pad_texts([TokenText(prompt, response)], torch.device("cpu")).logps(model, 1.0)
+        by_text.append(logps[0].tolist())
+    return by_text
 
 
 def advantages_of(count: int) -> Tensor:
@@ -149,7 +149,7 @@ def update_ours(folder: Path, model: Any, steps: list[list[Response]], way: str)
     from modeling.core.policy.task import Task
     from modeling.core.policy.update import Signal, make_learner, optimise
     from modeling.core.policy_models.actors import Actor
-    from modeling.core.program.parallel import Group
+    from modeling.core.program.parallel import Processes
     from modeling.core.program.run_dir import RunDir
     from modeling.run_data.train_policy import TrainPolicyConfig
 
@@ -168,7 +168,7 @@ def update_ours(folder: Path, model: Any, steps: list[list[Response]], way: str)
     task = Task(
         RunDir(folder),
         config,
-        Group(),
+        Processes(),
         actor,
         None,
         frozenset(),
@@ -192,9 +192,9 @@ def update_ours(folder: Path, model: Any, steps: list[list[Response]], way: str)
         signal = Signal(mask, pad(logps, torch.float32), advantages_of(len(step)))
         clock.tokens[-1] = 0
         started = time.process_time()
-        found = optimise(task, learner, rollouts, signal, list(range(len(step))), number)
+        figures = optimise(task, learner, rollouts, signal, list(range(len(step))), number)
         clock.seconds.append(time.process_time() - started)
-        clock.losses.append(found["loss/policy"])
+        clock.losses.append(figures["loss/policy"])
     return clock.report()
 
 
@@ -267,15 +267,15 @@ def measure(folder: Path, variant: str, task: str, updates: int) -> dict[str, An
     return update_trl(folder, task, model, steps, how)
 
 
-def compare(found: dict[tuple[str, str], list[dict[str, Any]]]) -> dict[str, Any]:
+def compare(reports: dict[tuple[str, str], list[dict[str, Any]]]) -> dict[str, Any]:
     """Medians over the rounds; the ratios are of rounds that ran one after the other."""
     result: dict[str, Any] = {}
     for task in TASKS:
-        if (task, "ours") not in found:
+        if (task, "ours") not in reports:
             continue
-        ours = found[task, "ours"]
+        ours = reports[task, "ours"]
         for variant in VARIANTS:
-            theirs = found.get((task, variant))
+            theirs = reports.get((task, variant))
             if theirs is None or variant == "ours":
                 continue
             name = {"trl": task, "padded": f"{task}_padded"}.get(variant, f"{task}_checkpointing")
@@ -309,19 +309,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         texts = [row["prompt"] + row["chosen"] for row in read_rows("hh_harmless_pairs.jsonl.gz")]
         build_model(Path(name), texts)
-        found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        reports: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for _ in range(options.rounds or (1 if options.quick else 3)):
             for task in options.tasks:
                 for variant in options.only:
                     child = [__file__, "--child", variant, task, name, "--updates", str(updates)]
                     report = child_report(child)
-                    found.setdefault((task, variant), []).append(report)
+                    reports.setdefault((task, variant), []).append(report)
                     print(
                         f"{task:8} {variant:18} {report['seconds']:7.3f} s/update "
                         f"{report['tokens']:8.0f} tokens {report['megabytes']:6.0f} MB",
                         flush=True,
                     )
-    print(json.dumps(compare(found)))
+    print(json.dumps(compare(reports)))
 
 
 if __name__ == "__main__":

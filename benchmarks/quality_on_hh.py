@@ -43,19 +43,19 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.work.mkdir(parents=True, exist_ok=True)
-    kept = Kept(options.work / "cells.jsonl")
+    measured = CellsFile(options.work / "cells.jsonl")
     bases = {name: base_model(name, options.work) for name in options.models}
     rows = options.rows or (list(ROWS) if options.full else QUICK)
     for cell in cells(options.seeds, [name for name, base in bases.items() if base], rows):
-        if cell in kept.margins:
+        if cell in measured.margins:
             continue
         row = RULES[cell.row] if cell.row in RULES else ROWS[cell.row]
         started = used()
         margins = row(cell, bases.get(cell.model), options.work)
-        kept.add(cell, margins, used() - started)
-    found = list(lines(kept.margins, kept.seconds))
-    print(table(found))
-    print(json.dumps({line.name: round(line.accuracy, 4) for line in found}))
+        measured.add(cell, margins, used() - started)
+    table_lines = list(lines(measured.margins, measured.seconds))
+    print(table(table_lines))
+    print(json.dumps({line.name: round(line.accuracy, 4) for line in table_lines}))
 
 
 def cells(seeds: int, models: list[str], rows: list[str]) -> Iterator[Cell]:
@@ -72,7 +72,7 @@ def used() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-class Kept:
+class CellsFile:
     """What is done already: a line per cell."""
 
     def __init__(self, path: Path) -> None:
@@ -80,8 +80,8 @@ class Kept:
         self.margins: Margins = {}
         self.seconds: dict[Cell, float] = {}
         if path.is_file():
-            with path.open() as kept:
-                for line in kept:
+            with path.open() as stored:
+                for line in stored:
                     row = json.loads(line)
                     cell = Cell(**row["cell"])
                     self.margins[cell], self.seconds[cell] = row["margins"], row["seconds"]
@@ -103,13 +103,13 @@ def points(margins: list[float]) -> float:
 
 def mixed(margins: Margins, model: str, rows: tuple[str, ...]) -> Margins:
     """The sum of several rows' margins, each over its spread, where all of them are known."""
-    found: Margins = {}
+    mixtures: Margins = {}
     for cell in [cell for cell in margins if (cell.model, cell.row) == (model, rows[0])]:
         parts = [margins.get(replace(cell, row=row)) for row in rows]
         if all(part is not None for part in parts):
             scaled = [[v / statistics.pstdev(part) for v in part] for part in parts if part]
-            found[cell] = [sum(values) for values in zip(*scaled, strict=True)]
-    return found
+            mixtures[cell] = [sum(values) for values in zip(*scaled, strict=True)]
+    return mixtures
 
 
 @dataclass(frozen=True)
@@ -131,18 +131,18 @@ class Line:
         return f"| {' | '.join(map(str, shown))} |"
 
 
-def line_of(name: str, found: Margins, seconds: dict[Cell, float]) -> Line:
+def line_of(name: str, margins_of_cells: Margins, seconds: dict[Cell, float]) -> Line:
     by_seed: dict[int, list[float]] = {}
-    for cell, margins in found.items():
+    for cell, margins in margins_of_cells.items():
         by_seed[cell.seed] = by_seed.get(cell.seed, []) + margins
     whole = [points(m) for m in by_seed.values() if len(m) == len(read_pairs())]
-    spent = [seconds[cell] for cell in found if cell in seconds]
+    spent = [seconds[cell] for cell in margins_of_cells if cell in seconds]
     return Line(
         name,
-        statistics.fmean(points(m) for m in found.values()),
+        statistics.fmean(points(m) for m in margins_of_cells.values()),
         statistics.stdev(whole) if len(whole) > 1 else None,
-        len(found),
-        sum(map(len, found.values())),
+        len(margins_of_cells),
+        sum(map(len, margins_of_cells.values())),
         statistics.median(spent) if spent else None,
     )
 
@@ -151,18 +151,18 @@ def lines(margins: Margins, seconds: dict[Cell, float]) -> Iterator[Line]:
     """Every row of which something is done."""
     for model in ["", *sorted({cell.model for cell in margins if cell.model})]:
         for row in ROWS if model else RULES:
-            found = {c: m for c, m in margins.items() if (c.model, c.row) == (model, row)}
-            if found:
-                yield line_of(f"{model}: {row}" if model else row, found, seconds)
+            of_row = {c: m for c, m in margins.items() if (c.model, c.row) == (model, row)}
+            if of_row:
+                yield line_of(f"{model}: {row}" if model else row, of_row, seconds)
         for name, rows in MIXES.items():
-            found = mixed(margins, model, rows)
-            if found:
-                yield line_of(f"{model}: {name}", found, {})
+            of_row = mixed(margins, model, rows)
+            if of_row:
+                yield line_of(f"{model}: {name}", of_row, {})
 
 
-def table(found: list[Line]) -> str:
+def table(rows: list[Line]) -> str:
     head = "| | accuracy | standard error | sd over seeds | folds | CPU-s per fold |"
-    return "\n".join([head, "|---|--:|--:|--:|--:|--:|", *(line.cells() for line in found)])
+    return "\n".join([head, "|---|--:|--:|--:|--:|--:|", *(line.cells() for line in rows)])
 
 
 if __name__ == "__main__":

@@ -88,8 +88,8 @@ def accuracy(choices: Choices, truth: np.ndarray, weights: np.ndarray) -> float:
 
 def run(seed: int, mix: tuple[int, ...]) -> SharesRight:
     choices, truth = simulate(seed, mix)
-    found = estimate_reliabilities(choices, LABELERS, PAIRS).labelers
-    weights = np.array([labeler.weight for labeler in found])
+    labelers = estimate_reliabilities(choices, LABELERS, PAIRS).labelers
+    weights = np.array([labeler.weight for labeler in labelers])
     return SharesRight(
         accuracy(choices, truth, np.ones(LABELERS)), accuracy(choices, truth, weights)
     )
@@ -116,10 +116,10 @@ def main() -> None:
     print("|---|---|---|---|")
     results = {}
     for name, mix in MIXES.items():
-        found = results[name] = summary([run(seed, mix) for seed in range(seeds)])
-        low, high = 100 * found["difference_low"], 100 * found["difference_high"]
+        figures = results[name] = summary([run(seed, mix) for seed in range(seeds)])
+        low, high = 100 * figures["difference_low"], 100 * figures["difference_high"]
         print(
-            f"| {name} | {found['accuracy_majority']:.1%} | {found['accuracy_weighted']:.1%} "
+            f"| {name} | {figures['accuracy_majority']:.1%} | {figures['accuracy_weighted']:.1%} "
             f"| {low:+.1f} to {high:+.1f} points |"
         )
     print(f"\n{time.monotonic() - started:.0f} s; the JSON line is of “{HEADLINE}”.")

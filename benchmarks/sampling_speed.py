@@ -67,9 +67,9 @@ def main() -> None:
     logging.getLogger("ContinuousBatchingLogger").setLevel(logging.ERROR)
     rounds = 1 if options.quick else options.rounds
     tasks = [demo_task(40 if options.quick else 400), llama_task(16 if options.quick else 96)]
-    found = {task.name: measure(task, rounds, not options.without_batch) for task in tasks}
-    worst = min(figures["ratio_generate"] for figures in found.values())
-    print(json.dumps({"ratio_generate": worst, "rounds": rounds, **found}))
+    by_task = {task.name: measure(task, rounds, not options.without_batch) for task in tasks}
+    worst = min(figures["ratio_generate"] for figures in by_task.values())
+    print(json.dumps({"ratio_generate": worst, "rounds": rounds, **by_task}))
 
 
 def demo_task(count: int) -> Task:
@@ -189,10 +189,10 @@ def with_generate_batch(task: Task) -> tuple[int, int]:
     """Its own way of attention is set for the call and taken back."""
     before = task.model.config._attn_implementation
     try:
-        found = task.model.generate_batch(task.prompts, generation_config=settings(task))
+        generated = task.model.generate_batch(task.prompts, generation_config=settings(task))
     finally:
         task.model.set_attn_implementation(before)
-    outputs = [length(task, output.generated_tokens) for output in found.values()]
+    outputs = [length(task, output.generated_tokens) for output in generated.values()]
     return len(outputs), sum(outputs)
 
 

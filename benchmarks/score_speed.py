@@ -83,7 +83,7 @@ def make_ways(
     def with_pipeline() -> list[float]:
         rendered = [render_text(tokenizer, *text) for text in texts]
         options = {"batch_size": BATCH, "truncation": True, "max_length": LONGEST}
-        return [found["score"] for found in classify(rendered, **options)]
+        return [result["score"] for result in classify(rendered, **options)]
 
     @torch.no_grad()
     def length_sorted() -> list[float]:
@@ -94,8 +94,8 @@ def make_ways(
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
             inputs = tokenizer.pad({"input_ids": [ids[at] for at in batch]}, return_tensors="pt")
-            found = plain(**inputs).logits[:, 0].tolist()
-            for at, reward in zip(batch, found, strict=True):
+            rewards = plain(**inputs).logits[:, 0].tolist()
+            for at, reward in zip(batch, rewards, strict=True):
                 rewards[at] = reward
         return rewards
 

@@ -89,10 +89,10 @@ def components(world: World, known: np.ndarray) -> np.ndarray:
     fitted on the responses that may be learnt from."""
     centred = world.features - world.features[known].mean(0)
     directions = np.linalg.svd(centred[known], full_matrices=False)[2][:COMPONENTS]
-    found = centred @ directions.T
-    found /= found[known].std(0).mean()
+    coordinates = centred @ directions.T
+    coordinates /= coordinates[known].std(0).mean()
     length = world.log_length - world.log_length[known].mean()
-    return np.column_stack([found, length / length[known].std()])
+    return np.column_stack([coordinates, length / length[known].std()])
 
 
 def pairs_of(world: World, prompts: np.ndarray) -> np.ndarray:
@@ -111,7 +111,7 @@ def learn(pool: Pool, strategy: str, spread: bool, rng: np.random.Generator) -> 
         batch = choose(pool, np.flatnonzero(free), posterior, strategy, spread, rng)
         known, free[batch] = np.append(known, batch), False
         fits = (fit(pool.x[known], pool.label[known], prior) for prior in PRIORS)
-        posterior = max(fits, key=lambda found: found.evidence)
+        posterior = max(fits, key=lambda fitted: fitted.evidence)
         right = np.sign(pool.test_x @ posterior.mean) == pool.test_sign
         accuracy.append(right.mean())
     return np.array(accuracy)
@@ -158,8 +158,8 @@ def measure(name: str, seeds: int, arms: list[str]) -> dict[str, dict[str, float
         print(f"{name}: seed {seed + 1} of {seeds}", file=sys.stderr, flush=True)
     targets = [curve[-SMOOTH:].mean() for curve in curves["random"]]
     return {
-        arm: row(found, [fraction(c, t) for c, t in zip(found, targets, strict=True)])
-        for arm, found in curves.items()
+        arm: row(accuracies, [fraction(c, t) for c, t in zip(accuracies, targets, strict=True)])
+        for arm, accuracies in curves.items()
     }
 
 
@@ -182,11 +182,12 @@ def show(name: str, results: dict[str, dict[str, float]]) -> None:
     print(f"\n{name}: {train} prompts to learn from, {test} to be tested on, {noise:.0%} noise\n")
     print("| strategy | 400 labels | 800 | 1,600 | label fraction [95 %] | never |")
     print("|---|--:|--:|--:|---|--:|")
-    for arm, told in results.items():
+    for arm, figures in results.items():
         print(
-            f"| {arm} | {told['at_400']:.1%} | {told['at_800']:.1%} | {told['at_1600']:.1%} "
-            f"| {told['label_fraction']:.2f} [{told['low']:.2f}, {told['high']:.2f}] "
-            f"| {told['never']} |"
+            f"| {arm} | {figures['at_400']:.1%} | {figures['at_800']:.1%} "
+            f"| {figures['at_1600']:.1%} | {figures['label_fraction']:.2f} "
+            f"[{figures['low']:.2f}, {figures['high']:.2f}] "
+            f"| {figures['never']} |"
         )
 
 
@@ -203,7 +204,7 @@ def main() -> None:
     for name in given.worlds:
         results = measure(name, seeds, given.arms)
         show(name, results)
-        chosen = {arm: told for arm, told in results.items() if not arm.startswith("random")}
+        chosen = {arm: figures for arm, figures in results.items() if not arm.startswith("random")}
         best = min(chosen, key=lambda arm: chosen[arm]["label_fraction"])
         summary[name] = {"best": best} | chosen[best]
     print(f"\n{time.process_time() - started:.0f} CPU-seconds")

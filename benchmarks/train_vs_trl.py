@@ -130,12 +130,12 @@ def train_ours(
 ) -> dict[str, Any]:
     from modeling.core.fitting.step import make_optimizer, train_step
     from modeling.core.loading.reward_model import load_reward_model
-    from modeling.core.program.parallel import Group
+    from modeling.core.program.parallel import Processes
     from modeling.core.reading.reader import CPU_TOKENS, choose_reader
     from modeling.core.reading.recompute import Memory
     from modeling.core.reward.parts import TrainingPart
     from modeling.core.reward.settings import settle
-    from modeling.core.reward.training import Judged, Setup, Training
+    from modeling.core.reward.training import Setup, Training, TrainingData
     from modeling.run_data.train_reward import TrainRewardConfig
 
     model, tokenizer, _ = load_reward_model(str(folder), 0)
@@ -146,13 +146,13 @@ def train_ours(
     assert reader.way == "shared", reader.warning
     setup = Setup(
         RunDir(folder),
-        Group(),
+        Processes(),
         device,
         Memory(CPU_TOKENS),
         tokenizer,
         asked,
         config,
-        Judged(groups, encoded, "", [], None),
+        TrainingData(groups, encoded, "", [], None),
         [],
     )
     training = Training(setup, TrainingPart(), config, groups, [], model, reader, head="score")
@@ -184,9 +184,9 @@ def train_trl(
 
     class Timed(RewardTrainer):
         def compute_loss(self, *arguments: Any, **named: Any) -> Any:
-            found = super().compute_loss(*arguments, **named)
-            clock.losses.append((found[0] if isinstance(found, tuple) else found).detach())
-            return found
+            loss = super().compute_loss(*arguments, **named)
+            clock.losses.append((loss[0] if isinstance(loss, tuple) else loss).detach())
+            return loss
 
     class Ticks(TrainerCallback):
         def on_step_end(self, *_arguments: Any, **_named: Any) -> None:
@@ -261,33 +261,33 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         texts = [row["prompt"] + row["chosen"] for row in read_rows("hh_harmless_pairs.jsonl.gz")]
         build_model(Path(name), texts)
-        found: dict[str, list[dict[str, Any]]] = {variant: [] for variant in options.only}
+        reports: dict[str, list[dict[str, Any]]] = {variant: [] for variant in options.only}
         for _ in range(options.rounds or (1 if options.quick else 3)):
             for variant in options.only:
                 child = [__file__, "--child", variant, name, "--steps", str(steps)]
                 report = child_report(child)
-                found[variant].append(report)
+                reports[variant].append(report)
                 print(
                     f"{variant:30} {report['seconds']:7.3f} s/step "
                     f"{report['tokens'] / steps:9.0f} tokens/step {report['megabytes']:6.0f} MB",
                     flush=True,
                 )
-    print(json.dumps(compare(found, steps)))
+    print(json.dumps(compare(reports, steps)))
 
 
-def compare(found: dict[str, list[dict[str, Any]]], steps: int) -> dict[str, Any]:
+def compare(reports: dict[str, list[dict[str, Any]]], steps: int) -> dict[str, Any]:
     """Medians over the rounds; the ratios are of rounds that ran one after the other."""
 
     def ratio(theirs: str, ours: str, figure: str = "seconds") -> float | None:
-        if theirs not in found or ours not in found:
+        if theirs not in reports or ours not in reports:
             return None
-        both = zip(found[theirs], found[ours], strict=True)
+        both = zip(reports[theirs], reports[ours], strict=True)
         return round(statistics.median(t[figure] / o[figure] for t, o in both), 2)
 
     def apart(theirs: str, ours: str) -> float | None:
-        if theirs not in found or ours not in found:
+        if theirs not in reports or ours not in reports:
             return None
-        both = zip(found[theirs][0]["losses"], found[ours][0]["losses"], strict=True)
+        both = zip(reports[theirs][0]["losses"], reports[ours][0]["losses"], strict=True)
         return max(abs(t - o) for t, o in both)
 
     memory = ratio("trl_no_checkpointing", "ours", "megabytes")
@@ -303,16 +303,16 @@ def compare(found: dict[str, list[dict[str, Any]]], steps: int) -> dict[str, Any
         "loss_difference": apart("trl", "ours"),
         "loss_difference_k4": apart("trl_alpaca4", "ours_alpaca4"),
     }
-    if "ours" in found:
-        ours = found["ours"][0]
+    if "ours" in reports:
+        ours = reports["ours"][0]
         result["tokens_over_minimum"] = round(ours["tokens"] / ours["minimum"], 4)
         result["pairs_per_second"] = round(16 / ours["seconds"], 1)
-    if "ours_alpaca4" in found:
-        four = found["ours_alpaca4"][0]
+    if "ours_alpaca4" in reports:
+        four = reports["ours_alpaca4"][0]
         result["tokens_over_minimum_k4"] = round(four["tokens"] / four["minimum"], 4)
     default = ratio("trl", "ours", "megabytes")
     result["memory_ratio_default"] = default and round(1 / default, 3)
-    return result | {"steps": steps, "rounds": max(len(rounds) for rounds in found.values())}
+    return result | {"steps": steps, "rounds": max(len(rounds) for rounds in reports.values())}
 
 
 if __name__ == "__main__":

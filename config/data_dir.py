@@ -1,4 +1,4 @@
-"""What `manage.py up` asks of DATA_DIR before it starts anything: room, sound files, one owner."""
+"""Checks DATA_DIR before `manage.py up` starts anything: room, sound files, one owner."""
 
 import fcntl
 import os

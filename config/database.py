@@ -12,15 +12,15 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from config import environment
-from config.up import web_port
 from config.up.terminal import step
 from labeling.people.signing_in import demo
 
 DEMO_MARK = "demo-project"
-SETTINGS_OF_A_SHARED_SITE = ("ALLOWED_HOSTS", "HTTPS", "CSRF_TRUSTED_ORIGINS")
 
 
 def prepare(data_dir: Path, host: str) -> None:
+    """Migrates the database, makes the demo project in an empty one, and tells the parts by
+    DEMO_MODE in their environment whether the demo is open."""
     try:
         with step("Preparing the database"):
             call_command("migrate", interactive=False, verbosity=0)
@@ -45,9 +45,8 @@ def demo_mode(data_dir: Path, host: str) -> bool:
     demo project in, and where nothing says that other machines can reach the pages, directly or
     through a proxy.
     """
-    shared = any(os.environ.get(name) for name in SETTINGS_OF_A_SHARED_SITE)
-    is_private = web_port.is_loopback(host) and not shared
-    return environment.flag("DEMO_MODE", default=is_private and _has_our_demo(data_dir))
+    opens = environment.is_private(host) and _has_our_demo(data_dir)
+    return environment.flag("DEMO_MODE", default=opens)
 
 
 def _opens_demo(data_dir: Path, host: str) -> bool:
@@ -60,8 +59,8 @@ def _opens_demo(data_dir: Path, host: str) -> bool:
 
 
 def welcome(address: str) -> str:
-    """Where to go and how to sign in there. The demo's address holds its secret: whoever reads
-    it here may enter."""
+    """Says where to go and how to sign in there. The demo's address holds its secret: whoever can
+    read this output may enter."""
     if os.environ.get("DEMO_MODE") == "1":
         door = address.rstrip("/") + reverse("demo", args=[demo.secret()])
         return (

@@ -1,6 +1,9 @@
-"""Reads operator settings from the environment (and from `.env` beside manage.py)."""
+"""Reads operator settings from the environment and from `.env` beside manage.py.
+
+An empty variable counts as one that is not set, as compose files and `.env` leave it."""
 
 import hashlib
+import math
 import os
 import secrets
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -12,12 +15,14 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import secrets_check
 
+# Settings that say, where they are not empty, that browsers on other machines come here.
+SHARED_SITE = ("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS")
 # A unix socket's path has room for 104 bytes on macOS and 108 on Linux, with its closing zero.
 SOCKET_PATH_BYTES = 100
 
 
 def load_env_file(path: Path) -> None:
-    """Puts KEY=VALUE lines of `path` into os.environ; what is set already wins."""
+    """Puts the KEY=VALUE lines of `path` into os.environ, except for variables that are set."""
     if not path.is_file():
         return
     for line in path.read_text().splitlines():
@@ -37,12 +42,26 @@ def flag(name: str, *, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name}={value!r} is neither true nor false: use 1 or 0")
 
 
-def number(name: str, *, default: float) -> float:
-    value = os.environ.get(name) or ""
+def number(name: str, *, default: float, above: float = -math.inf) -> float:
+    value = (os.environ.get(name) or "").strip()
     try:
-        return float(value) if value else default
+        given = float(value) if value else default
     except ValueError:
-        raise ImproperlyConfigured(f"{name}={value!r} is not a number") from None
+        given = math.nan
+    if not math.isfinite(given):
+        raise ImproperlyConfigured(f"{name}={value!r} is not a number")
+    if given <= above:
+        raise ImproperlyConfigured(f"{name}={value!r} is too small: it must be above {above:g}")
+    return given
+
+
+def whole_number(name: str, *, default: int, lowest: int, highest: int) -> int:
+    given = number(name, default=default)
+    if given != int(given) or not lowest <= given <= highest:
+        raise ImproperlyConfigured(
+            f"{name}={os.environ.get(name)!r} is not a whole number from {lowest} to {highest}"
+        )
+    return int(given)
 
 
 def words(name: str, *, default: str) -> list[str]:
@@ -50,7 +69,7 @@ def words(name: str, *, default: str) -> list[str]:
 
 
 def networks(name: str) -> list[IPv4Network | IPv6Network]:
-    """Addresses and networks, as 10.0.0.5 or 10.0.0.0/8."""
+    """Reads addresses and networks, such as 10.0.0.5 or 10.0.0.0/8."""
     try:
         return [ip_network(word) for word in words(name, default="")]
     except ValueError as problem:
@@ -60,17 +79,24 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
 
 
 def is_one_machine() -> bool:
-    """Whether nothing says that other machines have a part in this: neither as browsers, directly
-    or through a proxy, nor as Redis."""
-    host = os.environ.get("HOST") or "127.0.0.1"
-    shared = ("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "REDIS_URL")
-    is_shared = any(os.environ.get(name) for name in shared) or flag("HTTPS", default=False)
-    is_loopback = host in ("localhost", "::1") or host.startswith("127.")
-    return is_loopback and not is_shared
+    """Whether no setting says that other machines take part: neither as browsers, directly or
+    through a proxy, nor as Redis."""
+    return is_private(os.environ.get("HOST") or "127.0.0.1") and not os.environ.get("REDIS_URL")
+
+
+def is_private(host: str) -> bool:
+    """Whether only browsers on this machine come to a web server that listens on `host`, as far as
+    the settings say: neither others directly, nor through a proxy."""
+    is_shared = any(os.environ.get(name) for name in SHARED_SITE) or flag("HTTPS", default=False)
+    return is_loopback(host) and not is_shared
+
+
+def is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def folders(name: str) -> list[Path]:
-    """Absolute folders, separated as in PATH."""
+    """Reads absolute folders, separated as in PATH."""
     given = [Path(word).expanduser() for word in (os.environ.get(name) or "").split(os.pathsep)]
     named = [folder for folder in given if folder != Path()]
     if wrong := [folder for folder in named if not folder.is_absolute()]:
@@ -79,7 +105,7 @@ def folders(name: str) -> list[Path]:
 
 
 def data_dir(path: Path) -> Path:
-    """`path`, made if need be: where the database, models, uploads and logs are kept."""
+    """Makes the folder for database, models, uploads and logs if need be, and returns it whole."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
@@ -91,14 +117,14 @@ def data_dir(path: Path) -> Path:
 
 
 def secret_key(data_dir: Path) -> str:
-    """The key that signs sessions: the operator's, or one that is kept in DATA_DIR."""
+    """Returns the key that signs sessions: the operator's, or else the one in DATA_DIR."""
     if key := os.environ.get("SECRET_KEY"):
         return secrets_check.check_key("SECRET_KEY", key)
     return stored_secret_key(data_dir)
 
 
 def stored_secret_key(data_dir: Path) -> str:
-    """The secret key kept in DATA_DIR, made at the first start and readable by its owner only."""
+    """Returns the secret key in DATA_DIR. It is made at the first start, for its owner alone."""
     path = data_dir / "secret-key"
     try:
         if not path.exists():
@@ -115,7 +141,7 @@ def stored_secret_key(data_dir: Path) -> str:
 
 
 def _write_once(path: Path, text: str) -> None:
-    """Writes `path` whole or not at all; where two processes write at once, the first one wins."""
+    """Writes `path` whole or not at all. Where two processes write at once, the first one wins."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
@@ -130,20 +156,20 @@ def _write_once(path: Path, text: str) -> None:
 def database(data_dir: Path) -> dj_database_url.DBConfig:
     url = os.environ.get("DATABASE_URL") or f"sqlite:///{data_dir / 'preferable.sqlite3'}"
     try:
-        found = dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)
+        parsed = dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)
     except ValueError:
         # The address holds a password: it is not repeated here.
         raise ImproperlyConfigured(
             "DATABASE_URL is not an address that can be used: write it as "
             "postgres://USER:PASSWORD@HOST:PORT/NAME"
         ) from None
-    secrets_check.check_password("DATABASE_URL", str(found.get("PASSWORD") or ""))
-    return found
+    secrets_check.check_password("DATABASE_URL", str(parsed.get("PASSWORD") or ""))
+    return parsed
 
 
 def redis_socket(data_dir: Path) -> Path:
-    """Where the embedded Redis listens: in DATA_DIR, or, where that path is too long for a unix
-    socket, in a private folder under /tmp whose name follows from DATA_DIR."""
+    """Returns where the embedded Redis listens: in DATA_DIR. Where that path is too long for a unix
+    socket, it is a private folder under /tmp whose name follows from DATA_DIR."""
     socket = data_dir / "redis" / "redis.sock"
     if len(os.fsencode(socket)) <= SOCKET_PATH_BYTES:
         return socket
@@ -152,5 +178,5 @@ def redis_socket(data_dir: Path) -> Path:
 
 
 def embedded_redis_url(data_dir: Path) -> str:
-    """The embedded Redis has a unix socket only: no port is opened."""
+    """Returns the address of the embedded Redis. It is a unix socket: no port is opened."""
     return f"redis+socket://{quote(str(redis_socket(data_dir)))}"

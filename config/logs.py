@@ -1,4 +1,4 @@
-"""Keeps every log that the product writes short: the last lines stay, older ones are removed."""
+"""Keeps every log of a part below 5 MB: the last lines stay, older ones are removed."""
 
 import os
 from pathlib import Path
@@ -9,10 +9,10 @@ REMOVED = b"[Earlier lines were removed: a log is kept below 5 MB.]\n"
 
 
 def keep_short(path: Path) -> None:
-    """Cuts a log that has grown large down to its end.
+    """Cuts a log of more than MOST_BYTES down to its last KEPT_BYTES.
 
-    The file stays the same one, because a process has it open: it must have opened it for
-    appending, and goes on at the new end. What it writes at this very moment may be lost.
+    The file itself stays, because a process has it open. That process must have opened it for
+    appending, so that it goes on at the new end. What it writes at this very moment may be lost.
     A log that cannot be cut now is cut at the next look.
     """
     try:

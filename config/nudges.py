@@ -48,7 +48,8 @@ def is_silent() -> bool:
 
 
 def forget() -> None:
-    """Goes on as a process that has just started: on a new connection, with nothing sent yet."""
+    """Forgets what was sent, whether Redis was away, and the connection, as in a process that has
+    just started."""
     global _silent_until
     with _lock:
         _silent_until = 0.0
@@ -57,12 +58,12 @@ def forget() -> None:
 
 
 def _sent_just_now(message: tuple[int | str, ...]) -> bool:
-    """Whether this process sent the same message a moment ago; notes it if not."""
+    """Whether this process sent the same message within REPEAT_SECONDS. If not, it is noted now."""
     now = time.monotonic()
     with _lock:
         if now - _sent_at.get(message, -REPEAT_SECONDS) < REPEAT_SECONDS:
             return True
-        if len(_sent_at) > 1000:
+        if len(_sent_at) > 1000:  # rather send a few twice than remember messages without end
             _sent_at.clear()
         _sent_at[message] = now
         return False

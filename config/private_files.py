@@ -28,28 +28,29 @@ OURS = (
 
 
 def keep_private(data_dir: Path) -> None:
-    """From now on this process and all it starts write for their owner alone; what an earlier
-    version has written for everybody is closed."""
+    """Makes this process and all that it starts write for their owner alone, and closes to others
+    what an earlier version has written for everybody."""
     os.umask(UMASK)
     for path in (data_dir, *(data_dir / name for name in OURS)):
         _close(path)
 
 
 def is_open_to_others(data_dir: Path) -> bool:
-    """Whether other users can enter it all the same: it is somebody else's, or shared like /tmp."""
+    """Whether other users can enter the folder all the same, since it is somebody else's or shared
+    like /tmp."""
     return bool(data_dir.stat().st_mode & 0o077)
 
 
 def _close(path: Path) -> None:
     try:
-        found = path.lstat()
+        status = path.lstat()
     except OSError:
         return  # not there, or gone in this moment
-    is_plain = stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)
-    is_shared = found.st_mode & stat.S_ISVTX
-    if not is_plain or is_shared or found.st_uid != os.geteuid() or not found.st_mode & 0o077:
+    is_plain = stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode)
+    is_shared = status.st_mode & stat.S_ISVTX
+    if not is_plain or is_shared or status.st_uid != os.geteuid() or not status.st_mode & 0o077:
         return
     try:
-        path.chmod(stat.S_IMODE(found.st_mode) & ~0o077)
+        path.chmod(stat.S_IMODE(status.st_mode) & ~0o077)
     except OSError:
         return  # a file system without permissions, or a read-only one: `up` says so

@@ -23,7 +23,7 @@ ADVICE = (
 
 
 def check_key(name: str, key: str) -> str:
-    """`key`, if it can sign what nobody else may sign. It is not repeated in the words."""
+    """Returns `key` if nobody else can know or guess it. The error does not repeat the key."""
     if key.strip().lower() in SAMPLES or key.startswith("django-insecure-"):
         problem = "is the one of a sample, which everybody knows"
     elif len(key) < SHORTEST_KEY:
@@ -36,6 +36,7 @@ def check_key(name: str, key: str) -> str:
 
 
 def check_password(name: str, password: str) -> None:
+    """Refuses the passwords of the sample. What else is too weak is for its server to say."""
     if password.strip().lower() in SAMPLES:
         raise ImproperlyConfigured(
             f"{name} holds the password of the sample, which everybody knows: choose one of your "
@@ -44,5 +45,5 @@ def check_password(name: str, password: str) -> None:
 
 
 def _repeats(key: str) -> bool:
-    """Whether it is one piece, said again and again."""
+    """Whether the key is one piece repeated, such as “abcabcabc”."""
     return (key + key).find(key, 1) < len(key)

@@ -61,7 +61,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "labeling.pages.people.signed_out.SignedOutMiddleware",
+    "labeling.pages.people.signing_in.signed_out.SignedOutMiddleware",
     "labeling.pages.judging.someone_else.SomeoneElseMiddleware",
     "labeling.people.signing_in.throttles.PageLimits",
     "axes.middleware.AxesMiddleware",
@@ -147,7 +147,7 @@ SITE_URL = (os.environ.get("SITE_URL") or "").rstrip("/")
 # Invitations are mailed where a server is set; without one their links are shown to copy, and
 # nobody can reset a password by mail.
 EMAIL_HOST = os.environ.get("EMAIL_HOST") or ""
-EMAIL_PORT = int(environment.number("EMAIL_PORT", default=587))
+EMAIL_PORT = environment.whole_number("EMAIL_PORT", default=587, lowest=1, highest=65535)
 EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER") or ""
 EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD") or ""
 secrets_check.check_password("EMAIL_HOST_PASSWORD", EMAIL_HOST_PASSWORD)
@@ -171,6 +171,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 # Finders make collectstatic unnecessary: pages work straight from a checkout.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600
+COMPRESSED_STATIC = DATA_DIR / "static"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 
@@ -186,6 +187,9 @@ POLICY_PRIVATE_HOSTS = environment.words(
 
 # What tells labelers' pages whether new comparisons are on their way (labeling/queue/prospects.py).
 PROSPECTS = "modeling.loop.prospects.prospect_of"
+# What knows which project has an oracle, and so a gold score beside each reward
+# (modeling/policies/gold.py).
+ORACLES = "modeling.demo.gold.oracle_of"
 
 REDIS_URL = os.environ.get("REDIS_URL") or environment.embedded_redis_url(DATA_DIR)
 CELERY_BROKER_URL = REDIS_URL
@@ -212,9 +216,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BEAT_SCHEDULER = "config.beat:SteadyScheduler"
-ADVANCE_EVERY_SECONDS = environment.number("ADVANCE_EVERY_SECONDS", default=15)
+# Above 0, or beat would do nothing but send.
+ADVANCE_EVERY_SECONDS = environment.number("ADVANCE_EVERY_SECONDS", default=15, above=0)
 # A run whose worker gave no sign of life for so long is taken over (modeling/runs/lifecycle.py).
-STALE_RUN_SECONDS = environment.number("STALE_RUN_SECONDS", default=60)
+STALE_RUN_SECONDS = environment.number("STALE_RUN_SECONDS", default=60, above=0)
 # A message that no worker took in time is dropped: the next one says the same.
 _EVERY = {
     "schedule": ADVANCE_EVERY_SECONDS,
@@ -231,10 +236,13 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 
+_api_requests = environment.whole_number(
+    "API_REQUESTS_PER_MINUTE", default=600, lowest=1, highest=1_000_000
+)
 # Requests of one token, or from one address (labeling/people/signing_in/throttles.py); pages: what
 # is sent to them.
 THROTTLE_RATES = {
-    "token": f"{int(environment.number('API_REQUESTS_PER_MINUTE', default=600))}/min",
+    "token": f"{_api_requests}/min",
     "anonymous": "60/min",
     "refused": "30/min",
     "page:demo-sign-in": "60/hour",

@@ -35,3 +35,6 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 # Tests come from one address in quick succession; those of the limits set their own.
 THROTTLE_RATES = dict.fromkeys(THROTTLE_RATES, "100000/hour")
+# Each test has a client of its own, and so the middleware starts anew: it must not look at every
+# static file then. test_static_files.py reads them as the product does.
+WHITENOISE_AUTOREFRESH = True

@@ -44,7 +44,8 @@ admin.site.index_title = "Every table"
 
 
 class ChangedColumns(forms.ModelForm):
-    """Writes what was changed in the form: what others have changed since it was opened stays."""
+    """Writes only what was changed in the form, so that changes of others since it was opened
+    stay."""
 
     def save(self, commit: bool = True) -> Any:
         if commit and self.instance.pk and not self.errors:
@@ -72,8 +73,8 @@ class SavesChangedColumns(admin.ModelAdmin):
 
 
 class LookupAdmin(SavesChangedColumns):
-    """For large tables: no second count of all rows, no page of thousands of lines, and no
-    filter that would look for every distinct value of a column."""
+    """The admin of a large table: it counts rows once, shows pages of 50, and has no filter that
+    looks for every distinct value of a column."""
 
     show_full_result_count = False
     list_per_page = 50
@@ -81,7 +82,7 @@ class LookupAdmin(SavesChangedColumns):
 
 
 class ReadOnlyAdmin(LookupAdmin):
-    """For tables that only the product itself writes."""
+    """The admin of a table that only the product itself writes."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -158,7 +159,8 @@ class InvitationAdmin(ReadOnlyAdmin):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin):
-    """Made by people for themselves; revoked here by deleting. Keys are stored nowhere."""
+    """Lists tokens. People make them for themselves; deleting one here revokes it. No key is
+    stored."""
 
     list_display = ("prefix", "name", "user", "can_read", "can_label", "can_write", "created_at",
                     "expires_at", "last_used_at")  # fmt: skip
@@ -199,7 +201,7 @@ class PromptAdmin(LookupAdmin):
     search_fields = ("messages", "source", "digest")
     search_help_text = "Part of a message (as stored), a source or a digest."
     autocomplete_fields = ("project",)
-    # Both follow from the messages and must never move.
+    # Digest and split follow from the messages, and nobody may change what people have judged.
     readonly_fields = ("messages", "extra", "digest", "near_digest", "split", "created_at")
 
     @admin.display(description="prompt")

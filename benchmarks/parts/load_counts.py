@@ -61,14 +61,14 @@ def is_stored(session: str, uuid: str, shown: list[int], choice: str) -> bool:
 
     from labeling.models import Judgment
 
-    found = list(
+    judgments = list(
         Judgment.objects.filter(assignment__uuid=uuid, superseded_at__isnull=True).select_related(
             "comparison__prompt"
         )
     )
-    if len(found) != 1:
+    if len(judgments) != 1:
         return False
-    judgment = found[0]
+    judgment = judgments[0]
     texts = {response.pk: response.text for response in judgment.comparison.responses.all()}
     number = {pk: int(text.split(".")[0].removeprefix("Answer ")) for pk, text in texts.items()}
     question, *answers = shown

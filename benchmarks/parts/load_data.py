@@ -103,8 +103,8 @@ def make_project(comparisons: int, overlap: int):
             database.execute(statement)
     with connection.cursor() as database:
         database.execute("ANALYZE")
-    found = project.comparisons.count()
-    assert found == max(comparisons // PAIRS, 1) * PAIRS, f"{found} comparisons were made"
+    count = project.comparisons.count()
+    assert count == max(comparisons // PAIRS, 1) * PAIRS, f"{count} comparisons were made"
     return project
 
 

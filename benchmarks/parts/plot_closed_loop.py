@@ -24,11 +24,11 @@ def main() -> None:
 
 def spread(values: Iterable[float]) -> tuple[float, float]:
     """Mean and standard deviation."""
-    found = list(values)
-    return statistics.fmean(found), statistics.stdev(found) if len(found) > 1 else 0.0
+    numbers = list(values)
+    return statistics.fmean(numbers), statistics.stdev(numbers) if len(numbers) > 1 else 0.0
 
 
-def told(values: Iterable[float]) -> str:
+def mean_and_spread(values: Iterable[float]) -> str:
     mean, deviation = spread(values)
     return f"{mean:.2f} ± {deviation:.2f}"
 
@@ -55,26 +55,30 @@ def tables(seeds: list[Row]) -> Iterator[list[str]]:
         "|---|" + "--:|" * (rounds + 2),
     ]
     for name, by_round in arm_rows(seeds):
-        golds = [told(version["gold"] for version in versions) for versions in by_round]
-        kl = told(version["kl"] for version in by_round[-1])
+        golds = [mean_and_spread(version["gold"] for version in versions) for versions in by_round]
+        kl = mean_and_spread(version["kl"] for version in by_round[-1])
         seconds = [f"{statistics.fmean(v['cpu_seconds'] for v in row):.0f}" for row in by_round]
         golds += [""] * (rounds - len(golds))  # an arm may have fewer
         lines.append(f"| {name} | {' | '.join(golds)} | {kl} | {', '.join(seconds)} |")
-    lines.append(f"| the start | {told(seed['start'] for seed in seeds)} |" + " |" * (rounds + 1))
+    lines.append(
+        f"| the start | {mean_and_spread(seed['start'] for seed in seeds)} |" + " |" * (rounds + 1)
+    )
     for n in ("4", "16"):
-        best = told(seed["best_of_n"][n] for seed in seeds)
+        best = mean_and_spread(seed["best_of_n"][n] for seed in seeds)
         lines.append(f"| best-of-{n} of the start, same rewards | {best} |" + " |" * (rounds + 1))
     yield lines
     lines = ["| KL coefficient | KL, nats | reward gained | gold |", "|--:|--:|--:|--:|"]
     for at, row in enumerate(seeds[0]["sweep"]):
-        found = [seed["sweep"][at] for seed in seeds]
-        cells = [told(one[name] for one in found) for name in ("kl", "reward_gain", "gold")]
+        rows = [seed["sweep"][at] for seed in seeds]
+        cells = [
+            mean_and_spread(one[name] for one in rows) for name in ("kl", "reward_gain", "gold")
+        ]
         lines.append(f"| {row['kl_coefficient']} | {' | '.join(cells)} |")
     yield lines
     lines = ["| noise | rewards | best-of-16 | PPO |", "|--:|---|--:|--:|"]
     for at, row in enumerate(seeds[0]["ensembles"]):
-        found = [seed["ensembles"][at] for seed in seeds]
-        cells = [told(one[name] for one in found) for name in ("best_of_16", "ppo")]
+        rows = [seed["ensembles"][at] for seed in seeds]
+        cells = [mean_and_spread(one[name] for one in rows) for name in ("best_of_16", "ppo")]
         lines.append(f"| {row['noise']:.0%} | {row['way']} | {' | '.join(cells)} |")
     yield lines
 

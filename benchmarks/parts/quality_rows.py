@@ -75,10 +75,11 @@ def turns(text: str) -> Prompt:
     """ "Human: ...\\n\\nAssistant: ...\\n\\nHuman: ...\\n\\nAssistant:" as messages."""
     parts = re.split(r"(?:^|\n\n)(Human|Assistant):", text)
     roles = {"Human": "user", "Assistant": "assistant"}
-    found = [(roles[who], said.strip()) for who, said in zip(parts[1::2], parts[2::2], strict=True)]
-    while found and found[-1] == ("assistant", ""):
-        found.pop()
-    return tuple(found) or (("user", text),)
+    turns_said = zip(parts[1::2], parts[2::2], strict=True)
+    messages = [(roles[who], said.strip()) for who, said in turns_said]
+    while messages and messages[-1] == ("assistant", ""):
+        messages.pop()
+    return tuple(messages) or (("user", text),)
 
 
 def base_model(name: str, work: Path) -> Path | None:
@@ -141,11 +142,11 @@ def with_program(options: dict[str, Any]) -> Callable[[Cell, Path, Path], list[f
         try:
             run_child(["-m", "modeling.core.train_reward", str(folder)])
             with (folder / "predictions.jsonl").open() as lines:
-                found = {row["id"]: row for row in map(json.loads, lines)}
+                scores = {row["id"]: row for row in map(json.loads, lines)}
         finally:
             shutil.rmtree(folder)
         _, asked = cell.split(read_pairs())
-        rewards = [found[str(at)] for at in asked]
+        rewards = [scores[str(at)] for at in asked]
         return [row["reward_chosen"] - row["reward_rejected"] for row in rewards]
 
     return run
@@ -168,9 +169,9 @@ def read_table(base: Path, work: Path) -> tuple[torch.Tensor, tuple[int, ...]]:
     model, _ = load_classifier(str(base))
     model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     layers = choose_layers(model, "auto")
-    kept = work / f"features-{base.name}-{READ_LENGTH}.pt"
-    if kept.is_file():
-        return torch.load(kept, weights_only=True), layers
+    file = work / f"features-{base.name}-{READ_LENGTH}.pt"
+    if file.is_file():
+        return torch.load(file, weights_only=True), layers
     texts = [(pair.prompt, text) for pair in read_pairs() for text in (pair.chosen, pair.rejected)]
     encoded = encode_texts(tokenizer, texts, READ_LENGTH)
     reader = choose_reader(model.eval(), "auto", READ_LENGTH)
@@ -179,7 +180,7 @@ def read_table(base: Path, work: Path) -> tuple[torch.Tensor, tuple[int, ...]]:
     features = read_batches(reader, groups, batches, Readout(layers, READS))
     order = torch.tensor([at for batch in batches for at in batch]).argsort()
     table = features.view(len(groups), 2, *features.shape[1:])[order].flatten(0, 1)
-    torch.save(table, kept)
+    torch.save(table, file)
     return table, layers
 
 

@@ -69,8 +69,8 @@ def score(model: torch.nn.Module, pad: int, texts: list[Encoded]) -> list[float]
     from modeling.core.texts.packing import pad_batch
 
     model.eval()
-    found: list[float] = []
+    rewards: list[float] = []
     for start in range(0, len(texts), 16):
         ids, mask, _ = pad_batch(texts[start : start + 16], pad, torch.device("cpu"))
-        found += model(input_ids=ids, attention_mask=mask).logits[:, 0].tolist()
-    return found
+        rewards += model(input_ids=ids, attention_mask=mask).logits[:, 0].tolist()
+    return rewards

@@ -138,12 +138,12 @@ def pooled(
             ids[row, : len(tokens)] = torch.tensor(tokens)
             mask[row, : len(tokens)] = 1
             counted[row, start : len(tokens)] = 1.0 / (len(tokens) - start)
-        told = model(input_ids=ids, attention_mask=mask, output_hidden_states=every_layer)
-        layers = told.hidden_states if every_layer else [told.last_hidden_state]
+        output = model(input_ids=ids, attention_mask=mask, output_hidden_states=every_layer)
+        layers = output.hidden_states if every_layer else [output.last_hidden_state]
         means = torch.stack([(layer * counted[:, :, None]).sum(1) for layer in layers], dim=1)
         for row, at in enumerate(rows):
             parts[at] = means[row].numpy()
-    found = np.stack(parts)  # (R, L, D)
+    vectors = np.stack(parts)  # (R, L, D)
     if every_layer:
-        found = found / found.std(axis=0).mean(axis=1)[:, None]
-    return found.reshape(len(spans), -1).astype(np.float32)
+        vectors = vectors / vectors.std(axis=0).mean(axis=1)[:, None]
+    return vectors.reshape(len(spans), -1).astype(np.float32)

@@ -12,17 +12,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from config.up import processes
-from config.up.processes import Record
+from config.up.processes import ProcessRecord
 
 END_SECONDS = 15.0
 
 
 class Guard:
-    """Kept running like a part: without one, a killed supervisor would leave orphans."""
+    """The guard process, which is kept running like a part. Without it, a killed supervisor would
+    leave its parts running."""
 
     def __init__(self, records_path: Path) -> None:
         self.records_path = records_path
-        self.records: Sequence[Record] = ()
+        self.records: Sequence[ProcessRecord] = ()
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -39,18 +40,19 @@ class Guard:
         os.set_blocking(self.process.stdin.fileno(), False)
         self._tell()
 
-    def watch(self, records: Sequence[Record]) -> None:
-        """From now on these are what it ends."""
+    def watch(self, records: Sequence[ProcessRecord]) -> None:
+        """Tells the guard which processes to end from now on."""
         self.records = records
         self._tell()
 
     def look_after(self) -> None:
+        """Starts the guard again if it has ended."""
         if self.process is not None and self.process.poll() is not None:
             self._close()
             self.start()
 
     def dismiss(self) -> None:
-        """All parts have ended, so the guard has nothing left to do."""
+        """Ends the guard after all parts have ended: it has nothing left to do."""
         if self.process is None:
             return
         self.watch(())

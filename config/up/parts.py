@@ -23,7 +23,7 @@ class Part:
     # How long it may take to finish what it is doing once it is asked to stop.
     grace: float = 8.0
     process: subprocess.Popen[bytes] | None = None
-    record: processes.Record | None = None
+    record: processes.ProcessRecord | None = None
     started: float = 0.0
     start_again_at: float | None = None
     failures: int = 0
@@ -55,7 +55,8 @@ class Part:
         return self.process is not None and self.process.poll() is None
 
     def plan_restart(self) -> float:
-        """Notes one more failure; returns the pause before the next start: 1, 2, 4 … 30 s."""
+        """Notes one more failure and returns the pause before the next start: 1, 2, 4 … 30 s. After
+        a minute of steady work it begins at 1 s again."""
         now = time.monotonic()
         if now - self.started > STEADY_SECONDS:
             self.failures = 0
@@ -65,7 +66,7 @@ class Part:
         return pause
 
     def ending(self) -> str:
-        """How its process ended, in words."""
+        """Says how its process ended."""
         code = self.process.returncode if self.process else None
         return f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
 
@@ -138,7 +139,8 @@ def beat_part(data_dir: Path) -> Part:
 
 
 def in_start_order(data_dir: Path) -> list[Part]:
-    """All parts but Redis. They are stopped in the opposite order: first who hands out work."""
+    """Returns all parts but Redis. They are stopped in the opposite order, so that what hands out
+    work ends first."""
     return [
         web_part(data_dir),
         worker_part(data_dir, "gpu", concurrency=1),

@@ -32,8 +32,9 @@ KILL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
-    """One started process. `machine` and `started` tell it from a later one with the same pid."""
+class ProcessRecord:
+    """What is remembered of a process that was started. `machine` and `started` tell it from a
+    later one with the same pid."""
 
     name: str
     pid: int
@@ -44,7 +45,7 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """One process as it was when it was looked at."""
+    """A process as it was when it was looked at."""
 
     pid: int
     parent: int
@@ -53,32 +54,32 @@ class Process:
     is_zombie: bool
 
 
-def record(name: str, pid: int, cookie: str) -> Record:
+def record(name: str, pid: int, cookie: str) -> ProcessRecord:
     process = look_at(pid)
     started = process.started if process else ""
-    return Record(name=name, pid=pid, machine=machine(), started=started, cookie=cookie)
+    return ProcessRecord(name=name, pid=pid, machine=machine(), started=started, cookie=cookie)
 
 
-def read_records(path: Path) -> list[Record]:
-    """The records in `path`; none where there is no such file or it was cut short."""
+def read_records(path: Path) -> list[ProcessRecord]:
+    """Returns the records in `path`; none where the file is missing or was cut short."""
     try:
         return parse_records(path.read_text())
     except OSError:
         return []
 
 
-def parse_records(text: str) -> list[Record]:
+def parse_records(text: str) -> list[ProcessRecord]:
     try:
-        return [Record(**entry) for entry in json.loads(text)]
+        return [ProcessRecord(**entry) for entry in json.loads(text)]
     except (ValueError, TypeError):
         return []
 
 
-def as_text(records: Iterable[Record]) -> str:
+def as_text(records: Iterable[ProcessRecord]) -> str:
     return json.dumps([asdict(entry) for entry in records])
 
 
-def write_records(path: Path, records: Iterable[Record]) -> None:
+def write_records(path: Path, records: Iterable[ProcessRecord]) -> None:
     draft = path.with_name(f"{path.name}.new")
     draft.write_text(as_text(records))
     draft.replace(path)
@@ -86,7 +87,7 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 
 @cache
 def machine() -> str:
-    """This start of this machine or container: pids of another one mean other processes."""
+    """Names this start of this machine or container: pids of another one mean other processes."""
     try:
         boot = (PROC / "sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {os.readlink(PROC / 'self/ns/pid')}"
@@ -95,7 +96,7 @@ def machine() -> str:
 
 
 def look_at(pid: int) -> Process | None:
-    """The process with this number now; None where there is none."""
+    """Returns the process that has this number now; None where there is none."""
     return _from_proc(pid) if (PROC / "self/stat").exists() else _from_psutil(pid)
 
 
@@ -138,9 +139,9 @@ def look_around() -> dict[int, Process]:
     return {process.pid: process for process in looked if process is not None}
 
 
-def family(entry: Record) -> list[Process]:
-    """The recorded process first, then everything that comes from it: its descendants, its session
-    and whatever carries its cookie. The last two find the children of a process that is dead."""
+def family(entry: ProcessRecord) -> list[Process]:
+    """Returns the recorded process first and then everything that comes from it: its descendants,
+    its session and whatever carries its cookie. The last two find children of a dead process."""
     if entry.machine != machine():
         return []
     everybody = look_around()
@@ -158,17 +159,17 @@ def family(entry: Record) -> list[Process]:
 
 
 def _with_descendants(members: set[int], everybody: dict[int, Process]) -> set[int]:
-    found = set(members)
+    reached = set(members)
     while True:
-        more = {pid for pid, process in everybody.items() if process.parent in found} - found
+        more = {pid for pid, process in everybody.items() if process.parent in reached} - reached
         if not more:
-            return found
-        found |= more
+            return reached
+        reached |= more
 
 
 def _carries(process: Process, cookie: str) -> bool:
-    """Whether the process was started with this cookie in its environment. What cannot be read
-    belongs to somebody else."""
+    """Whether the process has this cookie in its environment. An environment that cannot be read
+    belongs to somebody else's process."""
     try:
         if (PROC / "self/stat").exists():
             words = (PROC / str(process.pid) / "environ").read_bytes().split(b"\0")
@@ -186,7 +187,7 @@ def send(processes: Iterable[Process], *, kill: bool = False) -> None:
 
 
 def is_over(process: Process) -> bool:
-    """Ended, though its parent may not have asked for its exit code yet."""
+    """Whether the process has ended, though its parent may not have asked for its exit code yet."""
     now = look_at(process.pid)
     return now is None or now.is_zombie or now.started != process.started
 
@@ -198,10 +199,12 @@ def wait_until_over(processes: Sequence[Process], seconds: float) -> None:
         time.sleep(0.02)
 
 
-def end(records: Sequence[Record], *, grace: float) -> list[str]:
-    """Ends all families: asks the recorded processes, after their grace asks whoever is left (so
-    that a training program keeps its checkpoint), then kills. Never waits longer than that;
-    returns the names of those that could not be ended."""
+def end(records: Sequence[ProcessRecord], *, grace: float) -> list[str]:
+    """Ends all families and returns the names of those that could not be ended.
+
+    It asks the recorded processes first. After their grace it asks whoever is left, so that a
+    training program keeps its checkpoint. After POLITE_SECONDS it kills. It never waits longer.
+    """
     families = {entry: family(entry) for entry in records}
     heads = [
         member
@@ -217,8 +220,8 @@ def end(records: Sequence[Record], *, grace: float) -> list[str]:
     return kill(records)
 
 
-def kill(records: Sequence[Record]) -> list[str]:
-    """Kills all families, whatever they start meanwhile; returns the names of those that stay."""
+def kill(records: Sequence[ProcessRecord]) -> list[str]:
+    """Kills all families with what they start meanwhile. Returns the names of those that stay."""
     until = time.monotonic() + KILL_SECONDS
     while True:
         families = {entry.name: family(entry) for entry in records}
@@ -230,7 +233,7 @@ def kill(records: Sequence[Record]) -> list[str]:
 
 
 def end_recorded(path: Path, *, grace: float) -> list[str]:
-    """Ends everything recorded in `path`, then removes it; returns the names that were running."""
+    """Ends everything recorded in `path` and removes it. Returns the names that were running."""
     records = read_records(path)
     running = [entry.name for entry in records if family(entry)]
     end(records, grace=grace if running else 0)
@@ -240,8 +243,9 @@ def end_recorded(path: Path, *, grace: float) -> list[str]:
 
 
 def main() -> None:
-    """Each line is what the supervisor has started by then. They end when its end of the pipe
-    closes, whatever the cause. No file is needed for it, and no room on the disk."""
+    """Runs the guard. Each line that it reads lists what the supervisor has started by then. The
+    lines end when the supervisor's end of the pipe closes, whatever the cause. That needs no file
+    and no room on the disk."""
     last = ""
     for line in sys.stdin:
         last = line if line.endswith("\n") else last

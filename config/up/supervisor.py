@@ -37,8 +37,8 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(BaseException):
-    """Ctrl-C or SIGTERM: leave whatever is being done and stop every part. No `Exception`, so that
-    nothing on its way takes it for a fault of its own."""
+    """Ctrl-C or SIGTERM: whatever is being done is left, and every part is stopped. It is no
+    `Exception`, so that no handler on its way takes it for a fault of its own."""
 
 
 @dataclass(kw_only=True)
@@ -92,7 +92,8 @@ class Supervisor:
                 signal.signal(name, handler)
 
     def _heed(self, _signal: int, _frame: FrameType | None) -> None:
-        """The first one stops in order; one that comes while that is done does not wait."""
+        """Handles a signal. The first one stops all parts in order; one that comes meanwhile kills
+        them at once."""
         if self.is_stopping:
             for part in self.parts:
                 self._clear_away(part)
@@ -131,7 +132,7 @@ class Supervisor:
             self._wait_for_web()
 
     def _end_leftovers(self) -> None:
-        """A supervisor that was killed together with its guard leaves its parts behind."""
+        """Ends parts of an earlier supervisor, which was killed together with its guard."""
         if names := processes.end_recorded(self.records_path, grace=5):
             say(f"  Ended what an earlier start had left running: {', '.join(names)}")
 
@@ -245,14 +246,15 @@ class Supervisor:
             say(f"  Last lines of {part.log}:\n{part.last_log_lines()}")
 
     def _redis_cannot_read(self, part: Part) -> bool:
-        """It gave up by itself before it had read its data, and not for want of room."""
+        """Whether Redis gave up by itself before it had read its data, and not for want of room."""
         gave_up = part.process is not None and part.process.returncode > 0
         return (
             gave_up and not self.redis_has_read_its_data and not data_folder.is_full(self.data_dir)
         )
 
     def _ask_redis(self, part: Part) -> None:
-        """A Redis that hangs, or whose socket was removed, runs and helps nobody."""
+        """Asks Redis whether it answers, and ends it after REDIS_DEAF_SECONDS of silence. A Redis
+        that hangs, or whose socket was removed, runs and helps nobody."""
         now = time.monotonic()
         if self.redis_has_read_its_data and now - self.redis_asked_at < REDIS_ASKED_EVERY_SECONDS:
             return
@@ -271,7 +273,8 @@ class Supervisor:
             processes.send(processes.family(part.record), kill=True)
 
     def _stop_all(self) -> None:
-        """In order: beat, workers, web, and Redis last. A second Ctrl-C does not wait."""
+        """Stops beat, workers and web in this order, and Redis last: they need it to end. A second
+        Ctrl-C does not wait."""
         self.is_stopping = True
         if any(part.is_running() for part in self.parts):
             say("\n  Stopping …")

@@ -1,4 +1,4 @@
-"""What `manage.py up` says: one calm line for each step, with a tick and its seconds."""
+"""Prints what `manage.py up` says: one calm line for each step, with a tick and its seconds."""
 
 import errno
 import os
@@ -14,8 +14,8 @@ _is_stuck = False
 
 
 def say(text: str = "") -> None:
-    """Prints at once. Never fails for a terminal that is gone, a file on a full disk, or few
-    characters, and never waits for one that takes nothing: the parts matter more than the words."""
+    """Prints at once. It never fails, be the terminal gone, the disk of its file full, or the
+    encoding small. It never waits for a terminal that takes nothing: the parts matter more."""
     if sys.stdout is None:  # started with its output closed
         return
     encoding = sys.stdout.encoding or "utf-8"
@@ -32,7 +32,8 @@ def say(text: str = "") -> None:
 
 
 def _takes_something() -> bool:
-    """Waits a second at most, and after one such second in vain not at all."""
+    """Whether the output takes something. It waits for that a second at most, and after one such
+    second in vain not at all."""
     global _is_stuck
     try:
         descriptor = sys.stdout.fileno()
@@ -45,7 +46,8 @@ def _takes_something() -> bool:
 
 
 def _speak_to_nobody() -> None:
-    """What is still in the buffer must not fail at the end of the process either."""
+    """Leads the output to nowhere, so that what is still in the buffer does not fail at the end of
+    the process either."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

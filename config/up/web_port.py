@@ -17,10 +17,7 @@ LOCAL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # all addresses: of them, this ma
 
 
 def from_environment() -> int:
-    port = environment.number("PORT", default=8000)
-    if port != int(port) or not 0 < port < 65536:
-        raise ImproperlyConfigured(f"PORT={os.environ['PORT']!r} is not a port from 1 to 65535")
-    return int(port)
+    return environment.whole_number("PORT", default=8000, lowest=1, highest=65535)
 
 
 def address(host: str, port: int) -> str:
@@ -28,22 +25,18 @@ def address(host: str, port: int) -> str:
 
 
 def note(data_dir: Path, host: str, port: int) -> None:
-    """Keeps where this start listens, for commands in another terminal, which may not know it."""
+    """Writes down where this start listens, for commands in another terminal."""
     with suppress(OSError):  # on a full disk: then they name the port of their own settings
         (data_dir / NOTE).write_text(json.dumps([host, port]))
 
 
 def noted(data_dir: Path) -> tuple[str, int]:
-    """Where the last start listens; without one, where the next would. As a browser opens it."""
+    """Returns host and port of the last start, or else of the next one, as a browser opens them."""
     try:
         host, port = json.loads((data_dir / NOTE).read_text())
     except (OSError, ValueError):
         host, port = os.environ.get("HOST") or "127.0.0.1", from_environment()
     return LOCAL.get(host, host), port
-
-
-def is_loopback(host: str) -> bool:
-    return host == "localhost" or host == "::1" or host.startswith("127.")
 
 
 def check_is_free(host: str, port: int) -> None:

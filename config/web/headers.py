@@ -1,4 +1,4 @@
-"""What every answer tells the browser to refuse: scripts, styles, frames and forms of others."""
+"""Adds headers by which the browser refuses scripts, styles, frames and forms of others."""
 
 from collections.abc import Callable
 
@@ -31,7 +31,8 @@ HEADERS = {
 
 
 class Headers:
-    """Middleware: outermost, so that refusals and static files have them as well."""
+    """Adds HEADERS to every answer. It is the outermost middleware, so that refusals and static
+    files have them as well."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

@@ -1,8 +1,8 @@
 """Refuses what no view should have to think of: other encodings than UTF-8, NUL in a text, and a
 filter that an address gives twice.
 
-A codec such as base64 is none for texts, and PostgreSQL takes no NUL: either would be an error of
-ours, on any page, from anybody.
+Python would take base64 for an encoding and fail at it, and PostgreSQL refuses NUL. Without this,
+anybody could cause an error of ours on any page.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ class PlainRequests:
         return _refusal(400, HAS_NUL) if any("\0" in text for text in texts) else None
 
     def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
-        """What an address with NUL in it has led to, where the page has no words of its own."""
+        """Refuses an address with NUL in it after it has led to an error in the database."""
         is_odd = "\0" in request.path or "%00" in request.META.get("QUERY_STRING", "")
         if is_odd and isinstance(problem, ValueError | DataError):
             return _refusal(400, HAS_NUL)
@@ -48,8 +48,8 @@ class PlainRequests:
 
 
 def _given_twice(request: HttpRequest) -> str:
-    """A parameter of which nobody knows which value was meant. The API and Django's admin have
-    words of their own."""
+    """Returns the name of a parameter that has several different values, of which nobody knows
+    which was meant; else "". The API and Django's admin have rules of their own."""
     if request.path.startswith(("/api/", "/admin/")):
         return ""
     several = (name for name, values in request.GET.lists() if len(set(values)) > 1)

@@ -1,7 +1,7 @@
-"""What people read when a request is refused: why, and the way back, on a page like the others.
+"""Says why a request is refused, and shows the way back, on a page like the others.
 
-Programs get plain words: the API problem details, htmx a sentence for its message. A refusal that
-a view has put into plain words becomes a page where a browser asked for one.
+Programs get plain words: of the API problem details, htmx a sentence for its message. A refusal
+that a view has put into plain words becomes a page where a browser asked for one.
 """
 
 import json
@@ -108,8 +108,8 @@ def refusal(
 def page(
     request: HttpRequest | None, status: int, title: str, why: str, advice: str, **more: Any
 ) -> str:
-    """The page, with the person's own menu where there is one. What it takes may be broken too:
-    then without, and at last without a template."""
+    """Renders the page, with the person's own menu where there is one. What the menu needs may be
+    broken too: then the page comes without it, and at last without a template."""
     context = {"status": status, "title": title, "why": why, "advice": advice, **more}
     for asked_by in [request, None] if request is not None else [None]:
         try:
@@ -121,7 +121,7 @@ def page(
 
 
 def way_back(request: HttpRequest) -> str:
-    """The page that led here, where it is one of ours, and not the one that is refused."""
+    """Returns the page that led here if it is one of ours and not the refused one; else ""."""
     came_from = request.headers.get("Referer", "")
     is_ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, request.is_secure())
     is_here = request.method != "POST" and came_from == request.build_absolute_uri()
@@ -129,12 +129,12 @@ def way_back(request: HttpRequest) -> str:
 
 
 def _own_words(exception: Exception) -> str:
-    """What the view said; not what the URL resolver says, which lists every address."""
+    """Returns what the view said, but not the URL resolver's words, which list every address."""
     return next((word for word in exception.args if isinstance(word, str) and word), "")
 
 
 class RefusalPages:
-    """Middleware: a bare refusal becomes a page where a browser opens a page."""
+    """Turns a bare refusal into a page where a browser opens a page."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

@@ -24,12 +24,13 @@ WORTH = 0.95  # of the original size
 
 
 def compressed_copy(path: Path, folder: Path) -> Path | None:
-    """The file's gzip copy, made when there is none yet; None where it would not help."""
-    found = path.stat()
-    if path.suffix not in COMPRESSIBLE or found.st_size < SMALLEST:
+    """Returns the file's gzip copy, which is made if there is none yet. None where compression
+    would not help."""
+    original = path.stat()
+    if path.suffix not in COMPRESSIBLE or original.st_size < SMALLEST:
         return None
     # By name, size and time: reading every file again would slow each start.
-    name = f"{path}\0{found.st_size}\0{found.st_mtime_ns}"
+    name = f"{path}\0{original.st_size}\0{original.st_mtime_ns}"
     copy = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.gz"
     if copy.exists():
         return copy
@@ -52,7 +53,7 @@ class CompressedStaticFiles(WhiteNoiseMiddleware):
     def get_static_file(self, path: str, url: str, stat_cache: Any = None) -> StaticFile:
         plain = super().get_static_file(path, url, stat_cache=stat_cache)
         try:
-            copy = compressed_copy(Path(path), settings.DATA_DIR / "static")
+            copy = compressed_copy(Path(path), settings.COMPRESSED_STATIC)
         except OSError:
             return plain  # a full or read-only disk: larger, but served
         if copy is None:

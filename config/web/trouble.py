@@ -1,7 +1,7 @@
-"""What people read when a request fails: a sentence, on a page that looks like the others.
+"""Says that a request has failed, in a sentence on a page that looks like the others.
 
-The database may be away, its disk full, or one of its files locked for long. That passes, so it is
-said as such (503, and when to try again); nothing was stored by then. Anything else is our fault.
+The database may be away, its disk full, or one of its files locked for long. That passes, so the
+answer is 503 and says when to try again; nothing was stored by then. Anything else is our fault.
 """
 
 import errno
@@ -23,8 +23,8 @@ BACK = " Your browser's Back button leads to what you wrote."
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500: called while the exception is handled, whoever raised it, a view or the
-    session's middleware. It reads nothing from the database itself."""
+    """Django's handler500. It is called while the exception is handled, whether a view or a
+    middleware raised it. It reads nothing from the database itself."""
     passes = _passes(sys.exc_info()[1])
     status = 503 if passes else 500
     why, advice = (TROUBLE, ADVICE) if passes else ("", FAULT_ADVICE)

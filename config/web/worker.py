@@ -42,7 +42,7 @@ TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Lengt
 
 
 class Parser(HTTPRequestParser):
-    """Takes files at the addresses of imports only."""
+    """Parses a request, and takes bodies as large as files at the addresses of imports only."""
 
     adj: Any
 
@@ -53,8 +53,8 @@ class Parser(HTTPRequestParser):
 
 
 class RefusalTask(ErrorTask):
-    """What was refused before Django saw it, such as a body that is too large: on a page like the
-    others, where a browser asked for one."""
+    """Answers what was refused before Django saw it, such as a body that is too large. A browser
+    gets a page like the others."""
 
     def execute(self) -> None:
         if "text/html" not in self.request.headers.get("ACCEPT", ""):
@@ -71,7 +71,7 @@ class RefusalTask(ErrorTask):
 
 
 class Channel(HTTPChannel):
-    """One connection, which knows since when it has been waiting, and for what."""
+    """One connection, which knows since when it waits and what for."""
 
     parser_class = Parser
     error_task_class = RefusalTask
@@ -108,21 +108,22 @@ class Channel(HTTPChannel):
         return 0 if request is None else request.header_bytes_received + request.body_bytes_received
 
     def is_at_rest(self) -> bool:
-        """No thread works for it, and nothing is left to send."""
+        """Whether no thread works for it and nothing is left to send."""
         return not self.requests and not self.total_outbufs_len
 
     def patience(self, keepalive: float) -> float:
+        """Returns the seconds that it may wait for what it waits for now."""
         if self.total_outbufs_len:
             return STALLED_SECONDS
         if self.requests:
-            return float("inf")  # it waits for us
+            return float("inf")  # it waits for our thread, which is no fault of the other side
         if self.request is None:
             return keepalive
         return REQUEST_SECONDS + self.unfinished_bytes / REQUEST_BYTES_PER_SECOND
 
     def hang_up(self) -> None:
         if self.request is not None and self.is_at_rest():
-            with suppress(OSError):  # gone already, or deaf: it ends all the same
+            with suppress(OSError):  # the other side is gone or takes nothing: it ends all the same
                 self.socket.send(TIMED_OUT)
             self.request.close()
         self.handle_close()
@@ -134,7 +135,7 @@ class Server(TcpWSGIServer):
     channel_class = Channel
 
     def maintenance(self, now: float) -> None:
-        """Not by waitress's clock, which moves with the system's: see `sweep`."""
+        """Does nothing: waitress's clock moves with the system's. `sweep` does its work."""
 
     def handle_accept(self) -> None:
         if len(self.active_channels) >= MOST_CONNECTIONS:
@@ -142,14 +143,15 @@ class Server(TcpWSGIServer):
         super().handle_accept()
 
     def make_room(self) -> None:
-        """Ends the connection that has waited longest of those that have served nothing yet, or
-        else of all that are at rest: a browser opens it again without a word."""
+        """Ends one connection at rest: the one that has waited longest among those that have served
+        nothing yet, or else among all. A browser opens it again without a word."""
         resting = [channel for channel in self.active_channels.values() if channel.is_at_rest()]
         if resting:
             min(resting, key=lambda channel: (channel.has_served, channel.waits_since)).hang_up()
 
     def sweep(self, keepalive: float) -> None:
-        """Ends what has waited too long, and the largest of too much that is on its way."""
+        """Ends what has waited too long. While requests on their way hold more than
+        MOST_UNFINISHED_BYTES together, it ends the largest."""
         now = time.monotonic()
         channels = list(self.active_channels.values())
         for channel in channels:
@@ -164,7 +166,7 @@ class Server(TcpWSGIServer):
 
 
 class BufferingWorker(Worker):
-    """One process: waitress's loop in the main thread, requests in `threads` others."""
+    """Runs waitress's loop in the main thread of one process, and requests in `threads` others."""
 
     server: Server | None = None
 

@@ -1,4 +1,4 @@
-"""Who calls the API with a token, and what that token may do."""
+"""Finds out who calls the API with a token, and checks what the token may do."""
 
 from typing import TYPE_CHECKING
 
@@ -39,8 +39,8 @@ class TokenAuthentication(BaseAuthentication):
 
 
 class TokenScope(BasePermission):
-    """A token reads with `read`; it changes with what the view names in `write_scope`, which is
-    `write` unless it says otherwise. A session may do what its person may do."""
+    """A token reads with the scope `read`. It changes data with the scope that the view names in
+    `write_scope`, or else with `write`. A session may do whatever its person may do."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         token = request.auth

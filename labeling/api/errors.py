@@ -4,7 +4,7 @@ import math
 from http import HTTPStatus
 from typing import Any
 
-from rest_framework.exceptions import Throttled, ValidationError
+from rest_framework.exceptions import APIException, Throttled, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -15,7 +15,8 @@ CONTENT_TYPE = "application/problem+json"
 
 
 def problem_response(fault: Exception, context: dict[str, Any]) -> Response | None:
-    """What DRF asks for when a view raises; None lets an unforeseen exception through."""
+    """Returns the answer to what a view has raised, as DRF's EXCEPTION_HANDLER. None lets an
+    unforeseen exception through to Django."""
     if isinstance(fault, ImportRefused):
         errors: list[dict[str, Any]] = [
             {
@@ -60,6 +61,8 @@ def _own_words(fault: Exception) -> str:
     if isinstance(fault, Throttled):
         seconds = math.ceil(getattr(fault, "wait", None) or 60)
         return f"Too many requests: try again in {seconds} seconds."
+    if isinstance(fault, APIException):
+        return str(fault.detail)  # its arguments may be no words, such as the method's name
     return next((str(word) for word in fault.args if word), "")
 
 

@@ -12,14 +12,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from labeling.api.parameters import Parameters, Words
+from labeling.api.parameters import Parameters, WordListField
 from labeling.api.requests import project_of, user_of
 from labeling.importing import MAX_PAIRS, ImportOptions, import_file
 from labeling.importing.skipping import SHOWN_SKIPPED
 from labeling.importing.uploads import MAX_UPLOAD_BYTES
 
 
-class TooLarge(APIException):
+class FileTooLarge(APIException):
     status_code = 413
     default_detail = (
         f"The body is larger than {MAX_UPLOAD_BYTES // 2**20} MB: send it in parts or packed with "
@@ -28,7 +28,7 @@ class TooLarge(APIException):
 
 
 class WholeBody(BaseParser):
-    """The body as a file, whatever its type says; never all of it in memory."""
+    """Takes the body as a file whatever its type says, and never holds all of it in memory."""
 
     media_type = "*/*"
 
@@ -41,7 +41,7 @@ class WholeBody(BaseParser):
             size += len(piece)
             if size > MAX_UPLOAD_BYTES:
                 file.close()
-                raise TooLarge
+                raise FileTooLarge
             file.write(piece)
         return {"file": file}
 
@@ -56,7 +56,9 @@ class ImportParameters(Parameters):
     source = serializers.CharField(  # type: ignore[assignment]
         max_length=120, default="", help_text="Where the rows are from; the file's name if empty."
     )
-    tags = Words(required=False, help_text="For every new prompt; with commas between them.")
+    tags = WordListField(
+        required=False, help_text="For every new prompt; with commas between them."
+    )
     dry_run = serializers.BooleanField(
         default=False, help_text="Say what would happen and store nothing."
     )
@@ -78,7 +80,7 @@ class SkippedLineSerializer(serializers.Serializer[Any]):
 
 
 class ReportSerializer(serializers.Serializer[Any]):
-    """Only describes importing.ImportReport; a test compares the two."""
+    """Describes importing.ImportReport for the schema; a test compares the two."""
 
     rows = serializers.IntegerField()
     prompts_new = serializers.IntegerField()

@@ -1,4 +1,4 @@
-"""Every judgment of a project, with what its labeler saw."""
+"""Hands out every judgment of a project, with what its labeler saw."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ class ShownResponseSerializer(serializers.Serializer[Any]):
 
 
 class JudgmentSerializer(serializers.Serializer[Any]):
-    """Only describes the rows of exporting.judgment_rows; a test compares the two."""
+    """Describes the rows of exporting.judgment_rows for the schema; a test compares the two."""
 
     id = serializers.IntegerField()
     comparison = serializers.IntegerField()
@@ -89,13 +89,13 @@ class JudgmentsView(APIView):
     def get(self, request: Request, slug: str) -> HttpResponseBase:
         project = project_of(request, slug)
         given = JudgmentParameters.of(request)
-        name, too = f"{project.slug}-judgments", given["include_superseded"]
+        file_name, superseded = f"{project.slug}-judgments", given["include_superseded"]
         if "cursor" in given:
             changes = judgment_changes(
-                project, given["cursor"], given.get("limit"), include_superseded=too
+                project, given["cursor"], given.get("limit"), include_superseded=superseded
             )
-            return answer_changes(request, changes, given, name)
+            return answer_changes(request, changes, given, file_name)
         rows = judgment_rows(
-            project, after=given["after"], since=given.get("since"), include_superseded=too
+            project, after=given["after"], since=given.get("since"), include_superseded=superseded
         )
-        return answer_rows(request, rows, given, name)
+        return answer_rows(request, rows, given, file_name)

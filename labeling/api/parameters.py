@@ -1,5 +1,6 @@
-"""What may stand after the question mark: read strictly, so that no misspelt filter is ignored."""
+"""Reads the query parameters of an endpoint strictly: no misspelt filter is ignored."""
 
+import math
 import re
 from typing import Any, TypeVar
 
@@ -11,13 +12,16 @@ from rest_framework.request import Request
 from labeling.preferences.exporting import OVERLAP
 
 MAX_PAGE = 1000
+MOST_ROWS = 2**62  # a database counts no further, and no project has so many
+# The end of a moment whose zone began with a + that the address was given unescaped: it arrives as
+# a space.
 LOST_PLUS = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$")
 
 S = TypeVar("S", bound="Parameters")
 
 
 class Parameters(serializers.Serializer[Any]):
-    """The query parameters of an endpoint. Unknown names are errors."""
+    """The query parameters of an endpoint. An unknown name is an error."""
 
     @classmethod
     def of(cls, request: Request) -> dict[str, Any]:
@@ -27,23 +31,23 @@ class Parameters(serializers.Serializer[Any]):
             known = ", ".join(sorted(parameters.fields))
             problem = f"There is no such parameter. Known are: {known}."
             raise serializers.ValidationError(dict.fromkeys(sorted(unknown), problem))
-        parameters = cls(data=parameters._once(request.query_params))
+        parameters = cls(data=parameters._single_values(request.query_params))
         parameters.is_valid(raise_exception=True)
         return dict(parameters.validated_data)
 
-    def _once(self, given: QueryDict) -> dict[str, str]:
-        """One value for each name: a set of words is the union of all, and of anything else nobody
-        knows which one was meant."""
+    def _single_values(self, given: QueryDict) -> dict[str, str]:
+        """Returns one value for each name. A list of words that is given several times is the union
+        of all. Anything else that is given twice is refused: nobody knows which one was meant."""
         several = {name: values for name, values in given.lists() if len(values) > 1}
-        twice = sorted(name for name in several if not isinstance(self.fields[name], Words))
+        twice = sorted(name for name in several if not isinstance(self.fields[name], WordListField))
         if twice:
             problem = "Is given more than once: give it once, so that it is known which counts."
             raise serializers.ValidationError(dict.fromkeys(twice, problem))
         return {name: ",".join(map(str, values)) for name, values in given.lists()}
 
 
-class Words(serializers.CharField):
-    """Words with commas between them, each one of `known` (any word, where that is empty)."""
+class WordListField(serializers.CharField):
+    """Words with commas between them. Each is one of `known`; where that is empty, any word."""
 
     def __init__(self, *, known: list[str] | None = None, **options: Any) -> None:
         self.known = known or []
@@ -58,8 +62,16 @@ class Words(serializers.CharField):
         return [word for word in words if word]
 
 
+class FiniteFloatField(serializers.FloatField):
+    """A number. “nan” is none: it would pass every limit, since it is neither above nor below."""
+
+    def to_internal_value(self, data: Any) -> float:
+        value: float = super().to_internal_value(data)
+        return value if math.isfinite(value) else self.fail("invalid")
+
+
 class StreamParameters(Parameters):
-    """Shared by the endpoints that hand out many rows."""
+    """The parameters that all endpoints with many rows share."""
 
     format = serializers.ChoiceField(
         choices=["json", "jsonl"],
@@ -88,6 +100,9 @@ class StreamParameters(Parameters):
         "it was made with. Of a stream it counts when all of it has arrived.",
     )
 
+    def validate_limit(self, limit: int) -> int:
+        return min(limit, MOST_ROWS)
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "cursor" in attrs:
             for name in ("settled_since", "since", "after"):
@@ -103,7 +118,8 @@ class StreamParameters(Parameters):
 
 
 class SinceField(serializers.DateTimeField):
-    """A moment; without a zone, in the server's. Gives one that lies a little before it."""
+    """A moment, in the server's time zone where it names none. Its value lies OVERLAP before what
+    was given."""
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("default_timezone", timezone.get_default_timezone())
@@ -115,7 +131,10 @@ class SinceField(serializers.DateTimeField):
         super().__init__(**options)
 
     def to_internal_value(self, value: Any) -> Any:
-        """A + that was put into an address as it is comes as a space."""
         if isinstance(value, str):
             value = LOST_PLUS.sub(r"\1+\2", value)
-        return super().to_internal_value(value) - OVERLAP
+        moment = super().to_internal_value(value)
+        try:
+            return moment - OVERLAP
+        except OverflowError:
+            return moment  # nothing lies before the first moment that there is

@@ -1,4 +1,4 @@
-"""JSON as it is meant: UTF-8, of a size and depth one can work with, and texts that are texts."""
+"""Parses JSON bodies: in UTF-8, limited in size and depth, with finite numbers and sound texts."""
 
 import json
 import math
@@ -10,10 +10,11 @@ from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
 
 MOST_LEVELS = 32
+# PostgreSQL stores neither in a text.
 NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
-class TooLarge(APIException):
+class BodyTooLarge(APIException):
     status_code = 413
 
 
@@ -24,7 +25,7 @@ class PlainJSONParser(BaseParser):
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         body = stream.read(most + 1)
         if len(body) > most:
-            raise TooLarge(f"The body is larger than {most // 2**20} MB: send it in parts.")
+            raise BodyTooLarge(f"The body is larger than {most // 2**20} MB: send it in parts.")
         try:
             value = json.loads(body.decode(), parse_constant=_refuse_constant)
         except RecursionError:
@@ -40,7 +41,8 @@ def _refuse_constant(name: str) -> float:
 
 
 def _check(value: Any) -> None:
-    """Without recursion: what is nested must not decide how deep our own calls go."""
+    """Refuses what cannot be stored. It goes level by level instead of calling itself: the depth
+    of a body must not decide how deep our own calls go."""
     level = [value]
     for _ in range(MOST_LEVELS):
         for one in level:

@@ -1,4 +1,4 @@
-"""The settled preferences of a project, as training programs take them."""
+"""Hands out the settled preferences of a project as training programs take them."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from labeling.api.parameters import SinceField, StreamParameters, Words
+from labeling.api.parameters import FiniteFloatField, SinceField, StreamParameters, WordListField
 from labeling.api.requests import project_of
 from labeling.api.streams import JSONL, answer_changes, answer_rows
 from labeling.models import Preference
@@ -36,15 +36,15 @@ class PreferenceParameters(StreamParameters):
         help_text="Only what was settled, or turned out otherwise, at or after this moment (ISO "
         "8601).",
     )
-    split = Words(
+    split = WordListField(
         known=Split.values, required=False, help_text="One or more, with commas between them."
     )
-    provenance = Words(
+    provenance = WordListField(
         known=Preference.Provenance.values,
         required=False,
         help_text="One or more, with commas between them.",
     )
-    min_weight = serializers.FloatField(min_value=0.0, max_value=1.0, default=0.0)
+    min_weight = FiniteFloatField(min_value=0.0, max_value=1.0, default=0.0)
     include_ties = serializers.BooleanField(
         default=False, help_text="Also ties: `kind` is `tie`, `target` 0.5."
     )
@@ -57,14 +57,15 @@ class PreferenceParameters(StreamParameters):
 
 
 class MessageSerializer(serializers.Serializer[Any]):
-    """Describes a message; its further keys, such as `tool_calls`, stand beside these two."""
+    """Describes a message for the schema. Further keys, such as `tool_calls`, stand beside these
+    two."""
 
     role = serializers.ChoiceField(choices=ROLES)
     content = serializers.CharField()
 
 
 class PreferenceSerializer(serializers.Serializer[Any]):
-    """Only describes the rows of exporting.preference_rows; a test compares the two."""
+    """Describes the rows of exporting.preference_rows for the schema; a test compares the two."""
 
     id = serializers.IntegerField()
     prompt = MessageSerializer(many=True)

@@ -79,8 +79,8 @@ class ProjectDetailSerializer(ProjectSerializer):
 class ProjectsView(APIView):
     @extend_schema(summary="The projects you can open", responses=ProjectSerializer(many=True))
     def get(self, request: Request) -> Response:
-        found = projects_of(user_of(request)).order_by("slug")
-        return Response(ProjectSerializer(found, many=True, context={"request": request}).data)
+        projects = projects_of(user_of(request)).order_by("slug")
+        return Response(ProjectSerializer(projects, many=True, context={"request": request}).data)
 
 
 class ProjectView(APIView):

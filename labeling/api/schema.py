@@ -1,4 +1,4 @@
-"""What the API's description says of things that it cannot find out by itself."""
+"""Adds to the API's description what drf-spectacular cannot find out by itself."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 
 class TokenInSchema(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """Says in the API's description how a token is sent."""
+    """The description of how a token is sent."""
 
     target_class = "labeling.api.authentication.TokenAuthentication"
     name = "tokenAuth"

@@ -1,6 +1,6 @@
-"""Rows as an answer: a page with the address of the next, or a stream without end in memory."""
+"""Answers with rows: a page with the address of the next one, or a stream that is never in memory
+as a whole."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -21,22 +21,21 @@ def answer_rows(
     request: Request, rows: Iterator[Row], given: dict[str, Any], file_name: str
 ) -> HttpResponseBase:
     if given["format"] == "jsonl":
-        limit = given.get("limit")
-        # A number larger than Python can count to means: all.
-        return _stream(rows if limit is None else islice(rows, min(limit, sys.maxsize)), file_name)
+        return _stream(islice(rows, given.get("limit")), file_name)
     page, after = page_of(rows, given["limit"])
-    following = None if after is None else _address(request, after=str(after))
+    following = None if after is None else _address_with(request, after=str(after))
     return Response({"results": page, "next": following})
 
 
 def answer_changes(
     request: Request, changes: Changes, given: dict[str, Any], file_name: str
 ) -> HttpResponseBase:
-    """The same for rows in the order of their changes, with the cursor to go on with."""
+    """Answers with rows in the order of their changes, and with the cursor that goes on after
+    them."""
     if given["format"] == "jsonl":
         answer: HttpResponseBase = _stream(changes.rows, file_name)
     else:
-        following = _address(request, cursor=changes.cursor) if changes.is_cut else None
+        following = _address_with(request, cursor=changes.cursor) if changes.is_cut else None
         page = {"results": list(changes.rows), "next": following, "cursor": changes.cursor}
         answer = Response(page)
     answer[CURSOR_HEADER] = changes.cursor
@@ -49,8 +48,8 @@ def _stream(rows: Iterable[Row], file_name: str) -> StreamingHttpResponse:
     return answer
 
 
-def _address(request: Request, **changed: str) -> str:
-    """Of this request, with other parameters."""
+def _address_with(request: Request, **changed: str) -> str:
+    """Returns the address of this request with these parameters in place of its own."""
     parameters = request.query_params.copy()
     for name, value in changed.items():
         parameters[name] = value

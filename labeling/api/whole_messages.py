@@ -1,4 +1,4 @@
-"""Messages in requests: read by the importer's rules, so that nothing of one is dropped."""
+"""Reads messages in requests by the importer's rules, so that no key of a message is dropped."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def _in_words(fault: Wrong) -> serializers.ValidationError:
 
 @extend_schema_field(MessageSerializer)
 class MessageField(serializers.Field):
-    """A message with all its keys."""
+    """A message: role, content and every further key."""
 
     def to_internal_value(self, data: Any) -> Message:
         try:
@@ -28,7 +28,7 @@ class MessageField(serializers.Field):
 
 @extend_schema_field({"oneOf": [{"type": "string"}, {"type": "object"}]})
 class ResponseField(serializers.Field):
-    """A text, or the assistant's message, for what is more than a text."""
+    """A response: a text, or the assistant's message where it holds more than a text."""
 
     def to_internal_value(self, data: Any) -> str | Message:
         name = self.field_name or "response"

@@ -29,7 +29,7 @@ class CannotChange(ValueError):
 
 @dataclass(frozen=True)
 class Change:
-    """What one action did, and the handle to undo it."""
+    """What one exclude, restore or undo did: the ids it changed, and the handle to take it back."""
 
     action: str
     changed: list[int]
@@ -45,13 +45,14 @@ class Change:
 
 @retried
 def exclude(project: Project, actor: User, ids: Collection[int], reason: str) -> Change:
-    """Keep these preferences out of training and exports from now on."""
+    """Keeps these preferences out of training and exports from now on."""
     reason = checked_reason(reason)
     return _exclude(project, actor, _locked(project, ids), reason)
 
 
 @retried
 def restore(project: Project, actor: User, ids: Collection[int], reason: str = "") -> Change:
+    """Puts these preferences back into training and exports."""
     return _restore(project, actor, _locked(project, ids), reason.strip()[:300])
 
 
@@ -66,31 +67,33 @@ def change_matching(
     expected: int,
     reason: str = "",
 ) -> Change:
-    """Exclude or restore all that match the filter, if they are as many as the curator saw."""
+    """Excludes or restores all that match the filter. Raises CannotChange unless they are
+    `expected`, the number that the curator confirmed."""
     reason = checked_reason(reason) if action == EXCLUDE else reason.strip()[:300]
     if expected > BULK_LIMIT:
         raise CannotChange(
             f"At most {BULK_LIMIT:,} preferences can be changed at once and {expected:,} match. "
             "Narrow the filter."
         )
-    seen = matching(project, wanted, window).order_by("id").values_list("id", flat=True)
-    ids = list(seen[: BULK_LIMIT + 1])
+    by_id = matching(project, wanted, window).order_by("id")
+    ids = list(by_id.values_list("id", flat=True)[: BULK_LIMIT + 1])
     _lock(ids)
     # Those that match still, and none that came to match meanwhile.
-    found = list(matching(project, wanted, window).filter(pk__in=ids).order_by("id"))
-    if not len(ids) == len(found) == expected:
+    rows = list(matching(project, wanted, window).filter(pk__in=ids).order_by("id"))
+    if not len(ids) == len(rows) == expected:
         raise CannotChange(
             f"The rows have changed meanwhile: you confirmed {expected:,}, now "
-            f"{len(found):,} match. Nothing was changed; look again and repeat it."
+            f"{len(rows):,} match. Nothing was changed; look again and repeat it."
         )
     act = _exclude if action == EXCLUDE else _restore
-    return act(project, actor, found, reason)
+    return act(project, actor, rows, reason)
 
 
 @retried
 def undo(project: Project, actor: User, token: str) -> Change:
-    """Take back one's own exclude or restore, on all rows that nobody has changed since."""
+    """Takes back one's own exclude or restore, on all rows that nobody has changed since."""
     first, _, batch = token.partition("-")
+    # It comes from a form. A longer number would overflow the column.
     if not (first.isascii() and first.isdigit() and len(first) < 18 and batch):
         raise CannotChange("There is nothing to undo.")
     entries = AuditEntry.objects.filter(
@@ -108,12 +111,12 @@ def undo(project: Project, actor: User, token: str) -> Change:
         .exclude(details__batch=batch)
         .values_list("target_id", flat=True)
     }
-    mine = [row for pk, row in rows.items() if pk not in touched]
+    untouched = [row for pk, row in rows.items() if pk not in touched]
     if own[0].action == EXCLUDE:
-        change = _restore(project, actor, mine, "undone")
+        change = _restore(project, actor, untouched, "undone")
     else:
         before = {pk: entry.details for pk, entry in by_target.items()}
-        change = _exclude_as_before(project, actor, mine, before)
+        change = _exclude_as_before(project, actor, untouched, before)
     return Change(
         change.action,
         change.changed,
@@ -124,6 +127,7 @@ def undo(project: Project, actor: User, token: str) -> Change:
 
 
 def checked_reason(reason: str) -> str:
+    """The reason on one line; raises CannotChange for an empty or too long one."""
     reason = " ".join(reason.split())
     if not reason:
         raise CannotChange("Say in a few words why, so that others can follow it.")
@@ -135,37 +139,41 @@ def checked_reason(reason: str) -> str:
 def _locked(
     project: Project, ids: Iterable[int], *, allow_missing: bool = False
 ) -> list[Preference]:
-    """The rows, locked."""
+    """Locks these preferences and reads them. Raises CannotChange where one is missing, unless
+    `allow_missing`."""
     wanted = set(ids)
     if not wanted:
         raise CannotChange("Tick at least one preference.")
     if len(wanted) > BULK_LIMIT:
         raise CannotChange(f"At most {BULK_LIMIT:,} preferences can be changed at once.")
     _lock(wanted)
-    found = list(Preference.objects.filter(project=project, id__in=wanted).order_by("id"))
-    if len(found) < len(wanted) and not allow_missing:
-        missing = sorted(wanted - {row.pk for row in found})
+    rows = list(Preference.objects.filter(project=project, id__in=wanted).order_by("id"))
+    if len(rows) < len(wanted) and not allow_missing:
+        missing = sorted(wanted - {row.pk for row in rows})
         raise CannotChange(
             f"Preference {missing[0]} is not in this project"
             + (f" (nor are {len(missing) - 1} others)" if len(missing) > 1 else "")
             + ". Nothing was changed."
         )
-    return found
+    return rows
 
 
 def _lock(ids: Collection[int]) -> None:
-    """Their comparisons first, as whoever settles anew does, then the rows; each in the order of
-    ids, so that no two wait for each other. What is decided on is read afterwards."""
+    """Locks the comparisons first, then the preferences, each in the order of ids.
+
+    Whoever settles anew locks in this order too, so no two wait for each other. What is decided on
+    is read afterwards.
+    """
     rows = Preference.objects.filter(pk__in=ids)
-    behind = Comparison.objects.filter(pk__in=rows.values("comparison"))
-    for locked in (behind, rows):
+    comparisons = Comparison.objects.filter(pk__in=rows.values("comparison"))
+    for locked in (comparisons, rows):
         list(locked.select_for_update(no_key=True).order_by("pk").values_list("pk"))
 
 
 def _exclude(project: Project, actor: User, rows: list[Preference], reason: str) -> Change:
-    todo = [row for row in rows if not row.excluded]
-    change = _record(project, actor, EXCLUDE, todo, len(rows), lambda row: (reason, {}))
-    _update(todo, excluded=True, excluded_reason=reason, excluded_by=actor)
+    to_exclude = [row for row in rows if not row.excluded]
+    change = _record(project, actor, EXCLUDE, to_exclude, len(rows), lambda row: (reason, {}))
+    _update(to_exclude, excluded=True, excluded_reason=reason, excluded_by=actor)
     return change
 
 
@@ -173,30 +181,35 @@ def _exclude_as_before(
     project: Project, actor: User, rows: list[Preference], before: dict[int, dict[str, Any]]
 ) -> Change:
     """Undo of a restore: the old reason and the name of who gave it come back."""
-    todo = [row for row in rows if not row.excluded]
-    for row in todo:
+    to_exclude = [row for row in rows if not row.excluded]
+    for row in to_exclude:
         row.excluded = True
         row.excluded_reason = before[row.pk]["was_reason"]
         row.excluded_by_id = before[row.pk]["was_by"]
     change = _record(
-        project, actor, EXCLUDE, todo, len(rows), lambda row: (row.excluded_reason, {"undo": True})
+        project,
+        actor,
+        EXCLUDE,
+        to_exclude,
+        len(rows),
+        lambda row: (row.excluded_reason, {"undo": True}),
     )
     fields = ["excluded", "excluded_reason", "excluded_by"]
-    Preference.objects.bulk_update(todo, fields, batch_size=BATCH)
+    Preference.objects.bulk_update(to_exclude, fields, batch_size=BATCH)
     return change
 
 
 def _restore(project: Project, actor: User, rows: list[Preference], reason: str) -> Change:
-    todo = [row for row in rows if row.excluded]
+    to_restore = [row for row in rows if row.excluded]
     change = _record(
         project,
         actor,
         RESTORE,
-        todo,
+        to_restore,
         len(rows),
         lambda row: (reason, {"was_reason": row.excluded_reason, "was_by": row.excluded_by_id}),
     )
-    _update(todo, excluded=False, excluded_reason="", excluded_by=None)
+    _update(to_restore, excluded=False, excluded_reason="", excluded_by=None)
     return change
 
 
@@ -235,7 +248,8 @@ def _entry(
     reason: str,
     details: dict[str, Any],
 ) -> dict[str, Any]:
-    """As audit.new_entry; ten thousand of them must not keep others waiting."""
+    """The columns of an audit entry, as `audit.new_entry` makes them. Ten thousand model instances
+    would keep others waiting."""
     return {
         "project_id": project.pk,
         "actor_id": actor.pk,

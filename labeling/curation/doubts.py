@@ -30,7 +30,8 @@ DOUBTS = {
 
 @dataclass(frozen=True)
 class Contradiction:
-    """`strength`: the probability that the model gives the other answer."""
+    """One preference that the reward model contradicts. `strength` is the probability of the other
+    answer by the model; `against` of `members` of its ensemble say so."""
 
     preference_id: int
     strength: float
@@ -40,14 +41,16 @@ class Contradiction:
 
 
 def note_doubts(
-    project: Project, version: int, found: Sequence[Contradiction], as_of: datetime | None
+    project: Project, version: int, contradictions: Sequence[Contradiction], as_of: datetime | None
 ) -> int:
-    """Replaces the open doubts of the project by these; gives how many there are. Preferences
-    that were settled again after `as_of` are not what the model saw, and are left out."""
-    by_id = {one.preference_id: one for one in found}
+    """Replaces the project's open doubts by these contradictions, and returns how many doubts there
+    are now. Leaves out preferences that were settled again after `as_of`: the model did not see
+    them as they are."""
+    by_id = {one.preference_id: one for one in contradictions}
     with transaction.atomic():
         doubts = Doubt.objects.filter(preference__project=project)
         doubts.filter(confirmed_at__isnull=True).delete()
+        # Confirmed once, but the preference says something else by now.
         doubts.exclude(preference__chosen=F("chosen")).delete()
         rows = Preference.objects.filter(
             project=project, pk__in=by_id, kind=Preference.Kind.PREFER, excluded=False
@@ -75,13 +78,14 @@ def open_doubts(project: Project) -> int:
 
 
 def doubt_of(preference: Preference) -> Doubt | None:
-    """The doubt about the preference as it stands."""
+    """The doubt about the preference; None where the preference has changed since and says
+    something else."""
     doubt = Doubt.objects.filter(preference=preference).select_related("confirmed_by").first()
     return doubt if doubt is not None and doubt.chosen_id == preference.chosen_id else None
 
 
 def confirm(preference: Preference, actor: User) -> bool:
-    """The curator has looked, and the preference stands. False: somebody was faster."""
+    """Notes that a curator has looked and the preference stands. False: somebody was faster."""
     return _settle(preference, actor, CONFIRM, confirmed_at=timezone.now(), confirmed_by=actor)
 
 

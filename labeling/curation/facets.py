@@ -44,7 +44,7 @@ LABELS = {
 
 
 @dataclass(frozen=True)
-class Choice:
+class FacetChoice:
     value: str
     label: str
     count: int
@@ -56,14 +56,14 @@ class Choice:
 class Facet:
     name: str
     title: str
-    choices: list[Choice]
+    choices: list[FacetChoice]
     left_out: int = 0
 
 
 def count_facets(
     project: Project, wanted: PreferenceFilter, window: Window
 ) -> tuple[list[Facet], int]:
-    """The facets, and how many preferences match the whole filter."""
+    """Counts each choice of each facet, and how many preferences match the whole filter."""
     combinations = _combinations(project, wanted.without(*CHEAP), window)
     facets = []
     for name in CHEAP:
@@ -130,13 +130,14 @@ def _doubts(project: Project, wanted: PreferenceFilter, window: Window) -> list[
 
 
 def _near(project: Project, wanted: PreferenceFilter, window: Window) -> list[tuple[str, int]]:
-    """They are kept as they are: whether one of them goes is for a curator to say."""
+    """Counts preferences whose prompt has near copies. The copies are kept: a curator says whether
+    one of them goes."""
     rows = matching(project, wanted.without("near"), window).order_by()
     return [("prompts", rows.filter(prompt__in=prompts_with_near_copies(project)).count())]
 
 
 def _sources(project: Project, wanted: PreferenceFilter, window: Window) -> list[tuple[str, int]]:
-    """A preference counts once for each source that wrote one of its two responses."""
+    """Counts preferences by source: once for each source that wrote one of the two responses."""
     rows = (
         matching(project, wanted.without("source"), window)
         .order_by()
@@ -184,7 +185,7 @@ def _facet(
     if chosen and chosen not in dict(shown):
         shown.append((chosen, dict(counts).get(chosen, 0)))
     choices = [
-        Choice(
+        FacetChoice(
             value=value,
             label=label(value),
             count=number,

@@ -32,7 +32,7 @@ ARMS = [value for value in Arm.values if value]
 
 
 class FilterError(ValueError):
-    """An address asks for something that does not exist; names the field."""
+    """The filter asks for something that does not exist. `field` names where."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -112,14 +112,21 @@ class PreferenceFilter:
 
 
 def _day(field: str, text: str) -> date | None:
+    if not text:
+        return None
     try:
-        return date.fromisoformat(text) if text else None
+        day = date.fromisoformat(text)
     except ValueError:
         raise FilterError(field, f"“{text}” is no date; write it as 2026-01-31.") from None
+    # A day of the first or the last year can lie outside the calendar in another zone.
+    if not date.min.year < day.year < date.max.year:
+        raise FilterError(field, f"“{text}” is too far away; write a date such as 2026-01-31.")
+    return day
 
 
 def _on_day(column: str, text: str) -> dict[str, datetime]:
-    """A range, not a truncation: it can use the column's index."""
+    """Conditions for a time on this day, in the server's zone. A range can use the column's index,
+    which a truncated date cannot."""
     day = date.fromisoformat(text)
     start = datetime(day.year, day.month, day.day, tzinfo=server_zone())
     return {f"{column}__gte": start, f"{column}__lt": start + timedelta(days=1)}
@@ -147,7 +154,8 @@ class Window:
 
 
 def window_for(project: Project, wanted: PreferenceFilter, start: int | None = None) -> Window:
-    """All preferences so far; for a search the newest SEARCH_WINDOW of them from `start` back."""
+    """The window of all preferences so far; for a search, of the newest SEARCH_WINDOW of them from
+    `start` back."""
     newest = Preference.objects.filter(project=project).order_by("-id").values_list("id", flat=True)
     high = start if start is not None else newest.first()
     if not wanted.q or high is None:
@@ -171,7 +179,7 @@ def matching(project: Project, wanted: PreferenceFilter, window: Window) -> Quer
 
 
 def _narrowed(project: Project, wanted: PreferenceFilter) -> QuerySet[Preference]:
-    """Every filter but the text."""
+    """The preferences that pass every filter but the text."""
     rows = Preference.objects.filter(project=project)
     if wanted.state:
         rows = rows.filter(STATES[wanted.state])
@@ -197,6 +205,7 @@ def _narrowed(project: Project, wanted: PreferenceFilter) -> QuerySet[Preference
 
 
 def _judged(**conditions: Any) -> Exists:
+    """Whether a judgment that stands meets these conditions."""
     return Exists(
         Judgment.objects.filter(
             comparison=OuterRef("comparison"), superseded_at__isnull=True, **conditions
@@ -217,7 +226,7 @@ def _from_source(source: str) -> Q:
 
 
 def _holds_text(project: Project, text: str) -> Q:
-    found = (
+    condition = (
         Q(chosen__text__icontains=text)
         | Q(rejected__text__icontains=text)
         | Q(prompt_text__icontains=text)
@@ -225,14 +234,15 @@ def _holds_text(project: Project, text: str) -> Q:
         | Q(rejected_beside__icontains=text)
     )
     number = text.removeprefix("#")
+    # Longer numbers overflow the column, which is an error on both databases.
     if number.isascii() and number.isdigit() and len(number) < 18:
-        found |= Q(id=int(number))
+        condition |= Q(id=int(number))
     labelers = list(
         User.objects.filter(username__icontains=text, judgments__project=project)
         .distinct()
         .values_list("id", flat=True)[:100]
     )
-    return found | Q(_judged(labeler__in=labelers)) if labelers else found
+    return condition | Q(_judged(labeler__in=labelers)) if labelers else condition
 
 
 @dataclass(frozen=True)
@@ -244,40 +254,40 @@ class Page:
     newer: int | None
 
 
-def page_of(
+def preference_page(
     rows: QuerySet[Preference],
     *,
     before: int | None = None,
     after: int | None = None,
     by_doubt: bool = False,
 ) -> Page:
-    """One keyset page: the same cost however far back it lies. `by_doubt`: the most strongly
-    doubted first, of rows that all have a doubt."""
+    """Reads one keyset page, which costs the same however far back it lies. With `by_doubt` the
+    most strongly doubted come first; each row then has a doubt."""
     rows = with_excerpts(rows)
     if after is not None:
         order = ("doubt__strength", "id") if by_doubt else ("id",)
         ahead = rows.filter(_beyond(after, "gt", by_doubt))
-        found = list(ahead.order_by(*order)[: PAGE_SIZE + 1])
-        more_newer, more_older = len(found) > PAGE_SIZE, True
-        found = found[:PAGE_SIZE][::-1]
+        page = list(ahead.order_by(*order)[: PAGE_SIZE + 1])
+        more_newer, more_older = len(page) > PAGE_SIZE, True
+        page = page[:PAGE_SIZE][::-1]
     else:
         order = ("-doubt__strength", "-id") if by_doubt else ("-id",)
         rows = rows.filter(_beyond(before, "lt", by_doubt)) if before is not None else rows
-        found = list(rows.order_by(*order)[: PAGE_SIZE + 1])
-        more_newer, more_older = before is not None, len(found) > PAGE_SIZE
-        found = found[:PAGE_SIZE]
-    if not found:
+        page = list(rows.order_by(*order)[: PAGE_SIZE + 1])
+        more_newer, more_older = before is not None, len(page) > PAGE_SIZE
+        page = page[:PAGE_SIZE]
+    if not page:
         return Page([], None, None)
     return Page(
-        found,
-        older=found[-1].pk if more_older else None,
-        newer=found[0].pk if more_newer else None,
+        page,
+        older=page[-1].pk if more_older else None,
+        newer=page[0].pk if more_newer else None,
     )
 
 
 def _beyond(pk: int, side: str, by_doubt: bool) -> Q:
-    """What comes after the row `pk` in the order, or before it. A row whose doubt has been settled
-    meanwhile leaves its place to its id."""
+    """The condition for rows that come after the row `pk` in the order (`lt`), or before it (`gt`).
+    By id alone where the row has no doubt any more."""
     strength = Doubt.objects.filter(preference=pk).values_list("strength", flat=True).first()
     if not by_doubt or strength is None:
         return Q(**{f"id__{side}": pk})

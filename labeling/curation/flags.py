@@ -37,7 +37,7 @@ def flagged_page(project: Project, *, category: str = "", before: int | None = N
     return FlaggedPage(rows[:PAGE], following)
 
 
-def withdraw(project: Project, actor: User, comparison_id: int) -> bool:
+def withdraw_comparison(project: Project, actor: User, comparison_id: int) -> bool:
     """Takes an open comparison out of the queue. False: it is open no more.
 
     Who has it on screen right now keeps their answer; it is not counted.

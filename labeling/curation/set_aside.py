@@ -14,10 +14,10 @@ State = Comparison.State
 
 
 def set_aside(assignment: Assignment, reason: str) -> None:
-    """Nobody is handed this assignment's comparison any more; its labeler gives it back.
+    """Stops handing out this assignment's comparison and gives back its labeler's lease.
 
-    Work is withdrawn from the queue. A check stays what it is and is not handed out. Whoever has
-    it on screen from before keeps their answer. Doing it twice changes nothing.
+    Work is withdrawn from the queue. A check stays what it is and is not handed out. Whoever has it
+    on screen from before keeps their answer. Doing it twice changes nothing.
     """
     reason = _storable(reason)
     with transaction.atomic():
@@ -37,9 +37,11 @@ def set_aside(assignment: Assignment, reason: str) -> None:
         write_entry(assignment.project, None, "set aside", comparison, reason)
 
 
-def restore(project: Project, actor: User, comparison_id: int) -> bool:
-    """Lets it be handed out again, if it was. An answer from a page that was open meanwhile stays
-    on record, uncounted. False: it is not set aside."""
+def hand_out_again(project: Project, actor: User, comparison_id: int) -> bool:
+    """Lets the comparison be handed out again, if it ever was. False: it is not set aside.
+
+    An answer from a page that was open meanwhile stays on record, uncounted.
+    """
     with transaction.atomic():
         if not set_aside_in(project).filter(pk=comparison_id).exists():
             return False
@@ -57,13 +59,13 @@ def restore(project: Project, actor: User, comparison_id: int) -> bool:
 
 
 def set_aside_in(project: Project) -> QuerySet[Comparison]:
-    """Newest first, with what a page says of each."""
+    """The project's comparisons that are set aside, newest first, with their prompts."""
     rows = Comparison.objects.filter(project=project, set_aside_at__isnull=False)
     return rows.select_related("prompt").order_by("-set_aside_at")
 
 
 def _lock(comparison_id: int) -> Comparison | None:
-    """The comparison as it is once its lock is ours, if it is still there."""
+    """Locks the comparison and reads it; None where it is gone."""
     list(
         Comparison.objects.select_for_update(of=("self",))
         .filter(pk=comparison_id)
@@ -73,6 +75,7 @@ def _lock(comparison_id: int) -> Comparison | None:
 
 
 def _storable(reason: str) -> str:
-    """What every database takes: the reason may quote the very text that is at fault."""
+    """The reason in characters that every database takes: it may quote the text that is at
+    fault."""
     text = reason.replace("\x00", "�").encode(errors="replace").decode()
     return text[:MAX_REASON] or "It could not be shown."

@@ -15,8 +15,8 @@ from django.db.models import BaseConstraint
 
 
 class Reshape(Operation):
-    """`fields` and `constraints` go, `new` constraints come. Columns without relations or indexes
-    only."""
+    """Removes `fields` and `constraints` of a model and adds the constraints in `new`. For columns
+    without relations or indexes only."""
 
     def __init__(
         self,
@@ -77,14 +77,15 @@ class Reshape(Operation):
     def _remake(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, state: ProjectState
     ) -> None:
-        """SQLite copies the table for each constraint: once is enough for all of them."""
+        """Copies the table once for all changes. SQLite would copy it for each constraint."""
         editor: Any = schema_editor
         editor._remake_table(state.apps.get_model(app_label, self.model_name))
 
     def _add_columns(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, state: ProjectState
     ) -> None:
-        """With the defaults in every row; types and constraints come with the remade table."""
+        """Adds the columns with their defaults in every row. Types and constraints come with the
+        remade table."""
         model = state.apps.get_model(app_label, self.model_name)
         table = schema_editor.quote_name(model._meta.db_table)
         for name in self.fields:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Conflict(Exception):
-    """Two requests changed one row at the same moment; the later one starts again."""
+    """Two requests changed one row at the same moment. The later one starts again."""
 
 
 TRIES = 6
@@ -32,13 +32,15 @@ SERIALIZATION_FAILURE = "40001"
 
 
 def retried(function: Callable[P, T]) -> Callable[P, T]:
-    """Makes the function one transaction, which is tried again, a few times and with a growing
-    random pause, when the database refuses it because of others who act at the same moment.
+    """Makes the function one transaction, and runs it again when the database gave it up in favour
+    of others.
 
-    The function must read anew what it decides on, and change nothing outside the database but
-    in `on_commit`. Whatever fails after the commit is never a reason to do it twice. Inside
-    another transaction it is only a savepoint, from which a Conflict is tried again; whatever else
-    is for whoever began that transaction.
+    It is tried TRIES times, with a random pause that grows. The function must read anew what it
+    decides on, and change nothing outside the database except in `on_commit`. Whatever fails after
+    the commit is no reason to do it twice.
+
+    Inside another transaction it is only a savepoint. A Conflict is tried again from there; any
+    other failure is for whoever began the outer transaction.
     """
 
     @wraps(function)
@@ -91,8 +93,10 @@ SQLITE_PAUSE_SECONDS = 0.1
 
 
 def let_others_write(took: float = 0.0) -> None:
-    """Call between two short transactions of one long work. PostgreSQL serves who waits in turn;
-    SQLite's one write lock must be left alone for a while, and on a machine that is busy, where
-    the last transaction `took` long, for as long again."""
+    """Pauses between two short transactions of one long work, on SQLite.
+
+    PostgreSQL serves those who wait in turn. SQLite's one write lock has no queue and must be left
+    alone for a while: as long as the last transaction `took`, where a busy machine made it slow.
+    """
     if connection.vendor == "sqlite" and not connection.in_atomic_block:
         time.sleep(min(max(took, SQLITE_PAUSE_SECONDS), 1.0))

@@ -13,7 +13,7 @@ from django.db.models import Field, Model
 Row = TypeVar("Row", bound=Model)
 
 
-class Columns(Generic[Row]):
+class ModelColumns(Generic[Row]):
     """All columns of a model under the alias that the SQL gives its table."""
 
     def __init__(self, model: type[Row], alias: str) -> None:
@@ -44,6 +44,6 @@ class Columns(Generic[Row]):
 
 
 def _converters(field: "Field[Any, Any]") -> list[Any]:
-    """As the ORM has them: those of the database and those of the field."""
+    """The converters of the database and of the field, as the ORM applies them."""
     of_database = connection.ops.get_db_converters(field.cached_col)
     return [*of_database, *field.get_db_converters(connection)]

@@ -19,11 +19,11 @@ from django.utils import timezone
 from labeling.importing import staging
 from labeling.importing.applying import put_in_force
 from labeling.importing.lines.checking import check_row
-from labeling.importing.lines.columns import Columns
+from labeling.importing.lines.columns import UnknownColumns
 from labeling.importing.lines.reading import read_objects
 from labeling.importing.lines.rows import CheckedRow
-from labeling.importing.lines.votes import vote_counter
-from labeling.importing.rehearsing import Rehearsing, scratch
+from labeling.importing.lines.votes import FileVotes
+from labeling.importing.rehearsing import Rehearsing, RememberedRows
 from labeling.importing.reports import (
     SHOWN_PROBLEMS,
     ImportInterrupted,
@@ -34,6 +34,7 @@ from labeling.importing.reports import (
     Problem,
     SkippedLine,
 )
+from labeling.importing.scratch_database import scratch_database
 from labeling.importing.skipping import SkippedRows
 from labeling.models import Import, Project, User
 from labeling.texts.limits import COUNTED_PROBLEMS, UPLOADED, FileLimits
@@ -65,7 +66,7 @@ Progress = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True)
 class Findings:
-    """What a sound file holds: rows by shape, and what is worth saying about them."""
+    """What a sound file holds: its rows by shape, and notices about them."""
 
     rows: int
     shapes: dict[str, int]
@@ -85,10 +86,13 @@ class Findings:
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """Choices for a whole file. `pairs` is how many comparisons to queue for each prompt that
-    comes with two or more responses; each is of two responses, or of as many as the project
-    ranks, unless `responses_per_comparison` says otherwise. With `skip_bad` rows with errors are
-    left out, counted and listed; what makes the file unreadable is an error all the same."""
+    """Choices that hold for a whole file.
+
+    `pairs` is how many comparisons to queue for each prompt that comes with two or more responses.
+    Each is of two responses, or of as many as the project ranks, unless `responses_per_comparison`
+    says otherwise. With `skip_bad`, rows with errors are left out, counted and listed; what makes
+    the whole file unreadable is an error all the same.
+    """
 
     pairs: int = 1
     responses_per_comparison: int | None = None
@@ -118,10 +122,10 @@ def import_file(
     options: ImportOptions | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Stores the file's rows and says what it brought; raises ImportRefused for a faulty file.
+    """Stores the file's rows and returns what it brought; raises ImportRefused for a faulty file.
 
-    `file` must be seekable. A dry run goes through the same steps beside the database, so its
-    report says what would happen now, and nobody waits for it either.
+    `file` must be seekable. A dry run takes the same steps without writing to the database, so that
+    its report says what would happen now and nobody waits for it.
     """
     options = options or ImportOptions()
     tell = progress or (lambda *_: None)
@@ -143,18 +147,19 @@ def import_file(
 
 def _take(job: Import, file: IO[bytes], options: ImportOptions, tell: Progress) -> ImportReport:
     try:
-        with vote_counter() as votes:
+        with scratch_database() as database:
+            votes = FileVotes(database)
             checked = _Checked(file, options.limits, tell, skip_bad=options.skip_bad)
             for number, rows in enumerate(_chunks(iter(checked))):
                 if checked.is_sound:
                     votes.note(rows)
                     staging.keep(job, number, rows)
-            found = checked.findings()
+            findings = checked.findings()
             if votes.close():
                 staging.rewrite(job, votes.counted)
-        job.report = found.begin().as_dict()
+        job.report = findings.begin().as_dict()
         job.save(update_fields=["report"])
-        return put_in_force(job, lambda rows: tell("Storing", rows, found.rows))
+        return put_in_force(job, lambda rows: tell("Storing", rows, findings.rows))
     except BaseException:
         # Where the database is gone, a worker removes it later.
         with suppress(DatabaseError, InterfaceError):
@@ -169,18 +174,22 @@ def _rehearse(
     choices: dict[str, Any],
     tell: Progress,
 ) -> ImportReport:
-    with vote_counter() as votes, scratch() as memory:
+    with scratch_database() as database:
+        votes = FileVotes(database)
         checked = _Checked(file, options.limits, tell, skip_bad=options.skip_bad)
         for rows in _chunks(iter(checked)):
             votes.note(rows)
-        found = checked.findings()
+        findings = checked.findings()
         votes.close()
-        report = found.begin(dry_run=True)
+        report = findings.begin(dry_run=True)
         now = timezone.now()
-        rehearsing = Rehearsing(project=project, report=report, now=now, scratch=memory, **choices)
+        remembered = RememberedRows(database)
+        rehearsing = Rehearsing(
+            project=project, report=report, now=now, remembered=remembered, **choices
+        )
         for rows in _chunks(_sound_rows(file, options.limits, skip_bad=options.skip_bad)):
             rehearsing.store(votes.counted(rows))
-            tell("Storing", report.rows, found.rows)
+            tell("Storing", report.rows, findings.rows)
     return report
 
 
@@ -199,7 +208,7 @@ def check_file(
 
 
 class _Checked:
-    """The sound rows of a file, one by one; when all were read, what they come to."""
+    """Iterates over the sound rows of a file, and counts what is wrong with the others."""
 
     def __init__(
         self,
@@ -214,7 +223,7 @@ class _Checked:
         self.shapes: Counter[str] = Counter()
         self.problems: list[Problem] = []
         self.faults = 0
-        self.columns = Columns()
+        self.columns = UnknownColumns()
         self.skipped = SkippedRows() if skip_bad else None
 
     def __iter__(self) -> Iterator[CheckedRow]:
@@ -223,14 +232,14 @@ class _Checked:
                 if self.columns.has_read_enough:
                     break
                 continue
-            found = [value] if isinstance(value, Problem) else check_row(line, value, self.notices)
-            if isinstance(found, CheckedRow):
-                self.shapes[found.shape] += 1
-                yield found
-            elif self.skipped is not None and not any(one.is_of_file for one in found):
-                self.skipped.add(found)
+            result = [value] if isinstance(value, Problem) else check_row(line, value, self.notices)
+            if isinstance(result, CheckedRow):
+                self.shapes[result.shape] += 1
+                yield result
+            elif self.skipped is not None and not any(one.is_of_file for one in result):
+                self.skipped.add(result)
             else:
-                self._refuse(found)
+                self._refuse(result)
             if self.progress and line % PROGRESS_EVERY == 0:
                 self.progress("Checking", line, None)
 
@@ -278,7 +287,7 @@ def _sound_rows(
 
 
 def _chunks(rows: Iterator[CheckedRow]) -> Iterator[list[CheckedRow]]:
-    """Rows by the hundreds, fewer where they are long, so that memory stays bounded."""
+    """Groups rows by the hundreds, fewer where they are long, so that memory stays bounded."""
     chunk: list[CheckedRow] = []
     responses = characters = 0
     for row in rows:

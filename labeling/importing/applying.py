@@ -33,19 +33,19 @@ from labeling.people.audit import write_entry
 log = logging.getLogger(__name__)
 State = Import.State
 
-# An import in force whose process does nothing for so long is finished by whoever waits for it.
+# An import in force whose process stands still for this time is finished by whoever waits for it.
 HELPED_AFTER_SECONDS = 10.0
 LEFT_ALONE_AFTER = timedelta(seconds=30)
 WAIT_SECONDS = 0.1
-# Faults that are not of the moment: after so many the import is set aside, and others go on.
+# Faults that are not of the moment. After three the import is set aside, and others go on.
 MOST_FAILURES = 3
 # What the first step adds at least: a small file is one transaction also on a slow machine.
 FEWEST_ROWS = 300
 
 
 @dataclass(frozen=True)
-class Step:
-    """What a step did. `waits_for` is another import that has to be finished first."""
+class ImportStep:
+    """What one step did. `waits_for` is another import that has to be finished first."""
 
     report: ImportReport
     is_done: bool = False
@@ -78,8 +78,8 @@ def put_in_force(job: Import, tell: Callable[[int], None] = lambda _: None) -> I
 def finish_imports() -> None:
     """Goes on with imports that were taken and then left alone; removes those never taken."""
     staging.remove_abandoned()
-    left = Import.objects.filter(staging.untouched_for(LEFT_ALONE_AFTER), state=State.IN_FORCE)
-    for job in left:
+    abandoned = Import.objects.filter(staging.untouched_for(LEFT_ALONE_AFTER), state=State.IN_FORCE)
+    for job in abandoned:
         try:
             put_in_force(job)
         except ImportUnfinished:
@@ -87,9 +87,9 @@ def finish_imports() -> None:
 
 
 @retried
-def _take_step(job: Import) -> Step:
-    """One short transaction. The project's lock lets one at a time add rows, and no change of its
-    settings pass unseen; what is decided on is read after it."""
+def _take_step(job: Import) -> ImportStep:
+    """Does one short transaction. The project's lock lets one import at a time add rows, and keeps
+    the project's settings as they are. What is decided on is read after it."""
     deadline = time.monotonic() + SHORT_SECONDS
     project = Project.objects.select_for_update(no_key=True).filter(pk=job.project_id).first()
     current = Import.objects.filter(pk=job.pk).first()
@@ -97,13 +97,13 @@ def _take_step(job: Import) -> Step:
         raise ImportInterrupted("The project was deleted while the file was imported.")
     report = ImportReport(**current.report)
     if current.state == State.DONE:
-        return Step(report, is_done=True)
+        return ImportStep(report, is_done=True)
     if current.state == State.FAILED:
         raise ImportInterrupted("The import was set aside after it had failed several times.")
     if current.state == State.STAGED:
         other = Import.objects.filter(project=project, state=State.IN_FORCE).first()
         if other is not None:
-            return Step(report, waits_for=other)
+            return ImportStep(report, waits_for=other)
         Import.objects.filter(pk=job.pk, state=State.STAGED).update(state=State.IN_FORCE)
     storing = Storing(project=project, report=report, now=timezone.now(), **current.options)
     fewest = FEWEST_ROWS if current.state == State.STAGED else 1
@@ -118,13 +118,15 @@ def _take_step(job: Import) -> Step:
         file = {"file": current.name}
         write_entry(project, current.actor, "import", project, **file, **report.as_dict())
         transaction.on_commit(partial(nudge, "modeling.tasks.advance", project.pk))
-    return Step(report, is_done)
+    return ImportStep(report, is_done)
 
 
 def _add_chunks(job: Import, storing: Storing, fewest: int, deadline: float) -> bool:
-    """Adds chunks until time is up, `fewest` rows in any case; True when none is left. One that
-    took pairs out of the queue is the last of its transaction: the next one's pairs may have lower
-    ids, and locks are taken in their order."""
+    """Adds chunks until time is up, at least `fewest` rows; True when none is left.
+
+    A chunk that took pairs out of the queue is the last of its transaction. The next one's pairs
+    may have lower ids, and locks are taken in the order of ids.
+    """
     added = 0
     while (chunk := job.chunks.order_by("number").first()) is not None:
         rows = staging.rows_of(chunk)
@@ -150,7 +152,8 @@ class _Patience:
 
 
 def _wait_or_help(other: Import, patience: _Patience) -> None:
-    """Inside a transaction that is held open nobody else can go on: then we do at once."""
+    """Waits for the other import, or finishes it where nobody else does. Inside a transaction that
+    is held open nobody else can, so it is finished at once."""
     if connection.in_atomic_block or patience.is_over((other.pk, other.touched_at)):
         try:
             put_in_force(other)
@@ -162,8 +165,11 @@ def _wait_or_help(other: Import, patience: _Patience) -> None:
 
 
 def _unfinished(job: Import, fault: Exception) -> ImportUnfinished:
-    """Notes the fault. Of a database that is away or full nobody can be tired; anything else is
-    tried again a few times, and then set aside with what it has brought so far."""
+    """Notes the fault and puts it into words.
+
+    A database that is away or full is waited for without end. Any other fault is tried again
+    MOST_FAILURES times; then the import is set aside with what it has brought so far.
+    """
     if isinstance(fault, ImportUnfinished):
         return fault
     if isinstance(fault, (OperationalError, InterfaceError)):
@@ -185,7 +191,7 @@ def _unfinished(job: Import, fault: Exception) -> ImportUnfinished:
 
 
 def _note_failure(job: Import) -> bool:
-    """True when that was one too many."""
+    """Counts the failure. True when it was one too many, and the import was set aside."""
     jobs = Import.objects.filter(pk=job.pk, state=State.IN_FORCE)
     try:
         jobs.update(failures=F("failures") + 1, touched_at=timezone.now())

@@ -6,8 +6,7 @@ which SQLite keeps on disk when it grows, so memory stays bounded.
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,13 +25,14 @@ NAMED_BY = {
     Preference: ("prompt_id", "pair_key"),
 }
 REMEMBERED = {Prompt: ["split"], Preference: ["chosen_id", "rejected_id", "kind"]}
+NEAR_COPIES = "near copies"
 
 
 @dataclass(frozen=True)
 class Rehearsing(Storing):
-    """Stores in the scratch database and looks in both."""
+    """Stores in a scratch database, and looks rows up there and in the real one."""
 
-    scratch: "Scratch" = field(kw_only=True)
+    remembered: "RememberedRows" = field(kw_only=True)
 
     def insert(
         self,
@@ -44,86 +44,88 @@ class Rehearsing(Storing):
         if model in NAMED_BY:
             parent, name = NAMED_BY[model]
             for row in rows:
-                what = [row[column] for column in REMEMBERED.get(model, ())]
-                self.scratch.add(model, row.get(parent, 0), row[name], what)
+                columns = [row[column] for column in REMEMBERED.get(model, ())]
+                self.remembered.add(model.__name__, row.get(parent, 0), row[name], columns)
+                if model is Prompt:
+                    self.remembered.add(NEAR_COPIES, 0, row["near_digest"], columns)
 
     def finish(self) -> None:
-        """Nothing was settled."""
+        """Does nothing: no preference was settled."""
 
     def prompt_ids(self, digests: Iterable[str]) -> dict[str, int]:
         digests = list(digests)
-        found = self.scratch.find(Prompt, [(0, digest) for digest in digests])
-        return super().prompt_ids(digests) | {name: pk for (_, name), (pk, _) in found.items()}
+        of_file = self.remembered.find(Prompt.__name__, [(0, digest) for digest in digests])
+        return super().prompt_ids(digests) | {name: pk for (_, name), (pk, _) in of_file.items()}
+
+    def splits_of_near(self, digests: Iterable[str]) -> dict[str, str]:
+        """Those of the project's own prompts go first: they were there before the file."""
+        digests = list(digests)
+        of_file = self.remembered.find(NEAR_COPIES, [(0, digest) for digest in digests])
+        splits = {digest: str(columns[0]) for (_, digest), (_, columns) in of_file.items()}
+        return splits | super().splits_of_near(digests)
 
     def splits(self, prompt_ids: Collection[int]) -> dict[int, str]:
-        ours = {pk: self.scratch.what(pk)[0] for pk in prompt_ids if pk < 0}
-        return super().splits(prompt_ids) | ours
+        of_file = {pk: self.remembered.columns_of(pk)[0] for pk in prompt_ids if pk < 0}
+        return super().splits(prompt_ids) | of_file
 
     def response_ids(self, names: Collection[ResponseName]) -> dict[ResponseName, int]:
-        found = self.scratch.find(Response, names)
-        return super().response_ids(names) | {key: pk for key, (pk, _) in found.items()}
+        of_file = self.remembered.find(Response.__name__, names)
+        return super().response_ids(names) | {key: pk for key, (pk, _) in of_file.items()}
 
     def comparison_ids(self, names: Collection[ComparisonName]) -> dict[ComparisonName, int]:
-        found = self.scratch.find(Comparison, names)
-        return super().comparison_ids(names) | {name: pk for name, (pk, _) in found.items()}
+        of_file = self.remembered.find(Comparison.__name__, names)
+        return super().comparison_ids(names) | {name: pk for name, (pk, _) in of_file.items()}
 
     def preferences(self, names: Collection[ComparisonName]) -> dict[ComparisonName, Earlier]:
-        found = self.scratch.find(Preference, names)
-        ours = {name: ((what[0], what[1]), what[2]) for name, (_, what) in found.items()}
-        return super().preferences(names) | ours
+        of_file = {
+            name: ((columns[0], columns[1]), columns[2])
+            for name, (_, columns) in self.remembered.find(Preference.__name__, names).items()
+        }
+        return super().preferences(names) | of_file
 
     def take_from_queue(self, comparison_ids: Collection[int]) -> set[int]:
-        """Pairs that the file itself would have queued are free."""
+        """Those of these comparisons that the file may settle. Pairs that the file itself would
+        have queued are free."""
         open_ids = Comparison.objects.filter(
             pk__in=comparison_ids, state=Comparison.State.OPEN, assignments__isnull=True
         )
-        ours = {pk for pk in comparison_ids if pk < 0}
-        return ours | set(open_ids.values_list("pk", flat=True))
+        of_file = {pk for pk in comparison_ids if pk < 0}
+        return of_file | set(open_ids.values_list("pk", flat=True))
 
 
-class Scratch:
-    """Names of rows that were not stored, with ids that nothing has."""
+class RememberedRows:
+    """Remembers rows that were not stored, by their names, under ids that no row has."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self.database = database
         self.next_id = FIRST_ID
         database.execute(
-            "CREATE TABLE named (kind, parent, name, id, what, PRIMARY KEY (kind, parent, name)) "
-            "WITHOUT ROWID"
+            "CREATE TABLE named (kind, parent, name, id, columns, "
+            "PRIMARY KEY (kind, parent, name)) WITHOUT ROWID"
         )
         database.execute("CREATE INDEX by_id ON named (id)")
 
-    def add(self, model: type[models.Model], parent: Any, name: Any, what: list[Any]) -> None:
-        row = (model.__name__, parent, name, self.next_id, json.dumps(what))
+    def add(self, kind: str, parent: Any, name: Any, columns: list[Any]) -> None:
+        """Remembers a row of this kind, unless there is one of this name already."""
+        row = (kind, parent, name, self.next_id, json.dumps(columns))
         self.database.execute("INSERT OR IGNORE INTO named VALUES (?, ?, ?, ?, ?)", row)
         self.next_id += 1
 
-    def what(self, pk: int) -> list[Any]:
+    def columns_of(self, pk: int) -> list[Any]:
         """What was remembered of the row with this id."""
-        row = self.database.execute("SELECT what FROM named WHERE id = ?", (pk,)).fetchone()
-        what: list[Any] = json.loads(row[0])
-        return what
+        row = self.database.execute("SELECT columns FROM named WHERE id = ?", (pk,)).fetchone()
+        columns: list[Any] = json.loads(row[0])
+        return columns
 
     def find(
-        self, model: type[models.Model], names: Iterable[tuple[int, str]]
+        self, kind: str, names: Iterable[tuple[int, str]]
     ) -> dict[tuple[int, str], tuple[int, list[Any]]]:
-        found = {}
+        of_file = {}
         for parent, name in names:
             row = self.database.execute(
-                "SELECT id, what FROM named WHERE kind = ? AND parent = ? AND name = ?",
-                (model.__name__, parent, name),
+                "SELECT id, columns FROM named WHERE kind = ? AND parent = ? AND name = ?",
+                (kind, parent, name),
             ).fetchone()
             if row is not None:
-                found[parent, name] = (row[0], json.loads(row[1]))
-        return found
-
-
-@contextmanager
-def scratch() -> Iterator[Scratch]:
-    # An empty name is a file of its own that SQLite removes.
-    database = sqlite3.connect("", isolation_level=None)
-    try:
-        database.execute("BEGIN")  # one transaction, or every insert would be one
-        yield Scratch(database)
-    finally:
-        database.close()
+                of_file[parent, name] = (row[0], json.loads(row[1]))
+        return of_file

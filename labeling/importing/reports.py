@@ -61,12 +61,12 @@ class ImportRefused(ValueError):
 
     @property
     def summary(self) -> str:
-        found = "1 error" if self.total == 1 else f"{self.total:,} errors"
+        errors = "1 error" if self.total == 1 else f"{self.total:,} errors"
         if self.nothing_left:
             return "The file was not imported: all of its rows have errors, so all were skipped."
-        found = found if self.read_on else f"more than {found}"
+        errors = errors if self.read_on else f"more than {errors}"
         shown = f" The first {len(self.problems)} are shown." if self.is_cut else ""
-        return f"The file was not imported: {found} found, and nothing was stored.{shown}"
+        return f"The file was not imported: {errors} found, and nothing was stored.{shown}"
 
     @property
     def can_skip(self) -> bool:
@@ -156,22 +156,24 @@ class NoticeCounter:
         self._counts: Counter[str] = Counter()
         self._lines: dict[str, list[int]] = {}
 
-    def add(self, what: str, line: int) -> None:
-        if what not in self._counts and len(self._counts) >= KINDS:
-            what = OTHER_KINDS
-        self._counts[what] += 1
-        lines = self._lines.setdefault(what, [])
+    def add(self, notice: str, line: int) -> None:
+        if notice not in self._counts and len(self._counts) >= KINDS:
+            notice = OTHER_KINDS
+        self._counts[notice] += 1
+        lines = self._lines.setdefault(notice, [])
         if len(lines) < SHOWN_LINES and line not in lines:
             lines.append(line)
 
     def sentences(self) -> list[str]:
-        told = [self._sentence(what) for what, _ in self._counts.most_common(SHOWN_NOTICES)]
+        sentences = [
+            self._sentence(notice) for notice, _ in self._counts.most_common(SHOWN_NOTICES)
+        ]
         if len(self._counts) > SHOWN_NOTICES:
-            told.append(f"… and {len(self._counts) - SHOWN_NOTICES} more kinds of notices")
-        return told
+            sentences.append(f"… and {len(self._counts) - SHOWN_NOTICES} more kinds of notices")
+        return sentences
 
-    def _sentence(self, what: str) -> str:
-        count, lines = self._counts[what], self._lines[what]
+    def _sentence(self, notice: str) -> str:
+        count, lines = self._counts[notice], self._lines[notice]
         where = ", ".join(str(line) for line in lines)
         more = ", …" if len(lines) == SHOWN_LINES else ""
-        return f"{what}: {count:,} (line{'s' if len(lines) > 1 else ''} {where}{more})"
+        return f"{notice}: {count:,} (line{'s' if len(lines) > 1 else ''} {where}{more})"

@@ -14,7 +14,7 @@ class SkippedRows:
         self._kinds = NoticeCounter()
 
     def add(self, problems: list[Problem]) -> None:
-        """A row with everything that is wrong with it."""
+        """Counts a row, and lists it with everything that is wrong with it."""
         self.count += 1
         if len(self.lines) < SHOWN_SKIPPED:
             first = problems[0]

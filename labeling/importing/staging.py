@@ -22,7 +22,7 @@ from labeling.importing.lines.rows import CheckedRow
 from labeling.importing.reports import ImportInterrupted
 from labeling.models import Import, ImportChunk, Project, User
 
-# Nobody reads a chunk for so long: who staged this import is gone.
+# Nobody takes this long to read a chunk: whoever staged the import is gone.
 ABANDONED_AFTER = timedelta(minutes=10)
 REMOVED_AT_ONCE = 20
 OPINION = [field.name for field in fields(Opinion)]
@@ -46,7 +46,7 @@ def keep(job: Import, number: int, rows: Sequence[CheckedRow]) -> None:
 
 
 def rewrite(job: Import, change: Callable[[Sequence[CheckedRow]], Sequence[CheckedRow]]) -> None:
-    """Writes staged chunks anew where that changes their rows, each in a short transaction."""
+    """Writes those staged chunks anew whose rows `change` changes, each in a short transaction."""
     for pk in list(job.chunks.order_by("number").values_list("pk", flat=True)):
         started = time.monotonic()
         chunk = ImportChunk.objects.get(pk=pk)
@@ -74,7 +74,7 @@ def _written(rows: Sequence[CheckedRow]) -> bytes:
 
 
 def _opinion(opinion: Opinion) -> list[Any]:
-    """The arguments of `Opinion`; `dataclasses.astuple` takes ten times as long."""
+    """The arguments of `Opinion`, in order. `dataclasses.astuple` takes ten times as long."""
     return [getattr(opinion, name) for name in OPINION]
 
 
@@ -116,6 +116,7 @@ def remove_abandoned() -> int:
 
 
 def untouched_for(time: timedelta) -> Q:
-    """Also what was touched in a future that a clock has stepped back from."""
+    """The condition for imports that nobody has worked on for this time. It includes those touched
+    in the future, from before the clock was set back."""
     now = timezone.now()
     return Q(touched_at__lt=now - time) | Q(touched_at__gt=now + time)

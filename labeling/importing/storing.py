@@ -36,10 +36,10 @@ Earlier: TypeAlias = tuple[Pair, str]  # chosen and rejected of a preference, it
 
 @dataclass(frozen=True)
 class Storing(Adding):
-    """One transaction of an import: where to, and the choices that hold for the whole file.
+    """One transaction of an import: the project, and the choices that hold for the whole file.
 
-    `project` is locked and as it is now: a comparison made with an overlap that is just being
-    changed would keep the old one for ever.
+    `project` is locked and as it is now. A comparison made while the overlap is being changed would
+    keep the old overlap for ever.
     """
 
     source: str  # of the prompts
@@ -51,7 +51,7 @@ class Storing(Adding):
     now: datetime
 
     def store(self, rows: Sequence[CheckedRow]) -> bool:
-        """Adds the rows; True when that locked pairs that were in the queue."""
+        """Adds the rows. True when it locked pairs that were in the queue."""
         named = [names_of(row) for row in rows]
         prompts = self._store_prompts(rows, [digest for digest, _ in named])
         prompt_ids = [prompts[digest] for digest, _ in named]
@@ -74,13 +74,14 @@ class Storing(Adding):
         return has_locked
 
     def finish(self) -> None:
-        """Call last in the transaction: the preferences count as settled when others can see them,
-        as nearly as a stamp can say."""
+        """Stamps the preferences as settled now, as near to the commit as can be: call it last in
+        the transaction."""
         stored = Preference.objects.filter(project=self.project, settled_at=self.now)
         stored.filter(provenance=Preference.Provenance.IMPORTED).update(settled_at=timezone.now())
 
     def _store_prompts(self, rows: Sequence[CheckedRow], digests: Sequence[str]) -> dict[str, int]:
-        """The ids of all these prompts by digest; of several rows alike, the first is stored."""
+        """Stores the prompts and returns their ids by digest. Of several rows alike, the first is
+        stored."""
         prompts: dict[str, NewPrompt] = {}
         for digest, row in zip(digests, rows, strict=True):
             if digest not in prompts:
@@ -95,7 +96,7 @@ class Storing(Adding):
     def _store_responses(
         self, rows: Sequence[CheckedRow], keys: Sequence[Sequence[ResponseName]]
     ) -> dict[ResponseName, int]:
-        """The ids of all these responses by prompt and digest."""
+        """Stores the responses and returns their ids by prompt and digest."""
         count = 0
         wanted: dict[ResponseName, dict[str, object]] = {}
         for row, row_keys in zip(rows, keys, strict=True):
@@ -147,6 +148,7 @@ class Storing(Adding):
         row: CheckedRow,
     ) -> None:
         distinct = list(dict.fromkeys(ids))
+        # Of more responses some may be alike without a pair being lost.
         if len(ids) == 2 and len(distinct) == 1:
             self.report.identical_pairs += 1
         if len(distinct) < 2:
@@ -159,7 +161,7 @@ class Storing(Adding):
             groups[name] = group
 
     def _queue(self, groups: dict[ComparisonName, Group]) -> None:
-        """Comparisons for people, fresh in the queue."""
+        """Queues comparisons for people."""
         if not groups:
             return
         added = self.queue_comparisons(groups)
@@ -167,7 +169,8 @@ class Storing(Adding):
         self.report.comparisons_merged += len(groups) - added.new
 
     def _store_triples(self, triples: dict[ComparisonName, tuple[Pair, Opinion]]) -> bool:
-        """Finished comparisons with their imported preferences."""
+        """Stores finished comparisons with their imported preferences. True when it locked pairs
+        that were in the queue."""
         if not triples:
             return False
         for name, (earlier, kind) in self.preferences(triples.keys()).items():
@@ -175,11 +178,14 @@ class Storing(Adding):
             self._count_repeated(pair, opinion.kind, earlier, kind)
         known = self.comparison_ids(triples.keys())
         taken = self.take_from_queue(known.values())
-        ids = {name: found for name, found in known.items() if found in taken}
+        ids = {
+            name: comparison_id for name, comparison_id in known.items() if comparison_id in taken
+        }
         for name in known.keys() - ids.keys():
             del triples[name]
             self.report.left_to_people += 1
         pairs = {name: pair for name, (pair, _) in triples.items() if name not in ids}
+        # One opinion settles them: a file's row asks for nothing more.
         ids |= self.add_comparisons(pairs, _finished(self.now) | {"wanted": 1}).ids
         splits = self.splits({prompt_id for prompt_id, _ in triples})
         self.insert(
@@ -228,15 +234,17 @@ class Storing(Adding):
         }
 
     def splits(self, prompt_ids: Collection[int]) -> dict[int, str]:
-        """A prompt keeps the split that it was given first, whatever the rule says now."""
+        """The splits of these prompts, by id. A prompt keeps the split that it was given first,
+        whatever the rule says now."""
         return dict(Prompt.objects.filter(pk__in=prompt_ids).values_list("pk", "split"))
 
     # Names prompts only: with two long IN lists a database may try every combination of them. A
     # prompt has few preferences.
     def preferences(self, names: Collection[ComparisonName]) -> dict[ComparisonName, Earlier]:
-        """Chosen, rejected and kind of those of these pairs that have a preference already."""
-        found = Preference.objects.filter(prompt_id__in={prompt_id for prompt_id, _ in names})
-        rows = found.values_list("prompt_id", "pair_key", "chosen_id", "rejected_id", "kind")
+        """What these pairs have been settled as already: chosen, rejected and kind, by the pair's
+        name."""
+        preferences = Preference.objects.filter(prompt_id__in={prompt_id for prompt_id, _ in names})
+        rows = preferences.values_list("prompt_id", "pair_key", "chosen_id", "rejected_id", "kind")
         return {
             (prompt_id, key): ((chosen_id, rejected_id), kind)
             for prompt_id, key, chosen_id, rejected_id, kind in rows
@@ -244,8 +252,9 @@ class Storing(Adding):
         }
 
     def take_from_queue(self, comparison_ids: Collection[int]) -> set[int]:
-        """Finishes those of these comparisons that nobody was ever asked about: the file brings
-        the answer. All others are left to the people who are judging or have judged them."""
+        """Finishes those of these comparisons that nobody was ever asked about, and returns their
+        ids: the file brings the answer. All others are left to the people who are judging or have
+        judged them."""
         if not comparison_ids:
             return set()
         # The row lock is what a hand-out takes, so nobody can be handed one of these meanwhile.

@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -22,7 +23,7 @@ def keep_upload(chunks: Iterable[bytes]) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     _remove_old(folder)
     token = uuid.uuid4().hex
-    with (folder / token).open("xb") as file:
+    with (folder / token).open("xb") as file:  # never into another one's file
         for chunk in chunks:
             file.write(chunk)
     return token
@@ -48,5 +49,6 @@ def _folder() -> Path:
 def _remove_old(folder: Path) -> None:
     oldest = time.time() - KEPT_SECONDS
     for path in folder.iterdir():
-        if path.stat().st_mtime < oldest:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another upload, or an import, has just removed it
+            if path.stat().st_mtime < oldest:
+                path.unlink()

@@ -24,8 +24,9 @@ from labeling.preferences.settling import Vote, vote_on
 
 
 @dataclass(frozen=True)
-class Saved:
-    """What adaptive overlap came to on the finished comparisons that it decided on."""
+class SavedJudgments:
+    """How many judgments adaptive overlap planned and asked for, on the finished comparisons that
+    it decided on."""
 
     comparisons: int
     planned: int
@@ -59,7 +60,8 @@ def share_above_half(a: float, b: float) -> float:
 
 
 def confidence_in(votes: Sequence[Vote]) -> float:
-    """How sure it is that most labelers would give the answer that leads on this pair."""
+    """The probability that more than half of all labelers would give the answer that leads on this
+    pair."""
     weights: dict[int | None, float] = {}
     for vote in votes:
         weights[vote.direction] = weights.get(vote.direction, 0.0) + vote.weight
@@ -68,7 +70,7 @@ def confidence_in(votes: Sequence[Vote]) -> float:
 
 
 def confidence(judgments: Sequence[Judgment]) -> float:
-    """Of a whole comparison: that of its least sure pair."""
+    """The confidence of a whole comparison: that of its least sure pair."""
     if not judgments:
         return 0.5
     response_ids = sorted(response_id for tier in judgments[0].tiers for response_id in tier)
@@ -87,21 +89,22 @@ def wanted_now(project: Project, wanted: int, judgments: Sequence[Judgment], hel
     return wanted
 
 
-def judgments_saved(project: Project) -> Saved:
+def judgments_saved(project: Project) -> SavedJudgments:
+    """Sums up what adaptive overlap saved and added in the project."""
     decided = Comparison.objects.filter(
         project=project, state=Comparison.State.FINISHED, planned__isnull=False
     )
-    found = decided.aggregate(
+    sums = decided.aggregate(
         comparisons=Count("id"),
         all_planned=Sum("planned", default=0),
         all_asked=Sum("wanted", default=0),
         stopped_early=Count("id", filter=Q(wanted__lt=F("planned"))),
         extended=Count("id", filter=Q(wanted__gt=F("planned"))),
     )
-    return Saved(
-        comparisons=found["comparisons"],
-        planned=found["all_planned"],
-        asked=found["all_asked"],
-        stopped_early=found["stopped_early"],
-        extended=found["extended"],
+    return SavedJudgments(
+        comparisons=sums["comparisons"],
+        planned=sums["all_planned"],
+        asked=sums["all_asked"],
+        stopped_early=sums["stopped_early"],
+        extended=sums["extended"],
     )

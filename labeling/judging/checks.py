@@ -59,7 +59,7 @@ class Repeat:
 
 
 def is_right(kind: str, tiers: Tiers, expected: Tiers) -> bool | None:
-    """Whether an answer to gold is the expected one; None where it does not answer at all."""
+    """Whether an answer to gold is the expected one; None for a skip or a flag."""
     if kind not in Judgment.ANSWERS:
         return None
     return kind == Judgment.Kind.PREFER and _sets(tiers) == _sets(expected)
@@ -70,15 +70,15 @@ def _sets(tiers: Tiers) -> list[set[int]]:
 
 
 def is_too_fast(assignment: Assignment, kind: str, seconds: float | None, now: datetime) -> bool:
-    """Whether an answer took less than the project's minimum reading time, by the browser's
-    measure, and at most the time since it was handed out."""
+    """Whether an answer took less than the project's minimum reading time. The time is the
+    browser's measure, but never more than the time since it was handed out."""
     since_handed_out = (now - assignment.leased_at).total_seconds()
     took = since_handed_out if seconds is None else min(seconds, since_handed_out)
     return kind in Judgment.ANSWERS and took < assignment.project.min_seconds
 
 
 def repeat_at(assignment: Assignment, kind: str, now: datetime) -> datetime | None:
-    """When this answer may be asked for again, if chance says so."""
+    """When this answer may be asked for again; None where it may not, or chance spares it."""
     project = assignment.project
     is_candidate = assignment.purpose == Purpose.WORK and kind in Judgment.ANSWERS
     if not is_candidate or random.random() >= project.repeat_share:
@@ -87,8 +87,8 @@ def repeat_at(assignment: Assignment, kind: str, now: datetime) -> datetime | No
 
 
 def after_check(locked: Locked, judgment: Judgment) -> GoldFeedback | None:
-    """What follows from an answer to a check; call in its transaction. An outcome is for the
-    labeler to see; silent gold has none."""
+    """Does what follows from an answer to a check; call in its transaction. Returns what the
+    labeler is told in the qualification round, else None: other gold stays silent."""
     assignment = locked.assignment
     if assignment.purpose == Purpose.REPEAT:
         first = Assignment.objects.filter(
@@ -128,6 +128,7 @@ def _after_qualifying(
     # Already ended in another tab: this answer is told the same.
     ended = member.qualification
     if ended == Qualification.OPEN and len(results) >= needed:
+        # 0.7 * 10 is a little more than 7 in binary: seven right ones have to pass.
         passed = sum(results) >= project.qualification_mark * needed - 1e-9
         ended = (Qualification.PASSED if passed else Qualification.FAILED).value
         _end_qualification(assignment, member, ended)
@@ -173,27 +174,27 @@ def _record(assignment: Assignment, rule: PausedBy, changes: dict[str, list[Any]
 
 
 def _last_results(assignment: Assignment, member: Membership, count: int) -> list[bool]:
-    """The labeler's last gold answers, newest first, since the last review."""
-    found = gold_results(assignment.project, assignment.labeler)
-    found = found.filter(created_at__gt=member.gold_since or BEGINNING)
-    newest = found.order_by("-created_at").values_list("is_right", flat=True)[:count]
+    """The labeler's last gold answers since the last review, newest first."""
+    results = gold_results(assignment.project, assignment.labeler)
+    results = results.filter(created_at__gt=member.gold_since or BEGINNING)
+    newest = results.order_by("-created_at").values_list("is_right", flat=True)[:count]
     return [bool(is_right) for is_right in newest]
 
 
 def gold_results(
     project: Project, labeler: User | None = None, at: datetime | None = None
 ) -> QuerySet[Judgment]:
-    """The standing answers to gold, each with `is_right`; of one labeler or of all."""
+    """The answers to gold that stand, each with `is_right`: of one labeler or of all."""
     return _checks(project, Purpose.GOLD, labeler, at).filter(is_right__isnull=False)
 
 
 def _checks(
     project: Project, purpose: Purpose, labeler: User | None, at: datetime | None
 ) -> QuerySet[Judgment]:
-    found = Judgment.objects.filter(
+    judgments = Judgment.objects.filter(
         Judgment.standing(at), project=project, purpose=purpose, kind__in=Judgment.ANSWERS
     )
-    return found if labeler is None else found.filter(labeler=labeler)
+    return judgments if labeler is None else judgments.filter(labeler=labeler)
 
 
 def repeat_results(

@@ -24,8 +24,8 @@ class CannotCorrect(Exception):
 
 
 def own_judgments(user: User, project: Project) -> QuerySet[Judgment]:
-    """One's last answers and skips that stand, newest first, each with `given_at`, when its
-    comparison was first answered: from then on the window counts."""
+    """One's last answers and skips that stand, newest first. Each has `given_at`, when its
+    comparison was first answered: the window for corrections begins there."""
     return (
         Judgment.objects.filter(labeler=user, project=project, superseded_at__isnull=True)
         .annotate(given_at=_first_given())
@@ -61,7 +61,7 @@ def why_not(judgment: Judgment, now: datetime | None = None) -> str:
 
 @retried
 def correct(judgment_id: int, user: User, answer: recording.Answer | AnswerTo) -> Recorded:
-    """Replaces one's answer; raises CannotCorrect, or ValueError for an answer that does not fit
+    """Replaces one's answer. Raises CannotCorrect, or ValueError for an answer that does not fit
     the comparison."""
     judgment = own_judgment(user, judgment_id)
     if judgment is None:

@@ -27,7 +27,7 @@ DIRECTED = (Kind.PREFER, Kind.TIE)
 
 
 @dataclass(frozen=True)
-class Choice:
+class AnswerButton:
     """A button of the bar: what it sends, says, and which keys press it."""
 
     value: str
@@ -48,32 +48,39 @@ class Choice:
         return self.key_names[0]
 
 
+TIE = AnswerButton("tie", "", "About the same", "")
 BINARY = (
-    Choice("left", "A", "is better", "1 ArrowLeft"),
-    Choice("tie", "", "About the same", "3"),
-    Choice("right", "B", "is better", "2 ArrowRight"),
+    AnswerButton("left", "A", "is better", "1 ArrowLeft"),
+    replace(TIE, keys="3"),
+    AnswerButton("right", "B", "is better", "2 ArrowRight"),
 )
-STRENGTH = (
-    Choice("left-3", "A", "much better", "1"),
-    Choice("left-2", "A", "better", "2"),
-    Choice("left-1", "A", "slightly better", "3"),
-    Choice("tie", "", "About the same", "4"),
-    Choice("right-1", "B", "slightly better", "5"),
-    Choice("right-2", "B", "better", "6"),
-    Choice("right-3", "B", "much better", "7"),
-)
+
+
+def _graded(texts: Mapping[int, str], middle: Sequence[AnswerButton]) -> tuple[AnswerButton, ...]:
+    """Buttons from "A is much better" to "B is much better", pressed by the keys 1, 2, 3 and so on.
+
+    `texts` has the words of each strength. Both sides say the same, mirrored around `middle`.
+    """
+    buttons = [
+        *(AnswerButton(f"left-{n}", "A", texts[n], "") for n in sorted(texts, reverse=True)),
+        *middle,
+        *(AnswerButton(f"right-{n}", "B", texts[n], "") for n in sorted(texts)),
+    ]
+    return tuple(replace(button, keys=str(key)) for key, button in enumerate(buttons, start=1))
+
+
+STRENGTH = _graded({1: "slightly better", 2: "better", 3: "much better"}, [TIE])
 # The four levels of Llama 2. The lowest has a direction and takes the place of the tie.
-LEVELS = (
-    Choice("left-3", "A", "significantly better", "1"),
-    Choice("left-2", "A", "better", "2"),
-    Choice("left-1", "A", "slightly better", "3"),
-    Choice("left-0", "A", "negligibly, or unsure", "4"),
-    Choice("right-0", "B", "negligibly, or unsure", "5"),
-    Choice("right-1", "B", "slightly better", "6"),
-    Choice("right-2", "B", "better", "7"),
-    Choice("right-3", "B", "significantly better", "8"),
+LEVELS = _graded(
+    {
+        0: "negligibly, or unsure",
+        1: "slightly better",
+        2: "better",
+        3: "significantly better",
+    },
+    [],
 )
-SCALES: Mapping[str, tuple[Choice, ...]] = {
+SCALES: Mapping[str, tuple[AnswerButton, ...]] = {
     Scale.BINARY: BINARY,
     Scale.STRENGTH: STRENGTH,
     Scale.LEVELS: LEVELS,
@@ -83,8 +90,8 @@ VERDICTS = (("left", "A"), ("same", "Same"), ("right", "B"))
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the bar shows for one comparison."""
+class AnswerBar:
+    """What the answer bar shows for a comparison of `size` responses."""
 
     project: Project
     size: int
@@ -95,7 +102,7 @@ class Asked:
 
     @property
     def question(self) -> str:
-        """The project's; where nobody wrote one, a ranking asks for more than the best."""
+        """The project's question. Where it is the default, a ranking asks for an order instead."""
         usual = self.project.question == Project._meta.get_field("question").default
         return (
             "Rank the responses, best first" if usual and self.is_ranking else self.project.question
@@ -111,11 +118,11 @@ class Asked:
 
     @property
     def scale(self) -> str:
-        """The pair's scale; a ranking project's pairs are plain ones."""
+        """The scale of a pair. In a project of rankings, pairs are answered by A or B."""
         return Scale.BINARY if self.project.scale == Scale.RANKING else self.project.scale
 
     @property
-    def choices(self) -> list[Choice]:
+    def choices(self) -> list[AnswerButton]:
         if self.is_ranking:
             return []
         return [
@@ -147,7 +154,7 @@ class Asked:
 
 def answer_in(form: QueryDict, check: Callable[[User], object] | None = None) -> AnswerTo:
     """Reads the form once the assignment is read and locked: only then is it known which response
-    is on the left, and whose work this is. `check` raises where the labeler is not who answers."""
+    is on the left, and whose work it is. `check` raises where the labeler is not who answers."""
 
     def answer_to(assignment: Assignment) -> Answer:
         if check is not None:
@@ -158,65 +165,67 @@ def answer_in(form: QueryDict, check: Callable[[User], object] | None = None) ->
 
 
 def read_answer(form: QueryDict, project: Project, order: Sequence[int]) -> Answer:
-    """The answer to the responses in this order; raises ValueError naming the field at fault."""
-    asked = Asked(project, len(order))
-    answer = _read_choice(form, asked, list(order))
+    """Reads the answer to the responses in this order. Raises ValueError naming the field at
+    fault."""
+    bar = AnswerBar(project, len(order))
+    answer = _read_choice(form, bar, list(order))
     if answer.kind not in Judgment.ANSWERS:
         return replace(answer, rationale=_read_rationale(form), seconds=_read_seconds(form))
     answer = replace(
         answer,
-        aspects=_read_aspects(form, asked, order),
-        rationale=_read_rationale(form) if asked.has_reason else "",
-        reasons=_read_reasons(form, project) if asked.has_reason else (),
+        aspects=_read_aspects(form, bar, order),
+        rationale=_read_rationale(form) if bar.has_reason else "",
+        reasons=_read_reasons(form, project) if bar.has_reason else (),
         rewrite=_read_rewrite(form) if project.allow_rewrite else "",
         seconds=_read_seconds(form),
     )
-    _check_complete(answer, asked)
+    _check_complete(answer, bar)
     return answer
 
 
-def _read_choice(form: QueryDict, asked: Asked, order: list[int]) -> Answer:
+def _read_choice(form: QueryDict, bar: AnswerBar, order: list[int]) -> Answer:
     choice = form.get("choice", "") or ""
     if choice.startswith(FLAG):
         category = choice.removeprefix(FLAG)
-        if not asked.project.allow_flags or category not in FlagCategory.values:
+        if not bar.project.allow_flags or category not in FlagCategory.values:
             raise ValueError(f"choice: {choice!r} is not something one can flag here")
         return Answer(Kind.FLAG, flag=category)
     if choice == RANK:
-        return _read_ranking(form, asked, order)
-    if asked.is_ranking and choice == Kind.TIE:
+        return _read_ranking(form, bar, order)
+    if bar.is_ranking and choice == Kind.TIE:
         raise ValueError("choice: give each response its place")
     return parse_choice(choice, order)
 
 
-def _read_ranking(form: QueryDict, asked: Asked, order: list[int]) -> Answer:
-    """Places, 1 the best. Equal places are a tie; places nobody has do not matter."""
+def _read_ranking(form: QueryDict, bar: AnswerBar, order: list[int]) -> Answer:
+    """Reads a place for each response, 1 the best. Equal places are a tie; a place that nobody has
+    is no fault."""
     tiers: dict[int, list[int]] = {}
-    for letter, response_id in zip(asked.letters, order, strict=True):
+    for letter, response_id in zip(bar.letters, order, strict=True):
         place = form.get(f"place-{letter}", "") or ""
         if not place:
             raise ValueError(f"place: response {letter} has no place yet")
-        if not place.isdecimal() or int(place) not in asked.places:
-            raise ValueError(f"place: {place!r} is not a place from 1 to {asked.size}")
+        if not place.isdecimal() or int(place) not in bar.places:
+            raise ValueError(f"place: {place!r} is not a place from 1 to {bar.size}")
         tiers.setdefault(int(place), []).append(response_id)
-    if len(tiers) < asked.size and not asked.project.allow_tie:
+    if len(tiers) < bar.size and not bar.project.allow_tie:
         raise ValueError("place: two responses have the same; this project does not allow ties")
     ranked = tuple(tuple(tiers[place]) for place in sorted(tiers))
     return Answer(Kind.PREFER if len(ranked) > 1 else Kind.TIE, ranked)
 
 
-def _read_aspects(form: QueryDict, asked: Asked, order: Sequence[int]) -> dict[str, int | None]:
+def _read_aspects(form: QueryDict, bar: AnswerBar, order: Sequence[int]) -> dict[str, int | None]:
     verdicts: dict[str, int | None] = {"same": None}
     if len(order) == 2:
         verdicts |= {"left": order[0], "right": order[1]}
-    found: dict[str, int | None] = {}
-    for number, aspect in enumerate(asked.aspects):
+    chosen: dict[str, int | None] = {}
+    for number, aspect in enumerate(bar.aspects):
         verdict = form.get(f"aspect-{number}", "") or ""
         if verdict and verdict not in verdicts:
             raise ValueError(f"aspect: {verdict!r} is not left, same or right")
         if verdict:
-            found[aspect] = verdicts[verdict]
-    return found
+            chosen[aspect] = verdicts[verdict]
+    return chosen
 
 
 def _read_rationale(form: QueryDict) -> str:
@@ -227,13 +236,13 @@ def _read_rationale(form: QueryDict) -> str:
 
 
 def _read_reasons(form: QueryDict, project: Project) -> tuple[str, ...]:
-    """A chip that the project has taken away meanwhile was still meant."""
+    """The chips that were ticked. One that the project has taken away meanwhile was still meant."""
     ticked = dict.fromkeys(form.getlist("reasons"))
     return tuple(chip for chip in ticked if chip and len(chip) <= 60)[:20]
 
 
 def _read_rewrite(form: QueryDict) -> str:
-    """As it was written: white space before it may be an indentation."""
+    """The text as it was written: white space at its beginning may be an indentation."""
     text = (form.get("rewrite", "") or "").replace("\r\n", "\n").rstrip()
     if len(text) > MAX_REWRITE:
         raise ValueError(f"rewrite: longer than {MAX_REWRITE:,} characters")
@@ -241,7 +250,8 @@ def _read_rewrite(form: QueryDict) -> str:
 
 
 def _read_seconds(form: QueryDict) -> float | None:
-    """The browser's measure of reading time; nonsense is no reason to refuse an answer."""
+    """The browser's measure of reading time; None where it makes no sense, which is no reason to
+    refuse an answer."""
     try:
         value = float(form.get("seconds", "") or "")
     except ValueError:
@@ -249,12 +259,13 @@ def _read_seconds(form: QueryDict) -> float | None:
     return value if 0 <= value < 86_400 else None
 
 
-def _check_complete(answer: Answer, asked: Asked) -> None:
-    """Both bad is complete in itself: nothing is better, in whatever aspect."""
+def _check_complete(answer: Answer, bar: AnswerBar) -> None:
+    """Raises ValueError where aspects or a reason are missing. Both bad needs neither: nothing is
+    better in any aspect."""
     if answer.kind not in DIRECTED:
         return
-    missing = [aspect for aspect in asked.aspects if aspect not in answer.aspects]
+    missing = [aspect for aspect in bar.aspects if aspect not in answer.aspects]
     if missing:
         raise ValueError(f"aspects: still to choose: {', '.join(missing)}")
-    if asked.reason_is_required and not answer.rationale and not answer.reasons:
+    if bar.reason_is_required and not answer.rationale and not answer.reasons:
         raise ValueError("rationale: this project asks why; a few words are enough")

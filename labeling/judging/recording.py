@@ -31,7 +31,7 @@ State = Assignment.State
 
 
 class NotYours(Exception):
-    """There is no such assignment of this labeler."""
+    """The labeler has no such assignment."""
 
 
 class NoMember(Exception):
@@ -86,7 +86,7 @@ AnswerTo = Callable[[Assignment], Answer]
 
 @dataclass(frozen=True)
 class Recorded:
-    """A judgment that is in the database; `is_new` is false when it was there already."""
+    """A judgment that is in the database. `is_new` is false when it was there before."""
 
     judgment: Judgment
     locked: Locked
@@ -107,7 +107,7 @@ def submit_and_claim(
 ) -> tuple[Recorded, Assignment | None]:
     """Records the answer and hands out the next comparison, both or neither.
 
-    A page that shows the next one already names it as `on_screen` and gets the one after it.
+    A page that already shows the next one names it as `on_screen`, and gets the one after it.
     """
     recorded = record_judgment(assignment_uuid, labeler_id, answer, on_screen)
     locked, done = recorded.locked, recorded.assignment
@@ -130,7 +130,7 @@ def record_judgment(
     answer: Answer | AnswerTo,
     on_screen: UUID | None = None,
 ) -> Recorded:
-    """Writes the judgment, and the preference when it was the last one wanted. Call in a
+    """Writes the judgment, and the preference when it was the last one wanted. Call it in a
     transaction."""
     locked = locking.lock_assignment(assignment_uuid, labeler_id, on_screen)
     if locked is None:
@@ -155,13 +155,14 @@ def record_judgment(
 
 
 def _write_judgment(locked: Locked, answer: Answer) -> Judgment:
-    """Appends the judgment and closes the assignment. Its slot stays taken by an answer and
-    goes back to the queue, for others, by a skip. A check never has one."""
+    """Appends the judgment and closes the assignment. An answer keeps its slot; a skip gives it
+    back to the queue, for others. A check has none."""
     now, assignment = timezone.now(), locked.assignment
     is_answer = answer.kind in Judgment.ANSWERS
     is_work = assignment.purpose == Purpose.WORK
     has_slot = is_work and assignment.state == State.LEASED
     if is_answer and is_work and not has_slot:
+        # A late answer counts if nobody else has taken its slot meanwhile.
         has_slot = not locked.is_excluded and leases.take_slot(assignment.comparison_id)
         assignment.comparison.slots_left -= has_slot
     judgment = Judgment(
@@ -219,6 +220,7 @@ def _settle(locked: Locked, judgment: Judgment) -> None:
     if comparison.state == Comparison.State.FINISHED:
         resettle(assignment.project, [comparison.pk])
         return
+    # Most comparisons are judged once, by this labeler: then nothing has to be read.
     if held or locked.others_judged or comparison.wanted > 1:
         judgments = counted_judgments(comparison)
     else:
@@ -231,8 +233,8 @@ def _settle(locked: Locked, judgment: Judgment) -> None:
 
 
 def _adapt(project: Project, comparison: Comparison, judgments: list[Judgment], held: int) -> None:
-    """With adaptive overlap, asks for fewer or more judgments from now on. What is complete is
-    written by `settle`."""
+    """Asks for fewer or more judgments from now on, with adaptive overlap. A comparison that is
+    complete is written by `settle`."""
     wanted = adaptive.wanted_now(project, comparison.wanted, judgments, held)
     if wanted == comparison.wanted:
         return
@@ -249,7 +251,8 @@ def _adapt(project: Project, comparison: Comparison, judgments: list[Judgment], 
 
 
 def _check_answer(answer: Answer, assignment: Assignment) -> None:
-    """The answer names this comparison's responses and is one that the project allows."""
+    """Raises ValueError where the answer names other responses, or is one that the project does not
+    allow."""
     project = assignment.project
     if answer.kind == Kind.TIE and not project.allow_tie:
         raise ValueError("kind: this project does not allow ties")
@@ -281,8 +284,8 @@ def undo_last(user: User, project: Project) -> Assignment:
 
 
 def undo_answer_to(assignment_uuid: UUID, user: User, project: Project) -> bool:
-    """Takes back the labeler's last answer if it is the one to this assignment, and lets nothing
-    go; False: it is not, as when it has never arrived."""
+    """Takes back the labeler's last answer if it is the one to this assignment, and keeps what they
+    hold. False: their last answer is another one, as when this one has never arrived."""
     last = _last_judgment(user, project)
     if last is None or last.assignment.uuid != assignment_uuid:
         return False
@@ -310,13 +313,13 @@ def _take_back(user: User, project: Project, judgment_id: int) -> Assignment:
 
 
 def _last_judgment(user: User, project: Project) -> Judgment | None:
-    standing = Judgment.objects.filter(labeler=user, project=project, superseded_at__isnull=True)
-    return standing.order_by("-created_at", "-id").select_related("assignment").first()
+    judgments = Judgment.objects.filter(labeler=user, project=project, superseded_at__isnull=True)
+    return judgments.order_by("-created_at", "-id").select_related("assignment").first()
 
 
 def judge_again(judgment: Judgment, locked: Locked, answer: Answer | AnswerTo) -> Recorded:
-    """Puts another answer in the place of one's earlier one, whose comparison is locked. Call in
-    a transaction; labeling/judging/correcting.py says until when."""
+    """Puts another answer in the place of one's earlier one, whose comparison is locked. Call it in
+    a transaction. Until when this may be done is in labeling/judging/correcting.py."""
     assignment = locked.assignment
     if judgment.purpose == Purpose.GOLD and checks.in_qualification(locked):
         raise CannotUndo("Answers of the first round stand: you have seen how they were meant.")
@@ -335,7 +338,7 @@ def _supersede(judgment: Judgment) -> None:
 
 
 def _reopen(assignment: Assignment, judgment: Judgment) -> None:
-    """Leases the assignment again. An answer kept its slot; a skip gave it away."""
+    """Leases the assignment again. An answer kept its slot; after a skip a free one is taken."""
     if judgment.purpose != Purpose.WORK:
         leases.start_lease(assignment)
         return
@@ -353,10 +356,10 @@ def _reopen(assignment: Assignment, judgment: Judgment) -> None:
 
 
 def parse_choice(choice: str, order: list[int]) -> Answer:
-    """An answer to a pair from what the page's buttons send.
+    """Reads an answer to a pair from what the page's buttons send.
 
-    `left`, `right` (with `-0` to `-3` for negligibly, slightly, better, much better), `tie`,
-    `both_bad`, `skip`. Rankings and what else a form can hold are read in
+    They send `left`, `right` (with `-0` to `-3` for negligibly, slightly, better, much better),
+    `tie`, `both_bad` and `skip`. Rankings and what else a form can hold are read in
     labeling/judging/modes.py.
     """
     side, _, strength = choice.partition("-")

@@ -18,8 +18,8 @@ SOURCE = "rewrite"
 
 
 def add_rewrite(assignment: Assignment, text: str) -> Response | None:
-    """The rewrite as a response; None when it is the same text as a response on screen. A text
-    field of a browser knows one kind of line end only, so these make no difference here."""
+    """Stores the rewrite as a response; None when it is the text of a response on screen. A
+    browser's text field knows one kind of line end, so line ends make no difference here."""
     shown = Response.objects.filter(pk__in=assignment.order).values_list("text", flat=True)
     if any(normalise(_one_kind_of_lines(other)) == normalise(text) for other in shown):
         return None
@@ -43,7 +43,7 @@ def prefer_rewrite(
     """
     if judgment.rewrite_id is None or judgment.purpose != Assignment.Purpose.WORK:
         return []
-    weight = max(0.0001, min(1.0, reliability))
+    weight = max(0.0001, min(1.0, reliability))  # as the database allows it
     preferences = []
     for original_id in judgment.tiers[0]:
         pair = _pair_of(assignment.project, assignment.comparison, judgment.rewrite_id, original_id)
@@ -74,10 +74,11 @@ def _prefer(pair: Comparison, rewrite_id: int, original_id: int, weight: float) 
 
 
 def refresh_rewrites(response_ids: Iterable[int | None]) -> None:
-    """The preferences for these rewrites are in use while a judgment stands for them.
+    """Puts the preferences for these rewrites in use while a judgment stands for them, and else out
+    of use.
 
-    Call after judgments with a rewrite were superseded, excluded or brought back. Two people may
-    have written the same for different comparisons: who looks at what stands, looks alone.
+    Call it after judgments with a rewrite were superseded, excluded or brought back. Two people may
+    have written the same for different comparisons, so the rewrite's row is locked first.
     """
     wanted = {response_id for response_id in response_ids if response_id is not None}
     if not wanted:
@@ -93,7 +94,8 @@ def refresh_rewrites(response_ids: Iterable[int | None]) -> None:
 
 
 def standing_rewrites(wanted: Iterable[int]) -> set[int]:
-    """Those of these rewrites that some judgment stands for. An answer to a check never counts."""
+    """The ids of those of these rewrites that a judgment stands for. An answer to a check never
+    counts."""
     judgments = Judgment.objects.filter(
         rewrite_id__in=wanted,
         purpose=Assignment.Purpose.WORK,
@@ -106,7 +108,7 @@ def standing_rewrites(wanted: Iterable[int]) -> set[int]:
 def _pair_of(
     project: Project, comparison: Comparison, rewrite_id: int, original_id: int
 ) -> Comparison:
-    """A finished comparison of the two: nobody is asked about it."""
+    """Finds or makes the comparison of the two, finished: nobody is asked about it."""
     ids = (rewrite_id, original_id)
     name = (comparison.prompt_id, responses_key(ids))
     is_finished = {

@@ -21,12 +21,12 @@ Name = TypeVar("Name")
 
 ResponseName: TypeAlias = tuple[int, str]  # prompt id, digest
 ComparisonName: TypeAlias = tuple[int, str]  # prompt id, responses_key
-Columns: TypeAlias = Mapping[str, Any]
+ColumnValues: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Added(Generic[Name]):
-    """The ids of all rows that were to be there, by name, and how many of them are new."""
+    """The ids of all rows that were to be there, by name. `new` is how many of them were added."""
 
     ids: dict[Name, int]
     new: int
@@ -34,7 +34,8 @@ class Added(Generic[Name]):
 
 @dataclass(frozen=True)
 class NewPrompt:
-    """A prompt as it is given. `split` is what its own export said; near copies go before."""
+    """A prompt as it is given. `split` is what its own export said; the split of near copies goes
+    before it."""
 
     messages: Sequence[Mapping[str, Any]]
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -45,18 +46,26 @@ class NewPrompt:
 
 @dataclass(frozen=True)
 class Adding:
-    """Adds to one project. Where rows are looked for and written are methods of their own: a dry
-    run (labeling/importing/rehearsing.py) has others."""
+    """Adds to one project. Looking rows up and writing them are methods of their own, because a dry
+    run (labeling/importing/rehearsing.py) does both elsewhere."""
 
     project: Project
 
-    def insert(self, model: type[Model], rows: Iterable[Columns], *, or_fail: bool = False) -> None:
+    def insert(
+        self, model: type[Model], rows: Iterable[ColumnValues], *, or_fail: bool = False
+    ) -> None:
         insert_rows(model, rows, or_fail=or_fail)
 
     def prompt_ids(self, digests: Iterable[str]) -> dict[str, int]:
         """Ids of those of these prompts that the project has."""
         rows = Prompt.objects.filter(project=self.project, digest__in=list(digests))
         return dict(rows.values_list("digest", "id"))
+
+    def splits_of_near(self, digests: Iterable[str]) -> dict[str, str]:
+        """The splits in which prompts with these near digests stand already; of several, that of
+        the first."""
+        prompts = Prompt.objects.filter(project=self.project, near_digest__in=list(digests))
+        return dict(prompts.order_by("-pk").values_list("near_digest", "split"))
 
     # The two look-ups below name prompts only: with two long IN lists a database may try every
     # combination of them. A prompt has few rows in either table.
@@ -104,9 +113,9 @@ class Adding:
         return Added(known | self.prompt_ids(missing), len(missing))
 
     def _splits(self, near: Mapping[str, str], prompts: Mapping[str, NewPrompt]) -> dict[str, str]:
-        """The split for each near digest: where near copies stand, else what the first prompt's
-        own export said, else what the digest says."""
-        standing = splits_of_near(self.project, near.values())
+        """The split for each near digest: that of near copies in the project, else what the first
+        prompt's own export said, else what the digest says."""
+        standing = self.splits_of_near(near.values())
         given: dict[str, str] = {}
         for digest, name in near.items():
             given.setdefault(name, prompts[digest].split)
@@ -120,7 +129,7 @@ class Adding:
         added.project = self.project
         return added
 
-    def add_responses(self, responses: Mapping[ResponseName, Columns]) -> Added[ResponseName]:
+    def add_responses(self, responses: Mapping[ResponseName, ColumnValues]) -> Added[ResponseName]:
         """Adds those of these responses that their prompts do not have. Each comes with its other
         columns: `text`, `origin` and so on."""
         known = self.response_ids(responses.keys())
@@ -135,7 +144,7 @@ class Adding:
         return Added(known | self.response_ids(missing.keys()), len(missing))
 
     def add_response(
-        self, prompt: Prompt, text: str, *, extra: Columns | None = None, **columns: Any
+        self, prompt: Prompt, text: str, *, extra: ColumnValues | None = None, **columns: Any
     ) -> Response:
         """One response; `columns` names at least its `origin`."""
         extra = dict(extra or {})
@@ -148,14 +157,16 @@ class Adding:
     def add_comparisons(
         self,
         groups: Mapping[ComparisonName, Sequence[int]],
-        columns: Columns,
+        columns: ColumnValues,
         *,
         priorities: Iterable[float] = repeat(0.0),
         all_are_new: bool = False,
     ) -> Added[ComparisonName]:
         """Adds those of these comparisons that do not exist, each by its name with the ids of its
-        responses. `columns` are the same for all. With `all_are_new`, one that exists after all is
-        an IntegrityError."""
+        responses.
+
+        `columns` are the same for all. With `all_are_new`, one that exists is an IntegrityError.
+        """
         known = {} if all_are_new else self.comparison_ids(groups.keys())
         missing = {name: group for name, group in groups.items() if name not in known}
         if not missing:
@@ -194,7 +205,7 @@ class Adding:
         round_number: int | None = None,
         all_are_new: bool = False,
     ) -> Added[ComparisonName]:
-        """Comparisons for people, fresh in the queue: each asks for the project's overlap."""
+        """Adds comparisons for people, fresh in the queue. Each asks for the project's overlap."""
         overlap = self.project.overlap
         columns = {"wanted": overlap, "slots_left": overlap, "round_number": round_number}
         return self.add_comparisons(groups, columns, priorities=priorities, all_are_new=all_are_new)
@@ -206,21 +217,14 @@ def add_pairs(
     priorities: Iterable[float],
     round_number: int | None,
 ) -> dict[int, int]:
-    """Queues a new comparison for each prompt's responses, all ids, with a priority for each; the
-    comparisons' ids by prompt. Those that exist already are the caller's to leave out."""
+    """Queues a new comparison for each prompt's responses, and returns the comparisons' ids by
+    prompt. The caller leaves out pairs that have a comparison already."""
     names = {prompt_id: (prompt_id, responses_key(pair)) for prompt_id, pair in pairs.items()}
     groups = {names[prompt_id]: pair for prompt_id, pair in pairs.items()}
     added = Adding(project).queue_comparisons(
         groups, priorities=priorities, round_number=round_number, all_are_new=True
     )
     return {prompt_id: added.ids[name] for prompt_id, name in names.items()}
-
-
-def splits_of_near(project: Project, digests: Iterable[str]) -> dict[str, str]:
-    """The splits in which prompts with these near digests stand already; of several, that of the
-    first."""
-    found = Prompt.objects.filter(project=project, near_digest__in=list(digests)).order_by("-pk")
-    return dict(found.values_list("near_digest", "split"))
 
 
 def prompts_with_near_copies(project: Project) -> QuerySet[Prompt]:
@@ -237,5 +241,6 @@ def responses_key(response_ids: Iterable[int]) -> str:
 
 
 def _in_places(responses: Sequence[T]) -> Iterable[tuple[int, T]]:
-    """Their places in a comparison, by chance: a place tells nothing of who wrote what, or when."""
+    """Numbers the responses in an order drawn by chance: a place tells nothing of who wrote what,
+    or when."""
     return enumerate(secrets.SystemRandom().sample(responses, len(responses)))

@@ -33,7 +33,7 @@ def diff_lines(old: str, new: str, context: int = CONTEXT_LINES) -> list[DiffLin
 
 
 def _opcodes(before: list[str], after: list[str]) -> list[tuple[str, int, int, int, int]]:
-    """As difflib gives them, of what is left without the lines that both begin and end with."""
+    """The opcodes of difflib, which is spared the lines that both texts begin and end with."""
     shorter = min(len(before), len(after))
     head = next((n for n in range(shorter) if before[n] != after[n]), shorter)
     shorter -= head
@@ -56,7 +56,7 @@ def _opcodes(before: list[str], after: list[str]) -> list[tuple[str, int, int, i
 
 
 def _shorten(same: list[str], is_first: bool, is_last: bool, context: int) -> list[DiffLine]:
-    """Unchanged lines, only those near a change."""
+    """Unchanged lines near a change; a gap for the others."""
     head = 0 if is_first else context
     tail = 0 if is_last else context
     left_out = len(same) - head - tail

@@ -15,7 +15,8 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 class NumberedQuerySet(models.QuerySet[Row]):
-    """Whatever is written through it is a change that readers have yet to be told of."""
+    """Clears the change number of every row that is written through it: readers have yet to be
+    told."""
 
     def update(self, **values: Any) -> int:
         return super().update(**{"change_number": None, **values})
@@ -49,7 +50,7 @@ class Numbered(models.Model):
 
 
 def numbered_indexes(name: str) -> list[models.Index]:
-    """For going on after a number, and for finding what has none yet."""
+    """The indexes to go on after a number, and to find rows without one."""
     return [
         models.Index(
             fields=["project", "change_number"],

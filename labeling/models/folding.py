@@ -11,12 +11,14 @@ def fold(text: str) -> str:
 
     Databases do not agree about the case of letters beyond ASCII, so this is not left to them.
     """
+    # Twice: casefold can leave a text that is not composed.
     plain = unicodedata.normalize("NFKC", text).casefold()
+
     return unicodedata.normalize("NFKC", plain)
 
 
 class FoldedField(models.CharField):
-    """Another column, folded; nothing while that is empty or `unless` is true."""
+    """Holds another column, folded; null while that is empty or `unless` is true."""
 
     def __init__(self, *args: Any, of: str = "", unless: str = "", **kwargs: Any) -> None:
         self.of, self.unless = of, unless

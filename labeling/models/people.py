@@ -65,7 +65,7 @@ class User(AbstractUser):
             raise ValidationError({"email": "Another account has this address."})
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """A name or an address is never written without its key."""
+        """Writes the key with each name or address."""
         if (names := kwargs.get("update_fields")) is not None:
             keys = {
                 "username": ["username_key"],
@@ -164,7 +164,8 @@ class Membership(models.Model):
         return f"{self.user} as {self.role} of {self.project}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Who comes back weighs what they weighed when they left: what they judged rests on it."""
+        """Gives back the weight that the person had when they left: what they judged rests on
+        it."""
         if self._state.adding and self.reliability == 1.0:
             before = FormerMember.objects.filter(project_id=self.project_id, user_id=self.user_id)
             self.reliability = before.values_list("reliability", flat=True).first() or 1.0
@@ -172,8 +173,8 @@ class Membership(models.Model):
 
 
 class FormerMember(models.Model):
-    """What is remembered of a person who left a project. Their judgments stay, and weigh what they
-    weighed."""
+    """Remembers the weight of a person who left a project. Their judgments stay, and keep that
+    weight."""
 
     project = models.ForeignKey(
         "labeling.Project", on_delete=models.CASCADE, related_name="former_members"

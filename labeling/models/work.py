@@ -243,7 +243,8 @@ class Judgment(Numbered):
 
     @staticmethod
     def standing(at: datetime | None = None) -> Q:
-        """What is not superseded; with a moment, what was there and was not at that moment."""
+        """The condition for judgments that are not superseded; with a moment, for those that were
+        there and not superseded at that moment."""
         if at is None:
             return Q(superseded_at__isnull=True)
         return Q(created_at__lt=at) & (Q(superseded_at__isnull=True) | Q(superseded_at__gte=at))

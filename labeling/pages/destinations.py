@@ -9,7 +9,7 @@ MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def safe_next(request: HttpRequest) -> str:
-    """Where the person wanted to go, if that is on this site; their projects otherwise."""
+    """Returns the address in `next` if it is on this site, and the person's projects otherwise."""
     target = request.POST.get("next") or request.GET.get("next", "")
     allowed = url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()

@@ -1,4 +1,4 @@
-"""How pages name rows that are known by kind and key: with their version or name, and a link.
+"""Names rows that a page knows by kind and key: by their version or name, with a link.
 
 The kinds of this app are named here; other apps add theirs when they are ready (`add_namer`), so
 that nothing here imports them.
@@ -33,8 +33,8 @@ Finder = Callable[[Project, Collection[int]], dict[int, Named]]
 
 @dataclass(frozen=True)
 class Namer:
-    """`words` for one of the kind; `find` names those rows that there are;
-    `of_version` gives the key of a version, where the kind has versions."""
+    """How rows of one kind are named. `words` say the kind. `find` names the rows that exist among
+    the given keys. `of_version` returns the key of a version, where the kind has versions."""
 
     words: str
     find: Finder
@@ -58,7 +58,7 @@ def add_namer(kind: str, namer: Namer) -> None:
 
 
 def add_fields(kind: str, words: Mapping[str, FieldWords]) -> None:
-    """What the audit log calls fields of the kind that another app keeps."""
+    """Tells the audit log how to call the fields of a kind that another app keeps."""
     _fields.update({(kind, name): one for name, one in words.items()})
 
 
@@ -67,11 +67,12 @@ def field_words(kind: str, name: str) -> FieldWords | None:
 
 
 def names_of(project: Project, keys: Iterable[Key]) -> dict[Key, Named]:
-    """Of all of them, in one query for each kind; a row that is gone is said to be so."""
+    """Returns a name for every key, with one query for each kind. Of a row that is gone, the name
+    says so."""
     by_kind: dict[str, set[str]] = defaultdict(set)
     for kind, key in keys:
         by_kind[kind].add(key)
-    found: dict[Key, Named] = {}
+    names: dict[Key, Named] = {}
     for kind, texts in by_kind.items():
         namer = _namers.get(kind)
         numbers = {int(text) for text in texts if text.isdecimal()}
@@ -80,12 +81,12 @@ def names_of(project: Project, keys: Iterable[Key]) -> dict[Key, Named]:
         for text in texts:
             gone = f"{words} {text}" if namer is None else f"{words}, deleted (number {text})"
             named = known.get(int(text)) if text.isdecimal() else None
-            found[kind, text] = named or Named(gone)
-    return found
+            names[kind, text] = named or Named(gone)
+    return names
 
 
 def version_named(project: Project, kind: str, version: int) -> Named:
-    """A version that something says by its number, linked where it is there."""
+    """Names the row of this kind that has this version number, with a link where it exists."""
     namer = _namers.get(kind)
     key = namer.of_version(project, version) if namer and namer.of_version else None
     words = f"{namer.words if namer else kind} v{version}"
@@ -93,7 +94,8 @@ def version_named(project: Project, kind: str, version: int) -> Named:
 
 
 def key_asked(project: Project, text: str) -> str:
-    """What somebody looks for, as kind and key: “reward model v3” → “rewardmodel 12”."""
+    """Translates what somebody has typed into kind and key: “reward model v3” → “rewardmodel 12”.
+    What names no row comes back in small letters without spaces."""
     words, _, last = text.strip().lower().rpartition(" ")
     number = last.removeprefix("#").removeprefix("v")
     if not words or not number.isdecimal() or len(number) > 18:
@@ -108,7 +110,7 @@ def key_asked(project: Project, text: str) -> str:
 
 
 def _preferences(project: Project, keys: Collection[int]) -> dict[int, Named]:
-    # Not asked for: an entry is written for ten thousand at once, and none is ever deleted.
+    # No query: one change writes entries of up to ten thousand, and no preference is ever deleted.
     return {
         key: Named(f"preference {key}", reverse("preference", args=[project.slug, key]))
         for key in keys
@@ -135,8 +137,8 @@ def _users(project: Project, keys: Collection[int]) -> dict[int, Named]:
 
 
 def _golds(project: Project, keys: Collection[int]) -> dict[int, Named]:
-    found = Gold.objects.filter(project=project, pk__in=keys).values_list("pk", flat=True)
-    return {pk: Named(f"gold {pk}", reverse("gold", args=[project.slug, pk])) for pk in found}
+    keys_there = Gold.objects.filter(project=project, pk__in=keys).values_list("pk", flat=True)
+    return {pk: Named(f"gold {pk}", reverse("gold", args=[project.slug, pk])) for pk in keys_there}
 
 
 def _guidelines(project: Project, keys: Collection[int]) -> dict[int, Named]:

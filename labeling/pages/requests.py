@@ -1,4 +1,4 @@
-"""The request as the views see it: somebody is signed in, and htmx may be asking."""
+"""The request as views see it: somebody is signed in, and htmx may be asking."""
 
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,13 @@ if TYPE_CHECKING:
 
 
 class SignedInRequest(HttpRequest):
-    """What @login_required lets through, for the type checker; never made by our code."""
+    """A request that @login_required has let through. It exists for the type checker alone."""
 
     user: User
     htmx: "HtmxDetails"
 
 
 def wants_fragment(request: SignedInRequest) -> bool:
-    """htmx asks for a whole page when somebody goes back in the browser's history."""
+    """Whether to answer with a fragment. htmx asks for the whole page when somebody goes back in
+    the browser's history."""
     return bool(request.htmx) and not request.htmx.history_restore_request

@@ -12,16 +12,8 @@ from labeling.pages.curation import (
 )
 from labeling.pages.curation import dashboard as curation
 from labeling.pages.judging import labeling, my_work
-from labeling.pages.people import (
-    account,
-    accounts,
-    demo,
-    invitations,
-    members,
-    my_settings,
-    person,
-    tokens,
-)
+from labeling.pages.people import invitations, members, my_settings, person
+from labeling.pages.people.signing_in import account, accounts, demo, tokens
 from labeling.pages.projects import guidelines, home, importing, mode_forms, projects
 
 urlpatterns: list[URLPattern] = [
@@ -120,7 +112,7 @@ urlpatterns: list[URLPattern] = [
         name="invitation-withdraw",
     ),
     path("invitations/<int:pk>/answer/", invitations.invitation_answer, name="invitation-answer"),
-    path("invitations/<str:token>/", invitations.invitation, name="invitation"),
+    path("invitations/<str:token>/", invitations.invitation_page, name="invitation"),
     path("projects/<slug:slug>/people/<int:pk>/measures/", person.person, name="member"),
     path("projects/<slug:slug>/people/<int:pk>/pause/", person.member_pause, name="member-pause"),
     path(

@@ -10,7 +10,7 @@ from labeling.models import User
 
 
 @dataclass(frozen=True)
-class Action:
+class KeyAction:
     """Something a key does. Pages name the action by its default key, in `data-keys`."""
 
     key: str
@@ -19,34 +19,34 @@ class Action:
 
 ACTIONS = (
     *(
-        Action(str(n), f"{name} choice; {name.lower()} place in a ranking")
+        KeyAction(str(n), f"{name} choice; {name.lower()} place in a ranking")
         for n, name in enumerate(
             ("First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth"),
             start=1,
         )
     ),
-    Action("0", "Both bad"),
-    Action("ArrowLeft", "The response on the left"),
-    Action("ArrowRight", "The response on the right"),
-    Action("s", "Skip"),
-    Action("u", "Undo"),
-    Action("f", "Flag"),
-    Action("w", "Write why"),
-    Action("t", "Write a better response"),
-    Action("a", "Choose by aspect"),
-    Action("x", "All bad, in a ranking"),
-    Action("j", "Scroll the responses down"),
-    Action("k", "Scroll the responses up"),
-    Action("[", "Scroll the left response only"),
-    Action("]", "Scroll the right response only"),
-    Action(".", "Scroll the prompt down"),
-    Action(",", "Scroll the prompt up"),
-    Action("d", "Show which words differ"),
-    Action("r", "Raw text"),
-    Action("e", "Earlier messages"),
-    Action("b", "Fold the answer bar"),
-    Action("g", "Guidelines"),
-    Action("?", "List of keys"),
+    KeyAction("0", "Both bad"),
+    KeyAction("ArrowLeft", "The response on the left"),
+    KeyAction("ArrowRight", "The response on the right"),
+    KeyAction("s", "Skip"),
+    KeyAction("u", "Undo"),
+    KeyAction("f", "Flag"),
+    KeyAction("w", "Write why"),
+    KeyAction("t", "Write a better response"),
+    KeyAction("a", "Choose by aspect"),
+    KeyAction("x", "All bad, in a ranking"),
+    KeyAction("j", "Scroll the responses down"),
+    KeyAction("k", "Scroll the responses up"),
+    KeyAction("[", "Scroll the left response only"),
+    KeyAction("]", "Scroll the right response only"),
+    KeyAction(".", "Scroll the prompt down"),
+    KeyAction(",", "Scroll the prompt up"),
+    KeyAction("d", "Show which words differ"),
+    KeyAction("r", "Raw text"),
+    KeyAction("e", "Earlier messages"),
+    KeyAction("b", "Fold the answer bar"),
+    KeyAction("g", "Guidelines"),
+    KeyAction("?", "List of keys"),
 )
 DEFAULT_KEYS = tuple(action.key for action in ACTIONS)
 # What a key is called where it has no character of its own.
@@ -62,6 +62,7 @@ RESERVED = {
     *("Enter", "Escape", "Tab", "Backspace", "ArrowUp", "ArrowDown"),
     *("PageUp", "PageDown", "Home", "End"),
 }
+# F1, F11 and F12 belong to the browser: help, full screen, its tools.
 NAMED = {"ArrowLeft", "ArrowRight", "Delete", "Insert"} | {f"F{number}" for number in range(2, 11)}
 
 TEXT_SIZES = {"small": "Small", "medium": "Medium", "large": "Large", "largest": "Largest"}
@@ -94,7 +95,7 @@ class Habits:
             _check_key(action, key)
         _check_conflicts(self.keys)
 
-    def key_for(self, action: Action) -> str:
+    def key_for(self, action: KeyAction) -> str:
         return self.keys.get(action.key, action.key)
 
 
@@ -109,7 +110,8 @@ def _check_key(action: str, key: str) -> None:
 
 
 def _check_conflicts(keys: dict[str, str]) -> None:
-    """Each key does one thing. A key whose own action has moved away is free."""
+    """Raises HabitsError where two actions have one key. A key whose own action has another one now
+    is free."""
     taken: dict[str, str] = {}
     for action in ACTIONS:
         key = keys.get(action.key, action.key)
@@ -117,17 +119,20 @@ def _check_conflicts(keys: dict[str, str]) -> None:
             changed = action.key if action.key in keys else taken[key]
             other = taken[key] if changed == action.key else action.key
             text = next(known.text for known in ACTIONS if known.key == other)
-            raise HabitsError(f"“{name_of(key)}” is the key for “{text}” already.", changed)
+            raise HabitsError(f"“{key_name(key)}” is the key for “{text}” already.", changed)
         taken[key] = action.key
 
 
-def name_of(key: str) -> str:
+def key_name(key: str) -> str:
     return KEY_NAMES.get(key, key.upper() if len(key) == 1 else key)
 
 
 def habits_of(user: User) -> Habits:
-    """What the person chose. What no longer fits (an action is gone, or a new one took a key over)
-    falls back to the default: a page must open whatever an older version has stored."""
+    """What the person chose.
+
+    What no longer fits (an action is gone, or a new one took a key over) falls back to the default:
+    a page must open whatever an older version has stored.
+    """
     stored = user.ui_preferences if isinstance(user.ui_preferences, dict) else {}
     known = {name: stored[name] for name in ("text_size", "density", "instant") if name in stored}
     keys = stored.get("keys") or {}
@@ -140,12 +145,13 @@ def habits_of(user: User) -> Habits:
 
 
 def _without_clashes(keys: Any) -> dict[str, str]:
-    """The keys that are no other action's today: one new action costs one key, not all."""
+    """The person's keys without those that are another action's key today: one new action then
+    costs one key, not all."""
     if not isinstance(keys, dict):
         return {}
-    kept = {action: key for action, key in keys.items() if action in DEFAULT_KEYS}
-    taken = set(DEFAULT_KEYS) - kept.keys()
-    return {action: key for action, key in kept.items() if key not in taken}
+    known = {action: key for action, key in keys.items() if action in DEFAULT_KEYS}
+    taken = set(DEFAULT_KEYS) - known.keys()
+    return {action: key for action, key in known.items() if key not in taken}
 
 
 def set_habits(user: User, habits: Habits) -> None:
@@ -154,14 +160,15 @@ def set_habits(user: User, habits: Habits) -> None:
 
 
 def reset_keys(user: User) -> None:
-    """The default keys again; the rest stays, also what another tab saves at this moment."""
+    """Sets the default keys again. All else stays, also what another tab saves at this moment."""
     with transaction.atomic():
         now = habits_of(User.objects.select_for_update(no_key=True).get(pk=user.pk))
         set_habits(user, Habits(text_size=now.text_size, density=now.density, instant=now.instant))
 
 
 def habits_from(data: dict[str, Any]) -> Habits:
-    """From the settings form: `key-<default>` fields hold a key each; empty means the default."""
+    """Reads the settings form. Fields named `key-<default>` hold a key each; an empty one means the
+    default."""
     keys = {}
     for action in ACTIONS:
         key = str(data.get(f"key-{action.key}", "")).strip()

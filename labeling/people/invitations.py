@@ -34,9 +34,10 @@ class InvitationGone(Exception):
 def create_invitation(
     project: Project, actor: User, role: Role, note: str = "", email: str = "", **more: Any
 ) -> tuple[Invitation, str]:
-    """The invitation and its token, which is not stored and cannot be shown again.
+    """Makes an invitation, and returns it with its token, which is not stored and cannot be shown
+    again.
 
-    `more`: the user name and full name that are proposed to whoever opens the link.
+    `more` may have the user name and full name that are proposed to whoever opens the link.
     """
     token = secrets.token_urlsafe(24)
     with transaction.atomic():
@@ -59,8 +60,9 @@ def create_invitation(
 def invite_account(
     project: Project, actor: User, who: str, role: Role, email: str = ""
 ) -> tuple[Invitation, str]:
-    """Invites whoever has this user name or address, if anybody has: the same happens, in the
-    same statements, if nobody does. Members are known to who invites, by their user names."""
+    """Invites the account with this user name or address, if there is one. If there is none, the
+    same happens in the same statements, so that nobody learns which. Members are refused by name:
+    who invites knows them."""
     member = project.memberships.filter(user__username_key=fold(who)).select_related("user").first()
     invitee = find_account(who)
     if member is not None:
@@ -68,10 +70,11 @@ def invite_account(
     return create_invitation(project, actor, role, email=email, who=who, invitee=invitee)
 
 
-def send(invitation: Invitation, url: str) -> bool:
-    """Mails the link to the invitation's address; False if the mail server did not take it.
+def mail_invitation(invitation: Invitation, url: str) -> bool:
+    """Mails the link to the invitation's address. False if the mail server did not take it.
 
-    At once and not by a worker: the token is in no table, and a message may not carry it.
+    It is sent at once and not by a worker: the token is in no table, and a message may not carry
+    it.
     """
     project, host = invitation.project, invitation.created_by
     until = timezone.localtime(invitation.expires_at).strftime("%-d %B, %H:%M %Z")
@@ -151,8 +154,10 @@ def _has_joined(invitation: Invitation, user: User | None) -> bool:
 
 def used_just_now(token: str) -> Invitation | None:
     """An invitation that somebody has used within the last minute."""
-    found = Invitation.objects.select_related("project", "used_by")
-    return found.filter(token_hash=_hash(token), used_at__gt=timezone.now() - TWICE_WITHIN).first()
+    invitations = Invitation.objects.select_related("project", "used_by")
+    return invitations.filter(
+        token_hash=_hash(token), used_at__gt=timezone.now() - TWICE_WITHIN
+    ).first()
 
 
 def _why_gone(invitation: Invitation) -> InvitationGone:
@@ -198,7 +203,8 @@ def accept(invitation: Invitation, user: User) -> Membership:
 
 
 def _use(invitation: Invitation, user: User) -> None:
-    """With it go the others to the same account: none is left over to come back with."""
+    """Marks the invitation as used, and with it all others of the project to the same account: with
+    one of those, somebody who was removed could come back."""
     same = Q(pk=invitation.pk) | Q(project=invitation.project_id, invitee=user)
     Invitation.objects.filter(same, used_at__isnull=True).update(
         used_at=timezone.now(), used_by=user
@@ -206,14 +212,15 @@ def _use(invitation: Invitation, user: User) -> None:
 
 
 def decline(invitation: Invitation) -> None:
-    """Takes it off the person's page. Who has invited sees nothing: it waits until it is old."""
+    """Takes the invitation off the person's page. Who has invited sees nothing of it: to them it
+    waits until it is too old."""
     Invitation.objects.filter(
         project=invitation.project_id, invitee=invitation.invitee_id, used_at__isnull=True
     ).update(invitee=None)
 
 
-def withdraw(invitation: Invitation, actor: User) -> None:
-    """The link stops working. One that was used stays on record."""
+def withdraw_invitation(invitation: Invitation, actor: User) -> None:
+    """Deletes the invitation, so that its link stops working. One that was used stays on record."""
     with transaction.atomic():
         deleted, _ = Invitation.objects.filter(pk=invitation.pk, used_at__isnull=True).delete()
         if not deleted and Invitation.objects.filter(pk=invitation.pk).exists():

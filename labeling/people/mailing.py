@@ -23,12 +23,16 @@ def can_send() -> bool:
 
 
 def site(request: HttpRequest) -> str:
-    """What links begin with, in mails that a stranger may have asked for. Who asks can name this
-    machine's own names too, which are always allowed: a link to them would lead to a server on
-    the reader's machine, so where the operator has named a host, that one is taken instead."""
+    """What links in mails begin with, where a stranger may have asked for the mail.
+
+    Who asks can name this machine's own names, which are always allowed. A link to them would lead
+    to a server on the reader's machine. So the first host that the operator has named is taken
+    instead.
+    """
     if settings.SITE_URL:
         return str(settings.SITE_URL)
     here = request.build_absolute_uri("/").rstrip("/")
+    # A pattern such as ".example.org" or "*" is no host to link to.
     named = [
         name for name in settings.ALLOWED_HOSTS if name not in OWN_NAMES and name[0] not in ".*"
     ]
@@ -37,7 +41,7 @@ def site(request: HttpRequest) -> str:
 
 
 def send(to: str, subject: str, text: str) -> bool:
-    """False if the mail server did not take it."""
+    """Sends one mail. False if the mail server did not take it."""
     try:
         # A name may hold a line break, and a header must not.
         send_mail(" ".join(subject.split()), text, None, [to])
@@ -69,7 +73,7 @@ def _do(job: Callable[[], object]) -> None:
 
 @register()
 def check_links(app_configs: object, **_: object) -> list[CheckMessage]:
-    """Links in mails are made of the host that was asked for."""
+    """An error at the start where links in mails would be made of whatever host a request names."""
     if settings.SITE_URL or not (can_send() and "*" in settings.ALLOWED_HOSTS):
         return []
     return [

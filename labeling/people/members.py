@@ -42,23 +42,23 @@ def members_of(project: Project) -> QuerySet[Membership]:
 
 
 def lock_project(project_id: int) -> None:
-    """Makes others who change the project's people wait; nobody who only judges. Before any
-    lock of a membership: in this order everywhere."""
+    """Makes others who change the project's people wait, but nobody who only judges. Call it before
+    any lock of a membership: everybody locks in this order."""
     list(Project.objects.select_for_update(no_key=True).filter(pk=project_id).values_list("pk"))
 
 
 def lock_membership(project_id: int, user_id: int) -> Membership | None:
     """The membership as it is once its row is locked; None if the person has left meanwhile."""
-    found = Membership.objects.filter(project_id=project_id, user_id=user_id)
+    memberships = Membership.objects.filter(project_id=project_id, user_id=user_id)
     # In two statements: what the first one read is that of before the wait.
-    if not list(found.select_for_update(no_key=True).values_list("pk")):
+    if not list(memberships.select_for_update(no_key=True).values_list("pk")):
         return None
-    return found.select_related("project", "user").first()
+    return memberships.select_related("project", "user").first()
 
 
 def write_changes(locked: Membership, values: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Writes the columns that differ, and no other; gives them as {column: [before, after]}
-    for the audit log, where times say nothing that the entry's own does not."""
+    """Writes the columns that differ, and no other. Returns them as {column: [before, after]} for
+    the audit log, without times: the entry has its own."""
     before = {name: getattr(locked, name) for name in values}
     changed = {name: value for name, value in values.items() if before[name] != value}
     if changed:
@@ -79,26 +79,26 @@ def change_member(
     role: Role | None = None,
     is_paused: bool | None = None,
 ) -> bool:
-    """Sets role or pause, or both; False when nothing is to be changed.
+    """Sets role or pause, or both. False when nothing is to be changed.
 
-    `membership` is what the actor saw: what they leave as it was there is not touched, whatever
-    it has become since.
+    `membership` is what the actor saw. A value that they left as it was there is not touched,
+    whatever it has become since.
     """
-    wanted = {"role": role and str(role), "is_paused": is_paused}
-    asked: dict[str, Any] = {
+    choices = {"role": role and str(role), "is_paused": is_paused}
+    values: dict[str, Any] = {
         name: value
-        for name, value in wanted.items()
+        for name, value in choices.items()
         if value is not None and getattr(membership, name) != value
     }
     with transaction.atomic():
         lock_project(membership.project_id)
         current = _locked(membership)
-        _keep_an_admin(current, role if "role" in asked else Role(current.role))
-        if asked.get("is_paused") is False and current.is_paused:
+        _keep_an_admin(current, role if "role" in values else Role(current.role))
+        if values.get("is_paused") is False and current.is_paused:
             _may_go_on(current, membership)
             # Whoever a check had paused starts anew: what was answered before is reviewed now.
-            asked |= {"paused_by_rule": "", "gold_since": timezone.now()}
-        changes = write_changes(current, asked)
+            values |= {"paused_by_rule": "", "gold_since": timezone.now()}
+        changes = write_changes(current, values)
         if changes:
             username = current.user.username
             write_entry(
@@ -121,9 +121,10 @@ def _may_go_on(current: Membership, seen: Membership) -> None:
 
 
 def remove_member(membership: Membership, actor: User) -> None:
-    """The person no longer sees the project. What they judged stays.
+    """Takes the project from the person's sight. What they judged stays.
 
-    That their answers are to be settled anew is marked on the membership: it goes after that.
+    Answers that are still to be settled anew are settled first: the mark for it is on the
+    membership, which goes.
     """
     while not _remove(membership, actor):
         resettle_pending(membership.project)
@@ -131,7 +132,7 @@ def remove_member(membership: Membership, actor: User) -> None:
 
 @retried
 def _remove(membership: Membership, actor: User) -> bool:
-    """False: some of what they answered is yet to be settled anew."""
+    """Removes the membership. False: some of what they answered is still to be settled anew."""
     lock_project(membership.project_id)
     current = lock_membership(membership.project_id, membership.user_id)
     if current is None:
@@ -169,10 +170,11 @@ def _locked(membership: Membership) -> Membership:
 
 
 def _keep_an_admin(locked: Membership, new_role: Role | None) -> None:
-    """A project without admin could never be changed again by its people. The project's lock
-    keeps two admins from stepping down past each other."""
+    """Raises MembersError if the project would be left without an admin: nobody of it could ever
+    change it again. The project's lock keeps two admins from stepping down past each other."""
     if locked.role != Role.ADMIN or new_role == Role.ADMIN:
         return
+    # An account that is switched off cannot change anything.
     admins = Membership.objects.filter(
         project=locked.project_id, role=Role.ADMIN, user__is_active=True
     )

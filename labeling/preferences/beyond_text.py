@@ -1,42 +1,37 @@
 """Which preferences say more than texts can: what plain texts would drop is refused instead."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from django.db.models import BooleanField, Func, Q, QuerySet
+from django.db.models import BooleanField, Q, QuerySet
 
+from labeling.database.templates import TemplateFunc
 from labeling.models import Preference
 
 
 class CannotBeTexts(ValueError):
-    """Some rows hold what a style has no place for. The message is a sentence for people."""
+    """Some rows hold more than a style has a place for. The message is a sentence for people."""
 
 
-class HoldsMore(Func):
+class HoldsMore(TemplateFunc):
     """Whether a message has another key than role and content, or a role without a speaker."""
 
     output_field: ClassVar = BooleanField()
-
-    def as_sqlite(self, compiler: Any, connection: Any, **kwargs: Any) -> Any:
-        template = (
-            "EXISTS (SELECT 1 FROM json_each(%(expressions)s) said, json_each(said.value) part"
-            " WHERE part.key NOT IN ('role', 'content')"
-            " OR part.key = 'role' AND part.value IN ('tool', 'developer'))"
-        )
-        return self.as_sql(compiler, connection, template=template)
-
-    def as_postgresql(self, compiler: Any, connection: Any, **kwargs: Any) -> Any:
-        template = (
-            "EXISTS (SELECT 1 FROM jsonb_array_elements(%(expressions)s) AS said,"
-            " jsonb_each_text(said) AS part WHERE part.key NOT IN ('role', 'content')"
-            " OR part.key = 'role' AND part.value IN ('tool', 'developer'))"
-        )
-        return self.as_sql(compiler, connection, template=template)
+    sqlite = (
+        "EXISTS (SELECT 1 FROM json_each(%(expressions)s) said, json_each(said.value) part"
+        " WHERE part.key NOT IN ('role', 'content')"
+        " OR part.key = 'role' AND part.value IN ('tool', 'developer'))"
+    )
+    postgresql = (
+        "EXISTS (SELECT 1 FROM jsonb_array_elements(%(expressions)s) AS said,"
+        " jsonb_each_text(said) AS part WHERE part.key NOT IN ('role', 'content')"
+        " OR part.key = 'role' AND part.value IN ('tool', 'developer'))"
+    )
 
 
-def refuse_beyond_text(found: QuerySet[Preference]) -> None:
+def refuse_beyond_text(preferences: QuerySet[Preference]) -> None:
     """Raises CannotBeTexts where one of these preferences is more than texts."""
     plain = Q(chosen__extra={}, rejected__extra={}, prompt__extra={})
-    rows = found.alias(holds_more=HoldsMore("prompt__messages"))
+    rows = preferences.alias(holds_more=HoldsMore("prompt__messages"))
     count = rows.filter(~plain | Q(holds_more=True)).count()
     if count:
         raise CannotBeTexts(

@@ -31,7 +31,7 @@ class CursorRefused(ValueError):
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place in the changes of one project's rows that one filter lets through."""
+    """A place in the numbered changes of one project's rows, as one filter lets them through."""
 
     of: str
     project: int
@@ -39,7 +39,7 @@ class Cursor:
     number: int = 0
 
     def at(self, number: int) -> str:
-        """The text to go on with from there."""
+        """The text with which a reader goes on after this number."""
         written = json.dumps([VERSION, self.of, self.project, self.wanted, number])
         return base64.urlsafe_b64encode(written.encode()).decode().rstrip("=")
 
@@ -47,8 +47,9 @@ class Cursor:
 def read_cursor(
     text: str, model: NumberedRows, project: Project, wanted: Mapping[str, Any]
 ) -> Cursor:
-    """Where `text` says to go on; the beginning where it is empty. `wanted` is the filter."""
-    of = name_of(model)
+    """Reads where `text` says to go on; the beginning where it is empty. `wanted` is the filter
+    that the cursor has to belong to."""
+    of = kind_of_rows(model)
     digest = _digest(wanted)
     if not text:
         return Cursor(of, project.pk, digest)
@@ -87,17 +88,19 @@ def _digest(wanted: Mapping[str, Any]) -> str:
     return hashlib.sha256(written.encode()).hexdigest()[:16]
 
 
-def name_of(model: NumberedRows) -> str:
+def kind_of_rows(model: NumberedRows) -> str:
     return str(model._meta.model_name)
 
 
 def number_changes(model: NumberedRows, project: Project) -> int:
-    """Numbers the changes that are visible now, and gives the number of the last one: all rows up
-    to it can be read, and whatever becomes visible later is above it."""
+    """Numbers the changes that are visible now, and returns the highest number given so far.
+
+    All rows up to that number can be read, and whatever becomes visible later gets a higher one.
+    """
     while _unnumbered(model, project).exists():
         if _number_batch(model, project) < BATCH:
             break
-    counter = ChangeCounter.objects.filter(project=project, of=name_of(model))
+    counter = ChangeCounter.objects.filter(project=project, of=kind_of_rows(model))
     return counter.values_list("last", flat=True).first() or 0
 
 
@@ -107,8 +110,8 @@ def _unnumbered(model: NumberedRows, project: Project) -> Any:
 
 @retried
 def _number_batch(model: NumberedRows, project: Project) -> int:
-    ChangeCounter.objects.get_or_create(project=project, of=name_of(model))
-    counter = ChangeCounter.objects.select_for_update().get(project=project, of=name_of(model))
+    ChangeCounter.objects.get_or_create(project=project, of=kind_of_rows(model))
+    counter = ChangeCounter.objects.select_for_update().get(project=project, of=kind_of_rows(model))
     # A row that somebody is changing at this moment is stepped over: it will be visible, and
     # numbered, when they are done.
     rows = _unnumbered(model, project).select_for_update(skip_locked=True, no_key=True)

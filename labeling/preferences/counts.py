@@ -9,14 +9,14 @@ Kind = Judgment.Kind
 
 
 def given(project: Project) -> QuerySet[Judgment]:
-    """Everything that labelers said of the project's comparisons and that stands: judgments, skips
-    and flags. What they said to checks of themselves is no part of it."""
+    """All that labelers said of the project's comparisons and that stands: judgments, skips and
+    flags. Answers to checks are left out."""
     work = Judgment.Purpose.WORK
     return Judgment.objects.filter(project=project, superseded_at__isnull=True, purpose=work)
 
 
 def judgments(project: Project) -> QuerySet[Judgment]:
-    """Those that say something of the responses: skips and flags are not counted."""
+    """The judgments that stand and say something of the responses: no skips and no flags."""
     return given(project).filter(kind__in=Judgment.ANSWERS)
 
 

@@ -28,7 +28,7 @@ OVERLAP = timedelta(minutes=5)
 Row: TypeAlias = dict[str, Any]
 Messages: TypeAlias = list[Message]
 
-Answer: TypeAlias = tuple[str, Extra]  # a response's text, and its message's further keys
+TextAndExtra: TypeAlias = tuple[str, Extra]  # a response's text, and its message's further keys
 SIDES = ("chosen", "rejected")
 
 SPEAKERS = {"system": "System", "user": "Human", "assistant": "Assistant"}
@@ -58,7 +58,8 @@ class ExportOptions:
 
     @property
     def of_cursor(self) -> Row:
-        """What must be the same when a cursor goes on: which rows, not how they are written."""
+        """The options that must be the same when a cursor goes on: which rows, not how they are
+        written."""
         which = asdict(self)
         for name in ("after", "settled_since", "style"):
             del which[name]
@@ -78,20 +79,20 @@ class ExportOptions:
 
 
 def preferences_to_export(project: Project, wanted: ExportOptions) -> QuerySet[Preference]:
-    found = Preference.objects.filter(
+    preferences = Preference.objects.filter(
         project=project, settled_at__isnull=False, kind__in=wanted.kinds
     )
     if not wanted.include_excluded:
-        found = found.filter(excluded=False)
+        preferences = preferences.filter(excluded=False)
     if wanted.settled_since:
-        found = found.filter(settled_at__gte=wanted.settled_since)
+        preferences = preferences.filter(settled_at__gte=wanted.settled_since)
     if wanted.splits:
-        found = found.filter(split__in=wanted.splits)
+        preferences = preferences.filter(split__in=wanted.splits)
     if wanted.provenances:
-        found = found.filter(provenance__in=wanted.provenances)
+        preferences = preferences.filter(provenance__in=wanted.provenances)
     if wanted.min_weight > 0:
-        found = found.filter(weight__gte=wanted.min_weight)
-    return found
+        preferences = preferences.filter(weight__gte=wanted.min_weight)
+    return preferences
 
 
 PREFERENCE_COLUMNS = (
@@ -107,18 +108,18 @@ PREFERENCE_COLUMNS = (
 def preference_rows(project: Project, wanted: ExportOptions) -> Iterator[Row]:
     """The preferences in id order, as the formats in docs/data-formats.md say. Raises CannotBeTexts
     at once for what the style cannot carry."""
-    found = preferences_to_export(project, wanted)
+    preferences = preferences_to_export(project, wanted)
     if wanted.style == TEXT:
-        refuse_beyond_text(found.filter(pk__gt=wanted.after))
+        refuse_beyond_text(preferences.filter(pk__gt=wanted.after))
     write = STYLES[wanted.style]
-    pages = _pages(found.values(*PREFERENCE_COLUMNS), wanted.after)
+    pages = _pages(preferences.values(*PREFERENCE_COLUMNS), wanted.after)
     return (_preference_row(values, write) for page in pages for values in page)
 
 
 @dataclass(frozen=True)
 class Changes:
-    """Rows in the order of their changes. `cursor` goes on after all of them; `is_cut` says that
-    there are more already."""
+    """Rows in the order of their changes. `cursor` goes on after all of them. `is_cut`: there are
+    more already."""
 
     rows: Iterator[Row]
     cursor: str
@@ -128,22 +129,26 @@ class Changes:
 def preference_changes(
     project: Project, wanted: ExportOptions, cursor: str, limit: int | None
 ) -> Changes:
-    """What has changed since the answer that told this cursor; with an empty one, everything."""
+    """What has changed since the answer that gave out this cursor; everything, with an empty
+    one."""
     start = read_cursor(cursor, Preference, project, wanted.of_cursor)
     last = number_changes(Preference, project)
-    found = preferences_to_export(project, wanted)
-    end, is_cut = _end_of(found, start.number, last, limit)
+    preferences = preferences_to_export(project, wanted)
+    end, is_cut = _end_of(preferences, start.number, last, limit)
     if wanted.style == TEXT:
-        refuse_beyond_text(found.filter(change_number__gt=start.number, change_number__lte=end))
+        refuse_beyond_text(
+            preferences.filter(change_number__gt=start.number, change_number__lte=end)
+        )
     write = STYLES[wanted.style]
-    values = found.filter(change_number__lte=end).values(*PREFERENCE_COLUMNS, "change_number")
+    values = preferences.filter(change_number__lte=end).values(*PREFERENCE_COLUMNS, "change_number")
     pages = _pages(values, start.number, "change_number")
     rows = (_preference_row(row, write) for page in pages for row in page)
     return Changes(rows, start.at(end), is_cut)
 
 
-def _end_of(found: QuerySet[Any], start: int, last: int, limit: int | None) -> tuple[int, bool]:
-    """How far this answer goes: to the last change, or to that of the last row it has room for."""
+def _end_of(rows: QuerySet[Any], start: int, last: int, limit: int | None) -> tuple[int, bool]:
+    """The change number up to which this answer goes, and whether rows are left beyond it. The end
+    is the last change, or that of the last row within the limit."""
     if start > last:
         raise CursorRefused(
             "This cursor is ahead of the project: its database was put back to an earlier state. "
@@ -151,7 +156,7 @@ def _end_of(found: QuerySet[Any], start: int, last: int, limit: int | None) -> t
         )
     if limit is None:
         return last, False
-    numbers = found.filter(change_number__gt=start, change_number__lte=last)
+    numbers = rows.filter(change_number__gt=start, change_number__lte=last)
     page = list(
         numbers.order_by("change_number").values_list("change_number", flat=True)[: limit + 1]
     )
@@ -159,8 +164,8 @@ def _end_of(found: QuerySet[Any], start: int, last: int, limit: int | None) -> t
 
 
 def _preference_row(values: Row, write: "Style") -> Row:
-    """No value is ever null: datasets takes a column's type from the first rows it sees, and a
-    file whose first megabytes hold null there could not be loaded."""
+    """Writes a row without nulls. The library `datasets` takes a column's type from the first rows
+    it sees, and could not load a file whose first megabytes hold null there."""
     answers = [(values[f"{side}__text"], values[f"{side}__extra"]) for side in SIDES]
     prompt, chosen, rejected = write(values["prompt__messages"], *answers)
     votes = [values[f"votes_{side}"] for side in ("chosen", "rejected", "tie", "both_bad")]
@@ -189,30 +194,35 @@ def _preference_row(values: Row, write: "Style") -> Row:
         "tags": as_words(values["prompt__tags"]),
         "excluded": values["excluded"],
         "excluded_reason": values["excluded_reason"],
-        "settled_at": moment(values["settled_at"]),
+        "settled_at": timestamp(values["settled_at"]),
         "fingerprint": fingerprint(
             values["prompt__digest"], (values["chosen__digest"], values["rejected__digest"])
         ),
     }
 
 
-def moment(at: datetime) -> str:
-    """Always as long, so that a column of them has one type, and with no sign that an address
-    turns into another one."""
+def timestamp(at: datetime) -> str:
+    """The moment in UTC with Z, always in the same number of characters, so that a column has one
+    type. A plus sign would be a space in an address."""
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _as_messages(prompt: Messages, chosen: Answer, rejected: Answer) -> tuple[Any, Any, Any]:
-    """The conversational form of TRL: its trainers put the chat template around it."""
+def _as_messages(
+    prompt: Messages, chosen: TextAndExtra, rejected: TextAndExtra
+) -> tuple[Any, Any, Any]:
+    """The conversational form of TRL, whose trainers put the chat template around it."""
     return [*map(_in_order, prompt)], [whole_message(*chosen)], [whole_message(*rejected)]
 
 
 def _in_order(message: Message) -> Message:
-    """Role and content first: PostgreSQL keeps the keys of JSON in an order of its own."""
+    """The message with role and content first: PostgreSQL keeps the keys of JSON in an order of its
+    own."""
     return {"role": message["role"], "content": message["content"], **extra_of(message)}
 
 
-def _as_texts(prompt: Messages, chosen: Answer, rejected: Answer) -> tuple[Any, Any, Any]:
+def _as_texts(
+    prompt: Messages, chosen: TextAndExtra, rejected: TextAndExtra
+) -> tuple[Any, Any, Any]:
     """Plain texts. A conversation becomes one dialogue, which the importer splits again."""
     return _text_of(prompt), chosen[0], rejected[0]
 
@@ -224,7 +234,7 @@ def _text_of(prompt: Messages) -> str:
     return "\n\n".join([*turns, "Assistant:"])
 
 
-Style: TypeAlias = Callable[[Messages, Answer, Answer], tuple[Any, Any, Any]]
+Style: TypeAlias = Callable[[Messages, TextAndExtra, TextAndExtra], tuple[Any, Any, Any]]
 TEXT = "text"
 STYLES: dict[str, Style] = {"messages": _as_messages, TEXT: _as_texts}
 
@@ -244,29 +254,29 @@ def judgment_rows(
     include_superseded: bool = False,
 ) -> Iterator[Row]:
     """What people answered, in id order, each with the responses as they stood on screen."""
-    found = _judgments_to_export(project, include_superseded)
+    judgments = _judgments_to_export(project, include_superseded)
     if since:
-        found = found.filter(created_at__gte=since)
-    return _judgment_rows(_pages(found.values(*JUDGMENT_COLUMNS), after))
+        judgments = judgments.filter(created_at__gte=since)
+    return _judgment_rows(_pages(judgments.values(*JUDGMENT_COLUMNS), after))
 
 
 def judgment_changes(
     project: Project, cursor: str, limit: int | None, *, include_superseded: bool = False
 ) -> Changes:
-    """What was answered, taken back or corrected since the answer that told this cursor."""
+    """What was answered, taken back or corrected since the answer that gave out this cursor."""
     wanted = {"include_superseded": include_superseded}
     start = read_cursor(cursor, Judgment, project, wanted)
     last = number_changes(Judgment, project)
-    found = _judgments_to_export(project, include_superseded)
-    end, is_cut = _end_of(found, start.number, last, limit)
-    values = found.filter(change_number__lte=end).values(*JUDGMENT_COLUMNS, "change_number")
+    judgments = _judgments_to_export(project, include_superseded)
+    end, is_cut = _end_of(judgments, start.number, last, limit)
+    values = judgments.filter(change_number__lte=end).values(*JUDGMENT_COLUMNS, "change_number")
     rows = _judgment_rows(_pages(values, start.number, "change_number"))
     return Changes(rows, start.at(end), is_cut)
 
 
 def _judgments_to_export(project: Project, include_superseded: bool) -> QuerySet[Judgment]:
-    found = Judgment.objects.filter(project=project, purpose=Judgment.Purpose.WORK)
-    return found if include_superseded else found.filter(superseded_at__isnull=True)
+    judgments = Judgment.objects.filter(project=project, purpose=Judgment.Purpose.WORK)
+    return judgments if include_superseded else judgments.filter(superseded_at__isnull=True)
 
 
 def _judgment_rows(pages: Iterable[list[Row]]) -> Iterator[Row]:
@@ -277,11 +287,11 @@ def _judgment_rows(pages: Iterable[list[Row]]) -> Iterator[Row]:
 
 
 def _responses_of(comparison_ids: Iterable[int]) -> dict[int, Row]:
-    found = ComparisonResponse.objects.filter(comparison_id__in=comparison_ids)
+    places = ComparisonResponse.objects.filter(comparison_id__in=comparison_ids)
     columns = ("response_id", "response__text", "response__source", "response__extra")
     return {
         pk: {"id": pk, "text": text, "model": source} | ({"extra": extra} if extra else {})
-        for pk, text, source, extra in found.order_by().values_list(*columns)
+        for pk, text, source, extra in places.order_by().values_list(*columns)
     }
 
 
@@ -305,8 +315,8 @@ def _judgment_row(values: Row, responses: dict[int, Row]) -> Row:
         "guidelines": values["guidelines__number"] or 0,
         "is_late": values["is_late"],
         "is_surplus": values["is_surplus"],
-        "created_at": moment(values["created_at"]),
-        "superseded_at": moment(superseded_at) if superseded_at else "",
+        "created_at": timestamp(values["created_at"]),
+        "superseded_at": timestamp(superseded_at) if superseded_at else "",
     }
 
 
@@ -316,13 +326,13 @@ def json_lines(rows: Iterable[Row]) -> Iterator[bytes]:
 
 
 def page_of(rows: Iterator[Row], size: int) -> tuple[list[Row], int | None]:
-    """The next rows, and the id to go on after, or None at the end."""
+    """Takes the next `size` rows, and the id to go on after; None at the end."""
     page = list(islice(rows, size + 1))
     return (page[:size], page[size - 1]["id"]) if len(page) > size else (page, None)
 
 
-def _pages(found: QuerySet[Any, Row], after: int, by: str = "id") -> Iterator[list[Row]]:
-    while page := list(found.filter(**{f"{by}__gt": after}).order_by(by)[:PAGE_ROWS]):
+def _pages(rows: QuerySet[Any, Row], after: int, by: str = "id") -> Iterator[list[Row]]:
+    while page := list(rows.filter(**{f"{by}__gt": after}).order_by(by)[:PAGE_ROWS]):
         yield page
         if len(page) < PAGE_ROWS:
             return

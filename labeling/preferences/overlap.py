@@ -15,20 +15,22 @@ from django.utils import timezone
 from labeling.database.transactions import let_others_write, retried
 from labeling.models import Comparison, OverlapChange, Project
 from labeling.preferences.resettling import resettle
-from labeling.preferences.slots import standings
+from labeling.preferences.slots import taken_slots
 
 BATCH = 300
 LEFT_ALONE_AFTER = timedelta(seconds=30)
 
 
 def begin_change(project: Project, old: int, new: int) -> bool:
-    """Call inside the transaction that changes the overlap, with the project's row locked. True
-    when there is more to do: then call `go_on` after it.
+    """Lets the first open comparisons follow a changed overlap. True when there are more: then call
+    `go_on` after the transaction.
 
-    The rule: what was finished stays finished. An open comparison that asked for the old overlap
-    asks for the new one, but never for fewer judgments than have been given or are being given
-    at this moment (its taken slots): those are counted. One that has enough now is finished and
-    settled at once. Comparisons that asked for a number of their own keep it.
+    Call it inside the transaction that changes the overlap, with the project's row locked.
+
+    What was finished stays finished. An open comparison that asked for the old overlap asks for the
+    new one, but never for fewer judgments than its taken slots: what has been given or is being
+    given counts. One that has enough now is settled at once. Comparisons that asked for a number of
+    their own keep it.
     """
     earlier = OverlapChange.objects.filter(project=project).exists()
     done_to = 0 if earlier else _follow(project, old, new, _followers(project, old))
@@ -42,7 +44,8 @@ def begin_change(project: Project, old: int, new: int) -> bool:
 
 
 def go_on(project: Project) -> None:
-    """Lets the others follow. Changes are followed one after the other, as they were made."""
+    """Lets the other comparisons follow. Changes are followed one after the other, as they were
+    made."""
     while OverlapChange.objects.filter(project=project).exists():
         let_others_write()
         _next_step(project)
@@ -69,37 +72,39 @@ def _followers(project: Project, old: int) -> QuerySet[Comparison]:
 
 
 def _follow(project: Project, old: int, new: int, followers: QuerySet[Comparison]) -> int | None:
-    """The next of them follow; gives the last one's id, or None when there were no more."""
+    """Lets the next BATCH of these comparisons follow. Returns the last one's id, or None when
+    there are no more."""
     locked = followers.select_for_update(no_key=True).order_by("pk")
     ids = list(locked.values_list("pk", flat=True)[:BATCH])
     if not ids:
         return None
-    standing = standings(project.pk, ids)
-    taken: dict[int, list[int]] = defaultdict(list)
+    taken = taken_slots(project.pk, ids)
+    by_taken_slots: dict[int, list[int]] = defaultdict(list)
     for pk in ids:
-        taken[standing[pk].counted + standing[pk].held].append(pk)
-    for number, alike in taken.items():
+        by_taken_slots[taken[pk].counted + taken[pk].held].append(pk)
+    for number, alike in by_taken_slots.items():
         Comparison.objects.filter(pk__in=alike).update(
             wanted=max(new, number),
             slots_left=max(new - number, 0),
             # One that was begun joins the end of the waiting line, where every labeler looks again.
             waiting_since=timezone.now() if number else F("waiting_since"),
         )
-    _finish_complete(project, [pk for pk in ids if standing[pk].is_complete(new)])
+    _finish_complete(project, [pk for pk in ids if taken[pk].is_complete(new)])
     return ids[-1] if len(ids) == BATCH else None
 
 
 def _finish_complete(project: Project, ids: Sequence[int]) -> None:
-    """Settles those that have all their judgments; one that somebody still holds waits for them."""
+    """Settles those that have all their judgments. One that somebody still holds waits."""
     if ids:
         resettle(project, ids)
 
 
 def finish_changes() -> None:
-    """Goes on with changes that were left alone; the clock may have been put back meanwhile."""
+    """Goes on with changes that nobody has touched for half a minute, or that were touched in the
+    future, before the clock was set back."""
     now = timezone.now()
-    left = OverlapChange.objects.exclude(
+    abandoned = OverlapChange.objects.exclude(
         touched_at__range=(now - LEFT_ALONE_AFTER, now + LEFT_ALONE_AFTER)
     )
-    for project in Project.objects.filter(pk__in=left.values("project")):
+    for project in Project.objects.filter(pk__in=abandoned.values("project")):
         go_on(project)

@@ -15,8 +15,8 @@ from django.utils import timezone
 from config.nudges import nudge
 from labeling.database.transactions import retried
 from labeling.models import Comparison, Judgment, Membership, Preference, Project
-from labeling.preferences.settling import counted, draw_up, store
-from labeling.preferences.slots import Standing, held_by_people
+from labeling.preferences.settling import counted, draw_up, store_preferences
+from labeling.preferences.slots import TakenSlots, held_by_people
 
 State = Comparison.State
 
@@ -27,7 +27,7 @@ SAME_WEIGHT = 1e-6
 
 @dataclass(frozen=True)
 class Resettled:
-    """Comparisons whose preferences changed, and those that wait for judgments again."""
+    """How many comparisons got other preferences, and how many wait for judgments again."""
 
     changed: int = 0
     turned: int = 0  # of these, preferences with another winner or kind
@@ -44,9 +44,9 @@ class Resettled:
 def resettle(project: Project, comparison_ids: Iterable[int]) -> Resettled:
     """Brings these comparisons in line with the judgments that count now.
 
-    A finished one is settled with what remains, also when that is less than was wanted; with
-    nothing left it goes back to the queue. An open one is settled if it has enough now. One that
-    was never judged here (a file or a rewrite settled it) keeps what it has.
+    A finished one is settled with the judgments that remain, also when they are fewer than wanted;
+    without any it goes back to the queue. An open one is settled if it has enough now. One that was
+    never judged here (a file or a rewrite settled it) keeps what it has.
     """
     ids = sorted(set(comparison_ids))
     total = Resettled()
@@ -75,7 +75,7 @@ def resettle_pending(project: Project) -> Resettled:
 
 
 def _comparisons_of(project: Project, labeler_id: int) -> list[int]:
-    """What this person's answers had a part in, whether they count now or not."""
+    """The comparisons that this person has answered, whether the answers count now or not."""
     rows = Judgment.objects.filter(
         project=project,
         labeler=labeler_id,
@@ -102,16 +102,16 @@ def _resettle_batch(project: Project, ids: Sequence[int]) -> Resettled:
     for judgment in counted(project.pk).filter(comparison__in=ids):
         judgments[judgment.comparison_id].append(judgment)
     held = held_by_people(ids)
-    standing = {pk: Standing(len(judgments[pk]), held[pk]) for pk in ids}
+    taken = {pk: TakenSlots(len(judgments[pk]), held[pk]) for pk in ids}
     settled, waiting = [], []
     for comparison in comparisons:
-        stands = standing[comparison.pk]
-        stays_finished = comparison.state == State.FINISHED and stands.counted > 0
-        if stays_finished or stands.is_complete(comparison.wanted):
+        slots = taken[comparison.pk]
+        stays_finished = comparison.state == State.FINISHED and slots.counted > 0
+        if stays_finished or slots.is_complete(comparison.wanted):
             settled.append(comparison)
         else:
             waiting.append(comparison)
-    reopened = _reopen(waiting, standing, now)
+    reopened = _reopen(waiting, taken, now)
     drawn = [
         preference
         for comparison in settled
@@ -123,24 +123,28 @@ def _resettle_batch(project: Project, ids: Sequence[int]) -> Resettled:
 
 
 def _reopen(
-    comparisons: Sequence[Comparison], standing: Mapping[int, Standing], now: datetime
+    comparisons: Sequence[Comparison], taken: Mapping[int, TakenSlots], now: datetime
 ) -> int:
-    """Asks for the judgments that are missing now; what was settled is out of use till then."""
+    """Asks for the judgments that are missing now. Preferences stay out of use until they are
+    there."""
     reopened = [comparison for comparison in comparisons if comparison.state == State.FINISHED]
     Preference.objects.filter(comparison__in=reopened).update(settled_at=None)
     for comparison in comparisons:
-        left = standing[comparison.pk].slots(comparison.wanted)
-        if comparison.state == State.OPEN and left == comparison.slots_left:
+        slots_left = taken[comparison.pk].slots(comparison.wanted)
+        if comparison.state == State.OPEN and slots_left == comparison.slots_left:
             continue
         Comparison.objects.filter(pk=comparison.pk).update(
-            state=State.OPEN, finished_at=None, slots_left=left, waiting_since=now
+            state=State.OPEN, finished_at=None, slots_left=slots_left, waiting_since=now
         )
     return len(reopened)
 
 
 def _store_changes(drawn: Sequence[Preference], ids: Sequence[int]) -> tuple[int, int]:
-    """Stores what differs from what is there. The time of settling stays unless the answer
-    became another: new weights alone are not new preferences, and start no training."""
+    """Stores the preferences that differ from what is there.
+
+    The time of settling stays unless the answer became another one: new weights alone are no new
+    preferences, and start no training.
+    """
     before = {
         (preference.comparison_id, preference.pair_key): preference
         for preference in Preference.objects.filter(comparison__in=ids)
@@ -156,7 +160,7 @@ def _store_changes(drawn: Sequence[Preference], ids: Sequence[int]) -> tuple[int
         elif _differs(old, preference):
             preference.settled_at = old.settled_at
             changed.append(preference)
-    store(changed)
+    store_preferences(changed)
     return len(changed), turned
 
 

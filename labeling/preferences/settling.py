@@ -19,8 +19,11 @@ from labeling.models import Comparison, FormerMember, Judgment, Membership, Pref
 Kind = Preference.Kind
 Provenance = Preference.Provenance
 
+# Weights are fractions: sums of the same ones in another order may differ in their last digits.
+EVEN = 1e-9
 # What a reward model learns from.
 USABLE = (Preference.Kind.PREFER, Preference.Kind.TIE)
+# All that follows from judgments. The split and a curator's exclusion stay what they were.
 REWRITTEN = [
     "chosen", "rejected", "kind", "target", "strength", "weight", "vote_share", "votes_chosen",
     "votes_rejected", "votes_tie", "votes_both_bad", "provenance", "arm", "settled_at",
@@ -72,7 +75,7 @@ def settle(comparison: Comparison, judgments: Sequence[Judgment] | None = None) 
         return []
     now = timezone.now()
     preferences = draw_up(comparison, judgments, now)
-    store(preferences)
+    store_preferences(preferences)
     comparison.state, comparison.finished_at = Comparison.State.FINISHED, now
     Comparison.objects.filter(pk=comparison.pk).update(
         state=comparison.state,
@@ -87,7 +90,7 @@ def settle(comparison: Comparison, judgments: Sequence[Judgment] | None = None) 
 def draw_up(
     comparison: Comparison, judgments: Sequence[Judgment], now: datetime
 ) -> list[Preference]:
-    """The comparison's preferences as these judgments have it, not stored yet."""
+    """Makes the comparison's preferences out of these judgments, without storing them."""
     response_ids = sorted(response_id for tier in judgments[0].tiers for response_id in tier)
     return [
         _preference(comparison, pair, [vote_on(pair, judgment) for judgment in judgments], now)
@@ -95,8 +98,9 @@ def draw_up(
     ]
 
 
-def store(preferences: Sequence[Preference]) -> None:
-    """Writes them anew or over what was settled before; an exclusion by a curator stays."""
+def store_preferences(preferences: Sequence[Preference]) -> None:
+    """Inserts the preferences, or writes them over those settled before. A curator's exclusion
+    stays."""
     Preference.objects.bulk_create(
         preferences,
         update_conflicts=True,
@@ -119,8 +123,8 @@ def counted_judgments(comparison: Comparison) -> list[Judgment]:
 
 
 def counted(project_id: int) -> QuerySet[Judgment]:
-    """The answers of a project that preferences are made of, each with its `reliability`: that of
-    its labeler now, or when they left."""
+    """The answers of a project that preferences are made of. Each has its labeler's `reliability`:
+    of now, or of when they left."""
     by_labeler = {"project_id": project_id, "user_id": OuterRef("labeler_id")}
     now, before = (
         Subquery(people.objects.filter(**by_labeler).values("reliability")[:1])
@@ -168,7 +172,7 @@ def weigh(votes: Sequence[Vote]) -> Settlement:
     }
     if bad * 2 > total:
         kind, direction, agreeing = Kind.BOTH_BAD, 0, counts[None]
-    elif abs(balance) < 1e-9:
+    elif abs(balance) < EVEN:
         kind, direction, agreeing = Kind.TIE, 0, counts[0]
     else:
         direction = 1 if balance > 0 else -1

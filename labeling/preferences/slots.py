@@ -26,8 +26,9 @@ State = Comparison.State
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How many judgments of a comparison count, and how many people hold it."""
+class TakenSlots:
+    """The slots of a comparison that are taken: by judgments that count, and by people who hold
+    it."""
 
     counted: int = 0
     held: int = 0
@@ -39,12 +40,13 @@ class Standing:
         return 0 < self.counted >= wanted and not self.held
 
 
-def standings(project_id: int, comparison_ids: Collection[int]) -> dict[int, Standing]:
-    """Of each of these comparisons, whose rows are locked, in two queries."""
+def taken_slots(project_id: int, comparison_ids: Collection[int]) -> dict[int, TakenSlots]:
+    """Counts the taken slots of each of these comparisons, whose rows are locked, in two
+    queries."""
     answers = counted(project_id).filter(comparison__in=comparison_ids).order_by()
     judged = Counter(dict(answers.values_list("comparison_id").annotate(number=Count("id"))))
     held = held_by_people(comparison_ids)
-    return {pk: Standing(judged[pk], held[pk]) for pk in comparison_ids}
+    return {pk: TakenSlots(judged[pk], held[pk]) for pk in comparison_ids}
 
 
 def held_by_people(comparison_ids: Collection[int]) -> Counter[int]:
@@ -58,20 +60,22 @@ def held_by_people(comparison_ids: Collection[int]) -> Counter[int]:
 
 
 def refill(comparison: Comparison) -> None:
-    """Brings an open comparison in line after somebody let go of it: what is missing is asked for
-    again, and what turns out to be complete is settled. It was read under its row's lock."""
+    """Brings an open comparison in line after somebody let go of it. What is missing is asked for
+    again, and what turns out to be complete is settled. The comparison was read under its row's
+    lock."""
     if comparison.state != State.OPEN:
         return
     judgments: list[Judgment] = counted_judgments(comparison)
-    standing = Standing(len(judgments), held_by_people([comparison.pk])[comparison.pk])
-    if standing.is_complete(comparison.wanted):
+    taken = TakenSlots(len(judgments), held_by_people([comparison.pk])[comparison.pk])
+    if taken.is_complete(comparison.wanted):
         settle(comparison, judgments)
         return
-    left = standing.slots(comparison.wanted)
-    if left == comparison.slots_left:
+    slots_left = taken.slots(comparison.wanted)
+    if slots_left == comparison.slots_left:
         return
-    changes: dict[str, object] = {"slots_left": left}
-    if left > comparison.slots_left:
+    changes: dict[str, object] = {"slots_left": slots_left}
+    # Only a slot that became free joins the end of the waiting line; others keep their place in it.
+    if slots_left > comparison.slots_left:
         changes["waiting_since"] = timezone.now()
     Comparison.objects.filter(pk=comparison.pk).update(**changes)
-    comparison.slots_left = left
+    comparison.slots_left = slots_left

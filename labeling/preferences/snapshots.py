@@ -30,8 +30,8 @@ def take_snapshot(project: Project) -> Snapshot:
     """Writes down the preferences that a reward model can learn from, and returns their snapshot:
     the one that exists, if nothing has changed since.
 
-    Both-bad is left out: it says nothing about which of the two is better. Contested pairs are
-    in as ties. Curators' exclusions are left out.
+    Both-bad preferences are left out, since they do not say which response is better. Contested
+    pairs are in as ties. Curators' exclusions are left out.
     """
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def snapshot_path(snapshot: Snapshot) -> Path:
 
 
 def verify(snapshot: Snapshot) -> Path:
-    """The snapshot's file, if it still is what was written; raises SnapshotDamaged."""
+    """The snapshot's file, if it still is what was written. Raises SnapshotDamaged."""
     path = snapshot_path(snapshot)
     try:
         with path.open("rb") as file:
@@ -75,7 +75,7 @@ def _folder() -> Path:
 
 
 def _move(temporary: Path, path: Path) -> None:
-    """In one step, so that a file with its final name is always whole."""
+    """Gives the file its final name in one step, so that a file of that name is always whole."""
     os.chmod(temporary, 0o444)
     os.replace(temporary, path)
     folder = os.open(path.parent, os.O_RDONLY)
@@ -99,7 +99,7 @@ def _lines(project: Project, newest: datetime | None) -> Iterator[bytes]:
     """Canonical JSON in id order: the same preferences are the same bytes everywhere."""
     if newest is None:
         return
-    found = (
+    rows = (
         settled(project)
         .filter(settled_at__lte=newest)
         .exclude(kind=Preference.Kind.BOTH_BAD)
@@ -111,7 +111,7 @@ def _lines(project: Project, newest: datetime | None) -> Iterator[bytes]:
         )
     )  # fmt: skip
     after = 0
-    while page := list(found.filter(id__gt=after)[:READ_ROWS]):
+    while page := list(rows.filter(id__gt=after)[:READ_ROWS]):
         for values in page:
             row = json.dumps(
                 _row(values), ensure_ascii=False, sort_keys=True, separators=(",", ":")

@@ -32,7 +32,8 @@ def locate(location: str, project: Project | None = None) -> Path | None:
     """The folder that the project may use by this location; None for a hub id. Raises NotUsable.
 
     Relative folders lie below the program's folder (the demo policy), DATA_DIR (what runs have
-    made) or a folder of MODEL_ROOTS, so that all of them can be moved."""
+    made) or a folder of MODEL_ROOTS, so that each of these can be moved.
+    """
     for candidate in _candidates(location):
         folder = _allowed(candidate, project)
         if folder is not None:
@@ -66,8 +67,8 @@ def written(location: str, project: Project | None = None) -> str:
 
 
 def check_model(location: str, project: Project | None = None) -> Path | None:
-    """The folder, with everything in it that a model needs; None for a hub id, of which only the
-    form is checked. Raises NotUsable."""
+    """Checks that the folder has everything that a model needs; of a hub id, only its form. Returns
+    the folder, or None for a hub id. Raises NotUsable."""
     folder = locate(location, project)
     if folder is None:
         return None
@@ -96,7 +97,8 @@ def _candidates(location: str) -> Iterator[str]:
 
 
 def _allowed(candidate: str, project: Project | None) -> Path | None:
-    """The folder, if it is there and the project may use it. What lies outside is not looked at."""
+    """The folder, if it is there and the project may use it. A folder outside the roots is not even
+    looked at."""
     path = os.path.normpath(candidate)
     for root in _roots(path, project):
         real_root = os.path.realpath(root)
@@ -122,7 +124,7 @@ def _roots(path: str, project: Project | None) -> Iterator[str]:
 
 
 def _run_of(path: str) -> int:
-    """The number of the run whose folder this lies in; 0: of none."""
+    """The number of the run whose folder this lies in; 0 where it lies in none."""
     runs = os.path.join(settings.DATA_DIR, "runs")
     for folder in (runs, os.path.realpath(runs)):
         first = os.path.relpath(path, folder).split(os.sep)[0]
@@ -132,8 +134,8 @@ def _run_of(path: str) -> int:
 
 
 def _covers(real_root: str, real: str) -> bool:
-    """Whether this lies below the root. A root that DATA_DIR's runs lie below does not cover
-    DATA_DIR: else each project would have the models, and the answers, of all others."""
+    """Whether this lies below the root. A root above DATA_DIR does not cover DATA_DIR: each project
+    would have the models, and the answers, of all others."""
     data = os.path.realpath(settings.DATA_DIR)
     is_apart = _is_below(real, data) and _is_below(os.path.join(data, "runs"), real_root)
     return _is_below(real, real_root) and not is_apart
@@ -144,7 +146,7 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 def _links(folder: str) -> list[str]:
-    """Of its files: a link may lead out even where the folder itself does not."""
+    """The links among its files: a link may lead out even where the folder itself does not."""
     try:
         with os.scandir(folder) as entries:
             return [entry.path for entry in entries if entry.is_symlink()]

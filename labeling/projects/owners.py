@@ -15,7 +15,8 @@ class NoOwner(Exception):
 
 
 def choose(name: str | None) -> User:
-    """Who is named; else the only superuser, or the demo's admin while the demo is on."""
+    """The account of this name; without a name the only superuser, or the demo's admin while the
+    demo is on."""
     if name:
         return _named(name)
     superusers = list(User.objects.filter(is_superuser=True, is_active=True)[:NAMED])
@@ -31,7 +32,8 @@ def choose(name: str | None) -> User:
 
 
 def create_for(owner: User, slug: str) -> tuple[Project, bool]:
-    """The project under this address, its owner's alone; with False if there is one meanwhile."""
+    """Makes the project under this address, its owner's alone. Returns it with True; with False, if
+    there is one meanwhile."""
     try:
         project = create_project_at(owner, slug, {"name": slug})
     except IntegrityError:
@@ -102,7 +104,8 @@ def _how_to_name_one() -> str:
 
 
 def _let_the_demo_in(project: Project) -> None:
-    """The demo's door offers all of its people: none of them is to find nothing behind it."""
+    """Makes the demo's other people members: its door offers all of them, and none is to find
+    nothing behind it."""
     for role in (Role.CURATOR, Role.LABELER):
         user = User.objects.filter(username=demo.USERS[role.value]).first()
         if user:

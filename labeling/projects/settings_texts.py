@@ -38,8 +38,8 @@ MODE_HELP = {
 
 
 @dataclass(frozen=True)
-class Group:
-    """Settings of one subject. `more` are those that few change: folded up below the others."""
+class SettingsGroup:
+    """Settings of one subject. `more` are those that few people change: they are folded up."""
 
     title: str
     explanation: str
@@ -49,20 +49,20 @@ class Group:
 
 # Every setting belongs to one group; a test fails when a new setting has none.
 GROUPS = (
-    Group("About", "What people see in their list of projects.", ("name", "description")),
-    Group(
+    SettingsGroup("About", "What people see in their list of projects.", ("name", "description")),
+    SettingsGroup(
         "Judging",
         "What labelers are asked, and which answers they can give.",
         ("question", "scale", "ranked_responses", "overlap", "allow_tie", "allow_both_bad"),
         ("aspects", "ask_reason", "reason_chips", "allow_flags", "allow_rewrite"),
     ),
-    Group(
+    SettingsGroup(
         "Handing out",
         "Who gets which comparison, and for how long.",
         ("is_paused", "random_share"),
         ("lease_seconds", "correction_minutes"),
     ),
-    Group(
+    SettingsGroup(
         "Quality control",
         "How answers are checked without disturbing anybody. The gold itself is on the page "
         "Quality control.",
@@ -76,7 +76,7 @@ GROUPS = (
             "qualification_mark",
         ),
     ),
-    Group(
+    SettingsGroup(
         "Adaptive overlap",
         "Spends judgments where people disagree.",
         ("adaptive_overlap",),

@@ -37,7 +37,9 @@ def remark_on(location: str, project: Project | None = None) -> str:
     template = template_in(folder) if folder is not None else ""
     if not template:
         return ""
-    with_system, alone = (written(template, prompt) for prompt in ([SYSTEM, USER], [USER]))
+    with_system, alone = (
+        written_by_template(template, prompt) for prompt in ([SYSTEM, USER], [USER])
+    )
     if not _has(alone, USER):
         return WANTS_SYSTEM if _has(with_system, SYSTEM, USER) else NOTHING
     return "" if _has(with_system, SYSTEM, USER) else NO_SYSTEM
@@ -59,17 +61,17 @@ def template_in(folder: Path) -> str:
     return template if isinstance(template, str) and len(template) <= MOST_BYTES else ""
 
 
-def written(template: str, messages: list[dict[str, str]]) -> str:
+def written_by_template(template: str, messages: list[dict[str, str]]) -> str:
     """The messages as the template writes them; "" where it refuses them."""
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
     )
     environment.filters["tojson"] = lambda value, **_: json.dumps(value, ensure_ascii=False)
     environment.globals |= {"raise_exception": _refuse, "strftime_now": _strftime_now}
-    given: Mapping[str, Any] = {"messages": messages, "add_generation_prompt": True}
+    variables: Mapping[str, Any] = {"messages": messages, "add_generation_prompt": True}
     tokens = {"bos_token": "<s>", "eos_token": "</s>", "tools": None, "documents": None}
     try:
-        return environment.from_string(template).render(**given, **tokens)
+        return environment.from_string(template).render(**variables, **tokens)
     except Exception:  # a foreign program: whatever goes wrong in it, it does not take these
         return ""
 

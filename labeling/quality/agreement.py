@@ -1,7 +1,7 @@
 """How far labelers agree in a project: over all answers, by week, by tag, by guidelines."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from itertools import combinations
 
@@ -24,7 +24,7 @@ TAGS_SHOWN = 20
 
 @dataclass(frozen=True)
 class Agreement:
-    """Each None where there is not enough to say it."""
+    """The measures of agreement; each is None where there is not enough to say it."""
 
     percent: Estimate | None
     alpha: Estimate | None
@@ -35,7 +35,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Slice:
-    """Per cent and alpha of a part of the answers."""
+    """Per cent agreement and alpha of a part of the answers."""
 
     name: str
     percent: Estimate | None
@@ -57,19 +57,20 @@ def agreement_of(votes: Votes) -> Agreement:
 
 
 def alpha_of(votes: Votes) -> Estimate | None:
-    """Ordinal alpha. Both-bad has no place on the scale and is left out."""
+    """Estimates ordinal alpha. Both-bad has no place on the scale and is left out."""
     counts, prompts = votes.counts(votes.value, answers.VALUES)
     ordinal = counts[:, answers.ORDINAL]
     both = coefficients.both_ways(ordinal, prompts, answers.MIRRORED_ORDINAL)
-    found = coefficients.alpha_estimate(*both)
-    if found is None:
+    estimate = coefficients.alpha_estimate(*both)
+    if estimate is None:
         return None
     # Every judgment was counted both ways.
-    return Estimate(found.value, found.low, found.high, found.count // 2, found.prompts)
+    return replace(estimate, count=estimate.count // 2)
 
 
 def by_week(votes: Votes) -> list[Slice]:
-    """The last weeks, from Monday to Sunday; a judgment belongs to the week it was given in."""
+    """Agreement in each of the last weeks, Monday to Sunday. A judgment belongs to the week in
+    which it was given."""
     monday = server_today() - timedelta(days=server_today().weekday())
     zone = server_zone()
     slices = []
@@ -84,21 +85,22 @@ def by_week(votes: Votes) -> list[Slice]:
 
 
 def by_guidelines(project: Project, votes: Votes) -> list[Slice]:
-    """By the version that the labelers could read, the newest first."""
+    """Agreement by the version of the guidelines that the labelers could read, the newest first."""
     versions = project.guideline_versions.values_list("pk", "number")
     parts = [_slice(f"version {number}", votes, votes.guidelines == pk) for pk, number in versions]
+    # Answers from before the project had any.
     if np.any(votes.guidelines == 0):
         parts.append(_slice("no guidelines", votes, votes.guidelines == 0))
     return [part for part in parts if part.judgments]
 
 
 def by_tag(project: Project, votes: Votes) -> list[Slice]:
-    """By the prompts' tags, the most judged first; a prompt with two tags is in both."""
+    """Agreement by the prompts' tags, the most judged first. A prompt with two tags is in both."""
     with_tags = Prompt.objects.filter(project=project).exclude(tags=[])
     tags_of = dict(with_tags.values_list("pk", "tags"))
-    seen = Counter(tag for prompt in votes.prompt.tolist() for tag in tags_of.get(prompt, ()))
+    judged = Counter(tag for prompt in votes.prompt.tolist() for tag in tags_of.get(prompt, ()))
     slices = []
-    for tag, _ in seen.most_common(TAGS_SHOWN):
+    for tag, _ in judged.most_common(TAGS_SHOWN):
         prompts = [prompt for prompt, tags in tags_of.items() if tag in tags]
         slices.append(_slice(str(tag), votes, np.isin(votes.prompt, prompts)))
     return slices
@@ -112,12 +114,15 @@ def _slice(name: str, votes: Votes, rows: NDArray[np.bool_]) -> Slice:
 
 
 def _cohen(votes: Votes) -> Estimate | None:
-    """Over the pairs of people with the most in common; each comparison both ways round."""
-    said: dict[int, dict[int, int]] = {}
+    """Estimates Cohen's kappa over the pairs of people with the most in common, each comparison
+    counted both ways round."""
+    answers_to: dict[int, dict[int, int]] = {}
     for pair, labeler, value in zip(votes.pair, votes.labeler, votes.plain, strict=True):
-        said.setdefault(int(pair), {})[int(labeler)] = int(value)
-    shared = Counter(two for values in said.values() for two in combinations(sorted(values), 2))
-    most = [two for two, count in shared.most_common(MOST_PAIRS) if count >= SHARED_BY_PAIR]
+        answers_to.setdefault(int(pair), {})[int(labeler)] = int(value)
+    shared = Counter(
+        people for values in answers_to.values() for people in combinations(sorted(values), 2)
+    )
+    most = [people for people, count in shared.most_common(MOST_PAIRS) if count >= SHARED_BY_PAIR]
     if not most:
         return None
     size = answers.PLAIN_VALUES
@@ -126,15 +131,15 @@ def _cohen(votes: Votes) -> Estimate | None:
     row_of = dict(zip(prompt_of, place.tolist(), strict=True))
     tables: Ints = np.zeros((len(prompts), len(most), size, size), dtype=np.int64)
     mirrored = answers.MIRRORED_PLAIN
-    for pair, values in said.items():
+    for pair, values in answers_to.items():
         for index, (one, other) in enumerate(most):
             if one in values and other in values:
                 a, b = values[one], values[other]
                 tables[row_of[pair], index, a, b] += 1
                 tables[row_of[pair], index, mirrored[a], mirrored[b]] += 1
     used = tables.any(axis=(1, 2, 3))
-    found = coefficients.cohen_estimate(tables[used], prompts[used])
-    return found and Estimate(found.value, found.low, found.high, found.count // 2, found.prompts)
+    estimate = coefficients.cohen_estimate(tables[used], prompts[used])
+    return estimate and replace(estimate, count=estimate.count // 2)
 
 
 def _day(day: date) -> str:

@@ -20,20 +20,20 @@ SNAPSHOTS_SHOWN = 100
 
 
 @dataclass(frozen=True)
-class Use:
-    """A snapshot, and how many of its preferences rest on judgments of one labeler: at most so
-    many, since a curator may have excluded some of them at that time."""
+class SnapshotUse:
+    """A snapshot, and at most how many of its preferences rest on judgments of one labeler. A
+    curator may have excluded some of them at that time."""
 
     snapshot: Snapshot
     judgments: int
 
 
 def take_out(membership: Membership, actor: User, reason: str) -> Resettled:
-    """The person is paused, their judgments do not count any more, and what they settled is
-    settled anew without them. What nobody else has judged goes back to the queue.
+    """Pauses the person and takes their judgments out of training. What these settled is settled
+    anew without them, or goes back to the queue where nobody else has judged it.
 
-    Should the work after the first commit be cut off, the mark on the membership stays, and the
-    next update of reliability does it.
+    Should the work be cut off after its first commit, the mark on the membership stays, and the
+    next update of reliability does the rest.
     """
     reason = reason.strip()
     if not reason:
@@ -46,8 +46,9 @@ def take_out(membership: Membership, actor: User, reason: str) -> Resettled:
 
 @retried
 def _mark_taken_out(membership: Membership, actor: User, reason: str) -> None:
-    """An answer that this person is giving right now holds the same lock: it is in the database
-    when the lock is ours, or it will find its author out of training."""
+    """Marks the member and their judgments under the membership's lock. An answer that they give at
+    this moment takes the same lock: it is either marked here or finds its author out of
+    training."""
     member = lock_membership(membership.project_id, membership.user_id)
     if member is None or member.excluded_at is not None:
         raise MembersError(f"The judgments of {membership.user} are out of training already.")
@@ -69,7 +70,7 @@ def _mark_taken_out(membership: Membership, actor: User, reason: str) -> None:
 
 
 def bring_back(membership: Membership, actor: User) -> Resettled:
-    """Their judgments count again. They stay paused until somebody lets them go on."""
+    """Counts their judgments again. They stay paused until somebody lets them go on."""
     _mark_brought_back(membership, actor)
     _refresh(membership)
     return resettle_pending(membership.project)
@@ -96,7 +97,7 @@ def _mark_brought_back(membership: Membership, actor: User) -> None:
 
 
 def release_all(membership: Membership) -> int:
-    """Gives what this person holds at the moment to others; returns how many comparisons."""
+    """Gives what this person holds to others. Returns how many comparisons."""
     held = Assignment.objects.filter(
         project=membership.project_id,
         labeler=membership.user_id,
@@ -106,7 +107,7 @@ def release_all(membership: Membership) -> int:
 
 
 def reassign(membership: Membership, actor: User) -> int:
-    """`release_all` by a curator, on record."""
+    """Gives what this person holds to others, as a curator's decision on record."""
     count = release_all(membership)
     if count:
         user = membership.user.username
@@ -114,8 +115,8 @@ def reassign(membership: Membership, actor: User) -> int:
     return count
 
 
-def snapshots_using(project: Project, labeler: User) -> list[Use]:
-    """The snapshots taken while answers of this labeler stood, newest first."""
+def snapshots_using(project: Project, labeler: User) -> list[SnapshotUse]:
+    """The snapshots that were taken while answers of this labeler stood, newest first."""
     answers: list[tuple[datetime, datetime | None]] = list(
         Judgment.objects.filter(
             project=project,
@@ -136,7 +137,7 @@ def snapshots_using(project: Project, labeler: User) -> list[Use]:
             if given <= until and (superseded is None or superseded > until)
         )
         if count:
-            uses.append(Use(snapshot, count))
+            uses.append(SnapshotUse(snapshot, count))
     return uses
 
 

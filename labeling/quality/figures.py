@@ -23,9 +23,9 @@ DAYS_SHOWN = 30
 
 
 def agreement(project: Project) -> Estimate | None:
-    """Per cent agreement between labelers, over all settled preferences with two judgments.
+    """Per cent agreement between labelers, over all settled preferences with two judgments or more.
 
-    Excluded ones count too: leaving them out would let an exclusion polish the figure.
+    Excluded preferences count too: leaving them out would let an exclusion polish the figure.
     """
     return share_by_prompt(
         PromptTally(hits, trials, prompts)
@@ -61,7 +61,7 @@ def left_share(project: Project) -> Estimate | None:
 
 
 def judgments_per_day(project: Project, *, days: int = DAYS_SHOWN) -> dict[date, int]:
-    """Judgments that stand, for every one of the last `days` days, also those without any."""
+    """How many judgments that stand were given on each of the last `days` days, also 0."""
     rows = (
         counts.judgments(project)
         .filter(created_at__gte=_start_of(days))
@@ -69,14 +69,14 @@ def judgments_per_day(project: Project, *, days: int = DAYS_SHOWN) -> dict[date,
         .values("day")
         .annotate(number=Count("id"))
     )
-    found = {row["day"]: row["number"] for row in rows}
-    return {day: found.get(day, 0) for day in last_days(days)}
+    numbers = {row["day"]: row["number"] for row in rows}
+    return {day: numbers.get(day, 0) for day in last_days(days)}
 
 
 def judgments_by_kind(project: Project) -> dict[str, int]:
     rows = counts.given(project).values("kind").annotate(number=Count("id"))
-    found = {row["kind"]: row["number"] for row in rows}
-    return {kind: found.get(kind, 0) for kind in Judgment.Kind.values}
+    numbers = {row["kind"]: row["number"] for row in rows}
+    return {kind: numbers.get(kind, 0) for kind in Judgment.Kind.values}
 
 
 def last_days(days: int) -> list[date]:
@@ -85,13 +85,15 @@ def last_days(days: int) -> list[date]:
 
 
 def _start_of(days: int) -> Any:
-    return server_midnight() - timedelta(days=days - 1)
+    return server_midnight() - timedelta(days=days - 1)  # today is one of them
 
 
 def _agreement_rows(project: Project) -> QuerySet[Preference]:
-    """Settled preferences with `hits` agreeing of `trials` ordered pairs of judgments. The votes
-    that a file brought are not those of this project's labelers, and repeated lines among them
-    would agree with each other."""
+    """Settled preferences, each with how many ordered pairs of its judgments agree, of how many.
+
+    Votes that a file brought are left out: they are not this project's labelers', and repeated
+    lines among them would agree with each other.
+    """
     votes = [F(f"votes_{name}") for name in ("chosen", "rejected", "tie", "both_bad")]
     total = sum(votes[1:], start=votes[0])
     agreeing = sum((n * (n - 1) for n in votes[1:]), start=votes[0] * (votes[0] - 1))
@@ -118,9 +120,9 @@ def _side_rows(project: Project) -> QuerySet[Judgment]:
 
 
 def _count_groups(rows: QuerySet[Any], **keys: Any) -> list[tuple[Any, ...]]:
-    """[(*keys, hits, trials, number of prompts with these figures)], summed by prompt first.
+    """[(*keys, hits, trials, number of prompts with these figures)], summed up by prompt first.
 
-    Grouping by a sum needs a query around a query, which the ORM cannot write; the figures of
+    Grouping by a sum needs a query around a query, which the ORM cannot write. The figures of
     100,000 prompts come back as a few dozen rows.
     """
     per_prompt = (

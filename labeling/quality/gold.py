@@ -32,9 +32,9 @@ from labeling.people.audit import new_entry, write_entry
 from labeling.quality import worse_copies
 
 MOST_AT_ONCE = 100
-# Beyond this, responses of so many other prompts are enough to draw off-topic ones from.
+# Responses of other prompts to draw off-topic ones from: more would not make better ones.
 OTHERS_READ = 200
-# Where few responses are fit, so many prompts are looked at, in batches.
+# Prompts looked at where few responses are fit, in batches: a look must end within a request.
 PROMPTS_READ = 20_000
 BATCH = 500
 RULES = (Gold.Origin.TRUNCATED, Gold.Origin.SHUFFLED, Gold.Origin.OFF_TOPIC)
@@ -45,7 +45,7 @@ class CannotMakeGold(ValueError):
 
 
 @dataclass(frozen=True)
-class Built:
+class WorseCopyPair:
     """A pair made by rule, before it is stored."""
 
     source: Response
@@ -75,8 +75,8 @@ def candidates(project: Project) -> QuerySet[Preference]:
 
 @retried
 def approve(project: Project, actor: User, preference_ids: Collection[int]) -> int:
-    """Makes gold of these unanimous preferences; returns how many. Those that are no candidates
-    (any more) are left out. Whoever ticks them has looked at them: they are released with that."""
+    """Makes gold of these unanimous preferences, and releases it: who ticks them has looked at
+    them. Returns how many. Those that are no candidates any more are left out."""
     one_at_a_time(project)
     now = timezone.now()
     golds = [
@@ -91,13 +91,13 @@ def approve(project: Project, actor: User, preference_ids: Collection[int]) -> i
         )
         for preference in candidates(project).filter(pk__in=preference_ids)
     ]
-    store(project, actor, golds)
+    store_golds(project, actor, golds)
     return len(golds)
 
 
 def one_at_a_time(project: Project) -> None:
-    """Two curators may approve the same pairs at the same moment: the second then reads what the
-    first has made."""
+    """Locks the project's row. Of two curators who approve the same pairs at the same moment, the
+    second then reads what the first has made."""
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
 
 
@@ -105,9 +105,11 @@ def one_at_a_time(project: Project) -> None:
 def construct(
     project: Project, actor: User, count: int, *, rules: Sequence[str] = RULES, seed: int = 0
 ) -> list[Gold]:
-    """Makes up to `count` gold comparisons by rule, the rules in turn, which wait for their
-    release. The same seed on the same data gives the same pairs; a prompt gets one at most, be it
-    dropped or retired since."""
+    """Makes up to `count` gold comparisons by the rules in turn. They wait for their release.
+
+    The same seed on the same data gives the same pairs. A prompt gets one at most, be it dropped or
+    retired since.
+    """
     if not 1 <= count <= MOST_AT_ONCE:
         raise CannotMakeGold(f"Between 1 and {MOST_AT_ONCE} can be made at once.")
     unknown = set(rules) - set(RULES)
@@ -121,11 +123,11 @@ def construct(
             "Import longer responses, or approve pairs that labelers agreed on."
         )
     golds = [_gold_of(project, actor, pair) for pair in built]
-    store(project, actor, golds)
+    store_golds(project, actor, golds)
     return golds
 
 
-def _build(project: Project, count: int, rules: Sequence[str], seed: int) -> list[Built]:
+def _build(project: Project, count: int, rules: Sequence[str], seed: int) -> list[WorseCopyPair]:
     sources = _sources(project, seed)
     others = list(
         Response.objects.filter(prompt__project=project)
@@ -134,7 +136,7 @@ def _build(project: Project, count: int, rules: Sequence[str], seed: int) -> lis
         .order_by("pk")
         .values_list("prompt_id", "text")[:OTHERS_READ]
     )
-    built: list[Built] = []
+    built: list[WorseCopyPair] = []
     for source in sources:
         if len(built) == count:
             break
@@ -143,14 +145,14 @@ def _build(project: Project, count: int, rules: Sequence[str], seed: int) -> lis
             foreign = [text for prompt_id, text in others if prompt_id != source.prompt_id]
             worse = _corrupted(source.text, rule, foreign, seed + source.pk)
             if worse is not None:
-                built.append(Built(source, worse, rule))
+                built.append(WorseCopyPair(source, worse, rule))
                 break
     return built
 
 
 def _sources(project: Project, seed: int) -> Iterator[Response]:
-    """Responses to make worse copies of, one for each prompt that has no constructed gold yet;
-    those that people chose first."""
+    """Yields one response to make a worse copy of for each prompt without constructed gold; one
+    that people chose, if there is one."""
     used = Gold.objects.filter(project=project).exclude(origin=Gold.Origin.UNANIMOUS)
     free = Prompt.objects.filter(project=project).exclude(
         pk__in=used.values("comparison__prompt_id")
@@ -166,7 +168,7 @@ def _best_of(prompt_ids: list[int]) -> list[Response]:
     chosen = Preference.objects.filter(
         chosen_id=OuterRef("pk"), kind=Preference.Kind.PREFER, settled_at__isnull=False
     )
-    found = (
+    responses = (
         # A worse copy is made of a text: a tool call would be lost, and the copy known by it.
         Response.objects.filter(prompt_id__in=prompt_ids, finished=True, extra={})
         .exclude(origin=Response.Origin.CHECK)
@@ -175,7 +177,7 @@ def _best_of(prompt_ids: list[int]) -> list[Response]:
         .order_by("-was_chosen", "pk")
     )
     best: dict[int, Response] = {}
-    for response in found:
+    for response in responses:
         best.setdefault(response.prompt_id, response)
     return [best[prompt_id] for prompt_id in prompt_ids if prompt_id in best]
 
@@ -188,7 +190,7 @@ def _corrupted(text: str, rule: str, foreign: list[str], seed: int) -> str | Non
     return worse_copies.off_topic(text, foreign, seed)
 
 
-def _gold_of(project: Project, actor: User, pair: Built) -> Gold:
+def _gold_of(project: Project, actor: User, pair: WorseCopyPair) -> Gold:
     """Stores the pair as a comparison that is nobody's work."""
     worse = Adding(project).add_response(
         pair.source.prompt, pair.worse, origin=Response.Origin.CHECK
@@ -205,7 +207,7 @@ def _gold_of(project: Project, actor: User, pair: Built) -> Gold:
 
 
 def check_of(project: Project, prompt: Prompt, responses: Sequence[Response]) -> Comparison:
-    """The comparison of these responses; a new one is nobody's work."""
+    """Finds or makes the comparison of these responses. A new one is a check, and nobody's work."""
     ids = [response.pk for response in responses]
     name = (prompt.pk, responses_key(ids))
     is_check = {"state": Comparison.State.CHECK, "wanted": 0, "slots_left": 0}
@@ -213,7 +215,7 @@ def check_of(project: Project, prompt: Prompt, responses: Sequence[Response]) ->
     return Comparison.objects.get(pk=added.ids[name])
 
 
-def store(project: Project, actor: User | None, golds: list[Gold], **details: str) -> None:
+def store_golds(project: Project, actor: User | None, golds: list[Gold], **details: str) -> None:
     Gold.objects.bulk_create(golds)
     AuditEntry.objects.bulk_create(
         new_entry(project, actor, "make gold", gold, origin=str(gold.origin), **details)
@@ -222,7 +224,7 @@ def store(project: Project, actor: User | None, golds: list[Gold], **details: st
 
 
 def retire(gold: Gold, actor: User, reason: str = "") -> bool:
-    """Nobody gets it any more; its answers so far stay. False when it was retired already."""
+    """Stops handing out this gold; its answers so far stay. False when it was retired already."""
     with transaction.atomic():
         in_use = Gold.objects.filter(released_at__isnull=False, retired_at__isnull=True)
         changed = in_use.filter(pk=gold.pk).update(retired_at=timezone.now())
@@ -232,8 +234,8 @@ def retire(gold: Gold, actor: User, reason: str = "") -> bool:
 
 
 def golds_of(project: Project) -> QuerySet[Gold]:
-    """Gold in use, newest first, each with how often it was answered and how often rightly: one
-    that most get wrong is itself in doubt."""
+    """Gold in use, newest first. `answered` and `right` count its answers: gold that most get wrong
+    is itself in doubt."""
     standing = Q(
         comparison__judgments__purpose=Judgment.Purpose.GOLD,
         comparison__judgments__superseded_at__isnull=True,

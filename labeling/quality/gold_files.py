@@ -9,14 +9,14 @@ from typing import IO, Any
 
 from labeling.database.transactions import retried
 from labeling.importing.lines.checking import check_row
-from labeling.importing.lines.columns import Columns
+from labeling.importing.lines.columns import UnknownColumns
 from labeling.importing.lines.message_fields import text_in
 from labeling.importing.lines.reading import name_of_type, read_objects
 from labeling.importing.lines.rows import CheckedRow
 from labeling.importing.reports import SHOWN_PROBLEMS, ImportRefused, NoticeCounter, Problem, Wrong
 from labeling.material.adding import Adding, NewPrompt
 from labeling.models import Comparison, Gold, Preference, Project, Prompt, Response, User
-from labeling.quality.gold import check_of, one_at_a_time, store
+from labeling.quality.gold import check_of, one_at_a_time, store_golds
 from labeling.texts.limits import MAX_COMPARED, UPLOADED, FileLimits
 from labeling.texts.sameness import response_digest
 
@@ -29,7 +29,7 @@ OWN_FIELDS = ("expected", "reason")
 
 @dataclass(frozen=True)
 class OwnGold:
-    """One line, checked. `order`: the places of its responses, the best first."""
+    """One line, checked. `order` has the places of its responses, the best first."""
 
     row: CheckedRow
     order: list[int]
@@ -47,16 +47,16 @@ class GoldReport:
 
     @property
     def sentences(self) -> list[str]:
-        told = [f"{_counted(self.made)} brought. Nobody gets them before they are released."]
+        sentences = [f"{_counted(self.made)} brought. Nobody gets them before they are released."]
         if self.made == 0:
-            told = ["Nothing new was in the file."]
+            sentences = ["Nothing new was in the file."]
         if self.known:
-            told.append(f"{_counted(self.known)} in it were there already.")
+            sentences.append(f"{_counted(self.known)} in it were there already.")
         if self.dropped:
-            told.append(
+            sentences.append(
                 f"{_counted(self.dropped)} in it were dropped or retired before: they stay so."
             )
-        return [*told, *self.notices]
+        return [*sentences, *self.notices]
 
 
 def _counted(number: int) -> str:
@@ -71,7 +71,8 @@ def add_gold_file(
     name: str,
     limits: FileLimits = UPLOADED,
 ) -> GoldReport:
-    """Takes the file; raises ImportRefused, and stores nothing, where anything is wrong with it."""
+    """Takes the whole file. Raises ImportRefused, and stores nothing, where anything is wrong with
+    it."""
     notices = NoticeCounter()
     rows = _checked(file, limits, notices)
     made, known, dropped = _add(project, actor, rows, name)
@@ -81,19 +82,19 @@ def add_gold_file(
 def _checked(file: IO[bytes], limits: FileLimits, notices: NoticeCounter) -> list[OwnGold]:
     rows: list[OwnGold] = []
     problems: list[Problem] = []
-    columns = Columns()
+    columns = UnknownColumns()
     characters = 0
     for line, value in read_objects(file, limits=limits):
         if not isinstance(value, Problem) and not columns.look(line, _without_own(value)):
             continue
-        one = [value] if isinstance(value, Problem) else _check(line, value, notices)
-        if not isinstance(one, OwnGold):
-            problems += one
+        result = [value] if isinstance(value, Problem) else _check(line, value, notices)
+        if not isinstance(result, OwnGold):
+            problems += result
             if len(problems) > SHOWN_PROBLEMS:
                 raise ImportRefused(problems[:SHOWN_PROBLEMS], SHOWN_PROBLEMS, read_on=False)
             continue
-        characters += one.row.size_with_prompt
-        rows.append(one)
+        characters += result.row.size_with_prompt
+        rows.append(result)
         if len(rows) > MOST_ROWS or characters > MOST_CHARACTERS:
             most = f"{MOST_ROWS:,} rows or {MOST_CHARACTERS:,} characters"
             advice = "Split it: somebody has to read each of them."
@@ -193,7 +194,8 @@ def _place(value: Any, texts: list[str], advice: str) -> int:
 def _add(
     project: Project, actor: User | None, rows: list[OwnGold], name: str
 ) -> tuple[int, int, int]:
-    """How many were made, were there, and had been dropped or retired."""
+    """Stores the gold. Returns how many were made, how many were there, and how many had been
+    dropped or retired."""
     one_at_a_time(project)
     made: dict[int, Gold] = {}
     problems: list[Problem] = []
@@ -208,14 +210,14 @@ def _add(
             dropped += before.retired_at is not None
         elif gold.comparison.state == Comparison.State.OPEN:
             advice = "It can be gold when people have judged it, or after it was withdrawn."
-            told = "These responses are in the queue: people judge them as work."
-            problems.append(Problem(own.row.line, "responses", told, advice))
+            problem = "These responses are in the queue: people judge them as work."
+            problems.append(Problem(own.row.line, "responses", problem, advice))
         else:
             made[gold.comparison_id] = gold
     if problems:
         # Undoes what was stored on the way.
         raise ImportRefused(problems[:SHOWN_PROBLEMS], len(problems))
-    store(project, actor, list(made.values()), file=name[:200])
+    store_golds(project, actor, list(made.values()), file=name[:200])
     return len(made), known, dropped
 
 

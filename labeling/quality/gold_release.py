@@ -21,7 +21,7 @@ REASONS = {
 
 
 @dataclass(frozen=True)
-class Looked:
+class GoldToRead:
     """A gold comparison as a curator reads it: its tiers of responses, the best first."""
 
     gold: Gold
@@ -33,7 +33,7 @@ class Looked:
 
 
 def waiting(project: Project) -> QuerySet[Gold]:
-    """What nobody has looked at, in the order in which it came."""
+    """Gold that nobody has looked at, in the order in which it came."""
     return (
         Gold.objects.filter(project=project, released_at__isnull=True, retired_at__isnull=True)
         .select_related("comparison__prompt")
@@ -41,26 +41,26 @@ def waiting(project: Project) -> QuerySet[Gold]:
     )
 
 
-def looked_at(golds: Collection[Gold]) -> list[Looked]:
-    """With the texts that are to be read, in one query for all of them."""
+def looked_at(golds: Collection[Gold]) -> list[GoldToRead]:
+    """Reads the texts of these golds' responses, in one query for all of them."""
     ids = {pk for gold in golds for tier in gold.expected for pk in tier}
     texts = Response.objects.in_bulk(ids)
     return [
-        Looked(gold, [[texts[pk] for pk in tier if pk in texts] for tier in gold.expected])
+        GoldToRead(gold, [[texts[pk] for pk in tier if pk in texts] for tier in gold.expected])
         for gold in golds
     ]
 
 
 @retried
 def release(project: Project, actor: User, ids: Collection[int]) -> int:
-    """Labelers may get these from now on; returns how many. What somebody else has released or
+    """Lets labelers get these from now on; returns how many. What somebody else has released or
     dropped meanwhile stays as it is."""
     return _decide(project, actor, ids, "release gold", released_by=actor, is_released=True)
 
 
 @retried
 def drop(project: Project, actor: User, ids: Collection[int]) -> int:
-    """Nobody will ever get these; returns how many. They are remembered, so that they are not made
+    """Drops these for good; returns how many. They are remembered, so that they are not made
     again."""
     return _decide(project, actor, ids, "drop gold")
 

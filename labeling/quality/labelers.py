@@ -18,8 +18,8 @@ TIMED = 500
 
 
 @dataclass(frozen=True)
-class Everybody:
-    """Each labeler's measures, and the whole project's for comparison."""
+class ProjectMeasures:
+    """The measures of each labeler by id, and the whole project's for comparison."""
 
     of: dict[int, LabelerMeasures]
     longer: Estimate | None
@@ -31,9 +31,12 @@ class Everybody:
 
 def measure_everybody(
     project: Project, only: int | None = None, at: datetime | None = None
-) -> Everybody:
-    """`only`: whom to measure, from what they judged lately; the others' answers to the same
-    comparisons are what they are compared with. `at`: as it was at that moment."""
+) -> ProjectMeasures:
+    """Measures each labeler of the project.
+
+    With `only`, just this labeler, from what they judged lately and the others' answers to the same
+    comparisons. With `at`, as it was at that moment.
+    """
     votes = answers.read_votes(project, in_training=False, shared_with=only, at=at)
     columns = _Columns.of(votes)
     gold = list(checks.gold_results(project, at=at).values_list("labeler_id", "is_right"))
@@ -41,24 +44,24 @@ def measure_everybody(
         (repeat.second.labeler_id, repeat.agrees)
         for repeat in checks.repeat_results(project, at=at)
     ]
-    wanted = set(np.unique(votes.labeler).tolist()) | {who for who, _ in gold + repeats}
+    labeler_ids = {*np.unique(votes.labeler).tolist(), *(pk for pk, _ in gold + repeats)}
     if only is not None:
-        wanted &= {only}
+        labeler_ids &= {only}
     of = {
-        who: _measure(
-            who,
+        labeler_id: _measure(
+            labeler_id,
             columns,
-            _seconds(project, who, at),
-            [bool(right) for labeler, right in gold if labeler == who],
-            [same for labeler, same in repeats if labeler == who],
+            _seconds(project, labeler_id, at),
+            [bool(right) for labeler, right in gold if labeler == labeler_id],
+            [same for labeler, same in repeats if labeler == labeler_id],
         )
-        for who in sorted(wanted)
+        for labeler_id in sorted(labeler_ids)
     }
     longer = one_labeler.length_bias((votes.longer[votes.longer != 0] > 0).tolist())
     together = one_labeler.agreement_with_others(
         columns.agreeing.tolist(), columns.others.tolist(), votes.prompt.tolist()
     )
-    return Everybody(of, _known(longer), _known(together))
+    return ProjectMeasures(of, _known(longer), _known(together))
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,9 @@ class _Columns:
 
 
 def _measure(
-    who: int, columns: _Columns, seconds: list[float], gold: list[bool], repeats: list[bool]
+    labeler_id: int, columns: _Columns, seconds: list[float], gold: list[bool], repeats: list[bool]
 ) -> LabelerMeasures:
-    mine = columns.votes.labeler == who
+    mine = columns.votes.labeler == labeler_id
     votes = columns.votes.where(mine)
     return LabelerMeasures(
         judgments=int(mine.sum()),
@@ -96,10 +99,10 @@ def _measure(
     )
 
 
-def _seconds(project: Project, who: int, at: datetime | None) -> list[float]:
-    """Times of the latest answers, by the index of a labeler's judgments."""
+def _seconds(project: Project, labeler_id: int, at: datetime | None) -> list[float]:
+    """Times of the labeler's latest answers, read by the index of their judgments."""
     rows = Judgment.objects.filter(
-        project=project, labeler_id=who, seconds__isnull=False, kind__in=Judgment.ANSWERS
+        project=project, labeler_id=labeler_id, seconds__isnull=False, kind__in=Judgment.ANSWERS
     )
     if at is not None:
         rows = rows.filter(created_at__lt=at)

@@ -49,8 +49,8 @@ def to_review(project: Project) -> QuerySet[Membership]:
 
 
 def decide_review(membership: Membership, actor: User, decision: str, note: str = "") -> bool:
-    """Resumes the member, or leaves them paused for good; either way with a note for them to
-    read. False when a colleague was faster."""
+    """Resumes the member, or leaves them paused for good, with a note for them to read. False when
+    a colleague was faster."""
     if decision not in (RESUME, REMOVE):
         raise CannotReview("Choose whether to resume or to remove.")
     if decision == REMOVE and not note.strip():
@@ -108,7 +108,7 @@ def checked_members(project: Project) -> list[Checked]:
 
 
 def excuse_present_members(project: Project) -> int:
-    """When a first round is introduced: who has judged already need not pass it."""
+    """Excuses those who have judged already from a first round that is being introduced."""
     judged = Judgment.objects.filter(project=project).values("labeler_id")
     members = Membership.objects.filter(project=project, qualification=Qualification.OPEN)
     return members.filter(user_id__in=judged).update(qualification=Qualification.EXEMPT)

@@ -86,9 +86,12 @@ def read_votes(
     shared_with: int | None = None,
     at: datetime | None = None,
 ) -> Votes:
-    """The newest answers that stand, of everybody. A mirrored repeat is never among them: it is
-    not a second opinion. `in_training` leaves out what was taken out of training; `shared_with`
-    asks only for the comparisons that this labeler has judged lately; `at`: as it was then."""
+    """Reads the newest answers that stand, of everybody. A mirrored repeat is no second opinion, so
+    it is never among them.
+
+    `in_training` leaves out what was taken out of training. `shared_with` asks only for comparisons
+    that this labeler has judged lately. `at` reads what stood at that moment.
+    """
     rows = Judgment.objects.filter(
         Judgment.standing(at),
         project=project,
@@ -107,7 +110,7 @@ def read_votes(
 
 
 def _values(rows: QuerySet[Judgment]) -> Iterable[tuple[Any, ...]]:
-    """The lengths are looked up by the database: the texts stay there."""
+    """The columns of these judgments, with the lengths of texts as the database counts them."""
     return (
         rows.annotate(best=_response_in("tiers__0__0"), worst=_response_in("tiers__1__0"))
         .annotate(best_length=_length("best"), worst_length=_length("worst"))
@@ -133,7 +136,7 @@ def _length(response: str) -> Subquery:
 
 def votes_from(rows: Iterable[Sequence[Any]]) -> Votes:
     numbers: dict[tuple[int, int, int], int] = {}
-    found: list[tuple[Any, ...]] = []
+    entries: list[tuple[Any, ...]] = []
     for row in rows:
         comparison, prompt, labeler, kind, strength, tiers, order, guidelines, at, *lengths = row
         tier_of = {response: place for place, tier in enumerate(tiers) for response in tier}
@@ -143,7 +146,7 @@ def votes_from(rows: Iterable[Sequence[Any]]) -> Votes:
             direction = (tier_of[second] > tier_of[first]) - (tier_of[second] < tier_of[first])
             sided = len(tier_of) == 2  # a ranking has no sides
             on_left = place_of.get(first, 0) < place_of.get(second, 1)
-            found.append(
+            entries.append(
                 (
                     pair, comparison, prompt, labeler, _value(kind, direction, strength),
                     (direction if on_left else -direction) if sided else 0,
@@ -151,7 +154,7 @@ def votes_from(rows: Iterable[Sequence[Any]]) -> Votes:
                     on_left, guidelines or 0, _seconds(at),
                 )
             )  # fmt: skip
-    columns = list(zip(*found, strict=True)) if found else [()] * len(fields(Votes))
+    columns = list(zip(*entries, strict=True)) if entries else [()] * len(fields(Votes))
     kinds = {"first_on_left": np.bool_, "at": np.float64}
     return Votes(
         *(

@@ -29,27 +29,27 @@ LEAST_CHANGE = 0.02
 
 
 @dataclass(frozen=True)
-class Updated:
+class ReliabilityUpdate:
     labelers: int
     resettled: Resettled
 
 
-def update_reliability(project: Project) -> Updated:
+def update_reliability(project: Project) -> ReliabilityUpdate:
     """Estimates everybody's reliability and settles the preferences anew that it changes."""
-    found = estimate_labelers(project)
+    reliabilities = estimate_labelers(project)
     now = timezone.now().isoformat(timespec="seconds")
-    members = project.memberships.filter(user__in=found).order_by("pk")
+    members = project.memberships.filter(user__in=reliabilities).order_by("pk")
     changed = sum(
-        _write_weight(project.pk, user_id, found[user_id], now)
+        _write_weight(project.pk, user_id, reliabilities[user_id], now)
         for user_id in list(members.values_list("user_id", flat=True))
     )
-    return Updated(changed, resettle_pending(project))
+    return ReliabilityUpdate(changed, resettle_pending(project))
 
 
 @transaction.atomic
 def _write_weight(project_id: int, user_id: int, labeler: LabelerReliability, now: str) -> bool:
-    """Whether the weight is another one. What others note at that moment (that answers were
-    taken out, and are to be settled anew) stays."""
+    """Writes the labeler's measures; True where the weight became another one. What others note at
+    that moment stays: that answers were taken out, and are to be settled anew."""
     member = lock_membership(project_id, user_id)
     if member is None:
         return False
@@ -63,17 +63,19 @@ def _write_weight(project_id: int, user_id: int, labeler: LabelerReliability, no
 
 
 def update_all() -> None:
-    """Every project in which people judge."""
+    """Updates every project in which people judge."""
     for project in Project.objects.filter(memberships__isnull=False).distinct():
         update_reliability(project)
 
 
 def estimate_labelers(project: Project) -> dict[int, LabelerReliability]:
-    """Of every member, by user id; those without shared answers stand as the average labeler."""
+    """Estimates the reliability of every member, by user id. Those without shared answers stand as
+    the average labeler."""
     votes = answers.read_votes(
         project, newest=NEWEST, in_training=False, purposes=answers.WORK_AND_GOLD
     )
     members = set(project.memberships.values_list("user_id", flat=True))
+    # Those who left too: their answers tell how reliable the others are.
     people = sorted(members | set(np.unique(votes.labeler).tolist()))
     decided = votes.where(votes.direction != 0)
     pairs = int(votes.pair.max()) + 1 if len(votes) else 0

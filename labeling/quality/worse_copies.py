@@ -16,20 +16,20 @@ SENTENCE_END = re.compile(r"(?<=[.!?。！？])[\"'”’)]*\s+")
 
 
 def truncated(text: str, seed: int) -> str | None:
-    """The first quarter to half of the words, stopping in the middle of a sentence."""
+    """The first 25 to 45 % of the words, stopping in the middle of a sentence."""
     words = list(re.finditer(r"\S+", text))
     if len(words) < MIN_WORDS or "```" in text:
         return None
-    kept = int(len(words) * random.Random(seed).uniform(*KEPT_SHARE))
+    count = int(len(words) * random.Random(seed).uniform(*KEPT_SHARE))
     # Not at the end of a sentence: it must read as broken off.
-    while kept > 5 and words[kept - 1].group()[-1] in ".!?:;。！？":
-        kept -= 1
-    return text[: words[kept - 1].end()].rstrip(",")
+    while count > 5 and words[count - 1].group()[-1] in ".!?:;。！？":
+        count -= 1
+    return text[: words[count - 1].end()].rstrip(",")
 
 
 def shuffled(text: str, seed: int) -> str | None:
-    """The same sentences in another order, none where it was, as one paragraph or as many as
-    there were."""
+    """The same sentences in another order, none where it was, in as many paragraphs as there
+    were."""
     if "```" in text or "|" in text:
         return None
     sentences = [
@@ -56,8 +56,8 @@ def _in_paragraphs(sentences: list[str], count: int) -> str:
 
 
 def off_topic(text: str, others: list[str], seed: int) -> str | None:
-    """The response to another prompt that is closest in length, of up to twenty drawn. `others`
-    are responses to other prompts, in a fixed order."""
+    """The response to another prompt that is closest in length, of up to twenty drawn ones.
+    `others` are responses to other prompts, in a fixed order."""
     drawn = random.Random(seed).sample(others, min(len(others), 20))
     fitting = [other for other in drawn if other.strip() and other.strip() != text.strip()]
     if len(text.split()) < 8 or not fitting:

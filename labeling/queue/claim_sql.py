@@ -36,6 +36,7 @@ FRESH_RANDOM = FRESH.replace("ORDER BY c.priority DESC, c.id", "ORDER BY c.rando
 FRESH_FROM_RANDOM_KEY = FRESH_RANDOM.replace(
     "ORDER BY", "AND c.random_key >= %(random_key)s ORDER BY"
 )
+# At most the 20 latest are looked at: a long history of leases costs no more than a short one.
 # What this labeler was handed out, has not answered, and could be asked again: work and checks
 # alike come back before anything new. If work alone did, as it waits in the line, then letting go
 # of a comparison and looking what comes next would tell a check, and be a way around it.
@@ -143,8 +144,8 @@ GOLD_LINES = (GOLD_FROM_RANDOM_KEY, GOLD)
 
 
 @dataclass(frozen=True)
-class Taken:
-    """The row that a claim took."""
+class ClaimedRow:
+    """The row of the comparison that a claim took, and its responses."""
 
     comparison_id: int
     waiting_since: datetime | str | None
@@ -154,7 +155,7 @@ class Taken:
     responses: list[dict[str, Any]]
 
 
-def take(lines: list[str], parameters: dict[str, Any]) -> Taken | None:
+def take(lines: list[str], parameters: dict[str, Any]) -> ClaimedRow | None:
     """Takes the first comparison that one of the lines has, in one statement."""
     can_skip = connection.features.has_select_for_update_skip_locked
     first_order = FIRST_ORDER if REPEAT in lines or BEGUN in lines else "NULL"
@@ -173,4 +174,4 @@ def take(lines: list[str], parameters: dict[str, Any]) -> Taken | None:
     pk, waiting_since, state, first_order, comes_again, responses = row
     # PostgreSQL's driver reads JSON by itself, SQLite has text for it.
     responses = json.loads(responses) if isinstance(responses, str) else responses
-    return Taken(pk, waiting_since, state, first_order, bool(comes_again), responses)
+    return ClaimedRow(pk, waiting_since, state, first_order, bool(comes_again), responses)

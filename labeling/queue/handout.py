@@ -58,7 +58,7 @@ BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Nothing:
+class NothingToCompare:
     """Why there is no comparison for a labeler at present."""
 
     reason: str
@@ -68,7 +68,8 @@ class Nothing:
 def current_or_next(
     user: User, project: Project, on_screen: UUID | None = None
 ) -> Assignment | None:
-    """The comparison this labeler holds already, so that a reload loses nothing; else the next.
+    """The comparison that this labeler holds already, so that a reload loses nothing; else the next
+    one.
 
     With `on_screen`, the one to read after that: a labeler holds two at most.
     """
@@ -85,6 +86,7 @@ def current_or_next(
 
 
 def active_membership(user: User, project: Project) -> Membership | None:
+    """The membership of this person; None where there is none, or it is paused."""
     return Membership.objects.filter(project=project, user=user, is_paused=False).first()
 
 
@@ -101,12 +103,12 @@ def must_qualify(project: Project, membership: Membership | None) -> bool:
 def claim_next(
     labeler_id: int, project: Project, cursor: datetime | None, *, only_gold: bool = False
 ) -> Assignment | None:
-    """Leases the next comparison to the labeler; None when there is none for them. Call in a
+    """Leases the next comparison to the labeler; None when there is none for them. Call it in a
     transaction.
 
-    `cursor` says how far this labeler has read the waiting line (an assignment's
-    `queue_cursor`); without it, and before saying "none", the whole line is read.
-    `only_gold`: for a labeler who has yet to pass the qualification round.
+    `cursor` says how far this labeler has read the waiting line (an assignment's `queue_cursor`).
+    Without it, and before saying "none", the whole line is read. `only_gold` is for a labeler who
+    has yet to pass the qualification round.
     """
     now = timezone.now()
     for _ in range(ATTEMPTS):
@@ -162,6 +164,7 @@ def _claim(
         return Claimed(taken.comparison_id, cursor, Purpose.GOLD, responses)
     if taken.comes_again:
         return Claimed(taken.comparison_id, cursor, Purpose.WORK, responses)
+    # The claim itself stamps a fresh comparison with `now`: any other stamp is of the waiting line.
     waiting_since = _from_database(taken.waiting_since)
     was_waiting = waiting_since is not None and waiting_since != now
     reached = waiting_since if was_waiting else now - CURSOR_SLACK
@@ -173,7 +176,7 @@ RESPONSE_COLUMNS = ("id", "prompt_id", "text", "extra", "digest")
 
 
 def _read_responses(rows: Sequence[Mapping[str, Any]]) -> list[Response]:
-    """What a claim says of its responses; their other columns are read when somebody asks."""
+    """Makes responses of what a claim read. Their other columns are read when somebody asks."""
     prompts: dict[int, Prompt] = {}
     responses = []
     for row in rows:
@@ -194,8 +197,11 @@ def _read_responses(rows: Sequence[Mapping[str, Any]]) -> list[Response]:
 
 
 def _lines_to_read(project: Project, at_random: bool, only_gold: bool) -> list[str]:
-    """Work, and before it, now and then, a check. With nothing to check with, work. First of all,
-    where there are checks: what was begun."""
+    """The lines to look for a comparison in, in order.
+
+    Where the project has checks, what the labeler has begun comes first. A new check comes before
+    work only now and then; where there is none left, work does.
+    """
     if only_gold:
         return [claim_sql.BEGUN_GOLD, *claim_sql.GOLD_LINES]
     has_checks = project.gold_share or project.repeat_share or project.qualification_items
@@ -218,15 +224,15 @@ def _lines_to_begin(project: Project, at_random: bool) -> list[str]:
 
 
 def _from_database(value: datetime | str | None) -> datetime | None:
-    """A time that raw SQL returned: SQLite gives text, without its zone."""
+    """A time that raw SQL returned. SQLite gives text without a zone."""
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
 
 
 def _lease(labeler_id: int, project: Project, claimed: Claimed, now: datetime) -> Assignment | None:
-    """Writes the assignment. One that had expired or was released is taken up again; None when
-    the labeler has this comparison already."""
+    """Writes the assignment, or takes up again one that had expired or was released. None when the
+    labeler has this comparison already."""
     order = claimed.order or draw_order([response.pk for response in claimed.responses])
     assignment = Assignment(
         project=project,
@@ -242,6 +248,7 @@ def _lease(labeler_id: int, project: Project, claimed: Claimed, now: datetime) -
     )
     if not write_lease(assignment):
         return None
+    # A lease taken up again has the order of its first time, not that of this claim.
     by_id = {response.pk: response for response in claimed.responses}
     if by_id.keys() == set(assignment.order):
         assignment.shown = [by_id[response_id] for response_id in assignment.order]
@@ -251,8 +258,8 @@ def _lease(labeler_id: int, project: Project, claimed: Claimed, now: datetime) -
 
 
 def draw_order(response_ids: Collection[int]) -> list[int]:
-    """Which response stands where, drawn from the system's secret randomness for this hand-out
-    alone: neither the page nor any other hand-out tells it."""
+    """Draws which response stands where, from the system's secret randomness, for this hand-out
+    alone. Neither the page nor another hand-out tells it."""
     return secrets.SystemRandom().sample(list(response_ids), len(response_ids))
 
 
@@ -271,9 +278,11 @@ def shown_responses(assignment: Assignment) -> list[Response]:
 
 
 def set_priorities(priorities: dict[int, float]) -> None:
-    """Reorders the fresh line: comparison id -> priority, higher first. Some rows at a time, so
-    that no answer waits for the whole line, and none of it is lost when one part has to be tried
-    again."""
+    """Reorders the fresh line by comparison id -> priority, higher first.
+
+    It writes some rows at a time. So no answer waits for the whole line, and a part that has to be
+    tried again loses nothing of the others.
+    """
     rows = sorted(priorities.items())
     can_skip = connection.features.has_select_for_update_skip_locked
     size = REORDERED_AT_ONCE if can_skip else REORDERED_BEFORE_A_PAUSE
@@ -285,12 +294,12 @@ def set_priorities(priorities: dict[int, float]) -> None:
 
 @retried
 def _set_some_priorities(rows: list[tuple[int, float]]) -> None:
-    """Locks the comparisons in the order of ids first, as everybody does who locks several: none
-    then wait for each other in a circle."""
+    """Writes these priorities, and locks the comparisons in the order of ids first, as everybody
+    does who locks several."""
     ids = [pk for pk, _ in rows]
     locked = Comparison.objects.select_for_update(no_key=True).filter(pk__in=ids)
-    there = set(locked.order_by("pk").values_list("pk", flat=True))
-    values = [(value, pk) for pk, value in rows if pk in there]
+    existing = set(locked.order_by("pk").values_list("pk", flat=True))
+    values = [(value, pk) for pk, value in rows if pk in existing]
     with connection.cursor() as database:
         database.executemany("UPDATE labeling_comparison SET priority = %s WHERE id = %s", values)
 
@@ -298,12 +307,12 @@ def _set_some_priorities(rows: list[tuple[int, float]]) -> None:
 def why_paused(membership: Membership | None) -> str:
     """What a paused member reads: which rule or person stopped them, and what happens next."""
     by_rule = membership.paused_by_rule if membership else PausedBy.NOBODY
-    said = f" A curator wrote: {membership.note}" if membership and membership.note else ""
+    note = f" A curator wrote: {membership.note}" if membership and membership.note else ""
     if by_rule == PausedBy.GOLD:
         return (
             "Several of your last answers differ from ones that are known. A curator will look "
-            f"at them with you; everything you did is kept.{said}"
+            f"at them with you; everything you did is kept.{note}"
         )
     if by_rule == PausedBy.QUALIFICATION:
-        return f"The first round was not passed. A curator will decide how to go on.{said}"
-    return f"A curator has paused your work in this project.{said}"
+        return f"The first round was not passed. A curator will decide how to go on.{note}"
+    return f"A curator has paused your work in this project.{note}"

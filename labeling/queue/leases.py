@@ -31,7 +31,7 @@ GRACE = timedelta(seconds=30)
 def leases_of(
     labeler_id: int, project_id: int, on_screen: UUID | None = None
 ) -> QuerySet[Assignment]:
-    """What the labeler holds in the project, first handed out first; of that, what is not on
+    """What the labeler holds in the project, the first handed out first. Leaves out what is on
     their screen already."""
     held = Assignment.objects.filter(
         labeler_id=labeler_id,
@@ -43,7 +43,8 @@ def leases_of(
 
 
 def change_assignment(assignment: Assignment, **values: Any) -> None:
-    """Compare-and-set: the row may have changed between its reading and its lock."""
+    """Changes the row by compare-and-set: it may have changed between its reading and its lock.
+    Raises Conflict."""
     changed = Assignment.objects.filter(pk=assignment.pk, state=assignment.state).update(**values)
     if not changed:
         raise Conflict("this comparison was changed in another window at the same moment")
@@ -92,7 +93,8 @@ def write_lease(assignment: Assignment) -> bool:
 
 
 def start_lease(assignment: Assignment) -> None:
-    """The assignment is the labeler's from now on, for the project's time. Its slot is taken."""
+    """Leases the assignment to its labeler from now on, for the project's time. Its slot is taken
+    already."""
     change_assignment(
         assignment,
         state=State.LEASED,
@@ -108,9 +110,12 @@ def _end_of_lease(assignment: Assignment) -> datetime:
 
 @retried
 def renew_lease(uuid: UUID, labeler_id: int) -> bool:
-    """Keeps the comparison for a labeler who is still reading. An expired lease is taken up
-    again if its slot is free. False: it is no longer theirs (a late answer is still kept), or
-    they were paused or removed: a page that stays open then keeps it from nobody."""
+    """Keeps the comparison for a labeler who is still reading; an expired lease is taken up again
+    if its slot is free.
+
+    False: it is no longer theirs (a late answer is still kept), or they were paused or removed. A
+    page that they leave open then keeps it from nobody.
+    """
     locked = lock_assignment(uuid, labeler_id)
     if locked is None or not locked.is_active:
         return False
@@ -129,9 +134,12 @@ def renew_lease(uuid: UUID, labeler_id: int) -> bool:
 
 @retried
 def let_go(uuids: Iterable[UUID], labeler_id: int, grace: timedelta = GRACE) -> int:
-    """The labeler's page has closed: what it held goes back to the queue after a moment of
-    grace. Shortening a lease is no change of state, so nothing is locked."""
+    """Ends the leases of a page that has closed, after a moment of grace. Returns how many.
+
+    To shorten a lease is no change of state, so nothing is locked.
+    """
     end = timezone.now() + grace
+    # Never later than it ends now: a page that closes twice must not keep a comparison longer.
     return Assignment.objects.filter(
         uuid__in=list(uuids), labeler_id=labeler_id, state=State.LEASED, expires_at__gt=end
     ).update(expires_at=end)
@@ -139,8 +147,11 @@ def let_go(uuids: Iterable[UUID], labeler_id: int, grace: timedelta = GRACE) -> 
 
 @retried
 def bring_leases_near(now: datetime | None = None) -> int:
-    """Shortens leases that end later than one given now would; how many. The clock was set back
-    (or the project's time made shorter), and nobody else would get what they hold until then."""
+    """Shortens leases that end later than one given now would. Returns how many.
+
+    The clock was set back, or the project's time made shorter: nobody else would get these
+    comparisons until then.
+    """
     now = now or timezone.now()
     shortened = 0
     for seconds in Project.objects.order_by().values_list("lease_seconds", flat=True).distinct():
@@ -165,7 +176,7 @@ def release_lease(uuid: UUID, labeler_id: int) -> bool:
 
 
 def expire_leases(now: datetime | None = None, project: Project | None = None) -> int:
-    """Gives the slots of expired leases back to the queue; returns how many."""
+    """Gives the slots of expired leases back to the queue. Returns how many leases."""
     now = now or timezone.now()
     overdue = Assignment.objects.filter(state=State.LEASED, expires_at__lt=now)
     if project is not None:
@@ -176,6 +187,7 @@ def expire_leases(now: datetime | None = None, project: Project | None = None) -
 
 @retried
 def _expire(assignment_id: int, comparison_id: int, purpose: str, now: datetime) -> bool:
+    # Whoever has the lock is answering or letting go at this moment: the next look decides.
     if not _lock_comparison(comparison_id, skip_locked=True):
         return False
     changed = Assignment.objects.filter(

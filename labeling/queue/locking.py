@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
-from labeling.database.whole_rows import Columns
+from labeling.database.whole_rows import ModelColumns
 from labeling.models import Assignment, Comparison, Membership, Project, Prompt, User
 
 NOTHING = UUID(int=0)
@@ -35,9 +35,9 @@ LOCK_COMPARISON = """
     FOR NO KEY UPDATE OF c
 """
 
-ASSIGNMENT, COMPARISON = Columns(Assignment, "a"), Columns(Comparison, "c")
-PROMPT, PROJECT = Columns(Prompt, "q"), Columns(Project, "p")
-LABELER, MEMBERSHIP = Columns(User, "u"), Columns(Membership, "m")
+ASSIGNMENT, COMPARISON = ModelColumns(Assignment, "a"), ModelColumns(Comparison, "c")
+PROMPT, PROJECT = ModelColumns(Prompt, "q"), ModelColumns(Project, "p")
+LABELER, MEMBERSHIP = ModelColumns(User, "u"), ModelColumns(Membership, "m")
 PARTS = (ASSIGNMENT, COMPARISON, PROMPT, PROJECT, LABELER, MEMBERSHIP)
 READ = f"""
     SELECT {", ".join(part.sql for part in PARTS)},
@@ -67,9 +67,12 @@ READ = f"""
 
 @dataclass
 class Locked:
-    """`membership` is None for a superuser, and for one who was removed meanwhile. `expected`: of
-    gold. `others_judged` and `held_by_others` are about this comparison, as work; `other_lease_id`
-    is what the labeler holds beside it and what is on their screen."""
+    """An assignment whose comparison is locked, and what judging it needs to know.
+
+    `membership` is None for a superuser, and for one who was removed meanwhile. `expected` is the
+    answer of gold. `others_judged` and `held_by_others` are about this comparison as work.
+    `other_lease_id` is what the labeler holds beside it, without what is on their screen.
+    """
 
     assignment: Assignment
     membership: Membership | None
@@ -99,8 +102,8 @@ class Locked:
 
 
 def lock_assignment(uuid: UUID, labeler_id: int, on_screen: UUID | None = None) -> Locked | None:
-    """The labeler's assignment, read after their membership and the comparison were locked; None
-    when it is not theirs. `on_screen` is what they look at meanwhile."""
+    """Locks the labeler's membership and the comparison, then reads their assignment; None when it
+    is not theirs. `on_screen` is what they look at meanwhile."""
     # On SQLite the transaction itself is the lock: it began as the only one that may write.
     if connection.features.has_select_for_update and not _lock_rows(uuid, labeler_id):
         return None
@@ -155,7 +158,7 @@ def _locked_of(row: tuple[Any, ...]) -> Locked:
     )
 
 
-def _instance(part: Columns[Any], values: Iterator[Any]) -> Any:
+def _instance(part: ModelColumns[Any], values: Iterator[Any]) -> Any:
     """The next columns of a row; None where an outer join found nothing."""
     own = [next(values) for _ in range(len(part))]
     return part.instance(own) if own[0] is not None else None

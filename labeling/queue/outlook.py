@@ -36,8 +36,8 @@ class Expect(StrEnum):
 
 
 @dataclass(frozen=True)
-class Words:
-    """A title for the labeling page, the reason, what happens next; `short` for a list."""
+class OutlookTexts:
+    """A title for the labeling page, the reason, and what happens next. `short` is for a list."""
 
     title: str
     text: str
@@ -46,80 +46,80 @@ class Words:
 
 
 BY_ITSELF = "They appear here by themselves."
-WORDS: Mapping[Expect, Words] = {
-    Expect.READY: Words(
+WORDS: Mapping[Expect, OutlookTexts] = {
+    Expect.READY: OutlookTexts(
         "There is something to compare",
         "Comparisons wait to be judged.",
         "This page asks for the next one.",
         "Ready",
     ),
-    Expect.PAUSED: Words(
+    Expect.PAUSED: OutlookTexts(
         "Paused",
         "The project is paused. Your work is saved.",
         "This page continues by itself when an admin resumes the project.",
         "Paused for now",
     ),
-    Expect.MEMBER_PAUSED: Words(
+    Expect.MEMBER_PAUSED: OutlookTexts(
         "Your work is paused here",
         "A curator has paused your work in this project.",
         "Ask a curator of the project if you do not know why. What you judged is kept.",
         "Paused for now",
     ),
-    Expect.QUALIFICATION: Words(
+    Expect.QUALIFICATION: OutlookTexts(
         "First round: nothing left",
         "You have judged all there is of the first round.",
         "A curator has to add comparisons for the first round; they appear here by themselves.",
         "First round: nothing left",
     ),
-    Expect.WRITING: Words(
+    Expect.WRITING: OutlookTexts(
         "New comparisons are on their way",
         "New responses are being written.",
         BY_ITSELF,
         "New ones are being written",
     ),
-    Expect.LEARNING: Words(
+    Expect.LEARNING: OutlookTexts(
         "New comparisons come later",
         "First, what people answered so far is being learnt from.",
         f"New comparisons are made after that. {BY_ITSELF}",
         "New ones come later",
     ),
-    Expect.ORDERING: Words(
+    Expect.ORDERING: OutlookTexts(
         "New comparisons come later",
         "First, the queue is being put in order.",
         f"New comparisons are made after that. {BY_ITSELF}",
         "New ones come later",
     ),
-    Expect.SOON: Words(
+    Expect.SOON: OutlookTexts(
         "New comparisons come soon",
         "The next ones are about to be made.",
         BY_ITSELF,
         "New ones come soon",
     ),
-    Expect.OTHERS: Words(
+    Expect.OTHERS: OutlookTexts(
         "Nothing for you right now",
         "You have seen everything here; the rest waits for other people.",
         "If one comes back, or new ones are added, it appears here by itself.",
         "Waits for other people",
     ),
-    Expect.STUCK: Words(
+    Expect.STUCK: OutlookTexts(
         "No new comparisons for now",
         "The last attempt to make new ones brought none. The project's admins see why.",
         "When that is mended, new ones appear here by themselves.",
         "No new ones for now",
     ),
-    Expect.EMPTY: Words(
+    Expect.EMPTY: OutlookTexts(
         "Nothing here yet",
         "There is nothing to compare yet.",
         "When somebody adds comparisons, they appear here by themselves.",
         "Nothing yet",
     ),
-    Expect.DONE: Words(
+    Expect.DONE: OutlookTexts(
         "All done",
         "Everything is judged, and no new comparisons are on their way.",
         "If somebody adds some, they appear here by themselves.",
         "All done",
     ),
-    Expect.TROUBLE: Words(
+    Expect.TROUBLE: OutlookTexts(
         "Your next comparison cannot be shown",
         "What you answered is saved.",
         "This page tries again.",
@@ -139,11 +139,13 @@ UNKNOWN = Prospect()
 
 @dataclass(frozen=True)
 class Outlook:
+    """What a person can expect; `prospect` says how far new comparisons are."""
+
     expect: Expect
     prospect: Prospect = UNKNOWN
 
     @property
-    def words(self) -> Words:
+    def words(self) -> OutlookTexts:
         return WORDS[self.expect]
 
     @property
@@ -152,14 +154,14 @@ class Outlook:
 
     @property
     def may_change(self) -> bool:
-        """Whether what is under way can bring something, so that a page asks again."""
+        """Whether what is under way can bring something. Then a page asks again by itself."""
         stopped = (Expect.PAUSED, Expect.MEMBER_PAUSED, Expect.QUALIFICATION)
         return self.expect not in stopped
 
 
 def outlook_for(user: User, project: Project, *, has_claimed_nothing: bool = False) -> Outlook:
-    """What this person can expect now. `has_claimed_nothing`: they have just asked for a
-    comparison and got none, whatever a look at the rows would say."""
+    """What this person can expect now. `has_claimed_nothing`: they have just asked for a comparison
+    and got none, whatever the rows say."""
     if project.is_paused:
         return Outlook(Expect.PAUSED)
     membership = Membership.objects.filter(project=project, user=user).first()
@@ -185,13 +187,18 @@ def has_something(user: User, project: Project, *, only_gold: bool = False) -> b
     """Whether this person holds a comparison, or would be handed one, as far as rows tell."""
     if not only_gold:
         return claimable(user).filter(project=project).exists()
-    golds = Gold.objects.filter(project=project, retired_at__isnull=True)
+    golds = Gold.objects.filter(
+        project=project,
+        released_at__isnull=False,
+        retired_at__isnull=True,
+        comparison__set_aside_at__isnull=True,
+    )
     mine = Assignment.objects.filter(labeler=user, comparison=OuterRef("comparison"))
     return golds.filter(~Exists(mine.exclude(GIVEN_BACK))).exists()
 
 
 def claimable(user: User) -> QuerySet[Comparison]:
-    """What this person holds, or has not had and could be handed."""
+    """Comparisons that this person holds, or has not had and could be handed."""
     mine = Assignment.objects.filter(labeler=user, comparison=OuterRef("pk"))
     held = mine.filter(state=State.LEASED, expires_at__gt=timezone.now())
     had = mine.exclude(GIVEN_BACK)
@@ -202,17 +209,19 @@ GIVEN_BACK = Q(state__in=(State.EXPIRED, State.RELEASED))
 
 
 def _others_have_some(project: Project) -> bool:
-    """Comparisons that wait for others, or that they hold."""
+    """Whether comparisons wait for others, or are held by them."""
     if Comparison.objects.filter(project=project, slots_left__gt=0).exists():
         return True
-    return Assignment.objects.filter(project=project, state=State.LEASED).exists()
+    # A check that somebody holds never comes back to anybody else.
+    work = Assignment.objects.filter(project=project, purpose=Assignment.Purpose.WORK)
+    return work.filter(state=State.LEASED).exists()
 
 
-def why_nothing(user: User, project: Project) -> handout.Nothing:
+def why_nothing(user: User, project: Project) -> handout.NothingToCompare:
     """Says to a labeler who has nothing to compare why, and what will change that."""
     outlook = outlook_for(user, project, has_claimed_nothing=True)
     text = outlook.words.text
     if outlook.expect == Expect.MEMBER_PAUSED:
         membership = Membership.objects.filter(project=project, user=user).first()
         text = handout.why_paused(membership)
-    return handout.Nothing(outlook.expect.value, text)
+    return handout.NothingToCompare(outlook.expect.value, text)

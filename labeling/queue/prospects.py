@@ -24,7 +24,8 @@ class Coming(StrEnum):
 
 @dataclass(frozen=True)
 class Prospect:
-    """`progress` and `seconds_left` are those of the run that is waited for, while one is."""
+    """How far new comparisons are. `progress` and `seconds_left` are those of the run that is
+    waited for."""
 
     coming: Coming = Coming.NOTHING
     has_run: bool = False

@@ -1,5 +1,4 @@
-"""What a labeler had answered, in the fields of the form; see
-labeling/pages/judging/given_answer.py."""
+"""Marks in the form what its labeler had answered; see labeling/pages/judging/given_answer.py."""
 
 from typing import Any
 
@@ -12,18 +11,18 @@ BEFORE = mark_safe('<span class="sr-only"> (your answer before)</span>')
 
 @register.simple_tag
 def ticked(given: Any, name: str, number: Any, value: Any) -> SafeString:
-    """` checked` if the field `name` + `number` held this value. `given` may be missing."""
+    """Returns ` checked` if the field `name` + `number` held this value. `given` may be missing."""
     is_ticked = bool(given) and (f"{name}{number}", str(value)) in given.ticks
     return mark_safe(" checked" if is_ticked else "")
 
 
 @register.simple_tag
 def pressed(given: Any, value: str) -> SafeString:
-    """A class for the button that was pressed."""
+    """Returns a class for the button that was pressed, and "" for all others."""
     return mark_safe(" was-given" if given and given.choice == value else "")
 
 
 @register.simple_tag
 def before(given: Any, value: str) -> SafeString:
-    """The same in words."""
+    """Returns words for screen readers beside the button that was pressed, and "" for others."""
     return BEFORE if given and given.choice == value else mark_safe("")

@@ -1,4 +1,4 @@
-"""What the page frame needs of the templates: projects to switch to, tabs by role, Markdown."""
+"""What the frame of every page needs: projects to switch to, tabs by role, excerpts."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from labeling.models import Membership, Project, Role
-from labeling.people.access import projects_of
+from labeling.people.access import RANK, projects_of
 from labeling.projects.editing import can_create_projects
 
 register = template.Library()
 
 LISTED_PROJECTS = 30
-RANK = {Role.LABELER: 0, Role.CURATOR: 1, Role.ADMIN: 2}
 
 
 @dataclass(frozen=True)
@@ -56,14 +55,14 @@ def _url(name: str, *args: object) -> str | None:
 
 @register.filter
 def excerpt(text: object, length: int) -> str:
-    """The beginning of a text that can be very long. `truncatechars` alone puts all of it into
-    Unicode's composed form first, and that can take minutes."""
+    """Returns the beginning of a text that can be very long. `truncatechars` alone would put all of
+    it into Unicode's composed form first, which can take minutes."""
     return truncatechars(str(text)[: 4 * length], length)
 
 
 @register.simple_tag(takes_context=True)
 def my_projects(context: RequestContext) -> list[Project]:
-    """What the viewer can switch to, each with their role as `my_role`."""
+    """Returns the projects that the viewer can switch to, each with their role as `my_role`."""
     user = context["user"]
     mine = Membership.objects.filter(project=OuterRef("pk"), user=user)
     role = Value(Role.ADMIN) if user.is_superuser else Subquery(mine.values("role")[:1])
@@ -73,7 +72,7 @@ def my_projects(context: RequestContext) -> list[Project]:
 
 @register.simple_tag
 def project_url(project: Project, role: str = Role.LABELER) -> str:
-    """Where a link to a project leads: its loop, or straight to the work for labelers."""
+    """Returns where a link to a project leads: to its loop, or for labelers straight to work."""
     loop = _url("project", project.slug) if role != Role.LABELER else None
     return loop or reverse("label", args=[project.slug])
 
@@ -108,7 +107,7 @@ def settings_tabs(project: Project, here: str) -> SafeString:
 
 @register.simple_block_tag
 def tabs(content: str, project: Project) -> SafeString:
-    """The project's tabs for the viewer's role; the content names the one that is open."""
+    """Shows the project's tabs for the viewer's role. The content names the one that is open."""
     active = content.strip()
     links: dict[str, tuple[str, SafeString | str, str]] = {}
     for tab in TABS:

@@ -1,13 +1,13 @@
-"""What the labeling page says while there is nothing to compare."""
+"""Says on the labeling page why there is nothing to compare."""
 
 from django import template
 
-from labeling.queue.handout import Nothing
+from labeling.queue.handout import NothingToCompare
 from labeling.queue.outlook import Expect, Outlook
 
 register = template.Library()
 
 
 @register.filter
-def outlook(nothing: Nothing) -> Outlook:
+def outlook(nothing: NothingToCompare) -> Outlook:
     return Outlook(Expect(nothing.reason))

@@ -1,4 +1,4 @@
-"""The filter that shows Markdown; see labeling/material/shown/rendering.py."""
+"""Shows Markdown in templates; see labeling/material/shown/rendering.py."""
 
 import re
 
@@ -13,7 +13,7 @@ HEADING = re.compile(r"(?<=<)(/?)h([1-6])(?=[ >])")
 
 @register.filter
 def markdown(text: str, top: int = TOP_HEADING) -> SafeString:
-    """`top`: of which level the first heading is, so that a page skips none."""
+    """Renders Markdown. `top` is the level of its first heading, so that a page skips no level."""
     html = render_markdown(text)
     if top == TOP_HEADING:
         return html

@@ -1,5 +1,6 @@
-"""Times on pages, each in the reader's zone, with the whole of it to point at and to machines.
-Every template has these without loading them."""
+"""Shows times in the reader's zone, with the whole moment as a title and for machines.
+
+Every template has these filters without loading them."""
 
 from datetime import datetime
 
@@ -15,7 +16,7 @@ register = template.Library()
 
 @register.filter
 def moment(at: datetime | None) -> SafeString | str:
-    """14:02 today; 3 Nov, 14:02 before or after, with the year when it is another one."""
+    """Shows “14:02” today and “3 Nov, 14:02” on other days, with the year if it is another one."""
     if at is None:
         return ""
     local, now = timezone.localtime(at), timezone.localtime()
@@ -26,13 +27,13 @@ def moment(at: datetime | None) -> SafeString | str:
 
 @register.filter
 def exact(at: datetime | None) -> SafeString | str:
-    """3 Nov 2026, 14:02:09."""
+    """Shows “3 Nov 2026, 14:02:09”."""
     return "" if at is None else _element(timezone.localtime(at), "{0:%-d %b %Y, %H:%M:%S}")
 
 
 @register.filter
 def day(at: datetime | None) -> SafeString | str:
-    """3 Nov 2026."""
+    """Shows “3 Nov 2026”."""
     return "" if at is None else _element(timezone.localtime(at), "{0:%-d %b %Y}")
 
 
@@ -43,7 +44,7 @@ def reader_zone() -> str:
 
 @register.simple_tag
 def project_zone() -> str:
-    """Whose days a project's figures by day are."""
+    """Names the zone by whose days a project's figures are counted."""
     return str(server_zone())
 
 

@@ -59,13 +59,13 @@ def words_of(name: str) -> tuple[str, ...]:
 
 
 def is_said(key: str, value: Any) -> bool:
-    """Whether this key of an answer holds words of the model. What is empty says nothing."""
+    """Whether this key of an answer holds words of the model. What is empty holds none."""
     return value not in (None, "", [], {}) and ABOUT.isdisjoint(words_of(key))
 
 
 def said(extra: Mapping[str, Any]) -> Extra:
-    """What of an answer's further keys is part of what the model said. Of calls, all is: the keys
-    of their arguments are its words."""
+    """The further keys of an answer that are part of what the model said. Calls are kept whole: the
+    keys of their arguments are the model's words."""
     calls = {key: value for key, value in extra.items() if key in CALLS and is_said(key, value)}
     words: Extra = _said_within({**extra, **dict.fromkeys(CALLS)})
     return words | calls
@@ -81,7 +81,7 @@ def _said_within(value: Any) -> Any:
 
 
 def is_empty(text: str, extra: Mapping[str, Any]) -> bool:
-    """Whether a response says nothing at all: a tool call alone is an answer."""
+    """Whether a response says nothing at all. A tool call alone is an answer."""
     return not text.strip() and not said(extra)
 
 
@@ -100,8 +100,8 @@ def text_or_message(text: str, extra: Mapping[str, Any]) -> str | Message:
 
 
 def answer_suffix(extra: Mapping[str, Any] | None) -> str:
-    """What a response's digest covers beside its text; "" for a plain one. A server draws the ids
-    of tool calls by chance, so they make no other answer."""
+    """What a response's digest covers beside its text; "" for a plain one. Ids of tool calls are
+    left out: a server draws them by chance, so they make no other answer."""
     own = said(extra or {})
     for key in CALLS & own.keys():
         calls = own[key]
@@ -125,12 +125,12 @@ def prompt_suffix(extra: Mapping[str, Any] | None) -> str:
 
 
 def canonical(value: Any) -> str:
-    """The same values are the same text."""
+    """The value as JSON, in one form only: equal values are equal texts."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def _bare(call: Any) -> Any:
-    """A call's name and arguments, as they are shown: the rest a server draws by chance."""
+    """A call's name and arguments, as they are shown. The rest is drawn by chance by a server."""
     function = call.get("function", call) if isinstance(call, dict) else None
     if not isinstance(function, dict) or "name" not in function:
         return call
@@ -151,12 +151,12 @@ class MessagePart:
 
 
 def parts_of(extra: Mapping[str, Any]) -> list[MessagePart]:
-    """Everything, for curators and for the messages of a prompt."""
+    """All parts, for curators and for the messages of a prompt."""
     return [part for key, value in extra.items() for part in _parts(str(key), value)]
 
 
 def parts_for_labelers(extra: Mapping[str, Any]) -> list[MessagePart]:
-    """Of an answer: what the model said, and nothing about it."""
+    """The parts of an answer that the model said, without those about it."""
     return parts_of(said(extra))
 
 
@@ -184,8 +184,8 @@ def _call(call: Any) -> MessagePart:
 
 
 def _parsed(arguments: Any) -> Any:
-    """OpenAI writes arguments as a text of JSON. What is nested too deeply to be walked through
-    stays the text that it is."""
+    """The value of arguments that are a text of JSON, as OpenAI writes them. A text that is nested
+    too deeply to be walked through stays a text."""
     if not isinstance(arguments, str):
         return arguments
     try:
@@ -206,8 +206,8 @@ def _is_deep(value: Any) -> bool:
 
 
 def _indented(value: Any) -> str:
-    """On lines of their own, unless most of it would be indentation: deep nesting takes the square
-    of its size."""
+    """The value as indented JSON; compact where most of it would be indentation, since deep nesting
+    takes the square of its size."""
     if isinstance(value, str):
         return value
     compact = json.dumps(value, ensure_ascii=False)

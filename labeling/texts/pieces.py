@@ -22,8 +22,8 @@ LONGEST_SIGN = 40  # characters that may make up one sign on screen
 
 
 def in_pieces(text: str) -> str:
-    """The text's HTML: as it is if it is short, else its pieces, each a block. A piece that ends
-    inside a line says so by its class."""
+    """The text's HTML: one text if it is short, else pieces, each a block. A piece that ends inside
+    a line says so by its class."""
     if len(text) <= WHOLE_UP_TO:
         return escape(text)
     on_sight = " on-sight" if len(text) > AT_ONCE_UP_TO else ""

@@ -32,7 +32,8 @@ SPLIT_BOUNDS = ((80, "train"), (85, "calibration"), (90, "dev"), (100, "test"))
 
 
 def normalise(text: str) -> str:
-    """What makes a text another one: two are the same when these are equal. Not to be shown."""
+    """The form in which equal texts are equal: two texts are the same when their forms are. Not to
+    be shown."""
     exact = nfc(text).rstrip()
     if any(chr(sign) in exact for sign in SEPARATORS):
         exact = exact.translate(SEPARATORS)
@@ -45,7 +46,7 @@ def collapsed(text: str) -> str:
 
 
 def loosened(text: str) -> str:
-    """Equal for near copies: white space collapsed, case folded."""
+    """The form in which near copies are equal: white space collapsed, case folded."""
     return collapsed(nfc(text).casefold())
 
 
@@ -83,26 +84,31 @@ def prompt_digest(
 
 
 def words_in(text: str) -> list[str]:
-    """Words with commas between them; quotation marks hold one that has commas itself."""
+    """Words with commas between them; quotation marks hold one that has commas itself. Raises
+    ValueError for a word of more than 131,072 characters."""
     rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
-    return [word for row in rows for word in row]
+    try:
+        return [word for row in rows for word in row]
+    except csv.Error as fault:
+        raise ValueError(str(fault)) from None
 
 
 def as_words(words: Iterable[str]) -> str:
-    """What `words_in` reads again. A text, since a list that is empty has no type."""
+    """Writes words so that `words_in` reads them again. It is a text because an empty list has no
+    type."""
     written = io.StringIO(newline="")
     csv.writer(written).writerow(words)
     return written.getvalue().removesuffix("\r\n")
 
 
 def near_digest(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Equal for prompts that are near copies of each other."""
+    """A digest that is equal for prompts that are near copies of each other."""
     return _digest_of(messages, loosened)
 
 
 def pairing_seed(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Which of a prompt's responses are compared follows from this, so it must never change: what
-    was imported once brings the same pairs again."""
+    """The seed from which follows which of a prompt's responses are compared. It must never change:
+    what was imported once brings the same pairs again."""
     return _digest_of(messages, collapsed)
 
 
@@ -112,12 +118,12 @@ def _digest_of(messages: Sequence[Mapping[str, Any]], form: Callable[[str], str]
 
 
 def split_of(digest: str) -> str:
-    """The split of a prompt whose `near_digest` this is and that has no near copy yet."""
+    """The split of a prompt with this `near_digest` that has no near copy yet."""
     bucket = int(hashlib.sha256(f"split/{digest}".encode()).hexdigest()[:8], 16) % 100
     return next(name for bound, name in SPLIT_BOUNDS if bucket < bound)
 
 
 def fingerprint(prompt: str, responses: Iterable[str]) -> str:
-    """Of a line of an export, out of the digests of its texts: tells on import whether the line
-    is read as what was exported."""
+    """The mark of a line of an export, made of the digests of its texts. An import sees by it
+    whether the line is read as what was exported."""
     return hashlib.sha256(" ".join([prompt, *responses]).encode()).hexdigest()[:16]

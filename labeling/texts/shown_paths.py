@@ -36,8 +36,8 @@ def details_without_paths(value: Any) -> Any:
     return value
 
 
-def _last_part(found: re.Match[str]) -> str:
-    return f"…/{found[0].rstrip('/').rpartition('/')[2]}"
+def _last_part(path: re.Match[str]) -> str:
+    return f"…/{path[0].rstrip('/').rpartition('/')[2]}"
 
 
 def _roots() -> tuple[str, ...]:

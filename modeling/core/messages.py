@@ -13,6 +13,7 @@ from typing import Any
 Message = tuple[str, ...]
 Prompt = tuple[Message, ...]
 Response = str | tuple[str, str]
+PromptResponse = tuple[Prompt, Response]  # what a reward belongs to
 
 OPTIONS = "\x00options"  # the role of the item that is no message
 OPTION_NAMES = ("tools", "chat_template_kwargs")
@@ -25,12 +26,14 @@ Clean = Callable[[str], str]
 def prompt_of(
     messages: Sequence[Mapping[str, Any]], options: Mapping[str, Any] | None = None
 ) -> Prompt:
+    """Make messages a value that can key a dict. `options`: tools and arguments for the chat
+    template; empty ones leave the prompt as it is without any."""
     front = ((OPTIONS, "", _canonical(options)),) if options else ()
     return (*front, *(_message_of(message) for message in messages))
 
 
 def response_of(value: str | Mapping[str, Any]) -> Response:
-    """A text, or an assistant's whole message."""
+    """Make a text, or an assistant's whole message, a value that compares by all it holds."""
     if isinstance(value, str):
         return value
     message = _message_of(value)
@@ -38,16 +41,19 @@ def response_of(value: str | Mapping[str, Any]) -> Response:
 
 
 def text_of(response: Response) -> str:
+    """The response's text, without its further keys."""
     return response if isinstance(response, str) else response[0]
 
 
 def with_response(prompt: Prompt, response: Response) -> Prompt:
+    """The conversation with the response as its last message, of the role `assistant`."""
     parts = (response,) if isinstance(response, str) else response
     return (*prompt, ("assistant", *parts))
 
 
 def messages_of(prompt: Prompt, clean: Clean = str) -> list[dict[str, Any]]:
-    """Whole messages, as they were given; `clean` goes over every text."""
+    """Give back the messages as dicts, options left out. `clean` is applied to every text, the JSON
+    of further keys included."""
     return [
         {"role": role, "content": clean(content)}
         | json.loads(clean(further[0] if further else "{}"))
@@ -57,7 +63,8 @@ def messages_of(prompt: Prompt, clean: Clean = str) -> list[dict[str, Any]]:
 
 
 def options_of(prompt: Prompt, clean: Clean = str) -> dict[str, Any]:
-    """Tools and arguments for the chat template; {} for most prompts."""
+    """Read tools and arguments for the chat template from the prompt's first item. {} where it has
+    none."""
     if not prompt or prompt[0][0] != OPTIONS:
         return {}
     options: dict[str, Any] = json.loads(clean(prompt[0][2]))
@@ -67,8 +74,8 @@ def options_of(prompt: Prompt, clean: Clean = str) -> dict[str, Any]:
 
 
 def _in_usual_order(schema: Any) -> Any:
-    """A function's schema with its keys as models have seen them: canonical JSON, and PostgreSQL,
-    have put them in another order."""
+    """Put a function schema's keys into the order in which models saw them in training. Canonical
+    JSON and PostgreSQL sort them otherwise, and another order is other tokens."""
     if isinstance(schema, list):
         return [_in_usual_order(value) for value in schema]
     if not isinstance(schema, dict):
@@ -79,18 +86,19 @@ def _in_usual_order(schema: Any) -> Any:
 
 
 def beginning(prompt: Prompt) -> str:
-    """Words by which a person knows the prompt again."""
+    """The first message's text, by which a person recognises the prompt. "" for no messages."""
     return next((content for role, content, *_ in prompt if role != OPTIONS), "")
 
 
 def for_template(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Messages as chat templates take them: a call's arguments are an object, which OpenAI's form
-    writes as a text of JSON."""
+    """Rewrite messages, in place, as chat templates take them. A tool call's arguments become an
+    object; OpenAI's form has them as a text of JSON."""
     return _with_arguments(messages, _parsed)
 
 
 def for_server(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Messages as OpenAI-compatible servers take them: a call's arguments are a text of JSON."""
+    """Rewrite messages, in place, as OpenAI-compatible servers take them. A tool call's arguments
+    become a text of JSON."""
     return _with_arguments(messages, _written)
 
 
@@ -107,6 +115,7 @@ def _canonical(value: Any) -> str:
 def _with_arguments(
     messages: list[dict[str, Any]], change: Callable[[Any], Any]
 ) -> list[dict[str, Any]]:
+    # A message is a stranger's: whatever has another shape is left for the template to refuse.
     for message in messages:
         calls = message.get("tool_calls")
         for call in calls if isinstance(calls, list) else []:
@@ -123,6 +132,7 @@ def _parsed(arguments: Any) -> Any:
         value = json.loads(arguments)
     except ValueError:
         return arguments
+    # Templates iterate over a call's arguments: a bare number or list is safer as the text it was.
     return value if isinstance(value, dict) else arguments
 
 

@@ -60,8 +60,8 @@ def main(run: RunDir) -> SampleResult:
             missing = [one for one in wanted if one.policy == name and one.key not in file.done]
             run.part = name
             run.begin("loading the policy", f"{len(missing)} responses are to be sampled.")
-            cut, told, refused = sample_from(run, source, prompts, missing, config, keep)
-            truncated, warnings = truncated + cut, warnings + told
+            cut, remarks, refused = sample_from(run, source, prompts, missing, config, keep)
+            truncated, warnings = truncated + cut, warnings + remarks
             left_out += [{"policy": name} | row for row in refused]
     finally:
         file.write()
@@ -83,7 +83,7 @@ def main(run: RunDir) -> SampleResult:
 
 
 def phases_of(policies: dict[str, str], wanted: list[Wanted], done: set[Key]) -> list[Phase]:
-    """For each policy; a server has nothing to load."""
+    """List the phases of each policy; a server has nothing to load."""
     each = len(wanted) / len(policies)
     phases = []
     for name, source in policies.items():
@@ -94,7 +94,8 @@ def phases_of(policies: dict[str, str], wanted: list[Wanted], done: set[Key]) ->
 
 
 def policies_of(config: SampleConfig) -> dict[str, str]:
-    """Name -> location."""
+    """Map each policy's name to its location. Raises ProgramError for a server whose key is
+    lacking."""
     for source in config.sources.values():
         if is_server(source):
             parse_server(source).api_key()  # refused now and not after hours of another policy
@@ -102,6 +103,7 @@ def policies_of(config: SampleConfig) -> dict[str, str]:
 
 
 def read_prompts(path: Path) -> dict[str, Prompt]:
+    """Read the prompts by id. Raises ProgramError that names a line that is wrong."""
     prompts, seen = {}, set[str]()
     for number, row in read_jsonl(path):
         identifier = require_unique_id(row, seen, path, number)
@@ -110,8 +112,8 @@ def read_prompts(path: Path) -> dict[str, Prompt]:
 
 
 def seed_of(config: SampleConfig, policy: str, identifier: str, sample: int) -> int:
-    """Several policies draw by different numbers: by the same ones, policies that are almost the
-    same would write almost the same texts, and there would be nothing to compare."""
+    """Derive a response's seed. Several policies draw by different numbers: by the same ones,
+    policies that are almost alike would write almost the same texts, with nothing to compare."""
     name = identifier if config.policies is None else f"{policy}:{identifier}"
     return derive_seed(config.seed, name, sample)
 
@@ -124,8 +126,8 @@ def sample_from(
     config: SampleConfig,
     keep: Keep,
 ) -> tuple[int, list[str], list[dict[str, Any]]]:
-    """One policy's responses; how many prompts were truncated, warnings, and the prompts that were
-    left out because its chat template refuses them."""
+    """Sample one policy's missing responses. Returns how many prompts were truncated, warnings, and
+    rows on prompts that were left out because its chat template refuses them."""
     # Imported when needed: torch and transformers take seconds, and a server does without them.
     if is_server(source):
         from modeling.core.generating.servers.remote_policy import sample_remotely
@@ -137,7 +139,7 @@ def sample_from(
 
 
 def figures(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Of all responses, or of those of one policy."""
+    """Take the result's figures of some responses: of all, or of one policy's."""
     count = len(rows)
     return {
         "count": count,

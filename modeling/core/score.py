@@ -11,22 +11,23 @@ reads goes to features.npy (float16, a row for each line of scores.jsonl), where
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from modeling.core.loading.aggregation import Scale
+from modeling.core.loading.aggregation import RewardScale
 from modeling.core.loading.head_features import add_features
 from modeling.core.loading.saved_rewards import (
-    Text,
     by_prompt,
     combine,
     load_completed,
     load_scorer,
     scale_warning,
 )
+from modeling.core.messages import PromptResponse
 from modeling.core.program.device import choose_device
 from modeling.core.program.files import (
     read_jsonl,
@@ -56,22 +57,24 @@ def main(run: RunDir) -> ScoreResult:
     features: Tensor | None = None
     warnings = on_roles
     for number in range(len(sources)):
-        found, seen, scale, cut, told_of = score_folder(run, config, distinct, number)
-        rewards.append(found)
-        features = seen if number == 0 else features
+        folder_rewards, folder_features, scale, cut, remarks = score_folder(
+            run, config, distinct, number
+        )
+        rewards.append(folder_rewards)
+        features = folder_features if number == 0 else features
         scales.append(scale)
         truncated = max(truncated, cut)
-        warnings += [sentence for sentence in told_of if sentence not in warnings]
+        warnings += [sentence for sentence in remarks if sentence not in warnings]
     unknown = scale_warning(sources, scales)
     scores = combine(rewards, scales, config.aggregate, config.uwo_weight)
     columns = (scores.rewards, scores.members, scores.spread())
-    told = dict(zip(distinct, zip(*(c.tolist() for c in columns), strict=True), strict=True))
+    scored = {
+        text: {"reward": reward, "members": members, "std": std}
+        for text, reward, members, std in zip(distinct, *(c.tolist() for c in columns), strict=True)
+    }
     write_jsonl(
         run.path / "scores.jsonl",
-        (
-            {"id": identifier} | dict(zip(("reward", "members", "std"), told[text], strict=True))
-            for identifier, text in zip(ids, texts, strict=True)
-        ),
+        ({"id": identifier, **scored[text]} for identifier, text in zip(ids, texts, strict=True)),
     )
     if features is not None:
         write_features(run, features, distinct, texts)
@@ -86,6 +89,7 @@ def main(run: RunDir) -> ScoreResult:
 
 
 def phases_of(models: int, texts: int) -> list[Phase]:
+    """List the phases: each folder is loaded and reads all texts."""
     return [
         phase
         for number in range(models)
@@ -96,7 +100,8 @@ def phases_of(models: int, texts: int) -> list[Phase]:
     ]
 
 
-def read_responses(run: RunDir) -> tuple[list[str], list[Text]]:
+def read_responses(run: RunDir) -> tuple[list[str], list[PromptResponse]]:
+    """Read ids and texts of responses.jsonl. Raises ProgramError that names a wrong line."""
     path = run.path / "responses.jsonl"
     ids, texts, seen = [], [], set[str]()
     for number, row in read_jsonl(path):
@@ -107,9 +112,10 @@ def read_responses(run: RunDir) -> tuple[list[str], list[Text]]:
 
 
 def without_refused_texts(
-    run: RunDir, config: ScoreConfig, ids: list[str], texts: list[Text]
-) -> tuple[list[str], list[Text], list[dict[str, Any]], list[str]]:
-    """What every folder's chat template takes; rows for the result on the rest, and sentences."""
+    run: RunDir, config: ScoreConfig, ids: list[str], texts: list[PromptResponse]
+) -> tuple[list[str], list[PromptResponse], list[dict[str, Any]], list[str]]:
+    """Leave out what a folder's chat template refuses. Returns ids and texts that are left, rows
+    for the result on the others, and sentences."""
     day = config.template_date
     tokenizers = [load_completed(source, day)[0] for source in config.reward_models]
     refusals = find_refusals(tokenizers, [prompt for prompt, _ in texts])
@@ -121,10 +127,10 @@ def without_refused_texts(
 
 
 def score_folder(
-    run: RunDir, config: ScoreConfig, texts: list[Text], number: int
-) -> tuple[Tensor, Tensor | None, list[Scale] | None, int, list[str]]:
-    """Rewards (R, M) by one folder's members, features (R, F) and the members' scales; how many
-    texts had to be truncated for it, and warnings."""
+    run: RunDir, config: ScoreConfig, texts: list[PromptResponse], number: int
+) -> tuple[Tensor, Tensor | None, list[RewardScale] | None, int, list[str]]:
+    """Score all texts with one folder. Returns its members' rewards (R, M), features (R, F), the
+    members' scales, how many texts were truncated for it, and warnings."""
     run.part = str(number)
     source = config.reward_models[number]
     run.begin("loading the reward model", f"Loading the reward model {source}.")
@@ -154,18 +160,24 @@ def score_folder(
     rewards = loaded.score(texts, encoded, budget, each_batch)
     features = None if given is None else rewards[:, members:]
     cut = sum(text.truncated for text in encoded)
-    told = [
+    remarks = [
         *loaded.notes,
         loaded.reader.warning,
         truncation_warning(encoded, loaded.max_length),
         equal_texts_warning(by_prompt(texts, encoded), loaded.max_length),
     ]
-    warnings = [sentence for sentence in told if sentence]
+    warnings = [sentence for sentence in remarks if sentence]
     return rewards[:, :members], features, loaded.scales, cut, warnings
 
 
-def write_features(run: RunDir, features: Tensor, distinct: list[Text], texts: list[Text]) -> None:
-    """(R, F) of the distinct texts, as (N, F) of all of them, within what float16 can hold."""
+def write_features(
+    run: RunDir,
+    features: Tensor,
+    distinct: Sequence[PromptResponse],
+    texts: Sequence[PromptResponse],
+) -> None:
+    """Write the distinct texts' features (R, F) as (N, F), a row for each line of scores.jsonl, cut
+    to what float16 can hold."""
     place = {text: at for at, text in enumerate(distinct)}
     largest = float(np.finfo(np.float16).max)
     rows = features[[place[text] for text in texts]].clamp(-largest, largest)

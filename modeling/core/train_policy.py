@@ -27,8 +27,8 @@ from modeling.core.generating.plain_generation import choose_generator
 from modeling.core.loading.adapters import add_adapter
 from modeling.core.messages import messages_of
 from modeling.core.policy.gradient import improve
-from modeling.core.policy.health import Kept, Measure, measure
-from modeling.core.policy.offline import Pair, distill, prefer
+from modeling.core.policy.health import Measure, WeightsToExport, measure
+from modeling.core.policy.offline import TokenPair, distill, prefer
 from modeling.core.policy.pairs import read_pairs
 from modeling.core.policy.phases import END, EXPORTING, LOADING, REFERENCE, START, VALUES, phases_of
 from modeling.core.policy.pool import best_texts, draw_pool, rewards_of
@@ -61,7 +61,7 @@ EXPORT_TEXTS = 16
 
 
 def main(run: RunDir) -> TrainPolicyResult | None:
-    """The result is the first process's to tell."""
+    """Run the program. Returns the result in the first process, None in others."""
     started = time.monotonic()
     try:
         task, pairs = prepare(run, parallel.join())
@@ -76,7 +76,7 @@ def main(run: RunDir) -> TrainPolicyResult | None:
     return kind(**figures)
 
 
-def prepare(run: RunDir, group: parallel.Group) -> tuple[Task, list[Pair]]:
+def prepare(run: RunDir, group: parallel.Processes) -> tuple[Task, list[TokenPair]]:
     """Read and check everything, so that what can fail early does."""
     asked = run.read_config(TrainPolicyConfig)
     is_dpo = asked.algorithm == "dpo"
@@ -113,6 +113,7 @@ def prepare(run: RunDir, group: parallel.Group) -> tuple[Task, list[Pair]]:
     prompts, held_out, few = hold_out(encode_all(actor, texts, config), config.eval_prompts)
     generator, slow = choose_generator(actor.model)
     warnings += [sentence for sentence in (few, slow) if sentence]
+    # Same seed, same bytes. Where a GPU has no such kernel, a warning is better than no run.
     torch.use_deterministic_algorithms(True, warn_only=True)
     task = Task(
         run=run,
@@ -144,8 +145,8 @@ def without_refused_prompts(
     texts: list[tuple[str, Prompt]],
     path: Path,
 ) -> tuple[list[PromptGroup], list[tuple[str, Prompt]], list[dict[str, Any]], list[str]]:
-    """What the policy's and the reward models' chat templates take: the groups of DPO and all
-    prompts; rows for the result on the rest, and sentences."""
+    """Leave out prompts that the policy's or a reward model's chat template refuses. Returns the
+    groups of DPO, all prompts, rows for the result on what was left out, and sentences."""
     if groups:
         groups, rows, said = without_refused(tokenizers, groups, path)
         return groups, prompts_of(groups), rows, said
@@ -156,6 +157,7 @@ def without_refused_prompts(
 
 
 def load_reward(config: TrainPolicyConfig) -> FrozenReward | None:
+    """Load the reward models that the config names; None where it names none."""
     if not config.reward_models:
         return None
     return FrozenReward(
@@ -167,11 +169,12 @@ def load_reward(config: TrainPolicyConfig) -> FrozenReward | None:
 
 
 def prompts_of(groups: list[PromptGroup]) -> list[tuple[str, Prompt]]:
+    """The groups' distinct prompts, with ids made up: preferences.jsonl has none for prompts."""
     distinct = dict.fromkeys(group.prompt for group in groups)
     return [(f"prompt {number}", prompt) for number, prompt in enumerate(distinct, start=1)]
 
 
-def improve_policy(task: Task, pairs: list[Pair]) -> dict[str, Any]:
+def improve_policy(task: Task, pairs: list[TokenPair]) -> dict[str, Any]:
     """Measure, improve, measure again, export."""
     each = task.config.eval_responses
     count = len(task.held_out) * each
@@ -189,11 +192,11 @@ def improve_policy(task: Task, pairs: list[Pair]) -> dict[str, Any]:
             task.remark(flat)
     figures = figures_of(task, before, "before") | scale_of(task)
     task.bounds = bounds_of(task.config, figures)
-    kept, told = run_algorithm(task, pairs, before)
-    figures |= told
-    if kept is None:
+    to_export, loop_figures = run_algorithm(task, pairs, before)
+    figures |= loop_figures
+    if to_export is None:
         return figures | {"model_dir": None}
-    kept.put_back(task.actor.model)
+    to_export.put_back(task.actor.model)
     task.run.begin(END, "Measuring the policy as it has become.")
     after = roll(task, task.held_out, each, "held out", phase=END)
     figures |= figures_of(task, after, "after")
@@ -203,14 +206,14 @@ def improve_policy(task: Task, pairs: list[Pair]) -> dict[str, Any]:
         texts = [rollout.as_text for rollout in after[:EXPORT_TEXTS]]
         error = export_policy(task.actor, task.run.path / "model", texts, figures)
         figures |= {"export_max_error": error}
-    return figures | {"model_dir": "model", "exported": why(kept, told)}
+    return figures | {"model_dir": "model", "exported": why(to_export, loop_figures)}
 
 
 def run_algorithm(
-    task: Task, pairs: list[Pair], before: list[Rollout]
-) -> tuple[Kept | None, dict[str, Any]]:
-    """The weights to keep, and what to say of the run. None: nothing was trained. `before`: what
-    the policy writes to held-out prompts."""
+    task: Task, pairs: list[TokenPair], before: list[Rollout]
+) -> tuple[WeightsToExport | None, dict[str, Any]]:
+    """Run the algorithm. Returns the weights to export (None: nothing was trained) and figures for
+    result.json. `before`: what the policy writes to held-out prompts."""
     config = task.config
     if config.is_online:
         value = None
@@ -234,13 +237,13 @@ def run_algorithm(
     if not config.distill:
         return None, curve | {"steps": 0, "stopped": None}
     best = best_texts(pool, task.shaping, config.kl_coefficient)
-    kept, told = distill(task, best)
-    return kept, told | curve
+    to_export, loop_figures = distill(task, best)
+    return to_export, loop_figures | curve
 
 
 def figures_of(task: Task, rollouts: list[Rollout], when: str) -> dict[str, Any]:
-    """What result.json says of the held-out prompts before or after."""
-    found: Measure = measure(
+    """Take the figures of responses to held-out prompts; `when`: "before" or "after"."""
+    measured: Measure = measure(
         rollouts,
         estimator=task.config.kl_estimator,
         coefficient=task.config.kl_coefficient,
@@ -248,21 +251,21 @@ def figures_of(task: Task, rollouts: list[Rollout], when: str) -> dict[str, Any]
     )
     rewarded = task.reward is not None
     return {
-        f"reward_{when}": found.score if rewarded else None,
-        f"reward_std_{when}": found.score_std if rewarded else None,
-        f"reward_variance_{when}": found.variance if rewarded else None,
-        f"kl_{when}": found.kl,
-        f"length_{when}": found.length,
-        f"ended_share_{when}": found.ended_share,
+        f"reward_{when}": measured.score if rewarded else None,
+        f"reward_std_{when}": measured.score_std if rewarded else None,
+        f"reward_variance_{when}": measured.variance if rewarded else None,
+        f"kl_{when}": measured.kl,
+        f"length_{when}": measured.length,
+        f"ended_share_{when}": measured.ended_share,
     } | (
-        {"kl": found.kl, "kl_error": found.kl_error, "ended_share": found.ended_share}
+        {"kl": measured.kl, "kl_error": measured.kl_error, "ended_share": measured.ended_share}
         if when == "after"
         else {}
     )
 
 
 def bounds_of(config: TrainPolicySettled, figures: dict[str, Any]) -> Bounds:
-    """What stops the run, given the figures of the policy as it was."""
+    """The limits that stop the run, given the figures of the policy as it was."""
     return Bounds(
         kl_budget=config.kl_budget,
         length_ratio=config.length_ratio,
@@ -282,6 +285,7 @@ def scale_of(task: Task) -> dict[str, Any]:
 
 
 def common_figures(task: Task) -> dict[str, Any]:
+    """The figures of result.json that every algorithm has."""
     everyone = task.prompts + [p for p in task.held_out if p not in task.prompts]
     return {
         "algorithm": task.config.algorithm,
@@ -296,25 +300,26 @@ def common_figures(task: Task) -> dict[str, Any]:
     }
 
 
-def why(kept: Kept, told: dict[str, Any]) -> dict[str, Any]:
-    """Which step's weights are in model/, in words."""
-    if told["stopped"] is not None:
+def why(to_export: WeightsToExport, loop_figures: dict[str, Any]) -> dict[str, Any]:
+    """Say which step's weights are in model/, and why these."""
+    if loop_figures["stopped"] is not None:
         reason = "the latest that was in order before the run was stopped"
-    elif kept.step == told["steps"]:
+    elif to_export.step == loop_figures["steps"]:
         reason = "the last one"
     else:
         reason = "the last one that was measured"
-    if kept.best and kept.step != told["steps"]:
+    if to_export.best and to_export.step != loop_figures["steps"]:
         reason = (
             "the latest within the KL budget whose reward less coefficient times KL was not below "
             "the best's"
         )
-    return {"step": kept.step, "reason": f"Step {kept.step} of {told['steps']}: {reason}."}
+    steps = loop_figures["steps"]
+    return {"step": to_export.step, "reason": f"Step {to_export.step} of {steps}: {reason}."}
 
 
 def write_samples(task: Task, before: list[Rollout], after: list[Rollout]) -> None:
-    """One line per held-out prompt: what the policy wrote before and after, drawn with the same
-    seeds."""
+    """Write one line per held-out prompt: what the policy wrote before and after, drawn with the
+    same seeds."""
 
     def of(rollouts: list[Rollout], identifier: str) -> list[dict[str, Any]]:
         return [

@@ -30,13 +30,14 @@ from modeling.core.reward.contradictions import write_contradictions
 from modeling.core.reward.parts import part_groups, parts_of
 from modeling.core.reward.report import accuracy_on, metrics_of, summarise, write_predictions
 from modeling.core.reward.setup import prepare, training_of
-from modeling.core.reward.training import Judged, Setup, Training
+from modeling.core.reward.training import Setup, Training, TrainingData
 from modeling.core.texts.equal_rows import count_equal
 from modeling.measures.noise import has_spread
 from modeling.run_data.train_reward import TrainRewardResult
 
 
 def main(run: RunDir) -> TrainRewardResult | None:
+    """Run the program. Returns the result in the first process, None in others."""
     processes = parallel.join()
     try:
         return train_all(run, processes)
@@ -44,8 +45,8 @@ def main(run: RunDir) -> TrainRewardResult | None:
         parallel.leave()
 
 
-def train_all(run: RunDir, processes: parallel.Group) -> TrainRewardResult | None:
-    """The result is the first process's to tell."""
+def train_all(run: RunDir, processes: parallel.Processes) -> TrainRewardResult | None:
+    """Do all of a run's trainings. Returns the result in the first process, None in others."""
     started = time.monotonic()
     training = prepare(run, processes)
     setup = training.setup
@@ -71,14 +72,14 @@ def train_all(run: RunDir, processes: parallel.Group) -> TrainRewardResult | Non
 def result_of(
     training: Training, outcomes: list[FinishedTraining], started: float
 ) -> TrainRewardResult:
-    """`training` is the last of the run's."""
+    """Put result.json together. `training`: the last of the run's."""
     setup, data, first = training.setup, training.data, outcomes[0]
     figures = report(setup, outcomes)
     split = figures["headline_split"]
     return TrainRewardResult(
         **figures,
         members=[outcome.name for outcome in outcomes if not is_curve_point(outcome)],
-        trainings=[told(data, outcome, split) for outcome in outcomes],
+        trainings=[training_figures(data, outcome, split) for outcome in outcomes],
         learning_curve=learning_curve(setup, outcomes, split),
         steps=first.steps,
         best_step=first.best_step,
@@ -100,12 +101,12 @@ def result_of(
 
 
 def report(setup: Setup, outcomes: list[FinishedTraining]) -> dict[str, Any]:
-    """Write predictions.jsonl and contradictions.jsonl; how good the model is by its rewards, of
-    several members by their mean."""
+    """Write predictions.jsonl and contradictions.jsonl. Returns the figures of the model by its
+    rewards, of several members by their mean."""
     run, config, groups = setup.run, setup.config, setup.data.groups
     members = members_of(setup.data, outcomes)
     setup.warnings += flat_warnings(setup.data, outcomes)
-    rewards = [found.mean(1).tolist() for found in members]
+    rewards = [of_group.mean(1).tolist() for of_group in members]
     write_predictions(run.path / "predictions.jsonl", groups, rewards, members)
     write_contradictions(
         run.path / "contradictions.jsonl",
@@ -122,8 +123,8 @@ def report(setup: Setup, outcomes: list[FinishedTraining]) -> dict[str, Any]:
     return figures
 
 
-def flat_warnings(data: Judged, outcomes: list[FinishedTraining]) -> list[str]:
-    """A sentence for each model of the run whose rewards differ by rounding alone."""
+def flat_warnings(data: TrainingData, outcomes: list[FinishedTraining]) -> list[str]:
+    """Say of which models of the run the rewards differ by rounding alone."""
     return [
         f"{outcome.name} gives all responses of the train split the same reward, but for rounding: "
         "it tells nothing apart, and its rewards have no scale of their own."
@@ -137,16 +138,16 @@ def is_curve_point(outcome: FinishedTraining) -> bool:
     return outcome.name.startswith("curve/")
 
 
-def members_of(data: Judged, outcomes: list[FinishedTraining]) -> list[Tensor]:
-    """Of each group the rewards (K, M) by all members, or heads, on one scale."""
+def members_of(data: TrainingData, outcomes: list[FinishedTraining]) -> list[Tensor]:
+    """The rewards (K, M) of each group by all members, or heads, on one scale."""
     parts = [outcome for outcome in outcomes if not is_curve_point(outcome)]
     scales = [scale for outcome in parts for scale in outcome.scales(data)]
     by_group = zip(*(outcome.rewards for outcome in parts), strict=True)
-    return [on_one_scale(torch.cat(found, 1), scales) for found in by_group]
+    return [on_one_scale(torch.cat(of_group, 1), scales) for of_group in by_group]
 
 
-def told(data: Judged, outcome: FinishedTraining, split: str) -> dict[str, Any]:
-    """One training of the run, for the result."""
+def training_figures(data: TrainingData, outcome: FinishedTraining, split: str) -> dict[str, Any]:
+    """The figures of one training of the run, for the result."""
     return {
         "name": outcome.name,
         "steps": outcome.steps,
@@ -159,7 +160,7 @@ def told(data: Judged, outcome: FinishedTraining, split: str) -> dict[str, Any]:
 def learning_curve(
     setup: Setup, outcomes: list[FinishedTraining], split: str
 ) -> list[dict[str, Any]]:
-    """Held-out accuracy by share of the train prompts; [] where no curve was asked for.
+    """The held-out accuracy by share of the train prompts; [] where no curve was asked for.
 
     The whole is the model itself, also where members stand beside it: like is compared to like.
     """

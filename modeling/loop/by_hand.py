@@ -11,9 +11,10 @@ from labeling.preferences.settling import settled
 from labeling.projects.model_locations import NotUsable, check_model
 from modeling.core.generating.servers.chat_server import is_server
 from modeling.loop import new_runs
-from modeling.loop.new_runs import NOT_SET, training_config
+from modeling.loop.new_runs import training_asked
 from modeling.loop.situation import Situation
 from modeling.models import Round, Run, versions
+from modeling.run_data.asked import TrainingAsked
 from modeling.runs import lifecycle
 from modeling.settings.choices import Improvement
 
@@ -66,10 +67,9 @@ def is_trained_on(situation: Situation) -> bool:
         snapshot__count=learnt["number"],
         snapshot__last_settled_at__gte=learnt["newest"],
     )
-    asked = json.loads(json.dumps(training_config(situation)))
+    asked = json.loads(json.dumps(training_asked(situation).as_json()))
     for run in runs_on_them.order_by("-pk")[:LATEST]:
-        config = {name: value for name, value in run.config.items() if name not in NOT_SET}
-        if config == asked:
+        if TrainingAsked.settings_in(run.config) == asked:
             return not _was_curated_since(run)
     return False
 

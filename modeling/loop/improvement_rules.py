@@ -13,7 +13,7 @@ State = Round.State
 
 
 @dataclass(frozen=True)
-class Ending:
+class RoundEnding:
     """How a round ends, and why, in a sentence."""
 
     state: str
@@ -79,14 +79,14 @@ def while_comparing(situation: Situation) -> NextStep:
     )
 
 
-def ending_of(situation: Situation) -> Ending | None:
+def ending_of(situation: Situation) -> RoundEnding | None:
     """How the round that is open ends as things are; None while it goes on."""
     assert situation.round is not None
     match situation.round.state:
         case State.TRAINING:
-            return Ending(State.FAILED, _why(situation.training_of_round, "The training"))
+            return RoundEnding(State.FAILED, _why(situation.training_of_round, "The training"))
         case State.GATING:
-            return Ending(State.FINISHED, why_kept(situation))
+            return RoundEnding(State.FINISHED, why_kept(situation))
         case State.IMPROVING:
             return _ending_of_improvement(situation.improvement_of_round)
         case State.COMPARING:
@@ -94,37 +94,37 @@ def ending_of(situation: Situation) -> Ending | None:
     return None
 
 
-def _ending_of_improvement(run: Run | None) -> Ending | None:
+def _ending_of_improvement(run: Run | None) -> RoundEnding | None:
     if run is None or run.state == Run.State.SUCCEEDED or run.state in Run.ACTIVE:
         return None
     state = State.FINISHED if run.state == Run.State.CANCELLED else State.FAILED
-    return Ending(state, _why(run, "The improvement"))
+    return RoundEnding(state, _why(run, "The improvement"))
 
 
-def _ending_of_comparison(situation: Situation) -> Ending | None:
+def _ending_of_comparison(situation: Situation) -> RoundEnding | None:
     round_ = situation.round
     assert round_ is not None
     candidate, run = round_.candidate, situation.comparison_of_round
     if candidate is None:
-        return Ending(State.REJECTED, "The new policy was deleted.")
+        return RoundEnding(State.REJECTED, "The new policy was deleted.")
     if candidate.status == Policy.Status.ACCEPTED:
-        return Ending(State.PROMOTED, candidate.verdict or "By hand.")
+        return RoundEnding(State.PROMOTED, candidate.verdict or "By hand.")
     if candidate.status == Policy.Status.REJECTED:
-        return Ending(State.REJECTED, candidate.verdict or "By hand.")
+        return RoundEnding(State.REJECTED, candidate.verdict or "By hand.")
     if situation.policy != round_.policy:
-        return Ending(
+        return RoundEnding(
             State.REJECTED,
             f"{situation.policy or 'No policy'} was put in service while it was being compared.",
         )
     if run is None or run.state in Run.ACTIVE:
         return None
     if run.state != Run.State.SUCCEEDED:
-        return Ending(State.REJECTED, _why(run, "The sampling for the comparison"))
+        return RoundEnding(State.REJECTED, _why(run, "The sampling for the comparison"))
     standing = situation.blind_standing
     if standing.outcome.verdict == Verdict.OPEN and standing.still_open:
         return None
     state = State.PROMOTED if standing.outcome.verdict == Verdict.BETTER else State.REJECTED
-    return Ending(state, standing.in_words)
+    return RoundEnding(state, standing.in_words)
 
 
 def promotes_at_once(situation: Situation) -> bool:

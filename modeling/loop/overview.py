@@ -39,7 +39,7 @@ MANY_LEASES_ON_SQLITE = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Queue:
+class QueueCounts:
     """`open` = `fresh` (seen by nobody yet) + `waiting` (seen, and to be judged again)."""
 
     open: int
@@ -51,7 +51,7 @@ class Queue:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alarm:
+class LoopAlarm:
     """Something a person should look at. `tone` is "warning" or "danger"."""
 
     tone: str
@@ -66,7 +66,7 @@ class LoopSummary:
     reward_model: RewardModel | None
     accuracy: Accuracy | None
     yardsticks: Yardsticks
-    queue: Queue
+    queue: QueueCounts
     judgments: int
     judgments_today: int
     preferences: int
@@ -74,7 +74,7 @@ class LoopSummary:
     next_step: NextStep
     active_runs: list[Run]
     recent_runs: list[Run]
-    alarms: list[Alarm]
+    alarms: list[LoopAlarm]
     why_not_train: str
     why_not_sample: str
 
@@ -103,7 +103,7 @@ def loop_summary(project: Project) -> LoopSummary:
     )
 
 
-def queue_of(situation: Situation) -> Queue:
+def queue_of(situation: Situation) -> QueueCounts:
     project = situation.project
     leases = Assignment.objects.filter(
         project=project, state=Assignment.State.LEASED, expires_at__gt=timezone.now()
@@ -111,7 +111,7 @@ def queue_of(situation: Situation) -> Queue:
     judged = Comparison.objects.filter(project=project, state=Comparison.State.FINISHED)
     drawn = judged.filter(arm__in=(Comparison.Arm.ACTIVE, Comparison.Arm.RANDOM)).count()
     at_random = judged.filter(arm=Comparison.Arm.RANDOM).count()
-    return Queue(
+    return QueueCounts(
         open=situation.open_comparisons,
         fresh=situation.fresh_comparisons,
         waiting=situation.open_comparisons - situation.fresh_comparisons,
@@ -131,48 +131,48 @@ def lacks_base_model(situation: Situation) -> bool:
     )
 
 
-def loop_alarms(situation: Situation) -> list[Alarm]:
+def loop_alarms(situation: Situation) -> list[LoopAlarm]:
     """What has gone wrong since the last success of its kind."""
     alarms = [_failure(run) for run in _last_runs(situation) if run.state == Run.State.FAILED]
     for run in situation.active_runs:
         if run.state == Run.State.QUEUED and timezone.now() - run.created_at > SLOW_START:
             waits = "A run has been waiting for minutes: is a gpu worker running?"
-            alarms.append(Alarm(tone="warning", text=waits, run=run))
+            alarms.append(LoopAlarm(tone="warning", text=waits, run=run))
     if situation.policy is not None:
         try:
             registry.check_policy(situation.policy.location, situation.project)
         except NotUsable as problem:
             alarms.append(
-                Alarm(tone="danger", text=f"The current policy cannot be used: {problem}")
+                LoopAlarm(tone="danger", text=f"The current policy cannot be used: {problem}")
             )
     if situation.reward_model is not None:
         try:
             service.check_reward_model(situation.reward_model)
         except NotUsable as problem:
             text = f"The reward model in service cannot be used. {problem}"
-            alarms.append(Alarm(tone="danger", text=text))
+            alarms.append(LoopAlarm(tone="danger", text=text))
         accuracy = accuracy_of(situation.reward_model)
         if accuracy is not None and accuracy.against_chance == Against.WORSE:
             text = (
                 f"{str(situation.reward_model).capitalize()} is in service and worse than tossing "
                 f"a coin: {accuracy.value:.0%} right on {accuracy.n:,} held-out comparisons."
             )
-            alarms.append(Alarm(tone="danger", text=text))
+            alarms.append(LoopAlarm(tone="danger", text=text))
     if situation.project.loop_settings.base_model:
         try:
             check_model(situation.project.loop_settings.base_model, situation.project)
         except NotUsable as problem:
             text = f"No reward model can be trained: the base model is not usable. {problem}"
-            alarms.append(Alarm(tone="danger", text=text))
+            alarms.append(LoopAlarm(tone="danger", text=text))
     elif lacks_base_model(situation):
-        alarms.append(Alarm(tone="warning", text=NO_BASE_MODEL))
+        alarms.append(LoopAlarm(tone="warning", text=NO_BASE_MODEL))
     if situation.drift:
-        alarms.append(Alarm(tone="warning", text=situation.drift))
+        alarms.append(LoopAlarm(tone="warning", text=situation.drift))
     rejected = _rejected_since_live(situation)
     if rejected is not None:
         reason = rejected.figures.gate.get("reason", "")
         text = f"{str(rejected).capitalize()} was not put in service. {reason}"
-        alarms.append(Alarm(tone="warning", text=text, run=rejected.run))
+        alarms.append(LoopAlarm(tone="warning", text=text, run=rejected.run))
     return alarms
 
 
@@ -185,20 +185,22 @@ def _last_runs(situation: Situation) -> list[Run]:
     return [run for run in runs if run is not None]
 
 
-def _failure(run: Run) -> Alarm:
+def _failure(run: Run) -> LoopAlarm:
     reason = without_paths(run.error.partition("\n")[0])
-    return Alarm(tone="danger", text=f"{run.get_kind_display().capitalize()}: {reason}", run=run)
+    return LoopAlarm(
+        tone="danger", text=f"{run.get_kind_display().capitalize()}: {reason}", run=run
+    )
 
 
-def stopped_by_guard(situation: Situation) -> list[Alarm]:
+def stopped_by_guard(situation: Situation) -> list[LoopAlarm]:
     """For the loop's page; the page Rounds tells it at length."""
     if not situation.improvement_stopped:
         return []
     text = f"The guard has stopped improvement: {situation.improvement_stopped}"
-    return [Alarm(tone="warning", text=text)]
+    return [LoopAlarm(tone="warning", text=text)]
 
 
-def outgrown(queue: Queue) -> list[Alarm]:
+def outgrown(queue: QueueCounts) -> list[LoopAlarm]:
     """Says that SQLite has become too small, before people feel it."""
     if connection.vendor != "sqlite" or queue.in_hand < MANY_LEASES_ON_SQLITE:
         return []
@@ -206,7 +208,7 @@ def outgrown(queue: Queue) -> list[Alarm]:
         "Many people are labeling at once, and SQLite saves one answer at a time: some wait. "
         "For a team of this size set DATABASE_URL to a PostgreSQL server."
     )
-    return [Alarm(tone="warning", text=text)]
+    return [LoopAlarm(tone="warning", text=text)]
 
 
 def _rejected_since_live(situation: Situation) -> RewardModel | None:

@@ -24,6 +24,8 @@ from modeling.reward_models import drift, gates
 
 log = logging.getLogger(__name__)
 
+# More than any project has to do at once: a rule that asks for its own step again must not keep a
+# worker for ever.
 MOST_STEPS_AT_ONCE = 15
 QUEUEING = (StepKind.SAMPLE, StepKind.RANK, StepKind.TRAIN, StepKind.IMPROVE, StepKind.COMPARE)
 

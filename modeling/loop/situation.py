@@ -14,14 +14,15 @@ from labeling.preferences import counts
 from labeling.preferences.settling import USABLE, settled
 from modeling.core.generating.servers.chat_server import is_server
 from modeling.models import Loop, Policy, RewardModel, Round, Run
-from modeling.policies.blind import Standing, standing
+from modeling.policies.blind import BlindStanding, standing
 from modeling.reward_models.drift import alarm_of
 
 State = Run.State
 
 # With fewer comparisons to train on, a reward model only learns them by heart.
 FEWEST_TO_TRAIN = 10
-# So few comparisons nobody has seen yet that labelers may soon have nothing to do.
+# With fewer comparisons that nobody has seen yet, labelers may soon have nothing to do: sampling
+# takes minutes, judging one takes seconds.
 LOW_QUEUE = 10
 
 
@@ -164,7 +165,7 @@ class Situation:
         return Run.objects.filter(round=self.round, kind=kind).order_by("-pk").first()
 
     @cached_property
-    def blind_standing(self) -> Standing:
+    def blind_standing(self) -> BlindStanding:
         assert self.round is not None
         return standing(self.round)
 

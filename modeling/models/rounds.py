@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from labeling.models.constraints import one_of
 from modeling.models.versions import Policy, RewardModel
+from modeling.run_data.rounds import RoundResults
 
 
 class RoundState(models.TextChoices):
@@ -91,6 +92,11 @@ class Round(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state in self.OPEN
+
+    @property
+    def figures(self) -> RoundResults:
+        """Its results, of whatever version they are."""
+        return RoundResults.read_stored(self.results)
 
 
 class BlindPair(models.Model):

@@ -10,7 +10,8 @@ from django.db.models import Q
 from labeling.models.constraints import between, one_of
 from modeling.models.rounds import Round
 from modeling.models.versions import Policy
-from modeling.run_data.stored import RunFigures, StoredConfig
+from modeling.run_data.asked import RunAsked
+from modeling.run_data.stored import RunFigures
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
@@ -112,9 +113,9 @@ class Run(models.Model):
         return Path(settings.DATA_DIR) / "runs" / str(self.pk)
 
     @property
-    def asked(self) -> StoredConfig:
-        """The run's config, which any version may have written."""
-        return StoredConfig.read_stored(self.config)
+    def asked(self) -> RunAsked:
+        """Its config, of whatever version it is."""
+        return RunAsked.read_stored(self.config)
 
     @property
     def figures(self) -> RunFigures:

@@ -27,9 +27,16 @@ from modeling.models import Run
 from modeling.pipeline import inputs, outputs
 from modeling.pipeline.run_progress import RunProgress
 from modeling.pipeline.sampled_pairs import EarlyQueue
-from modeling.runs.files import CannotPrepare, Damaged
+from modeling.runs.files import CannotPrepare, DamagedOutput
 from modeling.runs.lifecycle import log_path
-from modeling.runs.programs import FOLDER_LOST, Ending, FolderInUse, Program, cap_log, sole_use
+from modeling.runs.programs import (
+    FOLDER_LOST,
+    FolderInUse,
+    ProgramEnding,
+    RunningProgram,
+    cap_log,
+    sole_use,
+)
 from modeling.runs.tailing import Tail
 
 log = logging.getLogger(__name__)
@@ -52,7 +59,7 @@ class Lost(Exception):
     """The run was taken away: this worker was silent for too long and another one has it now."""
 
 
-class Cancelled(Exception):
+class RunCancelled(Exception):
     """A person asked for the run to stop, and it has."""
 
 
@@ -143,7 +150,7 @@ class Execution:
                     return
             self.finish()
             self.rank()
-        except Cancelled:
+        except RunCancelled:
             end(self.run, State.CANCELLED)
         except Lost:
             raise
@@ -157,14 +164,14 @@ class Execution:
 
     def _fail_on_our_side(self, problem: Exception) -> None:
         if not self.run.folder.is_dir():
-            self._end_early(Ending(1, FOLDER_LOST, lost_folder=True))
-        elif isinstance(problem, Damaged):
+            self._end_early(ProgramEnding(1, FOLDER_LOST, lost_folder=True))
+        elif isinstance(problem, DamagedOutput):
             fail(self.run, str(problem))
         else:
             log.exception("%s failed on the worker's side", self.run)
             fail(self.run, describe_problem(problem))
 
-    def _carry_out_stage(self, stage: str) -> Ending:
+    def _carry_out_stage(self, stage: str) -> ProgramEnding:
         """Inputs, program and what it left. What a run can do without fails by itself alone."""
         try:
             ending = self._run_stage(stage)
@@ -176,12 +183,12 @@ class Execution:
             if not ending.problem:
                 outputs.store(self.run, stage)
             return ending
-        except (CannotPrepare, Damaged) as problem:
+        except (CannotPrepare, DamagedOutput) as problem:
             if not inputs.may_fail(self.run, stage):
                 raise
-            return Ending(1, str(problem))
+            return ProgramEnding(1, str(problem))
 
-    def _goes_on_without(self, stage: str, ending: Ending) -> bool:
+    def _goes_on_without(self, stage: str, ending: ProgramEnding) -> bool:
         if ending.was_stopped or ending.lost_folder or not inputs.may_fail(self.run, stage):
             return False
         log.warning("%s goes on without its stage %s: %s", self.run, stage, ending.problem)
@@ -215,16 +222,16 @@ class Execution:
     def _succeed(self, results: dict[str, Any]) -> None:
         end(self.run, State.SUCCEEDED, results=results, progress=1.0, progress_text="done")
 
-    def _run_stage(self, stage: str) -> Ending:
+    def _run_stage(self, stage: str) -> ProgramEnding:
         folder = inputs.prepare(self.run, stage, smaller_passes=self.smaller_passes)
         if folder is None:
-            return Ending(0)  # done by an earlier attempt, or there is nothing to do
+            return ProgramEnding(0)  # done by an earlier attempt, or there is nothing to do
         tail = Tail(self.run, folder / "metrics.jsonl")
         tail.read()  # what an earlier attempt has written is no news
         self.progress.begin(stage, time.monotonic())
         if stage == "sample" and self.run.kind == Run.Kind.SAMPLE:
             self.early = EarlyQueue(self.run, self._hold)
-        program = Program(
+        program = RunningProgram(
             inputs.program_of(stage),
             folder,
             log=log_path(self.run),
@@ -242,7 +249,7 @@ class Execution:
         cap_log(log_path(self.run))
         return ending
 
-    def _watch(self, program: Program, tail: Tail, stage: str) -> None:
+    def _watch(self, program: RunningProgram, tail: Tail, stage: str) -> None:
         asked_at: float | None = None
         while True:
             try:
@@ -263,9 +270,9 @@ class Execution:
     def _beat(self, tail: Tail, stage: str) -> bool:
         """A sign of life, the news from the program; whether it was asked to stop."""
         try:
-            told, now = tail.read(), time.monotonic()
-            if told is not None:
-                self.progress.take(stage, told, now)
+            progress, now = tail.read(), time.monotonic()
+            if progress is not None:
+                self.progress.take(stage, progress, now)
             write(self.run, heartbeat_at=timezone.now(), **self.progress.values(now))
             if self.early is not None:
                 self.early.look()
@@ -284,9 +291,9 @@ class Execution:
     def _cancel_requested(self) -> bool:
         return Run.objects.filter(pk=self.run.pk, cancel_requested=True).exists()
 
-    def _end_early(self, ending: Ending) -> None:
+    def _end_early(self, ending: ProgramEnding) -> None:
         if self._cancel_requested():
-            raise Cancelled
+            raise RunCancelled
         if ending.lost_folder and self.run.attempt < Run.MAX_ATTEMPTS:
             log.error("%s: its folder was deleted, it begins anew", self.run)
             self._queue_again("its folder was deleted; begins anew")

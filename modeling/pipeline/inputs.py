@@ -63,13 +63,13 @@ def program_of(stage: str) -> str:
 
 
 def may_fail(run: Run, stage: str) -> bool:
-    """A model in service that cannot be read any more must not keep its successor from coming,
-    nor a predecessor the new responses."""
+    """Whether the run goes on without this stage. A model in service that cannot be read any more
+    must not keep its successor from coming, nor must a predecessor keep new responses away."""
     return stage == "shadow" or (run.kind == Run.Kind.TRAIN_REWARD and stage == "score")
 
 
 def lost_with(stage: str, problem: str) -> str:
-    """What a run lacks that went on without this stage, for the people who read its page."""
+    """What a run lacks that went on without this stage: a sentence for its page."""
     reason = problem.partition("\n")[0]
     if stage == "shadow":
         return f"The predecessor of the model in service could not score the responses: {reason}"
@@ -222,12 +222,12 @@ def sampled_by_prompt(
     for sample in read_samples(run) if samples is None else samples:
         digest = response_digest(clean(sample["text"]), clean_extra(sample))
         digests.setdefault(int(sample["id"]), set()).add(digest)
-    found: dict[int, list[int]] = {prompt_id: [] for prompt_id in digests}
+    by_prompt: dict[int, list[int]] = {prompt_id: [] for prompt_id in digests}
     rows = Response.objects.filter(prompt__in=list(digests)).order_by("pk")
     for pk, prompt_id, digest in rows.values_list("pk", "prompt_id", "digest"):
         if digest in digests[prompt_id]:
-            found[prompt_id].append(pk)
-    return found
+            by_prompt[prompt_id].append(pk)
+    return by_prompt
 
 
 def read_samples(run: Run) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ FinishRun = Callable[[dict[str, Any]], None]
 
 
 def store(run: Run, stage: str) -> None:
-    """What the next stage needs as rows. Raises Damaged for a file that cannot be used."""
+    """What the next stage needs as rows. Raises DamagedOutput for a file that cannot be used."""
     with readable(f"{stage}'s output"):
         _store(run, stage)
 
@@ -49,7 +49,7 @@ def _store(run: Run, stage: str) -> None:
 
 def store_scores(run: Run, stage: str, reward_model_id: int) -> None:
     # No file: everything had its score already.
-    told = read_jsonl(folder_of(run, stage) / "scores.jsonl")
+    rows = read_jsonl(folder_of(run, stage) / "scores.jsonl")
     Score.objects.bulk_create(
         (
             Score(
@@ -58,7 +58,7 @@ def store_scores(run: Run, stage: str, reward_model_id: int) -> None:
                 value=row["reward"],
                 members=row["members"] if len(row["members"]) > 1 else [],
             )
-            for row in told
+            for row in rows
         ),
         BATCH,
         ignore_conflicts=True,
@@ -70,7 +70,7 @@ def measure(run: Run) -> dict[str, Any]:
     any transaction, because on SQLite nobody's answer is saved while one is open."""
     if run.kind != Run.Kind.TRAIN_REWARD:
         return {}
-    return read_result(run.folder).told | {"evaluation": evaluation_of(run)}
+    return read_result(run.folder).figures | {"evaluation": evaluation_of(run)}
 
 
 def files_made_by(run: Run) -> Notes:
@@ -97,15 +97,15 @@ def collect(run: Run, measured: dict[str, Any], made: Notes, finish: FinishRun) 
         results = results_of_stages(run)
         if run.kind == Run.Kind.SAMPLE:
             results |= queue_pairs(run)
-    said = [*(results.get("warnings") or []), *measured.get("warnings", [])]
-    finish(results | measured | ({"warnings": said} if said else {}))
+    warnings = [*(results.get("warnings") or []), *measured.get("warnings", [])]
+    finish(results | measured | ({"warnings": warnings} if warnings else {}))
 
 
 def results_of_stages(run: Run) -> dict[str, Any]:
     """{} for a stage that had nothing to do, or that the run went on without."""
     folders = {stage: folder_of(run, stage) for stage in stages_of(run)}
     return {
-        stage: read_result(folder).told if (folder / "result.json").exists() else {}
+        stage: read_result(folder).figures if (folder / "result.json").exists() else {}
         for stage, folder in folders.items()
     }
 

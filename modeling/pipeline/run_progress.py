@@ -7,7 +7,7 @@ as long as there are files to go on from.
 from collections.abc import Sequence
 from typing import Any
 
-from modeling.core.program.whole import Phase, Whole
+from modeling.core.program.whole import Phase, WholeRun
 from modeling.loop.rulebook import FINISHING_SECONDS
 from modeling.models import Run
 from modeling.pipeline.inputs import folder_of
@@ -29,24 +29,26 @@ class RunProgress:
         if not costs.keys() <= seconds.keys():
             costs = {stage: COSTS[stage] for stage in stages}
         phases = [Phase(stage, costs[stage]) for stage in stages]
-        self.whole = Whole(phases, before=run.progress if goes_on else 0.0)
+        self.whole = WholeRun(phases, before=run.progress if goes_on else 0.0)
         self.left: float | None = None
-        self.told_at = 0.0
+        self.text_at = 0.0
         self.text = "starting"
 
     def begin(self, stage: str, now: float) -> None:
         self.whole.reach(stage, "", 0.0, now)
         self.left = None
 
-    def take(self, stage: str, told: Progress, now: float) -> None:
+    def take(self, stage: str, progress: Progress, now: float) -> None:
         """What the program of this stage says of itself."""
-        self.whole.reach(stage, "", told.share, now)
-        self.text, self.told_at = told.text, now
-        self.left = None if told.seconds_left is None else self.whole.left(told.seconds_left)
+        self.whole.reach(stage, "", progress.share, now)
+        self.text, self.text_at = progress.text, now
+        self.left = (
+            None if progress.seconds_left is None else self.whole.left(progress.seconds_left)
+        )
 
     def values(self, now: float) -> dict[str, Any]:
         """For the run's row. A program that is silent does not stop the clock."""
-        left = None if self.left is None else max(0.0, self.left - (now - self.told_at))
+        left = None if self.left is None else max(0.0, self.left - (now - self.text_at))
         if left is not None and left < FINISHING_SECONDS and self.whole.shown < NEAR_THE_END:
             left = None  # it was wrong, and nobody knows better
         return {
@@ -60,9 +62,9 @@ def _measured_before(run: Run) -> dict[str, float]:
     """Stage -> seconds, by the last run of this kind; {} where there is none."""
     same = Run.objects.filter(project=run.project, kind=run.kind, state=Run.State.SUCCEEDED)
     last = same.exclude(pk=run.pk).order_by("-pk").first()
-    told = last.results if last else {}
-    found = {stage: (told.get(stage) or {}) for stage in COSTS if isinstance(told.get(stage), dict)}
-    seconds = {stage: figures.get("seconds") for stage, figures in found.items()}
+    results = last.results if last else {}
+    by_stage = {stage: results[stage] for stage in COSTS if isinstance(results.get(stage), dict)}
+    seconds = {stage: figures.get("seconds") for stage, figures in by_stage.items()}
     return {
         stage: float(value)
         for stage, value in seconds.items()

@@ -19,7 +19,7 @@ from django.db import IntegrityError
 from django.db.models import F
 
 from labeling.database.transactions import Conflict, retried
-from labeling.material.adding import Adding, Columns, ResponseName, add_pairs, responses_key
+from labeling.material.adding import Adding, ColumnValues, ResponseName, add_pairs, responses_key
 from labeling.models import Comparison, Response
 from labeling.texts.sameness import response_digest
 from modeling.models import EarlyPair, RewardModel, Run
@@ -130,7 +130,7 @@ def store_samples(run: Run, samples: Iterable[dict[str, Any]] | None = None) -> 
     assert run.policy is not None
     temperature = float(run.asked.sample["temperature"])
     writers = policies_of(run)
-    rows: dict[ResponseName, Columns] = {}
+    rows: dict[ResponseName, ColumnValues] = {}
     for sample in read_samples(run) if samples is None else samples:
         policy = writers.get(sample.get("policy", ""), run.policy)
         text, extra = clean(sample["text"]), clean_extra(sample)

@@ -42,7 +42,7 @@ LABELED_LATELY = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class Standing:
+class BlindStanding:
     """How a blind comparison stands. `pairs` were queued, `judged` of them are settled and count,
     `still_open` can still be judged by one of those who label."""
 
@@ -63,19 +63,19 @@ class Standing:
         rate = self.win_rate
         if rate is None:
             return "None of the blind comparisons was judged."
-        told = (
+        sentence = (
             f"The new policy's response won {rate.value:.0%} of {rate.n} blind comparisons "
             f"[{rate.low:.0%}, {rate.high:.0%}]"
         )
         match self.outcome.verdict:
             case Verdict.BETTER:
-                return f"{told}: better."
+                return f"{sentence}: better."
             case Verdict.WORSE:
-                return f"{told}: worse."
-        return f"{told}: not enough to tell which is better, so the current policy stays."
+                return f"{sentence}: worse."
+        return f"{sentence}: not enough to tell which is better, so the current policy stays."
 
 
-def standing(round_: Round) -> Standing:
+def standing(round_: Round) -> BlindStanding:
     """The comparison as it is now, from the settled preferences."""
     pairs = BlindPair.objects.filter(round=round_)
     states = pairs.values_list("comparison__state").annotate(Count("pk")).order_by()
@@ -86,7 +86,7 @@ def standing(round_: Round) -> Standing:
     still_open -= _out_of_reach(round_) if still_open else 0
     if count and not still_open and outcome.verdict == Verdict.OPEN:
         outcome = replace(outcome, verdict=Verdict.UNDECIDED, decided_at=len(points))
-    return Standing(sum(count.values()), len(points), still_open, outcome)
+    return BlindStanding(sum(count.values()), len(points), still_open, outcome)
 
 
 def _out_of_reach(round_: Round) -> int:
@@ -137,8 +137,9 @@ def points_of(round_: Round) -> list[float]:
 
 
 def choose_prompts(project: Project, pairs: int, seed: int, trained_on: set[int]) -> list[int]:
-    """Prompts for so many pairs: held out from training first, then others that the new policy
-    was not trained on, then the rest; within each, those least often compared, then by chance."""
+    """Enough prompts for `pairs` pairs: those held out from training first, then others that the
+    new policy was not trained on, then the rest. Within each, those least often compared come
+    first, then chance decides."""
     prompts = list(
         Prompt.objects.filter(project=project)
         .annotate(compared=Count("comparisons__blind_pair"))

@@ -16,6 +16,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from modeling.run_data.rounds import WinRate
+
 EVEN = 0.5
 ALPHA = 0.05
 AT_LEAST = 10  # fewer judgments than this decide nothing, however they fall
@@ -32,16 +34,6 @@ class Verdict(StrEnum):
     WORSE = "worse"
     UNDECIDED = "undecided"
     OPEN = "open"
-
-
-@dataclass(frozen=True)
-class WinRate:
-    """Mean of the points with its anytime-valid 95 % interval; all in [0, 1]."""
-
-    value: float
-    low: float
-    high: float
-    n: int
 
 
 @dataclass(frozen=True)
@@ -97,8 +89,8 @@ def running_evidence(points: Sequence[float], mean: float = EVEN) -> list[float]
     growth = np.log(_factors(np.array(points, dtype=float), nodes, mean))  # (n, nodes)
     stakes = log_weights + np.cumsum(growth, axis=0)
     top = stakes.max(axis=1, keepdims=True)
-    told = top[:, 0] + np.log(np.exp(stakes - top).sum(axis=1))
-    return [float(value) for value in told]
+    evidence = top[:, 0] + np.log(np.exp(stakes - top).sum(axis=1))
+    return [float(value) for value in evidence]
 
 
 def win_rate(points: Sequence[float], alpha: float = ALPHA) -> WinRate | None:
@@ -141,8 +133,8 @@ def _edge(inside: float, outside: float, is_refuted: Callable[[float], bool]) ->
 def _factors(points: Array, nodes: Array, mean: float) -> Array:
     """What each belief's stake is multiplied by at each point: (points, nodes)."""
     wins, losses = nodes / mean, (1.0 - nodes) / (1.0 - mean)
-    told: Array = points[:, None] * wins + (1.0 - points[:, None]) * losses
-    return told
+    factors: Array = points[:, None] * wins + (1.0 - points[:, None]) * losses
+    return factors
 
 
 @cache
@@ -150,10 +142,10 @@ def _nodes(low: float, high: float) -> tuple[Array, Array]:
     """Gauss-Legendre nodes of (low, high) and the logs of their weights, which sum to 1. Callers
     share them, so nobody can write to them."""
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
-    found = (low + (high - low) * (nodes + 1.0) / 2.0), np.log(weights / 2.0)
-    for array in found:
+    arrays = (low + (high - low) * (nodes + 1.0) / 2.0), np.log(weights / 2.0)
+    for array in arrays:
         array.setflags(write=False)
-    return found
+    return arrays
 
 
 def _log_sum(values: Array) -> float:

@@ -104,7 +104,7 @@ def fit_curve(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class VersionRecord:
     """What was measured of one policy version and, on the same prompts and by the same reward
     models, of the version it was made from (`…_before`).
 
@@ -146,14 +146,14 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Alarm:
+class GuardAlarm:
     """`kind` is one of stopped, kl, variance, length, win_rate; `text` a sentence for people."""
 
     kind: str
     text: str
 
 
-def alarms_of(history: Sequence[Record], limits: Limits | None = None) -> list[Alarm]:
+def alarms_of(history: Sequence[VersionRecord], limits: Limits | None = None) -> list[GuardAlarm]:
     """What speaks against going on from the newest version, `history[-1]`; the oldest comes first.
 
     The earlier records say where the length began and whether people saw earlier gains."""
@@ -161,39 +161,39 @@ def alarms_of(history: Sequence[Record], limits: Limits | None = None) -> list[A
         return []
     limits = limits or Limits()
     newest = history[-1]
-    found = [
+    alarms = [
         _stopped(newest),
         _over_budget(newest, limits),
         _ensemble_disagrees(newest, limits),
         _length_drifts(history, limits),
         _people_do_not_see_it(history),
     ]
-    return [alarm for alarm in found if alarm is not None]
+    return [alarm for alarm in alarms if alarm is not None]
 
 
-def _stopped(record: Record) -> Alarm | None:
-    return Alarm("stopped", record.stopped) if record.stopped else None
+def _stopped(record: VersionRecord) -> GuardAlarm | None:
+    return GuardAlarm("stopped", record.stopped) if record.stopped else None
 
 
-def _over_budget(record: Record, limits: Limits) -> Alarm | None:
+def _over_budget(record: VersionRecord, limits: Limits) -> GuardAlarm | None:
     """The training keeps what it measures within the budget; measured again, on other prompts, it
     may lie a little above."""
     budget = limits.kl_budget
     if record.kl is None or budget is None or not is_beyond(record.kl, record.kl_error, budget):
         return None
-    return Alarm(
+    return GuardAlarm(
         "kl",
         f"Version {record.version} is {record.kl:.1f} nats from the reference, beyond the budget "
         f"of {budget:g}.",
     )
 
 
-def _ensemble_disagrees(record: Record, limits: Limits) -> Alarm | None:
+def _ensemble_disagrees(record: VersionRecord, limits: Limits) -> GuardAlarm | None:
     """Members that were trained on one set of people's judgments part where it ends."""
     ratio = variance_growth((record.spread_before or 0.0) ** 2, (record.spread or 0.0) ** 2)
     if ratio is None or ratio < limits.variance_ratio:
         return None
-    return Alarm(
+    return GuardAlarm(
         "variance",
         f"The reward models disagree {ratio:.1f} times as much (in variance) about the responses "
         f"of version {record.version} as about those before it: they have not seen such "
@@ -201,7 +201,7 @@ def _ensemble_disagrees(record: Record, limits: Limits) -> Alarm | None:
     )
 
 
-def _length_drifts(history: Sequence[Record], limits: Limits) -> Alarm | None:
+def _length_drifts(history: Sequence[VersionRecord], limits: Limits) -> GuardAlarm | None:
     first, newest = history[0], history[-1]
     start, now = first.length_before, newest.length
     if start is None or now is None:
@@ -209,34 +209,36 @@ def _length_drifts(history: Sequence[Record], limits: Limits) -> Alarm | None:
     if not length_drifts(start, now, limits.length_ratio, limits.length_slack):
         return None
     direction = "longer" if now > start else "shorter"
-    return Alarm(
+    return GuardAlarm(
         "length",
         f"Responses have become {direction}: {now:.0f} tokens on average in version "
         f"{newest.version}, {start:.0f} at the start. The reward may be for length as such.",
     )
 
 
-def _people_do_not_see_it(history: Sequence[Record]) -> Alarm | None:
+def _people_do_not_see_it(history: Sequence[VersionRecord]) -> GuardAlarm | None:
     """The reward rose; people, who judged blind, prefer the version before at least as often, or
     twice in succession saw no difference."""
     newest = history[-1]
     if not _is_unseen(newest):
         return None
     assert newest.win_rate is not None and newest.reward_gain is not None
-    told = (
+    sentence = (
         f"The reward rose by {newest.reward_gain:.2f}, but people who judged blind preferred "
         f"version {newest.version} in {newest.win_rate.value:.0%} of {newest.win_rate.n} "
         "comparisons with the version before"
     )
     if newest.win_rate.value <= 0.5:
-        return Alarm("win_rate", f"{told}: not more often than not.")
+        return GuardAlarm("win_rate", f"{sentence}: not more often than not.")
     judged = [record for record in history if record.win_rate is not None]
     if len(judged) > 1 and _is_unseen(judged[-2]):
-        return Alarm("win_rate", f"{told}, too few to be sure, and so it was the time before.")
+        return GuardAlarm(
+            "win_rate", f"{sentence}, too few to be sure, and so it was the time before."
+        )
     return None
 
 
-def _is_unseen(record: Record) -> bool:
+def _is_unseen(record: VersionRecord) -> bool:
     """The proxy says better, and people's answers do not."""
     win_rate = record.win_rate
     return (

@@ -23,7 +23,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Pair:
+class HeldOutPair:
     """One held-out prompt. `before[i]` and `after[i]` have the same seed."""
 
     messages: list[dict[str, str]]
@@ -31,22 +31,22 @@ class Pair:
     after: list[Written]
 
 
-def held_out_pairs(run: Run) -> list[Pair] | None:
+def held_out_pairs(run: Run) -> list[HeldOutPair] | None:
     """In the order of the file; None when it is gone, with its folder or alone."""
     path = run.folder / "samples.jsonl"
     if not path.exists():
         return None
     is_rewarded = run.asked.reward_model is not None
     return [
-        Pair(
+        HeldOutPair(
             row["prompt"],
-            [_written(told, is_rewarded) for told in row["before"]],
-            [_written(told, is_rewarded) for told in row["after"]],
+            [_written(response, is_rewarded) for response in row["before"]],
+            [_written(response, is_rewarded) for response in row["after"]],
         )
         for row in rows_left(run.folder, path.name)
     ]
 
 
-def _written(told: Mapping[str, Any], is_rewarded: bool) -> Written:
-    reward = told.get("reward") if is_rewarded else None
-    return Written(told["text"], bool(told.get("ended", True)), reward)
+def _written(row: Mapping[str, Any], is_rewarded: bool) -> Written:
+    reward = row.get("reward") if is_rewarded else None
+    return Written(row["text"], bool(row.get("ended", True)), reward)

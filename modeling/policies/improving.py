@@ -17,8 +17,9 @@ from modeling.models import Metric, Policy, RewardModel, Round, Run
 from modeling.models.deciding import deciding
 from modeling.models.versions import loop_of, next_version
 from modeling.policies import guard
-from modeling.policies.comparing import Verdict, WinRate
+from modeling.policies.comparing import Verdict
 from modeling.reward_models.training_options import aggregation_options
+from modeling.run_data.asked import EstimateAsked, ImprovementAsked, TrainPolicyAsked
 from modeling.run_data.stored import PolicyFigures
 from modeling.runs.files import rows_left
 from modeling.settings.choices import Improvement, KlEstimator, PolicyAdapter
@@ -34,68 +35,70 @@ KEPT = (
     "seconds", "held_out_prompts", "warnings",
 )  # fmt: skip
 
-# Of a project's settings, what says how the pool of an estimate is drawn and rated.
-FOR_AN_ESTIMATE = ("temperature", "max_new_tokens", "aggregate", "uwo_weight")
+
+def improvement_asked(
+    project: Project, policy: Policy, reward_model: RewardModel | None
+) -> ImprovementAsked:
+    """What a run is asked that improves this policy."""
+    return _asked(project, policy, reward_model, train_policy_asked(project, policy))
 
 
-def options(project: Project) -> dict[str, Any]:
-    """For the config of train_policy, as the project's settings have it."""
-    told: dict[str, Any] = {
-        "algorithm": project.loop_settings.improvement,
-        "kl_coefficient": project.loop_settings.kl_coefficient,
-        "kl_budget": project.loop_settings.kl_budget or None,
-        "temperature": project.loop_settings.temperature,
-        "max_new_tokens": project.loop_settings.max_new_tokens,
-    } | aggregation_options(project)
-    if project.loop_settings.improve_adapter != PolicyAdapter.NONE:
-        told["adapter"] = project.loop_settings.improve_adapter
-    if project.loop_settings.kl_estimator != KlEstimator.K1:
-        told["kl_estimator"] = project.loop_settings.kl_estimator
-    if project.loop_settings.improvement in ONLINE:
-        told["steps"] = project.loop_settings.improve_steps
-        if project.loop_settings.kl_target:
-            told["kl_target"] = project.loop_settings.kl_target
-    if project.loop_settings.improvement == Improvement.BEST_OF_N:
-        told |= {
-            "best_of": project.loop_settings.best_of,
-            "pool_prompts": project.loop_settings.improve_prompts,
-        }
-    return told
+def estimate_asked(project: Project, policy: Policy, reward_model: RewardModel) -> ImprovementAsked:
+    """What a run is asked that only estimates what the best of n responses would bring. Of the
+    project's settings it takes those that say how the pool is drawn and rated."""
+    settings = project.loop_settings
+    program = EstimateAsked(
+        temperature=settings.temperature,
+        max_new_tokens=settings.max_new_tokens,
+        algorithm=Improvement.BEST_OF_N.value,
+        best_of=settings.best_of,
+        pool_prompts=settings.improve_prompts,
+        **aggregation_options(project),
+    )
+    return _asked(project, policy, reward_model, program)
 
 
-def config_of(project: Project, policy: Policy, reward_model: RewardModel | None) -> dict[str, Any]:
-    """The config of a run that improves this policy; `train_policy` is the program's own part."""
-    return {
-        "train_policy": options(project) | _bounds(project, policy),
-        "prompts": project.loop_settings.improve_prompts,
-        "policy": policy.pk,
-        "reference": reference_of(policy).pk,
-        "reward_model": reward_model.pk if reward_model else None,
-    }
+def _asked(
+    project: Project,
+    policy: Policy,
+    reward_model: RewardModel | None,
+    program: TrainPolicyAsked | EstimateAsked,
+) -> ImprovementAsked:
+    return ImprovementAsked(
+        train_policy=program,
+        prompts=project.loop_settings.improve_prompts,
+        policy=policy.pk,
+        reference=reference_of(policy).pk,
+        reward_model=reward_model.pk if reward_model else None,
+    )
 
 
-def _bounds(project: Project, policy: Policy) -> dict[str, Any]:
-    """The guard's limits, kept within the run: what goes beyond them is not trained to the end."""
+def train_policy_asked(project: Project, policy: Policy) -> TrainPolicyAsked:
+    """The program's part, as the project's settings have it: what this algorithm has a use for, and
+    what differs from the program's own defaults."""
+    settings = project.loop_settings
+    is_online = settings.improvement in ONLINE
+    is_best_of_n = settings.improvement == Improvement.BEST_OF_N
+    has_adapter = settings.improve_adapter != PolicyAdapter.NONE
     history = history_of(project, policy, loop_of(project).guarded_from)
-    start = history[0].length_before if history else None
-    return {
-        "length_ratio": LENGTH_RATIO,
-        "length_start": start or None,
-        "variance_ratio": VARIANCE_RATIO,
-    }
-
-
-def estimate_config(project: Project, policy: Policy, reward_model: RewardModel) -> dict[str, Any]:
-    """The config of a run that only estimates what the best of n responses would bring."""
-    config = config_of(project, policy, reward_model)
-    told = {name: value for name, value in options(project).items() if name in FOR_AN_ESTIMATE}
-    config["train_policy"] = told | {
-        "algorithm": Improvement.BEST_OF_N.value,
-        "best_of": project.loop_settings.best_of,
-        "pool_prompts": project.loop_settings.improve_prompts,
-        "distill": False,
-    }
-    return config
+    return TrainPolicyAsked(
+        algorithm=settings.improvement,
+        kl_coefficient=settings.kl_coefficient,
+        kl_budget=settings.kl_budget or None,
+        temperature=settings.temperature,
+        max_new_tokens=settings.max_new_tokens,
+        adapter=settings.improve_adapter if has_adapter else None,
+        kl_estimator=settings.kl_estimator if settings.kl_estimator != KlEstimator.K1 else None,
+        steps=settings.improve_steps if is_online else None,
+        kl_target=(settings.kl_target or None) if is_online else None,
+        best_of=settings.best_of if is_best_of_n else None,
+        pool_prompts=settings.improve_prompts if is_best_of_n else None,
+        # The guard's limits, kept within the run: what goes beyond them is not trained to the end.
+        length_ratio=LENGTH_RATIO,
+        length_start=(history[0].length_before or None) if history else None,
+        variance_ratio=VARIANCE_RATIO,
+        **aggregation_options(project),
+    )
 
 
 def is_estimate(run: Run) -> bool:
@@ -154,24 +157,25 @@ def trained_on(policy: Policy) -> set[int]:
     return {int(row["id"]) for row in rows_left(policy.run.folder, "prompts.jsonl")}
 
 
-def record_of(policy: Policy) -> guard.Record | None:
+def record_of(policy: Policy) -> guard.VersionRecord | None:
     """What the guard looks at; None for a policy that no run of ours has made."""
     if not policy.results:
         return None
-    told = policy.figures
+    figures = policy.figures
     round_ = round_of(policy)
-    return guard.Record(
+    blind = round_.figures.blind if round_ else None
+    return guard.VersionRecord(
         version=policy.version,
-        reward=_finite(told.reward_after),
-        reward_before=_finite(told.reward_before),
+        reward=_finite(figures.reward_after),
+        reward_before=_finite(figures.reward_before),
         kl=policy.kl,
-        kl_error=_finite(told.kl_error) or 0.0,
-        spread=_root(told.reward_variance_after),
-        spread_before=_root(told.reward_variance_before),
-        length=_finite(told.length_after),
-        length_before=_finite(told.length_before),
-        win_rate=win_rate_in(round_) if round_ else None,
-        is_preferred=round_ is not None and round_.results.get("verdict") == Verdict.BETTER,
+        kl_error=_finite(figures.kl_error) or 0.0,
+        spread=_root(figures.reward_variance_after),
+        spread_before=_root(figures.reward_variance_before),
+        length=_finite(figures.length_after),
+        length_before=_finite(figures.length_before),
+        win_rate=blind.win_rate if blind else None,
+        is_preferred=blind is not None and blind.verdict == Verdict.BETTER,
         stopped=why_stopped(policy),
     )
 
@@ -179,11 +183,6 @@ def record_of(policy: Policy) -> guard.Record | None:
 def round_of(policy: Policy) -> Round | None:
     """The last one that has compared it."""
     return policy.candidate_rounds.exclude(results={}).order_by("-number").first()
-
-
-def win_rate_in(round_: Round) -> WinRate | None:
-    told = round_.results.get("win_rate")
-    return WinRate(told["value"], told["low"], told["high"], told["n"]) if told else None
 
 
 def why_stopped(policy: Policy) -> str:
@@ -204,7 +203,7 @@ def _last(run: Run, name: str) -> float | None:
     return last.value if last else None
 
 
-def history_of(project: Project, upto: Policy, after: int = 0) -> list[guard.Record]:
+def history_of(project: Project, upto: Policy, after: int = 0) -> list[guard.VersionRecord]:
     """The records of the versions that lead to this one, the oldest first; those up to version
     `after` are over and done with."""
     line: list[Policy] = []
@@ -223,7 +222,7 @@ def history_of(project: Project, upto: Policy, after: int = 0) -> list[guard.Rec
     return [record for record in records if record is not None]
 
 
-def policy_alarms(candidate: Policy) -> list[guard.Alarm]:
+def policy_alarms(candidate: Policy) -> list[guard.GuardAlarm]:
     """What the guard has against this version."""
     loop = candidate.project.loop
     limits = guard.Limits(kl_budget=candidate.project.loop_settings.kl_budget or None)

@@ -3,9 +3,10 @@
 A promotion or a roll-back changes a pointer and nothing else. Every decision is one transaction
 that holds the project's pointer (`registry.deciding`) and compares it with what was seen, so that
 two workers, two people, or a worker and a person, never both decide: pointer, standing of the
-policy, round and audit entry are those of one of them, and the other is told.
+policy, round and audit entry are those of the first, and the second gets Outrun.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from modeling.models import Loop, Policy, Round, deciding
 from modeling.models.deciding import NOW, Now, Outrun
 from modeling.policies import blind, improving, registry
 from modeling.policies.comparing import Outcome
+from modeling.run_data.rounds import BlindResult
 from modeling.runs import model_files
 
 Status = Policy.Status
@@ -33,9 +35,10 @@ def promote_policy(
     policy: Policy, by: User | None, reason: str, *, instead_of: int | Now | None = NOW
 ) -> bool:
     """Puts the policy in service, whatever its standing: also the way back to an earlier version.
-    A round that compares it ends with that. False: it was in service already. Raises NotUsable, and
-    Outrun when another one than `instead_of` (a key) is in service by now: that which somebody saw
-    when they decided."""
+    A round that compares it ends with that. False: it was in service already.
+
+    `instead_of` is the key of the policy that somebody saw in service when they decided. Raises
+    Outrun when another one is in service by now, and NotUsable for a policy that cannot write."""
     seen = deciding.in_service(policy.project)[0] if instead_of is NOW else instead_of
     check_usable(policy)
     return _promote(policy, by, reason, seen)
@@ -110,8 +113,10 @@ def _close_its_round(policy: Policy, state: str, reason: str) -> None:
 def close(round_: Round, state: str, reason: str, **values: Any) -> bool:
     """Ends an open round as it stands, by compare-and-set: False when somebody was faster."""
     if round_.state == State.COMPARING:
-        values["results"] = round_.results | as_results(blind.standing(round_).outcome)
-        reason = f"{round_.reason} {reason}".strip()  # why it was compared at all, if that is told
+        result = result_of(blind.standing(round_).outcome)
+        values["results"] = replace(round_.figures, blind=result).as_json()
+        # The round's own reason says why it was compared at all, where that is known.
+        reason = f"{round_.reason} {reason}".strip()
     with transaction.atomic():
         closed = Round.objects.filter(pk=round_.pk, state=round_.state).update(
             state=state, reason=reason, finished_at=timezone.now(), **values
@@ -121,14 +126,8 @@ def close(round_: Round, state: str, reason: str, **values: Any) -> bool:
     return bool(closed)
 
 
-def as_results(outcome: Outcome) -> dict[str, Any]:
-    rate = outcome.win_rate
-    return {
-        "verdict": outcome.verdict.value,
-        "p_value": outcome.p_value,
-        "decided_at": outcome.decided_at,
-        "win_rate": rate and {"value": rate.value, "low": rate.low, "high": rate.high, "n": rate.n},
-    }
+def result_of(outcome: Outcome) -> BlindResult:
+    return BlindResult(outcome.verdict.value, outcome.p_value, outcome.decided_at, outcome.win_rate)
 
 
 def check_candidate(round_: Round, *, at_once: bool) -> None:
@@ -139,11 +138,11 @@ def check_candidate(round_: Round, *, at_once: bool) -> None:
         return
     alarms = improving.policy_alarms(candidate)
     if alarms:
-        told = " ".join(alarm.text for alarm in alarms)
+        reason = " ".join(alarm.text for alarm in alarms)
         with deciding.deciding(round_.project):
-            if close(round_, State.REJECTED, told):
-                stop_improvement(round_.project, told)
-                reject_policy(candidate, None, told)
+            if close(round_, State.REJECTED, reason):
+                stop_improvement(round_.project, reason)
+                reject_policy(candidate, None, reason)
         return
     doubt = why_not_at_once(candidate) if at_once else ""
     if at_once and not doubt:
@@ -153,8 +152,8 @@ def check_candidate(round_: Round, *, at_once: bool) -> None:
         )
     else:
         in_hand = Round.objects.filter(pk=round_.pk, state=State.IMPROVING)
-        told = f"Not promoted at once but compared blind: {doubt}" if doubt else ""
-        in_hand.update(state=State.COMPARING, reason=told)
+        reason = f"Not promoted at once but compared blind: {doubt}" if doubt else ""
+        in_hand.update(state=State.COMPARING, reason=reason)
 
 
 def why_not_at_once(candidate: Policy) -> str:

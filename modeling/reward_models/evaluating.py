@@ -17,7 +17,7 @@ from labeling.models import Preference
 from labeling.quality.measures.coefficients import agreeing_pairs
 from modeling.measures.predictions import Prediction, evaluate, headline_of, paired, predictions_of
 from modeling.models import RewardModel, Run
-from modeling.runs.files import Damaged, read_jsonl, readable, rows_left
+from modeling.runs.files import DamagedOutput, read_jsonl, readable, rows_left
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +179,7 @@ def _said_by(run: Run) -> list[Prediction]:
     try:
         with readable(PREDICTIONS):
             return predictions_of(rows_left(run.folder, PREDICTIONS))
-    except Damaged as problem:
+    except DamagedOutput as problem:
         log.warning("%s: %s", run, problem)
         return []
 

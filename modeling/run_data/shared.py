@@ -1,8 +1,9 @@
 """What several programs let choose, and the settings that all of them have."""
 
 from modeling.run_data.limits import DATE, FLAG, Limit, one_of, or_null, whole
+from modeling.settings import SETTINGS
 
-UWO_WEIGHT = 0.5  # Coste et al.: 0.5 for best-of-n, 0.1 for PPO
+UWO_WEIGHT: float = SETTINGS["uwo_weight"].default  # the projects' own: programs have no other one
 ATTENTION = ("auto", "shared", "flex", "padded", "alone")  # how a prompt's responses share it
 DEVICES = ("auto", "cpu", "cuda")
 SCHEDULES = ("linear", "constant")  # of the learning rate, both after the warm-up

@@ -1,4 +1,4 @@
-"""What the web app keeps of runs as JSON in its rows: what was asked, and what it came to."""
+"""What runs came to: JSON in rows of the web app. What they were asked is in asked.py."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,29 +54,6 @@ class PolicyFigures(TrainedPolicyResult):
         """The sentence with which its training stopped itself; "" where it did not."""
         stopped: Any = self.stopped  # once a bare sentence
         return str(stopped.get("reason") or "") if isinstance(stopped, dict) else stopped or ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoredConfig(Stored):
-    """The `config` of a run: the keys of the rows that it works with, and its programs' settings. A
-    training of a reward model has those beside the base model."""
-
-    base_model: str = field(metadata=earlier(""))
-    policy: int | None
-    reference: int | None  # the policy that the KL is measured to
-    candidate: int | None  # the policy that is compared with the current one
-    reward_model: int | None
-    incumbent: int | None  # the reward model that the new one is measured against
-    shadow: int | None  # the reward model before the one in service
-    prompts: int = field(metadata=earlier(0))  # at most so many
-    pairs: int = field(metadata=earlier(0))  # to be compared blind
-    sample: dict[str, Any] = field(metadata=earlier({}))
-    train_policy: dict[str, Any] = field(metadata=earlier({}))
-
-    @property
-    def only_estimates(self) -> bool:
-        """Whether it asks what best-of-n would bring, and trains nothing."""
-        return self.train_policy.get("distill") is False
 
 
 @dataclass(frozen=True, kw_only=True)

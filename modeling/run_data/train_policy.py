@@ -77,8 +77,8 @@ class TrainPolicyConfig(RunConfig):
     kl_horizon: int = 2000  # responses over which it adapts
     kl_budget: float | None = None  # nats; beyond it the run stops
     length_ratio: float | None = None  # as does a change of the mean length by this factor
-    length_start: float | None = None  # from so many tokens; None: from the policy as it was
-    variance_ratio: float | None = None  # and the members' variance so many times the start's
+    length_start: float | None = None  # tokens; None: as long as the policy wrote before
+    variance_ratio: float | None = None  # as does a growth of the members' variance by this factor
     steps: int = 40  # updates of "ppo" and "rloo"
     prompts_per_step: int = 16
     responses_per_prompt: int = 4
@@ -97,7 +97,7 @@ class TrainPolicyConfig(RunConfig):
     missing_end_penalty: float = 1.0  # taken off the reward of a response that was cut off
     best_of: int = 16  # responses per prompt of "best_of_n"
     distill: bool = True  # "best_of_n": train on the best; False: only estimate the gain
-    pool_prompts: int = 256  # "best_of_n": at most so many prompts
+    pool_prompts: int = 256  # of "best_of_n", at most
     epochs: int | None = None  # passes of "best_of_n" and "dpo"; None: 2 (tiny: 4) and 1
     batch_size: int = 16  # of "best_of_n" and "dpo"
     label_smoothing: float = 0.0  # "dpo": share of the judgments taken to be the wrong way round

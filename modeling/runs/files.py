@@ -28,7 +28,7 @@ class CannotPrepare(ValueError):
     """An input is missing, or is not what it was. The message is a sentence for people."""
 
 
-class Damaged(ValueError):
+class DamagedOutput(ValueError):
     """What a program has left cannot be read. The message is a sentence for people."""
 
 
@@ -73,7 +73,7 @@ def _row_of(line: bytes, path: Path, number: int) -> dict[str, Any]:
     except ValueError:
         row = None
     if not isinstance(row, dict):
-        raise Damaged(
+        raise DamagedOutput(
             f"Line {number} of {path.name} cannot be read: it was cut short or damaged.\n"
             "Start the run again: what is missing is made anew.\n"
             f"Where: {path.parent.name}/{path.name}"
@@ -92,22 +92,22 @@ def rows_left(folder: Path, name: str) -> list[dict[str, Any]]:
     change = first_change(folder, {name: notes[name]}) if name in notes and path.exists() else ""
     try:
         if change:
-            raise Damaged(change)
+            raise DamagedOutput(change)
         return list(read_jsonl(path))
-    except Damaged as problem:
+    except DamagedOutput as problem:
         log.warning("%s is left out: %s", path, problem)
         return []
 
 
 @contextmanager
 def readable(what: str) -> Iterator[None]:
-    """Raises Damaged where rows lack a field, or hold something else in it."""
+    """Raises DamagedOutput where rows lack a field, or hold something else in it."""
     try:
         yield
     except (KeyError, TypeError, ValueError, EOFError) as problem:
-        if isinstance(problem, Damaged | CannotPrepare):
+        if isinstance(problem, DamagedOutput | CannotPrepare):
             raise
-        raise Damaged(
+        raise DamagedOutput(
             f"What the program has left cannot be used: {what} is not as it should be "
             f"({type(problem).__name__}: {problem}).\nStart the run again."
         ) from problem

@@ -49,10 +49,10 @@ def curves(run: Run, names: Iterable[str] | None = None) -> dict[str, list[tuple
     metrics = Metric.objects.filter(run=run)
     if names is not None:
         metrics = metrics.filter(name__in=list(names))
-    found: dict[str, list[tuple[int, float]]] = {}
+    points: dict[str, list[tuple[int, float]]] = {}
     for name, step, value in metrics.order_by("name", "step").values_list("name", "step", "value"):
-        found.setdefault(name, []).append((step, value))
-    return found
+        points.setdefault(name, []).append((step, value))
+    return points
 
 
 def can_cancel(run: Run) -> bool:
@@ -134,7 +134,7 @@ def retry(run: Run, by: User | None) -> None:
 
 def requeue_abandoned(now: datetime, passed: float | None = None) -> list[Run]:
     """Takes runs away from workers that died: queued again from the last checkpoint, or failed
-    after the last attempt. A worker that was only slow notices and stops (`pipeline.Lost`).
+    after the last attempt. A worker that was only slow notices and stops (`executing.Lost`).
 
     `passed`: seconds by a clock that nobody sets, time.monotonic() unless given."""
     passed = time.monotonic() if passed is None else passed

@@ -30,7 +30,7 @@ def made_by(folder: Path) -> Notes:
     """The notes that a run's program has taken of the models that it left in the folder. Their
     cards are no part of them: they are written anew (model_card.py)."""
     result = read_result(folder)
-    models = [result.told.get("model_dir"), *(result.told.get("members") or [])]
+    models = [result.figures.get("model_dir"), *(result.figures.get("members") or [])]
     inside = tuple(f"{name}/" for name in models if name)
     return {
         name: notes
@@ -54,8 +54,8 @@ def check(version: Version, *, sizes_only: bool = False) -> None:
 
 def check_location(project: Project, location: str) -> None:
     """The same for a location that may be that of a policy which a run of this project made."""
-    found = Policy.objects.filter(project=project, location=location).exclude(files={})
-    for policy in found:
+    noted = Policy.objects.filter(project=project, location=location).exclude(files={})
+    for policy in noted:
         check(policy)
 
 

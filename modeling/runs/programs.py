@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.conf import settings
 
@@ -85,7 +85,7 @@ def is_abandoned(folder: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class Ending:
+class ProgramEnding:
     """How a program ended. `problem` is empty when it succeeded. `out_of_memory`: smaller passes
     may mend it. `lost_folder`: what it worked in was deleted under it."""
 
@@ -100,7 +100,7 @@ class Ending:
         return self.exit_code in (CANCELLED, -signal.SIGTERM)
 
 
-class Program:
+class RunningProgram:
     """One stage, `python -m PACKAGE.STAGE FOLDER`, in a process group of its own."""
 
     def __init__(
@@ -155,31 +155,31 @@ class Program:
                     "disk or a device. Its run can be started again once it is gone."
                 ) from None
 
-    def ending(self) -> Ending:
+    def ending(self) -> ProgramEnding:
         """Waits for the end and puts it in words."""
         code = self.process.wait()
         if not self.folder.is_dir():
-            return Ending(code, FOLDER_LOST, lost_folder=True)
+            return ProgramEnding(code, FOLDER_LOST, lost_folder=True)
         last_lines = tail(self.log, LOG_LINES_IN_ERROR)
         not_whole = ""
         if code == 0:
             try:
                 check_result(self.folder)
-                return Ending(0)
+                return ProgramEnding(0)
             except NotWhole as problem:
                 not_whole = f"The program ended without a result that can be used. {problem}"
                 forget_result(self.folder)
-        told = read_json(self.folder / "error.json") if code == 1 else {}
-        if code == 1 and not told and self.processes > 1:
+        error = read_json(self.folder / "error.json") if code == 1 else {}
+        if code == 1 and not error and self.processes > 1:
             if self.asked_to_stop:
                 code = CANCELLED  # the launcher of several processes does not pass theirs on
             elif any(sign in last_lines for sign in KILLED_AMONG_SEVERAL):
                 code = -signal.SIGKILL
-        words = told_error(told) if told else not_whole or self._explain(code)
-        out_of_memory = code in KILLED or OUT_OF_MEMORY in str(told.get("error"))
+        words = error_in_words(error) if error else not_whole or self._explain(code)
+        out_of_memory = code in KILLED or OUT_OF_MEMORY in str(error.get("error"))
         if out_of_memory and self.is_second_try:
             words = f"{words}\n{SECOND_TRY}"
-        return Ending(code, f"{words}\n\n{LOG_FOLLOWS}\n{last_lines}".strip(), out_of_memory)
+        return ProgramEnding(code, f"{words}\n\n{LOG_FOLLOWS}\n{last_lines}".strip(), out_of_memory)
 
     def _explain(self, code: int) -> str:
         if code in KILLED:
@@ -207,21 +207,28 @@ def cap_log(path: Path, most: int = LOG_BYTES) -> bool:
             size = file.seek(0, os.SEEK_END)
             if size <= most:
                 return False
-            file.seek(most // 8)
-            file.readline()
-            kept = file.tell()
-            file.seek(size - most // 2)
-            file.readline()
-            _close_gap(file.fileno(), kept, file.tell())
+            # A progress bar can be one line of megabytes. It is cut within, else both ends of the
+            # gap would lie behind it, and the log would be copied behind itself without end.
+            line = most // 8
+            beginning = _end_of_line(file, most // 8, line)
+            end = _end_of_line(file, size - most // 2, line)
+            _close_gap(file.fileno(), beginning, end)
             return True
     except FileNotFoundError:
         return False
 
 
+def _end_of_line(file: BinaryIO, start: int, most: int) -> int:
+    """Where the line ends that `start` lies in, `most` bytes behind `start` at the furthest."""
+    file.seek(start)
+    file.readline(most)
+    return file.tell()
+
+
 def _close_gap(descriptor: int, start: int, end: int) -> None:
     """Moves what lies from `end` on to `start`, after a line that says what is gone."""
-    said = f"[… {end - start:,} bytes of this log were left out …]\n".encode()
-    start += os.pwrite(descriptor, said, start)
+    notice = f"[… {end - start:,} bytes of this log were left out …]\n".encode()
+    start += os.pwrite(descriptor, notice, start)
     while moved := os.pread(descriptor, MOVED_AT_ONCE, end):
         os.pwrite(descriptor, moved, start)
         start, end = start + len(moved), end + len(moved)
@@ -240,11 +247,11 @@ def tail(path: Path, lines: int) -> str:
     return "\n".join([line for line in shown if line][-lines:])
 
 
-def told_error(told: dict[str, Any]) -> str:
+def error_in_words(error: dict[str, Any]) -> str:
     """The program's own error.json as text: what was wrong first, then what to do and where."""
-    lines = [str(told.get("error", "")), str(told.get("hint", ""))]
-    if told.get("where"):
-        lines.append(f"{WHERE}{told['where']}")
+    lines = [str(error.get("error", "")), str(error.get("hint", ""))]
+    if error.get("where"):
+        lines.append(f"{WHERE}{error['where']}")
     return "\n".join(line for line in lines if line)
 
 

@@ -85,13 +85,13 @@ def read_metrics(run: Run, line: dict[str, Any]) -> list[Metric]:
     ]
 
 
-def read_progress(told: dict[str, Any]) -> Progress | None:
-    done, total = _number(told.get("done")), _number(told.get("total"))
+def read_progress(line: dict[str, Any]) -> Progress | None:
+    done, total = _number(line.get("done")), _number(line.get("total"))
     if done is None or total is None or total <= 0:
         return None
-    phase, unit = str(told.get("phase") or "working"), str(told.get("unit") or "")
-    share = _number(told.get("share"))
-    left = _number(told.get("eta_seconds"))
+    phase, unit = str(line.get("phase") or "working"), str(line.get("unit") or "")
+    share = _number(line.get("share"))
+    left = _number(line.get("eta_seconds"))
     return Progress(
         share=min(1.0, max(0.0, done / total if share is None else share)),
         text=(f"{phase}: {done:,} of {total:,} {unit}" if unit else phase)[:200],

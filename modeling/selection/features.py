@@ -14,7 +14,7 @@ from modeling.models import Loop, ResponseFeatures, RewardModel
 
 STORED = np.dtype("<f2")
 BATCH = 500
-# Of the first so many vectors, the typical distance is the unit of features.
+# The unit of features is the typical distance among this many vectors, the first ones.
 MEASURED = 512
 
 
@@ -51,9 +51,9 @@ class Space:
 def vectors_of(
     model: RewardModel, responses: Collection[int], features: int
 ) -> dict[int, NDArray[np.float32]]:
-    """Response -> its vector, for those that have one of so many features. What is of another size
-    is no vector of this space, and counts as none."""
-    found: dict[int, NDArray[np.float32]] = {}
+    """Response -> its vector, where it has one of `features` numbers. A vector of another size is
+    not of this space, and counts as none."""
+    vectors: dict[int, NDArray[np.float32]] = {}
     ids = sorted(responses) if features else []
     for start in range(0, len(ids), BATCH):
         rows = ResponseFeatures.objects.filter(
@@ -61,8 +61,8 @@ def vectors_of(
         )
         for pk, vector in rows.values_list("response_id", "vector"):
             if len(vector) == features * STORED.itemsize:
-                found[pk] = np.frombuffer(vector, STORED).astype(np.float32)
-    return found
+                vectors[pk] = np.frombuffer(vector, STORED).astype(np.float32)
+    return vectors
 
 
 def space_of(model: RewardModel) -> Space:

@@ -28,7 +28,7 @@ MOST_STEPS = 50
 
 
 @dataclass(frozen=True)
-class Step:
+class HeadStep:
     """What one judgment changed: along directions (K, D) the means moved by `move` (K,) and the
     covariances lost `shrink` (K,)."""
 
@@ -42,7 +42,7 @@ class Guess:
     """What the head said of a judgment before it learnt from it: the probability of the first."""
 
     probability: float
-    step: Step
+    step: HeadStep
 
 
 class InstantHead:
@@ -63,8 +63,8 @@ class InstantHead:
     def weights(self) -> Array:
         """How much each scale counts, (K,), summing to 1."""
         likely = np.exp(self.log_weight - self.log_weight.max())
-        found: Array = likely / likely.sum()
-        return found
+        shares: Array = likely / likely.sum()
+        return shares
 
     def each(self, x: Array) -> tuple[Array, Array]:
         """Mean and variance (N, K) of the logits of x (N, D), by each head."""
@@ -83,14 +83,14 @@ class InstantHead:
     def draw(self, count: int, rng: np.random.Generator) -> Array:
         """Weights (count, D) drawn from the beliefs, for Thompson sampling."""
         heads = rng.choice(len(self.mean), size=count, p=self.weights)
-        found = np.empty((count, self.mean.shape[1]))
+        drawn = np.empty((count, self.mean.shape[1]))
         for head in np.unique(heads).tolist():
             values, directions = np.linalg.eigh(self.covariance[head])
             root = directions * np.sqrt(np.maximum(values, 0.0))
             which = heads == head
             normal = rng.standard_normal((int(which.sum()), len(values)))
-            found[which] = self.mean[head] + normal @ root.T
-        return found
+            drawn[which] = self.mean[head] + normal @ root.T
+        return drawn
 
     def learn(self, x: Array, target: float, weight: float = 1.0) -> Guess:
         """Foretells the judgment, then learns from it: x (D,), target 1 where the first was
@@ -111,7 +111,7 @@ class InstantHead:
         self.mean += move[:, None] * directions
         for head, direction in enumerate(directions):
             self.covariance[head] -= shrink[head] * np.outer(direction, direction)
-        return Guess(guess, Step(directions, move, shrink))
+        return Guess(guess, HeadStep(directions, move, shrink))
 
 
 def solve_move(mean: Array, variance: Array, target: float, weight: float) -> Array:
@@ -150,7 +150,7 @@ class Line:
         self.x: Fast = x.astype(np.float32)
         self.mean, self.variance = head.each(x)
 
-    def follow(self, step: Step) -> None:
+    def follow(self, step: HeadStep) -> None:
         along = (self.x @ step.directions.T.astype(np.float32)).astype(float)  # (N, K)
         self.mean += along * step.move
         self.variance = np.maximum(self.variance - along**2 * step.shrink, 0.0)

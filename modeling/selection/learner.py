@@ -19,8 +19,8 @@ from modeling.models import InstantGuess, RewardModel
 from modeling.reward_models.drift import MOST_SURE
 from modeling.selection.features import first_vector
 from modeling.selection.instant_head import InstantHead, Line
-from modeling.selection.lift import Judged
-from modeling.selection.queue_arrays import Queue, empty_queue, told_of, with_spread
+from modeling.selection.lift import JudgedPairs
+from modeling.selection.queue_arrays import QueueArrays, empty_queue, opinions_of, with_spread
 
 TRIES = 4
 
@@ -42,11 +42,11 @@ class SettledPair(NamedTuple):
 def judged_since(model: RewardModel) -> list[SettledPair]:
     """What no training of this model has seen, in the order in which it was settled."""
     rows = settled(model.project, model.snapshot.last_settled_at).filter(kind__in=USABLE)
-    found = rows.order_by("settled_at", "pk").values_list(
+    values = rows.order_by("settled_at", "pk").values_list(
         "pk", "chosen_id", "rejected_id", "target", "weight", "arm", "prompt_id", "split",
         "settled_at",
     )  # fmt: skip
-    return [SettledPair(*row[:-1], settled_at=row[-1]) for row in found if row[-1] is not None]
+    return [SettledPair(*row[:-1], settled_at=row[-1]) for row in values if row[-1] is not None]
 
 
 class Outdated(RuntimeError):
@@ -58,7 +58,7 @@ class Follower:
     the head learns all the same. What it knows is in the space of features of its beginning. Not
     for several threads at once."""
 
-    def __init__(self, model: RewardModel, queue: Queue | None = None) -> None:
+    def __init__(self, model: RewardModel, queue: QueueArrays | None = None) -> None:
         self.model = model
         self.queue = queue or empty_queue(model)
         self.space = self.queue.space
@@ -82,14 +82,14 @@ class Follower:
         if not new:
             return 0
         responses = {pk for row in new for pk in (row.chosen, row.rejected)}
-        told = told_of(self.model, responses, self.space)
+        opinions = opinions_of(self.model, responses, self.space)
         if first_vector(self.model) != self.space.first:
             raise Outdated(f"the features of {self.model} were forgotten or stored anew")
         guesses = []
         for row in new:
             self.seen.append(row)
-            if {row.chosen, row.rejected} <= told.rewards.keys():
-                guesses.append(self._learn(row, told.inputs([row.chosen], [row.rejected])[0]))
+            if {row.chosen, row.rejected} <= opinions.rewards.keys():
+                guesses.append(self._learn(row, opinions.inputs([row.chosen], [row.rejected])[0]))
         # The first word counts: another worker may have been faster, or this is said again.
         InstantGuess.objects.bulk_create(
             (guess for guess in guesses if guess is not None), 500, ignore_conflicts=True
@@ -114,10 +114,10 @@ class Follower:
         """Of the queue's pairs."""
         return with_spread(self.line.beliefs(), self.queue.spread)
 
-    def judged(self) -> Judged:
+    def judged(self) -> JudgedPairs:
         """What was judged since the training, for measuring what either arm has taught."""
         rows = [row for row, _ in self.learnt]
-        return Judged(
+        return JudgedPairs(
             np.array([x for _, x in self.learnt]).reshape(len(rows), self.features + 1),
             np.array([row.target for row in rows]),
             np.array([row.weight for row in rows]),
@@ -126,7 +126,7 @@ class Follower:
         )
 
 
-def follow_anew(model: RewardModel, load: Callable[[], Queue] | None = None) -> Follower:
+def follow_anew(model: RewardModel, load: Callable[[], QueueArrays] | None = None) -> Follower:
     """A follower that has caught up with what is there. Raises Outdated when what it reads is
     replaced again and again."""
     for _ in range(TRIES - 1):

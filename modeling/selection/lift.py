@@ -28,7 +28,7 @@ Difference = tuple[int, float, float]  # prompt, gain in accuracy, drop of the l
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedPairs:
     """N judgments since a training: x (N, D) as in instant_head.py, target, weight, how the
     comparison was handed out ("random" or "active"; others teach nothing here), prompt."""
 
@@ -47,7 +47,7 @@ class Lift:
     differences: list[Difference]
 
 
-def measure(judged: Judged, seed: int = 0) -> Lift | None:
+def measure(judged: JudgedPairs, seed: int = 0) -> Lift | None:
     """None with too few judgments of either arm."""
     random, active = (np.flatnonzero(judged.arm == arm) for arm in ("random", "active"))
     if len(random) < FEWEST_RANDOM or len(active) < FEWEST_ACTIVE:
@@ -55,7 +55,7 @@ def measure(judged: Judged, seed: int = 0) -> Lift | None:
     rng = np.random.default_rng(seed)
     x = turned(judged.x)
     prompts = rng.permutation(np.unique(judged.prompt[random]))
-    sizes, found = [], list[Difference]()
+    sizes, differences = [], list[Difference]()
     for fold in np.array_split(prompts, min(FOLDS, len(prompts))):
         inside = np.isin(judged.prompt, fold)
         known_random, known_active = random[~inside[random]], active[~inside[active]]
@@ -72,10 +72,10 @@ def measure(judged: Judged, seed: int = 0) -> Lift | None:
                 head = learn(x[drawn], judged.target[drawn], judged.weight[drawn])
                 scores[arm] += score(head, x[tests], judged.target[tests]) / DRAWS
         gain = scores[1] - scores[0]  # of points, of losses
-        found += zip(
+        differences += zip(
             judged.prompt[tests].tolist(), gain[0].tolist(), (-gain[1]).tolist(), strict=True
         )
-    return Lift(round(float(np.mean(sizes))), found) if found else None
+    return Lift(round(float(np.mean(sizes))), differences) if differences else None
 
 
 def turned(x: Array) -> Array:

@@ -8,7 +8,8 @@ from modeling.settings.choices import Selection
 
 # With fewer random judgments to test on, a model's time says nothing.
 FEWEST_TESTED = 10
-# Measured anew when there are a tenth more judgments, and so many more at least.
+# A lift is measured anew once there are a tenth more judgments, and at least this many: measuring
+# fits eight heads, and a few judgments change nothing that can be told from chance.
 MORE = 10
 
 
@@ -20,21 +21,21 @@ def record_lift(follower: Follower, strategy: Selection) -> ArmLift | None:
     known = ArmLift.objects.filter(reward_model=model).values_list("judgments", flat=True).first()
     if count < (known or 0) + max(MORE, (known or 0) // 10):
         return None
-    found = lift.measure(follower.judged())
-    if found is None:
+    measured = lift.measure(follower.judged())
+    if measured is None:
         return None
-    told = lift.pooled(found.differences)
-    accuracy = told["accuracy"]
+    pooled = lift.pooled(measured.differences)
+    accuracy = pooled["accuracy"]
     values = {
         "strategy": strategy,
         "judgments": count,
-        "trained_on": found.trained_on,
-        "tested_on": told["n"],
+        "trained_on": measured.trained_on,
+        "tested_on": pooled["n"],
         "accuracy": accuracy["value"],
         "accuracy_low": accuracy["low"],
         "accuracy_high": accuracy["high"],
-        "loss": told["loss"],
-        "differences": found.differences,
+        "loss": pooled["loss"],
+        "differences": measured.differences,
     }
     return ArmLift.objects.update_or_create(reward_model=model, defaults=values)[0]
 
@@ -60,12 +61,12 @@ def why_no_lift(live: RewardModel, strategy: str, patience: int, after: int) -> 
     last = list(rows.order_by("-reward_model__version")[:patience])
     if not patience or len(last) < patience:
         return ""
-    told = lift.pooled([tuple(d) for row in last for d in row.differences])
-    if told["loss"] > 0.0:
+    pooled = lift.pooled([tuple(d) for row in last for d in row.differences])
+    if pooled["loss"] > 0.0:
         return ""
-    gain = told["accuracy"]
+    gain = pooled["accuracy"]
     return (
         f"With {patience} reward models in a row, the chosen judgments taught no more than as many "
-        f"random ones: of {told['n']} random judgments, {100 * gain['value']:+.1f} points were "
+        f"random ones: of {pooled['n']} random judgments, {100 * gain['value']:+.1f} points were "
         f"foretold [{100 * gain['low']:+.1f}, {100 * gain['high']:+.1f}]."
     )

@@ -121,8 +121,8 @@ def _material(project: Project, model: RewardModel) -> Signature:
 def _judged(model: RewardModel) -> Signature:
     """Changes with every preference that is settled since the training, taken back or changed."""
     rows = settled(model.project, since=model.snapshot.last_settled_at)
-    told = rows.aggregate(count=Count("pk"), last=Max("settled_at"))
-    return (told["count"], told["last"])
+    totals = rows.aggregate(count=Count("pk"), last=Max("settled_at"))
+    return (totals["count"], totals["last"])
 
 
 def _is_known(project: Project, news: Signature) -> bool:
@@ -131,7 +131,8 @@ def _is_known(project: Project, news: Signature) -> bool:
 
 
 def _take(project: Project, material: Signature) -> Follower | None:
-    """What is known of this material, for the caller alone until it is kept again."""
+    """Takes the follower of this material out, for the caller alone until `_keep` puts it back.
+    None when there is none, or one of other material."""
     with _lock:
         known = _followers.pop(project.pk, None)
     return known[1] if known is not None and known[0] == material else None

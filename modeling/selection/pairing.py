@@ -9,7 +9,7 @@ import numpy as np
 from labeling.material.adding import responses_key
 from modeling.measures.logistic import Array
 from modeling.selection.learner import Follower
-from modeling.selection.queue_arrays import Told, told_of, with_spread
+from modeling.selection.queue_arrays import Opinions, opinions_of, with_spread
 from modeling.selection.strategies import double_thompson, worth_of
 from modeling.settings.choices import Selection
 
@@ -36,46 +36,46 @@ def choose_pairs(
         for prompt, responses in by_prompt.items()
     }  # fmt: skip
     responses = {pk for several in by_prompt.values() for pk in several}
-    told = told_of(follower.model, responses, follower.space) if follower else None
+    opinions = opinions_of(follower.model, responses, follower.space) if follower else None
     chosen: dict[int, Pair] = {}
     for prompt, pairs in free.items():
         if not pairs:
             continue
         rng = random.Random(f"{seed}/{prompt}")
         by_chance = rng.random() < random_share or strategy == Selection.RANDOM
-        known = [pair for pair in pairs if told and set(pair) <= told.rewards.keys()]
-        if by_chance or not known or follower is None or told is None:
+        known = [pair for pair in pairs if opinions and set(pair) <= opinions.rewards.keys()]
+        if by_chance or not known or follower is None or opinions is None:
             chosen[prompt] = rng.choice(pairs)
         else:
-            chosen[prompt] = best_pair(known, told, follower, strategy, rng.getrandbits(32))
+            chosen[prompt] = best_pair(known, opinions, follower, strategy, rng.getrandbits(32))
     return chosen
 
 
 def best_pair(
-    pairs: Sequence[Pair], told: Told, follower: Follower, strategy: Selection, seed: int
+    pairs: Sequence[Pair], opinions: Opinions, follower: Follower, strategy: Selection, seed: int
 ) -> Pair:
     rng = np.random.default_rng(seed)
     if strategy == Selection.THOMPSON:
         responses = sorted({pk for pair in pairs for pk in pair})
-        places = double_thompson(draws_of(responses, told, follower, rng), rng)
-        found = places and (responses[places[0]], responses[places[1]])
-        if found and (pair := (min(found), max(found))) in pairs:
+        places = double_thompson(draws_of(responses, opinions, follower, rng), rng)
+        favourites = places and (responses[places[0]], responses[places[1]])
+        if favourites and (pair := (min(favourites), max(favourites))) in pairs:
             return pair
     first, second = [a for a, _ in pairs], [b for _, b in pairs]
-    beliefs = follower.head.beliefs(told.inputs(first, second))
-    beliefs = with_spread(beliefs, told.spread(first, second))
+    beliefs = follower.head.beliefs(opinions.inputs(first, second))
+    beliefs = with_spread(beliefs, opinions.spread(first, second))
     return pairs[int(np.argmax(worth_of(strategy, beliefs, rng)))]
 
 
 def draws_of(
-    responses: Sequence[int], told: Told, follower: Follower, rng: np.random.Generator
+    responses: Sequence[int], opinions: Opinions, follower: Follower, rng: np.random.Generator
 ) -> Array:
     """(S, R) rewards over the first response's, by models drawn from what the head believes, each
     with the deviation of one member where there are several."""
     others = [responses[0]] * len(responses)
-    draws = follower.head.draw(DRAWS, rng) @ told.inputs(list(responses), others).T
-    several = [told.members.get(pk) or [told.rewards[pk]] for pk in responses]
+    draws = follower.head.draw(DRAWS, rng) @ opinions.inputs(list(responses), others).T
+    several = [opinions.members.get(pk) or [opinions.rewards[pk]] for pk in responses]
     if len({len(opinions) for opinions in several}) == 1:
-        members = np.array(several).T / told.temperature  # (M, R)
+        members = np.array(several).T / opinions.temperature  # (M, R)
         draws += (members - members.mean(axis=0))[rng.integers(len(members), size=DRAWS)]
     return draws

@@ -17,16 +17,17 @@ from modeling.reward_models.drift import temperature_of
 from modeling.selection.features import Space, space_of, vectors_of
 
 BATCH = 500
-# Of those due soonest, how many have their responses scored after a training and are put in order.
-# One number for both: what has no reward by the model in service has no place in its order.
+# How many comparisons, the ones due soonest, have their responses scored after a training and are
+# put in order. One number for both: what has no reward by the model in service has no place in its
+# order.
 MOST_RANKED = 5000
 Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Told:
-    """What one reward model says of responses: response -> reward, members' rewards, vector of
-    `features` numbers, which are in this unit."""
+class Opinions:
+    """What one reward model says of responses, by response: the reward, the rewards by each member,
+    and the vector of `features` numbers, in units of `unit`. `temperature` makes rewards logits."""
 
     temperature: float
     features: int
@@ -47,15 +48,16 @@ class Told:
 
     def spread(self, first: list[int], second: list[int]) -> Array:
         """(P,) the variance of the members' opinions of each pair; 0 for one member alone."""
-        found = np.zeros(len(first))
+        variance = np.zeros(len(first))
         for at, (a, b) in enumerate(zip(first, second, strict=True)):
             gaps = np.subtract(self.members.get(a) or [0.0], self.members.get(b) or [0.0])
-            found[at] = gaps.var() / self.temperature**2
-        return found
+            variance[at] = gaps.var() / self.temperature**2
+        return variance
 
 
-def told_of(model: RewardModel, responses: set[int], space: Space) -> Told:
-    """Vectors are read in this space: a caller's own, if it keeps anything from before."""
+def opinions_of(model: RewardModel, responses: set[int], space: Space) -> Opinions:
+    """What the model says of these responses. `space`: the one that the caller's earlier vectors
+    were read in, since two spaces do not compare."""
     rewards: dict[int, float] = {}
     members: dict[int, list[float]] = {}
     ids = sorted(responses)
@@ -68,11 +70,11 @@ def told_of(model: RewardModel, responses: set[int], space: Space) -> Told:
             if len(several) > 1:
                 members[pk] = several
     vectors = vectors_of(model, responses, space.features)
-    return Told(temperature_of(model), space.features, space.unit, rewards, members, vectors)
+    return Opinions(temperature_of(model), space.features, space.unit, rewards, members, vectors)
 
 
 @dataclass(frozen=True)
-class Queue:
+class QueueArrays:
     """C comparisons that nobody has seen yet and whose responses all have a reward: ids, prompts
     (C,); and their P pairs: the comparison's place (P,), x (P, D), the members' variance (P,).
     `space`: what x was read in."""
@@ -87,37 +89,40 @@ class Queue:
     def mean(self, of_pairs: Array) -> Array:
         """(C,) of values of pairs (P,): a ranking is worth the mean over its pairs."""
         count = np.bincount(self.owner, minlength=len(self.ids))
-        found: Array = np.bincount(self.owner, of_pairs, minlength=len(self.ids)) / count
-        return found
+        means: Array = np.bincount(self.owner, of_pairs, minlength=len(self.ids)) / count
+        return means
 
     def vectors(self) -> Array:
         """(C, F) of each comparison the difference of features of its first pair."""
         return self.x[np.unique(self.owner, return_index=True)[1], 1:]
 
 
-def load_queue(project: Project, model: RewardModel, most: int = MOST_RANKED) -> Queue:
-    """Those due soonest come first."""
+def load_queue(project: Project, model: RewardModel, most: int = MOST_RANKED) -> QueueArrays:
+    """At most `most` comparisons, those due soonest first. One with a response that has no reward
+    by this model is left out: it could not be put beside the others."""
     rows = list(rankable(project).order_by("-priority", "pk").values_list("pk", "prompt_id")[:most])
     places = responses_of([pk for pk, _ in rows])
     space = space_of(model)
-    told = told_of(model, {pk for responses in places.values() for pk in responses}, space)
-    kept = [row for row in rows if all(pk in told.rewards for pk in places[row[0]])]
-    pairs = [(at, a, b) for at, (pk, _) in enumerate(kept) for a, b in combinations(places[pk], 2)]
+    opinions = opinions_of(model, {pk for responses in places.values() for pk in responses}, space)
+    rewarded = [row for row in rows if all(pk in opinions.rewards for pk in places[row[0]])]
+    pairs = [
+        (at, a, b) for at, (pk, _) in enumerate(rewarded) for a, b in combinations(places[pk], 2)
+    ]
     first, second = [a for _, a, _ in pairs], [b for _, _, b in pairs]
-    return Queue(
-        np.array([pk for pk, _ in kept], dtype=np.int64),
-        np.array([prompt for _, prompt in kept], dtype=np.int64),
+    return QueueArrays(
+        np.array([pk for pk, _ in rewarded], dtype=np.int64),
+        np.array([prompt for _, prompt in rewarded], dtype=np.int64),
         np.array([at for at, _, _ in pairs], dtype=np.int64),
-        told.inputs(first, second),
-        told.spread(first, second),
+        opinions.inputs(first, second),
+        opinions.spread(first, second),
         space,
     )
 
 
-def empty_queue(model: RewardModel) -> Queue:
+def empty_queue(model: RewardModel) -> QueueArrays:
     none = np.array([], dtype=np.int64)
     space = space_of(model)
-    return Queue(none, none, none, np.empty((0, space.features + 1)), np.empty(0), space)
+    return QueueArrays(none, none, none, np.empty((0, space.features + 1)), np.empty(0), space)
 
 
 def rankable(project: Project) -> QuerySet[Comparison]:
@@ -128,14 +133,14 @@ def rankable(project: Project) -> QuerySet[Comparison]:
 
 def responses_of(comparisons: list[int]) -> dict[int, list[int]]:
     """Comparison -> its responses, ids ascending."""
-    found: dict[int, list[int]] = defaultdict(list)
+    by_comparison: dict[int, list[int]] = defaultdict(list)
     for start in range(0, len(comparisons), BATCH):
         rows = ComparisonResponse.objects.filter(
             comparison__in=comparisons[start : start + BATCH]
         ).order_by("response_id")
         for comparison, response in rows.values_list("comparison_id", "response_id"):
-            found[comparison].append(response)
-    return found
+            by_comparison[comparison].append(response)
+    return by_comparison
 
 
 def with_spread(beliefs: Beliefs, spread: Array) -> Beliefs:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modeling.measures.logistic import Array, Beliefs
-from modeling.selection.queue_arrays import Queue
+from modeling.selection.queue_arrays import QueueArrays
 from modeling.selection.strategies import disagreement, uncertainty
 
 SHOWN = 50
@@ -20,7 +20,7 @@ MOVED = 10
 
 
 def summary_of_order(
-    queue: Queue, beliefs: Beliefs, worth: Array, order: NDArray[np.intp]
+    queue: QueueArrays, beliefs: Beliefs, worth: Array, order: NDArray[np.intp]
 ) -> dict[str, Any]:
     """`order` holds the places of the comparisons in the line; those with worth < 0 have gone."""
     here = np.flatnonzero(worth >= 0)

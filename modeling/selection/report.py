@@ -67,10 +67,10 @@ def pooled_lift(project: Project) -> PooledLift | None:
     rows = [r for r in lifts_of(project, LIFTS_POOLED, asked) if r.differences]
     if not rows:
         return None
-    told = lift.pooled([tuple(d) for row in rows for d in row.differences])
-    gain = told["accuracy"]
+    pooled = lift.pooled([tuple(d) for row in rows for d in row.differences])
+    gain = pooled["accuracy"]
     return PooledLift(
-        gain["value"], gain["low"], gain["high"], told["loss"], told["n"], len(rows)
+        gain["value"], gain["low"], gain["high"], pooled["loss"], pooled["n"], len(rows)
     )  # fmt: skip
 
 
@@ -81,8 +81,8 @@ def in_one_line(project: Project) -> str:
         return f"{name} gained nothing, so everything is handed out at random."
     if project.loop_settings.selection == Selection.RANDOM:
         return "Everything is handed out at random."
-    found = pooled_lift(project)
-    return f"{name}. {found.in_words if found else 'Its gain over random is not known yet.'}"
+    gain = pooled_lift(project)
+    return f"{name}. {gain.in_words if gain else 'Its gain over random is not known yet.'}"
 
 
 def measured_lifts(project: Project) -> list[ArmLift]:
@@ -122,33 +122,33 @@ def next_in_line(project: Project, order: QueueOrder | None) -> list[Waiting]:
     """As they will be handed out, less the blind comparisons of a round that is under way: which
     they are is nobody's to know before it is decided."""
     rows = rankable(project).select_related("prompt")
-    told = {row["comparison"]: row for row in (order.summary.get("head", []) if order else [])}
+    figures = {row["comparison"]: row for row in (order.summary.get("head", []) if order else [])}
     strategy = order.strategy if order else Selection.RANDOM
     return [
         Waiting(
             comparison,
-            told[comparison.pk]["confidence"] if comparison.pk in told else None,
-            reasons_of(told.get(comparison.pk), strategy),
+            figures[comparison.pk]["confidence"] if comparison.pk in figures else None,
+            reasons_of(figures.get(comparison.pk), strategy),
         )
         for comparison in rows.order_by("-priority", "pk")[:ROWS]
     ]
 
 
-def reasons_of(told: dict[str, Any] | None, strategy: str) -> list[str]:
+def reasons_of(figures: dict[str, Any] | None, strategy: str) -> list[str]:
     """In a few words each, the main one first."""
-    if told is None:
+    if figures is None:
         return ["not ranked yet"]
     if strategy == Selection.RANDOM:
         return ["at random"]
-    found = []
+    reasons = []
     if strategy == Selection.MAX_MIN:
-        found.append("far apart")
-    if told["uncertainty"] >= EVEN:
-        found.append("nearly even")
+        reasons.append("far apart")
+    if figures["uncertainty"] >= EVEN:
+        reasons.append("nearly even")
     elif strategy in (Selection.UNCERTAINTY, Selection.THOMPSON):
-        found.append("open")
-    if told["teaches"] or strategy == Selection.DISAGREEMENT:
-        found.append("much to learn")
-    if told["moved"] >= MOVED:
-        found.append("unlike those before")
-    return found
+        reasons.append("open")
+    if figures["teaches"] or strategy == Selection.DISAGREEMENT:
+        reasons.append("much to learn")
+    if figures["moved"] >= MOVED:
+        reasons.append("unlike those before")
+    return reasons

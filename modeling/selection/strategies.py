@@ -19,8 +19,9 @@ Order = NDArray[np.intp]
 BATCH = 50
 # How many places at the head of the line are spread out; those behind follow by worth alone.
 PLACES = 200
-# Of the best so many times a batch, the batch is chosen for how different its pairs are.
+# A batch is chosen for how different its pairs are, among the best pairs: this many times its size.
 SHORTLIST = 2
+# Draws for a second winner, then any other response is taken: models that agree would never end.
 MOST_DRAWS = 30
 
 
@@ -51,8 +52,8 @@ def max_min(beliefs: Beliefs) -> Array:
     """The larger the gap between the two rewards the more: 0 for none (the best against the worst
     response; H. Dong et al., 2024, arXiv:2405.07863). It teaches a policy a clear lesson, and a
     reward model little."""
-    found: Array = 2.0 * probability(np.abs(beliefs.mean)) - 1.0
-    return found
+    worth: Array = 2.0 * probability(np.abs(beliefs.mean)) - 1.0
+    return worth
 
 
 def normal_share(z: Array) -> Array:
@@ -61,8 +62,7 @@ def normal_share(z: Array) -> Array:
     return np.array(flat).reshape(np.shape(z))
 
 
-# By the names of `labeling.models.Selection`, which is what a project can set. Django is not
-# imported here, so that benchmarks and tests can do without it.
+# By the values of `modeling.settings.choices.Selection`, which is what a project can set.
 RANDOM = "random"
 WORTH: dict[str, Callable[[Beliefs], Array]] = {
     "uncertainty": uncertainty,

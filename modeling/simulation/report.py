@@ -59,22 +59,22 @@ def summary_of_simulation(
 
 
 def describe_model(model: RewardModel) -> str:
-    told = model.figures.accuracy
+    accuracies = model.figures.accuracy
     parts = [
-        f"{split} {found['value']:.2f} (n={found['n']})"
+        f"{split} {accuracy['value']:.2f} (n={accuracy['n']})"
         for split in ("test", "dev", "train")
-        if (found := told.get(split)) and found.get("value") is not None
+        if (accuracy := accuracies.get(split)) and accuracy.get("value") is not None
     ]
     return f"v{model.version} {model.status}, accuracy {', '.join(parts) or 'unknown'}"
 
 
-def faults_of(project: Project, told: int, users: list[User], since: datetime) -> list[str]:
+def faults_of(project: Project, answered: int, users: list[User], since: datetime) -> list[str]:
     """Promises that were broken: lost or doubled judgments, too many for one comparison."""
     faults = []
     current = Judgment.objects.filter(project=project, superseded_at__isnull=True)
     made = current.filter(labeler__in=users, created_at__gte=since, kind__in=Judgment.ANSWERS)
-    if made.count() != told:
-        faults.append(f"{told} judgments were made, {made.count()} are stored")
+    if made.count() != answered:
+        faults.append(f"{answered} judgments were made, {made.count()} are stored")
     counted = Count("pk", filter=Q(kind__in=Judgment.ANSWERS, is_surplus=False))
     people = Count("labeler", distinct=True, filter=Q(kind__in=Judgment.ANSWERS, is_surplus=False))
     for row in (

@@ -1,5 +1,5 @@
-"""A simulation that goes on for so many rounds: settings for a round of so many judgments, and what
-became of each round."""
+"""A simulation over several rounds: the settings that make a round as long as it was asked to be,
+and what became of each round."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,8 +19,8 @@ MOST_WITHOUT = 3
 def settings_for_rounds(
     project: Project, by: User, judgments: int, algorithm: str = "", promotion: str = ""
 ) -> Iterator[dict[str, object]]:
-    """The project with rounds of about so many judgments, each with a new policy; afterwards as
-    it was. Both changes are in the audit log.
+    """Sets the project to rounds of about `judgments` judgments, each with a new policy, and sets
+    it back afterwards. Both changes are in the audit log.
 
     Unless `promotion` says otherwise, best-of-n takes over at once and the others after a blind
     comparison: what best-of-n gains in a round is less than a few hundred judgments can tell."""
@@ -71,13 +71,14 @@ def _first_policy(project: Project) -> str:
 
 @dataclass
 class Goal:
-    """So many rounds whose new policy was promoted or rejected, from now on."""
+    """`rounds` rounds, from now on, whose new policy was promoted or rejected. `tell` gets a
+    sentence about each round that ends, these or others; `described` are the numbers of those."""
 
     project: Project
     rounds: int
     tell: Callable[[str], None]
     first: int = 0
-    told: set[int] = field(default_factory=set)
+    described: set[int] = field(default_factory=set)
     decided: list[Round] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -88,8 +89,8 @@ class Goal:
         """None: go on. "": reached. Otherwise why it cannot be."""
         closed = Round.objects.filter(project=self.project, number__gt=self.first)
         for round_ in closed.exclude(state__in=Round.OPEN).order_by("number"):
-            if round_.number not in self.told:
-                self.told.add(round_.number)
+            if round_.number not in self.described:
+                self.described.add(round_.number)
                 self.tell(describe_round(round_))
                 if round_.state in DECIDED:
                     self.decided.append(round_)
@@ -106,7 +107,7 @@ class Goal:
     def _without(self) -> int:
         """Rounds since the last one with a new policy."""
         last = max((round_.number for round_ in self.decided), default=self.first)
-        return sum(number > last for number in self.told)
+        return sum(number > last for number in self.described)
 
 
 def describe_round(round_: Round) -> str:
@@ -115,7 +116,7 @@ def describe_round(round_: Round) -> str:
     if round_.candidate:
         name += f" → v{round_.candidate.version}"
     parts = [f"Round {round_.number}: {name} {round_.get_state_display()}.", round_.reason]
-    gold = round_.results.get("gold")
-    if gold:
-        parts.append(f"Demo oracle {gold['current']:.2f} → {gold['new']:.2f}.")
+    gold = round_.figures.gold
+    if gold is not None:
+        parts.append(f"Demo oracle {gold.current:.2f} → {gold.new:.2f}.")
     return " ".join(part for part in parts if part)

@@ -20,8 +20,13 @@ document.addEventListener("keydown", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     menu.open = false;
     menu.querySelector("summary").focus();
+    event.preventDefault(); // it closes nothing else of the page
   }
 });
+
+// Who selects text in a dialog and lets go outside of it does not click outside of it.
+let pressedOn = null;
+document.addEventListener("pointerdown", (event) => { pressedOn = event.target; }, true);
 
 // <a href="/page/" data-opens="id"> opens <dialog id="id">; without JavaScript it is a link.
 document.addEventListener("click", (event) => {
@@ -35,7 +40,7 @@ document.addEventListener("click", (event) => {
   const closer = event.target.closest("[data-closes]");
   if (closer) closer.closest("dialog")?.close();
   // A click on the backdrop is a click on the dialog itself, outside its box.
-  if (event.target instanceof HTMLDialogElement && event.target.open) {
+  if (event.target.matches("dialog[open]") && pressedOn === event.target) {
     const box = event.target.getBoundingClientRect();
     const inside = event.clientX >= box.left && event.clientX <= box.right
       && event.clientY >= box.top && event.clientY <= box.bottom;

@@ -6,20 +6,27 @@
 // dashed or smooth series of one point as a line across. With x.log or x.linear the labels are
 // numbers on such an axis. A smooth series is a line without points and has no rows of its own in
 // the table. Chart.js is loaded when the first one appears.
-// A figure also gets a table of the same numbers behind a toggle.
+// A figure also gets a table of the same numbers behind a toggle, which needs no Chart.js.
 
-const PALETTE = ["--accent", "--success", "--warning", "--danger", "--ink-muted"];
 let library = null;
 
+// [Chart.js, configOf]; asked for once, and again only if it could not be had.
 function loadLibrary() {
-  library ??= new Promise((resolve, reject) => {
+  library ??= Promise.all([loadChart(), import("./chart_config.js")]).catch((error) => {
+    library = null;
+    throw error;
+  });
+  return library;
+}
+
+function loadChart() {
+  return new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = document.querySelector('meta[name="chart-library"]').content;
     script.onload = () => resolve(window.Chart);
     script.onerror = () => reject(new Error("Chart.js could not be loaded"));
     document.head.append(script);
   });
-  return library;
 }
 
 // Custom properties hold light-dark(); only a used colour is resolved, so ask a probe element.
@@ -28,225 +35,40 @@ function colour(name, probe) {
   return getComputedStyle(probe).color;
 }
 
-function withAlpha(rgb, alpha) {
-  return rgb.replace(/^rgb\(([^)]+)\)$/, `rgba($1, ${alpha})`);
+// The rows of a figure's table: its headings, then [label, text per series] where any has a value.
+export function rowsOf(spec) {
+  const rows = spec.labels.map((label, index) => [label, ...spec.series.map((series) => cellOf(series, index))]);
+  const isShown = (_, index) => spec.series.some((series) => !series.smooth && series.data[index] != null);
+  return [["", ...spec.series.map((series) => series.name)], ...rows.filter(isShown)];
 }
 
-// Diagonal lines of the colour, on little of it.
-function hatching(rgb) {
-  const tile = document.createElement("canvas");
-  const ratio = window.devicePixelRatio || 1;
-  const size = 6 * ratio;
-  tile.width = tile.height = size;
-  const pen = tile.getContext("2d");
-  pen.fillStyle = withAlpha(rgb, 0.2);
-  pen.fillRect(0, 0, size, size);
-  pen.strokeStyle = rgb;
-  pen.lineWidth = 1.5 * ratio;
-  for (const at of [-size / 2, size / 2, size * 1.5]) {
-    pen.beginPath();
-    pen.moveTo(at - size / 2, size);
-    pen.lineTo(at + size / 2, 0);
-    pen.stroke();
-  }
-  return pen.createPattern(tile, "repeat");
+function cellOf({ data, band }, index) {
+  const [low, high] = band?.[index] ?? [];
+  if (data[index] == null) return "–";
+  return low == null || high == null ? `${data[index]}` : `${data[index]} [${low}, ${high}]`;
 }
 
-function isNumeric(spec) {
-  return Boolean(spec.x?.log || spec.x?.linear);
-}
-
-function datasetsOf(spec, probe) {
-  return spec.series.flatMap((series, index) => {
-    const line = colour(series.tone ? `--${series.tone}` : PALETTE[index % PALETTE.length], probe);
-    const fill = spec.type === "bar" ? withAlpha(line, 0.75) : line;
-    const main = {
-      label: series.name,
-      data: series.data,
-      borderColor: line,
-      backgroundColor: series.hatched ? hatching(line) : fill,
-      borderWidth: spec.type === "bar" ? (series.hatched ? 1 : 0) : series.dashed ? 1.5 : 2,
-      borderDash: series.dashed ? [4, 4] : [],
-      borderRadius: 3,
-      maxBarThickness: 36,
-      pointRadius: (context) => (hidesPoint(spec, series, context.dataIndex) ? 0 : 3),
-      pointHitRadius: 12,
-      tension: 0,
-      spanGaps: true,
-    };
-    main.intervals = series.band;
-    main.isLevel = Boolean(series.dashed || series.smooth) && series.data.filter((value) => value != null).length === 1;
-    if (!series.band) return [main];
-    const edge = { borderWidth: 0, pointRadius: 0, isBand: true, backgroundColor: withAlpha(line, 0.15) };
-    return [
-      { ...edge, label: `${series.name}, low`, data: series.band.map((pair) => pair?.[0] ?? null), fill: false },
-      { ...edge, label: `${series.name}, high`, data: series.band.map((pair) => pair?.[1] ?? null), fill: "-1" },
-      main,
-    ];
-  });
-}
-
-// A point that no line leads to or from.
-function isAlone(data, at) {
-  return data[at] != null && data[at - 1] == null && data[at + 1] == null;
-}
-
-function hidesPoint(spec, series, at) {
-  if (series.smooth || series.dashed) return true;
-  return !isNumeric(spec) && !isAlone(series.data, at);
-}
-
-// The interval of a point that stands alone: there is no area to fill between it and a next one.
-const whiskers = {
-  id: "whiskers",
-  afterDatasetsDraw(chart) {
-    if (chart.config.type !== "line") return;
-    const pen = chart.ctx;
-    chart.data.datasets.forEach((dataset, index) => {
-      if (dataset.isBand) return;
-      const points = chart.getDatasetMeta(index).data;
-      pen.save();
-      pen.strokeStyle = dataset.borderColor;
-      pen.lineWidth = 1.5;
-      pen.beginPath();
-      dataset.data.forEach((value, at) => {
-        const ends = dataset.intervals?.[at];
-        if (ends?.[0] == null || ends[1] == null || !isAlone(dataset.data, at)) return;
-        const { x } = points[at];
-        const [low, high] = ends.map((end) => chart.scales.y.getPixelForValue(end));
-        pen.moveTo(x, low);
-        pen.lineTo(x, high);
-        for (const y of [low, high]) {
-          pen.moveTo(x - 5, y);
-          pen.lineTo(x + 5, y);
-        }
-      });
-      pen.stroke();
-      if (dataset.isLevel) {
-        const { y } = points.find((point) => !point.skip);
-        pen.setLineDash([4, 4]);
-        pen.beginPath();
-        pen.moveTo(chart.chartArea.left, y);
-        pen.lineTo(chart.chartArea.right, y);
-        pen.stroke();
-      }
-      pen.restore();
-    });
-  },
-};
-
-// The series' name at the end of its line: no legend to look up.
-const endLabels = {
-  id: "endLabels",
-  afterDatasetsDraw(chart) {
-    if (chart.config.type !== "line") return;
-    const named = chart.data.datasets.filter((dataset) => !dataset.isBand);
-    if (named.length < 2) return;
-    let taken = [];
-    chart.data.datasets.forEach((dataset, index) => {
-      if (dataset.isBand) return;
-      const point = chart.getDatasetMeta(index).data.findLast((element) => !element.skip);
-      if (!point) return;
-      let y = point.y;
-      while (taken.some((other) => Math.abs(other - y) < 13)) y += 13;
-      taken.push(y);
-      chart.ctx.save();
-      chart.ctx.font = "12px system-ui, sans-serif";
-      chart.ctx.fillStyle = dataset.borderColor;
-      chart.ctx.textBaseline = "middle";
-      const end = dataset.isLevel ? chart.chartArea.right : point.x;
-      chart.ctx.fillText(dataset.label, end + 6, y);
-      chart.ctx.restore();
-    });
-  },
-};
-
-function labelRoom(spec) {
-  if (spec.type !== "line" || spec.series.length < 2) return 8;
-  return 12 + 6.5 * Math.max(...spec.series.map((series) => series.name.length));
-}
-
-function xScale(spec, text, grid) {
-  const scale = {
-    stacked: spec.stacked,
-    grid: { display: false },
-    border: { color: grid },
-    ticks: { color: text, maxRotation: 0, autoSkipPadding: 16 },
-    title: { display: Boolean(spec.x?.title), text: spec.x?.title, color: text },
-  };
-  if (spec.x?.linear) return { ...scale, type: "linear", min: spec.x.min, max: spec.x.max };
-  if (!spec.x?.log) return scale;
-  return {
-    ...scale,
-    type: "logarithmic",
-    ticks: { ...scale.ticks, callback: (value) => Number(value).toLocaleString("en") },
-    // The few measured sizes themselves, not the powers of ten between them.
-    afterBuildTicks: (axis) => { axis.ticks = spec.labels.map((value) => ({ value })); },
-  };
-}
-
-function optionsOf(spec, probe) {
-  const unit = spec.y?.unit ?? "";
-  const text = colour("--ink-muted", probe);
-  const grid = colour("--line", probe);
-  const format = (value) => `${Number(value).toLocaleString("en", { maximumSignificantDigits: 4 })}${unit}`;
-  return {
-    animation: false,
-    maintainAspectRatio: false,
-    interaction: { mode: "index", intersect: false },
-    layout: { padding: { right: labelRoom(spec), top: 8 } },
-    onClick: (_event, elements) => {
-      const link = elements.length && spec.links?.[elements[0].index];
-      if (link) window.location.assign(link);
-    },
-    plugins: {
-      legend: { display: spec.type === "bar" && spec.series.length > 1, labels: { color: text, boxWidth: 12 } },
-      tooltip: {
-        filter: (item) => !item.dataset.isBand,
-        callbacks: { label: (item) => `${item.dataset.label}: ${format(item.parsed.y)}` },
-      },
-    },
-    scales: {
-      x: xScale(spec, text, grid),
-      y: {
-        stacked: spec.stacked,
-        min: spec.y?.min, max: spec.y?.max, beginAtZero: spec.type === "bar",
-        grid: { color: grid }, border: { display: false },
-        ticks: { color: text, maxTicksLimit: 6, callback: format },
-      },
-    },
-  };
+function newElement(tag, fields, ...children) {
+  const element = Object.assign(document.createElement(tag), fields);
+  element.append(...children);
+  return element;
 }
 
 function addTable(figure, spec) {
-  const table = document.createElement("table");
-  const head = table.createTHead().insertRow();
-  for (const name of ["", ...spec.series.map((series) => series.name)]) {
-    // The corner heads nothing: an empty heading would be read out as one.
-    const cell = document.createElement(name ? "th" : "td");
-    if (name) cell.scope = "col";
-    cell.textContent = name;
-    head.append(cell);
-  }
-  const body = table.createTBody();
-  spec.labels.forEach((label, index) => {
-    if (spec.series.every((series) => series.smooth || series.data[index] == null)) return;
-    const row = body.insertRow();
-    const name = document.createElement("th");
-    name.scope = "row";
-    name.textContent = label;
-    row.append(name);
-    for (const series of spec.series) {
-      const value = series.data[index];
-      const band = series.band?.[index];
-      row.insertCell().textContent = value == null ? "–" : band?.[0] != null ? `${value} [${band[0]}, ${band[1]}]` : value;
-    }
-  });
-  const details = document.createElement("details");
-  const summary = document.createElement("summary");
-  summary.textContent = "Numbers";
-  details.append(summary, table);
-  figure.append(details);
+  const heading = (text, scope) => newElement("th", { scope }, String(text));
+  const [names, ...rows] = rowsOf(spec);
+  // The corner heads nothing: an empty heading would be read out as one.
+  const head = newElement("tr", {}, newElement("td"), ...names.slice(1).map((name) => heading(name, "col")));
+  const body = rows.map(([label, ...cells]) => (
+    newElement("tr", {}, heading(label, "row"), ...cells.map((text) => newElement("td", {}, text)))
+  ));
+  const table = newElement("table", {}, newElement("thead", {}, head), newElement("tbody", {}, ...body));
+  figure.append(newElement("details", {}, newElement("summary", {}, "Numbers"), table));
+}
+
+// What a swap has taken away would be kept in memory for as long as the page is open.
+function forgetGone(Chart) {
+  for (const chart of Object.values(Chart.instances)) if (!chart.canvas?.isConnected) chart.destroy();
 }
 
 async function draw(canvas) {
@@ -254,25 +76,22 @@ async function draw(canvas) {
     ?? canvas.closest("figure")?.querySelector('script[type="application/json"]');
   if (!source) return;
   const spec = JSON.parse(source.textContent);
-  const Chart = await loadLibrary();
+  const figure = canvas.closest("figure");
+  if (figure && !figure.querySelector("details")) addTable(figure, spec);
+  const [Chart, { configOf }] = await loadLibrary();
+  forgetGone(Chart);
   if (!canvas.isConnected) return;
   Chart.getChart(canvas)?.destroy();
   const probe = document.createElement("span");
   probe.hidden = true;
   canvas.parentElement.append(probe);
-  new Chart(canvas, {
-    type: spec.type,
-    data: { labels: spec.labels, datasets: datasetsOf(spec, probe) },
-    options: optionsOf(spec, probe),
-    plugins: [whiskers, endLabels],
-  });
+  new Chart(canvas, configOf(spec, (name) => colour(name, probe)));
   probe.remove();
-  const figure = canvas.closest("figure");
-  if (figure && !figure.querySelector("details")) addTable(figure, spec);
 }
 
 function drawAll(root = document) {
-  for (const canvas of root.querySelectorAll("canvas[data-chart]")) draw(canvas);
+  // One that cannot be drawn leaves its table and the other figures as they are.
+  for (const canvas of root.querySelectorAll("canvas[data-chart]")) draw(canvas).catch(console.error);
 }
 
 drawAll();

@@ -64,7 +64,9 @@ function closeDrawer() {
   empty.className = "drawer";
   empty.id = "preference";
   empty.hidden = true;
-  empty.innerHTML = '<input type="hidden" name="open" value="">';
+  const open = document.createElement("input");
+  Object.assign(open, { type: "hidden", name: "open", value: "" });
+  empty.append(open);
   drawer().replaceWith(empty);
   markSelected(null);
   addressWith(null);
@@ -79,12 +81,13 @@ function move(step) {
   if (!list.length) return;
   const at = list.indexOf(currentRow());
   const next = list[at < 0 ? (step > 0 ? 0 : list.length - 1) : Math.min(list.length - 1, Math.max(0, at + step))];
-  linkOf(next).focus();
+  const link = linkOf(next);
+  link.focus();
   next.scrollIntoView({ block: "nearest" });
   if (drawer().hidden) return;
-  // With the drawer open it follows, once the keys rest.
+  // With the drawer open it follows, once the keys rest, unless it was closed or the table swapped.
   clearTimeout(opening);
-  opening = setTimeout(() => linkOf(next).click(), 120);
+  opening = setTimeout(() => { if (link.isConnected && !drawer().hidden) link.click(); }, 120);
 }
 
 function toggleTick(row) {
@@ -154,7 +157,8 @@ document.addEventListener("keydown", (event) => {
   const action = actions[keyOf(event, (key) => key in actions)];
   if (!action) return;
   event.preventDefault();
-  action();
+  // A key held down moves on, and does everything else once.
+  if (!event.repeat || event.key.startsWith("Arrow")) action();
 });
 
 // Mouse: the whole row opens; a box only ticks; shift ticks a range.
@@ -230,13 +234,14 @@ document.addEventListener("htmx:afterSettle", (event) => {
 
 // Beside the table there is room for the filters; on a small screen they open on demand.
 const roomy = window.matchMedia("(min-width: 75.01rem)");
-const openFacets = () => {
-  for (const box of document.querySelectorAll(".facet-box")) {
+const openFacets = (selector) => {
+  for (const box of document.querySelectorAll(selector)) {
     box.open = roomy.matches;
     box.dataset.ready = "";
   }
 };
-roomy.addEventListener("change", openFacets);
-document.addEventListener("htmx:afterSwap", openFacets);
-openFacets();
+const openNewFacets = () => openFacets(".facet-box:not([data-ready])");
+roomy.addEventListener("change", () => openFacets(".facet-box"));
+document.addEventListener("htmx:afterSwap", openNewFacets);
+openNewFacets();
 showTicks();

@@ -1,11 +1,13 @@
 // Looking gold through: a letter presses the button that names it; one box ticks all that are listed.
 
+import { keyOf } from "./pressed.js";
+
+const buttonFor = (key) => [...document.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key);
+
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   if (event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]")) return;
-  // By the place of the key too: on a layout without Latin letters `key` is another one.
-  const names = [event.key.toLowerCase(), event.code.replace(/^Key/, "").toLowerCase()];
-  const button = [...document.querySelectorAll("[data-key]")].find((one) => names.includes(one.dataset.key));
+  const button = buttonFor(keyOf(event, (key) => Boolean(buttonFor(key))));
   if (!button) return;
   event.preventDefault();
   button.click();

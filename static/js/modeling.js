@@ -24,13 +24,25 @@ document.addEventListener("htmx:afterSwap", follow);
 follow();
 
 // Copying needs a secure page (or this machine); elsewhere the button stays hidden.
+const SAID_MS = 1500;
+
+async function copy(id) {
+  const source = document.getElementById(id);
+  try {
+    await navigator.clipboard.writeText(source.value ?? source.textContent);
+    return "Copied";
+  } catch {
+    return "Not copied"; // the browser may refuse, as to a window that is not in front
+  }
+}
+
 for (const button of document.querySelectorAll("[data-copy]")) {
+  const label = button.textContent;
+  let timer;
   button.hidden = !navigator.clipboard;
   button.addEventListener("click", async () => {
-    const source = document.getElementById(button.dataset.copy);
-    await navigator.clipboard.writeText(source.value ?? source.textContent);
-    const label = button.textContent;
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = label; }, 1500);
+    button.textContent = await copy(button.dataset.copy);
+    clearTimeout(timer);
+    timer = setTimeout(() => { button.textContent = label; }, SAID_MS);
   });
 }

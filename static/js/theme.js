@@ -5,9 +5,13 @@
   const KEY = "theme";
   const NEXT = { system: "light", light: "dark", dark: "system" };
 
+  let unsaved = null; // what could not be kept: it lasts as long as this page
+
   function chosen() {
+    if (unsaved) return unsaved;
     try {
-      return localStorage.getItem(KEY) || "system";
+      const theme = localStorage.getItem(KEY);
+      return Object.hasOwn(NEXT, theme) ? theme : "system";
     } catch {
       return "system"; // storage is switched off: follow the system
     }
@@ -33,8 +37,9 @@
     const theme = NEXT[chosen()];
     try {
       localStorage.setItem(KEY, theme);
+      unsaved = null;
     } catch {
-      // the choice then lasts as long as this page
+      unsaved = theme;
     }
     apply(theme);
   });

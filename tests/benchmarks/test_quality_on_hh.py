@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.parts.quality_rows import FOLDS, Cell, Pair, turns
-from benchmarks.quality_on_hh import Kept, line_of, mixed, points
+from benchmarks.quality_on_hh import CellsFile, line_of, mixed, points
 
 PAIRS = [Pair((("user", f"Question {n // 2}?"),), f"yes {n}", f"no {n}") for n in range(40)]
 
@@ -51,7 +51,7 @@ def test_a_line_tells_how_much_of_it_is_done(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_cells_that_are_done_are_read_again(tmp_path: Path) -> None:
     cell = Cell("m", "a", 0, 1)
-    Kept(tmp_path / "cells.jsonl").add(cell, [0.5, -1.0], 3.0)
-    again = Kept(tmp_path / "cells.jsonl")
+    CellsFile(tmp_path / "cells.jsonl").add(cell, [0.5, -1.0], 3.0)
+    again = CellsFile(tmp_path / "cells.jsonl")
     assert again.margins == {cell: [0.5, -1.0]}
     assert again.seconds == {cell: 3.0}

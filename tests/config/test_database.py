@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings as django_settings
 from pytest_django import Settings
 
-from config import database
+from config import database, environment
 from labeling.models import User
 from labeling.people.signing_in import demo
 from tests.factories import make_user
@@ -15,7 +15,7 @@ from tests.factories import make_user
 @pytest.fixture
 def demo_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A DATA_DIR whose demo project was made by the first start, with nothing else set."""
-    for name in ("DEMO_MODE", *database.SETTINGS_OF_A_SHARED_SITE):
+    for name in ("DEMO_MODE", "HTTPS", *environment.SHARED_SITE):
         monkeypatch.delenv(name, raising=False)
     database._note_our_demo(tmp_path)
     return tmp_path

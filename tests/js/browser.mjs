@@ -5,7 +5,7 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { FakeEvent, newDocument, Storage } from "./dom.mjs";
+import { FakeEvent, newDocument, Storage, Target } from "./dom.mjs";
 
 const SCRIPTS = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "static", "js");
 const copies = [];
@@ -21,9 +21,11 @@ export function newPage() {
   return (name) => import(pathToFileURL(join(folder, name)));
 }
 
-// Replies come in the order they were given; without any, the connection is down.
+// Replies come in the order they were given; without any, the connection is down, unless a test
+// says `otherwise`.
 class Server {
   requests = [];
+  otherwise = () => { throw new TypeError("no connection"); };
   #replies = [];
 
   // `reply`: a Response, or a function of the request that gives one or throws.
@@ -31,8 +33,7 @@ class Server {
 
   async fetch(url, options = {}) {
     this.requests.push({ url, headers: options.headers, fields: [...(options.body ?? [])], keepalive: options.keepalive });
-    const reply = this.#replies.shift();
-    if (!reply) throw new TypeError("no connection");
+    const reply = this.#replies.shift() ?? this.otherwise;
     return typeof reply === "function" ? reply(this.requests.at(-1)) : reply;
   }
 }
@@ -63,7 +64,7 @@ class Clock {
       else this.#timers.delete(key);
       timer.run();
     }
-    this.now = until;
+    this.now = Math.max(this.now, until); // what ran may have taken its time
     await quiet();
   }
 }
@@ -74,11 +75,40 @@ export async function quiet() {
   for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => { realImmediate(resolve); });
 }
 
-// Puts a fresh browser in the place of globals. `storage` is what an earlier page has left there.
-export function openBrowser({ storage = new Storage(), labeler = "7", labelerName = "Lena" } = {}) {
+// What a window's size and a person's choices are: each query of them is asked for by its words.
+class Media {
+  #queries = new Map();
+
+  constructor(matches) { this.matches = matches; }
+
+  query(words) {
+    if (!this.#queries.has(words)) this.#queries.set(words, Object.assign(new Target(), { matches: this.matches(words) }));
+    return this.#queries.get(words);
+  }
+
+  // As when the window gets another size.
+  change(matches) {
+    for (const [words, query] of this.#queries) {
+      query.matches = matches(words);
+      query.tell({ type: "change" }, false);
+    }
+  }
+}
+
+// Storage that is switched off.
+export function brokenStorage() {
+  const refuse = () => { throw new Error("storage is switched off"); };
+  return { getItem: refuse, setItem: refuse, removeItem: refuse };
+}
+
+// Puts a fresh browser in the place of globals. `storage` is what an earlier page has left there,
+// `media` says of a media query whether it is so.
+export function openBrowser({ storage = new Storage(), labeler = "7", labelerName = "Lena", media = () => false } = {}) {
   const { page, h } = newDocument();
   const server = new Server();
   const clock = new Clock();
+  const queries = new Media(media);
+  const observers = [];
   const main = h("main", { id: "main", "data-labeler": labeler, "data-labeler-name": labelerName, "data-sign-in": "/sign-in/" });
   page.body.append(main, h("p", { id: "announcement" }), h("p", { id: "save-state" }));
   page.cookie = "csrftoken=token-of-now";
@@ -89,7 +119,7 @@ export function openBrowser({ storage = new Storage(), labeler = "7", labelerNam
     document: page,
     window,
     localStorage: storage,
-    location: { href: "http://testserver/projects/p/label/", pathname: "/projects/p/label/" },
+    location: { href: "http://testserver/projects/p/label/", pathname: "/projects/p/label/", toString() { return this.href; } },
     addEventListener: (...listener) => window.addEventListener(...listener),
     fetch: (...request) => server.fetch(...request),
     setTimeout: (...timer) => clock.set(...timer),
@@ -100,14 +130,45 @@ export function openBrowser({ storage = new Storage(), labeler = "7", labelerNam
     CustomEvent: FakeEvent,
     KeyboardEvent: FakeEvent,
     CSS: { escape: (text) => text.replace(/[^\w-]/g, (sign) => `\\${sign}`) },
-    matchMedia: () => ({ matches: false, addEventListener() {} }),
-    MutationObserver: class { observe() {} },
+    performance: { now: () => clock.now },
+    requestAnimationFrame: (run) => clock.set(run, 16),
+    matchMedia: (words) => queries.query(words),
+    MutationObserver: class {
+      constructor(run) { this.run = run; }
+      observe() { observers.push(this.run); }
+    },
+    getComputedStyle: ({ style }) => ({ color: style.color }),
     devicePixelRatio: 1,
+    innerHeight: 800,
   };
+  Object.assign(window, { document: page, matchMedia: globals.matchMedia, location: globals.location });
   for (const [name, value] of Object.entries(globals)) {
     Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
   }
-  return { page, h, main, server, clock, window, storage, toasts: said };
+  // Whoever watches the page hears at once that something of it was exchanged.
+  const changed = () => { for (const run of observers) run(); };
+  return { page, h, main, server, clock, window, storage, media: queries, changed, toasts: said };
+}
+
+// An element that scrolls: it is as high as `height`, and what is in it as `content`.
+export function layOut(element, { height, content }) {
+  let top = 0;
+  Object.defineProperty(element, "scrollTop", {
+    configurable: true,
+    get: () => top,
+    set: (wanted) => { top = Math.min(Math.max(wanted, 0), Math.max(content - height, 0)); },
+  });
+  return Object.assign(element, {
+    clientHeight: height, scrollHeight: content, scrollBy: (by) => { element.scrollTop += by.top; },
+  });
+}
+
+// A pen of a canvas that writes down what it was told to draw.
+export function newPen() {
+  const strokes = [];
+  return new Proxy({ strokes }, {
+    get: (pen, name) => pen[name] ?? ((...given) => { strokes.push([name, ...given]); return strokes.at(-1); }),
+  });
 }
 
 // A key of a keyboard, with what is printed on it and its place.

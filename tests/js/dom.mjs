@@ -5,14 +5,21 @@ const camel = (name) => name.replace(/-([a-z])/g, (_, letter) => letter.toUpperC
 const dashed = (name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 // One part of a selector, without what is before it: [test of an element, …].
-const PARTS = /\[([\w-]+)(?:([~^]?=)(?:"((?:[^"\\]|\\.)*)"|([\w-]*)))?\]|#([\w-]+)|\.([\w-]+)|:(is|not)\(((?:[^()]|\([^()]*\))*)\)|:(checked)|([a-z][\w-]*)|(\*)/g;
+const PARTS = /\[([\w-]+)(?:([~^]?=)(?:"((?:[^"\\]|\\.)*)"|([\w-]*)))?\]|#([\w-]+)|\.([\w-]+)|:(is|not|has)\(((?:[^()]|\([^()]*\))*)\)|:(checked|hover|focus-within)|([a-z][\w-]*)|(\*)/g;
+
+const STATES = {
+  checked: (element) => element.checked,
+  hover: (element) => Boolean(element.isHovered),
+  "focus-within": (element) => element.contains(element.page.activeElement),
+};
 
 function testsOf(simple) {
   return [...simple.matchAll(PARTS)].map(([, name, how, quoted, bare, id, className, fn, inner, state, tag]) => (element) => {
     if (id) return element.id === id;
     if (className) return element.classList.contains(className);
+    if (fn === "has") return element.querySelector(inner) !== null;
     if (fn) return element.matches(inner) === (fn === "is");
-    if (state) return element.checked;
+    if (state) return STATES[state](element);
     if (tag) return element.localName === tag;
     if (!name) return true;
     const held = element.getAttribute(name);
@@ -81,11 +88,14 @@ export class FakeEvent {
   getModifierState(name) { return Boolean(this.modifiers?.includes(name)); }
 }
 
+const FIELDS = ["input", "textarea", "select", "button"];
+
 class Element extends Target {
   constructor(page, tag, attributes, children) {
     super();
     Object.assign(this, { page, localName: tag, attributes: new Map(), children: [], parentElement: null, text: "" });
-    Object.assign(this, { value: "", checked: false, open: false, hidden: false, clicks: 0 });
+    Object.assign(this, { checked: false, style: {}, clicks: 0 });
+    if (FIELDS.includes(tag)) this.value = "";
     for (const [name, value] of Object.entries(attributes)) this.setAttribute(name, value);
     for (const field of ["value", "checked"]) if (field in attributes) this[field] = attributes[field];
     [this.defaultValue, this.defaultChecked] = [this.value, this.checked];
@@ -95,13 +105,10 @@ class Element extends Target {
   getAttribute(name) { return this.attributes.get(name) ?? null; }
   setAttribute(name, value) { this.attributes.set(name, String(value)); }
   removeAttribute(name) { this.attributes.delete(name); }
-  get id() { return this.getAttribute("id") ?? ""; }
-  get name() { return this.getAttribute("name") ?? ""; }
   get type() { return this.getAttribute("type") ?? (this.localName === "button" ? "submit" : "text"); }
   set type(value) { this.setAttribute("type", value); }
   get form() { return this.closest("form"); }
-  get className() { return this.getAttribute("class") ?? ""; }
-  set className(value) { this.setAttribute("class", value); }
+  get tagName() { return this.localName.toUpperCase(); }
   get isConnected() { return this === this.page.documentElement || Boolean(this.parentElement?.isConnected); }
 
   get dataset() {
@@ -125,6 +132,7 @@ class Element extends Target {
     return { add, remove, contains: (name) => all().has(name), toggle: (name, isOn = !all().has(name)) => (isOn ? add : remove)(name) };
   }
 
+  get firstChild() { return this.text ? { textContent: this.text } : this.children[0] ?? null; }
   get textContent() { return this.text + this.children.map((child) => child.textContent).join(""); }
   set textContent(text) { this.replaceChildren(String(text)); }
 
@@ -164,8 +172,9 @@ class Element extends Target {
     return copy;
   }
 
-  // Of a template, which holds its pieces beside the page.
-  get content() { return { firstElementChild: this.children[0] }; }
+  // A template holds its pieces beside the page.
+  get content() { return this.localName === "meta" ? this.getAttribute("content") : { firstElementChild: this.children[0] }; }
+  showModal() { this.open = true; }
   close() { this.open = false; }
 
   * everythingBelow() {
@@ -176,7 +185,7 @@ class Element extends Target {
   }
 
   get elements() {
-    const isField = (one) => ["input", "textarea", "select", "button"].includes(one.localName);
+    const isField = (one) => FIELDS.includes(one.localName);
     const fields = [...this.everythingBelow()].filter(isField);
     for (const field of fields) if (field.name && !(field.name in fields)) fields[field.name] = field;
     return fields;
@@ -192,8 +201,25 @@ class Element extends Target {
   querySelector(selector) { return this.querySelectorAll(selector)[0] ?? null; }
   contains(other) { return other === this || [...this.everythingBelow()].includes(other); }
 
-  focus() { this.page.activeElement = this; }
+  focus() {
+    if (this.page.activeElement === this) return;
+    this.page.focused = this;
+    this.dispatchEvent(new FakeEvent("focus"));
+    this.dispatchEvent(new FakeEvent("focusin", { bubbles: true }));
+  }
+
+  blur() { if (this.page.activeElement === this) this.page.focused = this.page.body; }
+  select() { this.isSelected = true; }
+  setCustomValidity(words) { this.validationMessage = words; }
+  reportValidity() { return !this.validationMessage; }
   scrollIntoView() {}
+  // A test says where something lies, by `box`, and what cannot be seen, by `hidden`.
+  getBoundingClientRect() { return { top: 0, left: 0, width: 0, height: 0, ...this.box }; }
+  get offsetParent() { return this.closest("[hidden]") ? null : this.parentElement; }
+
+  requestSubmit(submitter = null) {
+    this.dispatchEvent(new FakeEvent("submit", { bubbles: true, cancelable: true, submitter }));
+  }
 
   // As a browser: a radio button or a box changes, and says so.
   click() {
@@ -222,6 +248,20 @@ class Element extends Target {
   }
 }
 
+// Properties that are attributes, and those without a value.
+for (const [property, name] of [["id", "id"], ["name", "name"], ["className", "class"]]) {
+  Object.defineProperty(Element.prototype, property, {
+    get() { return this.getAttribute(name) ?? ""; },
+    set(value) { this.setAttribute(name, value); },
+  });
+}
+for (const name of ["open", "hidden"]) {
+  Object.defineProperty(Element.prototype, name, {
+    get() { return this.attributes.has(name); },
+    set(isOn) { if (isOn) this.setAttribute(name, ""); else this.removeAttribute(name); },
+  });
+}
+
 class Document extends Target {
   constructor(window) {
     super();
@@ -230,10 +270,21 @@ class Document extends Target {
     this.head = new Element(this, "head", {}, []);
     this.body = new Element(this, "body", {}, []);
     this.documentElement.append(this.head, this.body);
-    this.activeElement = this.body;
+    this.focused = this.body;
   }
 
+  // What has left the page has the focus no more.
+  get activeElement() { return this.focused.isConnected ? this.focused : this.body; }
+
   createElement(tag) { return new Element(this, tag, {}, []); }
+
+  // Over the pieces of text below an element; an element's own text comes before its children's.
+  createTreeWalker(root) {
+    const nodes = [root, ...root.everythingBelow()].filter(({ text }) => text).map((one) => ({ data: one.text, parentElement: one }));
+    let at = -1;
+    return { nextNode() { at += 1; return at < nodes.length; }, get currentNode() { return nodes[at]; } };
+  }
+
   getElementById(id) { return this.querySelector(`#${id}`); }
   querySelector(selector) { return this.documentElement.querySelector(selector); }
   querySelectorAll(selector) { return this.documentElement.querySelectorAll(selector); }

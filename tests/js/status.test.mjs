@@ -41,6 +41,25 @@ test("it outlasts a swap of the page's pieces", async () => {
   assert.equal(fresh.textContent, "Saved ✓");
 });
 
+test("a page without the line keeps the words until there is one", async () => {
+  const { say, sayAgain, place, page, h } = await open();
+  place.remove();
+  say("Saved ✓", "success");
+  const fresh = h("p", { id: "save-state" });
+  page.body.append(fresh);
+  sayAgain();
+  assert.equal(fresh.textContent, "Saved ✓");
+});
+
+test("a toast is asked for by an event, a warning unless it says otherwise", async () => {
+  const { toast, page } = await open();
+  const heard = [];
+  page.addEventListener("toast", ({ detail }) => heard.push(detail));
+  toast("Late");
+  toast("Undone", "info");
+  assert.deepEqual(heard, [{ text: "Late", tone: "warning" }, { text: "Undone", tone: "info" }]);
+});
+
 test("the same words are read aloud twice: the region is empty in between", async () => {
   const { announce, page, clock } = await open();
   const region = page.getElementById("announcement");

@@ -43,7 +43,7 @@ def node() -> str:
 def test_script(node: str, file: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "NODE_OPTIONS"}
     done = subprocess.run(
-        [node, "--test", str(file)],
+        [node, str(file)],  # with --test it would start another node for it
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -207,8 +207,8 @@ def test_what_is_on_record_cannot_be_added_changed_or_deleted(
 
 def test_a_prompt_is_found_by_its_text(root: Client, project: Project) -> None:
     prompt = make_prompt(project, "Where do lemmings live?")
-    found = root.get(list_url(Prompt), {"q": "lemmings"})
-    assert list(found.context["cl"].queryset) == [prompt]
+    page = root.get(list_url(Prompt), {"q": "lemmings"})
+    assert list(page.context["cl"].queryset) == [prompt]
 
 
 def test_project_members_without_staff_rights_stay_out(client: Client, project: Project) -> None:

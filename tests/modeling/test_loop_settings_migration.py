@@ -4,8 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+
+from modeling.models import LoopSettings
+from tests.factories import make_project
+from tests.upgrading.old_files import OldFiles
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -15,16 +20,14 @@ AFTER = [("labeling", "0029_loop_settings"), ("modeling", "0009_loop_settings")]
 
 def migrate(targets: list[tuple[str, str]]) -> Any:
     """The models as they were then."""
-    executor = MigrationExecutor(connection)
-    executor.migrate(targets)
-    return MigrationExecutor(connection).loader.project_state(targets).apps
+    MigrationExecutor(connection).migrate(targets)
+    return OldFiles(connection).project_state(targets).apps
 
 
 @pytest.fixture(autouse=True)
 def latest_afterwards() -> Iterator[None]:
-    newest = MigrationExecutor(connection).loader.graph.leaf_nodes()
     yield
-    migrate(newest)
+    call_command("migrate", verbosity=0)
 
 
 def test_what_was_set_of_a_project_moves_along_and_back() -> None:
@@ -58,3 +61,14 @@ def test_what_lies_beyond_a_new_limit_is_brought_to_it() -> None:
     assert (asked.temperature, asked.top_p, asked.improve_prompts) == (0.01, 0.01, 8)
     left = after.get_model("labeling", "Project").objects.get()
     assert (left.adaptive_confidence, left.gold_minimum, left.repeat_after_hours) == (0.999, 3, 720)
+
+
+def test_settings_outlast_a_way_back_to_before_modeling() -> None:
+    """The squashed migration is taken back and made again, with the columns in between."""
+    make_project(slug="own", selection="thompson", retrain_after=30)
+    call_command("migrate", "modeling", "zero", verbosity=0)
+    before = OldFiles(connection).project_state(BEFORE[:1]).apps.get_model("labeling", "Project")
+    assert before.objects.get().selection == "thompson"
+    call_command("migrate", verbosity=0)
+    asked = LoopSettings.objects.get(project__slug="own")
+    assert (asked.selection, asked.retrain_after) == ("thompson", 30)

@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from pytest_django import DjangoDbBlocker
 
-from tests.upgrading import old_rows
+from tests.upgrading import old_files, old_rows
 
 OLD = Path(__file__).parent / "labeling_0027_modeling_0008.json.gz"
 
@@ -35,7 +35,7 @@ def upgraded(
     """Tests of the module find the migrated database in the place of the usual one."""
     old = old_rows.read(OLD)
     with django_db_blocker.unblock(), other_database(tmp_path_factory.mktemp("old")):
-        executor = MigrationExecutor(connection)
+        executor = old_files.executor()
         targets = at_that_time(executor, old["migrations"])
         state = executor.migrate(targets)
         old_rows.load(state.apps, old["tables"])

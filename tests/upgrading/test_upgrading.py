@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
-from django.db import models, transaction
+from django.db import connection, models, transaction
+from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from django.urls import reverse
 
@@ -22,6 +23,7 @@ from labeling.queue import handout
 from modeling.models import Loop, RewardModel, Run
 from tests.render_every_page import named_addresses
 from tests.upgrading.conftest import Upgraded
+from tests.upgrading.old_files import SQUASHED, recorded_squashed
 from tests.upgrading.old_rows import Table, plain
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -75,6 +77,14 @@ def test_no_row_is_lost_or_added(upgraded: Upgraded) -> None:
     before = {new_label(label): len(table["rows"]) for label, table in upgraded.before.items()}
     after = {label: len(upgraded.after.get(label, EMPTY)["rows"]) for label in before}
     assert after == before
+
+
+def test_it_has_the_squashed_migrations_too(upgraded: Upgraded) -> None:
+    """Though the old files brought it here: from now on it is as a fresh one."""
+    assert recorded_squashed() == SQUASHED
+    executor = MigrationExecutor(connection)
+    assert executor.loader.graph.nodes.keys() >= SQUASHED
+    assert executor.migration_plan(executor.loader.graph.leaf_nodes()) == []
 
 
 def test_every_table_of_real_use_is_in_the_dump(upgraded: Upgraded) -> None:

@@ -39,7 +39,7 @@ class NewResponse:
 
 
 def response_in(value: Any, where: str, model: str, tell: Tell) -> NewResponse:
-    """An entry of `responses`."""
+    """Reads one entry of `responses`."""
     if isinstance(value, list) and value:
         if len(value) > 1:
             raise several_messages(where)
@@ -86,7 +86,7 @@ def several_messages(where: str) -> Wrong:
 def without_prompt(
     answers: Sequence[NewResponse], prompt: Messages, data: Mapping[str, Any], tell: Tell
 ) -> list[NewResponse]:
-    """The answers without the prompt in front of them, where both texts repeat it."""
+    """Takes the prompt off the front of the answers, where both texts repeat it."""
     texts = [data["chosen"], data["rejected"]]
     if not isinstance(data["prompt"], str) or not all(isinstance(text, str) for text in texts):
         return list(answers)

@@ -37,7 +37,7 @@ TRIPLE = opinions.FIELDS | {"chosen", "rejected", "chosen_model", "rejected_mode
 def check_row(
     line: int, data: dict[str, Any], notices: NoticeCounter | None = None
 ) -> CheckedRow | list[Problem]:
-    """The row, or every problem found in its fields."""
+    """Reads one object: the row, or every problem found in its fields."""
     return _Check(line, data, notices or NoticeCounter()).row()
 
 
@@ -178,7 +178,8 @@ class _Check:
         return head, answer
 
     def _goes_on(self, head: Messages) -> bool:
-        """Whether the answer holds the prompt and messages of its own after it."""
+        """Whether the answer repeats the prompt and has further messages between it and its last
+        one."""
         if "prompt" not in self.data:
             return False
         prompt = self._prompt()
@@ -199,7 +200,8 @@ class _Check:
         return self._head_with_prompt(head)
 
     def _head_with_prompt(self, head: Messages) -> Messages:
-        """Many files repeat the prompt in front of both answers; it must be the same one."""
+        """The messages before both answers, where they repeat the prompt. Raises Wrong where they
+        are others."""
         value = self.data["prompt"]
         prompt = self._prompt()
         same = _same(head, prompt)
@@ -223,7 +225,7 @@ class _Check:
         if value is None:
             return []
         if isinstance(value, str) and opinions.is_line_of_export(self.data):
-            value = words_in(text_in(value, "tags"))
+            value = self._exported_tags(text_in(value, "tags"))
         if not isinstance(value, list):
             raise Wrong("tags", f"Must be a list of texts, not {name_of_type(value)}.")
         if len(value) > MAX_TAGS:
@@ -231,9 +233,17 @@ class _Check:
         tags = [tag_in(tag, f"tags[{index}]") for index, tag in enumerate(value)]
         return list(dict.fromkeys(tag for tag in tags if tag))
 
+    def _exported_tags(self, text: str) -> list[str]:
+        try:
+            return words_in(text)
+        except ValueError:
+            problem = "Is not what an export writes: one of the tags has no end."
+            raise Wrong("tags", problem, "Write a list of texts.") from None
+
 
 def _without_nulls(data: dict[str, Any]) -> dict[str, Any]:
-    """Programs that write tables give every row every column: null says that it is not there."""
+    """The object without its nulls. Programs that write tables give every row every column, and
+    null says that there is no value."""
     return {key: value for key, value in data.items() if value is not None}
 
 

@@ -97,7 +97,7 @@ NAMED = 20
 
 
 def not_understood(data: Mapping[str, Any]) -> Iterator[str]:
-    """The row's columns that must not be left out."""
+    """Yields the row's columns that must not be left out without a word."""
     is_triple = any(data.get(name) is not None for name in ("chosen", "rejected"))
     is_alone = not is_triple and not _holds(data.get("responses"))
     known = ALWAYS | (TRIPLE if is_triple else {"responses"})
@@ -117,7 +117,8 @@ def not_understood(data: Mapping[str, Any]) -> Iterator[str]:
 
 
 def looks_like_content(name: str, value: Any) -> bool:
-    """Whether the name or the value says: an answer, an opinion of one, or a part of the prompt."""
+    """Whether the name or the value speaks of an answer, an opinion of one, or a part of the
+    prompt."""
     words = words_of(name)
     if not words:
         return isinstance(value, str | list | dict)
@@ -135,7 +136,7 @@ def looks_like_content(name: str, value: Any) -> bool:
 
 
 def _is_side(words: tuple[str, ...]) -> bool:
-    """model_a, response-1, A: one of two things that are compared."""
+    """Whether the name is one of two things that are compared: model_a, response-1, A."""
     if SIDES.issuperset(words):
         return True
     own = frozenset({"model", "models", "text", "answer", "response", "choice"})
@@ -145,7 +146,7 @@ def _is_side(words: tuple[str, ...]) -> bool:
 
 
 def _is_messages(value: Any) -> bool:
-    """Lists of messages as people write them, or a message alone."""
+    """Whether the value is a list of messages as people write them, or one message."""
     first = value[0] if isinstance(value, list) and value else value
     if not isinstance(first, dict):
         return False
@@ -153,7 +154,7 @@ def _is_messages(value: Any) -> bool:
 
 
 def _is_prose(name: str, value: Any) -> bool:
-    """Some words, under a name that is not plainly about the row."""
+    """Whether the value is two words or more under a name that is not plainly about the row."""
     if not HARMLESS.isdisjoint(words_of(name)):
         return False
     if isinstance(value, list):
@@ -162,20 +163,23 @@ def _is_prose(name: str, value: Any) -> bool:
 
 
 def _holds(value: Any) -> bool:
-    """Programs that write tables fill every row: null and nothing are no value."""
+    """Whether there is a value. Programs that write tables fill every row: null and nothing are
+    none."""
     return value not in (None, "", [], {})
 
 
 @dataclass
-class Columns:
-    """Those of a whole file, for the one sentence about them."""
+class UnknownColumns:
+    """Collects the names of a file's columns that are not understood, for one sentence about
+    them."""
 
     first_line: int = 0
     lines_since: int = 0
     names: dict[str, None] = field(default_factory=dict)
 
     def look(self, line: int, data: Mapping[str, Any]) -> bool:
-        """Whether this row may be read on."""
+        """Notes the row's unknown columns. True where there are none, so that the row may be read
+        on."""
         names = list(not_understood(data))
         if names and not self.names:
             self.first_line = line
@@ -188,7 +192,7 @@ class Columns:
         return self.lines_since >= READ_ON
 
     def problems(self) -> list[Problem]:
-        """One for the file, or none."""
+        """One problem for the whole file, or none."""
         if not self.names:
             return []
         names = [f"{name:.60}" for name in self.names]

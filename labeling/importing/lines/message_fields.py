@@ -12,7 +12,7 @@ from labeling.models.material import MAX_MODEL_NAME
 from labeling.texts.limits import MAX_TEXT
 from labeling.texts.messages import NO_WORDS, ROLES, Message, is_said
 
-# Hears what is worth saying that is no fault.
+# Takes a notice: something worth saying that is no fault.
 Tell = Callable[[str], object]
 
 MAX_TAG = 120
@@ -27,7 +27,7 @@ NOT_TEXT = frozenset(
 
 
 def text_in(value: Any, field: str) -> str:
-    """The text, if every database can hold it."""
+    """Checks that the value is a text that every database can hold."""
     if not isinstance(value, str):
         raise Wrong(field, f"Must be a text, not {name_of_type(value)}.")
     if len(value) > MAX_TEXT:
@@ -45,14 +45,14 @@ def text_in(value: Any, field: str) -> str:
 
 
 def name_in(value: Any, field: str) -> str:
-    """A model's name, or a number; null is none."""
+    """A model's name, or a number as its name; "" for null."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = f"{value}"
     return tag_in(value, field, MAX_MODEL_NAME)
 
 
 def tag_in(value: Any, field: str, most: int = MAX_TAG) -> str:
-    """A short text; null is none."""
+    """A short text; "" for null."""
     text = "" if value is None else text_in(value, field).strip()
     if len(text) > most:
         advice = "Write a shorter one: what is cut off could be another one's."
@@ -61,7 +61,7 @@ def tag_in(value: Any, field: str, most: int = MAX_TAG) -> str:
 
 
 def values_in(value: Any, field: str) -> Any:
-    """Anything that JSON can say, if every database can hold it."""
+    """Checks that every database can hold the value, whatever JSON says in it."""
     written = json.dumps(value, ensure_ascii=False)
     text_in(written, field)
     if "\\u0000" in written and _holds_nul(value):
@@ -78,7 +78,7 @@ def _holds_nul(value: Any) -> bool:
 
 
 def message_in(value: Any, field: str, tell: Tell) -> Message:
-    """The message with a text as its content; null in any other key is as if it were not there."""
+    """Reads a message, with a text as its content. A key that is null counts as missing."""
     if not isinstance(value, dict):
         advice = 'Write {"role": "user", "content": "…"}.'
         raise Wrong(field, f"A message must be an object, not {name_of_type(value)}.", advice)

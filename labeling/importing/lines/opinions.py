@@ -13,9 +13,9 @@ from labeling.models.material import MAX_REASON, Split
 
 Data: TypeAlias = Mapping[str, Any]
 Tell: TypeAlias = Callable[[str], None]
-Votes: TypeAlias = tuple[int, int, int, int]  # for chosen, for rejected, ties, both bad
+VoteCounts: TypeAlias = tuple[int, int, int, int]  # for chosen, for rejected, ties, both bad
 
-NO_VOTES: Votes = (0, 0, 0, 0)
+NO_VOTES: VoteCounts = (0, 0, 0, 0)
 MOST_VOTES = 2**15 - 1  # what the columns hold
 # Asking an enumeration for its values takes longer than all the rest of a row.
 KINDS = tuple(Preference.Kind.values)
@@ -54,7 +54,7 @@ class Opinion:
     weight: float = 1.0
     target: float = 1.0
     vote_share: float | None = None
-    votes: Votes = NO_VOTES
+    votes: VoteCounts = NO_VOTES
     split: str = ""
     excluded_reason: str = ""  # empty: not excluded
     is_settled: bool = False  # a line of an export: what people's votes came to, not a vote
@@ -62,8 +62,10 @@ class Opinion:
 
 
 def is_line_of_export(data: Data) -> bool:
-    """Whether our own export wrote this line: nothing else names both."""
-    return "settled_at" in data and data.get("provenance") in PROVENANCES
+    """Whether our own export wrote this line: nothing else has both `provenance` and
+    `settled_at`."""
+    provenance = data.get("provenance")
+    return "settled_at" in data and isinstance(provenance, str) and provenance in PROVENANCES
 
 
 def opinion_in(data: Data, tell: Tell) -> Opinion:
@@ -95,7 +97,7 @@ def opinion_in(data: Data, tell: Tell) -> Opinion:
 
 
 def _vote_share(data: Data) -> float | None:
-    """Exports called it `agreement` once, which is another figure everywhere else."""
+    """The share of votes that say what was settled. Older exports called it `agreement`."""
     return _number(data, "vote_share" if "vote_share" in data else "agreement", 0.0, 1.0)
 
 
@@ -128,7 +130,7 @@ def _score(data: Data, key: str) -> float | None:
 
 
 def _refuse_other_target(kind: str, target: float) -> None:
-    """A target is the share of votes for chosen, and a kind says what the votes came to."""
+    """Raises Wrong where the target, the share of votes for chosen, contradicts the kind."""
     if kind == PREFER and target <= 0.5:
         says = "that rejected is better" if target < 0.5 else "that neither is better"
         advice = (
@@ -146,7 +148,7 @@ def _refuse_other_target(kind: str, target: float) -> None:
 
 
 def _strength(data: Data, kind: str) -> float | None:
-    """Exports write 0 where nobody was asked how much better."""
+    """How much better chosen is, 0 to 3; None where nobody was asked, which exports write as 0."""
     value = data.get("strength")
     if isinstance(value, int | float) and not isinstance(value, bool) and value < 0:
         problem = f"{value:g} is negative, which says that rejected is the better one."
@@ -159,7 +161,7 @@ def _strength(data: Data, kind: str) -> float | None:
     return strength
 
 
-def _votes(data: Data) -> Votes:
+def _votes(data: Data) -> VoteCounts:
     votes = [_number(data, name, 0, MOST_VOTES) or 0 for name in VOTES]
     for name, count in zip(VOTES, votes, strict=True):
         if count != int(count):

@@ -24,7 +24,7 @@ KEPT = frozenset({*SYSTEM, *TEMPLATE})
 
 
 def extra_in(data: Mapping[str, Any]) -> Extra:
-    """What the row gives to the chat template beside the messages."""
+    """Reads what the row gives to the chat template beside the messages."""
     return {
         name: _of_type(data[name], name, kind)
         for name, kind in TEMPLATE.items()
@@ -50,7 +50,8 @@ def _of_type(value: Any, name: str, kind: type) -> Any:
 
 
 def _parsed(value: str) -> Any:
-    """TRL lets a file write its tools as a text of JSON, so that they are one type."""
+    """The value of a text of JSON, else the text. TRL lets a file write its tools so, for one type
+    of column."""
     try:
         return json.loads(value)
     except ValueError:

@@ -165,7 +165,7 @@ def _values_in(text: str) -> int:
 
 
 def _refuse_constant(name: str) -> None:
-    """NaN is what pandas has where there is nothing, and null means the same here."""
+    """Reads NaN as null, since pandas writes it where there is no value; refuses the infinities."""
     if name == "NaN":
         return
     raise ValueError(f"{name} is no JSON number")

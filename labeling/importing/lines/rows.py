@@ -28,7 +28,7 @@ class CheckedRow:
 
     @property
     def size(self) -> int:
-        """Characters of its responses, of which there can be many."""
+        """Characters of its responses."""
         return sum(response.size for response in self.responses)
 
     @property

@@ -31,11 +31,11 @@ def messages_in(value: Any, field: str, tell: Tell = lambda _: None) -> Messages
 
 
 def split_dialogue(text: str) -> Messages | None:
-    """The turns of "Human: … Assistant: …" text, or None where it does not parse cleanly.
+    """Splits "Human: … Assistant: …" text into turns; None where it does not parse cleanly.
 
-    Cleanly: a blank line before each speaker, the human first (after a "System: …", perhaps), then
-    by turns, no empty turn but perhaps the last. Otherwise a wrong split would be guesswork, and
-    the text is left alone. A turn's text is kept as it is, but for the space after its speaker.
+    Cleanly means: a blank line before each speaker, the human first (perhaps after a "System: …"),
+    then by turns, no turn empty except perhaps the last. Anything else would be guesswork, so such
+    a text is left alone. A turn's text is kept as it is, without the space after its speaker.
     """
     return None if why_no_dialogue(text) else _turns(text)
 
@@ -70,7 +70,8 @@ def _turns(text: str) -> Messages:
 
 
 def every_turn(text: str) -> Messages:
-    """Turns in any order, System's and empty ones among them: what an export may have written."""
+    """Splits into turns in any order, System's and empty ones among them: an export may have
+    written those."""
     before, *parts = ANY_SPEAKER.split("\n\n" + text)
     return [] if before else _as_messages(zip(parts[::2], parts[1::2], strict=True))
 
@@ -92,7 +93,8 @@ def prompt_of_dialogue(text: str) -> Messages | None:
 
 
 def require_open_end(messages: Messages, field: str, extra: Message | None = None) -> Messages:
-    """A prompt must leave the next word to the assistant, ask something, and fit a page."""
+    """Checks that the prompt leaves the next word to the assistant, asks something, and fits a
+    page."""
     size = size_of(messages, extra or {})
     if len(messages) > MAX_MESSAGES or size > MAX_CONVERSATION:
         problem = (

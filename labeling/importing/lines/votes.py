@@ -9,8 +9,7 @@ A line of an export is what people's votes came to already: it is no vote, and t
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from labeling.importing.lines.opinions import MOST_VOTES, Opinion
@@ -47,8 +46,8 @@ class _Sums:
     strength: float | None
 
 
-class Votes:
-    """The triples of one file."""
+class FileVotes:
+    """Notes the triples of one file, and counts those of one pair together."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self.database = database
@@ -69,7 +68,7 @@ class Votes:
         return self.database.execute("SELECT 1 FROM several").fetchone() is not None
 
     def counted(self, rows: Sequence[CheckedRow]) -> list[CheckedRow]:
-        """The rows, each pair's votes in the first of them."""
+        """The rows, with what all votes on a pair come to in the first of them."""
         return [self._counted(row) for row in rows]
 
     def _counted(self, row: CheckedRow) -> CheckedRow:
@@ -77,24 +76,14 @@ class Votes:
         if noted is None or row.opinion is None:
             return row
         pair = noted[0]
-        found = self.database.execute("SELECT first FROM several WHERE pair = ?", (pair,))
-        first = found.fetchone()
+        several = self.database.execute("SELECT first FROM several WHERE pair = ?", (pair,))
+        first = several.fetchone()
         if first is None:
             return row
         if first[0] != row.line:
             return replace(row, opinion=replace(row.opinion, is_counted=True))
         sums = _Sums(*self.database.execute(SUMS, (pair,)).fetchone())
         return _with_verdict(row, row.opinion, sums)
-
-
-@contextmanager
-def vote_counter() -> Iterator[Votes]:
-    database = sqlite3.connect("", isolation_level=None)  # an empty name: a file that is removed
-    try:
-        database.execute("BEGIN")  # one transaction, or every insert would be one
-        yield Votes(database)
-    finally:
-        database.close()
 
 
 def _noted(row: CheckedRow) -> tuple[object, ...] | None:
@@ -115,7 +104,8 @@ def _noted(row: CheckedRow) -> tuple[object, ...] | None:
 
 
 def _with_verdict(row: CheckedRow, opinion: Opinion, sums: _Sums) -> CheckedRow:
-    """As `labeling.preferences.weigh` settles judgments, but that a vote may be a share."""
+    """Gives the row what the votes come to, by the rule of `labeling.preferences.settling.weigh`.
+    Here a vote may also be a share."""
     _, (chosen, rejected) = names_of(row)
     share = min(1.0, max(0.0, sums.share / sums.weight))
     first, second = (min(count, MOST_VOTES) for count in (sums.first, sums.second))

@@ -10,6 +10,8 @@ from django.utils import timezone
 from labeling.models import Scope, User
 from labeling.people.signing_in.tokens import TokensError, make_token
 
+MOST_DAYS = 36_500
+
 
 class Command(BaseCommand):
     help = "Makes an API token and prints its key, the only time that it can be seen."
@@ -25,6 +27,8 @@ class Command(BaseCommand):
         if user is None:
             raise CommandError(f"There is no user {options['username']!r}.")
         days = options["days"]
+        if not 0 <= days <= MOST_DAYS:
+            raise CommandError(f"--days is from 0 to {MOST_DAYS:,}; 0: until it is revoked.")
         expires_at = timezone.now() + timedelta(days=days) if days else None
         scopes = [Scope(value) for value in options["scopes"]]
         try:

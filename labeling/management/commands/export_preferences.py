@@ -6,6 +6,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -42,7 +43,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--provenance", action="append", choices=Preference.Provenance.values, default=[]
         )
-        parser.add_argument("--min-weight", type=float, default=0.0)
+        parser.add_argument("--min-weight", type=_weight, default=0.0, help="From 0 to 1.")
         parser.add_argument("--include-ties", action="store_true")
         parser.add_argument("--include-both-bad", action="store_true")
         parser.add_argument("--include-excluded", action="store_true")
@@ -75,13 +76,32 @@ class Command(BaseCommand):
         self.stderr.write(f"{count:,} preferences of {project.slug} exported.")
 
 
-def _moment(text: str) -> Any:
+def _moment(text: str) -> datetime | None:
     if not text:
         return None
-    moment = parse_datetime(text)
-    if moment is None:
-        raise CommandError(f"--settled-since {text} is no moment such as 2026-01-31T12:00:00Z.")
-    return (moment if timezone.is_aware(moment) else timezone.make_aware(moment)) - OVERLAP
+    refusal = CommandError(f"--settled-since {text} is no moment such as 2026-01-31T12:00:00Z.")
+    try:
+        moment = parse_datetime(text)
+        if moment is None:
+            raise refusal
+        aware = moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+        since = aware.astimezone(UTC)
+    except (ValueError, OverflowError) as problem:  # the 31st of February, the year 0
+        raise refusal from problem
+    try:
+        return since - OVERLAP
+    except OverflowError:
+        return since  # nothing lies before the first moment that there is
+
+
+def _weight(text: str) -> float:
+    weight = float(text)
+    if not 0 <= weight <= 1:
+        raise ValueError(text)
+    return weight
+
+
+_weight.__name__ = "weight from 0 to 1"  # how argparse calls it in its refusal
 
 
 @contextmanager
@@ -90,6 +110,8 @@ def _output(path: Path | None) -> Iterator[IO[bytes] | gzip.GzipFile]:
     if path is None:
         yield sys.stdout.buffer
         return
+    if path.is_dir():
+        raise CommandError(f"--output {path} is a folder: name a file in it.")
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as file:

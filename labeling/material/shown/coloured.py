@@ -73,8 +73,8 @@ def _lexer_name(language: str) -> str | None:
 
 
 def _is_tame(code: str) -> bool:
-    """Whether the code is short enough, and no storm of one sign: a model that repeats itself
-    comes to the square of its length in most lexers."""
+    """Whether the code is short, or of a normal length without long repetition. A text that repeats
+    itself costs most lexers the square of its length."""
     if len(code) <= CALM:
         return True
     if len(code) > LONGEST or LONG_BLANK.search(code) or LONG_LINE.search(code):

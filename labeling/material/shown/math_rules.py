@@ -65,7 +65,7 @@ def _end_of_environment(source: str, begin: re.Match[str], env: MutableMapping[s
 
 
 def _closing(source: str, start: int, sign: str) -> int:
-    """Where the sign stands next; a blank line ends the search."""
+    """Where the sign stands next; -1 if a blank line comes first."""
     limit = start + MAX_LENGTH
     blank = source.find("\n\n", start, limit)
     return source.find(sign, start, blank if blank >= 0 else limit)

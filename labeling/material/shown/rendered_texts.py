@@ -11,8 +11,8 @@ OVERHEAD = 500
 
 @dataclass(frozen=True)
 class Rendered:
-    """`html` is None where the text is shown plain; with `gave_up`, because `steps` were not
-    enough."""
+    """A formatted text. `html` is None where the text is shown plain; with `gave_up`, because
+    `steps` were too few for it."""
 
     html: str | None
     steps: int
@@ -24,7 +24,7 @@ class Rendered:
 
 
 class RenderedTexts:
-    """The latest used results, at most `characters` of them together. Shared by threads."""
+    """Keeps the results used last, at most `characters` of them together. Threads share it."""
 
     def __init__(self, characters: int) -> None:
         self.characters = characters

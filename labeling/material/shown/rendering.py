@@ -93,8 +93,8 @@ class Work:
 
 
 class _Tokens(list[Token]):
-    """The blocks of a text as they are found, each a step: a table of short rows has many cells
-    for each of its characters."""
+    """Collects the blocks of a text, and counts each as a step: a table of short rows has many
+    cells for each of its characters."""
 
     def __init__(self, work: Work) -> None:
         self.work = work
@@ -107,8 +107,8 @@ class _Tokens(list[Token]):
 
 @dataclass
 class Budget:
-    """What the texts of one page may take together. When it is used up, the texts that come after
-    are shown whole, as plain text."""
+    """What the texts of one page may take together. When it is used up, further texts are shown
+    whole, as plain text."""
 
     characters: int = PAGE_CHARACTERS
     steps: int = PAGE_STEPS
@@ -119,15 +119,15 @@ class Budget:
 
 
 def render_markdown(text: str, budget: Budget | None = None) -> SafeString:
-    """The text as sanitised HTML; plain where it is too much for a page, or for what is left of
-    the budget."""
+    """Formats the text as sanitised HTML. It stays plain where it is too much for a page, or for
+    what is left of the budget."""
     html = _formatted(text, budget or Budget())
     return plain(text) if html is None else mark_safe(html)
 
 
 def render_alike(texts: Sequence[str], budget: Budget) -> list[SafeString]:
-    """Texts that are compared: if the budget does not last for all of them, all are plain, so that
-    none looks better than the others for where it stands."""
+    """Formats texts that are compared. If the budget does not last for all of them, all stay plain:
+    none may look better than the others for where it stands."""
     if sum(map(len, texts)) > budget.characters:
         return [plain(text) for text in texts]
     shown = [render_markdown(text, budget) for text in texts]
@@ -167,7 +167,8 @@ def _render(text: str, steps: int) -> Rendered:
 
 
 def plain(text: str) -> SafeString:
-    """The text as it is, for what Markdown would take too long over or would not show whole."""
+    """Shows the text as it is, for what Markdown would take too long over or would not show
+    whole."""
     return mark_safe(f'{NOTE}<div class="plain">{in_pieces(text)}</div>')
 
 
@@ -227,7 +228,8 @@ def _link(
     options: OptionsDict,
     env: MutableMapping[str, Any],
 ) -> str:
-    """Links open beside the page, and say where they lead: their words are a model's."""
+    """Opens links beside the page and says in the title where they lead: their words are a
+    model's."""
     token = tokens[index]
     token.attrSet("target", "_blank")
     leads, title = token.attrGet("href") or "", token.attrGet("title")
@@ -242,7 +244,7 @@ def _cell(
     options: OptionsDict,
     env: MutableMapping[str, Any],
 ) -> str:
-    """Alignment as a class: style attributes are not let through."""
+    """Writes the alignment as a class, because style attributes are not let through."""
     style = str(tokens[index].attrs.pop("style", ""))
     if style:
         tokens[index].attrSet("class", f"align-{style.removeprefix('text-align:')}")
@@ -250,7 +252,8 @@ def _cell(
 
 
 def _order_headings(state: Any) -> None:
-    """Headings start below the page's own and skip no level; a class keeps the one written."""
+    """Puts headings below the page's own, without skipping a level. A class keeps the level as
+    written."""
     open_levels: list[int] = []
     for token in state.tokens:
         if token.type not in ("heading_open", "heading_close"):
@@ -265,7 +268,7 @@ def _order_headings(state: Any) -> None:
 
 
 def _formula(tag: str, classes: str) -> Callable[..., str]:
-    """The formula's source, signs included, for the page to draw; readable as it is."""
+    """Writes the formula's source with its signs, for the page to draw. It can be read as it is."""
 
     def render(_: RendererHTML, tokens: Sequence[Token], index: int, *__: Any) -> str:
         return f'<{tag} class="{classes}">{escape(tokens[index].content)}</{tag}>'
@@ -274,7 +277,8 @@ def _formula(tag: str, classes: str) -> Callable[..., str]:
 
 
 def _count_step(state: Any, *_: Any) -> bool:
-    """A rule that never applies, asked first at each place: it counts how often one is asked."""
+    """Counts how often a rule is asked. It is asked first at each place of the text, and never
+    applies."""
     state.env["work"].spend()
     return False
 

@@ -82,9 +82,9 @@ class ShownTexts:
 
 
 @dataclass(frozen=True)
-class Beside:
-    """What stands beside the texts: with the prompt, and in each response. Labelers see of a
-    response only what the model said (labeling/texts/messages.py)."""
+class BesideTexts:
+    """What stands beside the texts: `prompt` with the prompt, `responses` with each response.
+    Labelers see of a response only what the model said (labeling/texts/messages.py)."""
 
     prompt: Extra = field(default_factory=dict)
     responses: Sequence[Extra] = ()
@@ -94,13 +94,17 @@ class Beside:
         return self.parts(self.responses[place]) if self.responses else []
 
 
-NOTHING_BESIDE = Beside()
+NOTHING_BESIDE = BesideTexts()
 
 
-def show(messages: Any, responses: Sequence[str], beside: Beside = NOTHING_BESIDE) -> ShownTexts:
-    """The prompt's messages and the responses, formatted as far as the page's budget lasts: the
-    responses first, all or none, then the messages, the last one first. Raises CannotBeShown for
-    what is no prompt or more than a page holds."""
+def show(
+    messages: Any, responses: Sequence[str], beside: BesideTexts = NOTHING_BESIDE
+) -> ShownTexts:
+    """Formats the prompt's messages and the responses, as far as the page's budget lasts.
+
+    The responses come first, all or none, then the messages from the last one back. Raises
+    CannotBeShown for what is no prompt, or more than a page holds.
+    """
     _check_messages(messages)
     further = [extra for extra in map(extra_of, messages) if extra]
     further += [extra for extra in (beside.prompt, *beside.responses) if extra]
@@ -134,10 +138,10 @@ def show(messages: Any, responses: Sequence[str], beside: Beside = NOTHING_BESID
 
 
 def show_anyway(
-    messages: Any, responses: Sequence[str], beside: Beside = NOTHING_BESIDE
+    messages: Any, responses: Sequence[str], beside: BesideTexts = NOTHING_BESIDE
 ) -> ShownTexts:
-    """The same for curators and for one's own answers, who must see what there is: what cannot be
-    formatted is shown as plain text, and a damaged prompt as it is stored."""
+    """Shows the same to curators and to the author of an answer, who must see what there is. What
+    cannot be formatted is plain text, and a damaged prompt is shown as it is stored."""
     try:
         return show(messages, responses, beside)
     except CannotBeShown:
@@ -171,7 +175,7 @@ def _plain(text: str) -> SafeString:
 
 
 def _whole(text: str) -> str:
-    """Without halves of characters."""
+    """The text with a question mark for each half of a character."""
     return text.encode(errors="replace").decode()
 
 
@@ -186,7 +190,7 @@ def _check_messages(messages: Any) -> None:
 
 
 def _check_characters(text: Any, where: str) -> None:
-    """No page can be sent with half of a surrogate pair in it."""
+    """Raises CannotBeShown for half of a surrogate pair: no page can be sent with one."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -194,6 +198,6 @@ def _check_characters(text: Any, where: str) -> None:
 
 
 def check_that_any_can_be_shown() -> None:
-    """Raises whatever is wrong with the formatting itself: then no comparison is at fault, and
-    none is set aside for it."""
+    """Formats a known text, and raises what is wrong with the formatting itself. Then no comparison
+    is at fault, and none is set aside."""
     render_markdown("Some *text* with `code`.")

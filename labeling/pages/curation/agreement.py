@@ -1,5 +1,7 @@
-"""How far labelers agree, in depth: the coefficients, over time, by tag, by guidelines. It reads
-the judgments one by one, so the curation dashboard loads it after itself."""
+"""How far labelers agree: the coefficients, over time, by tag, by version of the guidelines.
+
+It reads the judgments one by one, which takes time, so the curation dashboard loads it after
+itself."""
 
 from typing import Any
 
@@ -47,7 +49,7 @@ def agreement_page(request: SignedInRequest, slug: str) -> HttpResponse:
 
 
 def _coefficients(whole: Agreement) -> list[tuple[str, str, str, str]]:
-    """(name, figure, interval, what it says)"""
+    """Returns for each coefficient its name, figure, interval and meaning."""
     return [
         (
             "Per cent agreement",

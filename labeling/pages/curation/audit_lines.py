@@ -1,5 +1,6 @@
-"""Entries of the audit log as people read them: what was changed by its name, old → new per field,
-and nothing cut that cannot be unfolded."""
+"""Puts entries of the audit log into words: each row by its name, each field as old → new.
+
+Nothing is cut for good: what is long is folded."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from labeling.pages.naming import Key, Named, field_words, names_of, version_nam
 from labeling.projects.settings_texts import LABELS
 from labeling.texts.shown_paths import without_paths
 
-# What an undo needs, and what is told in other words.
-NOT_TOLD = ("batch", "of", "changes", "before", "after", "role_before", "skipped_lines")
+# What only an undo needs, and what `_line` says in other words.
+NOT_LISTED = ("batch", "of", "changes", "before", "after", "role_before", "skipped_lines")
 FIELDS_OF: dict[str, type[models.Model]] = {
     "project": Project,
     "membership": Membership,
@@ -39,7 +40,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Detail:
-    """One thing that an entry says; `before` where it says what a field was."""
+    """One thing that an entry says. `before` holds the earlier value of a field that changed."""
 
     name: str
     value: Value
@@ -66,23 +67,23 @@ def _keys(entries: Iterable[AuditEntry]) -> Iterable[Key]:
 
 
 def _line(project: Project, entry: AuditEntry, names: Mapping[Key, Named]) -> AuditLine:
-    told = entry.details
-    details = [_change(entry, name, both) for name, both in (told.get("changes") or {}).items()]
-    if "after" in told:
-        details.append(_change(entry, "value", [told.get("before"), told["after"]]))
-    if told.get("role_before"):
-        details.append(_change(entry, "role", [told["role_before"], told.get("role")]))
-    skipped = {*NOT_TOLD, "role"} if told.get("role_before") else {*NOT_TOLD}
-    for name, value in told.items():
+    facts = entry.details
+    details = [_change(entry, name, both) for name, both in (facts.get("changes") or {}).items()]
+    if "after" in facts:
+        details.append(_change(entry, "value", [facts.get("before"), facts["after"]]))
+    if facts.get("role_before"):
+        details.append(_change(entry, "role", [facts["role_before"], facts.get("role")]))
+    skipped = {*NOT_LISTED, "role"} if facts.get("role_before") else {*NOT_LISTED}
+    for name, value in facts.items():
         if name in skipped or value in ("", None):
             continue
-        details.append(Detail(_words(name), _said(project, entry, name, value, names)))
-    if (told.get("of") or 0) > 1:
-        details.append(Detail("one of", Value(f"{told['of']:,} at once")))
+        details.append(Detail(_words(name), _fact_in_words(project, entry, name, value, names)))
+    if (facts.get("of") or 0) > 1:
+        details.append(Detail("one of", Value(f"{facts['of']:,} at once")))
     return AuditLine(entry, names[entry.target_type, entry.target_id], details)
 
 
-def _said(
+def _fact_in_words(
     project: Project, entry: AuditEntry, name: str, value: Any, names: Mapping[Key, Named]
 ) -> Value:
     if name == "instead_of" and isinstance(value, int):
@@ -107,7 +108,7 @@ def _change(entry: AuditEntry, name: str, both: Any) -> Detail:
 
 
 def _choice(entry: AuditEntry, name: str, value: Any) -> str:
-    """A choice by its label, all else in words."""
+    """Returns the label of a value that is a choice of its field, and any other value in words."""
     of_another_app = field_words(entry.target_type, name)
     if of_another_app is not None:
         return of_another_app.choices.get(value) or in_words(value)
@@ -123,7 +124,7 @@ def _choice(entry: AuditEntry, name: str, value: Any) -> str:
 
 
 def in_words(value: Any) -> str:
-    """The whole of it, whatever it is."""
+    """Says all of a value that came from JSON, of whatever kind it is."""
     if value is None or value == "":
         return "nothing"
     if isinstance(value, bool):

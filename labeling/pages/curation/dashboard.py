@@ -63,13 +63,13 @@ def dashboard(request: SignedInRequest, slug: str) -> HttpResponse:
 
 
 def preference_counts(project: Project) -> dict[str, Any]:
-    """How many preferences there are of each state, provenance and split, in one query."""
+    """Counts the preferences of each state, provenance and split, in one query."""
     groups = {
         "state": STATES,
         "provenance": {name: Q(provenance=name) for name in Preference.Provenance.values},
         "split": {name: Q(split=name) for name in Split.values},
     }
-    found = Preference.objects.filter(project=project).aggregate(
+    counts = Preference.objects.filter(project=project).aggregate(
         all=Count("id"),
         **{
             f"{group}_{name}": Count("id", filter=condition)
@@ -77,8 +77,8 @@ def preference_counts(project: Project) -> dict[str, Any]:
             for name, condition in conditions.items()
         },
     )
-    return {"all": found["all"]} | {
-        group: {name: found[f"{group}_{name}"] for name in conditions}
+    return {"all": counts["all"]} | {
+        group: {name: counts[f"{group}_{name}"] for name in conditions}
         for group, conditions in groups.items()
     }
 
@@ -115,7 +115,7 @@ def _judgments_chart(project: Project) -> dict[str, Any]:
 
 def _agreement_chart(project: Project) -> dict[str, Any]:
     by_day = figures.agreement_by_day(project)
-    # One place for each day since the first one with data: idle days take room too.
+    # Every day since the first one with data has a place, so that idle weeks show as such.
     days = [day for day in figures.last_days(figures.DAYS_SHOWN) if by_day and day >= min(by_day)]
     estimates = [by_day.get(day) for day in days]
     return _chart(
@@ -199,12 +199,12 @@ def _audit_context(project: Project, data: QueryDict) -> dict[str, Any]:
     entries = audit_entries(project, **asked)
     if before is not None:
         entries = entries.filter(id__lt=before)
-    found = list(entries[: AUDIT_PAGE + 1])
+    entries_and_one = list(entries[: AUDIT_PAGE + 1])
     query = {name: text for name, text in wanted.items() if text}
-    older = found[AUDIT_PAGE - 1].pk if len(found) > AUDIT_PAGE else None
+    older = entries_and_one[AUDIT_PAGE - 1].pk if len(entries_and_one) > AUDIT_PAGE else None
     return {
         "project": project,
-        "entries": lines_of(project, found[:AUDIT_PAGE]),
+        "entries": lines_of(project, entries_and_one[:AUDIT_PAGE]),
         "wanted": wanted,
         "is_filtered": bool(query),
         "actors": project.memberships.values_list("user__username", flat=True).order_by(

@@ -7,8 +7,8 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from labeling.curation.flags import flagged_page, flags_of, withdraw
-from labeling.curation.set_aside import restore, set_aside_in
+from labeling.curation.flags import flagged_page, flags_of, withdraw_comparison
+from labeling.curation.set_aside import hand_out_again, set_aside_in
 from labeling.models import Comparison, FlagCategory, Role
 from labeling.pages.numbers import number_in
 from labeling.pages.requests import SignedInRequest
@@ -40,7 +40,7 @@ def flagged(request: SignedInRequest, slug: str) -> HttpResponse:
 @require_POST
 def flagged_withdraw(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
-    if withdraw(project, request.user, pk):
+    if withdraw_comparison(project, request.user, pk):
         messages.success(request, "Withdrawn: nobody is asked about it any more.")
     else:
         messages.info(request, "Nothing to withdraw: it is no longer open.")
@@ -50,9 +50,9 @@ def flagged_withdraw(request: SignedInRequest, slug: str, pk: int) -> HttpRespon
 @login_required
 @require_POST
 def flagged_restore(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
-    """Hands a comparison out again that could not be shown."""
+    """Puts a comparison that could not be shown back in the queue."""
     project = project_for(request.user, slug, Role.CURATOR)
-    if restore(project, request.user, pk):
+    if hand_out_again(project, request.user, pk):
         messages.success(request, "Restored: it is handed out again.")
     else:
         messages.info(request, "Nothing to restore: it is no longer set aside.")

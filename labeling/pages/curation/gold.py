@@ -1,4 +1,4 @@
-"""Gold before its release: a file of it, one after the other looked at, several decided on."""
+"""Gold before its release: curators bring a file, look at each comparison, decide on several."""
 
 from typing import Any
 
@@ -61,7 +61,7 @@ def _quality_control(request: SignedInRequest, project: Project, **trouble: Any)
 @login_required
 @require_safe
 def gold_page(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
-    """One gold comparison, whole: what is expected of labelers, and why."""
+    """Shows all of one gold comparison: what is expected of labelers, and why."""
     project = project_for(request.user, slug, Role.CURATOR)
     mine = Gold.objects.filter(project=project).select_related("comparison__prompt")
     gold = get_object_or_404(mine, pk=pk)
@@ -79,7 +79,8 @@ def gold_page(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
 @login_required
 @require_safe
 def gold_look(request: SignedInRequest, slug: str) -> HttpResponse:
-    """On to the next one that waits; `?after=ID` goes on from there, and begins anew at the end."""
+    """Leads to the next gold comparison that waits for a decision: the first with an id above
+    `?after=ID`, or else the first of all."""
     project = project_for(request.user, slug, Role.CURATOR)
     waiting = gold_release.waiting(project)
     after = whole_number(request.GET.get("after")) or 0
@@ -92,7 +93,8 @@ def gold_look(request: SignedInRequest, slug: str) -> HttpResponse:
 @login_required
 @require_POST
 def gold_decide(request: SignedInRequest, slug: str) -> HttpResponse:
-    """Releases or drops what is ticked, or the one that is looked at (`after`: go on from it)."""
+    """Releases or drops the gold comparisons that are named. With `after`, as on the page of one of
+    them, it leads on to the next one that waits."""
     project = project_for(request.user, slug, Role.CURATOR)
     ids = set(whole_numbers(request.POST.getlist("gold")))
     decide, done = DECISIONS.get(request.POST.get("decision", ""), (None, ""))

@@ -1,4 +1,4 @@
-"""Excluding, restoring and undoing from the pages: one row, the ticked ones, all that match."""
+"""Excludes, restores and undoes from the pages: one row, the ticked rows, or all that match."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
@@ -132,7 +132,8 @@ def _answer(
     token: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    """The table as it is now with what happened; for a plain form, a redirect to it."""
+    """Answers htmx with the table as it is now and a sentence about what happened. A plain form is
+    redirected to the same."""
     change = {"text": text, "tone": tone, "token": token}
     opened = number_in(request.POST, "open")
     if not request.htmx:
@@ -141,14 +142,15 @@ def _answer(
     if status != 200:
         return _error_beside(request, text)
     context = table_context(project, request.POST) | {"last_change": change}
-    found = Preference.objects.filter(project=project, pk=opened).first() if opened else None
-    if found:
-        context |= detail_context(found, context["wanted"])
+    opened_row = Preference.objects.filter(project=project, pk=opened).first() if opened else None
+    if opened_row:
+        context |= detail_context(opened_row, context["wanted"])
     return render(request, "curation/preferences/_after_change.html", context)
 
 
 def _error_beside(request: SignedInRequest, text: str) -> HttpResponse:
-    """Only the sentence, next to the form that was sent: ticks and the typed reason stay."""
+    """Shows the sentence next to the form and replaces nothing else: ticks and the typed reason
+    stay."""
     error_id = "drawer-error" if request.POST.get("at") == "drawer" else "change-error"
     context = {"text": text, "error_id": error_id}
     response = render(request, "curation/preferences/_change_error.html", context, status=422)

@@ -1,4 +1,4 @@
-"""The table of preferences, and one preference with everything behind it."""
+"""Shows the table of preferences, and one preference with everything behind it."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,10 +18,10 @@ from labeling.curation.finding import (
     FilterError,
     PreferenceFilter,
     matching,
-    page_of,
+    preference_page,
     window_for,
 )
-from labeling.material.shown.showing import Beside, ShownText, show_anyway
+from labeling.material.shown.showing import BesideTexts, ShownText, show_anyway
 from labeling.models import Doubt, Judgment, Preference, Project, Response, Role
 from labeling.pages.numbers import BIGGEST_ID, number_in
 from labeling.pages.requests import SignedInRequest, wants_fragment
@@ -42,8 +42,8 @@ def preferences(request: SignedInRequest, slug: str) -> HttpResponse:
     context["last_change"] = request.session.pop(LAST_CHANGE, None)
     opened = number_in(request.GET, "open")
     if opened is not None and not wants_fragment(request):
-        found = Preference.objects.filter(project=project, pk=opened).first()
-        context |= detail_context(found, context["wanted"]) if found else {}
+        opened_row = Preference.objects.filter(project=project, pk=opened).first()
+        context |= detail_context(opened_row, context["wanted"]) if opened_row else {}
     return _page_or_fragment(
         request, "preferences", context, status=422 if "error" in context else 200
     )
@@ -56,7 +56,7 @@ def preference(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
     try:
         wanted = PreferenceFilter.parse(request.GET)
     except FilterError:
-        wanted = PreferenceFilter()  # only for the way back to the table
+        wanted = PreferenceFilter()  # the filter only decides where "back" leads
     if pk > BIGGEST_ID:
         raise Http404("There is no such preference.")
     row = get_object_or_404(Preference, project=project, pk=pk)
@@ -67,12 +67,12 @@ def preference(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
 
 
 def table_context(project: Project, data: QueryDict) -> dict[str, Any]:
-    """What curation/preferences/_preferences.html shows for this address."""
+    """Returns what curation/preferences/_preferences.html shows for this address."""
     wanted = PreferenceFilter.parse(data)
     window = window_for(project, wanted, start=number_in(data, "from"))
     before, after = number_in(data, "before"), number_in(data, "after")
     rows = matching(project, wanted, window)
-    page = page_of(rows, before=before, after=after, by_doubt=bool(wanted.doubt))
+    page = preference_page(rows, before=before, after=after, by_doubt=bool(wanted.doubt))
     facets, total = count_facets(project, wanted, window)
     start = {"from": number_in(data, "from")}
     places = [("before", before), ("after", after), *start.items()]
@@ -96,7 +96,7 @@ def table_context(project: Project, data: QueryDict) -> dict[str, Any]:
 
 
 def _chips(wanted: PreferenceFilter) -> list[tuple[str, str]]:
-    """Filters that no facet shows, as (what, address without it)."""
+    """Returns the filters that no facet shows: each in words, with the query without it."""
     texts = {
         "answer": f"with a judgment “{wanted.answer.replace('_', ' ')}”",
         "judged_on": f"judged on {wanted.judged_on}",
@@ -111,7 +111,7 @@ def _chips(wanted: PreferenceFilter) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class PreferenceRow:
-    """A line of the table."""
+    """A row of the table."""
 
     preference: Preference
     votes: str
@@ -121,7 +121,7 @@ class PreferenceRow:
 
     @classmethod
     def of(cls, row: Any) -> "PreferenceRow":
-        """From a preference with the excerpts of excerpts.with_excerpts."""
+        """Makes a row of a preference that excerpts.with_excerpts has annotated."""
         return cls(
             row,
             votes_of(row),
@@ -131,7 +131,7 @@ class PreferenceRow:
 
 
 def _with_doubts(rows: list[PreferenceRow]) -> list[PreferenceRow]:
-    """Each row with what the reward model says against it, in one query."""
+    """Adds to each row what the reward model says against it, with one query."""
     by_preference = {row.preference.pk: row for row in rows}
     doubts = {
         doubt.preference_id: doubt
@@ -142,7 +142,7 @@ def _with_doubts(rows: list[PreferenceRow]) -> list[PreferenceRow]:
 
 
 @dataclass(frozen=True)
-class Side:
+class PreferenceSide:
     """One of the two responses of a preference, as the drawer shows it."""
 
     title: str
@@ -152,7 +152,8 @@ class Side:
 
 
 def votes_of(row: Preference) -> str:
-    """Like “2 : 1, 1 tie”; empty where nobody judged, as with imported preferences."""
+    """Says the votes, as in “2 : 1, 1 tie”. Empty where nobody judged, as with imported
+    preferences."""
     parts = []
     if row.votes_chosen or row.votes_rejected:
         parts.append(f"{row.votes_chosen} : {row.votes_rejected}")
@@ -170,10 +171,10 @@ def _source(version: int | None, name: str) -> str:
 def detail_context(row: Preference, wanted: PreferenceFilter) -> dict[str, Any]:
     joined = ("project", "prompt", "chosen", "rejected", "comparison", "excluded_by")
     shown = Preference.objects.select_related(*joined).get(pk=row.pk)
-    beside = Beside(shown.prompt.extra, [shown.chosen.extra, shown.rejected.extra], parts_of)
+    beside = BesideTexts(shown.prompt.extra, [shown.chosen.extra, shown.rejected.extra], parts_of)
     texts = show_anyway(shown.prompt.messages, [shown.chosen.text, shown.rejected.text], beside)
     sides = [
-        Side(name, _source(response.policy_version, response.source), response, text)
+        PreferenceSide(name, _source(response.policy_version, response.source), response, text)
         for name, response, text in zip(
             _titles(shown), (shown.chosen, shown.rejected), texts.responses, strict=True
         )
@@ -186,7 +187,8 @@ def detail_context(row: Preference, wanted: PreferenceFilter) -> dict[str, Any]:
         "votes": votes_of(shown),
         "doubt": doubt_of(shown),
         "judgments": [
-            (judgment, *say(judgment, shown)) for judgment in decisions.judgments_behind(shown)
+            (judgment, *judgment_in_words(judgment, shown))
+            for judgment in decisions.judgments_behind(shown)
         ],
         "history": decisions.history_of(shown),
         "table_url": table_url(shown.project, wanted, open=shown.pk),
@@ -202,8 +204,8 @@ def _titles(row: Preference) -> tuple[str, str]:
     return "First response", "Second response"
 
 
-def say(judgment: Judgment, row: Preference) -> tuple[str, str]:
-    """What the judgment says about this pair, and where its responses stood on screen."""
+def judgment_in_words(judgment: Judgment, row: Preference) -> tuple[str, str]:
+    """Says how the judgment answered this pair, and where the two stood on the labeler's screen."""
     first, second = _titles(row)
     place = {response: number for number, response in enumerate(judgment.order)}
     tier = {response: number for number, group in enumerate(judgment.tiers) for response in group}

@@ -1,5 +1,6 @@
-"""The curators' page of quality control: reviews, results of each member, gold and its making. What
-becomes of gold before its release is in labeling/pages/curation/gold.py."""
+"""The curators' page of quality control: reviews, the results of each member, gold and its making.
+
+What a curator does with gold before its release is in labeling/pages/curation/gold.py."""
 
 from typing import Any
 
@@ -60,7 +61,7 @@ def gold_make(request: SignedInRequest, slug: str) -> HttpResponse:
     wanted = request.POST.get("count", "")
     count = int(wanted) if wanted.isdecimal() and len(wanted) < 5 else 0
     try:
-        # The next seed makes other pairs of the same data.
+        # A seed used before would make the same pairs of the same data again.
         seed = Gold.objects.filter(project=project).count()
         made = gold.construct(
             project, request.user, count, rules=request.POST.getlist("rule"), seed=seed
@@ -68,8 +69,8 @@ def gold_make(request: SignedInRequest, slug: str) -> HttpResponse:
     except CannotMakeGold as problem:
         messages.error(request, str(problem))
     else:
-        told = f"{len(made)} gold comparison{'s' * (len(made) != 1)} made."
-        messages.success(request, f"{told} Nobody gets them before you release them.")
+        how_many = f"{len(made)} gold comparison{'s' * (len(made) != 1)} made."
+        messages.success(request, f"{how_many} Nobody gets them before you release them.")
     return redirect("quality-control", slug)
 
 

@@ -1,4 +1,4 @@
-"""The answer that a labeler has taken back, as the form of the same comparison shows it again."""
+"""Fills the form of a comparison with the answer that its labeler has taken back."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,9 @@ from labeling.pages.judging.my_work import choice_of, describe_judgment, places_
 
 
 @dataclass(frozen=True)
-class Given:
-    """`choice` is the button's value; `ticks` are the names and values of what was ticked."""
+class GivenAnswer:
+    """An answer as the form shows it again. `choice` is the value of the button. `ticks` are names
+    and values of the boxes that were ticked."""
 
     choice: str
     said: str
@@ -19,8 +20,8 @@ class Given:
     ticks: frozenset[tuple[str, str]]
 
 
-def taken_back(assignment: Assignment) -> Given | None:
-    """What was said here last, if it was taken back and nothing has come in its place."""
+def taken_back(assignment: Assignment) -> GivenAnswer | None:
+    """Returns the last answer to this assignment if it was taken back and not replaced since."""
     last = (
         Judgment.objects.filter(assignment_id=assignment.pk)
         .select_related("rewrite", "project")
@@ -30,13 +31,13 @@ def taken_back(assignment: Assignment) -> Given | None:
     return None if last is None or last.superseded_at is None else given_in(last)
 
 
-def given_in(judgment: Judgment) -> Given:
+def given_in(judgment: Judgment) -> GivenAnswer:
     ticks = {("reasons", reason) for reason in judgment.reasons}
     ticks |= {(f"place-{letter}", str(place)) for letter, place in places_of(judgment).items()}
     for number, aspect in enumerate(judgment.project.aspects):
         if aspect in judgment.aspects:
             ticks.add((f"aspect-{number}", side_of(judgment, judgment.aspects[aspect])))
-    return Given(
+    return GivenAnswer(
         _button_of(judgment),
         describe_judgment(judgment),
         judgment.rationale,

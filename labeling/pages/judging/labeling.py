@@ -24,7 +24,7 @@ from django_htmx.http import trigger_client_event
 
 from labeling.curation.set_aside import set_aside
 from labeling.database.transactions import Conflict
-from labeling.judging.modes import LETTERS, Asked, answer_in
+from labeling.judging.modes import LETTERS, AnswerBar, answer_in
 from labeling.judging.recording import (
     AnswerTo,
     CannotUndo,
@@ -52,14 +52,15 @@ logger = logging.getLogger(__name__)
 
 # Comparisons that one request sets aside before it says that there is trouble.
 SET_ASIDE_AT_ONCE = 10
-TROUBLE = handout.Nothing(outlook.Expect.TROUBLE, "What you answered is saved.")
+TROUBLE = handout.NothingToCompare(outlook.Expect.TROUBLE, "What you answered is saved.")
 
 SAID: dict[str, str] = {Judgment.Kind.SKIP: "Skipped", Judgment.Kind.FLAG: "Flagged"}
 
 
 @dataclass(frozen=True)
-class Side:
-    """A response in its place on screen. No name, no score: nothing that could sway."""
+class PlacedResponse:
+    """A response in its place on screen. It carries neither model name nor score, which would sway
+    the labeler."""
 
     letter: str
     response: Response
@@ -68,20 +69,20 @@ class Side:
 
 @dataclass(frozen=True)
 class Shown:
-    """What the page shows of an assignment."""
+    """An assignment with its texts, as the page shows them."""
 
     assignment: Assignment
     texts: ShownTexts
-    sides: list[Side]
+    sides: list[PlacedResponse]
 
 
 def load_view(assignment: Assignment) -> Shown:
-    """The comparison as this labeler sees it, in one query at most. Raises CannotBeShown for
-    whatever is wrong with what is stored."""
+    """Returns the comparison as this labeler sees it, with at most one query. Raises CannotBeShown
+    for anything that is wrong with what is stored."""
     try:
         responses = _responses_of(assignment)
         prompt = responses[0].prompt
-        beside = showing.Beside(prompt.extra, [one.extra for one in responses])
+        beside = showing.BesideTexts(prompt.extra, [one.extra for one in responses])
         texts = showing.show(prompt.messages, [one.text for one in responses], beside)
     except (CannotBeShown, DatabaseError):
         raise
@@ -89,7 +90,9 @@ def load_view(assignment: Assignment) -> Shown:
         showing.check_that_any_can_be_shown()
         logger.exception("comparison %s cannot be shown", assignment.comparison_id)
         raise CannotBeShown(f"Formatting failed: {type(fault).__name__}: {fault}") from fault
-    sides = [Side(*three) for three in zip(LETTERS, responses, texts.responses, strict=False)]
+    sides = [
+        PlacedResponse(*three) for three in zip(LETTERS, responses, texts.responses, strict=False)
+    ]
     return Shown(assignment, texts, sides)
 
 
@@ -105,9 +108,9 @@ def _responses_of(assignment: Assignment) -> list[Response]:
 
 def view_or_next(
     user: User, project: Project, assignment: Assignment | None, on_screen: UUID | None = None
-) -> Shown | handout.Nothing:
-    """The comparison as it is shown. One that cannot be is set aside for the curators, and the
-    next one comes, so that nobody gets it again and again."""
+) -> Shown | handout.NothingToCompare:
+    """Returns the comparison as it is shown, or why there is none. A comparison that cannot be
+    shown is set aside for the curators and the next one is taken, so that nobody gets it again."""
     for _ in range(SET_ASIDE_AT_ONCE):
         if assignment is None:
             return outlook.why_nothing(user, project)
@@ -123,8 +126,8 @@ def view_or_next(
 @login_required
 @require_GET
 def label(request: SignedInRequest, slug: str) -> HttpResponse:
-    """The comparison in hand, or the next. A page that waits polls here and gets 204 as long as
-    the reason to wait has not changed."""
+    """Shows the comparison in hand, or the next one. A page that waits polls this address and gets
+    204 for as long as the reason to wait is the same."""
     project = project_for(request.user, slug)
     assignment = handout.current_or_next(request.user, project)
     shown = view_or_next(request.user, project, assignment)
@@ -143,7 +146,8 @@ def label(request: SignedInRequest, slug: str) -> HttpResponse:
 @login_required
 @require_POST
 def ahead(request: SignedInRequest, slug: str) -> HttpResponse:
-    """The comparison after the one on screen, handed out while that one is read; 204: none."""
+    """Hands out the comparison after the one on screen while that one is read; 204 if there is
+    none."""
     project = project_for(request.user, slug)
     on_screen = _uuid(request, "on_screen")
     assignment = handout.current_or_next(request.user, project, on_screen)
@@ -158,7 +162,7 @@ def ahead(request: SignedInRequest, slug: str) -> HttpResponse:
 
 @require_POST
 def judge(request: SignedInRequest, uuid: UUID) -> HttpResponse:
-    """Takes the answer; its response is the next comparison.
+    """Takes the answer and responds with the next comparison.
 
     Who is signed in is checked against the labeler that comes with the assignment, so that the
     busiest request of all does not read the user twice.
@@ -191,8 +195,9 @@ def judge(request: SignedInRequest, uuid: UUID) -> HttpResponse:
 
 
 def _not_yours(request: SignedInRequest, uuid: UUID, problem: NotYours) -> HttpResponse:
-    """Another account's comparison is kept for that account. A page that has named its labeler
-    has been told so before it came here: what it sends is nobody's any more."""
+    """Refuses an answer to another account's comparison, so that the page keeps it for that
+    account. A page that names its labeler was refused by SomeoneElseMiddleware if they differ, so
+    what it sends here belongs to no account: 404."""
     if someone_else.HEADER in request.headers or not Assignment.objects.filter(uuid=uuid).exists():
         raise Http404(str(problem))
     return someone_else.refusal()
@@ -205,7 +210,7 @@ def _reply(
     following: Assignment | None,
     note: str,
 ) -> HttpResponse:
-    """What follows a saved answer: the next comparison."""
+    """Responds to a saved answer with the next comparison."""
     project = recorded.assignment.project
     if not request.htmx:
         if note:
@@ -222,7 +227,8 @@ def _reply(
 
 
 def _reply_without_next(request: SignedInRequest, recorded: Recorded) -> HttpResponse:
-    """The page that waits asks again by itself. Nothing is read for it."""
+    """Responds to a saved answer without reading anything more. The page that waits asks again by
+    itself."""
     project = recorded.assignment.project
     if not request.htmx:
         return redirect("label", project.slug)
@@ -235,8 +241,8 @@ def _reply_without_next(request: SignedInRequest, recorded: Recorded) -> HttpRes
 def undo(request: SignedInRequest, slug: str) -> HttpResponse:
     """Brings one's last comparison back on screen with what was answered, to be judged again.
 
-    With `only`, an answer that its page has taken back before it knew whether it had arrived:
-    nothing is shown, and nothing else is undone."""
+    `only` names an answer that its page took back before it knew whether the answer had arrived.
+    Then that answer alone is undone, and nothing is shown."""
     if _is_on_screen_of_another(request):
         return someone_else.refusal()
     project = project_for(request.user, slug)
@@ -266,7 +272,8 @@ def undo(request: SignedInRequest, slug: str) -> HttpResponse:
 
 
 def _is_on_screen_of_another(request: SignedInRequest) -> bool:
-    """A plain form names no labeler, but what was on its page, which was handed out to one."""
+    """Whether the page that sends this was made for another account. A plain form names no labeler,
+    but it names the assignment on its page, which was handed out to one labeler."""
     on_screen = _uuid(request, "on_screen")
     if on_screen is None:
         return False
@@ -276,21 +283,22 @@ def _is_on_screen_of_another(request: SignedInRequest) -> bool:
 @login_required
 @require_POST
 def heartbeat(request: SignedInRequest, uuid: UUID) -> HttpResponse:
-    """The labeler is still reading. 410: the comparison has gone to someone else meanwhile.
-    `ahead` names the one that their page has ready."""
-    kept = leases.renew_lease(uuid, request.user.pk)
+    """Renews the lease while the labeler reads. `ahead` names the assignment that their page has
+    ready, which is renewed too. 410: the comparison has gone to someone else meanwhile."""
+    is_renewed = leases.renew_lease(uuid, request.user.pk)
     following = _uuid(request, "ahead")
     if following:
         leases.renew_lease(following, request.user.pk)
-    return HttpResponse(status=204 if kept else 410)
+    return HttpResponse(status=204 if is_renewed else 410)
 
 
 @login_required
 @require_POST
 def let_go(request: SignedInRequest) -> HttpResponse:
-    """The page has closed: what it held is soon somebody else's; with `now`, at once, as for an
-    answer that cannot be saved and must not come again as the next comparison."""
-    held = [found for text in request.POST.getlist("held")[:9] if (found := _as_uuid(text))]
+    """Gives back what a closed page held, after a short grace. With `now` there is no grace: an
+    answer that cannot be saved must not come again as the next comparison."""
+    # A page holds what is on screen, the one ahead, and a few answers that wait to be sent.
+    held = [uuid for text in request.POST.getlist("held")[:9] if (uuid := _as_uuid(text))]
     grace = timedelta(0) if request.POST.get("now") else leases.GRACE
     leases.let_go(held, request.user.pk, grace)
     return HttpResponse(status=204)
@@ -299,14 +307,14 @@ def let_go(request: SignedInRequest) -> HttpResponse:
 @login_required
 @require_GET
 def guidelines(request: SignedInRequest, slug: str) -> HttpResponse:
-    """What the project asks of its labelers: a page, or the drawer's content."""
+    """Shows what the project asks of its labelers, as a page or as the content of the drawer."""
     project = project_for(request.user, slug)
     template = "judging/texts/_guidelines.html" if request.htmx else "judging/guidelines.html"
     return render(request, template, {"project": project, "version": project.guidelines})
 
 
 def judged_today(user: User, project: Project) -> int:
-    """Answers since midnight; skips do not count."""
+    """Counts the labeler's answers since midnight, without skips."""
     return Judgment.objects.filter(
         labeler=user,
         project=project,
@@ -317,9 +325,14 @@ def judged_today(user: User, project: Project) -> int:
 
 
 def _context(
-    project: Project, shown: Shown | handout.Nothing, today: int, *, looks_back: bool = False
+    project: Project,
+    shown: Shown | handout.NothingToCompare,
+    today: int,
+    *,
+    looks_back: bool = False,
 ) -> dict[str, Any]:
-    """What `_comparison.html` needs. With `looks_back`, what was answered here and taken back."""
+    """Returns what `_comparison.html` needs. With `looks_back` that includes an answer that was
+    taken back."""
     context: dict[str, Any] = {
         "project": project,
         "today": today,
@@ -327,13 +340,14 @@ def _context(
         "heartbeat_seconds": max(project.lease_seconds // 3, 3),
     }
     if not isinstance(shown, Shown):
-        # The list of keys is part of a page without a comparison, too.
-        asked = Asked(project, project.responses_per_comparison)
+        # A page without a comparison shows the list of keys, too.
+        asked = AnswerBar(project, project.responses_per_comparison)
         return context | {"asked": asked, "nothing": shown}
-    # Only what was closed once has an answer: the busiest request asks for no more than that.
+    # Only an assignment that was closed once has an earlier answer: the busiest request of all is
+    # spared the query for one.
     looks_back = looks_back or shown.assignment.finished_at is not None
     given = taken_back(shown.assignment) if looks_back else None
-    return context | {"asked": Asked(project, len(shown.sides)), "shown": shown, "given": given}
+    return context | {"asked": AnswerBar(project, len(shown.sides)), "shown": shown, "given": given}
 
 
 def _announce(context: dict[str, Any]) -> str:
@@ -341,7 +355,7 @@ def _announce(context: dict[str, Any]) -> str:
 
 
 def _note(recorded: Recorded, answer: AnswerTo) -> str:
-    """What the labeler should know about an answer that was not simply counted."""
+    """Says what the labeler should know about an answer that was not simply counted."""
     judgment, assignment = recorded.judgment, recorded.assignment
     if not recorded.is_new and not _says_the_same(judgment, answer, assignment):
         return "You had answered this in another window: that answer stands."
@@ -349,14 +363,14 @@ def _note(recorded: Recorded, answer: AnswerTo) -> str:
 
 
 def _says_the_same(judgment: Judgment, answer: AnswerTo, assignment: Assignment) -> bool:
-    """Whether an answer that came again, as after a lost reply, is the one that was kept."""
+    """Whether an answer that came a second time, as after a lost reply, says what is recorded."""
     try:
         again = answer(assignment)
     except ValueError:
         return False
     tiers = [list(tier) for tier in again.tiers]
-    kept = (judgment.kind, judgment.tiers, judgment.strength)
-    return (again.kind, tiers, again.strength) == kept
+    as_recorded = (judgment.kind, judgment.tiers, judgment.strength)
+    return (again.kind, tiers, again.strength) == as_recorded
 
 
 def _uuid(request: SignedInRequest, name: str) -> UUID | None:

@@ -1,4 +1,4 @@
-"""A labeler's own page: today, how one judges, and the last answers, each to be corrected."""
+"""A labeler's own page: today's count, how they judge, and their last answers to correct."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,11 +15,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from labeling.database.transactions import Conflict
 from labeling.judging import correcting
 from labeling.judging.correcting import CannotCorrect
-from labeling.judging.modes import LETTERS, SCALES, Asked, answer_in
+from labeling.judging.modes import LETTERS, SCALES, AnswerBar, answer_in
 from labeling.judging.recording import NotYours
-from labeling.material.shown.showing import Beside, show_anyway
+from labeling.material.shown.showing import BesideTexts, show_anyway
 from labeling.models import Judgment, Membership, Project, User
-from labeling.pages.people.measure_words import Line, own_lines
+from labeling.pages.people.measure_words import MeasureLine, own_lines
 from labeling.pages.projects.home import coarse_percent
 from labeling.pages.requests import SignedInRequest
 from labeling.people.access import project_for
@@ -30,7 +30,7 @@ from labeling.queue import handout
 
 @dataclass(frozen=True)
 class Answered:
-    """One of the last answers, as the list shows it."""
+    """A line of the list of last answers. `why_not` says why it cannot be corrected any more."""
 
     judgment: Judgment
     prompt: str
@@ -58,7 +58,7 @@ def my_work(request: SignedInRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def my_judgment(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
-    """One's answer with its comparison, and the form that corrects it."""
+    """Shows one's own answer with its comparison, and takes the form that corrects it."""
     project = project_for(request.user, slug)
     judgment = correcting.own_judgment(request.user, pk)
     if judgment is None or judgment.project_id != project.pk:
@@ -95,9 +95,9 @@ def _judgment_page(
 ) -> HttpResponse:
     by_id = {r.pk: r for r in handout.responses_of(judgment.comparison_id)}
     responses = [by_id[pk] for pk in judgment.order if pk in by_id]
-    asked = Asked(project, len(responses))
+    asked = AnswerBar(project, len(responses))
     prompt = judgment.comparison.prompt
-    beside = Beside(prompt.extra, [response.extra for response in responses])
+    beside = BesideTexts(prompt.extra, [response.extra for response in responses])
     texts = show_anyway(prompt.messages, [response.text for response in responses], beside)
     context = {
         "project": project,
@@ -125,7 +125,8 @@ def _until(judgment: Judgment, project: Project) -> Any:
 
 
 def _counts(user: User, project: Project) -> dict[str, int]:
-    """What this person did, and how far the project is: no streaks, no race."""
+    """Counts what this person did, and how far the project is. There are no streaks and no ranking:
+    haste costs quality."""
     mine = Judgment.objects.filter(
         labeler=user, project=project, superseded_at=None, kind__in=Judgment.ANSWERS
     )
@@ -140,9 +141,11 @@ def _counts(user: User, project: Project) -> dict[str, int]:
     }
 
 
-def _lines(user: User, project: Project) -> list[Line]:
-    """As of last midnight, the server's. A figure that moved with one answer, or that stood still,
-    would say whether that answer was to a check; so would one whose hour its reader could choose.
+def _lines(user: User, project: Project) -> list[MeasureLine]:
+    """Returns the measures as of the server's last midnight.
+
+    A figure that moved with one answer, or stood still, would tell whether that answer was to a
+    check. A midnight in the reader's own zone could be moved by the reader, to the same end.
     """
     everybody = labelers.measure_everybody(project, only=user.pk, at=server_midnight())
     return own_lines(everybody.measures_of(user.pk), everybody)
@@ -162,7 +165,8 @@ def answered(user: User, project: Project) -> list[Answered]:
 
 
 def choice_of(judgment: Judgment) -> str:
-    """The value of the button that gave this answer; of a ranking, none."""
+    """Returns the value of the button that gave this answer. A ranking has no such button: the kind
+    of its judgment is returned."""
     if judgment.kind == Judgment.Kind.PREFER and len(judgment.order) == 2:
         side = "left" if judgment.tiers[0][0] == judgment.order[0] else "right"
         return side if judgment.strength is None else f"{side}-{judgment.strength}"
@@ -170,7 +174,7 @@ def choice_of(judgment: Judgment) -> str:
 
 
 def describe_judgment(judgment: Judgment) -> str:
-    """The answer in words, by the letters that were on screen."""
+    """Says the answer in words, with the letters that were on screen."""
     if judgment.kind == Judgment.Kind.PREFER and len(judgment.order) > 2:
         letter = dict(zip(judgment.order, LETTERS, strict=False))
         tiers = (" = ".join(sorted(letter[pk] for pk in tier)) for tier in judgment.tiers)
@@ -189,12 +193,13 @@ def describe_judgment(judgment: Judgment) -> str:
 
 
 def places_of(judgment: Judgment) -> dict[str, int]:
-    """Letter -> place of a ranking, to fill the form with."""
+    """Returns the place that each letter has in a ranking, to fill the form with."""
     letter = dict(zip(judgment.order, LETTERS, strict=False))
     return {letter[pk]: place for place, tier in enumerate(judgment.tiers, 1) for pk in tier}
 
 
 def side_of(judgment: Judgment, response_id: int | None) -> str:
+    """Returns where a response stood: “left”, “right”, “same” for no response, “” for another."""
     if response_id is None:
         return "same"
     sides: dict[int, str] = dict(zip(judgment.order, ("left", "right"), strict=False))

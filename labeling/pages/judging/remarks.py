@@ -1,15 +1,15 @@
-"""What a labeler is told about the answer just given, if anything: quietly, never in the way."""
+"""Tells a labeler about the answer just given, where there is something to tell."""
 
 from labeling.judging.checks import GoldFeedback
+from labeling.judging.modes import LETTERS
 from labeling.judging.recording import Recorded
 from labeling.models import Comparison
 from labeling.models.work import Purpose
 
-LETTERS = "ABCDEFGHI"
-
 
 def remark_on(recorded: Recorded) -> str:
-    """Silent gold and mirrored repeats are answered like any comparison: no remark tells."""
+    """Returns a sentence about the answer, or "". Of silent gold and mirrored repeats it says
+    nothing: nobody is to know which comparisons are checks."""
     judgment, assignment = recorded.judgment, recorded.assignment
     if recorded.outcome is not None:
         return _feedback(recorded.outcome, assignment.order)
@@ -24,11 +24,11 @@ def remark_on(recorded: Recorded) -> str:
 
 
 def _feedback(outcome: GoldFeedback, order: list[int]) -> str:
-    """After a comparison of the first round: what was expected, and how the round stands."""
+    """Says after a comparison of the first round what was expected, and how the round stands."""
     best = LETTERS[order.index(outcome.expected[0][0])]
-    said = f"Right: {best} is better." if outcome.is_right else f"Here {best} was expected."
+    verdict = f"Right: {best} is better." if outcome.is_right else f"Here {best} was expected."
     if outcome.ended == "passed":
-        return f"{said} You have passed the first round; the work begins."
+        return f"{verdict} You have passed the first round; the work begins."
     if outcome.ended:
-        return f"{said} That was the last of the first round."
-    return f"{said} First round: {outcome.answered} of {outcome.needed}."
+        return f"{verdict} That was the last of the first round."
+    return f"{verdict} First round: {outcome.answered} of {outcome.needed}."

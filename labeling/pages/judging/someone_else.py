@@ -1,4 +1,4 @@
-"""What a page gets that belongs to another account than the one signed in now.
+"""Refuses requests of a page that belongs to another account than the one signed in now.
 
 One browser has one session, and a page outlives it: somebody else signs in in another tab, and the
 page that is still open would judge, undo and lease in that person's name. So a page names its
@@ -12,12 +12,13 @@ from django.contrib.auth import SESSION_KEY
 from django.http import HttpRequest, HttpResponse
 
 HEADER = "X-Labeler"
-# By this the page knows the refusal from other conflicts.
+# By this header the page tells the refusal from other conflicts.
 MARK = "X-Someone-Else"
 
 
 class SomeoneElseMiddleware:
-    """Compares the two without reading a user: the busiest request of all passes here."""
+    """Compares the page's labeler with the session, without a query for the user: the busiest
+    request of all passes here."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -30,8 +31,8 @@ class SomeoneElseMiddleware:
 
 
 def is_someone_else(request: HttpRequest, page_of: str) -> bool:
-    """Whether the page belongs to another account than the session. A session of nobody is another
-    matter: whoever is signed out is asked to sign in."""
+    """Whether the page belongs to another account than the session. A session of nobody does not
+    count: whoever is signed out is asked to sign in."""
     signed_in = request.session.get(SESSION_KEY)
     return signed_in is not None and signed_in != page_of
 

@@ -1,1 +1,1 @@
-"""Pages of accounts, members and invitations."""
+"""Pages of members, invitations and accounts."""

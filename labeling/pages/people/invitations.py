@@ -1,4 +1,4 @@
-"""Inviting by link: making and withdrawing links, and the page that a link opens."""
+"""Invites by link: makes and withdraws links, and shows the page that a link opens."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ LINK = "invitation-link"
 
 
 class InvitationForm(forms.Form):
-    """Nobody can invite to a higher role than their own."""
+    """Offers the roles up to the viewer's own: nobody can invite to a higher one."""
 
     note = forms.CharField(
         max_length=120,
@@ -112,7 +112,7 @@ def invitation_new(request: SignedInRequest, slug: str) -> HttpResponse:
     email = form.cleaned_data.get("email", "")
     invited, token = invitations.create_invitation(project, request.user, role, note, email)
     url = site(request) + reverse("invitation", args=[token])
-    if email and invitations.send(invited, url):
+    if email and invitations.mail_invitation(invited, url):
         messages.success(request, f"The link is on its way to {email}.")
         return redirect("members", slug)
     if email:
@@ -124,7 +124,7 @@ def invitation_new(request: SignedInRequest, slug: str) -> HttpResponse:
 
 
 def keep_link(request: SignedInRequest, token: str, note: str, role: Role) -> None:
-    """To be shown once: the page takes it out of the session."""
+    """Puts the link into the session, for the page to show once and take out again."""
     url = request.build_absolute_uri(reverse("invitation", args=[token]))
     request.session[LINK] = {"note": note, "role": str(role), "url": url}
 
@@ -135,7 +135,7 @@ def invitation_withdraw(request: SignedInRequest, slug: str, pk: int) -> HttpRes
     project = project_for(request.user, slug, Role.CURATOR)
     invitation = get_object_or_404(project.invitations, pk=pk)
     try:
-        invitations.withdraw(invitation, request.user)
+        invitations.withdraw_invitation(invitation, request.user)
     except MembersError as error:
         messages.error(request, str(error))
     else:
@@ -146,42 +146,43 @@ def invitation_withdraw(request: SignedInRequest, slug: str, pk: int) -> HttpRes
 @never_cache
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
-def invitation(request: HttpRequest, token: str) -> HttpResponse:
-    """What the link opens: join with the account one is signed in with, or make one."""
+def invitation_page(request: HttpRequest, token: str) -> HttpResponse:
+    """Opens from the link: a person who is signed in joins, anybody else makes an account first."""
     user = request.user if isinstance(request.user, User) else None
     try:
-        found = invitations.find_invitation(token, user)
+        invitation = invitations.find_invitation(token, user)
         if request.method == "POST":
-            return _join(request, found, token)
+            return _join(request, invitation, token)
     except InvitationGone as gone:
         return _sent_twice(request, token) or render(
             request, "people/invitation_gone.html", {"why": str(gone)}, status=410
         )
-    proposed = {"username": found.username, "full_name": found.full_name}
-    return _page(request, found, SignUpForm(initial=proposed))
+    proposed = {"username": invitation.username, "full_name": invitation.full_name}
+    return _page(request, invitation, SignUpForm(initial=proposed))
 
 
-def _join(request: HttpRequest, found: Invitation, token: str) -> HttpResponse:
+def _join(request: HttpRequest, invitation: Invitation, token: str) -> HttpResponse:
     if isinstance(request.user, User):
-        invitations.accept(found, request.user)
-        return _welcome(request, found)
+        invitations.accept(invitation, request.user)
+        return _welcome(request, invitation)
     form = SignUpForm(request.POST)
-    user = _sign_up(form, found) if form.is_valid() else None
+    user = _sign_up(form, invitation) if form.is_valid() else None
     if user is None:
-        return _sent_twice(request, token) or _page(request, found, form, status=422)
+        return _sent_twice(request, token) or _page(request, invitation, form, status=422)
     login(request, user, backend=MODEL_BACKEND)
-    return _welcome(request, found)
+    return _welcome(request, invitation)
 
 
-def _sign_up(form: SignUpForm, found: Invitation) -> User | None:
-    """None, with the words in the form, when somebody took the name at this moment."""
-    password, is_proven = form.cleaned_data["password"], found.mailed_at is not None
+def _sign_up(form: SignUpForm, invitation: Invitation) -> User | None:
+    """Makes the account and joins. Returns None, with the reason in the form, if somebody has taken
+    the name since the form was checked."""
+    password, is_proven = form.cleaned_data["password"], invitation.mailed_at is not None
     try:
         with transaction.atomic():
             user = accounts.make_account(
-                form.new_user(), password, found.email, is_proven=is_proven
+                form.new_user(), password, invitation.email, is_proven=is_proven
             )
-            invitations.accept(found, user)
+            invitations.accept(invitation, user)
     except NameTaken as problem:
         form.add_error("username", str(problem))
         return None
@@ -189,8 +190,8 @@ def _sign_up(form: SignUpForm, found: Invitation) -> User | None:
 
 
 def _sent_twice(request: HttpRequest, token: str) -> HttpResponse | None:
-    """A sign-up that came twice (a double click) is answered like the first, which it proves to
-    be by the password."""
+    """Answers a sign-up that came twice, as by a double click, like the first one. That it comes
+    from the same person is proven by the password."""
     first = invitations.used_just_now(token)
     if request.method != "POST" or request.user.is_authenticated or first is None:
         return None
@@ -205,28 +206,35 @@ def _sent_twice(request: HttpRequest, token: str) -> HttpResponse | None:
 @login_required
 @require_POST
 def invitation_answer(request: SignedInRequest, pk: int) -> HttpResponse:
-    """Joins by an invitation to one's account, or takes it off one's page."""
-    found = get_object_or_404(
+    """Joins by an invitation to one's account, or declines it."""
+    invitation = get_object_or_404(
         Invitation.objects.select_related("project"), pk=pk, invitee=request.user
     )
     if "decline" in request.POST:
-        invitations.decline(found)
+        invitations.decline(invitation)
         return redirect("home")
     try:
-        invitations.accept(found, request.user)
+        invitations.accept(invitation, request.user)
     except InvitationGone as gone:
         messages.error(request, str(gone))
         return redirect("home")
-    return _welcome(request, found)
+    return _welcome(request, invitation)
 
 
-def _welcome(request: HttpRequest, found: Invitation) -> HttpResponse:
-    messages.success(request, f"Welcome to {found.project}.")
-    return redirect("label" if found.role == Role.LABELER else "project", found.project.slug)
+def _welcome(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    messages.success(request, f"Welcome to {invitation.project}.")
+    return redirect(
+        "label" if invitation.role == Role.LABELER else "project", invitation.project.slug
+    )
 
 
 def _page(
-    request: HttpRequest, found: Invitation, form: SignUpForm, status: int = 200
+    request: HttpRequest, invitation: Invitation, form: SignUpForm, status: int = 200
 ) -> HttpResponse:
-    context = {"invitation": found, "project": found.project, "form": form, "next": request.path}
+    context = {
+        "invitation": invitation,
+        "project": invitation.project,
+        "form": form,
+        "next": request.path,
+    }
     return render(request, "people/invitation.html", context, status=status)

@@ -1,16 +1,16 @@
-"""Measures of a labeler in plain words, for their own page and for curators."""
+"""Puts the measures of a labeler into plain words, for their own page and for curators."""
 
 from dataclasses import dataclass
 
-from labeling.quality.labelers import Everybody
+from labeling.quality.labelers import ProjectMeasures
 from labeling.quality.measures.intervals import Estimate, Refusal
 from labeling.quality.measures.one_labeler import LabelerMeasures, Measure
 
-NO_HABIT = 0.5
+NO_HABIT = 0.5  # share of left sides chosen, since sides are shuffled
 
 
 @dataclass(frozen=True)
-class Line:
+class MeasureLine:
     """One measure: the figure with its interval, or why there is none, and what it means."""
 
     title: str
@@ -20,8 +20,9 @@ class Line:
     tone: str = ""
 
 
-def own_lines(measures: LabelerMeasures, everybody: Everybody) -> list[Line]:
-    """To the labeler themselves."""
+def own_lines(measures: LabelerMeasures, everybody: ProjectMeasures) -> list[MeasureLine]:
+    """Returns the measures as the labeler reads them. How they did on known answers is not among
+    them: it would help to find out which comparisons those are."""
     return [
         _pace(measures.pace),
         _line(
@@ -41,8 +42,8 @@ def own_lines(measures: LabelerMeasures, everybody: Everybody) -> list[Line]:
     ]
 
 
-def lines_about(measures: LabelerMeasures, everybody: Everybody) -> list[Line]:
-    """About a labeler, to a curator."""
+def lines_about(measures: LabelerMeasures, everybody: ProjectMeasures) -> list[MeasureLine]:
+    """Returns the measures as a curator reads them about a labeler."""
     return [
         _line(
             "Agreement with others",
@@ -76,22 +77,22 @@ def bounds(measure: Measure) -> str:
     return f"{measure.percent_low} to {measure.percent_high} %"
 
 
-def _line(title: str, measure: Measure, words: str, tone: str = "") -> Line:
+def _line(title: str, measure: Measure, words: str, tone: str = "") -> MeasureLine:
     if isinstance(measure, Refusal):
-        return Line(title, "–", "", f"Too little to say yet. {measure.reason}")
-    return Line(title, per_cent(measure), bounds(measure), words, tone)
+        return MeasureLine(title, "–", "", f"Too little to say yet. {measure.reason}")
+    return MeasureLine(title, per_cent(measure), bounds(measure), words, tone)
 
 
 def _everybody(estimate: Estimate | None) -> str:
-    return "" if estimate is None else f" Everybody in the project: {estimate.percent} %."
+    return "" if estimate is None else f" ProjectMeasures in the project: {estimate.percent} %."
 
 
-def _pace(measure: Measure) -> Line:
+def _pace(measure: Measure) -> MeasureLine:
     title = "Time for an answer"
     if isinstance(measure, Refusal):
-        return Line(title, "–", "", f"Too little to say yet. {measure.reason}")
+        return MeasureLine(title, "–", "", f"Too little to say yet. {measure.reason}")
     low, high = measure.low or 0.0, measure.high or 0.0
-    return Line(
+    return MeasureLine(
         title,
         _time(measure.value),
         f"{_time(low)} to {_time(high)}",
@@ -105,7 +106,7 @@ def _time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min"
 
 
-def _left(measure: Measure, who: str) -> Line:
+def _left(measure: Measure, who: str) -> MeasureLine:
     verdict = (
         "Sides are shuffled, so without a habit it is about half. No habit shows in what "
         f"{who} chose."
@@ -123,11 +124,11 @@ def _left(measure: Measure, who: str) -> Line:
     return _line("Left side chosen", measure, verdict, tone)
 
 
-def _longer(measure: Measure, everybody: Estimate | None, who: str) -> Line:
+def _longer(measure: Measure, everybody: Estimate | None, who: str) -> MeasureLine:
     words = f"Of the pairs in which one response is longer, {who} chose the longer one so often."
     tone = ""
     if everybody is not None:
-        words += f" Everybody: {everybody.percent} %."
+        words += f" ProjectMeasures: {everybody.percent} %."
         if isinstance(measure, Estimate) and measure.excludes(everybody.value):
             more = "more" if measure.value > everybody.value else "less"
             words += f" That is {more} often than others: length alone should not decide."

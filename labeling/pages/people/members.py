@@ -23,18 +23,18 @@ from labeling.people import invitations, members
 from labeling.people.access import project_for
 from labeling.people.mailing import can_send, site
 from labeling.people.members import MembersError
-from labeling.people.signing_in.who_signs_in import Mark, mark_of
+from labeling.people.signing_in.who_signs_in import AccountMark, mark_of
 from labeling.quality import labelers
 from labeling.quality.measures.one_labeler import LabelerMeasures
 
 
 @dataclass(frozen=True)
 class MemberRow:
-    """A member with the figures of the table; those that are refused are a dash."""
+    """A member with the figures of the table. A figure that is refused shows as a dash."""
 
     member: Membership
     figures: list[tuple[str, str, str, str]]  # name, figure, interval, why there is none
-    mark: Mark | None
+    mark: AccountMark | None
 
     @classmethod
     def of(cls, member: Membership, measures: LabelerMeasures) -> "MemberRow":
@@ -66,13 +66,15 @@ def _page(request: SignedInRequest, project: Project, **context: Any) -> HttpRes
     forms = {"add_form": AddMemberForm(prefix="add"), "invite_form": InviteForm(prefix="invite")}
     context = forms | {"link": None} | context
     everybody = labelers.measure_everybody(project)
-    found = list(members.members_of(project))
+    memberships = list(members.members_of(project))
     context |= {
         "project": project,
-        "rows": [MemberRow.of(member, everybody.measures_of(member.user_id)) for member in found],
-        "members": found,
+        "rows": [
+            MemberRow.of(member, everybody.measures_of(member.user_id)) for member in memberships
+        ],
+        "members": memberships,
         "weighed_at": max(
-            (datetime.fromisoformat(m.measured["at"]) for m in found if "at" in m.measured),
+            (datetime.fromisoformat(m.measured["at"]) for m in memberships if "at" in m.measured),
             default=None,
         ),
         "link_form": InvitationForm(project, prefix="link"),
@@ -97,7 +99,8 @@ def weigh_now(request: SignedInRequest, slug: str) -> HttpResponse:
 @login_required
 @require_POST
 def member_add(request: SignedInRequest, slug: str) -> HttpResponse:
-    """Invites an account. The answer is the same whether or not there is one."""
+    """Invites an account. The answer is the same whether or not the account exists: who has one is
+    nobody's business."""
     project = project_for(request.user, slug, Role.ADMIN)
     form = AddMemberForm(request.POST, prefix="add")
     if not form.is_valid():
@@ -110,7 +113,7 @@ def member_add(request: SignedInRequest, slug: str) -> HttpResponse:
         form.add_error(error.field or None, str(error))
         return _page(request, project, add_form=form)
     url = site(request) + reverse("invitation", args=[token])
-    if email and not invitations.send(invited, url):
+    if email and not invitations.mail_invitation(invited, url):
         messages.error(request, f"The mail server did not take the mail to {email}.")
     messages.success(
         request,

@@ -18,7 +18,7 @@ from labeling.people.habits import (
     HabitsError,
     habits_from,
     habits_of,
-    name_of,
+    key_name,
     reset_keys,
     set_habits,
 )
@@ -45,7 +45,8 @@ def my_settings(request: SignedInRequest) -> HttpResponse:
 def _page(
     request: SignedInRequest, habits: Habits, problem: HabitsError | None = None
 ) -> HttpResponse:
-    """With a problem, the page shows what was sent, so that one field is to be mended."""
+    """Shows the form. With a problem it holds what was sent, so that only one field has to be
+    mended."""
     sent = request.POST if problem else {}
     rows: list[dict[str, Any]] = []
     for number, action in enumerate(ACTIONS):
@@ -54,7 +55,7 @@ def _page(
         rows.append({"number": number, "action": action, "key": key, "error": error})
     context = {
         "rows": rows,
-        "default_names": {action.key: name_of(action.key) for action in ACTIONS},
+        "default_names": {action.key: key_name(action.key) for action in ACTIONS},
         "habits": habits,
         "text_size": sent.get("text_size", habits.text_size),
         "density": sent.get("density", habits.density),

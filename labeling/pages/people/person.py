@@ -1,4 +1,4 @@
-"""One member of a project: how they judge, and what a curator can do about it."""
+"""The page of one member: how they judge, and what a curator can do about it."""
 
 from typing import Any
 
@@ -126,5 +126,5 @@ def _what_changed(done: Resettled) -> str:
 
 def _member(request: SignedInRequest, slug: str, pk: int) -> tuple[Project, Membership]:
     project = project_for(request.user, slug, Role.CURATOR)
-    found = project.memberships.select_related("user", "project")
-    return project, get_object_or_404(found, pk=pk)
+    memberships = project.memberships.select_related("user", "project")
+    return project, get_object_or_404(memberships, pk=pk)

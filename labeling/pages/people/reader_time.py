@@ -1,5 +1,5 @@
-"""Shows times in the reader's time zone: the one of their account, else that of their browser,
-which a script puts into a cookie, else the server's."""
+"""Shows times in the reader's time zone: that of their account, or else that of their browser,
+which a script puts into a cookie, or else the server's."""
 
 from collections.abc import Callable
 from typing import Any

@@ -14,7 +14,7 @@ from labeling.projects.settings_texts import GROUPS, HELP, LABELS
 
 
 class ProjectForm(forms.ModelForm):
-    """A new project: the few things to decide before the first comparison."""
+    """The few things to decide about a new project before its first comparison."""
 
     class Meta:
         model = Project
@@ -28,7 +28,7 @@ class ProjectForm(forms.ModelForm):
         self.fields["ranked_responses"].required = False
 
     def clean_ranked_responses(self) -> int:
-        """Only asked for with ranking."""
+        """Fills in the default: only projects that rank ask for the number."""
         default: int = Project._meta.get_field("ranked_responses").default
         return self.cleaned_data["ranked_responses"] or default
 
@@ -44,8 +44,8 @@ SHARES = (
 
 
 class SettingsForm(SectionedForm, forms.ModelForm):
-    """How people are asked and checked. What the loop is told has a form of its own, on the
-    learning side."""
+    """The settings of how people are asked and checked. Those of the loop have a form of their own,
+    on the learning side."""
 
     sections = GROUPS
 

@@ -1,4 +1,4 @@
-"""The first page: one's projects, how far each has come, and the one thing to do next."""
+"""The first page: a person's projects, how far each has come, and the one thing to do next."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -36,8 +36,8 @@ class ProjectRow:
 
 
 def coarse_percent(finished: int, total: int) -> int:
-    """What a labeler sees of a project's progress. An exact count would stand still after an
-    answer to a check, and tell what it was."""
+    """Returns the progress in steps of ten per cent, which is all that a labeler sees of it. An
+    exact count would stand still after an answer to a check, and so tell what it was."""
     return 10 * (10 * finished // total) if total else 0
 
 
@@ -54,7 +54,8 @@ def _rows(user: User) -> list[ProjectRow]:
 def _row(user: User, project: Any) -> ProjectRow:
     role = Role(project.my_role or Role.ADMIN)
     is_paused = project.is_paused or bool(project.my_pause)
-    # Why there is nothing is asked for those alone who have nothing else to do here.
+    # Only labelers are told why there is nothing to compare: others have other things to do here,
+    # and are spared the query.
     outlook = outlook_for(user, project) if role == Role.LABELER else None
     return ProjectRow(
         project,

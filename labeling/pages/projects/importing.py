@@ -1,4 +1,4 @@
-"""The import page: a file is uploaded and checked, looked at, and imported with a second click."""
+"""The import page: checks an uploaded file, shows what is in it, imports it at a second click."""
 
 from typing import Any
 
@@ -24,16 +24,15 @@ from labeling.importing import (
 )
 from labeling.importing.uploads import MAX_UPLOAD_BYTES, drop_upload, keep_upload, kept_upload
 from labeling.models import AuditEntry, Project, Role
-from labeling.pages.numbers import whole_number
+from labeling.pages.numbers import BIGGEST_ID, whole_number
 from labeling.pages.requests import SignedInRequest
 from labeling.people.access import project_for
 
 EARLIER_IMPORTS = 10
-BIGGEST_ID = 2**63 - 1
 
 
 class OptionsForm(forms.Form):
-    """Choices for the whole file; they travel from the check to the import."""
+    """Choices for the whole file. They travel from the check to the import as hidden fields."""
 
     pairs = forms.IntegerField(
         label="Comparisons for each prompt",
@@ -106,16 +105,17 @@ def _check(request: SignedInRequest, project: Project) -> HttpResponse:
     name = upload.name or "upload"
     skip_bad = form.cleaned_data["skip_bad"]
     try:
-        found = check_file(upload, skip_bad=skip_bad)
+        checked = check_file(upload, skip_bad=skip_bad)
     except ImportRefused as refused:
         return _page(request, project, status=422, form=form, refused=refused, name=name)
     context: dict[str, Any] = {
-        "found": found,
+        "checked": checked,
         "name": name,
         "rows": preview_rows(upload, skip_bad=skip_bad),
         "token": keep_upload(upload.chunks()),
         "pairs": form.cleaned_data["pairs"],
-        "tags": ", ".join(form.cleaned_data["tags"]),
+        # Without spaces: written longer than it was typed, it could be too long to come back.
+        "tags": ",".join(form.cleaned_data["tags"]),
         "skip_bad": skip_bad,
     }
     return _page(request, project, **context)
@@ -156,7 +156,7 @@ def _import(request: SignedInRequest, project: Project) -> HttpResponse:
 @login_required
 @require_safe
 def skipped_lines(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
-    """The rows that an import left out, as a table to take along."""
+    """Hands out the rows that an import left out, as a table of plain text."""
     project = project_for(request.user, slug, Role.CURATOR)
     entry = _imports(project).filter(pk=pk).first() if pk <= BIGGEST_ID else None
     if entry is None:
@@ -183,7 +183,7 @@ def _imports(project: Project) -> Any:
 
 
 def _entry(request: SignedInRequest, project: Project) -> dict[str, Any] | None:
-    """The import that the address names, as its audit entry remembers it."""
+    """Returns the import that the address names, as its audit entry holds it."""
     number = whole_number(request.GET.get("entry"))
     entry = _imports(project).filter(pk=number).first() if number is not None else None
     if entry is None:

@@ -1,4 +1,4 @@
-"""The part of a project's settings that decides what labelers are asked, and its live preview."""
+"""The settings that decide what labelers are asked, and their live preview."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
-from labeling.judging.modes import LETTERS, Asked
+from labeling.judging.modes import LETTERS, AnswerBar
 from labeling.models import Project
 from labeling.pages.requests import SignedInRequest
 from labeling.projects.settings_texts import MODE_FIELDS, MODE_HELP, MODE_LABELS
@@ -55,7 +55,7 @@ class WordsField(forms.CharField):
 
 
 def mode_fields() -> dict[str, forms.Field]:
-    """The fields that a model form would not make well by itself."""
+    """Returns the fields that a model form would not make well by itself."""
     return {
         "aspects": WordsField(
             most=6, longest=30, label=MODE_LABELS["aspects"], help_text=MODE_HELP["aspects"]
@@ -70,7 +70,7 @@ def mode_fields() -> dict[str, forms.Field]:
 
 
 class ModeForm(forms.ModelForm):
-    """Only for the preview: whatever is sound in a form that is still being filled in."""
+    """Takes what is sound of a form that is still being filled in, for the preview alone."""
 
     class Meta:
         model = Project
@@ -84,7 +84,7 @@ class ModeForm(forms.ModelForm):
 @login_required
 @require_POST
 def mode_preview(request: SignedInRequest) -> HttpResponse:
-    """A sample comparison as labelers would see it with these settings; nothing is saved."""
+    """Shows a sample comparison as labelers would see it with these settings. Nothing is saved."""
     project = Project()
     given = [name for name in MODE_FIELDS if name in request.POST or "shows-all" in request.POST]
     form = ModeForm(request.POST, instance=project)
@@ -102,7 +102,7 @@ def preview_context(project: Project) -> dict[str, Any]:
     ]
     return {
         "project": project,
-        "asked": Asked(project, size),
+        "asked": AnswerBar(project, size),
         "sides": sides,
         "sample_prompt": SAMPLE_PROMPT,
     }

@@ -1,4 +1,4 @@
-"""Forms of settings by subject: what both the labeling and the learning settings need."""
+"""Forms of settings by subject, for the settings of labeling and of the loop alike."""
 
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, QueryDict
 
-from labeling.projects.settings_texts import Group
+from labeling.projects.settings_texts import SettingsGroup
 
 
 class PercentField(forms.FloatField):
-    """A share that people read and write as per cent."""
+    """A share from 0 to 1 that people read and write as per cent."""
 
     def to_python(self, value: Any) -> Any:
         percent = super().to_python(value)
@@ -67,7 +67,7 @@ class SectionedForm(forms.BaseForm):
     """Each field carries the value it was shown with, so that `changed_data` is what this person
     changed, whatever others have saved in the meantime."""
 
-    sections: tuple[Group, ...] = ()
+    sections: tuple[SettingsGroup, ...] = ()
 
     def carry_initial(self) -> None:
         for field in self.fields.values():
@@ -77,7 +77,7 @@ class SectionedForm(forms.BaseForm):
         return {name: self.cleaned_data[name] for name in self.changed_data}
 
     def usual_values(self) -> Mapping[str, Any]:
-        """The defaults as the page shows them; without those that have none."""
+        """Returns the defaults as the page shows them, for the fields that have one."""
         raise NotImplementedError
 
     def who_else(self, name: str) -> str:
@@ -127,7 +127,8 @@ TO_DEFAULT = "to_default"
 
 
 def refilled(data: QueryDict, values: Mapping[str, Any]) -> QueryDict:
-    """What was sent, with these values typed over it: nothing is saved by that."""
+    """Returns what was sent with these values in place of its own, as if they had been typed over
+    it. Nothing is saved by that."""
     data = data.copy()
     for name, value in values.items():
         if value is False:
@@ -138,7 +139,7 @@ def refilled(data: QueryDict, values: Mapping[str, Any]) -> QueryDict:
 
 
 def set_back(form: SectionedForm, name: str) -> dict[str, Any]:
-    """What to type over a field so that it is at its default again."""
+    """Returns what to type over a field to set it to its default; nothing for an unknown field."""
     usual = form.usual_values()
     return {name: usual[name]} if name in usual else {}
 

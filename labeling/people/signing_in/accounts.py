@@ -54,22 +54,24 @@ def name_is_taken(username: str) -> bool:
 
 
 def find_account(who: str) -> User | None:
-    """The account with this user name or proven address, in one query whatever comes of it."""
+    """The account with this user name or proven address, in one query whether there is one or
+    not."""
     key = fold(who.strip())
-    found = list(User.objects.filter(Q(username_key=key) | Q(email_key=key), is_active=True))
+    accounts = list(User.objects.filter(Q(username_key=key) | Q(email_key=key), is_active=True))
     # A mail has proven the address; a user name that looks like it proves nothing.
-    found.sort(key=lambda user: user.email_key != key)
-    return found[0] if found else None
+    accounts.sort(key=lambda user: user.email_key != key)
+    return accounts[0] if accounts else None
 
 
 def new_account(username: str, full_name: str) -> User:
-    """Not saved, and without a password."""
+    """Makes a user that is not saved and has no password."""
     first, _, last = full_name.strip().partition(" ")
     return User(username=username, first_name=first, last_name=last)
 
 
 def make_account(user: User, password: str, email: str, *, is_proven: bool) -> User:
-    """Of two who take one name at the same moment, the second is told as if it came later."""
+    """Saves the user with a password and an address. Raises NameTaken, also where somebody else
+    takes the name at the same moment."""
     user.email, user.email_is_claimed = email, bool(email) and not is_proven
     user.set_password(password)
     try:
@@ -84,14 +86,17 @@ def make_account(user: User, password: str, email: str, *, is_proven: bool) -> U
 
 
 def _insert(user: User) -> None:
-    """In a savepoint: a caller's transaction goes on after a refusal."""
+    """Inserts the user in a savepoint, so that the caller's transaction goes on after a refusal."""
     with transaction.atomic():
         user.save(force_insert=True)
 
 
 def set_password(user: User, password: str) -> None:
-    """Compare-and-set: of two who change it at the same moment, one is refused, and a link that
-    sets a password does so once. Every session that began with the old one ends."""
+    """Sets the password by compare-and-set, and ends every session that began with the old one.
+
+    Of two who change it at the same moment one is refused, and a link that sets a password does so
+    once.
+    """
     before = user.password
     user.set_password(password)
     with transaction.atomic():
@@ -115,8 +120,11 @@ def change_name(user: User, full_name: str) -> None:
 
 
 def ask_for_address(user: User, address: str, link: Link) -> bool:
-    """Sends a mail with a link that makes the address the account's; without a mail server the
-    address is noted as claimed. False where a mail was sent: nothing has changed yet."""
+    """Mails a link that makes the address the account's. Without a mail server, the address is
+    noted as claimed.
+
+    False where a mail was sent: nothing has changed yet.
+    """
     if not address or not mailing.can_send():
         _set_address(user, address, is_claimed=bool(address))
         return True
@@ -156,7 +164,7 @@ def confirm_address(user: User, token: str, *, only_look: bool = False) -> str:
 
 
 def _state(user: User) -> str:
-    """Changes with the address and the password: a link works once."""
+    """A signature that changes with the address and the password, so that a link works once."""
     claimed = "claimed" if user.email_is_claimed else ""
     return signing.Signer(salt="labeling.state").signature(
         f"{user.email}|{claimed}|{user.password}"
@@ -177,7 +185,8 @@ def _set_address(user: User, address: str, *, is_claimed: bool) -> None:
 
 
 def mail_reset(address: str, link: Link) -> None:
-    """Mails a link that sets a new password, if the address is somebody's who has one."""
+    """Mails a link that sets a new password, if the address is proven and its account has a
+    password."""
     user = User.objects.filter(email_key=fold(address.strip()), is_active=True).first()
     if user is None or not user.has_usable_password() or not _may_mail(user):
         return

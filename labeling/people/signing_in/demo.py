@@ -22,12 +22,12 @@ NO_PASSWORD = Q(password="") | Q(password__startswith="!")  # as Django marks an
 
 def renew_secret(data_dir: Path) -> str:
     """Makes the secret of this start, in a file that only its owner can read."""
-    made = secrets.token_urlsafe(32)
+    new_secret = secrets.token_urlsafe(32)
     forget_secret(data_dir)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     with open(os.open(data_dir / SECRET_FILE, flags, 0o600), "w") as file:
-        file.write(made)
-    return made
+        file.write(new_secret)
+    return new_secret
 
 
 def forget_secret(data_dir: Path) -> None:
@@ -48,7 +48,7 @@ def is_secret(given: str) -> bool:
 
 
 def keepsake(of: str) -> str:
-    """What a browser keeps of the secret: proof that it knew it, and not the secret itself."""
+    """What a browser keeps instead of the secret: proof that it knew the secret."""
     return salted_hmac("labeling.people.signing_in.demo", of, algorithm="sha256").hexdigest()
 
 

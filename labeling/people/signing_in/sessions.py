@@ -18,7 +18,7 @@ def labeler_id(request: HttpRequest) -> int | None:
 
 
 def check(request: HttpRequest, user: User) -> User:
-    """The rules of `request.user`: the account is active, and the session began with the
+    """Applies the rules of `request.user`: the account is active, and the session began with the
     password of today (or was signed with a key that has been rotated since)."""
     stored = request.session.get(HASH_SESSION_KEY, "")
     accepted = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]

@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from labeling.people.signing_in.too_often import too_often
 
-# AXES_FAILURE_LIMIT failures of one name from one address are too many, and so many times that of
-# one address: an office has one for all.
+# AXES_FAILURE_LIMIT failures of one name from one address are too many. Of one address with
+# whatever names it takes ten times as many: an office has one address for all.
 TIMES_FOR_AN_ADDRESS = 10
 
 
@@ -34,14 +34,16 @@ class Handler(AxesDatabaseHandler):
     def reset_user_attempts(
         self, request: HttpRequest, credentials: dict[str, Any] | None = None
     ) -> int:
-        """Not those of the whole address: an account of one's own would buy more guesses."""
+        """Forgets the failures of the name, not those of the address: a sign-in to an account of
+        one's own must not buy more guesses."""
         of_name, _of_address = self.filter_user_attempts(request, credentials)
         count: int = of_name.delete()[0]
         return count
 
 
 def plain_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str | None:
-    """The name as it counts, so that another spelling of it is not another account."""
+    """The name in the form in which its failures are counted: another spelling is no other
+    account."""
     name = (credentials or request.POST).get("username")
     return None if name is None else unicodedata.normalize("NFKC", str(name)).casefold()[:255]
 
@@ -49,7 +51,7 @@ def plain_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str 
 def locked_out(
     request: HttpRequest, _response: HttpResponse | None, credentials: dict[str, Any] | None
 ) -> HttpResponse:
-    """What the page says instead: when one may try again."""
+    """The answer to a paused name or address, with the time when one may try again."""
     handler = Handler()
     latest = [
         attempts.aggregate(latest=Max("attempt_time"))["latest"]

@@ -21,13 +21,14 @@ from labeling.people.signing_in.too_often import too_often
 
 class Throttle(SimpleRateThrottle):
     def get_rate(self) -> str:
-        """Read now and not at import: a setting decides it."""
+        """Reads the rate when it is asked for, not at import: a setting decides it."""
         rate: str = settings.THROTTLE_RATES[self.scope or ""]
         return rate
 
 
 class PerToken(Throttle):
-    """Of one token; of a person whose browser calls the API, all that it calls."""
+    """Limits the requests with one token; without a token, those of a person whose browser calls
+    the API."""
 
     scope = "token"
 
@@ -40,7 +41,7 @@ class PerToken(Throttle):
 
 
 class PerAddress(Throttle):
-    """Of one address, by whoever does not say who they are."""
+    """Limits the requests from one address that do not say who sends them."""
 
     scope = "anonymous"
 
@@ -53,7 +54,7 @@ class PerAddress(Throttle):
 
 
 class RefusedKeys(Throttle):
-    """Keys that are none, from one address."""
+    """Limits the requests from one address with keys that no token has."""
 
     scope = "refused"
 
@@ -62,7 +63,7 @@ class RefusedKeys(Throttle):
 
 
 class PageThrottle(Throttle):
-    """What is sent to one page from one address."""
+    """Limits what is sent to one page from one address."""
 
     def __init__(self, scope: str) -> None:
         self.scope = scope

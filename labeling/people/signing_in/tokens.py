@@ -33,7 +33,7 @@ class TokenRefused(Exception):
 def make_token(
     user: User, name: str, scopes: Collection[Scope], expires_at: datetime | None = None
 ) -> tuple[ApiToken, str]:
-    """The token and its key, which is not stored and cannot be shown again."""
+    """Makes a token, and returns it with its key, which is not stored and cannot be shown again."""
     if not scopes:
         raise TokensError("Choose at least one thing that the token may do.")
     if user.api_tokens.count() >= MOST_TOKENS:
@@ -54,7 +54,7 @@ def make_token(
 
 
 def revoke_token(user: User, pk: int) -> ApiToken | None:
-    """The token that is gone now; None where the person had none such (any more)."""
+    """Deletes the person's token and returns it; None where they have no such token."""
     with transaction.atomic():
         token = user.api_tokens.filter(pk=pk).first()
         if token is None or not user.api_tokens.filter(pk=pk).delete()[0]:
@@ -77,7 +77,7 @@ def find_token(key: str) -> ApiToken:
 
 
 def note_use(token: ApiToken) -> None:
-    """Writes down that it is in use, at most once a minute."""
+    """Writes down that the token is in use, once a minute at most."""
     now = timezone.now()
     before = now - USE_IS_NOTED_EVERY
     if token.last_used_at is not None and token.last_used_at > before:

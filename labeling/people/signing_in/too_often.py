@@ -17,6 +17,6 @@ def too_often(request: HttpRequest, until: datetime, why: str) -> HttpResponse:
         words = f"{why} {words}"
         return HttpResponse(words, status=429, content_type="text/plain; charset=utf-8")
     context = {"why": why, "when": words}
-    response = render(request, "people/accounts/too_often.html", context, status=429)
+    response = render(request, "people/signing_in/too_often.html", context, status=429)
     response["Retry-After"] = str(seconds)
     return response

@@ -10,24 +10,24 @@ SIMULATED = "simulated-"
 
 
 @dataclass(frozen=True)
-class Mark:
+class AccountMark:
     """What stands beside a name, and what it means."""
 
     word: str
     meaning: str
 
 
-DEMO = Mark("demo", "Entered from the demo's own address, without a password.")
-IS_SIMULATED = Mark("simulated", "Judged by the command simulate; nobody signs in as them.")
-SUPERUSER = Mark(
+DEMO = AccountMark("demo", "Entered from the demo's own address, without a password.")
+IS_SIMULATED = AccountMark("simulated", "Judged by the command simulate; nobody signs in as them.")
+SUPERUSER = AccountMark(
     "superuser, no password",
     "Cannot sign in until a password is set with manage.py changepassword.",
 )
-NO_PASSWORD = Mark("no password", "Cannot sign in until a superuser sets a password.")
+NO_PASSWORD = AccountMark("no password", "Cannot sign in until a superuser sets a password.")
 
 
-def mark_of(user: User) -> Mark | None:
-    """None for whoever signs in with a password."""
+def mark_of(user: User) -> AccountMark | None:
+    """The mark beside the account's name; None for whoever signs in with a password."""
     if user.has_usable_password():
         return None
     if user.username in USERS.values():

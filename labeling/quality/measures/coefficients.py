@@ -72,7 +72,8 @@ def alpha(counts: Ints, level: Literal["nominal", "ordinal"] = "ordinal") -> flo
 
 
 def percent_estimate(counts: Ints, prompts: Ints) -> Estimate | None:
-    """Per cent agreement with its interval by prompt, which as a share it has on any number."""
+    """Per cent agreement with its interval by prompt. As a share it has an interval on any
+    number."""
     sums = sum_by(prompts, _pair_counts(counts))
     share = share_by_prompt(PromptTally(hits, int(pairs)) for hits, pairs in sums.tolist())
     judgments = int(counts[counts.sum(axis=1) >= 2].sum())
@@ -113,7 +114,8 @@ def cohen_estimate(confusions: Ints, prompts: Ints) -> Estimate | None:
 
 
 def both_ways(counts: Ints, prompts: Ints, mirrored: Sequence[int]) -> tuple[Ints, Ints]:
-    """Every unit twice, once with the responses' names swapped: value i becomes `mirrored[i]`."""
+    """Counts every unit twice, once with the responses' names swapped: value i becomes
+    `mirrored[i]`."""
     return np.concatenate([counts, counts[:, list(mirrored)]]), np.concatenate([prompts, prompts])
 
 
@@ -132,8 +134,8 @@ def _estimate(
     measure: Callable[[Floats], Floats],
 ) -> Estimate | None:
     """The figure with its interval; None where no unit has two judgments, or all say one thing."""
-    two = counts.sum(axis=1) >= 2
-    counts, prompts = counts[two], prompts[two]
+    comparable = counts.sum(axis=1) >= 2
+    counts, prompts = counts[comparable], prompts[comparable]
     value = exact(counts) if len(counts) else float("nan")
     if not np.isfinite(value):
         return None
@@ -211,5 +213,5 @@ def _ordinal_alpha(flat: Floats) -> Floats:
     observed = (table * distance).sum(axis=(-1, -2))
     expected = (said[:, :, None] * said[:, None, :] * distance).sum(axis=(-1, -2))
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = 1 - (total - 1) * observed / expected
-    return np.asarray(np.where(expected > 0, found, np.nan)).reshape(flat.shape[:-1])
+        alphas = 1 - (total - 1) * observed / expected
+    return np.asarray(np.where(expected > 0, alphas, np.nan)).reshape(flat.shape[:-1])

@@ -27,7 +27,7 @@ Ints = NDArray[np.int64]
 PRIOR_SKILL = 1.1
 PRIOR_SPREAD = 0.7
 PRIOR_BIAS_SPREAD = 0.5
-# Centre and spread are learnt, the prior being worth so many people, within what people can be:
+# Centre and spread are learnt within what people can be. The prior is worth two more people:
 # where all are alike, weights stay close, and noise does not make one outvote two.
 PRIOR_PEOPLE = 2
 SKILL_RANGE = (0.3, 3.0)
@@ -101,7 +101,11 @@ class Prior:
 def estimate_reliabilities(
     choices: Choices, labelers: int, pairs: int, gold: dict[int, bool] | None = None, seed: int = 0
 ) -> Reliabilities:
-    """`gold` names pairs whose answer is known: pair -> whether the first is better."""
+    """Estimates each labeler's reliability, and for each pair how probably its first response is
+    better.
+
+    `gold` has pairs whose answer is known: pair -> whether the first is better.
+    """
     known = np.full(pairs, np.nan)
     for pair, first in (gold or {}).items():
         known[pair] = float(first)
@@ -220,7 +224,7 @@ def _covariance(
 
 
 def _shared(choices: Choices, labelers: int, pairs: int, known: Floats) -> Ints:
-    """How many of a labeler's pairs tell something: judged by others too, or gold."""
+    """How many of each labeler's pairs tell something: those judged by others too, or gold."""
     votes = np.bincount(choices.pair, minlength=pairs)
     tells = (votes[choices.pair] >= 2) | ~np.isnan(known[choices.pair])
     return np.bincount(choices.labeler[tells], minlength=labelers)
@@ -231,7 +235,7 @@ def _describe(
 ) -> list[LabelerReliability]:
     weight = weights(skills)
     rng = np.random.default_rng(seed)
-    found = []
+    reliabilities = []
     for k in range(len(theta)):
         drawn = rng.multivariate_normal(theta[k], covariance[k], size=DRAWS)
         chance = _sigmoid(drawn)
@@ -239,7 +243,7 @@ def _describe(
         left = (chance[:, 0] + 1 - chance[:, 1]) / 2
         low, high = np.percentile(accuracy, [2.5, 97.5])
         left_low, left_high = np.percentile(left, [2.5, 97.5])
-        found.append(
+        reliabilities.append(
             LabelerReliability(
                 accuracy=float(accuracy.mean()),
                 low=float(low),
@@ -252,7 +256,7 @@ def _describe(
                 shared=int(shared[k]),
             )
         )
-    return found
+    return reliabilities
 
 
 def _diagonal(values: Floats) -> Floats:

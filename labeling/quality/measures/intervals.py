@@ -57,8 +57,8 @@ class Estimate:
         return None if self.high is None else round(100 * self.high)
 
     def excludes(self, value: float) -> bool:
-        """Whether the interval lies wholly on one side of this value. That of fewer than six
-        prompts is never said to: chance alone lets five say the same too often."""
+        """Whether the interval lies wholly on one side of this value. With fewer than six prompts
+        the answer is no: by chance alone five say the same too often."""
         if self.low is None or self.high is None or self.prompts < FEWEST_TO_BE_SURE:
             return False
         return not self.low <= value <= self.high
@@ -77,7 +77,8 @@ class PairedDifference:
 
 @dataclass(frozen=True)
 class Refusal:
-    """No figure, because so little would not tell this labeler from another."""
+    """No figure, because `count` is less than the `needed` trials that would tell one labeler from
+    another."""
 
     reason: str
     count: int
@@ -94,8 +95,8 @@ class PromptTally:
 
 
 def share_by_prompt(tallies: Iterable[PromptTally]) -> Estimate | None:
-    """Hits over trials with their interval; None without trials. A function of the tallies alone,
-    in whatever order they come."""
+    """Hits over trials with their interval; None without trials. The order of the tallies does not
+    matter."""
     sums, repeats = _sums_of(tallies)
     prompts = int(repeats.sum())
     if not prompts:

@@ -22,7 +22,7 @@ from labeling.quality.measures.intervals import (
 
 Measure = Estimate | Refusal
 
-# With so many trials a share's interval is at most about ±18 points (30) or ±26 (10) wide.
+# A share of 30 trials is known to about ±18 points, one of 10 to about ±26.
 NEEDED_CHOICES = 30
 NEEDED_SHARED = 20
 NEEDED_CHECKS = 10
@@ -65,9 +65,9 @@ def agreement_with_others(
     figures = Counter((hits, trials) for hits, trials in rows.values() if trials)
     if figures.total() < NEEDED_SHARED:
         return _too_few(figures.total(), NEEDED_SHARED, "prompts that others judged too")
-    found = share_by_prompt(PromptTally(*row, count) for row, count in figures.items())
-    assert found is not None
-    return found
+    share = share_by_prompt(PromptTally(*row, count) for row, count in figures.items())
+    assert share is not None
+    return share
 
 
 def gold_accuracy(right: Sequence[bool]) -> Measure:

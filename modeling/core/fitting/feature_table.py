@@ -24,32 +24,33 @@ SHARD_TEXTS = 64  # what an interrupted run may have to read again
 
 
 def read_table(training: Training, readout: Readout) -> Tensor:
-    """(N, L, E) of the run's texts, group after group."""
+    """Read the features (N, L, E) of the run's texts, group after group, or load them from
+    shards."""
     run, encoded = training.setup.run, training.data.encoded
     folder = run.path / "checkpoint" / "features"
     folder.mkdir(parents=True, exist_ok=True)
-    of = digest_of(training, readout)
-    found = [torch.empty(0)] * len(encoded)
+    digest = digest_of(training, readout)
+    by_group = [torch.empty(0)] * len(encoded)
     done, total = 0, sum(len(texts) for texts in encoded)
     batches = training.reader.batches(encoded, training.setup.memory.batch_tokens)
     for number, shard in enumerate(shards(batches, encoded)):
         groups = [at for batch in shard for at in batch]
         sizes = [len(encoded[at]) for at in groups]
         file = folder / f"{number}.pt"
-        features = load_shard(file, of, sum(sizes))
+        features = load_shard(file, digest, sum(sizes))
         if features is None:
             features = read_batches(training.reader, encoded, shard, readout, run.check_cancelled)
-            keep_shard(file, of, features)
+            keep_shard(file, digest, features)
         for at, part in zip(groups, features.split(sizes), strict=True):
-            found[at] = part
+            by_group[at] = part
         done += sum(sizes)
         run.progress(done, total, "responses", "reading")
         run.check_cancelled()
-    return torch.cat(found)
+    return torch.cat(by_group)
 
 
 def shards(batches: Iterator[list[int]], encoded: Sequence[Group]) -> Iterator[list[list[int]]]:
-    """Batches of group numbers, so many as hold about SHARD_TEXTS texts."""
+    """Gather batches of group numbers until they hold about SHARD_TEXTS texts."""
     shard: list[list[int]] = []
     texts = 0
     for batch in batches:
@@ -70,7 +71,7 @@ def read_batches(
     readout: Readout,
     each_batch: Callable[[], None] = lambda: None,
 ) -> Tensor:
-    """(R, L, E) on the CPU, batch after batch."""
+    """Read the features (R, L, E) of some batches, on the CPU, batch after batch."""
     parts = []
     for batch in batches:
         each_batch()
@@ -81,28 +82,28 @@ def read_batches(
 
 
 def digest_of(training: Training, readout: Readout) -> str:
-    """Names what the features depend on: the run's data and settings, and what is read."""
+    """Hash what the features depend on: the run's data and settings, and what is read."""
     named = sorted(identity(training, "features").items())
     budget = training.setup.memory.batch_tokens  # it decides which texts lie in which shard
     return hashlib.sha256(f"{named}{readout}{budget}".encode()).hexdigest()
 
 
-def keep_shard(file: Path, of: str, features: Tensor) -> None:
-    """With its own hash: numbers that were damaged on the disk are numbers all the same."""
-    kept = {"of": of, "features": features, "sha256": sha256_of_tensor(features)}
-    write_atomically(file, lambda out: torch.save(kept, out))
+def keep_shard(file: Path, digest: str, features: Tensor) -> None:
+    """Write a shard with its own hash: numbers that were damaged on the disk are still numbers."""
+    shard = {"of": digest, "features": features, "sha256": sha256_of_tensor(features)}
+    write_atomically(file, lambda out: torch.save(shard, out))
 
 
 def sha256_of_tensor(features: Tensor) -> str:
     return hashlib.sha256(features.contiguous().numpy().tobytes()).hexdigest()
 
 
-def load_shard(file: Path, of: str, texts: int) -> Tensor | None:
-    """None for one that is not there, damaged, or of another run."""
+def load_shard(file: Path, digest: str, texts: int) -> Tensor | None:
+    """Load a shard; None for one that is not there, damaged, or of another run."""
     try:
-        kept = torch.load(file, weights_only=True)
-        features: Tensor = kept["features"]
-        as_written = kept["sha256"] == sha256_of_tensor(features)
+        shard = torch.load(file, weights_only=True)
+        features: Tensor = shard["features"]
+        as_written = shard["sha256"] == sha256_of_tensor(features)
     except UNREADABLE:
         return None
-    return features if as_written and kept["of"] == of and len(features) == texts else None
+    return features if as_written and shard["of"] == digest and len(features) == texts else None

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from modeling.core.fitting.step import learning_rate, make_optimizer, not_finite, train_step
 from modeling.core.program.checkpoint import Checkpoint, Pace
-from modeling.core.program.errors import Cancelled
+from modeling.core.program.errors import ProgramCancelled
 from modeling.core.reward.evaluation import score_split
 from modeling.core.reward.report import count_in, metrics_of
 from modeling.core.reward.state import RewardProgress, put_weights, resume, save
@@ -23,7 +23,7 @@ LOG_LINES = 200  # about so many train lines per run
 
 
 def train(training: Training, checkpoint: Checkpoint) -> RewardProgress:
-    """The loop. Returns where it ended; the model holds the best weights."""
+    """Run the loop. Returns where it ended; the model then holds the best weights."""
     run, config = training.setup.run, training.config
     train_groups = training.split("train")
     plans = [plan(training, train_groups, epoch) for epoch in range(config.epochs)]
@@ -70,14 +70,15 @@ def must_stop(training: Training, figures: dict[str, float]) -> bool:
 
 
 def stop_if_asked(training: Training, figures: dict[str, float]) -> None:
+    """Raise ProgramCancelled if the run was asked to stop, in all processes after one step."""
     if training.setup.processes.size == 1:
         training.setup.run.check_cancelled()
     elif figures["stop"] > 0:
-        raise Cancelled
+        raise ProgramCancelled
 
 
 def plan(training: Training, train_groups: list[int], epoch: int) -> list[list[Unit]]:
-    """The epoch's batches, with the units' groups numbered as in `training.groups`."""
+    """Plan the epoch's batches, with the units' groups numbered as in `training.groups`."""
     batches = plan_epoch(
         [training.groups[at] for at in train_groups],
         [training.data.encoded[at] for at in train_groups],
@@ -127,7 +128,7 @@ def evaluate(training: Training, step: int) -> float:
     if not dev:
         return math.inf
     groups = [training.groups[at] for at in dev]
-    rewards = [found.mean(1).tolist() for found in score_groups(training, dev)]
+    rewards = [of_group.mean(1).tolist() for of_group in score_groups(training, dev)]
     score = score_split(groups, rewards)
     if not math.isfinite(score.loss):
         raise not_finite(step, "the dev split")
@@ -139,7 +140,7 @@ def evaluate(training: Training, step: int) -> float:
 
 
 def remember_best(loop: RewardProgress, dev_loss: float) -> bool:
-    """True when the dev loss is the lowest so far."""
+    """Note a dev loss. Returns whether it is the lowest so far."""
     if dev_loss < loop.best_loss:
         loop.best_loss, loop.best_step, loop.bad_evals = dev_loss, loop.step, 0
         return True
@@ -148,8 +149,8 @@ def remember_best(loop: RewardProgress, dev_loss: float) -> bool:
 
 
 def score_everything(training: Training, loop: RewardProgress) -> list[Tensor]:
-    """Rewards (K, M) of all groups with the final weights, by each head; of the held-out groups
-    alone for a part that leaves no model. Cancelling here loses only this scoring."""
+    """Score all groups with the final weights: (K, M) by each head. A part that leaves no model
+    scores the held-out groups alone. Cancelling here loses only this scoring."""
     groups = training.groups
     which = [
         at
@@ -168,7 +169,7 @@ def score_everything(training: Training, loop: RewardProgress) -> list[Tensor]:
     scored = dict(zip(which, score_groups(training, which, each_batch), strict=True))
     rewards = [scored.get(at, Tensor()) for at in range(len(groups))]
     if processes.size > 1 and processes.any(run.cancel_asked):  # all must have been told the same
-        raise Cancelled
+        raise ProgramCancelled
     if not all(group.isfinite().all() for group in rewards):
         raise not_finite(loop.step, "the final weights")
     return rewards
@@ -177,8 +178,8 @@ def score_everything(training: Training, loop: RewardProgress) -> list[Tensor]:
 def score_groups(
     training: Training, which: list[int], each_batch: Callable[[int], None] = lambda done: None
 ) -> list[Tensor]:
-    """Rewards (K, M) of some groups, all batched together; each process reads its share."""
+    """Score some groups, all batched together: (K, M) each. Each process reads its share."""
     texts = [training.data.encoded[at] for at in training.setup.processes.share(which)]
     budget = training.setup.memory.batch_tokens
-    found = training.reader.score_members(texts, budget, each_batch)
-    return training.setup.processes.collect([Tensor()] * len(which), found)
+    rewards = training.reader.score_members(texts, budget, each_batch)
+    return training.setup.processes.collect([Tensor()] * len(which), rewards)

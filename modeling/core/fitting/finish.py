@@ -10,7 +10,7 @@ from torch import Tensor
 from modeling.core.fitting.finetune import score_everything, train
 from modeling.core.fitting.frozen import train_frozen
 from modeling.core.loading.adapters import merge_adapter
-from modeling.core.loading.aggregation import Scale, same_spread, scales_of, write_scales
+from modeling.core.loading.aggregation import RewardScale, same_spread, scales_of, write_scales
 from modeling.core.loading.heads import save_heads, take_heads
 from modeling.core.loading.own_head import save_own_head
 from modeling.core.loading.reward_model import check_reload, save_model
@@ -22,7 +22,7 @@ from modeling.core.reading.padding import side_for
 from modeling.core.reward.report import summarise
 from modeling.core.reward.setup import unquantise
 from modeling.core.reward.state import identity
-from modeling.core.reward.training import Judged, Training
+from modeling.core.reward.training import Training, TrainingData
 
 
 @dataclass(frozen=True)
@@ -37,30 +37,32 @@ class FinishedTraining:
     parity_max_error: float
     frozen: dict[str, Any] | None = None  # what a head on frozen features reads
 
-    def train_rewards(self, data: Judged) -> Tensor:
-        """(R, M) over all responses of the train split."""
+    def train_rewards(self, data: TrainingData) -> Tensor:
+        """The rewards (R, M) of all responses of the train split."""
         groups = zip(data.groups, self.rewards, strict=True)
         return torch.cat([rewards for group, rewards in groups if group.split == "train"])
 
-    def scales(self, data: Judged) -> list[Scale]:
-        found = scales_of(self.train_rewards(data))
-        return same_spread(found) if len(found) > 1 else found
+    def scales(self, data: TrainingData) -> list[RewardScale]:
+        """The scale of each member, measured on the train split."""
+        scales = scales_of(self.train_rewards(data))
+        return same_spread(scales) if len(scales) > 1 else scales
 
 
 def read_outcome(training: Training, checkpoint: Checkpoint) -> FinishedTraining | None:
-    """Of a training that an earlier attempt at this run has finished."""
-    kept = checkpoint.load_outcome()
-    if kept is None:
+    """Read what a training left that an earlier attempt at this run finished; None where there is
+    none, or its model is gone. Raises ProgramError for another run's."""
+    stored = checkpoint.load_outcome()
+    if stored is None:
         return None
-    if not is_same_run(kept.pop("identity"), identity(training, checkpoint.part)):
+    if not is_same_run(stored.pop("identity"), identity(training, checkpoint.part)):
         raise of_another_run(checkpoint.outcome_file)
-    outcome = FinishedTraining(**kept)
+    outcome = FinishedTraining(**stored)
     left = outcome.name.startswith("curve/") or (training.setup.run.path / outcome.name).is_dir()
     return outcome if left else None
 
 
 def finish(training: Training, checkpoint: Checkpoint) -> FinishedTraining:
-    """Train, and all that follows."""
+    """Train, and do all that follows. Returns what result.json is made of."""
     frozen = training.config.method == "frozen"
     outcome = fit_frozen(training) if frozen else fine_tune(training, checkpoint)
     if training.setup.processes.rank > 0:
@@ -68,19 +70,20 @@ def finish(training: Training, checkpoint: Checkpoint) -> FinishedTraining:
     if training.part.leaves_model:
         error = save_checked(training, outcome)
         outcome = dataclasses.replace(outcome, parity_max_error=error)
-    kept: dict[str, Any] = {**vars(outcome), "identity": identity(training, checkpoint.part)}
-    checkpoint.save_outcome(kept)
+    stored: dict[str, Any] = {**vars(outcome), "identity": identity(training, checkpoint.part)}
+    checkpoint.save_outcome(stored)
     return outcome
 
 
 def figures_of(training: Training, outcome: FinishedTraining) -> dict[str, Any]:
-    """How good this training's model is by itself, as result.json would say it."""
-    rewards = [found.mean(1).tolist() for found in outcome.rewards]
+    """The figures of this training's model alone, as result.json would have them."""
+    rewards = [of_group.mean(1).tolist() for of_group in outcome.rewards]
     figures, _ = summarise(training.data.groups, rewards)
     return figures | {"steps": outcome.steps, "base_model": training.config.base_model}
 
 
 def fine_tune(training: Training, checkpoint: Checkpoint) -> FinishedTraining:
+    """Run the loop, merge adapters, score everything."""
     loop = train(training, checkpoint)
     if training.config.adapter == "qlora":
         unquantise(training)
@@ -98,6 +101,7 @@ def fine_tune(training: Training, checkpoint: Checkpoint) -> FinishedTraining:
 
 
 def fit_frozen(training: Training) -> FinishedTraining:
+    """Fit a head to features of the frozen trunk. There are no steps: fits are counted."""
     fitted = train_frozen(training)
     return FinishedTraining(
         training.part.name,

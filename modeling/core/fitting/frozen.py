@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from modeling.core.fitting.feature_table import read_table
-from modeling.core.fitting.frozen_choice import Choice, choose, count_fits, fit_heads
+from modeling.core.fitting.frozen_choice import LayerChoice, choose, count_fits, fit_heads
 from modeling.core.fitting.frozen_fit import Pairs, held_out
 from modeling.core.loading.own_head import OWN_HEAD, attach_head
 from modeling.core.program.errors import ProgramError
@@ -84,8 +84,8 @@ def check_finite(training: Training, table: Tensor) -> None:
 
 def fit_table(
     training: Training, table: Tensor, layers: tuple[int, ...], pairs: Pairs
-) -> tuple[Choice, Tensor, Tensor]:
-    """What is read, and the weights (M, F) and biases (M,) of the heads that read it."""
+) -> tuple[LayerChoice, Tensor, Tensor]:
+    """Choose what is read, and fit the heads that read it: weights (M, F) and biases (M,)."""
     run, config = training.setup.run, training.config
     factors = bootstrap_factors(training)
     done, total = 0, count_fits(len(layers)) + len(factors)
@@ -102,7 +102,7 @@ def fit_table(
 
 
 def pairs_of(training: Training) -> Pairs:
-    """The train split's comparisons, by the places of their texts in the feature table."""
+    """List the train split's comparisons, by the places of their texts in the feature table."""
     starts, at = [], 0
     for texts in training.data.encoded:
         starts.append(at)
@@ -124,7 +124,7 @@ def pairs_of(training: Training) -> Pairs:
 
 
 def bootstrap_factors(training: Training) -> list[Tensor]:
-    """(C,) for each head; a single one sees every comparison once."""
+    """The bootstrap weights (C,) of the comparisons for each head; a single head sees each once."""
     of_group = training.data.head_weights or [[1.0]] * len(training.groups)
     seen = [
         of_group[group]

@@ -20,7 +20,7 @@ MOST_FEATURES = 16_384  # of layers read together: a comparison's row is 64 kB
 
 
 @dataclass(frozen=True)
-class Choice:
+class LayerChoice:
     """`columns` of the candidates are read, under the penalty `l2`. `trials`: the best strength of
     each set of layers, {"layers", "l2", "loss", "accuracy"}, for the run's result."""
 
@@ -30,7 +30,7 @@ class Choice:
 
 
 def count_fits(candidates: int) -> int:
-    """How often `choose` fits a head, for a progress bar."""
+    """Count how often `choose` fits a head, for a progress bar."""
     return (candidates + (candidates > 1)) * FOLDS * len(STRENGTHS)
 
 
@@ -40,16 +40,16 @@ def choose(
     pairs: Pairs,
     config: TrainRewardConfig,
     each_fit: Callable[[], None] = lambda: None,
-) -> Choice:
-    """By the loss on prompts left out, which a few comparisons settle sooner than the accuracy.
+) -> LayerChoice:
+    """Choose by the loss on prompts left out, which settles with fewer comparisons than accuracy.
 
     Shape: table (N, L, E), N texts at L candidate layers, named by `layers` in the trials.
     """
 
     def best(columns: tuple[int, ...]) -> dict[str, Any]:
         features = standardised(table, columns)
-        found = cross_validate(features, pairs, config, STRENGTHS, each_fit)
-        return min(found, key=lambda trial: trial["loss"]) | {"columns": columns}
+        by_strength = cross_validate(features, pairs, config, STRENGTHS, each_fit)
+        return min(by_strength, key=lambda trial: trial["loss"]) | {"columns": columns}
 
     trials = [best((column,)) for column in range(table.shape[1])]
     if len(trials) > 1:
@@ -59,12 +59,12 @@ def choose(
     chosen = min(trials, key=lambda trial: trial["loss"])
     if not is_clearly_lower(chosen["losses"], trials[-1]["losses"]):
         chosen = trials[-1]
-    told = [
+    reported = [
         {"layers": [layers[column] for column in trial["columns"]]}
         | {key: trial[key] for key in ("l2", "loss", "accuracy")}
         for trial in trials
     ]
-    return Choice(chosen["columns"], chosen["l2"], told)
+    return LayerChoice(chosen["columns"], chosen["l2"], reported)
 
 
 def is_clearly_lower(losses: Tensor, others: Tensor) -> bool:
@@ -76,15 +76,15 @@ def is_clearly_lower(losses: Tensor, others: Tensor) -> bool:
 
 
 def standardised(table: Tensor, columns: Sequence[int]) -> Tensor:
-    """(N, F) of (N, L, E)."""
+    """Take the chosen layers' features, standardised. Shape: (N, L, E) to (N, F)."""
     features = table[:, list(columns)].flatten(1)
     return scale_of(features).apply(features)
 
 
 def fit_head(
-    table: Tensor, choice: Choice, pairs: Pairs, config: TrainRewardConfig
+    table: Tensor, choice: LayerChoice, pairs: Pairs, config: TrainRewardConfig
 ) -> tuple[Tensor, Tensor]:
-    """Weights (F,) and bias () of the chosen head on the features as they are read."""
+    """Fit the chosen head: weights (F,) and bias () on the features as they are read."""
     features = table[:, list(choice.columns)].flatten(1)
     scale = scale_of(features)
     weights = fit(scale.apply(features), pairs, choice.l2, config)
@@ -93,13 +93,13 @@ def fit_head(
 
 def fit_heads(
     table: Tensor,
-    choice: Choice,
+    choice: LayerChoice,
     pairs: Pairs,
     config: TrainRewardConfig,
     factors: Sequence[Tensor],
     each_fit: Callable[[], None] = lambda: None,
 ) -> tuple[Tensor, Tensor]:
-    """One head per bootstrap weighting (C,) of the comparisons: weights (M, F), biases (M,)."""
+    """Fit one head per bootstrap weighting (C,) of the comparisons: weights (M, F), biases (M,)."""
     heads = []
     for factor in factors:
         heads.append(fit_head(table, choice, pairs.reweighted(factor), config))

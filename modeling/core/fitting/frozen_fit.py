@@ -37,15 +37,16 @@ class Pairs:
     prompt: Tensor  # numbers of prompts
 
     def among(self, chosen: Tensor) -> "Pairs":
-        """Those where `chosen` (C,) is true."""
+        """The comparisons where `chosen` (C,) is true."""
         return Pairs(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
     def reweighted(self, factor: Tensor) -> "Pairs":
+        """The comparisons with their weights times `factor` (C,)."""
         return Pairs(self.i, self.j, self.target, self.weight * factor, self.margin, self.prompt)
 
 
 @dataclass(frozen=True)
-class Scale:
+class Standardisation:
     """Standardisation: z = (x - mean) / spread, a constant feature becomes 0."""
 
     mean: Tensor  # (F,)
@@ -55,19 +56,20 @@ class Scale:
         return (features - self.mean) / self.spread
 
     def unfold(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights (..., F) on z as weights and bias (...) on x: the same reward without z."""
+        """Turn weights (..., F) on z into weights and bias (...) on x that give the same
+        rewards."""
         raw = weight / self.spread
         return raw, -(raw @ self.mean)
 
 
-def scale_of(features: Tensor) -> Scale:
-    """Of the rows of (N, F); times sqrt(F), so that |z|² is about 1 and one range of strengths
-    suits any number of features."""
+def scale_of(features: Tensor) -> Standardisation:
+    """Standardise the columns of (N, F). The spread is taken times sqrt(F), so that |z|² is about 1
+    and one range of strengths suits any number of features."""
     spread = features.std(0, correction=0)
     rounding = RELATIVE * features.abs().amax(0)  # of each feature alone
     constant = (spread <= 1e-6 * spread.max().clamp(min=1e-30)) | (spread <= rounding)
     spread = torch.where(constant, torch.full_like(spread, torch.inf), spread)
-    return Scale(features.mean(0), spread * features.shape[1] ** 0.5)
+    return Standardisation(features.mean(0), spread * features.shape[1] ** 0.5)
 
 
 def fit(
@@ -77,7 +79,8 @@ def fit(
     config: TrainRewardConfig,
     start: Tensor | None = None,
 ) -> Tensor:
-    """The weights (F,) that minimise weighted mean loss + l2/2·|w|² over standardised (N, F)."""
+    """Find the weights (F,) that minimise weighted mean loss + l2/2·|w|² over standardised (N,
+    F)."""
     difference = features[pairs.i] - features[pairs.j]  # (C, F)
     weights = torch.zeros(features.shape[1], 1) if start is None else start[:, None].clone()
     weights.requires_grad_(True)
@@ -102,7 +105,8 @@ def fit(
 
 
 def held_out(features: Tensor, pairs: Pairs, weights: Tensor) -> tuple[Tensor, float, float]:
-    """(weighted losses (C,), sum of points, decided comparisons) on prompts of no part in it."""
+    """Score weights on comparisons that they were not fitted to: weighted losses (C,), the sum of
+    points, and the number of decided comparisons."""
     delta = (features[pairs.i] - features[pairs.j]) @ weights
     losses = bradley_terry(delta, pairs.target, pairs.margin) * pairs.weight
     side = torch.sign(pairs.target - 0.5)
@@ -111,7 +115,8 @@ def held_out(features: Tensor, pairs: Pairs, weights: Tensor) -> tuple[Tensor, f
 
 
 def fold_of(prompts: Tensor, seed: int) -> Tensor:
-    """(C,) the fold of each comparison, by prompt, as even as prompts allow."""
+    """Deal the prompts into FOLDS folds, as even as they allow. Returns each comparison's fold
+    (C,)."""
     names = sorted(set(prompts.tolist()))
     Random(f"folds:{seed}").shuffle(names)
     number = {name: at % FOLDS for at, name in enumerate(names)}
@@ -125,8 +130,8 @@ def cross_validate(
     strengths: Sequence[float] = STRENGTHS,
     each_fit: Callable[[], None] = lambda: None,
 ) -> list[dict[str, Any]]:
-    """For each strength {"l2", "loss", "accuracy", "losses"} on prompts that were left out of the
-    fit; `losses` (C,) are those of the comparisons, weighted.
+    """Score each strength on prompts that were left out of the fit: {"l2", "loss", "accuracy",
+    "losses"} each; `losses` (C,) are those of the comparisons, weighted.
 
     Strongest first, each fit begun at the one before.
     """

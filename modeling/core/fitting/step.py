@@ -23,7 +23,8 @@ SUMMED = ("loss", "points", "decided", "margin", "reward", "tokens")
 
 
 def make_optimizer(model: nn.Module, config: TrainRewardSettled) -> torch.optim.Optimizer:
-    """Fused: one pass over the weights, on CPU and GPU alike."""
+    """Make AdamW over the weights that are trained. Fused: one pass over them, on CPU and GPU
+    alike."""
     return torch.optim.AdamW(
         [weight for weight in model.parameters() if weight.requires_grad],
         lr=config.learning_rate,
@@ -33,7 +34,8 @@ def make_optimizer(model: nn.Module, config: TrainRewardSettled) -> torch.optim.
 
 
 def learning_rate(config: TrainRewardSettled, step: int, total: int) -> float:
-    """The rate of the step that follows `step` finished ones."""
+    """The learning rate of the step that follows `step` finished ones of `total`: linear warm-up,
+    then constant or linear decay."""
     peak = float(config.learning_rate)
     warmup = round(config.warmup * total)
     if step < warmup:
@@ -46,8 +48,8 @@ def learning_rate(config: TrainRewardSettled, step: int, total: int) -> float:
 def train_step(
     training: Training, optimizer: torch.optim.Optimizer, batch: list[Unit], rate: float, step: int
 ) -> dict[str, float]:
-    """Returns sums over the batch's comparisons, ready to be added up for the log; and whether one
-    of the processes was asked to stop.
+    """Do one optimiser step. Returns sums over the batch's comparisons, to be added up for the log,
+    and as `stop` how many of the processes were asked to stop.
 
     Raises ProgramError, before any weight has changed, when loss or gradient are no number or have
     exploded.
@@ -100,8 +102,8 @@ def gradients(
 def backward(
     training: Training, units: list[Unit], total_weight: float
 ) -> tuple[dict[str, float], bool]:
-    """This process's part: the loss is summed over the passes and divided once. False: the memory
-    did not suffice."""
+    """Add the gradients of this process's units. The loss is summed over the passes and divided by
+    the whole batch's weight. Returns sums for the log, and False where memory did not suffice."""
     config = training.config
     figures = dict.fromkeys(SUMMED, 0.0)
     padded = not training.reader.packs
@@ -129,8 +131,8 @@ def backward(
 
 
 def share_of(training: Training, batch: list[Unit]) -> list[Unit]:
-    """The units of a batch that fall to this process: the largest first, each to the process that
-    has the fewest tokens so far. All processes come to the same shares."""
+    """Choose the units of a batch that fall to this process: the largest first, each goes to the
+    process with the fewest tokens so far. All processes come to the same shares."""
     if training.setup.processes.size == 1:
         return batch
     tokens = [training.reader.tokens(unit.texts(training.data.encoded)) for unit in batch]

@@ -28,12 +28,13 @@ class Sampling:
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1 or self.batch_tokens < 1:
             raise ValueError("max_new_tokens and batch_tokens must be at least 1")
-        if self.temperature < 0 or not 0 < self.top_p <= 1:
+        if not self.temperature >= 0 or not 0 < self.top_p <= 1:  # NaN fails both
             raise ValueError("temperature must be at least 0 and top_p in (0, 1]")
 
 
 def uniforms(seed: int, count: int) -> Tensor:
-    """A response's draws in [0, 1), one per token to come. Shape: (count,), float64 on the CPU.
+    """Draw a response's numbers in [0, 1), one per token to come. Shape: (count,), float64, on the
+    CPU: a GPU's generator would give other numbers.
 
     The first draws are the same for every count."""
     return torch.rand(count, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
@@ -42,7 +43,7 @@ def uniforms(seed: int, count: int) -> Tensor:
 def pick(
     logits: Tensor, draws: Tensor, temperature: float = 1.0, top_p: float = 1.0
 ) -> tuple[Tensor, Tensor]:
-    """One token per row and its log-probability.
+    """Choose one token per row by its draw, and give its log-probability.
     Shape: logits (R, V), draws (R,) -> tokens (R,) int64, log_probs (R,) float32
 
     The log-probability is that of softmax(logits / temperature), at temperature 0 of
@@ -71,7 +72,7 @@ def pick(
 
 
 def _nucleus(probabilities: Tensor, top_p: float) -> Tensor:
-    """The likeliest tokens that together have `top_p`; the others at 0. Shape: (R, V) -> (R, V)
+    """Set all tokens to 0 but the likeliest that together have `top_p`. Shape: (R, V) -> (R, V)
 
     Source: Holtzman et al. 2020, The Curious Case of Neural Text Degeneration."""
     ordered, order = probabilities.sort(dim=-1, descending=True, stable=True)

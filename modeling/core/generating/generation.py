@@ -25,7 +25,7 @@ from modeling.core.generating.drawing import Sampling, pick, uniforms
 from modeling.core.generating.row_cache import ROOM, Prefix, Rows, merged, next_logits, read_prefix
 from modeling.core.program.errors import ProgramError
 
-FREE_SHARE = 0.125  # of the batch: so many places must be free before rows are moved
+FREE_SHARE = 0.125  # of the batch: places that must be free before rows are moved
 PROMPT_TOKENS = 4096  # read in one forward pass
 
 
@@ -56,8 +56,8 @@ class Drawn:
         return self.tokens[:-1] if self.finished else self.tokens
 
     def take(self, token: int, log_prob: float, sampling: Sampling) -> bool:
-        """Adds a token; whether the response goes on."""
-        if log_prob != log_prob:
+        """Add a token. Returns whether the response goes on. Raises ProgramError for NaN."""
+        if log_prob != log_prob:  # NaN: from such numbers nothing can be drawn
             raise ProgramError(
                 "The policy's output is not a number (NaN).",
                 where=f"token {len(self.tokens)} of a response",
@@ -74,7 +74,7 @@ Check = Callable[[], object]
 
 
 def nothing(*_: Any) -> None:
-    """What is done by default when a response is ready, and before each step."""
+    """Do nothing: the default when a response is ready, and before each step."""
 
 
 @torch.no_grad()
@@ -86,7 +86,7 @@ def generate(
     on_done: OnDone = nothing,
     check: Check = nothing,
 ) -> list[Drawn]:
-    """The responses, in the order of the requests. Dropout is off meanwhile.
+    """Draw the responses, in the order of the requests. Dropout is off meanwhile.
 
     `on_done(index, drawn)` is called as each response is ready, in no particular order, and
     `check()` before each step; what they raise ends the work. Raises ProgramError when the model
@@ -101,7 +101,8 @@ def generate(
 
 
 def by_prompt(requests: Sequence[Request]) -> list[tuple[Sequence[int], list[int]]]:
-    """Each different prompt with the indices of its requests; the longest prompts last."""
+    """Group the requests' indices by prompt; the longest prompts last, for they are taken from
+    there."""
     members: dict[tuple[int, ...], list[int]] = {}
     for at, request in enumerate(requests):
         members.setdefault(tuple(request.prompt), []).append(at)
@@ -139,7 +140,8 @@ class _Generation:
             self.take(self.active, next_logits(self.model, latest, self.rows))
 
     def make_room(self) -> None:
-        """Let finished rows go and others in, once there are enough of them to be worth it."""
+        """Let finished rows go and waiting ones in. Moving rows copies the cache, so it is done
+        once FREE_SHARE of the places are free."""
         while self.unread or self.waiting:
             if not self.waiting:
                 self.read_prompts()
@@ -152,13 +154,13 @@ class _Generation:
             self.move(0)
 
     def most_rows(self) -> int:
-        """How many fit if each response came to its full length."""
+        """How many rows fit into `batch_tokens` if each response came to its full length."""
         lengths = (len(self.requests[at].prompt) for at in (*self.draws, self.waiting[0][0]))
         longest = max(lengths) + self.sampling.max_new_tokens
         return max(1, self.sampling.batch_tokens // longest)
 
     def read_prompts(self) -> None:
-        """The next prompts, similar in length, in one forward pass."""
+        """Read the next prompts, similar in length, in one forward pass."""
         most = min(PROMPT_TOKENS, self.sampling.batch_tokens)
         chosen = [self.unread.pop()]
         longest = len(chosen[0][0])
@@ -168,7 +170,7 @@ class _Generation:
         self.waiting = [(at, row) for row, (_, members) in enumerate(chosen) for at in members]
 
     def move(self, count: int) -> None:
-        """The rows that go on and `count` of those that wait become the batch."""
+        """Make the rows that go on, and `count` of those that wait, the batch."""
         device = self.model.device
         stay = [row for row, at in enumerate(self.active) if at in self.draws]
         parts = []
@@ -184,14 +186,18 @@ class _Generation:
         self.rows = merged(parts, min(ROOM, self.sampling.max_new_tokens)) if parts else None
 
     def welcome(self, fresh: list[int], logits: Tensor) -> None:
-        """New rows and their first tokens. Shape: logits (F, V), what follows their prompts"""
+        """Start new rows with their first tokens. Shape: logits (F, V), what follows their
+        prompts"""
         for at in fresh:
             self.draws[at] = uniforms(self.requests[at].seed, self.sampling.max_new_tokens).tolist()
         self.active += fresh
         self.take(fresh, logits)
 
     def take(self, responses: list[int], logits: Tensor) -> None:
-        """One token for each response that goes on. Shape: logits (R, V)"""
+        """Take one token for each response that goes on. Shape: logits (R, V)
+
+        Rows of finished responses are still in the batch; what is drawn for them is dropped.
+        """
         numbers = [
             self.draws[at][len(self.drawn[at].tokens)] if at in self.draws else 0.0
             for at in responses

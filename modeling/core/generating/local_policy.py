@@ -31,8 +31,8 @@ def sample_locally(
     config: SampleConfig,
     keep: Keep,
 ) -> tuple[int, list[str], list[dict[str, Any]]]:
-    """Draws the wanted responses; how many of all prompts were truncated, warnings, and the prompts
-    that were left out (left_out.py)."""
+    """Draw the wanted responses. Returns how many of all prompts were truncated, warnings, and rows
+    on the prompts that were left out (left_out.py)."""
     run.say(f"Loading the policy {source}.")
     tokenizer = load_tokenizer(source)
     complete_tokenizer(tokenizer, config.template_date, is_policy=True)
@@ -74,7 +74,8 @@ def sample_locally(
 
 
 def prompt_room(config: SampleConfig, max_length: int) -> int:
-    """How many tokens a prompt may have beside a response of full length."""
+    """The number of tokens that a prompt may have beside a response of full length. Raises
+    ProgramError where it is less than FEWEST_PROMPT_TOKENS."""
     room = max_length - config.max_new_tokens
     if room < FEWEST_PROMPT_TOKENS:
         raise ProgramError(

@@ -44,7 +44,7 @@ class Generator(Protocol):
 
 
 def choose_generator(model: PreTrainedModel) -> tuple[Generator, str]:
-    """The fastest way that gives the right responses, and a sentence when it is the slow one."""
+    """Choose the fastest way that gives the right responses; a sentence when it is the slow one."""
     try:
         difference = try_out(model)
         allowed = TOLERANCE.get(model.dtype, HALF_PRECISION_TOLERANCE)
@@ -61,8 +61,8 @@ def choose_generator(model: PreTrainedModel) -> tuple[Generator, str]:
 
 @torch.no_grad()
 def try_out(model: PreTrainedModel) -> float:
-    """The largest difference between the logits of rows that come and go and those of the plain
-    forward, on made-up texts, as a share of the largest logit."""
+    """Measure the largest difference between the logits of rows that come and go and those of the
+    plain forward, on made-up texts, as a share of the largest logit."""
     was_training = model.training
     model.eval()
     try:
@@ -76,23 +76,24 @@ def _differences(model: PreTrainedModel) -> list[float]:
     chance = torch.Generator().manual_seed(0)
     a, b, c = (torch.randint(size, (n,), generator=chance).tolist() for n in (7, 12, 3))
     prefix = read_prefix(model, [a, b])
-    found = [_apart(model, prefix.logits, [a, b])]
+    differences = [_apart(model, prefix.logits, [a, b])]
     rows = merged([(prefix.rows, torch.tensor([0, 1, 1], device=model.device))], 1)
     texts = [a, b, b]
     for step in range(5):
         if step == 2:  # the second row leaves, a new one comes
             other = read_prefix(model, [c])
-            kept = torch.tensor([0, 2], device=model.device)
-            rows = merged([(rows, kept), (other.rows, torch.zeros_like(kept[:1]))], 1)
+            staying = torch.tensor([0, 2], device=model.device)
+            rows = merged([(rows, staying), (other.rows, torch.zeros_like(staying[:1]))], 1)
             texts = [texts[0], texts[2], c]
         latest = torch.randint(size, (3,), generator=chance).tolist()
         texts = [[*text, token] for text, token in zip(texts, latest, strict=True)]
-        found.append(_apart(model, next_logits(model, latest, rows), texts))
-    return found
+        differences.append(_apart(model, next_logits(model, latest, rows), texts))
+    return differences
 
 
 def _apart(model: PreTrainedModel, logits: Tensor, texts: list[list[int]]) -> float:
-    """Shape: logits (R, V), what follows each of the R texts"""
+    """The largest difference of logits (R, V), for what follows each text, from the plain
+    forward's, as a share of the largest; infinite for NaN."""
     apart = 0.0
     for row, text in zip(logits.float(), texts, strict=True):
         ids = torch.tensor([text], device=model.device)
@@ -111,7 +112,7 @@ def generate_plain(
     on_done: OnDone = nothing,
     check: Check = nothing,
 ) -> list[Drawn]:
-    """As `generate`. Rows that share a batch have the same prompt, so that nothing is padded."""
+    """Draw as `generate` does. Rows that share a batch have the same prompt: nothing is padded."""
     drawn = [Drawn() for _ in requests]
     was_training, declared = model.training, model.generation_config
     model.eval()
@@ -144,7 +145,7 @@ def generate_plain(
 
 
 class _Picker(LogitsProcessor):
-    """Draws in the place of model.generate: it leaves one token for it to take."""
+    """Draws in the place of model.generate, which takes the one token that is left possible."""
 
     def __init__(self, seeds: list[int], sampling: Sampling, check: Check) -> None:
         self.draws = torch.stack([uniforms(seed, sampling.max_new_tokens) for seed in seeds])

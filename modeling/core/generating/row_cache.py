@@ -73,7 +73,7 @@ class Rows:
         return cast(list[DynamicLayer], self.cache.layers)
 
     def open_column(self) -> Tensor:
-        """One more token per row: the mask (R, width + 1) for it."""
+        """Open a column for one more token per row. Returns the mask (R, width + 1) for it."""
         if self.width == self.mask.shape[1]:
             more = self.mask.new_zeros(self.mask.shape[0], ROOM)
             self.mask = torch.cat([self.mask, more], dim=1)
@@ -92,7 +92,7 @@ class Prefix:
 
 
 def read_prefix(model: PreTrainedModel, prompts: Sequence[Sequence[int]]) -> Prefix:
-    """Reads prompts side by side, each of one token at least."""
+    """Read prompts side by side, each of one token at least."""
     device = model.device
     lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)  # (P,)
     longest = int(lengths.max())
@@ -106,7 +106,7 @@ def read_prefix(model: PreTrainedModel, prompts: Sequence[Sequence[int]]) -> Pre
 
 
 def next_logits(model: PreTrainedModel, latest: Sequence[int], rows: Rows) -> Tensor:
-    """Reads one token more per row. Shape: latest (R,) -> (R, V), what follows it"""
+    """Read one more token per row. Shape: latest (R,) -> (R, V), what follows it"""
     ids = torch.tensor(latest, device=model.device)[:, None]  # (R, 1)
     positions = rows.lengths[:, None]  # (R, 1)
     return _forward(model, ids, rows.open_column(), positions, rows.cache)
@@ -133,8 +133,8 @@ def _parameters(kind: type[PreTrainedModel]) -> frozenset[str]:
 
 
 def merged(parts: list[tuple[Rows, Tensor]], room: int) -> Rows:
-    """New rows: of each part those at the given indices, one part after the other, with `room`
-    free columns. Columns that nobody needs any more are gone. A row may be taken several times."""
+    """Make new rows: of each part those at the given indices, one part after the other, with `room`
+    free columns. Columns that no row needs any more are gone. A row may be taken several times."""
     lengths = torch.cat([rows.lengths[at] for rows, at in parts])
     width = int(lengths.max())
     layers = [
@@ -153,14 +153,14 @@ def merged(parts: list[tuple[Rows, Tensor]], room: int) -> Rows:
 
 
 def _side_by_side(states: list[tuple[Tensor, Tensor]], width: int, room: int) -> Tensor:
-    """The chosen rows below each other, their ends at column `width`."""
+    """Copy the chosen rows below each other, their ends at column `width`."""
     first = states[0][0]
     count = sum(len(at) for _, at in states)
     buffer = first.new_zeros(count, first.shape[1], width + room, first.shape[3])
     start = 0
     for source, at in states:
-        kept = min(width, source.shape[2])
-        target = buffer[start : start + len(at), :, width - kept : width]
-        target.copy_(source[:, :, source.shape[2] - kept :][at])
+        columns = min(width, source.shape[2])
+        target = buffer[start : start + len(at), :, width - columns : width]
+        target.copy_(source[:, :, source.shape[2] - columns :][at])
         start += len(at)
     return buffer

@@ -7,20 +7,17 @@ policies, prompts and samples, so that a run that was interrupted leaves the sam
 was not. A line that is not as it was written counts as not written.
 """
 
-import json
-import os
 import time
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from modeling.core.messages import Prompt as Prompt
+from modeling.core.program.checked_lines import append_rows, checked_row, read_rows
 from modeling.core.program.files import write_jsonl
 
 SECONDS_BETWEEN_WRITES = 2.0  # at most so much work is lost when the power goes
-CHECK = "check_sum"
 Key = tuple[str, str, int]  # policy, prompt id, sample
 
 
@@ -54,7 +51,7 @@ class Keep(Protocol):
 
 
 class SamplesFile:
-    """`done` holds what was written, by an earlier attempt too."""
+    """The file of a run's responses. `done`: the keys of those in it, an earlier attempt's too."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -70,28 +67,26 @@ class SamplesFile:
         tokens: int | None,
         extra: dict[str, Any] | None = None,
     ) -> bool:
-        """Keeps a response; whether this was a moment to write to the disk."""
-        told = {"policy": one.policy, "id": one.id, "sample": one.sample}
-        told |= {"text": text, "finished": finished, "tokens": tokens, "seed": one.seed}
-        self.unwritten.append(told | ({"extra": extra} if extra else {}))
+        """Add a response. Returns whether all responses so far were now written to the disk."""
+        line = {"policy": one.policy, "id": one.id, "sample": one.sample}
+        line |= {"text": text, "finished": finished, "tokens": tokens, "seed": one.seed}
+        self.unwritten.append(line | ({"extra": extra} if extra else {}))
         if time.monotonic() - self.last_write < SECONDS_BETWEEN_WRITES:
             return False
         self.write()
         return True
 
     def write(self) -> None:
-        """Whole lines, and on the disk before any progress says so."""
+        """Append whole lines, and wait until the disk has them, before any progress counts them."""
         if self.unwritten:
-            with self.path.open("ab") as file:
-                file.write(b"".join(_encoded(line) for line in self.unwritten))
-                file.flush()
-                os.fsync(file.fileno())
+            append_rows(self.path, self.unwritten)
             self.done |= {key_of(line) for line in self.unwritten}
             self.unwritten = []
         self.last_write = time.monotonic()
 
     def finish(self, order: Iterable[Wanted]) -> list[dict[str, Any]]:
-        """The lines of `order` that there are, which is what the file holds from now on."""
+        """Rewrite the file in this order, without check sums. Returns its lines; those of `order`
+        that were never sampled are missing."""
         self.write()
         rows = {key_of(row): row for row in self._read()}
         lines = [rows[wanted.key] for wanted in order if wanted.key in rows]
@@ -99,35 +94,24 @@ class SamplesFile:
         return lines
 
     def _read(self) -> list[dict[str, Any]]:
-        """What is there; a last line that was cut short is removed, damaged ones are left out."""
-        if not self.path.exists():
-            return []
-        content = self.path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            os.truncate(self.path, whole)
-        rows = (sound(line) for line in content[:whole].splitlines())
-        return [row for row in rows if row is not None]
+        """Read the responses that are as they were written."""
+        return [row for row in read_rows(self.path) if has_key(row)]
 
 
 def key_of(row: dict[str, Any]) -> Key:
     return (row["policy"], row["id"], row["sample"])
 
 
-def _encoded(line: dict[str, Any]) -> bytes:
-    return json.dumps(line | {CHECK: _check_sum(line)}, ensure_ascii=False).encode() + b"\n"
-
-
 def sound(line: bytes) -> dict[str, Any] | None:
-    """The response as it was written, or None. Without a check sum it is of a finished file."""
+    """Parse a line; None for one that is not a response as it was written."""
+    row = checked_row(line)
+    return row if row is not None and has_key(row) else None
+
+
+def has_key(row: dict[str, Any]) -> bool:
+    """Whether a row says which response it is."""
     try:
-        row = json.loads(line)
-        check_sum = row.pop(CHECK, None)
-        key_of(row)
-    except (ValueError, AttributeError, KeyError, TypeError):
-        return None
-    return row if check_sum in (None, _check_sum(row)) else None
-
-
-def _check_sum(row: dict[str, Any]) -> int:
-    return zlib.crc32(json.dumps(row, sort_keys=True).encode())
+        hash(key_of(row))
+    except (KeyError, TypeError):
+        return False
+    return True

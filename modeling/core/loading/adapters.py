@@ -18,7 +18,8 @@ from modeling.core.program.errors import ProgramError
 
 
 def check_adapter(adapter: str, device: torch.device) -> None:
-    """QLoRA's 4-bit kernels are CUDA's, from a package of their own."""
+    """Refuse QLoRA where it cannot run: its 4-bit kernels are CUDA's, from a package of their own.
+    Raises ProgramError."""
     if adapter != "qlora":
         return
     missing = [] if device.type == "cuda" else ["a CUDA GPU"]
@@ -33,8 +34,8 @@ def check_adapter(adapter: str, device: torch.device) -> None:
 
 
 def quantisation() -> Any:
-    """How QLoRA loads the frozen model: 4-bit NormalFloat, scales quantised too, computed in
-    bf16; the head stays as it is."""
+    """The settings by which QLoRA loads the frozen model: 4-bit NormalFloat, scales quantised too,
+    computed in bf16. The head is not quantised: it is trained."""
     from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(
@@ -47,13 +48,13 @@ def quantisation() -> Any:
 
 
 def linear_names(model: PreTrainedModel, head: str) -> list[str]:
-    """Every linear layer of the trunk; nothing of the head."""
+    """List every linear layer of the trunk, and none of the head."""
     root = head.split(".")[0]
     return [name for name in _linear_layers(model) if name.split(".")[0] != root]
 
 
 def inner_names(model: PreTrainedModel) -> list[str]:
-    """Every linear layer of a language model but its output."""
+    """List every linear layer of a language model but its output."""
     output = model.get_output_embeddings()
     return [name for name, layer in _linear_layers(model).items() if layer is not output]
 
@@ -90,5 +91,5 @@ def put_adapters(
 
 
 def merge_adapter(handle: Any) -> None:
-    """W + (alpha / rank) B A in place of W and its adapter, everywhere; raises on NaN."""
+    """Put W + (alpha / rank) B A in the place of W and its adapter, everywhere. Raises on NaN."""
     handle.merge_and_unload(safe_merge=True)

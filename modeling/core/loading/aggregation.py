@@ -24,7 +24,7 @@ SCALE_FILE = "reward_scale.json"
 
 
 @dataclass(frozen=True)
-class Scale:
+class RewardScale:
     """Level and spread of one member's rewards over the responses it was trained on."""
 
     mean: float = 0.0
@@ -35,30 +35,30 @@ class Scale:
             raise ValueError(f"no scale of rewards: mean {self.mean}, std {self.std}")
 
 
-def scales_of(rewards: Tensor) -> list[Scale]:
-    """Of each member. Shape: (R, M), the rewards of R responses by M members."""
+def scales_of(rewards: Tensor) -> list[RewardScale]:
+    """Measure each member's scale. Shape: (R, M), the rewards of R responses by M members."""
     means = rewards.double().mean(0).tolist()
     stds = rewards.double().std(0, correction=0).tolist()
     sizes = rewards.double().abs().amax(0).tolist()
     # A member to whom all responses are alike, but for rounding, has no spread to be measured by.
     return [
-        Scale(mean, std if std > noise_of(size) else 1.0)
+        RewardScale(mean, std if std > noise_of(size) else 1.0)
         for mean, std, size in zip(means, stds, sizes, strict=True)
     ]
 
 
-def same_spread(scales: Sequence[Scale]) -> list[Scale]:
-    """The levels kept, the spreads replaced by their mean.
+def same_spread(scales: Sequence[RewardScale]) -> list[RewardScale]:
+    """Replace the members' spreads by their mean; levels stay.
 
     For heads of one trunk: they are trained together, their spreads are comparable as they are,
     and so the mean of the members stays the reward of the plain checkpoint.
     """
     spread = sum(scale.std for scale in scales) / len(scales)
-    return [Scale(scale.mean, spread) for scale in scales]
+    return [RewardScale(scale.mean, spread) for scale in scales]
 
 
-def on_one_scale(rewards: Tensor, scales: Sequence[Scale] | None) -> Tensor:
-    """Rewards (R, M) as if all members had the level and spread of the average one.
+def on_one_scale(rewards: Tensor, scales: Sequence[RewardScale] | None) -> Tensor:
+    """Rescale rewards (R, M) as if all members had the level and spread of the average one.
 
     (r_m - mean_m) / std_m * std + mean, with std and mean averaged over the members. None: the
     members are taken as they are.
@@ -74,7 +74,8 @@ def on_one_scale(rewards: Tensor, scales: Sequence[Scale] | None) -> Tensor:
 
 
 def aggregate(rewards: Tensor, way: str = "mean", uwo_weight: float = UWO_WEIGHT) -> Tensor:
-    """One reward per text. Shape: (R, M), on one scale, to (R,).
+    """Combine the members' rewards. Shape: (R, M), on one scale, to (R,). Raises ValueError for an
+    unknown `way`.
 
     mean: the mean of the members.
     wco:  worst-case optimisation, the lowest member.
@@ -91,24 +92,27 @@ def aggregate(rewards: Tensor, way: str = "mean", uwo_weight: float = UWO_WEIGHT
 
 
 def variance(rewards: Tensor) -> Tensor:
-    """Over the members, divided by their number. Shape: (R, M) to (R,), also for no text at all."""
+    """The variance over the members, divided by their number M. Shape: (R, M) to (R,), also for no
+    text at all."""
     return (rewards - rewards.mean(1, keepdim=True)).square().mean(1)
 
 
-def write_scales(folder: Path, scales: Sequence[Scale], responses: int) -> None:
-    """Beside a reward model: the scale of each of its members, and what it was measured on."""
+def write_scales(folder: Path, scales: Sequence[RewardScale], responses: int) -> None:
+    """Write the scale of each member beside a reward model, and on how many responses it was
+    measured."""
     rows = [asdict(scale) for scale in scales]
     write_json(folder / SCALE_FILE, {"members": rows, "responses": responses, "split": "train"})
 
 
-def read_scales(folder: Path, members: int) -> list[Scale] | None:
-    """Those of a folder; None for a model of another origin, which has none."""
+def read_scales(folder: Path, members: int) -> list[RewardScale] | None:
+    """Read a folder's scales; None for a model of another origin, which has none. Raises
+    ProgramError for a file that cannot be read or is of another number of members."""
     path = folder / SCALE_FILE
     if not path.is_file():
         return None
     try:
         rows: list[dict[str, Any]] = json.loads(path.read_bytes())["members"]
-        scales = [Scale(float(row["mean"]), float(row["std"])) for row in rows]
+        scales = [RewardScale(float(row["mean"]), float(row["std"])) for row in rows]
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(path) from error
     if len(scales) != members:

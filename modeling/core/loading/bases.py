@@ -61,7 +61,8 @@ def refuse_gaps(source: str, model: PreTrainedModel, new: Iterable[str], *, is_n
 
 
 def fit_embeddings(model: PreTrainedModel, words: int) -> None:
-    """Give every id of a tokenizer with so many words a row."""
+    """Lengthen the embeddings, if need be, so that every id of a tokenizer with `words` tokens has
+    a row."""
     if words > count_rows(model):
         model.resize_token_embeddings(words, mean_resizing=False)
 

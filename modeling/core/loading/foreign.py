@@ -18,7 +18,7 @@ from modeling.core.loading.aggregation import SCALE_FILE
 from modeling.core.loading.heads import find_head, put_head
 from modeling.core.loading.own_head import has_own_head
 from modeling.core.loading.pretrained import load_classifier, load_config, refuse_missing
-from modeling.core.messages import Prompt, Response
+from modeling.core.messages import PromptResponse
 from modeling.core.program.errors import ProgramError
 from modeling.core.reading.trying import apart, trial_tokens
 from modeling.core.texts.template_date import pin_date
@@ -39,13 +39,13 @@ GOOD = frozenset({
 
 
 def is_foreign(source: str) -> bool:
-    """Whether the folder or Hub id is none that a training of ours has left."""
+    """Whether the folder or Hub id is not one that a training of ours has left."""
     return not (has_own_head(source) or (Path(source) / SCALE_FILE).is_file())
 
 
 def complete_foreign(tokenizer: PreTrainedTokenizerBase, day: str = DEFAULT_DATE) -> list[str]:
-    """Give the tokenizer a chat template where it has none; a sentence on it. No token is added,
-    for the model has no row for it."""
+    """Give the tokenizer a chat template where it has none, and say so. No token is added: the
+    model has no row for it."""
     if tokenizer.eos_token is None and tokenizer.sep_token is not None:
         tokenizer.eos_token = tokenizer.sep_token
     if tokenizer.chat_template is not None:
@@ -59,7 +59,7 @@ def complete_foreign(tokenizer: PreTrainedTokenizerBase, day: str = DEFAULT_DATE
 
 
 def load_judge(source: str) -> tuple[PreTrainedModel, list[str]]:
-    """A trained classifier that gives one reward, and sentences on how it does so.
+    """Load a trained classifier that gives one reward, and sentences on how it does so.
 
     Raises ProgramError for one without a head and for one with more than two labels.
     """
@@ -73,6 +73,8 @@ def load_judge(source: str) -> tuple[PreTrainedModel, list[str]]:
             hint="Use a classifier with one label, or with two, of which one is the better.",
         )
     is_headless = not any("SequenceClassification" in name for name in config.architectures or [])
+    # Whoever saved a base model has a config with two labels, transformers' default: that says
+    # nothing of a head, and `refuse_missing` names what is lacking.
     model, new = load_classifier(source, labels=1 if is_headless else labels)
     refuse_missing(source, new)
     return model, [] if is_headless or labels == 1 else [join_labels(source, model, config)]
@@ -80,7 +82,9 @@ def load_judge(source: str) -> tuple[PreTrainedModel, list[str]]:
 
 @torch.no_grad()
 def join_labels(source: str, model: PreTrainedModel, config: PretrainedConfig) -> str:
-    """Put one output in the place of two; a sentence on which it is less which."""
+    """Put one output, the difference of two labels' logits, in the place of both. Returns a
+    sentence on which label is taken from which. Raises ProgramError where the difference of the
+    weights is not that of the logits."""
     names = [str((config.id2label or {}).get(at, f"LABEL_{at}")) for at in (0, 1)]
     is_first_good = names[0].lower() in GOOD and names[1].lower() not in GOOD
     good, bad = (0, 1) if is_first_good else (1, 0)
@@ -89,8 +93,8 @@ def join_labels(source: str, model: PreTrainedModel, config: PretrainedConfig) -
     name, head = find_head(model, 2)
     weights = {key: (value[good] - value[bad])[None] for key, value in head.named_parameters()}
     put_head(model, name, weights)
-    found = model(input_ids=ids).logits
-    if apart(found, logits[:, good : good + 1] - logits[:, bad : bad + 1]) > 1e-3:
+    rewards = model(input_ids=ids).logits
+    if apart(rewards, logits[:, good : good + 1] - logits[:, bad : bad + 1]) > 1e-3:
         raise ProgramError(
             f"The two labels of {source} do not come from a linear layer at its end.",
             where=source,
@@ -103,8 +107,8 @@ def join_labels(source: str, model: PreTrainedModel, config: PretrainedConfig) -
 
 
 def skipped_token(model: PreTrainedModel) -> int | None:
-    """The token that the model's own code skips at a text's end; None: it skips none, or does not
-    read there."""
+    """The token that the model's own code skips at a text's end, which is its padding; None where
+    it skips none, or does not read there."""
     if not isinstance(getattr(model, "score", None), nn.Linear):
         return None
     pad: Any = getattr(model.config.get_text_config(), "pad_token_id", None)
@@ -113,11 +117,11 @@ def skipped_token(model: PreTrainedModel) -> int | None:
 
 def encode_as_written(
     tokenizer: PreTrainedTokenizerBase,
-    texts: Sequence[tuple[Prompt, Response]],
+    texts: Sequence[PromptResponse],
     max_length: int,
     skipped: int | None,
 ) -> list[Encoded]:
-    """Texts as the tokenizer's own template writes them, up to the token that the model reads."""
+    """Encode texts as the tokenizer's own template writes them, up to the token that is read."""
     whole = [
         up_to_read(text, skipped) for text in tokenize_texts(tokenizer, texts, render_as_written)
     ]
@@ -125,7 +129,7 @@ def encode_as_written(
 
 
 def up_to_read(text: Tokenized, skipped: int | None) -> Tokenized:
-    """Without the tokens at the end that the model's own code skips."""
+    """Cut off the tokens at the end that the model's own code skips; the first one stays."""
     length = len(text.ids)
     while length > 1 and text.ids[length - 1] == skipped:
         length -= 1

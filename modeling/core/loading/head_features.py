@@ -12,8 +12,8 @@ MOST_FEATURES = 384
 
 
 def add_features(model: nn.Module, most: int = MOST_FEATURES) -> int | None:
-    """Widens the head in place, its own outputs first; how many it has then. None, and nothing
-    changed, where the model has no linear `score` on its trunk."""
+    """Widen the head in place by rows that copy its input, behind its own outputs. Returns how many
+    outputs it has then; None, with nothing changed, where the model has no linear `score`."""
     head = getattr(model, "score", None)
     if not isinstance(head, nn.Linear):
         return None
@@ -29,8 +29,9 @@ def add_features(model: nn.Module, most: int = MOST_FEATURES) -> int | None:
 
 
 def projection(width: int, most: int) -> Tensor:
-    """(F, width): the identity where width is at most `most`, else orthogonal rows from a fixed
-    seed, in such a unit that distances stay the same on average."""
+    """Make the matrix (F, width) from an input to F features: the identity where `width` is at most
+    `most`, else `most` orthogonal rows from a fixed seed, scaled so that distances stay the same on
+    average."""
     if width <= most:
         return torch.eye(width)
     generator = torch.Generator().manual_seed(0)

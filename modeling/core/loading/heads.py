@@ -19,7 +19,8 @@ HEADS_FILE = "heads.safetensors"
 
 
 def find_head(model: PreTrainedModel, outputs: int = 1) -> tuple[str, nn.Linear]:
-    """The last linear layer with so many outputs, and its name."""
+    """Find the last linear layer with `outputs` outputs, and its name. Raises ProgramError where
+    there is none."""
     heads = [
         (name, layer)
         for name, layer in model.named_modules()
@@ -64,7 +65,7 @@ def widen_head(model: PreTrainedModel, count: int, seed: int, std: float | None)
 
 
 def take_heads(model: PreTrainedModel, name: str) -> dict[str, Tensor]:
-    """The model's heads; the model itself is left with their mean as its one head."""
+    """Take the heads out of the model, which is left with their mean as its one head."""
     layer = model.get_submodule(name)
     heads = {key: value.detach().clone() for key, value in layer.named_parameters()}
     put_head(model, name, {key: value.mean(0, keepdim=True) for key, value in heads.items()})
@@ -72,12 +73,14 @@ def take_heads(model: PreTrainedModel, name: str) -> dict[str, Tensor]:
 
 
 def save_heads(folder: Path, heads: Mapping[str, Tensor]) -> None:
+    """Write heads beside a saved model."""
     save_file({key: value.cpu().contiguous() for key, value in heads.items()}, folder / HEADS_FILE)
 
 
 def load_heads(folder: Path, model: PreTrainedModel, count: int | None = None) -> int:
-    """Put the folder's heads, if it has any (`count`: so many), into the model; how many heads the
-    model has then."""
+    """Put the folder's heads into the model, if it has any, and `count` of them where that is
+    given. Returns how many heads the model has then. Raises ProgramError for heads whose mean is
+    not the model's own head: they are another model's."""
     path = folder / HEADS_FILE
     if not path.is_file():
         return 1
@@ -90,11 +93,11 @@ def load_heads(folder: Path, model: PreTrainedModel, count: int | None = None) -
     one = head.weight.cpu()
     if mean.shape != one.shape or not torch.allclose(mean, one, atol=1e-4):
         raise _damaged(path)
-    found = int(weights["weight"].shape[0])
-    if count not in (None, found):
+    rows = int(weights["weight"].shape[0])
+    if count not in (None, rows):
         return 1
     put_head(model, name, weights)
-    return found
+    return rows
 
 
 def _damaged(path: Path) -> ProgramError:

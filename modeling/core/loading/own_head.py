@@ -6,6 +6,7 @@ other programs say that one is missing instead of giving wrong rewards.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def has_own_head(source: str) -> bool:
 
 
 def export_of(config: TrainRewardConfig, model: PreTrainedModel) -> dict[str, Any]:
-    """What result.json says of a training's folder: who can load it, and why nobody else can."""
+    """Say, for result.json, whether any program can load a training's folder, and else why not."""
     kind = "frozen" if config.method == "frozen" else config.pooling
     if kind == "last" and not is_classifier(model):
         kind = "bare"
@@ -51,9 +52,10 @@ def export_of(config: TrainRewardConfig, model: PreTrainedModel) -> dict[str, An
 
 
 def mean_readout(model: PreTrainedModel, heads: int = 1) -> Readout:
-    """The model's own head, with so many outputs, read from the mean of the last layer.
+    """Read the model's own head, with `heads` outputs, from the mean of the last layer.
 
-    What a plain head has before it (a pooler, a dense layer) is read by nobody and stays as it is.
+    What a plain head has before it (a pooler, a dense layer) is not read then, and is frozen: it
+    would get no gradient.
     """
     name, _ = find_head(model, heads)
     for other, parameter in model.named_parameters():
@@ -69,8 +71,9 @@ def last_readout(model: PreTrainedModel) -> Readout:
 
 
 def give_head(model: PreTrainedModel, count: int, seed: int, scale: float) -> None:
-    """A trunk's new head with `count` outputs, each drawn on its own with the standard deviation
-    `scale` / sqrt(D + 1) for D inputs."""
+    """Give a trunk a new head with `count` outputs, each drawn on its own with the standard
+    deviation `scale` / sqrt(D + 1) for D inputs. Raises ProgramError for a trunk that has no such
+    state."""
     try:
         width = width_of(model, last_readout(model))
     except Exception as error:  # a foreign model, tried out
@@ -85,14 +88,14 @@ def give_head(model: PreTrainedModel, count: int, seed: int, scale: float) -> No
 
 
 def take_up_head(source: str, model: PreTrainedModel, readout: Readout | None) -> str | None:
-    """Training goes on with the head of a folder of ours where it reads the same; a sentence on
-    what became of it, None for other folders."""
+    """Go on training the head of a folder of ours, where it reads the same. Returns a sentence on
+    what became of it; None for other folders."""
     if not has_own_head(source):
         return None
-    trunk, kept, _ = load_own_head(source)
+    trunk, old_readout, _ = load_own_head(source)
     old: Any = trunk.get_submodule(OWN_HEAD)
     new: Any = None if readout is None else model.get_submodule(readout.head)
-    same = readout is not None and (kept.layers, kept.reads) == (readout.layers, readout.reads)
+    same = readout is not None and replace(readout, head=OWN_HEAD) == old_readout
     if not same or new.weight.shape != old.weight.shape:
         return "The base model is a reward model whose head reads elsewhere: a new head is trained."
     with torch.no_grad():
@@ -119,7 +122,7 @@ def save_own_head(
     max_length: int,
     readout: Readout,
 ) -> None:
-    """Trunk, tokenizer and head. The tokenizer remembers the length, as in a plain folder."""
+    """Save trunk, tokenizer and head. The tokenizer remembers the length, as in a plain folder."""
     tokenizer.model_max_length = max_length
     pad_on(tokenizer, "right")
     save_trunk(model, folder)
@@ -133,8 +136,8 @@ def save_own_head(
 
 
 def save_trunk(model: PreTrainedModel, folder: Path) -> None:
-    """The trunk as AutoModel loads it. Where the model is its own trunk, a head of ours among its
-    weights is left out."""
+    """Save the trunk as AutoModel loads it. Where the model is its own trunk, the head of ours is
+    among its weights, and is left out."""
     trunk = model.base_model
     ours = OWN_HEAD + "."
     is_bare = trunk is model and not is_classifier(model)
@@ -143,12 +146,13 @@ def save_trunk(model: PreTrainedModel, folder: Path) -> None:
 
 
 def load_own_head(source: str) -> tuple[PreTrainedModel, Readout, int]:
-    """The trunk with its head attached, what the head reads, and how many rewards it gives."""
+    """Load the trunk with its head attached, what the head reads, and how many rewards it gives.
+    Raises ProgramError for a head that does not fit the trunk."""
     folder = Path(source)
     model = load_trunk(source)
     try:
-        told = json.loads((folder / DESCRIPTION).read_bytes())
-        readout = Readout(tuple(told["layers"]), tuple(told["reads"]), OWN_HEAD)
+        description = json.loads((folder / DESCRIPTION).read_bytes())
+        readout = Readout(tuple(description["layers"]), tuple(description["reads"]), OWN_HEAD)
         weights = load_file(folder / WEIGHTS)
         sound = (
             set(readout.reads) <= set(READS)

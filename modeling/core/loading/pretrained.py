@@ -39,6 +39,7 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 
 
 def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
+    """Load a tokenizer; no code of its folder is run. Raises ProgramError where there is none."""
     check_source(source)
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
@@ -52,7 +53,8 @@ def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
 
 
 def load_config(source: str) -> PretrainedConfig:
-    """What the model's folder says of its architecture; no weights are read."""
+    """Read what the model's folder says of its architecture; no weights are read. Raises
+    ProgramError."""
     check_source(source)
     try:
         config: PretrainedConfig = AutoConfig.from_pretrained(source, trust_remote_code=False)
@@ -62,7 +64,7 @@ def load_config(source: str) -> PretrainedConfig:
 
 
 def load_causal_model(source: str) -> PreTrainedModel:
-    """A policy in fp32. Every weight must be in the checkpoint."""
+    """Load a policy in fp32. Raises ProgramError, also where the checkpoint lacks a weight."""
     check_source(source, weights=True)
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -79,8 +81,8 @@ def load_causal_model(source: str) -> PreTrainedModel:
 def load_classifier(
     source: str, *, labels: int = 1, **options: Any
 ) -> tuple[PreTrainedModel, set[str]]:
-    """A sequence classifier in fp32, and the names of the weights that are new. `options` go to
-    from_pretrained."""
+    """Load a sequence classifier in fp32, and the names of the weights that are new. `options` go
+    to from_pretrained. Raises ProgramError."""
     check_source(source, weights=True)
     try:
         model, report = AutoModelForSequenceClassification.from_pretrained(
@@ -101,7 +103,8 @@ def load_classifier(
 
 
 def load_trunk(source: str, **options: Any) -> PreTrainedModel:
-    """A model without any head, in fp32. `options` go to from_pretrained."""
+    """Load a model without any head, in fp32. `options` go to from_pretrained. Raises
+    ProgramError."""
     check_source(source, weights=True)
     try:
         loaded: Any = AutoModel.from_pretrained(
@@ -116,7 +119,8 @@ def load_trunk(source: str, **options: Any) -> PreTrainedModel:
 
 
 def refuse_missing(source: str, missing: Any) -> None:
-    """A checkpoint that lacks layers would be filled up with random numbers without a word."""
+    """Refuse a checkpoint that lacks weights: transformers fills them up with random numbers.
+    Raises ProgramError."""
     if missing:
         some = ", ".join(sorted(missing)[:3])
         raise ProgramError(
@@ -127,7 +131,8 @@ def refuse_missing(source: str, missing: Any) -> None:
 
 
 def check_source(source: str, *, weights: bool = False) -> None:
-    """Refuse what can be seen to be wrong before the library is asked."""
+    """Refuse a folder or Hub id that can be seen to be wrong before the library is asked. Raises
+    ProgramError."""
     folder = Path(source)
     if not source or not isinstance(source, str):
         raise ProgramError(
@@ -157,14 +162,14 @@ def check_source(source: str, *, weights: bool = False) -> None:
 
 
 def refuse_adapter_of_a_folder(source: str) -> None:
-    """An adapter on the Hub says which model it belongs to, and transformers loads what it says: a
-    folder of this machine too, which may be somebody else's."""
+    """Refuse an adapter whose base is no model on the Hub. transformers loads the base that an
+    adapter names: it could be a folder of this machine that is somebody else's."""
     try:
         path = find_adapter_config_file(source)
-        told = json.loads(Path(path).read_bytes()) if path else {}
+        adapter = json.loads(Path(path).read_bytes()) if path else {}
     except (OSError, ValueError):
         return  # loading says what is wrong
-    base = told.get("base_model_name_or_path", "") if isinstance(told, dict) else None
+    base = adapter.get("base_model_name_or_path", "") if isinstance(adapter, dict) else None
     if path and not (isinstance(base, str) and HUB_ID.fullmatch(base) and not Path(base).exists()):
         raise ProgramError(
             f"{source} is an adapter of a model that is not on the Hugging Face Hub.",
@@ -182,7 +187,7 @@ def no_tokenizer(source: str) -> ProgramError:
 
 
 def in_words(source: str, part: str, error: Exception) -> ProgramError:
-    """Say what a loading error of transformers means for the person who named the model."""
+    """Turn a loading error of transformers into one for the person who named the model."""
     reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else repr(error)
     if isinstance(error, pickle.UnpicklingError):
         return ProgramError(

@@ -31,7 +31,7 @@ from modeling.core.loading.pretrained import (
     load_trunk,
     refuse_missing,
 )
-from modeling.core.messages import Prompt, Response, text_of
+from modeling.core.messages import PromptResponse, text_of
 from modeling.core.program.device import move_to
 from modeling.core.program.errors import ProgramError
 from modeling.core.reading.features import apply_readout, padding_id
@@ -62,8 +62,8 @@ def load_reward_model(
     quantised: bool = False,
     day: str = DEFAULT_DATE,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
-    """Model (fp32, `quantised`: its trunk in 4 bit; no dropout), tokenizer, and sentences on what
-    had to be added.
+    """Load a model to be trained (fp32, `quantised`: its trunk in 4 bit; no dropout), its
+    tokenizer, and sentences on what had to be added.
 
     A base model gets a new head, or several, from `seed`; a reward model keeps its own and is
     trained further.
@@ -92,7 +92,7 @@ def load_reward_model(
 def load_with_head(
     source: str, seed: int, heads: int, options: dict[str, Any]
 ) -> tuple[PreTrainedModel, bool]:
-    """A classifier with so many heads, and whether they are new."""
+    """Load a classifier with `heads` heads, and whether they are new."""
     model, new = load_classifier(source, **options)
     name, head = find_head(model)
     std = HEAD_SCALE / math.sqrt(head.in_features + 1)
@@ -108,7 +108,8 @@ def load_with_head(
 
 
 def switch_dropout_off(model: nn.Module) -> None:
-    """Rewards of the two sides must differ by their texts, not by the luck of a mask."""
+    """Switch dropout off: rewards of two sides must differ by their texts, not by a mask's
+    chance."""
     for layer in model.modules():
         if isinstance(layer, nn.Dropout):
             layer.p = 0.0
@@ -141,7 +142,7 @@ def save_model(
 @torch.no_grad()
 def check_reload(
     folder: Path,
-    texts: Sequence[tuple[Prompt, Response]],
+    texts: Sequence[PromptResponse],
     rewards: Sequence[float],
     max_length: int,
     device: torch.device,
@@ -162,11 +163,11 @@ def check_reload(
     read = reload_own(folder, device) if own else reload_plain(folder, device, side)
     encoded = list(trained_on[:PARITY_TEXTS])
     expected = torch.tensor(list(rewards[:PARITY_TEXTS]))
-    found = {"one by one": torch.cat([read([text]) for text in encoded])}
+    reread = {"one by one": torch.cat([read([text]) for text in encoded])}
     if batched:
-        found["in a batch"] = read_in_batches(read, encoded)
+        reread["in a batch"] = read_in_batches(read, encoded)
     scale = expected.abs().clamp(min=1.0)
-    for way, rewards_again in found.items():
+    for way, rewards_again in reread.items():
         error = ((rewards_again - expected).abs() / scale).max().item()
         if not error <= PARITY_TOLERANCE:  # NaN must fail too
             raise ProgramError(
@@ -176,15 +177,17 @@ def check_reload(
                 hint="Retry; if it happens again, report the base model.",
             )
     refuse_other_tokens(folder, tokenizer, texts[:PARITY_TEXTS], encoded, max_length)
-    return max((again - expected).abs().max().item() for again in found.values())
+    return max((again - expected).abs().max().item() for again in reread.values())
 
 
 def read_in_batches(
     read: Callable[[Sequence[Encoded]], Tensor], texts: Sequence[Encoded]
 ) -> Tensor:
-    """Rewards (B,), in the order of the texts. The shortest text is read beside the longest, which
-    pads it most; the others in batches of about one length: one batch of them all, padded to the
-    longest, took minutes and gigabytes on a processor."""
+    """Read rewards (B,), in the order of the texts.
+
+    The shortest text is read beside the longest, which pads it most; the others in batches of about
+    one length. One batch of all, padded to the longest, took minutes and gigabytes on a processor.
+    """
     by_length = sorted(range(len(texts)), key=lambda at: len(texts[at].ids))
     rest = by_length[1:-1]
     batches = [[by_length[0], by_length[-1]] if len(texts) > 1 else by_length]
@@ -198,19 +201,20 @@ def read_in_batches(
 def refuse_other_tokens(
     folder: Path,
     tokenizer: PreTrainedTokenizerBase,
-    texts: Sequence[tuple[Prompt, Response]],
+    texts: Sequence[PromptResponse],
     trained_on: Sequence[Encoded],
     max_length: int,
 ) -> None:
-    """Whoever scores with the folder goes by its own tokenizer and template."""
-    again = encode_texts(tokenizer, texts, max_length)
-    for (_, response), found, expected in zip(texts, again, trained_on, strict=True):
-        if found.ids != expected.ids:
-            at = common_prefix(found.ids, expected.ids)
+    """Refuse a saved tokenizer that makes other tokens than the model was trained on: whoever
+    scores with the folder goes by its tokenizer and template. Raises ProgramError."""
+    reencoded = encode_texts(tokenizer, texts, max_length)
+    for (_, response), text, original in zip(texts, reencoded, trained_on, strict=True):
+        if text.ids != original.ids:
+            at = common_prefix(text.ids, original.ids)
             raise ProgramError(
                 "The saved tokenizer makes other tokens of a text than the model was trained on: "
-                f"from token {at} on it reads {tokenizer.decode(found.ids[at : at + 8])!r} and "
-                f"not {tokenizer.decode(expected.ids[at : at + 8])!r}.",
+                f"from token {at} on it reads {tokenizer.decode(text.ids[at : at + 8])!r} and "
+                f"not {tokenizer.decode(original.ids[at : at + 8])!r}.",
                 where=f"{folder}, the response that begins {text_of(response)[:60]!r}",
                 hint="Retry. If it happens again, the base model's chat template depends on more "
                 "than the messages, or its tokenizer is saved otherwise than it was loaded.",
@@ -220,7 +224,8 @@ def refuse_other_tokens(
 def reload_plain(
     folder: Path, device: torch.device, side: str
 ) -> Callable[[Sequence[Encoded]], Tensor]:
-    """What gives the rewards (B,) of a padded batch, by the classifier's own forward."""
+    """Load a saved classifier. Returns the function that gives the rewards (B,) of a padded batch,
+    by the classifier's own forward."""
     model, new = load_classifier(str(folder))
     refuse_missing(str(folder), new)
     move_to(model.eval(), device)
@@ -229,7 +234,7 @@ def reload_plain(
 
 
 def reload_own(folder: Path, device: torch.device) -> Callable[[Sequence[Encoded]], Tensor]:
-    """The same for a head of our own, of several their mean."""
+    """As `reload_plain` for a head of our own; of several heads it is their mean."""
     model, readout, _ = load_own_head(str(folder))
     move_to(model, device)
 

@@ -14,7 +14,13 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from modeling.core.loading.aggregation import Scale, aggregate, on_one_scale, read_scales, variance
+from modeling.core.loading.aggregation import (
+    RewardScale,
+    aggregate,
+    on_one_scale,
+    read_scales,
+    variance,
+)
 from modeling.core.loading.bases import make_steady
 from modeling.core.loading.foreign import (
     complete_foreign,
@@ -26,7 +32,7 @@ from modeling.core.loading.foreign import (
 from modeling.core.loading.heads import load_heads
 from modeling.core.loading.own_head import has_own_head, load_own_head
 from modeling.core.loading.pretrained import load_tokenizer
-from modeling.core.messages import Prompt, Response
+from modeling.core.messages import Prompt, PromptResponse
 from modeling.core.program.device import choose_threads, move_to
 from modeling.core.reading.padding import settle_head, settle_padding
 from modeling.core.reading.reader import Reader, choose_batch_tokens, choose_reader
@@ -35,7 +41,6 @@ from modeling.core.texts.template_check import check_template
 from modeling.core.texts.text import Encoded, choose_max_length, complete_tokenizer, encode_texts
 from modeling.run_data.shared import DEFAULT_DATE
 
-Text = tuple[Prompt, Response]  # prompt and response
 T = TypeVar("T")
 
 
@@ -50,39 +55,40 @@ class LoadedReward:
     max_length: int
     device: torch.device
     members: int = 1
-    scales: list[Scale] | None = None
+    scales: list[RewardScale] | None = None
     is_foreign: bool = False
     skipped: int | None = None
     notes: tuple[str, ...] = ()
 
-    def encode(self, texts: Sequence[Text]) -> list[Encoded]:
+    def encode(self, texts: Sequence[PromptResponse]) -> list[Encoded]:
         if self.is_foreign:
             return encode_as_written(self.tokenizer, texts, self.max_length, self.skipped)
         return encode_texts(self.tokenizer, texts, self.max_length)
 
     def score(
         self,
-        texts: Sequence[Text],
+        texts: Sequence[PromptResponse],
         encoded: Sequence[Encoded] | None = None,
         batch_tokens: int | None = None,
         each_batch: Callable[[int], None] = lambda done: None,
     ) -> Tensor:
-        """(R, M) by each member, in the order of the texts; those of a prompt are read together."""
+        """Score texts: (R, M) by each member, in the order of the texts. Those of a prompt are read
+        together. `encoded`: the same texts as tokens, where they are there already."""
         encoded = self.encode(texts) if encoded is None else encoded
         numbers = by_prompt(texts, range(len(texts)))
         groups = [[encoded[at] for at in which] for which in numbers]
         budget = choose_batch_tokens(batch_tokens, self.device)
-        found = self.reader.score_members(groups, budget, each_batch)
-        if not found:
+        by_prompt_rewards = self.reader.score_members(groups, budget, each_batch)
+        if not by_prompt_rewards:
             return torch.empty(0, self.members)
         order = torch.tensor([at for which in numbers for at in which])
         rewards = torch.empty(len(texts), self.members)
-        rewards[order] = torch.cat(found)
+        rewards[order] = torch.cat(by_prompt_rewards)
         return rewards
 
 
-def by_prompt(texts: Sequence[Text], values: Sequence[T]) -> list[list[T]]:
-    """One value per text, those of each prompt together."""
+def by_prompt(texts: Sequence[PromptResponse], values: Sequence[T]) -> list[list[T]]:
+    """Group one value per text by the texts' prompts, in the order in which prompts first come."""
     groups: dict[Prompt, list[T]] = {}
     for (prompt, _), value in zip(texts, values, strict=True):
         groups.setdefault(prompt, []).append(value)
@@ -140,7 +146,7 @@ def load_scorer(
 def load_completed(
     source: str, day: str = DEFAULT_DATE
 ) -> tuple[PreTrainedTokenizerBase, list[str]]:
-    """The folder's tokenizer, ready to write texts, and sentences where it did not say how."""
+    """Load the folder's tokenizer, ready to write texts, and sentences on what it lacked."""
     tokenizer = load_tokenizer(source)
     if is_foreign(source):
         return tokenizer, complete_foreign(tokenizer, day)
@@ -149,8 +155,8 @@ def load_completed(
 
 
 def row_of_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int | None:
-    """The tokenizer's padding token, if the model has a row for it; else whatever is padded with
-    stands behind the place where the reward is read."""
+    """The tokenizer's padding token if the model has a row for it, else None: padding then stands
+    behind the place where the reward is read, whatever it is written with."""
     pad = tokenizer.pad_token_id
     return pad if isinstance(pad, int) and pad < count_rows(model) else None
 
@@ -168,21 +174,26 @@ class Scores:
 
 
 def combine(
-    rewards: Sequence[Tensor], scales: Sequence[list[Scale] | None], way: str, uwo_weight: float
+    rewards: Sequence[Tensor],
+    scales: Sequence[list[RewardScale] | None],
+    way: str,
+    uwo_weight: float,
 ) -> Scores:
-    """One score of several folders': `rewards` and `scales` of each, as `LoadedReward` has them.
+    """Combine several folders' rewards into one score; `rewards` and `scales` are of each folder.
 
     Where one of several folders does not tell its members' scale, all are taken as they are.
     """
-    told = [scale for folder in scales if folder is not None for scale in folder]
+    member_scales = [scale for folder in scales if folder is not None for scale in folder]
     known = all(folder is not None for folder in scales)
-    members = on_one_scale(torch.cat(list(rewards), 1), told if known else None)
+    members = on_one_scale(torch.cat(list(rewards), 1), member_scales if known else None)
     return Scores(aggregate(members, way, uwo_weight), members)
 
 
-def scale_warning(sources: Sequence[str], scales: Sequence[list[Scale] | None]) -> str | None:
-    """A sentence where members are combined although their scales are not known."""
-    without = [source for source, found in zip(sources, scales, strict=True) if found is None]
+def scale_warning(sources: Sequence[str], scales: Sequence[list[RewardScale] | None]) -> str | None:
+    """Say that members are combined although the scale of some is not known; None where all are."""
+    without = [
+        source for source, of_folder in zip(sources, scales, strict=True) if of_folder is None
+    ]
     if len(sources) == 1 or not without:
         return None
     return (

@@ -6,7 +6,13 @@ anew. Not safe for several threads.
 
 from collections.abc import Sequence
 
-from modeling.core.loading.saved_rewards import LoadedReward, Scores, Text, combine, load_scorer
+from modeling.core.loading.saved_rewards import (
+    LoadedReward,
+    Scores,
+    combine,
+    load_scorer,
+)
+from modeling.core.messages import PromptResponse
 from modeling.core.program.device import choose_device
 from modeling.core.texts.text import Encoded
 from modeling.core.texts.token_cache import fingerprint
@@ -35,17 +41,19 @@ class Scorer:
         first: dict[object, LoadedReward] = {}
         self.encoders = [first.setdefault(reads_as(one), one) for one in self.loaded]
 
-    def score(self, texts: Sequence[Text]) -> list[float]:
-        """One reward per (prompt, response), in their order; a prompt is read once."""
-        found: list[float] = self.scores(texts).rewards.tolist()
-        return found
+    def score(self, texts: Sequence[PromptResponse]) -> list[float]:
+        """Score (prompt, response) texts: one reward each, in their order. A prompt is read
+        once."""
+        rewards: list[float] = self.scores(texts).rewards.tolist()
+        return rewards
 
-    def scores(self, texts: Sequence[Text]) -> Scores:
-        """The same with each member's rewards, on one scale."""
+    def scores(self, texts: Sequence[PromptResponse]) -> Scores:
+        """As `score`, with each member's rewards on one scale."""
         return self.read(texts)[0]
 
-    def read(self, texts: Sequence[Text]) -> tuple[Scores, list[bool]]:
-        """Also of which texts some model reads only a part, because they are too long for it."""
+    def read(self, texts: Sequence[PromptResponse]) -> tuple[Scores, list[bool]]:
+        """As `scores`; beside it, of each text whether some model reads only a part, because the
+        text is too long for it."""
         done: dict[str, list[Encoded]] = {}
         for one in self.encoders:
             if one.source not in done:
@@ -62,7 +70,7 @@ class Scorer:
 
 
 def reads_as(loaded: LoadedReward) -> object:
-    """Equal for models that make the same tokens of a text."""
+    """A value that is equal for models that make the same tokens of a text."""
     known = fingerprint(loaded.tokenizer)
     way = (loaded.max_length, loaded.is_foreign, loaded.skipped)
     return loaded.source if known is None else (known, *way)

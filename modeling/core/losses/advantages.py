@@ -37,6 +37,8 @@ def gae(
     """
     rewards, values = rewards * mask, values * mask
     advantages = torch.zeros_like(rewards)
+    # Backwards, for each advantage contains the next. Masking it at each token makes the first real
+    # token after padding begin with nothing from behind its end.
     following = torch.zeros_like(rewards[:, 0])  # A_t+1
     for t in range(rewards.shape[1] - 1, -1, -1):
         after = values[:, t + 1] if t + 1 < rewards.shape[1] else torch.zeros_like(following)
@@ -54,6 +56,7 @@ def whiten(values: Tensor, mask: Tensor) -> Tensor:
     has it), not an estimate for others, and nothing is added to it: small advantages would not come
     to 1. One value, or values that are all equal but for rounding, have no scale: they become 0.
     """
+    # In fp64: of large values that hardly differ, fp32 sums would leave nothing but rounding.
     real = values[mask].double()  # (N,)
     if real.numel() < 2:
         return torch.zeros_like(values)

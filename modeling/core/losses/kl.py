@@ -20,6 +20,7 @@ def token_kl(logps: Tensor, reference: Tensor, estimator: str) -> Tensor:
     difference = logps - reference
     if estimator == "k1":
         return difference
+    # expm1, not exp - 1: near 0, where a policy begins, the difference would be mere rounding.
     return torch.expm1(-difference) + difference
 
 
@@ -35,5 +36,5 @@ def adapt(coefficient: float, kl: float, target: float, samples: int, horizon: i
 
 
 def sequence_kl(logps: list[float], reference: list[float], estimator: str) -> float:
-    """The estimate of one response's KL: the sum over its tokens."""
+    """Estimate one response's KL in nats: the sum over its tokens."""
     return token_kl(torch.tensor(logps), torch.tensor(reference), estimator).sum().item()

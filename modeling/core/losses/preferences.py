@@ -20,6 +20,7 @@ def bradley_terry(delta: Tensor, target: Tensor, margin: Tensor | None = None) -
     delta, target = delta.float(), target.float()
     if margin is not None:
         delta = delta - margin.float() * torch.sign(target - 0.5)
+    # With logits: sigmoid and log in one, so that a delta of 100 has a loss and a gradient.
     return binary_cross_entropy_with_logits(delta, target.expand_as(delta), reduction="none")
 
 

@@ -17,23 +17,30 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from modeling.core.losses.kl import adapt
-from modeling.core.policy.health import Kept, Measure, may_be_kept, measure, reason_to_stop
+from modeling.core.policy.health import (
+    Measure,
+    WeightsToExport,
+    may_be_exported,
+    measure,
+    reason_to_stop,
+)
 from modeling.core.policy.rollouts import Rollout, roll
 from modeling.core.policy.state import PolicyProgress, outcome, resume, save, unfit_from_the_start
 from modeling.core.policy.task import PolicyPrompt, Task
 from modeling.core.policy.update import make_learner, rewards_by_prompt, update
-from modeling.core.program.errors import Cancelled
+from modeling.core.program.errors import ProgramCancelled
 from modeling.measures.noise import has_spread
 from modeling.run_data.train_policy import TrainPolicySettled
 
 
-def improve(task: Task, value: PreTrainedModel | None) -> tuple[Kept, dict[str, Any]]:
-    """Run the loop. Returns the weights to keep and what to say of the run in result.json."""
+def improve(task: Task, value: PreTrainedModel | None) -> tuple[WeightsToExport, dict[str, Any]]:
+    """Run the loop. Returns the weights to export and the loop's figures for result.json."""
     config, run = task.config, task.run
     learner = make_learner(task, value)
     loop = PolicyProgress(coefficient=float(config.kl_coefficient))
-    kept = Kept(best=config.kl_target is None)  # under one coefficient objectives compare
-    resume(task, learner, loop, kept)
+    # Objectives compare under one coefficient only: while it adapts, the latest weights are taken.
+    to_export = WeightsToExport(best=config.kl_target is None)
+    resume(task, learner, loop, to_export)
     steps = config.steps
     sentence = f"Improving the policy: {steps} steps, from {loop.step} on."
     run.begin("improving", sentence, loop.step, steps, "steps")
@@ -41,30 +48,32 @@ def improve(task: Task, value: PreTrainedModel | None) -> tuple[Kept, dict[str, 
     while True:
         try:
             rollouts = draw_step(task, loop.step)
-        except Cancelled:  # nothing of this step has happened yet
-            save(task, learner, loop, kept)
+        except ProgramCancelled:  # nothing of this step has happened yet
+            save(task, learner, loop, to_export)
             raise
-        found = judge(task, loop, rollouts)
-        stopped = reason_to_stop(found, task.bounds)
-        if stopped is None and may_be_kept(found, loop.step, config.kl_budget):
-            kept.consider(loop.step, found, learner.policy)
+        measured = judge(task, loop, rollouts)
+        stopped = reason_to_stop(measured, task.bounds)
+        if stopped is None and may_be_exported(measured, loop.step, config.kl_budget):
+            to_export.consider(loop.step, measured, learner.policy)
         if stopped is not None or loop.step == config.steps:
             break
+        # Drawn and measured before the update: what is exported was measured as it is.
         figures = update(task, learner, rollouts, loop.coefficient, loop.step)
-        finish_step(task, loop, found, rollouts, figures)
+        finish_step(task, loop, measured, rollouts, figures)
         cancelled = task.group.any(run.cancel_asked)
         if cancelled or time.monotonic() - saved_at >= config.checkpoint_seconds:
-            save(task, learner, loop, kept)
+            save(task, learner, loop, to_export)
             saved_at = time.monotonic()
         if cancelled:
-            raise Cancelled
-    save(task, learner, loop, kept)  # should what follows fail, it can be retried
-    if kept.step < 0:
+            raise ProgramCancelled
+    save(task, learner, loop, to_export)  # should what follows fail, it can be retried
+    if to_export.step < 0:
         raise unfit_from_the_start(stopped or "")
-    return kept, outcome(loop, stopped)
+    return to_export, outcome(loop, stopped)
 
 
 def draw_step(task: Task, step: int) -> list[Rollout]:
+    """Draw the responses that the update after `step` finished ones learns from."""
     prompts = prompts_of_step(task.prompts, task.config.prompts_per_step, task.config, step)
     return roll(task, prompts, task.config.responses_per_prompt, f"step {step}")
 
@@ -72,8 +81,9 @@ def draw_step(task: Task, step: int) -> list[Rollout]:
 def prompts_of_step(
     prompts: list[PolicyPrompt], count: int, config: TrainPolicySettled, step: int
 ) -> list[PolicyPrompt]:
-    """The step's prompts: all of them in random order, again and again, cut into steps. A prompt
-    comes once in a step. A function of its arguments alone, so that a resumed run goes on alike."""
+    """Choose a step's prompts. All prompts are put into random order, cut into steps, and shuffled
+    anew when they have been through; none comes twice in a step. A function of its arguments alone,
+    so that a resumed run goes on alike."""
     count = min(count, len(prompts))
     per_pass = len(prompts) // count
     order = Random(f"{config.seed}:{step // per_pass}").sample(prompts, len(prompts))
@@ -82,9 +92,9 @@ def prompts_of_step(
 
 
 def judge(task: Task, loop: PolicyProgress, rollouts: list[Rollout]) -> Measure:
-    """Measure the policy that wrote the rollouts, and log it under the updates it has had."""
+    """Measure the policy that wrote the rollouts, and log that under its number of updates."""
     config = task.config
-    found = measure(
+    measured = measure(
         rollouts,
         estimator=config.kl_estimator,
         coefficient=loop.coefficient,
@@ -93,14 +103,14 @@ def judge(task: Task, loop: PolicyProgress, rollouts: list[Rollout]) -> Measure:
     rows = rewards_by_prompt(rollouts, task.shaping)
     alike = sum(not has_spread(row) for row in rows) / len(rows)
     extra = {"objective/kl_coef": loop.coefficient, "frac_reward_zero_std": alike}
-    task.run.log(loop.step, found.metrics() | extra)
-    return found
+    task.run.log(loop.step, measured.metrics() | extra)
+    return measured
 
 
 def finish_step(
     task: Task,
     loop: PolicyProgress,
-    found: Measure,
+    measured: Measure,
     rollouts: list[Rollout],
     figures: dict[str, float],
 ) -> None:
@@ -111,7 +121,7 @@ def finish_step(
     loop.tokens += sum(len(rollout.tokens) for rollout in rollouts)
     if config.kl_target is not None:
         loop.coefficient = adapt(
-            loop.coefficient, found.kl, config.kl_target, len(rollouts), config.kl_horizon
+            loop.coefficient, measured.kl, config.kl_target, len(rollouts), config.kl_horizon
         )
     counts = {"episode": float(loop.episodes), "num_tokens": float(loop.tokens)}
     task.run.log(loop.step, figures | counts)

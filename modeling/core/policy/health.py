@@ -75,7 +75,8 @@ class Measure:
 def measure(
     rollouts: Sequence[Rollout], *, estimator: str, coefficient: float, shaping: Shaping
 ) -> Measure:
-    """Raises ValueError for no rollouts."""
+    """Take the means over some rollouts. `coefficient`: of the KL in the objective. Raises
+    ValueError for no rollouts."""
     mean = statistics.fmean
     scores = [rollout.reward for rollout in rollouts]
     rewards = [shaping(rollout.reward, rollout.ended) for rollout in rollouts]
@@ -107,25 +108,26 @@ def measure(
 
 
 def error_by_prompt(prompts: Sequence[tuple[int, ...]], values: Sequence[float]) -> float:
-    """Standard error of the mean: responses to one prompt are alike, so prompts are what varies.
-    With one prompt, its responses; 0 for a single value."""
+    """Estimate the standard error of the mean from the means of the prompts: responses to one
+    prompt are alike, so they do not count as independent. With a single prompt its responses have
+    to do; 0 for a single value."""
     groups: dict[tuple[int, ...], list[float]] = {}
     for prompt, value in zip(prompts, values, strict=True):
         groups.setdefault(prompt, []).append(value)
-    found = [statistics.fmean(group) for group in groups.values()]
-    if len(found) == 1:
-        found = list(values)
-    return statistics.stdev(found) / math.sqrt(len(found)) if len(found) > 1 else 0.0
+    means = [statistics.fmean(group) for group in groups.values()]
+    if len(means) == 1:
+        means = list(values)
+    return statistics.stdev(means) / math.sqrt(len(means)) if len(means) > 1 else 0.0
 
 
 def repeated_share(tokens: Sequence[int]) -> float:
-    """Share of the three-token sequences that were there before; 0 for up to three tokens."""
+    """Share of a response's three-token sequences that it had before; 0 for up to three tokens."""
     triples = list(zip(tokens, tokens[1:], tokens[2:], strict=False))
     return 1 - len(set(triples)) / len(triples) if triples else 0.0
 
 
 def alike_share(rollouts: Sequence[Rollout]) -> float:
-    """Share of the prompts that got the most common of all texts; 0 for few prompts."""
+    """Share of the prompts that got the most common text; 0 for fewer than ENOUGH_PROMPTS."""
     by_prompt = {(rollout.prompt, rollout.text.strip()) for rollout in rollouts}
     prompts = {prompt for prompt, _ in by_prompt}
     if len(prompts) < ENOUGH_PROMPTS:
@@ -134,64 +136,65 @@ def alike_share(rollouts: Sequence[Rollout]) -> float:
     return most / len(prompts)
 
 
-def reason_to_stop(found: Measure, bounds: Bounds) -> str | None:
+def reason_to_stop(measured: Measure, bounds: Bounds) -> str | None:
     """A sentence when the policy must not go on like this.
 
     What is beyond a bound by chance is no reason: a policy that an earlier round has left near its
     KL budget is beyond it half the time, and the coefficient draws it back."""
-    return _collapsed(found) or _out_of_bounds(found, bounds)
+    return _collapsed(measured) or _out_of_bounds(measured, bounds)
 
 
-def _out_of_bounds(found: Measure, bounds: Bounds) -> str | None:
-    if is_beyond(found.kl, found.kl_error, bounds.kl_budget):
+def _out_of_bounds(measured: Measure, bounds: Bounds) -> str | None:
+    if is_beyond(measured.kl, measured.kl_error, bounds.kl_budget):
         return (
-            f"The policy went {found.kl:.2f} nats from its reference, beyond the budget of "
+            f"The policy went {measured.kl:.2f} nats from its reference, beyond the budget of "
             f"{bounds.kl_budget:g}."
         )
-    if bounds.length_is_off(found.length, found.length_error):
+    if bounds.length_is_off(measured.length, measured.length_error):
         return (
-            f"The responses drift in length: {found.length:.0f} tokens on average, "
+            f"The responses drift in length: {measured.length:.0f} tokens on average, "
             f"{bounds.length:.0f} at the start. The reward may be for length as such."
         )
-    if bounds.members_part(found.variance, found.variance_error):
+    if bounds.members_part(measured.variance, measured.variance_error):
+        times = measured.variance / bounds.variance
         return (
-            f"The reward models disagree {found.variance / bounds.variance:.1f} times as much (in "
-            "variance) as at the start: they have not seen such responses judged."
+            f"The reward models disagree {times:.1f} times as much (in variance) as at the start: "
+            "they have not seen such responses judged."
         )
     return None
 
 
-def _collapsed(found: Measure) -> str | None:
-    if found.empty_share > MOST_EMPTY:
-        return f"The policy has collapsed: {found.empty_share:.0%} of its responses are empty."
-    if found.repeated_share > MOST_REPEATED:
+def _collapsed(measured: Measure) -> str | None:
+    if measured.empty_share > MOST_EMPTY:
+        return f"The policy has collapsed: {measured.empty_share:.0%} of its responses are empty."
+    if measured.repeated_share > MOST_REPEATED:
         return (
             "The policy has collapsed: it repeats itself "
-            f"({found.repeated_share:.0%} of its three-token sequences came before)."
+            f"({measured.repeated_share:.0%} of its three-token sequences came before)."
         )
-    if found.alike_share > MOST_ALIKE:
+    if measured.alike_share > MOST_ALIKE:
         return (
             "The policy has collapsed: it writes the same response to "
-            f"{found.alike_share:.0%} of the prompts."
+            f"{measured.alike_share:.0%} of the prompts."
         )
     return None
 
 
-def may_be_kept(found: Measure, step: int, kl_budget: float | None) -> bool:
-    """Whether the KL is likely to be within the budget when it is measured again, on other prompts.
-    The weights as they came are always there to fall back on."""
-    return step == 0 or kl_budget is None or found.kl + found.kl_error <= kl_budget
+def may_be_exported(measured: Measure, step: int, kl_budget: float | None) -> bool:
+    """Whether weights are likely to be within the KL budget when measured again, on other prompts:
+    a standard error is added to the KL. Those of step 0, as they came, always may be exported."""
+    return step == 0 or kl_budget is None or measured.kl + measured.kl_error <= kl_budget
 
 
-KEPT = ("step", "objective", "measured", "recent", "weights")
+STORED = ("step", "objective", "measured", "recent", "weights")
 
 
 @dataclass
-class Kept:
-    """The weights that will be exported, of a step that was measured and found in order.
+class WeightsToExport:
+    """The weights that will be exported: those of a step that was measured and is in order.
 
-    With `best`, of the latest step whose objective, averaged over the last measurements, is not
-    clearly (by two standard errors) below the highest one; without, of the latest one.
+    With `best` it is the latest step whose objective, averaged over the last SMOOTHED measurements,
+    is not clearly (by two standard errors) below the highest one. Without, it is the latest step.
     """
 
     best: bool
@@ -201,22 +204,26 @@ class Kept:
     recent: list[float] = field(default_factory=list)
     weights: dict[str, Tensor] = field(default_factory=dict)
 
-    def consider(self, step: int, found: Measure, model: nn.Module) -> None:
+    def consider(self, step: int, figures: Measure, model: nn.Module) -> None:
+        """Take a copy of the model's weights if they are to be exported rather than those so
+        far."""
         if step <= self.measured:  # measured again after a restart
             return
         self.measured = step
-        self.recent = [*self.recent[1 - SMOOTHED :], found.objective]
+        self.recent = [*self.recent[1 - SMOOTHED :], figures.objective]
         objective = statistics.fmean(self.recent)
-        slack = 2 * found.objective_error / math.sqrt(len(self.recent))
+        slack = 2 * figures.objective_error / math.sqrt(len(self.recent))
         if not self.best or objective >= self.objective - slack:
             self.step, self.weights = step, trained_weights(model)
         self.objective = max(self.objective, objective)
 
     def put_back(self, model: nn.Module) -> None:
+        """Write the weights into the model."""
         put_weights(model, self.weights)
 
     def state(self) -> dict[str, Any]:
-        return {key: getattr(self, key) for key in KEPT}
+        """What goes into the checkpoint; `restore` takes it up."""
+        return {key: getattr(self, key) for key in STORED}
 
     def restore(self, state: dict[str, Any]) -> None:
         for key, value in state.items():

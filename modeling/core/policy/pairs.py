@@ -1,16 +1,16 @@
 """Preferences as pairs of tokens, for a policy to learn from."""
 
-from modeling.core.policy.offline import Pair
+from modeling.core.policy.offline import TokenPair
 from modeling.core.policy.task import Task
 from modeling.core.policy.texts import render_written
-from modeling.core.policy_models.batch import Text
+from modeling.core.policy_models.batch import TokenText
 from modeling.core.texts.equal_rows import are_equal, equal_pairs_warning
 from modeling.core.texts.groups import PromptGroup
 from modeling.core.texts.nothing_to_learn import nothing_to_learn
 from modeling.core.texts.text import Encoded, encode_texts
 
 
-def read_pairs(task: Task, groups: list[PromptGroup]) -> list[Pair]:
+def read_pairs(task: Task, groups: list[PromptGroup]) -> list[TokenPair]:
     """The train split's comparisons as token pairs: the prompt as sampling gives it, and the
     response with its end token, which the policy learns too.
 
@@ -21,7 +21,7 @@ def read_pairs(task: Task, groups: list[PromptGroup]) -> list[Pair]:
     longest = task.config.max_length
     written = [text for group in train for text in group.texts()]
     flat = iter(encode_texts(task.actor.tokenizer, written, longest, render_written))
-    pairs, equal, were_cut = list[Pair](), 0, 0
+    pairs, equal, were_cut = list[TokenPair](), 0, 0
     for group in train:
         texts = [next(flat) for _ in group.responses]
         for c in group.comparisons:
@@ -30,7 +30,7 @@ def read_pairs(task: Task, groups: list[PromptGroup]) -> list[Pair]:
                 equal += 1
                 were_cut += one.truncated or other.truncated
             else:
-                pairs.append(Pair(as_text(one), as_text(other), c.target, c.weight))
+                pairs.append(TokenPair(as_text(one), as_text(other), c.target, c.weight))
     alike = equal_pairs_warning(equal, were_cut, len(pairs) + equal, longest)
     if alike is not None:
         task.remark(alike)
@@ -39,6 +39,7 @@ def read_pairs(task: Task, groups: list[PromptGroup]) -> list[Pair]:
     return pairs
 
 
-def as_text(encoded: Encoded) -> Text:
+def as_text(encoded: Encoded) -> TokenText:
+    """Divide a text's tokens into prompt and response."""
     ids, cut = encoded.ids, encoded.prompt_length
-    return Text(tuple(ids[:cut]), tuple(ids[cut:]))
+    return TokenText(tuple(ids[:cut]), tuple(ids[cut:]))

@@ -18,7 +18,7 @@ POOL, IMPROVING, EXPORTING = "sampling", "improving", "exporting"
 
 
 def phases_of(config: TrainPolicySettled, prompts: int, held_out: int, pairs: int) -> list[Phase]:
-    """In their order, for a resolved config."""
+    """List the phases in their order. `prompts`, `held_out` and `pairs` are numbers of these."""
     measuring = DRAW * held_out * config.eval_responses
     phases = [Phase(LOADING, LOAD), Phase(START, measuring)]
     if config.is_online:

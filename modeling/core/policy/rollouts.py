@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 from modeling.core.generating.drawing import Sampling
 from modeling.core.generating.generation import Drawn, OnDone, Request, nothing
 from modeling.core.policy.task import PolicyPrompt, Task
-from modeling.core.policy_models.batch import Batch, Text
+from modeling.core.policy_models.batch import Batch, TokenText
 from modeling.core.policy_models.rewards import FrozenReward
 from modeling.core.program.seeds import derive_seed
 
@@ -37,8 +37,8 @@ class Rollout:
     reference_logps: list[float] = field(default_factory=list)
 
     @property
-    def as_text(self) -> Text:
-        return Text(self.prompt, tuple(self.tokens))
+    def as_text(self) -> TokenText:
+        return TokenText(self.prompt, tuple(self.tokens))
 
     @property
     def log_ratio(self) -> float:
@@ -49,10 +49,11 @@ class Rollout:
 def roll(
     task: Task, prompts: Sequence[PolicyPrompt], count: int, label: str, *, phase: str = ""
 ) -> list[Rollout]:
-    """`count` responses to each prompt, prompt after prompt. `label` tells this draw from others.
-    `phase`: of the run's progress, where the draw is one.
+    """Draw `count` responses to each prompt, prompt after prompt, with rewards and reference.
 
-    Raises ProgramError for a reward that is no number, Cancelled when alone and asked to stop.
+    `label` enters the seeds, so that two draws of one run differ. `phase`: the run's phase whose
+    progress the draw is, "" for none. Raises ProgramError for a reward that is no number, and
+    ProgramCancelled when this process is alone and was asked to stop.
     """
     mine = task.group.share(prompts)
     drawn = draw(task, task.actor.model, mine, count, label, phase)
@@ -65,7 +66,8 @@ def roll(
 def reference_rewards(
     task: Task, prompts: Sequence[PolicyPrompt], count: int, label: str
 ) -> list[float]:
-    """Rewards of `count` responses of the reference to each prompt; [] without a reward model."""
+    """Draw `count` responses of the reference to each prompt and return their rewards; [] without a
+    reward model."""
     if task.reward is None:
         return []
     mine = task.group.share(prompts)
@@ -80,6 +82,8 @@ def reference_rewards(
 def add_rewards(
     reward: FrozenReward, prompts: Sequence[PolicyPrompt], drawn: Sequence[Sequence[Rollout]]
 ) -> None:
+    """Fill in the reward model's rewards, and the variance over its members."""
+    # By text, not by tokens: the reward model has a tokenizer and a chat template of its own.
     texts = [
         (prompt.messages, rollout.text)
         for prompt, of_prompt in zip(prompts, drawn, strict=True)
@@ -98,7 +102,7 @@ def draw(
     label: str,
     phase: str = "",
 ) -> list[list[Rollout]]:
-    """The model's responses [prompt][number] without rewards."""
+    """Draw the model's responses [prompt][number], without rewards."""
     config, tokenizer = task.config, task.actor.tokenizer
     sampling = Sampling(
         task.stop_ids,
@@ -114,12 +118,12 @@ def draw(
     check = task.run.check_cancelled if task.group.size == 1 else _go_on
     tell = _teller(task, len(requests), phase) if phase else nothing
     with task.autocast():
-        found = iter(task.generate(model, requests, sampling, on_done=tell, check=check))
+        responses = iter(task.generate(model, requests, sampling, on_done=tell, check=check))
     rollouts: list[list[Rollout]] = []
     for prompt in prompts:
         rollouts.append([])
         for _ in range(count):
-            one = next(found)
+            one = next(responses)
             text = tokenizer.decode(one.text_tokens, skip_special_tokens=True)
             rollouts[-1].append(
                 Rollout(prompt.id, prompt.ids, one.tokens, one.log_probs, one.finished, text)
@@ -128,8 +132,8 @@ def draw(
 
 
 def _teller(task: Task, total: int, phase: str) -> OnDone:
-    """Tells the run's progress as responses are ready, about fifty times: of all processes, as if
-    they were as far as this one."""
+    """Make the callback that reports a draw's progress, about fifty times. It counts for all
+    processes, as if they were as far as this one."""
     done = 0
 
     def tell(_at: int, _drawn: Drawn) -> None:
@@ -143,31 +147,34 @@ def _teller(task: Task, total: int, phase: str) -> OnDone:
 
 
 def _go_on() -> None:
-    """Several processes stop together, between two steps."""
+    """Do nothing: several processes stop together, between two steps, and never within a draw."""
 
 
 def add_reference(task: Task, rollouts: list[Rollout]) -> None:
-    """The reference's log-probabilities of the tokens that the policy drew."""
+    """Fill in the reference's log-probabilities of the tokens that the policy drew."""
     texts = [rollout.as_text for rollout in rollouts]
     with task.actor.as_reference() as reference:
         for rollout, logps in zip(rollouts, text_logps(task, reference, texts), strict=True):
             rollout.reference_logps = logps
 
 
-def text_logps(task: Task, model: PreTrainedModel, texts: list[Text]) -> list[list[float]]:
-    """Log-probability of every response token, in the order of the texts."""
+def text_logps(task: Task, model: PreTrainedModel, texts: list[TokenText]) -> list[list[float]]:
+    """Read the log-probability, in nats, of every response token, in the order of the texts."""
     temperature = task.config.temperature
     return read_texts(task, texts, lambda batch: batch.logps(model, temperature)[0])
 
 
 @torch.no_grad()
-def read_texts(task: Task, texts: list[Text], read: Callable[[Batch], Tensor]) -> list[list[float]]:
-    """What `read` says of a batch, (B, R), for every response token, in the order of the texts."""
-    found: list[list[float]] = [[] for _ in texts]
+def read_texts(
+    task: Task, texts: list[TokenText], read: Callable[[Batch], Tensor]
+) -> list[list[float]]:
+    """Apply `read`, which gives (B, R) for a batch, to all texts. Returns one number per response
+    token, in the order of the texts."""
+    by_text: list[list[float]] = [[] for _ in texts]
     for which in task.passes([(text,) for text in texts]):
         batch = task.batch([texts[at] for at in which])
         with task.autocast():
             rows = read(batch)
         for at, row in zip(which, rows.tolist(), strict=True):
-            found[at] = row[: len(texts[at].response)]
-    return found
+            by_text[at] = row[: len(texts[at].response)]
+    return by_text

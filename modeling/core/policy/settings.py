@@ -10,7 +10,7 @@ from modeling.run_data.train_policy import TrainPolicyConfig, TrainPolicySettled
 def settle(
     config: TrainPolicyConfig, parameters: int, max_length: int, device: torch.device
 ) -> TrainPolicySettled:
-    """The settings with every null that has a default replaced by it."""
+    """Replace every null that has a default by it. `parameters`: of the policy."""
     algorithm = config.algorithm
     tiny = parameters < TINY_PARAMETERS
     small, large = RATES[algorithm]

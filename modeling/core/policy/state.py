@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from modeling.core.policy.health import Kept
+from modeling.core.policy.health import WeightsToExport
 from modeling.core.policy.task import Task
 from modeling.core.policy.update import Learner
 from modeling.core.policy_models.actors import put_weights, trained_weights
@@ -22,14 +22,15 @@ class PolicyProgress:
     best_step: int | None = None  # checkpoint.py's; the kept weights are in the state itself
 
 
-def save(task: Task, learner: Learner, loop: PolicyProgress, kept: Kept) -> None:
+def save(task: Task, learner: Learner, loop: PolicyProgress, to_export: WeightsToExport) -> None:
+    """Write the checkpoint, in the first process alone: all hold the same weights."""
     if task.group.rank != 0:
         return
     Checkpoint(task.run.path).save_state(
         {
             "identity": task.identity(),
             "loop": asdict(loop),
-            "kept": kept.state(),
+            "kept": to_export.state(),
             "policy": trained_weights(learner.policy),
             "value": None if learner.value is None else trained_weights(learner.value),
             "optimizer": learner.optimizer.state_dict(),
@@ -38,16 +39,17 @@ def save(task: Task, learner: Learner, loop: PolicyProgress, kept: Kept) -> None
     )
 
 
-def resume(task: Task, learner: Learner, loop: PolicyProgress, kept: Kept) -> None:
-    """Take up the checkpoint of this very run, if there is one: all arguments are filled in."""
+def resume(task: Task, learner: Learner, loop: PolicyProgress, to_export: WeightsToExport) -> None:
+    """Take up the checkpoint of this very run, if there is one, into all arguments. Raises
+    ProgramError for another run's."""
     checkpoint = Checkpoint(task.run.path)
     if not checkpoint.exists:
         return
-    found = checkpoint.load_last(task.device)
-    if found is None:
+    loaded = checkpoint.load_last(task.device)
+    if loaded is None:
         task.remark("The checkpoint cannot be read: the run starts again from step 0.")
         return
-    state, is_previous = found
+    state, is_previous = loaded
     if not is_same_run(state["identity"], task.identity()):
         raise of_another_run(checkpoint.state_file)
     put_weights(learner.policy, state["policy"])
@@ -58,14 +60,14 @@ def resume(task: Task, learner: Learner, loop: PolicyProgress, kept: Kept) -> No
     task.use_threads(state["threads"])
     for key, value in state["loop"].items():
         setattr(loop, key, value)
-    kept.restore(state["kept"])
+    to_export.restore(state["kept"])
     if is_previous:
         task.remark(one_before(loop.step))
     task.run.say(f"Going on from the checkpoint at step {loop.step}.")
 
 
 def outcome(loop: PolicyProgress, stopped: str | None) -> dict[str, Any]:
-    """What result.json says of the loop."""
+    """The figures of the loop for result.json; `stopped`: why it ended early."""
     return {
         "steps": loop.step,
         "stopped": stopped and {"reason": stopped, "step": loop.step},
@@ -74,6 +76,7 @@ def outcome(loop: PolicyProgress, stopped: str | None) -> dict[str, Any]:
 
 
 def unfit_from_the_start(reason: str) -> ProgramError:
+    """The error of a policy that was beyond a limit before its first update."""
     return ProgramError(
         f"{reason} This is so before any training.",
         where="config.json: policy",

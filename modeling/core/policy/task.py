@@ -12,12 +12,12 @@ from transformers import PreTrainedModel
 
 from modeling.core.generating.plain_generation import Generator
 from modeling.core.policy_models.actors import Actor
-from modeling.core.policy_models.batch import Batch, Text
+from modeling.core.policy_models.batch import Batch, TokenText
 from modeling.core.policy_models.reading import choose_policy_way, make_batch, plan_passes
 from modeling.core.policy_models.rewards import FrozenReward, Shaping
 from modeling.core.program.errors import ProgramError
 from modeling.core.program.files import read_jsonl, require_messages, require_unique_id
-from modeling.core.program.parallel import Group
+from modeling.core.program.parallel import Processes
 from modeling.core.program.run_dir import RunDir, smaller
 from modeling.core.texts.text import Prompt, encode_prompts
 from modeling.measures.limits import Bounds
@@ -28,6 +28,8 @@ LEAST_HELD_OUT = 4  # with fewer prompts to hold out, none is
 
 @dataclass(frozen=True)
 class PolicyPrompt:
+    """A prompt as messages and as the tokens that the policy reads; `truncated`: it was cut."""
+
     id: str
     messages: Prompt
     ids: tuple[int, ...]
@@ -40,7 +42,7 @@ class Task:
 
     run: RunDir
     config: TrainPolicySettled  # resolved
-    group: Group
+    group: Processes
     actor: Actor
     reward: FrozenReward | None
     stop_ids: frozenset[int]
@@ -56,14 +58,16 @@ class Task:
     left_out: list[dict[str, Any]] = field(default_factory=list)  # see left_out.py
 
     def autocast(self) -> AbstractContextManager[Any]:
+        """The context of a forward pass: bf16 where the settings say so, fp32 otherwise."""
         return torch.autocast(self.device.type, torch.bfloat16, self.config.dtype == "bfloat16")
 
-    def batch(self, texts: Sequence[Text]) -> Batch:
-        """Texts to be read in one forward pass."""
+    def batch(self, texts: Sequence[TokenText]) -> Batch:
+        """Make the batch in which these texts are read in one forward pass."""
         return make_batch(self.config.attention, texts, self.device)
 
-    def passes(self, items: Sequence[Sequence[Text]]) -> list[list[int]]:
-        """Numbers of items, each some texts of one prompt, that are read in one forward pass."""
+    def passes(self, items: Sequence[Sequence[TokenText]]) -> list[list[int]]:
+        """Divide items, each some texts of one prompt, into forward passes: lists of their
+        numbers."""
         budget = self.budget(self.config.batch_tokens)
         return list(plan_passes(self.config.attention, items, budget))
 
@@ -74,13 +78,13 @@ class Task:
         self.warnings += [warning] if warning else []
 
     def remark(self, sentence: str) -> None:
-        """For the log and the result."""
+        """Say a sentence in the log, and once in the result's warnings."""
         self.run.say(sentence)
         if sentence not in self.warnings:
             self.warnings.append(sentence)
 
     def budget(self, tokens: int) -> int:
-        """Tokens held at once, by a setting; half of it after memory ran out."""
+        """The number of tokens held at once: `tokens`, or half of them after memory ran out."""
         return smaller(tokens, self.config.smaller_passes)
 
     def use_threads(self, threads: int) -> None:
@@ -95,6 +99,7 @@ class Task:
 
 
 def read_prompts(path: Path) -> list[tuple[str, Prompt]]:
+    """Read (id, prompt) of every line. Raises ProgramError that names a line that is wrong."""
     seen: set[str] = set()
     return [
         (require_unique_id(row, seen, path, number), require_messages(row, path, number))
@@ -105,7 +110,8 @@ def read_prompts(path: Path) -> list[tuple[str, Prompt]]:
 def encode_all(
     actor: Actor, prompts: Sequence[tuple[str, Prompt]], config: TrainPolicySettled
 ) -> list[PolicyPrompt]:
-    """Prompts as tokens; one that leaves no room for a response loses its oldest part."""
+    """Encode prompts. One that leaves no room for a response loses its oldest part. Raises
+    ProgramError where no prompt could have room."""
     room = config.max_length - config.max_new_tokens
     if room < 8:
         raise ProgramError(
@@ -124,10 +130,11 @@ def encode_all(
 def hold_out(
     prompts: list[PolicyPrompt], count: int
 ) -> tuple[list[PolicyPrompt], list[PolicyPrompt], str | None]:
-    """Prompts to train on, prompts to measure on, and a warning where they are the same.
+    """Divide prompts into those to train on and those to measure on; a warning where they are the
+    same.
 
-    A prompt is held out by the hash of its text, so that the same ones are in every round; at most
-    a fifth of them.
+    A prompt is held out by the hash of its text, so that every round holds out the same ones. At
+    most a fifth of them are.
     """
     held_out = min(count, len(prompts) // 5)
     ordered = sorted(prompts, key=lambda prompt: sha256(repr(prompt.messages).encode()).digest())

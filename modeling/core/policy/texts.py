@@ -14,7 +14,7 @@ from modeling.core.texts.text import Prompt, common_prefix, render_prompt, rende
 
 
 def render_written(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, response: Response) -> str:
-    """Prompt and response as one text that begins with the prompt as it is given for sampling, and
+    """Render prompt and response as one text that begins with the prompt as sampling gives it, and
     ends as the template ends an answer, with the EOS.
 
     Where the template begins the answer with words that the rendered answer lacks, the response
@@ -25,6 +25,7 @@ def render_written(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, response:
     if whole.startswith(given) or not isinstance(response, str):
         return whole
     samples = [render_text(tokenizer, prompt, word) for word in WORDS]
+    # What rendered answers have in common with the prompt ends where the answer's own words begin.
     heading = min(common_prefix(given, sample) for sample in samples)
     begun = given[heading:].strip()  # the answer's first words
     ending = samples[0].rpartition(WORDS[0])[2]

@@ -53,6 +53,7 @@ class Signal:
 
 
 def make_learner(task: Task, value: PreTrainedModel | None) -> Learner:
+    """Make the optimiser: a parameter group for the policy, and one for the value model."""
     config = task.config
     models: list[tuple[nn.Module, float]] = [(task.actor.model, config.learning_rate)]
     if value is not None:
@@ -61,11 +62,13 @@ def make_learner(task: Task, value: PreTrainedModel | None) -> Learner:
         {"params": [w for w in model.parameters() if w.requires_grad], "lr": rate}
         for model, rate in models
     ]
+    # No weight decay: it would pull the policy towards zero, not towards its reference.
     optimizer = torch.optim.AdamW(groups, weight_decay=0.0, fused=True)
     return Learner(task.actor.model, value, optimizer, [rate for _, rate in models])
 
 
 def rewards_by_prompt(rollouts: list[Rollout], shaping: Shaping) -> list[list[float]]:
+    """The shaped rewards [prompt][number], in the order in which prompts first come."""
     rows: dict[str, list[float]] = {}
     for rollout in rollouts:
         rows.setdefault(rollout.id, []).append(shaping(rollout.reward, rollout.ended))
@@ -73,7 +76,7 @@ def rewards_by_prompt(rollouts: list[Rollout], shaping: Shaping) -> list[list[fl
 
 
 def pad_rows(rows: list[list[float]]) -> tuple[Tensor, Tensor]:
-    """(B, R) values, 0 where there is none, and the mask of those that are real."""
+    """Pad rows to (B, R) with zeros; beside them the mask of the values that are real."""
     longest = max(1, *(len(row) for row in rows))
     values = torch.tensor([row + [0.0] * (longest - len(row)) for row in rows])
     lengths = torch.tensor([len(row) for row in rows])
@@ -83,7 +86,7 @@ def pad_rows(rows: list[list[float]]) -> tuple[Tensor, Tensor]:
 def make_signal(
     task: Task, value: PreTrainedModel | None, coefficient: float, rollouts: list[Rollout]
 ) -> Signal:
-    """Rewards with the KL in them, made advantages."""
+    """Turn rewards, with the KL to the reference in them, into advantages."""
     config = task.config
     logps, mask = pad_rows([rollout.logps for rollout in rollouts])
     reference, _ = pad_rows([rollout.reference_logps for rollout in rollouts])
@@ -97,6 +100,7 @@ def make_signal(
             advantages = whiten(advantages, torch.ones_like(advantages, dtype=torch.bool))
         return Signal(mask, logps, advantages)
     per_token = -coefficient * kl
+    # The reward is of the whole response: it comes with the last token, the KL with each.
     last = mask.sum(dim=1) - 1
     per_token[torch.arange(len(last)), last] += rewards.flatten()
     values, _ = pad_rows(read_values(task, value, rollouts))
@@ -108,8 +112,8 @@ def make_signal(
 
 @torch.no_grad()
 def fit_values(task: Task, value: PreTrainedModel, rollouts: list[Rollout]) -> None:
-    """Put the value head on the scale of what it is to foretell: the line from the values of all
-    tokens to their responses' rewards with the least squares.
+    """Put the value head on the scale of what it is to predict: the least-squares line from the
+    values of all tokens to their responses' rewards.
 
     A reward model's own scale is another one (rewards are normalised, an ensemble has a scale of
     its own), and a token in the middle foretells less than its reward model would claim.
@@ -128,14 +132,14 @@ def fit_values(task: Task, value: PreTrainedModel, rollouts: list[Rollout]) -> N
 
 def read_values(task: Task, value: PreTrainedModel, rollouts: list[Rollout]) -> list[list[float]]:
     texts = task.group.share([rollout.as_text for rollout in rollouts])
-    found = read_texts(task, texts, lambda batch: batch.values(value))
-    return task.group.collect(rollouts, found)
+    values = read_texts(task, texts, lambda batch: batch.values(value))
+    return task.group.collect(rollouts, values)
 
 
 def update(
     task: Task, learner: Learner, rollouts: list[Rollout], coefficient: float, step: int
 ) -> dict[str, float]:
-    """The update that follows `step` finished ones. Returns the figures of its last pass."""
+    """Do the update that follows `step` finished ones. Returns the figures of its last pass."""
     signal = make_signal(task, learner.value, coefficient, rollouts)
     factor = rate_factor(task.config, task.config.steps, step)
     for group, peak in zip(learner.optimizer.param_groups, learner.rates, strict=True):
@@ -150,7 +154,8 @@ def update(
 
 
 def rate_factor(config: TrainPolicySettled, total: int, step: int) -> float:
-    """Of the peak learning rate, for the step that follows `step` of `total`."""
+    """The learning rate of the step that follows `step` finished ones of `total`, as a share of the
+    peak: linear warm-up, then constant or linear decay to 0."""
     warmup = round(config.warmup * total)
     if step < warmup:
         return (step + 1) / (warmup + 1)
@@ -158,7 +163,7 @@ def rate_factor(config: TrainPolicySettled, total: int, step: int) -> float:
 
 
 def minibatches(config: TrainPolicySettled, count: int, label: str) -> Iterator[list[int]]:
-    """All numbers below `count`, shuffled and dealt into minibatches."""
+    """Deal all numbers below `count`, shuffled, into minibatches of about one size."""
     order = list(range(count))
     parts = config.minibatches
     if parts > 1:
@@ -175,7 +180,8 @@ def optimise(
     numbers: list[int],
     step: int,
 ) -> dict[str, float]:
-    """One optimiser step on some of the rollouts; the processes' gradients are added up."""
+    """Do one optimiser step on some of the rollouts; the processes add up their gradients. Raises
+    ProgramError, before any weight has changed, for what is no number."""
     texts = [rollouts[at].as_text for at in numbers]
     sums = dict.fromkeys(SUMS, 0.0)
     shares = int(signal.mask[numbers].sum()), len(numbers)
@@ -221,6 +227,7 @@ def policy_loss(
     sums["ratio"] += difference.exp().sum().item() / tokens
     sums["entropy"] += entropy[real].sum().item() / tokens
     if learner.value is None:
+        # RLOO's action is the whole response: one ratio, of the product of its tokens.
         logps, old = (logps * real).sum(dim=1), (old * real).sum(dim=1)  # (b,)
         loss, clipped = clipped_policy_loss(logps, old, advantages, task.config.clip)
         count = responses
@@ -257,7 +264,8 @@ def value_loss(
 
 
 def as_metrics(sums: dict[str, float], norms: list[float]) -> dict[str, float]:
-    """Under the names of docs/metrics.md."""
+    """Name an update's figures as docs/metrics.md has them. `norms`: of the policy's gradient, and
+    of the value model's where there is one."""
     metrics = {
         "loss/policy": sums["policy"],
         "policy/clipfrac": sums["clipped"],

@@ -25,7 +25,7 @@ from modeling.core.loading.pretrained import (
     load_trunk,
 )
 from modeling.core.loading.reward_model import switch_dropout_off
-from modeling.core.policy_models.batch import Text, pad_texts
+from modeling.core.policy_models.batch import TokenText, pad_texts
 from modeling.core.program.device import move_to
 from modeling.core.program.errors import ProgramError
 from modeling.core.program.files import folder_in_one
@@ -55,6 +55,7 @@ class Actor:
 
     @contextmanager
     def as_reference(self) -> Iterator[PreTrainedModel]:
+        """Yield the frozen reference; with LoRA it is the model, its adapter off meanwhile."""
         if self.reference is not None:
             yield self.reference
         else:
@@ -75,8 +76,8 @@ def load_actor(
     device: torch.device,
     day: str = DEFAULT_DATE,
 ) -> Actor:
-    """`day`: what a chat template prints as today's date. Raises ProgramError for what cannot be
-    loaded or does not go together."""
+    """Load policy and reference. `day`: what a chat template prints as today's date. Raises
+    ProgramError for what cannot be loaded or does not go together."""
     tokenizer = load_tokenizer(policy)
     complete_tokenizer(tokenizer, day, is_policy=True)
     check_template(tokenizer, policy)
@@ -99,7 +100,8 @@ def load_actor(
 
 
 def check_same_words(tokenizer: PreTrainedTokenizerBase, other: str) -> None:
-    """A KL between policies that write in different tokens means nothing."""
+    """Refuse a reference that writes in other tokens: a KL between the two would mean nothing.
+    Raises ProgramError."""
     theirs = load_tokenizer(other)
     complete_tokenizer(theirs, is_policy=True)
     # Either may have a token that was added to it: a pad, an end.
@@ -119,7 +121,7 @@ def reads_tokens_of(reader: PreTrainedTokenizerBase, writer: PreTrainedTokenizer
 def load_value_model(
     reward_models: Sequence[str], policy: str, actor: Actor, device: torch.device
 ) -> tuple[PreTrainedModel, str]:
-    """The value model of PPO, and a sentence on where it comes from.
+    """Load the value model of PPO, and say where it comes from.
 
     A reward model knows already what a good response is. It is taken where it reads the policy's
     own tokens from left to right; else the policy's trunk with a head of zeros. One that reads the
@@ -146,7 +148,7 @@ def load_value_model(
 
 
 def load_value_trunk(policy: str) -> PreTrainedModel:
-    """The policy's trunk with a head, new; transformers' classifier where it has one."""
+    """Load the policy's trunk with a new head: transformers' classifier where there is one."""
     if has_classifier(load_config(policy)):
         return load_classifier(policy)[0]
     trunk = load_trunk(policy)
@@ -155,8 +157,8 @@ def load_value_trunk(policy: str) -> PreTrainedModel:
 
 
 def load_as_value(source: str, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel | None:
-    """A reward model with one linear head on the last layer and the policy's vocabulary, else
-    None."""
+    """Load a reward model that can predict values: with one linear head on the last layer and the
+    policy's vocabulary. None for any other."""
     theirs = load_tokenizer(source)
     complete_tokenizer(theirs)
     if not reads_tokens_of(theirs, tokenizer):
@@ -171,13 +173,14 @@ def load_as_value(source: str, tokenizer: PreTrainedTokenizerBase) -> PreTrained
 
 
 def finish_value_model(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:
+    """Switch dropout off and move the model to its device."""
     switch_dropout_off(model)
     move_to(model.eval(), device)
     return model
 
 
 def trained_weights(model: nn.Module) -> dict[str, Tensor]:
-    """A copy, on the CPU, of what training changes: all weights, or the adapter's."""
+    """Copy, to the CPU, what training changes: all weights, or the adapter's."""
     return {
         name: weight.detach().cpu().clone()
         for name, weight in model.named_parameters()
@@ -187,6 +190,7 @@ def trained_weights(model: nn.Module) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def put_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Write what `trained_weights` copied back into the model."""
     for name, weight in model.named_parameters():
         if weight.requires_grad:
             weight.copy_(weights[name])
@@ -194,7 +198,7 @@ def put_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
 
 @torch.no_grad()
 def export_policy(
-    actor: Actor, folder: Path, texts: list[Text], figures: dict[str, Any] | None = None
+    actor: Actor, folder: Path, texts: list[TokenText], figures: dict[str, Any] | None = None
 ) -> float:
     """Write a plain AutoModelForCausalLM folder; prove that it gives the same log-probabilities.
 
@@ -228,7 +232,8 @@ def export_policy(
     return error
 
 
-def _logps(model: PreTrainedModel, text: Text) -> Tensor:
+def _logps(model: PreTrainedModel, text: TokenText) -> Tensor:
+    """The log-probabilities (R,) of one text's response tokens, on the CPU."""
     batch = pad_texts([text], model.device)
     logps, _ = batch.logps(model, 1.0)
     return logps[0][batch.is_real[0]].cpu()

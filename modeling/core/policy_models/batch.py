@@ -18,7 +18,7 @@ from modeling.core.reading.reader import apply_head
 
 
 @dataclass(frozen=True)
-class Text:
+class TokenText:
     """A prompt and a response as tokens; the response's end token is one of its tokens."""
 
     prompt: tuple[int, ...]
@@ -48,7 +48,8 @@ class Batch(Protocol):
 
 @dataclass(frozen=True)
 class Padded:
-    """ids, mask and positions (B, T); targets and is_real (B, R), the last R of the T columns."""
+    """A padded batch: ids, mask and positions (B, T); targets and is_real (B, R), which are the
+    last R of the T columns."""
 
     ids: Tensor
     mask: Tensor
@@ -57,8 +58,9 @@ class Padded:
     is_real: Tensor
 
     def logps(self, model: PreTrainedModel, temperature: float) -> tuple[Tensor, Tensor]:
-        """As in Batch."""
-        wanted = self.targets.shape[1] + 1  # the last prompt token's are those of the first token
+        """See `Batch.logps`."""
+        # The logits of a token are those of the place before it: one more place than tokens.
+        wanted = self.targets.shape[1] + 1
         output = model(
             input_ids=self.ids,
             attention_mask=self.mask,
@@ -68,7 +70,7 @@ class Padded:
         return token_logps(output.logits[:, -wanted:-1].float(), self.targets, temperature)
 
     def values(self, model: PreTrainedModel) -> Tensor:
-        """As in Batch."""
+        """See `Batch.values`."""
         trunk = model.base_model(
             input_ids=self.ids,
             attention_mask=self.mask,
@@ -79,8 +81,8 @@ class Padded:
         return apply_head(model, trunk.last_hidden_state[:, -wanted:-1])[..., 0]
 
 
-def pad_texts(texts: Sequence[Text], device: torch.device) -> Padded:
-    """Padding ids are 0: they are masked wherever they could matter."""
+def pad_texts(texts: Sequence[TokenText], device: torch.device) -> Padded:
+    """Pad texts left and right. Padding ids are 0: they are masked wherever they could matter."""
     left = max(len(text.prompt) for text in texts)
     right = max(1, *(len(text.response) for text in texts))
     ids = torch.zeros(len(texts), left + right, dtype=torch.long)
@@ -99,8 +101,9 @@ def pad_texts(texts: Sequence[Text], device: torch.device) -> Padded:
     )
 
 
-def by_length(texts: Sequence[Text], budget: int) -> Iterator[list[int]]:
-    """Numbers of texts that fit into one pass of `budget` padded tokens, longest first."""
+def by_length(texts: Sequence[TokenText], budget: int) -> Iterator[list[int]]:
+    """Divide texts into passes of `budget` padded tokens, as lists of their numbers, longest first:
+    a pass that is too large for the memory then fails at once."""
     batch: list[int] = []
     left = right = 0
     for at in sorted(range(len(texts)), key=lambda at: (-len(texts[at]), at)):
@@ -116,13 +119,14 @@ def by_length(texts: Sequence[Text], budget: int) -> Iterator[list[int]]:
 
 
 def accepted(model: PreTrainedModel, **wanted: Any) -> dict[str, Any]:
-    """Those of the arguments that the model's forward takes."""
+    """Choose those arguments that the model's forward takes."""
     takes = inspect.signature(model.forward).parameters
     return {name: value for name, value in wanted.items() if name in takes}
 
 
 def token_logps(logits: Tensor, targets: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """Log-probability of each target and entropy of each distribution, in nats.
+    """The log-probability of each target and the entropy of each distribution, in nats. The entropy
+    is for the log and has no gradient.
     Shape: logits (..., V), targets (...) -> both (...)"""
     logps = torch.log_softmax(logits / temperature, dim=-1)  # (..., V)
     entropy = -(logps.detach().exp() * logps.detach()).sum(dim=-1)

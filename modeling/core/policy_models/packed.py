@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from modeling.core.policy_models.batch import Text, accepted, token_logps
+from modeling.core.policy_models.batch import TokenText, accepted, token_logps
 from modeling.core.reading.reader import apply_head
 from modeling.core.reading.shared_attention import Pass, packed
 from modeling.core.texts.packing import PackedRow, first_fit, pack
@@ -34,7 +34,7 @@ class Packed:
     flex: bool = False
 
     def logps(self, model: PreTrainedModel, temperature: float) -> tuple[Tensor, Tensor]:
-        """As in policy_batch.Batch."""
+        """See `Batch.logps`."""
         keep = accepted(model, logits_to_keep=self.states)
         with packed(Pass(self.row, self.flex, prune=False)):
             logits = model(
@@ -45,7 +45,7 @@ class Packed:
         return self.as_rows(logps), self.as_rows(entropy)
 
     def values(self, model: PreTrainedModel) -> Tensor:
-        """As in policy_batch.Batch."""
+        """See `Batch.values`."""
         with packed(Pass(self.row, self.flex, prune=False)):
             trunk = model.base_model(
                 input_ids=self.row.ids, position_ids=self.row.positions, use_cache=False
@@ -53,13 +53,13 @@ class Packed:
         return self.as_rows(apply_head(model, trunk.last_hidden_state[0, self.states])[:, 0])
 
     def as_rows(self, tokens: Tensor) -> Tensor:
-        """Shape: (N,) -> (B, R), 0 where there is no token"""
+        """Put the tokens' values into rows. Shape: (N,) -> (B, R), 0 where there is no token"""
         rows = tokens.new_zeros(self.is_real.shape)
         return rows.masked_scatter(self.is_real, tokens)
 
 
-def pack_texts(texts: Sequence[Text], device: torch.device, *, flex: bool = False) -> Packed:
-    """Texts of one prompt share it where they lie side by side."""
+def pack_texts(texts: Sequence[TokenText], device: torch.device, *, flex: bool = False) -> Packed:
+    """Pack texts into one row. Those of one prompt share it where they lie side by side."""
     groups = [list(group) for _, group in groupby(texts, key=lambda text: text.prompt)]
     row = pack(
         (
@@ -87,15 +87,16 @@ def pack_texts(texts: Sequence[Text], device: torch.device, *, flex: bool = Fals
 
 
 def places(tokens: range, start: int, prefix: int, rest: int) -> list[int]:
-    """Where in a row a text's tokens are: its first `prefix` from `start` on, the others from
-    `rest` on."""
+    """The places in a row of a text's tokens: its first `prefix` lie from `start` on, the others
+    from `rest` on."""
     shared = range(tokens.start, min(tokens.stop, prefix))
     own = range(max(tokens.start, prefix), tokens.stop)
     return [start + at for at in shared] + [rest + at - prefix for at in own]
 
 
-def by_prompt(items: Sequence[Sequence[Text]], budget: int) -> list[list[int]]:
-    """Numbers of items that fit into one pass of `budget` tokens, those of a prompt side by side.
+def by_prompt(items: Sequence[Sequence[TokenText]], budget: int) -> list[list[int]]:
+    """Divide items into passes of `budget` tokens, as lists of their numbers, those of a prompt
+    side by side.
 
     An item is some texts of one prompt. A prompt with more than fits is read several times; an item
     that is larger than the budget goes alone.

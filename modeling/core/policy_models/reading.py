@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from modeling.core.policy_models.batch import Batch, Text, by_length, pad_texts
+from modeling.core.policy_models.batch import Batch, TokenText, by_length, pad_texts
 from modeling.core.policy_models.packed import by_prompt, pack_texts
 from modeling.core.reading.reader import TOLERANCE, choose_way, warn_of_padding
 from modeling.core.reading.trying import trial_groups
@@ -19,7 +19,8 @@ from modeling.core.reading.trying import trial_groups
 def choose_policy_way(
     models: Sequence[PreTrainedModel], asked: str, max_length: int
 ) -> tuple[str, str | None]:
-    """The way asked for where all models can go it, else "padded" and a sentence on why."""
+    """Choose the way to read: the one asked for where all models can, else "padded" and a sentence
+    on why."""
     way = asked
     for model in models:
         reader = choose_way(model, way, max_length, may_prune=False)
@@ -33,34 +34,37 @@ def choose_policy_way(
 
 @torch.no_grad()
 def why_packed_differs(model: PreTrainedModel, way: str) -> str | None:
-    """Why packed rows are not what the padded ones are, or None when they are."""
+    """Say why a model reads packed rows otherwise than padded ones; None when it does not."""
     texts = [
-        Text(tuple(one.ids[: one.prompt_length or 1]), tuple(one.ids[one.prompt_length or 1 :]))
+        TokenText(
+            tuple(one.ids[: one.prompt_length or 1]), tuple(one.ids[one.prompt_length or 1 :])
+        )
         for group in trial_groups(model)
         for one in group
     ]
     try:
         padded, packed = (make_batch(how, texts, model.device) for how in ("padded", way))
         if isinstance(getattr(model, "score", None), nn.Linear):
-            expected, found = padded.values(model), packed.values(model)
+            from_padded, from_packed = padded.values(model), packed.values(model)
         else:
-            (expected, _), (found, _) = padded.logps(model, 1.0), packed.logps(model, 1.0)
+            (from_padded, _), (from_packed, _) = padded.logps(model, 1.0), packed.logps(model, 1.0)
     except Exception as error:  # a foreign model, tried out: the reason goes into the warning
         return str(error).splitlines()[0] if str(error) else type(error).__name__
     real = padded.is_real
-    difference = ((found - expected)[real].abs().max() / expected[real].abs().max()).item()
+    largest = from_padded[real].abs().max()
+    difference = ((from_packed - from_padded)[real].abs().max() / largest).item()
     return None if difference <= TOLERANCE else f"a try gave other values by {difference:.1g}"
 
 
-def make_batch(way: str, texts: Sequence[Text], device: torch.device) -> Batch:
-    """Texts to be read in one pass; packed ones share a prompt where they lie side by side."""
+def make_batch(way: str, texts: Sequence[TokenText], device: torch.device) -> Batch:
+    """Make the batch of one pass. Packed texts share a prompt where they lie side by side."""
     if way == "padded":
         return pad_texts(texts, device)
     return pack_texts(texts, device, flex=way == "flex")
 
 
-def plan_passes(way: str, items: Sequence[Sequence[Text]], budget: int) -> Iterator[list[int]]:
-    """Numbers of items that fit into one pass of `budget` tokens, the longest first.
+def plan_passes(way: str, items: Sequence[Sequence[TokenText]], budget: int) -> Iterator[list[int]]:
+    """Divide items into passes of `budget` tokens, as lists of their numbers, the longest first.
 
     An item is some texts of one prompt, all items of equally many.
     """

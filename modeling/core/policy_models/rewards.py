@@ -13,7 +13,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from modeling.core.loading.scorer import Scorer
-from modeling.core.messages import Prompt, Response, text_of
+from modeling.core.messages import PromptResponse, text_of
 from modeling.core.program.errors import ProgramError
 from modeling.measures.noise import has_spread
 
@@ -28,11 +28,11 @@ class FrozenReward:
 
     @property
     def tokenizers(self) -> list[PreTrainedTokenizerBase]:
-        """Of its models: each has its own chat template."""
+        """The tokenizers of its models: each has its own chat template."""
         return [one.tokenizer for one in self.scorer.loaded]
 
-    def score(self, texts: Sequence[tuple[Prompt, Response]]) -> tuple[list[float], list[float]]:
-        """Rewards, and the variance over the members, in the order of the texts.
+    def score(self, texts: Sequence[PromptResponse]) -> tuple[list[float], list[float]]:
+        """Score texts: rewards, and the variance over the members, in the order of the texts.
 
         Raises ProgramError when a reward is no finite number.
         """
@@ -55,14 +55,15 @@ class Shaping:
         return (reward - self.mean) / self.std - (0.0 if ended else self.penalty)
 
     def scaled_to(self, rewards: Sequence[float]) -> "Shaping":
-        """Mean 0 and standard deviation 1 over these. Rewards that are all equal, but for rounding,
-        have no scale: they are centred alone."""
+        """Scale to mean 0 and standard deviation 1 over these rewards. Rewards that are all equal,
+        but for rounding, have no scale: they are only centred."""
         spread = statistics.pstdev(rewards) if has_spread(rewards) else 1.0
         return Shaping(statistics.fmean(rewards), spread, self.penalty)
 
 
 def flat_rewards_warning(rewards: Sequence[float]) -> str | None:
-    """A sentence where rewards differ by rounding alone, so that they have no scale."""
+    """Say that rewards differ by rounding alone, so that they have no scale; None where they
+    differ."""
     if not rewards or has_spread(rewards):
         return None
     return (
@@ -73,7 +74,8 @@ def flat_rewards_warning(rewards: Sequence[float]) -> str | None:
     )
 
 
-def not_finite(text: tuple[Prompt, Response]) -> ProgramError:
+def not_finite(text: PromptResponse) -> ProgramError:
+    """The error of a text whose reward is no finite number."""
     prompt, response = text
     return ProgramError(
         "The reward model gives a reward that is not a finite number.",

@@ -23,27 +23,27 @@ from typing import Any
 import torch
 
 from modeling.core.program.errors import ProgramError
-from modeling.core.program.files import write_json, written_aside
+from modeling.core.program.files import sha256_of, write_json, written_aside
 
-MAIN = "model"
-
-
-REST = 20.0  # between two checkpoints, in times that the last one took
+MAIN = "model"  # the part of a run that is its model
+REST = 20.0  # the least pause between two checkpoints, in times that the last one took
 STATE, PREVIOUS = "state.pt", "previous.pt"
 
 
-class Damaged(OSError):
+class DamagedCheckpoint(OSError):
     """A file is not what was written."""
 
 
-# Of a truncated file torch says one or another of them, by where it ends.
+# What torch raises for a truncated file depends on where it ends: it may be any of these.
 UNREADABLE = (OSError, EOFError, RuntimeError, KeyError, ValueError, pickle.UnpicklingError)
 
 
 def is_same_run(before: dict[str, Any], now: dict[str, Any]) -> bool:
-    """Whether a checkpoint's identity is that of the run as it is now. A setting that did not exist
-    when the checkpoint was written does not make it another run's: an update of the program in the
-    middle of a training would cost it."""
+    """Whether a checkpoint, by its identity `before`, belongs to the run as it is `now`.
+
+    A setting that did not exist when the checkpoint was written does not make it another run's: or
+    an update of the program in the middle of a training would cost that training.
+    """
     return {key: value for key, value in now.items() if key not in before} | before == now
 
 
@@ -56,7 +56,7 @@ def of_another_run(file: Path) -> ProgramError:
 
 
 def one_before(step: int) -> str:
-    """For people: which checkpoint a run goes on from, and why not from the last."""
+    """Say, for people, which checkpoint a run goes on from, and why not from the last."""
     return (
         "The last checkpoint cannot be read: it is not what was written. The run goes on from the "
         f"one before, at step {step}."
@@ -64,8 +64,9 @@ def one_before(step: int) -> str:
 
 
 class Pace:
-    """When the next checkpoint is due: `seconds` after the last one, and not before 20 times what
-    that one took, so that a large model does not spend its time on saving. 0: always."""
+    """Decides when the next checkpoint is due: `seconds` after the last one (0: always), and not
+    before REST times what that one took, so that a large model does not spend its time on saving.
+    """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.seconds, self.clock = seconds, clock
@@ -84,6 +85,8 @@ class Pace:
 
 
 class Checkpoint:
+    """The checkpoint files of one of a run's trainings."""
+
     def __init__(self, run_path: Path, part: str = MAIN) -> None:
         """`part`: which of the run's trainings; the model's own lies in checkpoint/ itself."""
         self.part = part
@@ -100,36 +103,57 @@ class Checkpoint:
     def load_state(self, device: torch.device) -> dict[str, Any] | None:
         """The saved state, or the one before it where that is not what was written; None when
         neither can be used (start afresh then: the same seed leads to the same model)."""
-        found = self.load_last(device)
-        return None if found is None else found[0]
+        loaded = self.load_last(device)
+        return None if loaded is None else loaded[0]
 
     def load_last(self, device: torch.device) -> tuple[dict[str, Any], bool] | None:
-        """As `load_state`, and whether it is the one before the last."""
+        """As `load_state`; beside the state, whether it is the one before the last."""
         for file in (self.state_file, self.previous_file):
             try:
                 state = self._load(file, device)
+                # A state whose best weights are damaged cannot end its training: it counts as bad.
                 best = state["loop"]["best_step"]
                 if best is not None:
                     self.load_best(best, device)
-            except UNREADABLE:
+            except UNREADABLE as problem:
+                if isinstance(problem, DamagedCheckpoint) and file == self.state_file:
+                    self._forget_damaged(file)
                 continue
             return state, file == self.previous_file
         return None
 
     def save_state(self, state: dict[str, Any]) -> None:
-        """The state before stays as `previous.pt`. It goes first, so that no more than two lie on
-        the disk at once; the manifest is written when both names can be read by it."""
+        """Write the state; the one before stays as `previous.pt`.
+
+        The previous state is deleted first, so that no more than two lie on the disk at once. The
+        manifest is written before the files change their names, and knows both by then: a kill at
+        any moment leaves a state that it can confirm.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
-        if self.state_file.exists():
+        moves = self.state_file.exists()  # False: previous.pt is the last good one, and stays
+        if moves:
             self.previous_file.unlink(missing_ok=True)
         with written_aside(self.state_file, lambda file: torch.save(state, file)) as sha256:
             known = self._manifest()
-            before = {} if STATE not in known else {PREVIOUS: known[STATE]}
+            before = {PREVIOUS: known[STATE]} if moves and STATE in known else {}
             best = state["loop"]["best_step"]
             entry = {"sha256": sha256, "best": None if best is None else self._best(best).name}
             self._write_manifest({**known, **before, STATE: entry})
-            if self.state_file.exists():
+            if moves:
                 os.replace(self.state_file, self.previous_file)
+
+    def _forget_damaged(self, file: Path) -> None:
+        """Delete a state that is not what was written, unless only its best weights are damaged:
+        the next save would put it in the place of the good one before it."""
+        try:
+            whole = sha256_of(file) in self._hashes()
+        except OSError:
+            return
+        if not whole:
+            file.unlink(missing_ok=True)
+
+    def _hashes(self) -> set[str]:
+        return {entry["sha256"] for entry in self._manifest().values()}
 
     def save_best(self, step: int, weights: dict[str, Any]) -> None:
         self._save(self._best(step), weights)
@@ -139,21 +163,23 @@ class Checkpoint:
         return self._load(self._best(step), device)
 
     def load_outcome(self) -> dict[str, Any] | None:
-        """What the finished training left; None when it has not finished or it cannot be read."""
+        """Read what the finished training left; None when it has not finished, or cannot be
+        read."""
         try:
             return self._load(self.outcome_file, None)
         except UNREADABLE:
             return None
 
     def save_outcome(self, outcome: dict[str, Any]) -> None:
-        """From now on the states are of no use, and they are large."""
+        """Write what the training leaves, and delete its states: they are of no use, and large."""
         self._save(self.outcome_file, outcome)
         for file in (self.state_file, self.previous_file):
             file.unlink(missing_ok=True)
         self.forget_other_bests(None)
 
     def forget_other_bests(self, step: int | None) -> None:
-        """All best weights but those of this step and of the states that are still there."""
+        """Delete all best weights but those of this step and of the states that are still there;
+        None: delete all."""
         known = self._manifest()
         needed = {known.get(name, {}).get("best") for name in (STATE, PREVIOUS)}
         needed = set() if step is None else needed | {self._best(step).name}
@@ -162,19 +188,20 @@ class Checkpoint:
                 file.unlink()
 
     def _save(self, file: Path, value: dict[str, Any]) -> None:
-        """Known to the manifest before it has its name."""
+        """Write a file. The manifest knows its hash before it has its name: killed in between, the
+        old file is still valid."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with written_aside(file, lambda out: torch.save(value, out)) as sha256:
             self._write_manifest({**self._manifest(), file.name: {"sha256": sha256}})
 
     def _load(self, file: Path, device: torch.device | None) -> dict[str, Any]:
-        """Only what was written as it is: one handle for the check and for the reading, so that
-        nothing comes between the two."""
+        """Read a file that is as it was written; raises one of UNREADABLE for another. The check
+        and the reading share a handle, so that nothing comes between the two."""
         with file.open("rb") as opened:
             sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
             # By its hash, not its name: a kill between two renames leaves a name ahead or behind.
-            if sha256 not in {entry["sha256"] for entry in self._manifest().values()}:
-                raise Damaged(f"{file.name} is not as it was written")
+            if sha256 not in self._hashes():
+                raise DamagedCheckpoint(f"{file.name} is not as it was written")
             opened.seek(0)
             return dict(torch.load(opened, map_location=device, weights_only=True))
 
@@ -182,8 +209,8 @@ class Checkpoint:
         """File name -> its SHA-256 and, of a state, its best weights. {}: nothing can be checked,
         so nothing is used."""
         try:
-            told = json.loads(self.manifest_file.read_bytes())
-            return {name: {**entry, "sha256": str(entry["sha256"])} for name, entry in told.items()}
+            entries = json.loads(self.manifest_file.read_bytes())
+            return {name: {**row, "sha256": str(row["sha256"])} for name, row in entries.items()}
         except (OSError, ValueError, AttributeError, TypeError, KeyError):
             return {}
 

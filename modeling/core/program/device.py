@@ -16,7 +16,8 @@ TINY_PARAMETERS = 20_000_000
 
 
 def choose_device(name: str) -> torch.device:
-    """ "auto" takes the GPU when there is one."""
+    """Choose a device; "auto" takes the GPU when there is one. Raises ProgramError for a GPU that
+    is not there, and for a name that is unknown."""
     if name not in ("auto", "cpu", "cuda"):
         raise ProgramError(
             f"The device {name!r} is unknown.",
@@ -35,12 +36,13 @@ def choose_device(name: str) -> torch.device:
 
 
 def move_to(model: nn.Module, device: torch.device) -> None:
-    """Module.to in place; transformers' own wrapper of it has types that mypy cannot follow."""
+    """Move a model in place. (transformers wraps `Module.to` in types that mypy cannot follow.)"""
     nn.Module.to(model, device)
 
 
 def choose_threads(asked: int | None, parameters: int) -> int:
-    """The asked number, else 1 for a tiny model, else the cores that nobody is using now."""
+    """Choose how many threads torch uses: the asked number, else 1 for a tiny model, else as many
+    as there are cores that nobody is using now. Raises ProgramError for less than 1."""
     if asked is not None:
         if not isinstance(asked, int) or asked < 1:
             raise ProgramError(
@@ -56,7 +58,7 @@ def choose_threads(asked: int | None, parameters: int) -> int:
 
 
 def choose_autocast(dtype: str, device: torch.device, parameters: int) -> bool:
-    """Whether the training step runs under bf16 autocast; weights stay fp32 either way.
+    """Choose whether the training step runs under bf16 autocast; weights stay fp32 either way.
 
     "auto" is bf16 on what has matrix units for it, and fp32 elsewhere: on a CPU without them,
     autocast to bf16 was 2.2x slower than fp32. Tiny models stay in fp32 on a CPU.
@@ -74,7 +76,8 @@ def choose_autocast(dtype: str, device: torch.device, parameters: int) -> bool:
 
 
 def has_bf16_units(device: torch.device) -> bool:
-    """GPUs from Ampere on; CPUs with AMX (Sapphire Rapids and later)."""
+    """Whether bf16 is fast here: on GPUs from Ampere on, on CPUs with AMX (from Sapphire
+    Rapids)."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     supported: Any = getattr(torch.cpu, "_is_amx_tile_supported", None)  # not public yet

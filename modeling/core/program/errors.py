@@ -14,7 +14,7 @@ class ProgramError(Exception):
         self.hint = hint
 
 
-class Cancelled(BaseException):
+class ProgramCancelled(BaseException):
     """SIGTERM was received and a safe point is reached.
 
     Like KeyboardInterrupt no Exception: code that puts exceptions in words must not catch it.
@@ -22,7 +22,7 @@ class Cancelled(BaseException):
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Of a GPU (torch's OutOfMemoryError; this file does without torch), of the CPU's allocator, or
-    Python's own."""
+    """Whether an error means that memory ran out: of a GPU (torch's OutOfMemoryError, known by
+    name, for this file does without torch), of the CPU's allocator, or Python's own."""
     named = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
     return named or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))

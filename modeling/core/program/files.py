@@ -10,12 +10,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from modeling.core.messages import OPTION_NAMES, Prompt, Response, prompt_of, response_of
+from modeling.core.messages import (
+    OPTION_NAMES,
+    OPTIONS,
+    Prompt,
+    Response,
+    prompt_of,
+    response_of,
+)
 from modeling.core.program.errors import ProgramError
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number from 1, object). Blank lines are skipped; anything else is refused."""
+    """Yield (line number from 1, object). Blank lines are skipped. Raises ProgramError for a
+    missing file, and for a line that is anything but a JSON object."""
     if not path.is_file():
         raise ProgramError(
             f"The input file {path.name} is missing.",
@@ -28,14 +36,28 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 continue
             try:
                 row = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:  # the second: thousands of brackets
                 raise bad_line(path, number, f"is not JSON ({error})") from error
             if not isinstance(row, dict):
                 raise bad_line(path, number, "is not a JSON object")
+            if (b"\\u" in line or b"\xed" in line) and not is_storable(row):
+                problem = "holds half of a surrogate pair, which no text file can keep"
+                raise bad_line(path, number, problem)
             yield number, row
 
 
+def is_storable(row: dict[str, Any]) -> bool:
+    """Whether all texts of a row can be written as UTF-8. JSON can carry lone surrogates, and a
+    program would come upon them when it writes what it has made, after hours of work."""
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def bad_line(path: Path, number: int, problem: str) -> ProgramError:
+    """The error of a line; `problem` ends the sentence "Line 3 of prompts.jsonl …"."""
     return ProgramError(
         f"Line {number} of {path.name} {problem}.",
         where=f"{path.name}:{number}",
@@ -44,7 +66,8 @@ def bad_line(path: Path, number: int, problem: str) -> ProgramError:
 
 
 def require_unique_id(row: dict[str, Any], seen: set[str], path: Path, number: int) -> str:
-    """The row's id, which must be a string no earlier line has used."""
+    """Return the row's id, a string that no earlier line has used, and add it to `seen`. Raises
+    ProgramError for any other."""
     identifier = row.get("id")
     if not isinstance(identifier, str) or not identifier:
         raise bad_line(path, number, 'needs an "id" that is a non-empty string')
@@ -55,7 +78,8 @@ def require_unique_id(row: dict[str, Any], seen: set[str], path: Path, number: i
 
 
 def require_messages(row: dict[str, Any], path: Path, number: int) -> Prompt:
-    """The row's prompt with its tools, hashable (messages.py), so that it can key a group."""
+    """Return the row's prompt with its tools as a hashable value (messages.py), which can key a
+    group. Raises ProgramError for what is no conversation."""
     messages = row.get("prompt")
     if not isinstance(messages, list) or not messages:
         raise bad_line(path, number, 'needs a "prompt" that is a non-empty list of messages')
@@ -65,6 +89,8 @@ def require_messages(row: dict[str, Any], path: Path, number: int) -> Prompt:
         )
         if not fine:
             raise bad_line(path, number, 'has a message without the texts "role" and "content"')
+        if message["role"] == OPTIONS:
+            raise bad_line(path, number, f"has a message of the role {OPTIONS!r}, which is none")
     options = {name: row[name] for name in OPTION_NAMES if row.get(name)}
     for name, kind in zip(OPTION_NAMES, (list, dict), strict=True):
         if not isinstance(options.get(name, kind()), kind):
@@ -73,7 +99,8 @@ def require_messages(row: dict[str, Any], path: Path, number: int) -> Prompt:
 
 
 def require_response(row: dict[str, Any], key: str, path: Path, number: int) -> Response:
-    """A text, or an assistant's message where it holds more than a text."""
+    """Return a response: a text, or an assistant's message where it holds more than a text. Raises
+    ProgramError for anything else."""
     value = row.get(key)
     if isinstance(value, str):
         return value
@@ -99,13 +126,15 @@ class Hashing:
 
 @contextmanager
 def written_aside(path: Path, write: Callable[[Any], object]) -> Iterator[str]:
-    """Write a temporary file, give its SHA-256, and give it its name when the block ends."""
+    """Write a temporary file and yield its SHA-256. When the block ends, the file gets its name;
+    when the block fails, it is deleted."""
     temporary = path.with_name(path.name + ".tmp")
     try:
         with temporary.open("wb") as file:
             hashing = Hashing(file)
             write(hashing)
             file.flush()
+            # Before the rename: or a power cut could leave the new name on an empty file.
             os.fsync(file.fileno())
         yield hashing.digest.hexdigest()
         os.replace(temporary, path)
@@ -116,7 +145,7 @@ def written_aside(path: Path, write: Callable[[Any], object]) -> Iterator[str]:
 
 
 def write_atomically(path: Path, write: Callable[[Any], object]) -> str:
-    """Write through a temporary file: `path` is either the old file or the whole new one. Gives
+    """Write through a temporary file: `path` is either the old file or the whole new one. Returns
     the SHA-256 of what was written."""
     with written_aside(path, write) as sha256:
         pass
@@ -124,7 +153,7 @@ def write_atomically(path: Path, write: Callable[[Any], object]) -> str:
 
 
 def sync_folder(folder: Path) -> None:
-    """A new name is on the disk only when its folder is; some file systems cannot promise it."""
+    """Wait until a folder's names are on the disk. File systems that cannot do so are let be."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -135,8 +164,8 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def folder_in_one(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which takes the name of `folder` at the end of the block, in place of what
-    was there, or goes again if the block fails."""
+    """Yield a new folder to fill. At the end of the block it takes the name of `folder`, in place
+    of what was there; if the block fails, it is deleted."""
     temporary = folder.with_name(folder.name + ".tmp")
     for old in (folder, temporary):
         shutil.rmtree(old, ignore_errors=True)
@@ -150,11 +179,14 @@ def folder_in_one(folder: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: object) -> None:
+    """Write a value as indented JSON, atomically."""
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write one line of JSON per row, atomically."""
+
     def write(file: Hashing) -> None:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")

@@ -21,26 +21,28 @@ PATIENCE = timedelta(hours=2)  # one process may generate much longer than anoth
 
 
 @dataclass(frozen=True)
-class Group:
+class Processes:
     """The processes of one run. Alone, everything is done here and nothing is sent."""
 
     rank: int = 0
     size: int = 1
 
     def share(self, items: Sequence[T]) -> list[T]:
-        """What this process does of the items: every size-th."""
+        """The items that fall to this process: every size-th, from its rank on."""
         return list(items[self.rank :: self.size])
 
     def collect(self, items: Sequence[Any], done: Sequence[T]) -> list[T]:
-        """Everybody's results in the order of `items`, of which each did `share`."""
+        """Gather all processes' results in the order of `items`. `done`: this one's, for its
+        `share`."""
         if self.size == 1:
             return list(done)
-        found: list[list[T]] = [[] for _ in range(self.size)]
-        dist.all_gather_object(found, list(done))
-        return [found[at % self.size][at // self.size] for at in range(len(items))]
+        shares: list[list[T]] = [[] for _ in range(self.size)]
+        dist.all_gather_object(shares, list(done))
+        return [shares[at % self.size][at // self.size] for at in range(len(items))]
 
     def add_gradients(self, model: nn.Module) -> None:
-        """Sum over the processes, in place: the loss of each is already divided by the whole."""
+        """Sum gradients over the processes, in place. A sum, not a mean: the loss of each process
+        is already divided by the whole batch."""
         if self.size == 1:
             return
         for weight in model.parameters():
@@ -50,35 +52,37 @@ class Group:
                 dist.all_reduce(weight.grad)
 
     def total(self, figures: dict[str, float]) -> dict[str, float]:
-        """Each figure's sum over the processes."""
+        """Sum each figure over the processes."""
         if self.size == 1:
             return figures
-        found: list[dict[str, float]] = [{}] * self.size
-        dist.all_gather_object(found, figures)
-        return {name: sum(other[name] for other in found) for name in figures}
+        of_each: list[dict[str, float]] = [{}] * self.size
+        dist.all_gather_object(of_each, figures)
+        return {name: sum(other[name] for other in of_each) for name in figures}
 
     def any(self, flag: bool) -> bool:
-        """Whether it holds in one of them."""
+        """Whether the flag is set in one of the processes at least."""
         if self.size == 1:
             return flag
-        found: list[bool] = [False] * self.size
-        dist.all_gather_object(found, flag)
-        return any(found)
+        flags: list[bool] = [False] * self.size
+        dist.all_gather_object(flags, flag)
+        return any(flags)
 
 
-def join() -> Group:
-    """Meet the other processes of a launcher. Gloo between CPUs, NCCL between GPUs."""
+def join() -> Processes:
+    """Meet the other processes that a launcher started; alone where there is no launcher. Gloo
+    between CPUs, NCCL between GPUs."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        return Group()
+        return Processes()
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         dist.init_process_group("cpu:gloo,cuda:nccl", timeout=PATIENCE)
     else:
         dist.init_process_group("gloo", timeout=PATIENCE)
-    return Group(dist.get_rank(), size)
+    return Processes(dist.get_rank(), size)
 
 
 def leave() -> None:
+    """Part from the other processes, if there are any."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()

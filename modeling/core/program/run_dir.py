@@ -19,10 +19,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
-from modeling.core.program.errors import OUT_OF_MEMORY, Cancelled, ProgramError, is_out_of_memory
+from modeling.core.program.errors import (
+    OUT_OF_MEMORY,
+    ProgramCancelled,
+    ProgramError,
+    is_out_of_memory,
+)
 from modeling.core.program.files import is_disk_full, write_json
 from modeling.core.program.seal import NotWhole, check_inputs, check_result, write_result
-from modeling.core.program.whole import Phase, Whole
+from modeling.core.program.whole import Phase, WholeRun
 from modeling.run_data.config import ConfigRefused, RunConfig
 from modeling.run_data.limits import is_number
 from modeling.run_data.result import RunResult
@@ -37,12 +42,12 @@ BYTES_READ_AGAIN = 1 << 16
 
 
 def smaller(tokens: int, halved: bool) -> int:
-    """What is held at once: half of it where an attempt before this one ran out of memory."""
+    """The number of tokens held at once, halved where an earlier attempt ran out of memory."""
     return max(1, tokens // 2) if halved else tokens
 
 
 def is_first_process() -> bool:
-    """Only the first of several processes on one run writes its files (parallel.py)."""
+    """Whether this process writes the run's files: of several on one run, only the first does."""
     return os.environ.get("RANK", "0") == "0"
 
 
@@ -55,10 +60,11 @@ class RunDir:
         self.cancel_at_once = True  # until the program has something to save
         self._begun = False  # its own lines of metrics.jsonl
         self.part = ""  # which of several trainings or models is in hand
-        self.whole = Whole(before=shown_before(path / "metrics.jsonl"))
+        self.whole = WholeRun(before=shown_before(path / "metrics.jsonl"))
 
     def read_config(self, kind: type[Settings]) -> Settings:
-        """config.json as the program's settings. Raises ProgramError for what they do not allow."""
+        """Read config.json as the program's settings. Raises ProgramError for what they do not
+        allow."""
         path = self.path / "config.json"
         if not path.is_file():
             raise ProgramError(
@@ -70,13 +76,13 @@ class RunDir:
             return kind.read(json.loads(path.read_bytes()))
         except ConfigRefused as problem:
             raise ProgramError(problem.message, where=problem.where, hint=problem.hint) from problem
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ProgramError(
                 f"config.json is not JSON ({error}).", where="config.json", hint="Correct the file."
             ) from error
 
     def log(self, step: int, metrics: dict[str, float]) -> None:
-        """One line of metrics, under the names of docs/metrics.md."""
+        """Append one line of metrics, under the names of docs/metrics.md."""
         self._append({"step": step, "time": time.time(), "metrics": metrics})
 
     def plan(self, phases: Sequence[Phase]) -> None:
@@ -86,8 +92,8 @@ class RunDir:
     def begin(
         self, phase: str, sentence: str = "", done: int = 0, total: int = 1, unit: str = ""
     ) -> None:
-        """Go on to this phase, which an earlier attempt may have begun; the sentence is for the
-        log."""
+        """Go on to a phase, of which `done` of `total` may be done by an earlier attempt. The
+        sentence goes into the log."""
         if sentence and is_first_process():
             self.say(sentence)
         self.progress(done, total, unit, phase)
@@ -95,16 +101,17 @@ class RunDir:
     def progress(
         self, done: int, total: int, unit: str, phase: str, within: float | None = None
     ) -> None:
-        """One progress line: where the phase is, and as `share` and `eta_seconds` the whole run.
-        `within`: how far the phase of this part is, where `done` counts all parts."""
+        """Append a line of progress: where the phase is, and as `share` and `eta_seconds` where the
+        whole run is. `within`, 0..1: how far this part's phase is, where `done` counts all parts.
+        """
         if within is None:
             within = done / total if total else 1.0
         share = self.whole.reach(phase, self.part, within, time.monotonic())
         self._tell(done, total, unit, phase, share, self.whole.left())
 
     def finished(self) -> None:
-        """The last line, once the result is there. It is no part of the result: a disk that is
-        full by now takes nothing away."""
+        """Append the last line of progress, once the result is there. It is no part of the result:
+        a disk that is full by now takes nothing away."""
         try:
             self._tell(1, 1, "", "done", 1.0, 0.0)
         except OSError as problem:
@@ -113,23 +120,24 @@ class RunDir:
     def _tell(
         self, done: int, total: int, unit: str, phase: str, share: float, left: float | None
     ) -> None:
-        told = {"done": done, "total": total, "unit": unit, "phase": phase, "share": share}
+        figures = {"done": done, "total": total, "unit": unit, "phase": phase, "share": share}
         eta = {"eta_seconds": None if left is None else round(left, 1)}
-        self._append({"time": time.time(), "progress": told | eta})
+        self._append({"time": time.time(), "progress": figures | eta})
 
     def say(self, sentence: str) -> None:
-        """A line for people who read the run's log."""
+        """Write a line into the log, for people."""
         print(sentence, file=sys.stderr, flush=True)
 
     def check_cancelled(self) -> None:
-        """Call at a safe point: nothing half-written, nothing lost by stopping here."""
+        """Raise ProgramCancelled if the run was asked to stop. To be called at safe points: nothing
+        is half-written, nothing is lost by stopping there."""
         if self.cancel_asked:
-            raise Cancelled
+            raise ProgramCancelled
 
     def on_sigterm(self, _signal: int, _frame: FrameType | None) -> None:
         self.cancel_asked = True
         if self.cancel_at_once:
-            raise Cancelled
+            raise ProgramCancelled
 
     def _append(self, line: dict[str, Any]) -> None:
         if not is_first_process():
@@ -145,8 +153,8 @@ class RunDir:
 
 
 def shown_before(path: Path) -> float:
-    """How far an earlier attempt at the run has said that it is; 0 when it had said that it is
-    done, and still the run is to be done again."""
+    """Read how far an earlier attempt said that the run is, 0..1, from its metrics. 0 where it had
+    said that it is done: then the whole run is done again."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - BYTES_READ_AGAIN))
@@ -189,7 +197,7 @@ def run_program(main: Callable[[RunDir], RunResult | None], arguments: list[str]
             run.finished()
             shutil.rmtree(run.path / "checkpoint", ignore_errors=True)  # only now nobody needs it
         return 0
-    except Cancelled:
+    except ProgramCancelled:
         run.say("Cancelled. Start the same folder again to go on from the last checkpoint.")
         return EXIT_CANCELLED
     except Exception as error:
@@ -201,7 +209,8 @@ def run_program(main: Callable[[RunDir], RunResult | None], arguments: list[str]
 
 
 def is_finished(run: RunDir) -> bool:
-    """Whether an earlier attempt has left its whole result; what is damaged is made anew."""
+    """Whether an earlier attempt has left its whole result. A damaged result is deleted, so that
+    the run is done again."""
     if not (run.path / "result.json").exists():
         return False
     try:

@@ -36,28 +36,29 @@ class NotWhole(ValueError):
 
 @dataclass(frozen=True)
 class Result:
-    """What a program says at its end, and the notes on the files that it has left."""
+    """What a program says at its end, as in result.json, and the notes on the files it has left."""
 
-    told: dict[str, Any]
+    figures: dict[str, Any]
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def notes_of(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Of the files of these names, and of all files in the folders of these names."""
-    found: dict[str, dict[str, Any]] = {}
+    """Note size and SHA-256 of the files of these names, and of all files in folders of these
+    names. Names of nothing are passed over."""
+    notes: dict[str, dict[str, Any]] = {}
     for name in names:
         path = folder / name
         files = sorted(path.rglob("*")) if path.is_dir() else [path]
         for file in files:
             if file.is_file():
                 key = file.relative_to(folder).as_posix()
-                found[key] = {"sha256": sha256_of(file), "bytes": file.stat().st_size}
-    return found
+                notes[key] = {"sha256": sha256_of(file), "bytes": file.stat().st_size}
+    return notes
 
 
 def first_change(folder: Path, notes: Notes, *, sizes_only: bool = False) -> str:
-    """Which file is not what was noted, as half a sentence; "" when all are. `sizes_only`: without
-    reading them, for callers that somebody waits for."""
+    """Say, as half a sentence, which file is not what was noted; "" when all are. `sizes_only`:
+    compare sizes without reading the files, for callers that somebody waits for."""
     for name, noted in sorted(notes.items()):
         path = folder / name
         if not path.is_file():
@@ -70,12 +71,13 @@ def first_change(folder: Path, notes: Notes, *, sizes_only: bool = False) -> str
 
 
 def write_inputs(folder: Path) -> None:
-    """For the worker: notes of what it has put there for the program."""
+    """Note, for the worker, what it has put into the folder for the program."""
     write_json(folder / "inputs.json", notes_of(folder, INPUTS))
 
 
 def check_inputs(folder: Path) -> None:
-    """For the program. Raises ProgramError; without notes there is nothing to check."""
+    """Compare a program's inputs with their notes. Raises ProgramError that names the file that
+    changed; without notes there is nothing to check."""
     path = folder / "inputs.json"
     if not path.is_file():
         return
@@ -92,11 +94,12 @@ def check_inputs(folder: Path) -> None:
         )
 
 
-def write_result(folder: Path, told: Mapping[str, Any]) -> None:
-    """result.json with the notes of all that the program has left, sealed by its own SHA-256."""
-    models = [told.get("model_dir"), *(told.get("members") or [])]
+def write_result(folder: Path, figures: Mapping[str, Any]) -> None:
+    """Write result.json: the figures, notes of all that the program has left, and a seal, which is
+    the SHA-256 of what stands before it."""
+    models = [figures.get("model_dir"), *(figures.get("members") or [])]
     names = dict.fromkeys([*OUTPUTS, *(name for name in models if name)])
-    value = {**told, "files": notes_of(folder, names)}
+    value = {**figures, "files": notes_of(folder, names)}
     body = json.dumps(value, indent=2, ensure_ascii=False).removesuffix("\n}").encode()
     seal = hashlib.sha256(body).hexdigest()
     whole = body + f',\n  "seal": "{seal}"\n}}\n'.encode()
@@ -104,8 +107,8 @@ def write_result(folder: Path, told: Mapping[str, Any]) -> None:
 
 
 def read_result(folder: Path) -> Result:
-    """Raises NotWhole for a result.json that is missing, cut short or changed. NaN and infinities,
-    which no database column takes, become null."""
+    """Read result.json. Raises NotWhole where it is missing, cut short or changed. NaN and
+    infinities become null: no database column takes them."""
     try:
         raw = (folder / "result.json").read_bytes()
         value = json.loads(raw, parse_constant=lambda _name: None)
@@ -126,7 +129,7 @@ def read_result(folder: Path) -> Result:
 
 
 def check_result(folder: Path) -> Result:
-    """The same, with all files that the result names. Raises NotWhole."""
+    """Read result.json and compare all files that it names with their notes. Raises NotWhole."""
     result = read_result(folder)
     if change := first_change(folder, result.files):
         raise NotWhole(f"What it has left is damaged: {change}.")

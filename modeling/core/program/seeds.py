@@ -4,6 +4,6 @@ import hashlib
 
 
 def derive_seed(seed: int, identifier: str, sample: int) -> int:
-    """A seed for one response: 63 bits."""
+    """Derive the seed of one response, of 63 bits, from what it is for: no order of work enters."""
     digest = hashlib.sha256(f"{seed}:{sample}:{identifier}".encode()).digest()
     return int.from_bytes(digest[:8]) >> 1

@@ -17,22 +17,22 @@ def set_aside(
 ) -> ProgramError:
     """Move the folder `built` to set-aside/`name` in the run's folder, with what was wrong and the
     figures in figures.json. Returns the error to raise, which says where it is."""
-    kept = run / FOLDER / name
-    shutil.rmtree(kept, ignore_errors=True)  # of an earlier attempt
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    built.rename(kept)
-    told = {"error": problem.message, "where": problem.where, "hint": problem.hint}
-    write_json(kept / FIGURES, told | {"figures": figures})
+    target = run / FOLDER / name
+    shutil.rmtree(target, ignore_errors=True)  # of an earlier attempt
+    target.parent.mkdir(parents=True, exist_ok=True)
+    built.rename(target)
+    failure = {"error": problem.message, "where": problem.where, "hint": problem.hint}
+    write_json(target / FIGURES, failure | {"figures": figures})
     return ProgramError(
         problem.message,
         where=problem.where,
-        hint=f"{problem.hint} The model is not used. It is kept in {kept.relative_to(run)} of the "
-        f"run's folder, with its figures in {FIGURES}{_in_short(figures)}.",
+        hint=f"{problem.hint} The model is not used. It is kept in {target.relative_to(run)} of "
+        f"the run's folder, with its figures in {FIGURES}{_in_short(figures)}.",
     )
 
 
 def _in_short(figures: dict[str, Any]) -> str:
-    """The first accuracy or the rewards, in brackets."""
+    """The first accuracy, or the rewards before and after, in brackets; "" without either."""
     for split, accuracy in figures.get("accuracy", {}).items():
         return f" ({split} accuracy {accuracy['value']:.3f} of {accuracy['n']} comparisons)"
     rewards = [figures.get("reward_before"), figures.get("reward_after")]

@@ -41,8 +41,9 @@ class Phase:
         return self.measured > 0 and (self.done == 1.0 or self.done - self.first >= SETTLED)
 
 
-class Whole:
-    """`before`: what an earlier attempt has shown, 0..1. Times are seconds by a steady clock."""
+class WholeRun:
+    """A run's phases and where it is in them. `before`: the share, 0..1, that an earlier attempt
+    has shown. Times are seconds by a steady clock."""
 
     def __init__(self, phases: Sequence[Phase] = (), before: float = 0.0) -> None:
         self.phases = list(phases)
@@ -51,7 +52,8 @@ class Whole:
         self.entered = 0.0
 
     def plan(self, phases: Sequence[Phase]) -> None:
-        """These are all phases, now that it is known better. What was measured of some stays."""
+        """Replace the phases, now that more is known. What was measured of those that stay,
+        stays."""
         known = {(phase.name, phase.part): phase for phase in self.phases}
         current = self._current
         self.phases = [self._merged(known.get((new.name, new.part)), new) for new in phases]
@@ -60,8 +62,8 @@ class Whole:
         self.at = keys.index(key) if key in keys else None
 
     def reach(self, name: str, part: str, share: float, now: float) -> float:
-        """The phase of this name is done to this share, and so is all before it; what to show. A
-        phase that was not planned changes nothing."""
+        """Note that a phase is done to this share, 0..1, and that all before it is done. Returns
+        the share of the run to show. A phase that was not planned changes nothing."""
         at = self._find(name, part)
         if at is None:
             return self.shown
@@ -80,8 +82,8 @@ class Whole:
         return self.shown
 
     def left(self, of_phase: float | None = None) -> float | None:
-        """Seconds until the end, None as long as nobody can tell. `of_phase`: what the phase under
-        way says of itself."""
+        """Estimate the seconds until the end; None as long as too little is measured. `of_phase`:
+        the seconds that the phase under way says it will take."""
         current = self._current
         if current is None:
             return None
@@ -117,7 +119,8 @@ class Whole:
         return Phase(new.name, new.cost, new.part, old.done, old.first, old.seconds)
 
     def _pace(self) -> float:
-        """Seconds for a unit of cost, by all that was measured."""
+        """The seconds that a unit of cost takes, by all that was measured; 1 before anything
+        was."""
         seen = [phase for phase in self.phases if phase.is_settled]
         if not seen:
             return 1.0

@@ -14,8 +14,8 @@ BACKEND = "inductor"
 
 
 def compile_layers(model: PreTrainedModel) -> int:
-    """Compile in place; weights keep their names. Returns how many parts there are; each is
-    compiled when it is first called."""
+    """Compile a model's parts in place; weights keep their names. Returns how many parts there are:
+    0 where its layers cannot be told apart. A part is compiled when it is first called."""
     layers = find_layers(model)
     parts = [] if layers is None else [part for layer in layers for part in parts_of(layer)]
     for part in parts:
@@ -24,10 +24,11 @@ def compile_layers(model: PreTrainedModel) -> int:
 
 
 def parts_of(layer: nn.Module) -> list[nn.Module]:
+    """A layer's direct parts but its attention."""
     return [child for child in layer.children() if "attention" not in type(child).__name__.lower()]
 
 
 def undo(model: PreTrainedModel) -> None:
-    """Back to plain calls."""
+    """Undo the compilation of all parts."""
     for module in model.modules():
         module._compiled_call_impl = None

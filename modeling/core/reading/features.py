@@ -51,8 +51,8 @@ def count_layers(model: PreTrainedModel) -> int:
 
 
 def width_of(model: PreTrainedModel, readout: Readout) -> int:
-    """How many numbers a head with this readout sees. Measured: OPT-350m's last layer is narrower
-    than its config says, and others have names of their own for it."""
+    """Measure how many numbers a head with this readout sees, by reading a made-up text. OPT-350m's
+    last layer is narrower than its config says, and others name the width otherwise."""
     text = Encoded([1, 2, 3] * 6, 1, False)
     with torch.no_grad():
         return read_features(model, "alone", [[text]], readout).flatten(1).shape[1]
@@ -60,8 +60,8 @@ def width_of(model: PreTrainedModel, readout: Readout) -> int:
 
 @torch.no_grad()
 def can_read_layers(model: PreTrainedModel) -> bool:
-    """Whether what enters each block is one vector per token. Not so in XLNet (tokens first),
-    Funnel (fewer tokens in later layers) or Gemma 3n (several streams)."""
+    """Whether what enters each block is one vector per token. It is not in XLNet (tokens come
+    first), Funnel (fewer tokens in later layers) and Gemma 3n (several streams)."""
     if find_layers(model) is None:
         return False
     ids = torch.tensor([[1, 2, 3, 4, 5], [5, 4, 3, 2, 1]], device=model.device)
@@ -74,7 +74,9 @@ def can_read_layers(model: PreTrainedModel) -> bool:
 
 
 def choose_layers(model: PreTrainedModel, asked: int | str) -> tuple[int, ...]:
-    """Candidates, ascending: the layer asked for, or for "auto" evenly spaced ones."""
+    """Choose candidate layers, ascending: the one asked for, or for "auto" SPREAD evenly spaced
+    ones. Raises ProgramError for a layer that the model does not have, or that cannot be
+    reached."""
     last = count_layers(model)
     if isinstance(asked, int) and asked > last:
         raise ProgramError(
@@ -100,8 +102,8 @@ def choose_layers(model: PreTrainedModel, asked: int | str) -> tuple[int, ...]:
 def read_features(
     model: PreTrainedModel, way: str, groups: Sequence[Sequence[Encoded]], readout: Readout
 ) -> Tensor:
-    """(R, layers, reads * D) in fp32, text after text; `way` as in reading.py. Layers that are
-    narrower than the widest are filled up with zeros, which no head learns anything from."""
+    """Read (R, layers, reads * D) in fp32, text after text; `way` as in reader.py. Layers that are
+    narrower than the widest are filled up with zeros, from which no head learns anything."""
     if way == "alone":
         texts = [text for group in groups for text in group]
         return torch.cat([read_features(model, "padded", [[one]], readout) for one in texts])
@@ -131,15 +133,15 @@ def read_features(
 
 
 def padding_id(model: PreTrainedModel) -> int:
-    """The token that padding is written with: the model's own, or any that it has a row for where
-    it has none. What is padded is masked, and no reward is read there."""
+    """Choose the token that padding is written with: the model's own, else 0, for which every model
+    has a row. What is padded is masked, and no reward is read there."""
     pad = getattr(model.config.get_text_config(), "pad_token_id", None)
     return pad if isinstance(pad, int) and 0 <= pad < count_rows(model) else 0
 
 
 def no_cache(model: nn.Module) -> dict[str, bool]:
-    """What keeps a model from remembering keys and values, or from changing its state in place
-    (RWKV, which then has no gradient), where it can be told to."""
+    """The argument that keeps a model from storing keys and values, where its forward takes it.
+    RWKV would also change its state in place and have no gradient."""
     takes = inspect.signature(model.forward).parameters
     return {"use_cache": False} if "use_cache" in takes else {}
 
@@ -155,21 +157,23 @@ def apply_readout(
 
 
 def hidden_states(model: PreTrainedModel, layers: Sequence[int], **inputs: Any) -> list[Tensor]:
-    """(B, T, D) at each layer."""
-    with _catching(model, layers) as found, suppress(DeepEnough):
-        found[count_layers(model)] = model.base_model(**inputs).last_hidden_state
-    return [found[layer] for layer in layers]
+    """Run the trunk as far as the deepest of `layers`. Returns the state (B, T, D) at each of
+    them."""
+    with _catching(model, layers) as states, suppress(DeepEnough):
+        states[count_layers(model)] = model.base_model(**inputs).last_hidden_state
+    return [states[layer] for layer in layers]
 
 
 @contextmanager
 def _catching(model: PreTrainedModel, layers: Sequence[int]) -> Iterator[dict[int, Tensor]]:
-    """While this is open, a forward leaves the inputs of blocks here: the layers below them."""
-    found: dict[int, Tensor] = {}
+    """Collect, while this is open, what enters the blocks: that is what the layers below them
+    give."""
+    states: dict[int, Tensor] = {}
     blocks = find_layers(model)
 
     def catch(layer: int) -> Any:
         def hook(_block: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-            found[layer] = arguments[0] if arguments else named["hidden_states"]
+            states[layer] = arguments[0] if arguments else named["hidden_states"]
             if layer == max(layers):
                 raise DeepEnough
 
@@ -181,7 +185,7 @@ def _catching(model: PreTrainedModel, layers: Sequence[int]) -> Iterator[dict[in
         if blocks is not None and layer < len(blocks)
     ]
     try:
-        yield found
+        yield states
     finally:
         for hook in hooks:
             hook.remove()

@@ -16,7 +16,8 @@ from modeling.core.reading.shared_attention import KeysReady, UnsupportedAttenti
 
 
 def find_layers(model: PreTrainedModel) -> nn.ModuleList | None:
-    """The one list that has as many modules as the config has layers."""
+    """Find the list of the model's layers: the one list with as many modules as the config has
+    layers. None where there is none, or more than one."""
     count = model.config.get_text_config().num_hidden_layers
     lists = [
         part
@@ -32,7 +33,8 @@ def find_last_layer(model: PreTrainedModel) -> nn.Module | None:
 
 
 def prune(layer: nn.Module) -> None:
-    """Patch this layer's forward. Nothing changes unless a packed row asks for pruning."""
+    """Patch the layer's forward so that a packed row may compute it only where rewards are read.
+    Nothing changes unless a row asks for it."""
     whole = layer.forward
 
     def forward(*arguments: Any, **options: Any) -> Any:
@@ -43,7 +45,7 @@ def prune(layer: nn.Module) -> None:
         try:
             whole(*arguments, **options)
         except KeysReady as ready:
-            one.kept = (ready.keys, ready.values)
+            one.last_keys_and_values = (ready.keys, ready.values)
         else:
             raise UnsupportedAttentionError("its last layer has no attention that can be shared")
         one.stage = "reads"
@@ -53,13 +55,14 @@ def prune(layer: nn.Module) -> None:
                 *pick(arguments, one.row.reads, length), **pick(options, one.row.reads, length)
             )
         finally:
-            one.stage, one.kept = "all", None
+            one.stage, one.last_keys_and_values = "all", None
 
     layer.forward = forward
 
 
 def pick(value: Any, reads: Tensor, length: int) -> Any:
-    """The chosen tokens of every tensor (1, T, ...) in arguments of any nesting."""
+    """Choose the tokens `reads` of every tensor (1, T, ...) in a layer's arguments, which may be
+    nested (position embeddings are a tuple). All else is left as it is."""
     if isinstance(value, Tensor):
         per_token = value.dim() >= 2 and value.shape[:2] == (1, length)
         return torch.index_select(value, 1, reads) if per_token else value

@@ -55,7 +55,7 @@ def settle_padding(reader: Reader, readout: Readout | None) -> Reader:
 
 
 def trial_read(reader: Reader, readout: Readout | None, groups: Sequence[Group]) -> Tensor:
-    """Rewards of a plain classifier, else what a head of ours reads."""
+    """Read rewards of a plain classifier, else the features that a head of ours reads."""
     if readout is None:
         return reader.member_rewards(groups)
     return read_features(reader.model, reader.way, groups, readout).flatten(1)
@@ -69,9 +69,9 @@ def settle_head(reader: Reader) -> Reader:
     if not isinstance(getattr(model, "score", None), nn.Linear):
         return reader
     texts = [text for group in trial_groups(model) for text in group]
-    found = reader.member_rewards([[text] for text in texts])
+    rewards = reader.member_rewards([[text] for text in texts])
     expected = torch.cat([own_rewards(model, [text], padding_id(model), "right") for text in texts])
-    if apart(found[:, 0], expected) <= TOLERANCE:
+    if apart(rewards[:, 0], expected) <= TOLERANCE:
         return reader
     sentence = (
         f"{type(model).__name__} reads its rewards in its own way: each text is read alone, by its "
@@ -82,8 +82,8 @@ def settle_head(reader: Reader) -> Reader:
 
 @torch.no_grad()
 def side_for(reader: Reader) -> str | None:
-    """On which side a plain batch has to be padded, so that the classifier's own forward gives
-    what it gives of each text alone; None where it does so on neither."""
+    """Find the side, "right" or "left", on which a plain batch has to be padded, so that the
+    classifier's own forward gives what it gives of each text alone. None where neither does."""
     if reader.way != "alone":
         return "right"
     model, texts = reader.model, ended_texts(reader.model)
@@ -91,16 +91,16 @@ def side_for(reader: Reader) -> str | None:
     expected = torch.cat([own_rewards(model, [text], pad, "right") for text in texts])
     for side in ("right", "left"):
         try:
-            found = own_rewards(model, texts, pad, side)
+            rewards = own_rewards(model, texts, pad, side)
         except Exception:  # a foreign model, tried out
             continue
-        if apart(found, expected) <= TOLERANCE:
+        if apart(rewards, expected) <= TOLERANCE:
             return side
     return None
 
 
 def own_rewards(model: PreTrainedModel, texts: Sequence[Encoded], pad: int, side: str) -> Tensor:
-    """Rewards (B,) by the classifier's own forward of a batch padded on this side."""
+    """Read rewards (B,) by the classifier's own forward, of a batch padded on this side."""
     ids, mask, _ = pad_batch(texts, pad, model.device)
     if side == "left":
         shifts = [ids.shape[1] - len(text.ids) for text in texts]

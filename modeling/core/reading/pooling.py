@@ -15,7 +15,8 @@ from modeling.core.texts.text import Encoded
 
 
 def response_start(text: Encoded) -> int:
-    """The response's first token. At least its end-of-text token is left to it."""
+    """The place of the response's first token. The end token is part of it in any case, so that no
+    response is empty and no mean is of nothing."""
     return min(text.prompt_length, len(text.ids) - 1)
 
 

@@ -78,7 +78,9 @@ class Reader:
         return apply_head(self.model, self.hidden(groups))
 
     def hidden(self, groups: Sequence[Group], check_for: int | None = None) -> Tensor:
-        """Last hidden states (R, D) of a packed row."""
+        """Read the last hidden states (R, D) where rewards are read, of groups as one packed row.
+        `check_for`: the longest text; given when the model is tried out. Raises
+        UnsupportedAttentionError for a model that does more than is done here."""
         row = pack(groups, self.model.device)
         with packed(Pass(row, self.way == "flex", self.prune, check_for)) as one:
             trunk = self.model.base_model(
@@ -86,17 +88,18 @@ class Reader:
             )
         if one.calls < self.model.config.get_text_config().num_hidden_layers:
             raise UnsupportedAttentionError("some of its layers do without this attention")
-        found: Tensor = trunk.last_hidden_state[0]  # (T, D), or (R, D) after pruning
-        return found if len(found) == len(row.reads) else found[row.reads]
+        states: Tensor = trunk.last_hidden_state[0]  # (T, D), or (R, D) after pruning
+        return states if len(states) == len(row.reads) else states[row.reads]
 
     def tokens(self, group: Group) -> int:
-        """Real tokens that are read for a group, padding not counted."""
+        """Count the tokens that are read for a group, without padding."""
         if not self.packs:
             return sum(len(text.ids) for text in group)
         return packed_tokens(group)
 
     def batches(self, groups: Sequence[Group], batch_tokens: int) -> Iterator[list[int]]:
-        """Numbers of groups that fit into one pass; a group larger than that goes alone."""
+        """Divide groups into passes of `batch_tokens`, as lists of their numbers. A larger group
+        goes alone."""
         if not self.packs:
             yield from batches_by_length(groups, batch_tokens)
         else:
@@ -110,9 +113,10 @@ class Reader:
         batch_tokens: int,
         each_batch: Callable[[int], None] = lambda done: None,
     ) -> list[list[float]]:
-        """Rewards [group][text]. `each_batch` hears how many texts are done."""
-        found = self.score_members(groups, batch_tokens, each_batch)
-        return [rewards.mean(1).tolist() for rewards in found]
+        """Score all groups: rewards [group][text]. `each_batch` is called with the number of texts
+        that are done."""
+        by_group = self.score_members(groups, batch_tokens, each_batch)
+        return [rewards.mean(1).tolist() for rewards in by_group]
 
     @torch.no_grad()
     def score_members(
@@ -121,8 +125,8 @@ class Reader:
         batch_tokens: int,
         each_batch: Callable[[int], None] = lambda done: None,
     ) -> list[Tensor]:
-        """Of each group its rewards (K, M) by every head, on the CPU. A text is read once, in
-        however many groups it is.
+        """Score all groups: of each the rewards (K, M) by every head, on the CPU. A text is read
+        once, in however many groups it is.
 
         Where the memory does not suffice for a pass, it is read in smaller ones: the longest come
         first, so it is the first passes that are divided.
@@ -138,20 +142,21 @@ class Reader:
     def _score_each(
         self, groups: Sequence[Group], batch_tokens: int, each_batch: Callable[[int], None]
     ) -> list[Tensor]:
-        found: list[Tensor] = [torch.empty(0)] * len(groups)
+        by_group: list[Tensor] = [torch.empty(0)] * len(groups)
         done = 0
         for batch in self.batches(groups, batch_tokens):
             chosen = [groups[at] for at in batch]
             sizes = [len(group) for group in chosen]
             rewards = self.within_memory(chosen)
             for at, part in zip(batch, rewards.split(sizes), strict=True):
-                found[at] = part
+                by_group[at] = part
             done += sum(sizes)
             each_batch(done)
-        return found
+        return by_group
 
     def within_memory(self, groups: Sequence[Group]) -> Tensor:
-        """`member_rewards` (R, M) on the CPU, in halves, and halves of these, if need be."""
+        """`member_rewards` (R, M) on the CPU. Where memory does not suffice, the groups are read in
+        two halves, and these again; the error is raised where a single text is too much."""
         try:
             return self.member_rewards(groups).cpu()
         except RuntimeError as error:
@@ -163,7 +168,7 @@ class Reader:
 
 
 def halves(groups: Sequence[Group]) -> tuple[Sequence[Group], Sequence[Group]]:
-    """Of several groups; of a single one, of its texts."""
+    """Halve several groups, or the texts of a single one."""
     if len(groups) > 1:
         return groups[: len(groups) // 2], groups[len(groups) // 2 :]
     (group,) = groups
@@ -171,11 +176,13 @@ def halves(groups: Sequence[Group]) -> tuple[Sequence[Group], Sequence[Group]]:
 
 
 def choose_batch_tokens(asked: int | None, device: torch.device) -> int:
+    """The tokens of one pass: what is asked for, else what suits the device."""
     return asked or (GPU_TOKENS if device.type == "cuda" else CPU_TOKENS)
 
 
 def choose_reader(model: PreTrainedModel, asked: str, max_length: int) -> Reader:
-    """The way asked for where model and machine can, else the next one and a sentence on why."""
+    """Choose the way to read: the one asked for where model and machine can, else the next one,
+    with a sentence on why in the reader's `warning`."""
     plainly = asked in ("padded", "alone")
     if not plainly and not isinstance(getattr(model, "score", None), nn.Linear):
         return Reader(
@@ -220,6 +227,7 @@ def choose_way(
 
 
 def warn_of_padding(model: PreTrainedModel, reason: str | None) -> str:
+    """Say that a model reads padded texts, for this reason."""
     return (
         f"{type(model).__name__} cannot share prompts between responses ({reason}): each text is "
         "read in full, padded to the longest of its batch. This is slower and changes no figure."
@@ -227,7 +235,8 @@ def warn_of_padding(model: PreTrainedModel, reason: str | None) -> str:
 
 
 def check_config(model: PreTrainedModel, max_length: int) -> None:
-    """Refuse what a short try would not show: attention that changes with the distance."""
+    """Refuse what a short try would not show: attention that changes with the distance. Raises
+    UnsupportedAttentionError."""
     config = model.config.get_text_config()
     window = getattr(config, "sliding_window", None)
     kinds = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}
@@ -242,7 +251,8 @@ def check_config(model: PreTrainedModel, max_length: int) -> None:
 
 @torch.no_grad()
 def plain_hidden(model: PreTrainedModel, groups: Sequence[Group]) -> Tensor:
-    """Hidden states (R, D) at the end of each text, read alone, with the attention it has."""
+    """Read the hidden states (R, D) at the end of each text, read alone, with the model's present
+    attention."""
     rows = []
     for group in groups:
         for text in group:
@@ -256,20 +266,20 @@ def plain_hidden(model: PreTrainedModel, groups: Sequence[Group]) -> Tensor:
 def why_hidden_differs(
     reader: Reader, groups: Sequence[Group], expected: Tensor, max_length: int
 ) -> str | None:
-    """None when the packed row gives the plain forward's hidden states, else the reason."""
+    """Say why a packed row does not give the plain forward's hidden states; None when it does."""
     try:
-        found = reader.hidden(groups, max_length)
+        states = reader.hidden(groups, max_length)
     except Exception as error:  # a foreign model, tried out: the reason goes into the warning
         return reason_of(error)
-    if found.shape != expected.shape:
+    if states.shape != expected.shape:
         return "its hidden states have another shape"
-    difference = apart(found, expected)
+    difference = apart(states, expected)
     return None if difference <= TOLERANCE else f"a try gave other values by {difference:.1g}"
 
 
 def why_long_hidden_differs(reader: Reader, plain: str, max_length: int) -> str | None:
-    """The same on texts of the full length, of models that are not well known. `plain`: the
-    attention that the model came with."""
+    """As `why_hidden_differs`, on texts of the full length, for models that are not WELL_KNOWN.
+    `plain`: the attention that the model came with."""
     model = reader.model
     if model.config.get_text_config().model_type in WELL_KNOWN:
         return None
@@ -281,7 +291,7 @@ def why_long_hidden_differs(reader: Reader, plain: str, max_length: int) -> str 
 
 
 def read_rewards(model: PreTrainedModel, ids: Tensor, mask: Tensor, last: Tensor) -> Tensor:
-    """Rewards (B, M) in fp32 of a right-padded batch. Shapes as in `pad_batch`."""
+    """Read rewards (B, M) in fp32 of a right-padded batch. Shapes as in `pad_batch`."""
     if not isinstance(getattr(model, "score", None), nn.Linear):
         return read_by_forward(model, ids, mask, last)
     trunk = model.base_model(input_ids=ids, attention_mask=mask, use_cache=False)
@@ -290,20 +300,22 @@ def read_rewards(model: PreTrainedModel, ids: Tensor, mask: Tensor, last: Tensor
 
 
 def read_by_forward(model: PreTrainedModel, ids: Tensor, mask: Tensor, last: Tensor) -> Tensor:
-    """The same, as the classifier's own forward says; of one text without a mask."""
+    """As `read_rewards`, by the classifier's own forward. A single text gets no mask: some models
+    compute otherwise with one, and nothing is padded."""
     alone = {} if len(ids) == 1 else {"attention_mask": mask}
     return model(input_ids=ids, **alone, **no_cache(model)).logits.float()
 
 
 def apply_head(model: PreTrainedModel, hidden: Tensor) -> Tensor:
-    """Rewards (..., M) of hidden states (..., D), in fp32 whatever the trunk computes in."""
+    """Apply the head: rewards (..., M) of hidden states (..., D), in fp32 whatever the trunk
+    computes in. The loss is on small differences of rewards, which bf16 would round away."""
     head = model.score
     with torch.autocast(hidden.device.type, enabled=False):
         return nn.functional.linear(hidden.float(), head.weight.float(), head.bias)
 
 
 def batches_by_length(groups: Sequence[Group], batch_tokens: int) -> Iterator[list[int]]:
-    """Groups in batches of at most `batch_tokens` padded tokens, one group at least.
+    """Divide groups into batches of at most `batch_tokens` padded tokens, one group at least.
 
     Longest first, so that a batch too large for the memory fails at once and not at the end.
     """

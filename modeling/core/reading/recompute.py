@@ -23,7 +23,7 @@ FEWEST_TOKENS = 256  # in one pass; below that a GPU is idle and a text rarely f
 
 @dataclass
 class Memory:
-    """How a step is kept small enough. It changes no result beyond rounding."""
+    """The limits by which a step fits into memory. They change no result beyond rounding."""
 
     batch_tokens: int
     recompute: bool = False
@@ -47,7 +47,7 @@ class Memory:
 
 
 def recompute_layers(model: PreTrainedModel) -> bool:
-    """Patch the layers' forwards; False where the model's layers cannot be told apart."""
+    """Patch the layers' forwards to compute twice; False where the layers cannot be told apart."""
     layers = find_layers(model)
     if layers is None:
         return False

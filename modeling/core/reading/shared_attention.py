@@ -57,7 +57,7 @@ class Pass:
     check_for: int | None = None  # the longest text; given when the model is tried out
     calls: int = 0
     stage: str = "all"  # in the last layer: "keys", then "reads"
-    kept: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
+    last_keys_and_values: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
 
     @cached_property
     def all_slices(self) -> tuple[list[Slice], list[Slice]]:
@@ -90,7 +90,8 @@ def packed(one: Pass) -> Iterator[Pass]:
 
 @contextmanager
 def mask_functions() -> Iterator[list[Any]]:
-    """While this is open, what a model with this attention wants its masks to be is put down."""
+    """Collect, while this is open, the functions by which a model with this attention wants its
+    masks made."""
     functions: list[Any] = []
     token = _asked.set(functions)
     try:
@@ -100,11 +101,13 @@ def mask_functions() -> Iterator[list[Any]]:
 
 
 def current() -> Pass | None:
+    """The packed row that is being read, None outside of one."""
     return _current.get()
 
 
 def slices(spans: tuple[Span, ...]) -> tuple[list[Slice], list[Slice]]:
-    """What covers every query once, and what later responses see besides: their prefix."""
+    """Plan the kernel calls of a row. The first list covers every query once, with the keys of its
+    own text; the second adds the prefix to those responses that do not lie directly behind it."""
     first: list[Slice] = []
     second: list[Slice] = []
     for span in spans:
@@ -117,7 +120,7 @@ def slices(spans: tuple[Span, ...]) -> tuple[list[Slice], list[Slice]]:
 
 
 def slices_of_reads(spans: tuple[Span, ...]) -> tuple[list[Slice], list[Slice]]:
-    """The same where the only queries are the last tokens of the texts, in their order."""
+    """As `slices`, where the only queries are the last tokens of the texts, in their order."""
     first: list[Slice] = []
     second: list[Slice] = []
     read = 0
@@ -164,6 +167,8 @@ class FlashSlices(torch.autograd.Function):
             part, part_sums = forward(
                 query[:, :, a:b], key[:, :, c:d], value[:, :, c:d], 0.0, causal, scale=scale
             )
+            # Softmax over both slices: each part weighs exp(its log-sum-exp). The sigmoid is that
+            # share without the exponentials, which would overflow.
             share = torch.sigmoid(part_sums - sums[:, :, a:b]).unsqueeze(-1)  # of the second part
             out[:, :, a:b] = torch.lerp(out[:, :, a:b].float(), part.float(), share).to(out.dtype)
             sums[:, :, a:b] = torch.logaddexp(sums[:, :, a:b], part_sums)
@@ -198,7 +203,7 @@ class FlashSlices(torch.autograd.Function):
 def sdpa_slices(
     query: Tensor, key: Tensor, value: Tensor, scale: float | None, spans: tuple[Span, ...]
 ) -> Tensor:
-    """The same over whole texts with plain SDPA, for any device and dtype.
+    """Attend over whole texts with plain SDPA, for any device and dtype.
 
     Shape: query (1, H, Q, D) with Q the row's tokens or the texts' last ones; key and value
     (1, H, T, D). A text's queries are the last ones of its keys, which the mask has to say: the
@@ -228,7 +233,8 @@ def sdpa_slices(
 
 
 def make_block_mask(row: PackedRow) -> Any:
-    """Who sees whom, for FlexAttention: same group, earlier, and prefix or same text."""
+    """Say who sees whom, for FlexAttention: a token sees what is earlier in its group and lies in
+    the prefix or in its own text."""
     length, device = row.ids.shape[1], row.ids.device
     group = torch.empty(length, dtype=torch.long)
     text = torch.zeros(length, dtype=torch.long)  # 0 in a prefix
@@ -260,7 +266,7 @@ def shared_attention(
     dropout: float = 0.0,
     **others: Any,
 ) -> tuple[Tensor, None]:
-    """What transformers calls in each layer. Shape: query (B, H, T, D) to (B, T, H, D)."""
+    """Attend; transformers calls this in each layer. Shape: query (B, H, T, D) to (B, T, H, D)."""
     one = _current.get()
     if one is None:
         return sdpa_attention_forward(
@@ -274,8 +280,8 @@ def shared_attention(
     if one.stage == "keys":
         raise KeysReady(key, value)
     if one.stage == "reads":
-        assert one.kept is not None
-        key, value = one.kept
+        assert one.last_keys_and_values is not None
+        key, value = one.last_keys_and_values
     query, key, value = of_one_dtype(query, key, value)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     if one.flex and one.stage == "all":
@@ -300,7 +306,7 @@ def shared_attention(
 
 
 def of_one_dtype(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """All three as autocast wants them: rotary positions leave queries and keys in fp32 beside
+    """Cast all three as autocast would: rotary positions leave queries and keys in fp32 beside
     values in bf16, and the kernels called here, unlike SDPA, do not cast."""
     device = query.device.type
     if torch.is_autocast_enabled(device):
@@ -310,7 +316,8 @@ def of_one_dtype(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Ten
 
 
 def check_supported(module: nn.Module, others: dict[str, Any], max_length: int) -> None:
-    """Refuse what changes the scores in a way that is not known here."""
+    """Refuse arguments that change the scores in a way that is not done here. Raises
+    UnsupportedAttentionError."""
     if getattr(module, "is_causal", True) is False or others.get("is_causal") is False:
         raise UnsupportedAttentionError("its attention looks both ways")
     window = others.get("sliding_window")
@@ -322,6 +329,8 @@ def check_supported(module: nn.Module, others: dict[str, Any], max_length: int) 
 
 
 def mask_unless_packed(*arguments: Any, **options: Any) -> Tensor | None:
+    """Make transformers' mask, or none for a packed row. Notes the mask's function where a trial
+    asks for it."""
     functions = _asked.get()
     if functions is not None:
         functions.append(options["mask_function"])

@@ -24,7 +24,7 @@ WELL_KNOWN = frozenset({
 
 
 def trial_tokens(model: PreTrainedModel, count: int) -> list[int]:
-    """Made-up tokens, the same each time, none of them the padding."""
+    """Make up tokens, the same each time, none of them the padding."""
     config = model.config.get_text_config()
     generator = torch.Generator().manual_seed(0)
     pad = getattr(config, "pad_token_id", None)
@@ -35,14 +35,14 @@ def trial_tokens(model: PreTrainedModel, count: int) -> list[int]:
 
 
 def trial_groups(model: PreTrainedModel) -> list[list[Encoded]]:
-    """Two small groups."""
+    """Make up two groups: three short responses to a prompt, and a text that stands alone."""
     tokens = trial_tokens(model, 30)
     prompt, rests = tokens[:6], (tokens[6:9], tokens[9:16], tokens[16:17])
     return [[Encoded(prompt + rest, 6, False) for rest in rests], [Encoded(tokens[17:], 0, False)]]
 
 
 def long_groups(model: PreTrainedModel, length: int) -> list[list[Encoded]]:
-    """A group of two texts of so many tokens, which begin alike, behind a short one."""
+    """Make up a group of two texts of `length` tokens, which begin alike, behind a short text."""
     half, ending = length // 2, length - length // 2
     tokens = trial_tokens(model, length + ending)
     prompt, rests = tokens[:half], (tokens[half:length], tokens[length:])
@@ -51,7 +51,7 @@ def long_groups(model: PreTrainedModel, length: int) -> list[list[Encoded]]:
 
 
 def ended_texts(model: PreTrainedModel) -> list[Encoded]:
-    """Texts of several lengths that end in an end token; one has such a token inside too."""
+    """Make up texts of several lengths that end in the end token; one has that token inside too."""
     tokens = trial_tokens(model, 30)
     end = getattr(model.config.get_text_config(), "eos_token_id", None)
     end = end[0] if isinstance(end, list) else end
@@ -82,17 +82,18 @@ def check_masks(model: PreTrainedModel, max_length: int) -> None:
 
 
 def _evaluate(function: Any, query: int, keys: Tensor) -> Tensor:
-    """(T,) which of the keys (T,) a query sees by a mask function of transformers."""
+    """Ask a mask function of transformers which of the keys (T,) a query sees. Returns (T,)."""
     nothing = torch.zeros((), dtype=torch.long)
     sees: Tensor = function(nothing, nothing, torch.tensor(query), keys)
     return sees.expand(len(keys))
 
 
-def apart(found: Tensor, expected: Tensor) -> float:
-    """The largest difference, as a share of the largest value; infinite for what is no number."""
-    if found.shape != expected.shape:
+def apart(values: Tensor, expected: Tensor) -> float:
+    """The largest difference as a share of the largest expected value; infinite for NaN, and for
+    another shape."""
+    if values.shape != expected.shape:
         return float("inf")
-    difference = ((found - expected).abs().max() / expected.abs().max().clamp(min=1e-6)).item()
+    difference = ((values - expected).abs().max() / expected.abs().max().clamp(min=1e-6)).item()
     return difference if difference == difference else float("inf")
 
 
@@ -102,5 +103,5 @@ def reason_of(error: Exception) -> str:
 
 
 def rows_of(texts: Sequence[Encoded]) -> list[list[list[Encoded]]]:
-    """Each text as the only one of its batch."""
+    """Put each text into a batch of its own."""
     return [[[text]] for text in texts]

@@ -28,13 +28,13 @@ def cumulative() -> tuple[float, ...]:
 
 
 def bootstrap_weight(seed: int, member: int, prompt: Prompt) -> int:
-    """How often this member sees this prompt: 0 (37 %), 1 (37 %), 2 (18 %), ..."""
+    """Draw how often a member sees a prompt: 0 (37 %), 1 (37 %), 2 (18 %), ..."""
     text = f"bootstrap:{seed}:{member}:{prompt_key(prompt)}"
     draw = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64
     return next((k for k, below in enumerate(cumulative()) if draw < below), MOST)
 
 
 def rank_of(seed: int, prompt: Prompt) -> str:
-    """Sorting prompts by it is a shuffle that new prompts do not change. Subsets that take the
-    first so many of the sorted prompts are nested."""
+    """The key by which prompts are sorted into a shuffle that new prompts do not change. Subsets
+    that take the first of the sorted prompts are nested."""
     return hashlib.sha256(f"subset:{seed}:{prompt_key(prompt)}".encode()).hexdigest()

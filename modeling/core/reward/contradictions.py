@@ -8,7 +8,7 @@ one minus the probability that the members give the judgment on average, at the 
 fits held-out judgments. Left out: ties, which no order contradicts.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from torch import Tensor
 from modeling.core.loading.aggregation import variance
 from modeling.core.program.files import write_jsonl
 from modeling.core.reward.bootstrap import bootstrap_weight
+from modeling.core.reward.parts import sees_everything
 from modeling.core.texts.groups import PromptGroup
 from modeling.measures.calibration import FEWEST_TO_FIT, fit_temperature
 
@@ -35,15 +36,17 @@ def write_contradictions(
     trunk_learned: bool = False,
     bootstrap: bool = True,
 ) -> None:
-    """One line per decided comparison, the most doubtful first.
+    """Write one line per decided comparison, the most doubtful first.
 
     `members`: of each group the rewards (K, M) on one scale. `are_heads`: every one of them has a
     bootstrap; else the first has seen everything, and without `bootstrap` the others, too.
     `trunk_learned`: all share a trunk that has.
     """
     temperature = temperature_of(groups, members)
+    count = members[0].shape[1] if members else 0
+    whole = {member for member in range(count) if sees_everything(groups, seed, member)}
     judging = [
-        judges(group, rewards.shape[1], seed, are_heads, bootstrap)
+        judges(group, rewards.shape[1], seed, are_heads, bootstrap, whole)
         for group, rewards in zip(groups, members, strict=True)
     ]
     rows = list(_rows(groups, members, temperature, judging, trunk_learned))
@@ -52,17 +55,17 @@ def write_contradictions(
 
 
 def temperature_of(groups: Sequence[PromptGroup], members: Sequence[Tensor]) -> float:
-    """Of the members' mean on the first split with enough judgments that nothing was learned
-    from; 1 without one."""
+    """Fit the temperature of the members' mean on the first held-out split that has enough
+    judgments; 1 without one."""
     for split in FIT_ON:
-        found = [
+        judged = [
             ((rewards[c.i] - rewards[c.j]).mean().item(), c.target)
             for group, rewards in zip(groups, members, strict=True)
             if group.split == split
             for c in group.comparisons
         ]
-        if len(found) >= FEWEST_TO_FIT:
-            delta, target = np.array(found).T
+        if len(judged) >= FEWEST_TO_FIT:
+            delta, target = np.array(judged).T
             return fit_temperature(delta, target)
     return 1.0
 
@@ -100,15 +103,21 @@ def judges(
     seed: int,
     are_heads: bool = False,
     bootstrap: bool = True,
+    saw_everything: Collection[int] = (),
 ) -> tuple[list[int], bool]:
-    """The members that judge a group, and whether none of them has seen it.
+    """Choose the members that judge a group, and say whether none of them has seen it.
 
-    A held-out group is judged by all. A train group by those that never saw it, if any.
+    A held-out group is judged by all. A train group is judged by those that never saw it, if any;
+    `saw_everything`: members that had no bootstrap, for it drew nothing.
     """
     everyone = list(range(members))
     if group.split != "train":
         return everyone, True
     others = everyone[1:] if bootstrap else []
     bootstrapped = everyone if are_heads and members > 1 else others
-    unseen = [m for m in bootstrapped if bootstrap_weight(seed, m, group.prompt) == 0]
+    unseen = [
+        m
+        for m in bootstrapped
+        if m not in saw_everything and bootstrap_weight(seed, m, group.prompt) == 0
+    ]
     return (unseen, True) if unseen else (everyone, False)

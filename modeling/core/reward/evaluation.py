@@ -32,7 +32,7 @@ class SplitScore:
 
 
 def points(comparison: LabeledPair, delta: float) -> float | None:
-    """1 for the judged order, 0 for the reverse, a half for equal rewards.
+    """Score a difference of rewards: 1 for the judged order, 0 for the reverse, a half for none.
 
     None when the people called it a tie: then no order is right.
     """
@@ -46,7 +46,7 @@ def points(comparison: LabeledPair, delta: float) -> float | None:
 def points_by_prompt(
     groups: Sequence[PromptGroup], rewards: Sequence[Sequence[float]]
 ) -> list[list[float]]:
-    """The points of each prompt's decided comparisons; prompts without any are left out."""
+    """List the points of each prompt's decided comparisons; prompts without any are left out."""
     by_prompt: dict[object, list[float]] = {}
     for group, r in zip(groups, rewards, strict=True):
         for c in group.comparisons:
@@ -57,7 +57,7 @@ def points_by_prompt(
 
 
 def score_split(groups: Sequence[PromptGroup], rewards: Sequence[Sequence[float]]) -> SplitScore:
-    """Figures over all comparisons; `rewards[g][k]` belongs to response k of group g."""
+    """Take the figures over all comparisons; `rewards[g][k]` belongs to response k of group g."""
     both = zip(groups, rewards, strict=True)
     rows = [(c, r[c.i], r[c.j]) for group, r in both for c in group.comparisons]
     delta = torch.tensor([ri - rj for _, ri, rj in rows])
@@ -78,7 +78,8 @@ def score_split(groups: Sequence[PromptGroup], rewards: Sequence[Sequence[float]
 
 
 def longer_wins(groups: Sequence[PromptGroup]) -> float | None:
-    """Accuracy of the rule "the longer response is better": what any reward model has to beat."""
+    """The accuracy of the rule "the longer response is better", which any reward model has to beat;
+    None when every comparison is a tie."""
     lengths = [[float(len(response)) for response in group.responses] for group in groups]
     decided = [point for prompt in points_by_prompt(groups, lengths) for point in prompt]
     return sum(decided) / len(decided) if decided else None

@@ -30,7 +30,7 @@ def comparison_loss(
     units: list[Unit],
     bootstrap: Sequence[Sequence[float]] | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
-    """Sum of weight * loss over the units' comparisons, and sums for the log.
+    """Sum weight * loss over the units' comparisons; beside it sums for the log.
 
     `encoded` is [group][response]; each distinct text of the units is read once. With M heads the
     loss is the mean of theirs; `bootstrap` [group][head] multiplies the weights each head sees.
@@ -81,7 +81,7 @@ def comparison_loss(
 
 @torch.no_grad()
 def sums_for_log(rewards: Tensor, i: Tensor, j: Tensor, target: Tensor) -> dict[str, float]:
-    """Over comparisons (C,) of rewards (R,)."""
+    """Sum the log's figures over comparisons; i, j and target (C,), rewards (R,)."""
     delta = rewards[i] - rewards[j]
     side = torch.sign(target - 0.5)  # 1, -1, or 0 for a tie
     right = (delta * side > 0).float() + 0.5 * ((delta == 0) & (side != 0)).float()
@@ -94,7 +94,8 @@ def sums_for_log(rewards: Tensor, i: Tensor, j: Tensor, target: Tensor) -> dict[
 
 
 def pair_losses(config: TrainRewardConfig, delta: Tensor, target: Tensor, margin: Tensor) -> Tensor:
-    """(C, M) in the way the config asks for. Ties are told before smoothing."""
+    """The losses (C, M) in the way the config asks for. `target` is the judged one: smoothing
+    leaves a tie at exactly 0.5, by which Davidson's loss knows it."""
     smoothed = smooth(target, config.label_smoothing)
     if config.ties == "davidson" and config.tie_weight:
         return davidson(delta, smoothed, margin, tie_weight=config.tie_weight)
@@ -102,8 +103,8 @@ def pair_losses(config: TrainRewardConfig, delta: Tensor, target: Tensor, margin
 
 
 def rankings(config: TrainRewardConfig, units: list[Unit]) -> dict[int, list[int]]:
-    """Unit number to its ranking, for units of three responses and more that have one."""
+    """Map a unit's number to its ranking, for units of three responses and more that have one."""
     if config.rankings == "pairs":
         return {}
-    found = {number: unit.ranking() for number, unit in enumerate(units)}
-    return {n: order for n, order in found.items() if order is not None and len(order) > 2}
+    orders = {number: unit.ranking() for number, unit in enumerate(units)}
+    return {n: order for n, order in orders.items() if order is not None and len(order) > 2}

@@ -26,23 +26,24 @@ class TrainingPart:
 
     @property
     def leaves_model(self) -> bool:
+        """Whether a model is saved; a point of a learning curve leaves figures alone."""
         return self.fraction == 1.0
 
     @property
     def share(self) -> float:
-        """Of the train prompts, about; a bootstrap leaves out e^-1 of them."""
+        """About which share of the train prompts it sees; a bootstrap leaves out e^-1 of them."""
         return 0.632 if self.has_bootstrap else self.fraction
 
     @property
     def words(self) -> str:
-        """For the log."""
+        """The part's name for people, in the log."""
         if self.name == MAIN:
             return "the model"
         return f"member {self.member}" if self.leaves_model else f"{self.fraction:.0%} of the data"
 
 
 def parts_of(config: TrainRewardConfig) -> list[TrainingPart]:
-    """All of a run's trainings in their order, the model first."""
+    """List all of a run's trainings in their order, the model first."""
     members = [
         TrainingPart(f"members/{number}", number, has_bootstrap=config.bootstrap)
         for number in range(1, config.members)
@@ -54,7 +55,7 @@ def parts_of(config: TrainRewardConfig) -> list[TrainingPart]:
 def part_groups(
     groups: Sequence[PromptGroup], part: TrainingPart, seed: int
 ) -> tuple[list[PromptGroup], list[int]]:
-    """The groups as this part weighs them, and which of them it trains on.
+    """Weigh the groups as this part does, and list which of them it trains on.
 
     Nested subsets: a larger fraction has every prompt of a smaller one.
     """
@@ -64,19 +65,27 @@ def part_groups(
         return list(groups), sorted(train[: max(1, round(part.fraction * len(train)))])
     if not part.has_bootstrap:
         return list(groups), train
+    if sees_everything(groups, seed, part.member):
+        return list(groups), train
     times = {at: bootstrap_weight(seed, part.member, groups[at].prompt) for at in train}
     seen = [at for at in train if times[at]]
-    if not has_winner(groups, seen):  # of a handful of prompts none may be drawn
-        return list(groups), train
     weighed = [
         _times(group, times[at]) if times.get(at) else group for at, group in enumerate(groups)
     ]
     return weighed, seen
 
 
-def has_winner(groups: Sequence[PromptGroup], which: Sequence[int]) -> bool:
-    """Whether there is anything to learn: a comparison that is no tie."""
-    return any(c.target != 0.5 for at in which for c in groups[at].comparisons)
+def sees_everything(groups: Sequence[PromptGroup], seed: int, member: int) -> bool:
+    """Whether a member, or a head, sees every train prompt once in the place of its bootstrap.
+
+    Of a handful of prompts a bootstrap may draw none that has a decided comparison, and there would
+    be nothing to learn from.
+    """
+    return not any(
+        bootstrap_weight(seed, member, group.prompt)
+        for group in groups
+        if group.split == "train" and any(c.target != 0.5 for c in group.comparisons)
+    )
 
 
 def _times(group: PromptGroup, times: int) -> PromptGroup:
@@ -85,10 +94,14 @@ def _times(group: PromptGroup, times: int) -> PromptGroup:
 
 
 def head_weights(groups: Sequence[PromptGroup], heads: int, seed: int) -> list[list[float]] | None:
-    """[group][head]: how often each head on one trunk sees each prompt; None for a single head."""
+    """Draw how often each head on one trunk sees each prompt, [group][head]; None for one head."""
     if heads == 1:
         return None
+    whole = {head for head in range(heads) if sees_everything(groups, seed, head)}
     return [
-        [float(bootstrap_weight(seed, head, group.prompt)) for head in range(heads)]
+        [
+            1.0 if head in whole else float(bootstrap_weight(seed, head, group.prompt))
+            for head in range(heads)
+        ]
         for group in groups
     ]

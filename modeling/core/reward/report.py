@@ -21,12 +21,12 @@ REPORTED = ("test", "dev", "train")  # the most honest first; calibration is for
 
 
 def count_in(groups: Sequence[PromptGroup], split: str) -> int:
-    """Comparisons, not groups."""
+    """Count the comparisons, not the groups, of a split."""
     return sum(len(group.comparisons) for group in groups if group.split == split)
 
 
 def metrics_of(split: str, score: SplitScore) -> dict[str, float]:
-    """A split's figures under the names they are logged by."""
+    """Name a split's figures as they are logged."""
     named = {
         f"{split}/loss": score.loss,
         f"{split}/margin": score.margin,
@@ -41,7 +41,7 @@ def write_predictions(
     rewards: Sequence[Sequence[float]],
     members: Sequence[Tensor],
 ) -> None:
-    """One line per comparison, so that any figure can be computed again later.
+    """Write one line per comparison, so that any figure can be computed again later.
 
     `rewards` are [group][response], `members` of each group the (K, M) they are the mean of; they
     are told where there are several.
@@ -49,7 +49,7 @@ def write_predictions(
     What the training itself has no use for (arm, round, strength) is taken from the
     preferences.jsonl beside it.
     """
-    told = _provenance(path.with_name("preferences.jsonl"))
+    provenance = _provenance(path.with_name("preferences.jsonl"))
 
     def lines() -> Iterator[dict[str, Any]]:
         for group, r, each in zip(groups, rewards, members, strict=True):
@@ -67,14 +67,14 @@ def write_predictions(
                     "weight": c.weight,
                     "chosen_length": len(group.responses[c.i]),
                     "rejected_length": len(group.responses[c.j]),
-                    **told.get(c.id, {}),
+                    **provenance.get(c.id, {}),
                 }
 
     write_jsonl(path, lines())
 
 
 def of_members(rewards: Tensor, comparison: LabeledPair) -> dict[str, list[float]]:
-    """Of (K, M) the two rows that are compared."""
+    """The members' rewards of both sides of a comparison, out of those (K, M) of the group."""
     return {
         "members_chosen": rewards[comparison.i].tolist(),
         "members_rejected": rewards[comparison.j].tolist(),
@@ -84,7 +84,8 @@ def of_members(rewards: Tensor, comparison: LabeledPair) -> dict[str, list[float
 def accuracy_on(
     groups: Sequence[PromptGroup], rewards: Sequence[Tensor], split: str
 ) -> dict[str, float] | None:
-    """Of one training on one split, by the mean of its heads (K, M); None when all are ties."""
+    """The accuracy of one training on one split, by the mean of its heads (K, M); None when all are
+    ties."""
     which = [at for at, group in enumerate(groups) if group.split == split]
     by_prompt = points_by_prompt(
         [groups[at] for at in which], [rewards[at].mean(1).tolist() for at in which]
@@ -102,7 +103,7 @@ def _provenance(path: Path) -> dict[str, dict[str, Any]]:
 def summarise(
     groups: Sequence[PromptGroup], rewards: Sequence[Sequence[float]]
 ) -> tuple[dict[str, Any], SplitScore | None]:
-    """The figures of result.json that come from rewards and data; and those of the test split.
+    """Take the figures of result.json that come from rewards and data; and those of the test split.
 
     Margin, reward and length figures are of the headline split: test, or what there is of it.
     """
@@ -114,9 +115,9 @@ def summarise(
             continue
         part, r = [groups[at] for at in which], [rewards[at] for at in which]
         scores[name] = score_split(part, r)
-        found = accuracy_interval(points_by_prompt(part, r))
-        if found is not None:
-            accuracy[name] = found
+        interval = accuracy_interval(points_by_prompt(part, r))
+        if interval is not None:
+            accuracy[name] = interval
     headline = next(name for name in REPORTED if name in scores)
     figures = {
         "accuracy": accuracy,

@@ -18,7 +18,7 @@ def settle(
     comparisons: int,
     device: torch.device,
 ) -> TrainRewardSettled:
-    """The settings with every null replaced by what it stands for."""
+    """Replace every null by what it stands for. `comparisons`: in the train split."""
     parameters = sum(p.numel() for p in model.parameters())
     tiny = parameters < TINY_PARAMETERS
     rate = 1e-3 if tiny else 1e-5 if config.adapter == "none" else 1e-4

@@ -20,7 +20,7 @@ from modeling.core.program.checkpoint import MAIN
 from modeling.core.program.device import choose_device, has_bf16_units, move_to
 from modeling.core.program.errors import ProgramError
 from modeling.core.program.files import sha256_of
-from modeling.core.program.parallel import Group
+from modeling.core.program.parallel import Processes
 from modeling.core.program.run_dir import RunDir, smaller
 from modeling.core.reading.compiling import compile_layers, undo
 from modeling.core.reading.features import READS, Readout, count_layers
@@ -32,7 +32,7 @@ from modeling.core.reward.parts import TrainingPart, head_weights, part_groups
 from modeling.core.reward.phases import phases_of
 from modeling.core.reward.report import count_in
 from modeling.core.reward.settings import settle
-from modeling.core.reward.training import Judged, Setup, Training
+from modeling.core.reward.training import Setup, Training, TrainingData
 from modeling.core.texts.equal_rows import count_equal, equal_pairs_warning
 from modeling.core.texts.groups import SPLITS, PromptGroup, read_groups
 from modeling.core.texts.left_out import without_refused
@@ -42,7 +42,7 @@ from modeling.core.texts.token_cache import encode_cached
 from modeling.run_data.train_reward import TrainRewardConfig, TrainRewardSettled
 
 
-def prepare(run: RunDir, processes: Group) -> Training:
+def prepare(run: RunDir, processes: Processes) -> Training:
     """Read and check everything, so that what can fail early does."""
     path = run.path / "preferences.jsonl"
     asked, groups, warnings = read_judgments(path, run.read_config(TrainRewardConfig))
@@ -61,6 +61,7 @@ def prepare(run: RunDir, processes: Group) -> Training:
         check_data(groups, path)
     config = settle(asked, model, tokenizer, count_in(groups, "train"), device)
     torch.set_num_threads(config.threads)
+    # Same seed, same bytes. Where a GPU has no such kernel, a warning is better than no training.
     torch.use_deterministic_algorithms(True, warn_only=True)
     memory = Memory(
         smaller(config.batch_tokens, config.smaller_passes), config.gradient_checkpointing == "on"
@@ -77,7 +78,7 @@ def prepare(run: RunDir, processes: Group) -> Training:
     for sentence in notes:
         run.say(sentence)
     weights = head_weights(groups, config.heads, config.seed)
-    data = Judged(groups, encoded, sha256_of(path), left_out, weights)
+    data = TrainingData(groups, encoded, sha256_of(path), left_out, weights)
     setup = Setup(run, processes, device, memory, tokenizer, asked, config, data, warnings + notes)
     train = part_groups(groups, TrainingPart(), config.seed)[1]
     return Training(setup, TrainingPart(), config, groups, train, model, reader, head, adapter)
@@ -86,7 +87,8 @@ def prepare(run: RunDir, processes: Group) -> Training:
 def read_judgments(
     path: Path, asked: TrainRewardConfig
 ) -> tuple[TrainRewardConfig, list[PromptGroup], list[str]]:
-    """What was judged, and warnings; the settings without those that it has no use for."""
+    """Read what was judged. Returns the settings, without those that the data has no use for, the
+    groups, and warnings."""
     groups, warnings = read_groups(path, asked.strength_margin)
     count = {name: count_in(groups, name) for name in SPLITS}
     tie_share = check_data(groups, path)
@@ -108,7 +110,7 @@ def read_judgments(
 def remarks_on_texts(
     groups: list[PromptGroup], encoded: list[list[Encoded]], config: TrainRewardSettled
 ) -> list[str]:
-    """Sentences on texts that were cut, and on pairs that are the same to the model."""
+    """Say what was cut of the texts, and which pairs are the same to the model."""
     cut = truncation_warning([text for texts in encoded for text in texts], config.max_length)
     equal, were_cut = count_equal(groups, encoded)
     total = sum(count_in(groups, name) for name in SPLITS)
@@ -117,7 +119,7 @@ def remarks_on_texts(
 
 
 def check_data(groups: list[PromptGroup], path: Path) -> float:
-    """Refuse a train split that nothing can be learned from; the share of ties in it."""
+    """Refuse a train split that nothing can be learned from. Returns the share of ties in it."""
     train = [c for group in groups if group.split == "train" for c in group.comparisons]
     if not train:
         raise nothing_to_learn(path)
@@ -134,7 +136,8 @@ def check_data(groups: list[PromptGroup], path: Path) -> float:
 def make_ready(
     model: PreTrainedModel, config: TrainRewardSettled, seed: int, device: torch.device
 ) -> tuple[str, Any]:
-    """Adapters in, model on its device. The head's name, and peft's handle where it has any."""
+    """Put adapters in and move the model to its device. Returns the head's name, and peft's handle
+    where there are adapters."""
     head = find_head(model, config.heads)[0]
     adapter = None
     if config.adapter != "none":
@@ -147,7 +150,8 @@ def make_ready(
 
 
 def training_of(before: Training, part: TrainingPart) -> Training:
-    """The training of a further part, with a model loaded anew; that of `before` is let go."""
+    """Prepare the training of a further part, with a model loaded anew; that of `before` is let
+    go."""
     if part == before.part:
         return before
     setup, asked = before.setup, before.setup.asked
@@ -190,8 +194,8 @@ def unquantise(training: Training) -> None:
 def make_reader(
     model: PreTrainedModel, config: TrainRewardSettled, memory: Memory
 ) -> tuple[Reader, list[str]]:
-    """How rewards are read while the model is fine-tuned, and sentences on it. A frozen model gets
-    its head later."""
+    """Choose how rewards are read while the model is fine-tuned; sentences on it. A frozen model
+    gets its head later."""
     notes = []
     if memory.recompute and not recompute_layers(model):
         memory.recompute = False
@@ -201,14 +205,14 @@ def make_reader(
     reader = settle_padding(reader, readout)
     if config.method == "finetune":
         reader = replace(reader, readout=readout)
-    kept = take_up_head(config.base_model, model, reader.readout)
+    on_head = take_up_head(config.base_model, model, reader.readout)
     compiled = try_compiled(reader) if config.compile else None
-    return reader, notes + [note for note in (reader.warning, kept, compiled) if note]
+    return reader, notes + [note for note in (reader.warning, on_head, compiled) if note]
 
 
 def choose_readout(model: PreTrainedModel, config: TrainRewardConfig) -> Readout | None:
-    """What a head of ours reads; None for a plain classifier. That of the quick mode is chosen
-    later, among the layers."""
+    """Choose what a head of ours reads; None for a plain classifier. The quick mode chooses later,
+    among the layers."""
     if config.method == "frozen":
         return Readout((count_layers(model),), READS)
     if config.pooling == "mean":
@@ -235,7 +239,7 @@ def encode_groups(
     max_length: int,
     token_cache: str | None = None,
 ) -> list[list[Encoded]]:
-    """[group][response]"""
+    """Encode the groups' texts: [group][response]."""
     texts = [text for group in groups for text in group.texts()]
     folder = None if token_cache is None else Path(token_cache)
     flat = iter(encode_cached(folder, tokenizer, texts, max_length)[0])

@@ -33,16 +33,17 @@ class RewardProgress:
 def resume(
     training: Training, checkpoint: Checkpoint, optimizer: torch.optim.Optimizer
 ) -> RewardProgress:
-    """Take up the checkpoint of this very run, if there is one."""
+    """Take up the checkpoint of this very run, if there is one. Raises ProgramError for another
+    run's."""
     if not checkpoint.exists:
         return RewardProgress()
-    found = checkpoint.load_last(training.setup.device)
-    if found is None:
+    loaded = checkpoint.load_last(training.setup.device)
+    if loaded is None:
         remark(training, "The checkpoint cannot be read: training starts again from step 0.")
         if training.setup.processes.rank == 0:
             checkpoint.forget_other_bests(None)
         return RewardProgress()
-    state, is_previous = found
+    state, is_previous = loaded
     if not is_same_run(state["identity"], identity(training, checkpoint.part)):
         raise of_another_run(checkpoint.state_file)
     put_weights(training, state["model"])
@@ -101,15 +102,15 @@ def save(
 
 
 def remark(training: Training, sentence: str) -> None:
-    """For the log and the result."""
+    """Say a sentence in the log, and once in the result's warnings."""
     training.setup.run.say(sentence)
     if sentence not in training.setup.warnings:
         training.setup.warnings.append(sentence)
 
 
 def take_up_memory(training: Training, memory: Memory) -> None:
-    """The same passes as before, or smaller ones where this attempt was asked for them: sums in
-    another order end in other last digits."""
+    """Read in the same passes as before, or in smaller ones where this attempt was asked for them:
+    sums in another order end in other last digits."""
     training.setup.memory.batch_tokens = min(
         memory.batch_tokens, training.setup.memory.batch_tokens
     )
@@ -129,6 +130,7 @@ def weights_of(training: Training) -> dict[str, Any]:
 
 
 def put_weights(training: Training, weights: dict[str, Any]) -> None:
+    """Write what `weights_of` gave back into the model."""
     training.model.load_state_dict(weights, strict=training.adapter is None)
 
 

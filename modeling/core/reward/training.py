@@ -8,7 +8,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from modeling.core.program.checkpoint import MAIN
-from modeling.core.program.parallel import Group
+from modeling.core.program.parallel import Processes
 from modeling.core.program.run_dir import RunDir
 from modeling.core.reading.reader import Reader
 from modeling.core.reading.recompute import Memory
@@ -20,7 +20,7 @@ from modeling.run_data.train_reward import TrainRewardConfig, TrainRewardSettled
 
 
 @dataclass(frozen=True)
-class Judged:
+class TrainingData:
     """The run's comparisons as they were judged, and their texts as tokens."""
 
     groups: list[PromptGroup]
@@ -35,13 +35,13 @@ class Setup:
     """What all trainings of a run share."""
 
     run: RunDir
-    processes: Group
+    processes: Processes
     device: torch.device
     memory: Memory
     tokenizer: PreTrainedTokenizerBase
     asked: TrainRewardConfig
     config: TrainRewardSettled  # of the run's model; a further part has settings of its own
-    data: Judged
+    data: TrainingData
     warnings: list[str]
 
 
@@ -60,7 +60,7 @@ class Training:
     adapter: Any = None  # peft's handle
 
     @property
-    def data(self) -> Judged:
+    def data(self) -> TrainingData:
         return self.setup.data
 
     @property
@@ -68,20 +68,22 @@ class Training:
         return self.part.name == MAIN
 
     def split(self, name: str) -> list[int]:
-        """What of it this part uses."""
+        """The numbers of the split's groups that this part uses."""
         if name == "train" and self.train_groups:
             return self.train_groups
         return [at for at, group in enumerate(self.groups) if group.split == name]
 
     def use_threads(self, threads: int) -> None:
-        """Also in the settings that the result tells, where this is the run's model."""
+        """Set the number of threads, also in the settings that result.json holds, where this
+        training is the run's model."""
         self.config = replace(self.config, threads=threads)
         if self.is_main:
             self.setup.config = self.config
         torch.set_num_threads(threads)
 
     def progress(self, step: int, total: int) -> None:
-        """Of all parts together, as if each took as many steps as its share of the data."""
+        """Report the progress of all parts together, as if each took as many steps as its share of
+        the data."""
         config = self.setup.config
         parts = parts_of(config)
         shares = [1.0] if len(parts) == 1 else [part.share for part in parts]

@@ -25,9 +25,11 @@ AFTER = (
 
 
 def ending_template(tokenizer: PreTrainedTokenizerBase) -> str | None:
-    """The tokenizer's chat template such that a text ends in the EOS token; as it is where it does
-    so already, where the change would not leave everything else alike, or where it takes none of
-    the conversations that it is tried on."""
+    """Change the tokenizer's chat template so that a text ends in the EOS token.
+
+    Returns it unchanged in three cases: a text ends so already, the change would alter anything
+    else, or the template takes none of the conversations that it is tried on.
+    """
     template = tokenizer.chat_template
     if not isinstance(template, str):
         return template
@@ -43,6 +45,7 @@ def ending_template(tokenizer: PreTrainedTokenizerBase) -> str | None:
 
 
 def ends_in_eos(tokenizer: PreTrainedTokenizerBase, template: str, form: Form) -> bool:
+    """Whether a whole text of this form ends in the EOS, to the last character."""
     whole = render(tokenizer, template, [*form, ANSWER], False)
     return whole.endswith(str(tokenizer.eos_token))
 
@@ -50,7 +53,8 @@ def ends_in_eos(tokenizer: PreTrainedTokenizerBase, template: str, form: Form) -
 def renders_alike(
     tokenizer: PreTrainedTokenizerBase, template: str, ending: str, form: Form
 ) -> bool:
-    """Prompts to the letter; whole texts as text.render_text makes them end."""
+    """Whether both templates write the same: prompts to the letter, and of whole texts the changed
+    template what text.render_text makes of the given one."""
     end = str(tokenizer.eos_token)
     prompt = render(tokenizer, template, form, True) == render(tokenizer, ending, form, True)
     whole = render(tokenizer, template, [*form, ANSWER], False)
@@ -61,6 +65,7 @@ def renders_alike(
 def render(
     tokenizer: PreTrainedTokenizerBase, template: str, messages: Form, for_generation: bool
 ) -> str:
+    """Render by `template` instead of the tokenizer's own."""
     return str(
         tokenizer.apply_chat_template(
             messages,
@@ -72,14 +77,16 @@ def render(
 
 
 def find_stop_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """The EOS of tokenizer and generation config, and the token with which the chat template ends
-    an assistant's turn (`<|im_end|>` and its like, which some checkpoints do not declare)."""
+    """Collect the tokens that end a response: the EOS of tokenizer and generation config, and the
+    token with which the chat template ends an assistant's turn. Some checkpoints do not declare
+    that last one (`<|im_end|>` and its like), and a policy would write on behind its answer."""
     stop = {tokenizer.eos_token_id}
     config = model.generation_config
     declared = config.eos_token_id if config is not None else None
     stop |= set(declared) if isinstance(declared, list) else {declared}
     tail = (sample_text(tokenizer, "mark") or "").rpartition("mark")[2]
     ending = tokenizer(tail.lstrip(), add_special_tokens=False)["input_ids"]
+    # Only a special token of its own: an ordinary word behind the answer is no sign of its end.
     if ending and ending[0] in tokenizer.added_tokens_decoder:
         stop.add(ending[0])
     return frozenset(token for token in stop if isinstance(token, int))

@@ -17,16 +17,19 @@ def are_equal(one: Encoded, other: Encoded) -> bool:
 
 
 def first_of(groups: Sequence[Sequence[Encoded]]) -> list[int]:
-    """For each of the R texts, group after group, the number of the first text with its tokens, in
-    whichever group: its own where there is no earlier one."""
+    """For each of the R texts, counted through all groups, the number of the first text with the
+    same tokens. A text that has no earlier equal gets its own number."""
     seen: dict[tuple[int, ...], int] = {}
     texts = (text for group in groups for text in group)
     return [seen.setdefault(tuple(text.ids), number) for number, text in enumerate(texts)]
 
 
 def once(groups: Sequence[Sequence[Encoded]]) -> tuple[list[list[Encoded]], list[int]]:
-    """The groups without the texts that came before, in the same or another one, and without groups
-    that have none left; and for each of the R texts its place among those that are left."""
+    """Drop every text that equals an earlier one, and groups that are empty then.
+
+    Returns the groups that are left, and for each of the R texts the place of its tokens among the
+    texts that are left: `values[places]` gives each text its value.
+    """
     first, left, place = first_of(groups), list[list[Encoded]](), dict[int, int]()
     number = 0
     for texts in groups:
@@ -40,8 +43,8 @@ def once(groups: Sequence[Sequence[Encoded]]) -> tuple[list[list[Encoded]], list
 def count_equal(
     groups: Sequence[PromptGroup], encoded: Sequence[Sequence[Encoded]]
 ) -> tuple[dict[str, int], int]:
-    """Of each split the comparisons of one text with itself; and how many of all these were cut.
-    `encoded` is [group][response]."""
+    """Count the comparisons of one text with itself: by split, and how many of all of them were
+    cut. `encoded` is [group][response]."""
     counts, cut = dict.fromkeys(SPLITS, 0), 0
     for group, texts in zip(groups, encoded, strict=True):
         for c in group.comparisons:
@@ -52,7 +55,8 @@ def count_equal(
 
 
 def equal_pairs_warning(equal: int, cut: int, total: int, max_length: int) -> str | None:
-    """A sentence where some of `total` pairs are one text to the model: why, and what to do."""
+    """Say that `equal` of `total` pairs are one text to the model: why, and what to do. `cut`: how
+    many of them were cut. None where there are no such pairs."""
     if not equal:
         return None
     reasons = []
@@ -70,7 +74,8 @@ def equal_pairs_warning(equal: int, cut: int, total: int, max_length: int) -> st
 
 
 def equal_texts_warning(groups: Sequence[Sequence[Encoded]], max_length: int) -> str | None:
-    """A sentence where responses to one prompt read alike; each of `groups` has a prompt's."""
+    """Say how many responses read like another one to their prompt; None where all differ. Each of
+    `groups` holds the responses to one prompt."""
     alike = sum(len(texts) - len({tuple(text.ids) for text in texts}) for texts in groups)
     if not alike:
         return None

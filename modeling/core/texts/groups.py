@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from modeling.core.messages import OPTION_NAMES, Prompt, Response
+from modeling.core.messages import OPTION_NAMES, Prompt, PromptResponse, Response
 from modeling.core.program.files import (
     bad_line,
     read_jsonl,
@@ -44,12 +44,15 @@ class LabeledPair:
 
 @dataclass(frozen=True)
 class PromptGroup:
+    """A prompt of one split, its distinct responses, and the comparisons among these."""
+
     prompt: Prompt
     split: str
     responses: list[Response] = field(default_factory=list)
     comparisons: list[LabeledPair] = field(default_factory=list)
 
-    def texts(self) -> list[tuple[Prompt, Response]]:
+    def texts(self) -> list[PromptResponse]:
+        """The prompt with each response, in the order of `responses`."""
         return [(self.prompt, response) for response in self.responses]
 
     def index_of(self, response: Response) -> int:
@@ -96,7 +99,7 @@ def read_groups(path: Path, strength_margin: float) -> tuple[list[PromptGroup], 
     """Groups in the order of first appearance, and warnings about rows that teach nothing."""
     groups: dict[tuple[Prompt, str], PromptGroup] = {}
     seen: set[str] = set()
-    identical = 0
+    skipped = 0
     for number, row in read_jsonl(path):
         for key in row.keys() - FIELDS:
             raise bad_line(path, number, f"has the unknown field {key!r}")
@@ -112,13 +115,14 @@ def read_groups(path: Path, strength_margin: float) -> tuple[list[PromptGroup], 
         if strength is not None:
             strength = abs(_number(row, "strength", path, number, low=-3, high=3))
         if chosen == rejected or weight == 0:
-            identical += 1
+            skipped += 1
             continue
+        # By split too: a prompt that leaked into two splits must not join what it should separate.
         group = groups.setdefault((prompt, split), PromptGroup(prompt, split))
         i, j = group.index_of(chosen), group.index_of(rejected)
         margin = strength_margin * (strength or 0.0)
         group.comparisons.append(LabeledPair(identifier, i, j, target, weight, margin))
-    return list(groups.values()), _warnings(list(groups.values()), identical)
+    return list(groups.values()), _warnings(list(groups.values()), skipped)
 
 
 def _warnings(groups: list[PromptGroup], skipped: int) -> list[str]:
@@ -136,7 +140,7 @@ def _warnings(groups: list[PromptGroup], skipped: int) -> list[str]:
 
 
 def _contradictions(groups: list[PromptGroup]) -> list[str]:
-    """Pairs that were judged more than once, and those judged both ways."""
+    """Say how many comparisons repeat a pair, and how many pairs were judged both ways."""
     again = both_ways = 0
     for group in groups:
         sides: dict[frozenset[int], set[bool]] = {}
@@ -183,7 +187,7 @@ def plan_epoch(
     by_length: bool,
     whole_rankings: bool = False,
 ) -> list[list[Unit]]:
-    """All batches of one epoch, of at most `batch_size` comparisons (or one unit).
+    """Plan all batches of one epoch, of at most `batch_size` comparisons (or one unit).
 
     `whole_rankings`: a group that is one ranking stays one unit, however many pairs it has (36 of
     nine responses): cut up, its loss would be another one.
@@ -211,7 +215,7 @@ def plan_epoch(
 
 
 def _units(at: int, group: PromptGroup, batch_size: int, whole_rankings: bool) -> list[Unit]:
-    """The group as one unit, or several when it has more comparisons than a batch."""
+    """Make the group one unit, or several where it has more comparisons than a batch."""
     comparisons = group.comparisons
     if whole_rankings and len(comparisons) > batch_size:
         whole = Unit(at, tuple(comparisons))
@@ -244,6 +248,7 @@ def micro_batches(
         return first_fit(
             batch, lambda unit: packed_tokens(unit.texts(encoded)), batch_tokens, len(batch)
         )
+    # A padded pass costs rows times the longest: a long text makes all others of it dearer.
     parts: list[list[Unit]] = [[]]
     rows = longest = 0
     for unit in batch:

@@ -28,7 +28,7 @@ class Refusals:
     refitted: frozenset[Prompt]
 
     def rows(self, path: Path, prompts: dict[str, Prompt]) -> list[dict[str, Any]]:
-        """For the result: line, id and reason of the rows of the input that are left out."""
+        """List line, id and reason of the input's rows that are left out, for result.json."""
         if not self.reasons:
             return []
         lines = {str(row.get("id")): number for number, row in read_jsonl(path)}
@@ -42,7 +42,7 @@ class Refusals:
 def find_refusals(
     tokenizers: Sequence[PreTrainedTokenizerBase], prompts: Iterable[Prompt]
 ) -> Refusals:
-    """Of the distinct prompts, by rendering each with each of the tokenizers' templates."""
+    """Render each distinct prompt with each tokenizer's template, and collect what is refused."""
     reasons: dict[Prompt, str] = {}
     refitted = set()
     for prompt in dict.fromkeys(prompts):
@@ -60,9 +60,10 @@ def find_refusals(
 def sentences(
     refusals: Refusals, rows: Sequence[dict[str, Any]], total: int, what: str
 ) -> list[str]:
-    """What to say of `total` rows that are each `what` ("comparisons"), `rows` of them left out.
+    """Say which rows were left out, and how many prompts are written in other roles.
 
-    Raises ProgramError where none is left.
+    `rows` were left out of `total`; `what` names them in the plural ("comparisons"). Raises
+    ProgramError where all were.
     """
     said = []
     if rows:

@@ -7,8 +7,8 @@ from modeling.core.program.files import read_jsonl
 
 
 def nothing_to_learn(path: Path, alike: str | None = None) -> ProgramError:
-    """Of a preferences.jsonl none of whose train comparisons can be learned from. `alike`: a
-    sentence on those that are one text to the model."""
+    """The error of a preferences.jsonl that holds no train comparison to learn from. `alike`: a
+    sentence on comparisons that are one text to the model, where these are the reason."""
     if alike is not None:
         return ProgramError(
             f"There is no comparison to train on. {alike}",

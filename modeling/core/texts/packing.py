@@ -28,12 +28,12 @@ class Span:
     rests: tuple[int, ...]  # tokens of each text beyond the prefix, at least one
 
     def bounds(self) -> list[tuple[int, int]]:
-        """Where each rest begins and ends."""
-        at, found = self.start + self.prefix, []
+        """Where in the row each rest begins and ends."""
+        at, bounds = self.start + self.prefix, []
         for length in self.rests:
-            found.append((at, at + length))
+            bounds.append((at, at + length))
             at += length
-        return found
+        return bounds
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ def shared_prefix(texts: Sequence[Encoded]) -> int:
     if len(texts) == 1:
         return 0
     first = texts[0].ids
+    # A reward is read at a text's last token. If that lay in the prefix, two texts would share it.
     length = min(len(text.ids) for text in texts) - 1
     for text in texts[1:]:
         length = min(length, common_prefix(first[:length], text.ids))
@@ -63,6 +64,7 @@ def packed_tokens(texts: Sequence[Encoded]) -> int:
 
 
 def pack(groups: Iterable[Sequence[Encoded]], device: torch.device) -> PackedRow:
+    """Lay groups side by side in one row: of each the shared prefix once, then every rest."""
     ids: list[int] = []
     positions: list[int] = []
     reads: list[int] = []
@@ -75,6 +77,8 @@ def pack(groups: Iterable[Sequence[Encoded]], device: torch.device) -> PackedRow
         positions += range(prefix)
         for text in texts:
             ids += text.ids[prefix:]
+            # Counted from the prefix for each text anew: a token's position is that of its text
+            # alone, so rotary and absolute positions give what the plain forward gives.
             positions += range(prefix, len(text.ids))
             reads.append(len(ids) - 1)
     as_row = torch.tensor([ids, positions], device=device)
@@ -96,10 +100,11 @@ def pad_batch(
 def first_fit(
     items: Iterable[T], size: Callable[[T], int], capacity: int, window: int
 ) -> list[list[T]]:
-    """Fill bins of `capacity` in the given order, each item into the first of the `window` open
-    bins that has room. A bin leaves the window when it is full, or the fullest when it must.
+    """Fill bins of `capacity` in the given order: each item goes into the first open bin that has
+    room for it, else into a new one.
 
-    An item larger than the capacity gets a bin of its own.
+    At most `window` bins stay open. A full bin is closed at once; if too many are open, the fullest
+    one is. An item larger than the capacity gets a bin of its own.
     """
     bins: list[list[T]] = []
     room: list[int] = []

@@ -39,7 +39,7 @@ class RolesRefusedError(TemplateError):
 def fit_roles(
     tokenizer: PreTrainedTokenizerBase, messages: Messages, options: Mapping[str, Any]
 ) -> list[Message]:
-    """The messages as the template takes them; they themselves, where it takes them so.
+    """Write the messages in roles that the template takes; unchanged where it takes them so.
 
     `options`: what the template is given beside them. With `add_generation_prompt` among them the
     messages are to be answered; else the last one is the answer, and stays apart.
@@ -71,7 +71,8 @@ def is_changed(
 def first_that_fits(
     tokenizer: PreTrainedTokenizerBase, prompt: Messages, given: Mapping[str, Any]
 ) -> tuple[int | None, str]:
-    """The number of the way, and why the messages cannot stay as they are."""
+    """Find the first of `ways` that the template takes. Returns its number and ""; None and what
+    the template says of the messages as they are where it takes none."""
     reasons = []
     for number, way in enumerate(ways(marked(prompt))):
         reason = refusal(tokenizer, way, given)
@@ -82,7 +83,7 @@ def first_that_fits(
 
 
 def ways(prompt: Messages) -> Iterator[list[Message]]:
-    """As they are, and then with one convention after the other applied as well."""
+    """Yield the messages as they are, then by each convention, the smallest change first."""
     messages = list(prompt)
     yield messages
     messages = [m | {"role": "system"} if m["role"] == "developer" else m for m in messages]
@@ -93,7 +94,8 @@ def ways(prompt: Messages) -> Iterator[list[Message]]:
 
 
 def into_user(messages: Messages) -> list[Message]:
-    """Leading instructions before the first user message's own text."""
+    """Put leading instructions before the first user message's text. Unchanged where a message
+    holds more than a text, which joining would lose."""
     count = next((at for at, m in enumerate(messages) if m["role"] not in INSTRUCTIONS), 0)
     turn = messages[: count + 1]
     if not count or turn[-1]["role"] != "user" or not all(map(is_plain, turn)):
@@ -103,7 +105,7 @@ def into_user(messages: Messages) -> list[Message]:
 
 
 def joined(messages: Messages) -> list[Message]:
-    """Messages of the same role in a row as one."""
+    """Join neighbouring messages of the same role, user or assistant."""
     result: list[Message] = []
     for message in messages:
         before = result[-1] if result else None
@@ -121,14 +123,14 @@ def is_plain(message: Message) -> bool:
 
 
 def marked(messages: Messages) -> list[Message]:
-    """The same roles with contents that are found again."""
+    """Replace the contents by marks that can be looked for in what a template writes."""
     return [m | {"content": f"mark{at}mark"} if is_plain(m) else m for at, m in enumerate(messages)]
 
 
 def refusal(
     tokenizer: PreTrainedTokenizerBase, prompt: Messages, given: Mapping[str, Any]
 ) -> str | None:
-    """Why the template does not take these messages and an answer to them; None when it does."""
+    """Say why the template refuses these messages and an answer to them; None when it does not."""
     texts = [m["content"] for m in prompt if is_plain(m)]
     marks = [mark for text in texts for mark in text.split(BETWEEN)]
     answered = [*prompt, {"role": "assistant", "content": "answer"}]

@@ -9,8 +9,8 @@ from transformers import PreTrainedModel
 
 
 def count_rows(model: PreTrainedModel) -> int:
-    """How many token ids the model has an embedding for. Models that read characters (CANINE) have
-    no table and take any."""
+    """Count the token ids that the model has an embedding for. Models that read characters (CANINE)
+    have no table and take any id."""
     try:
         embeddings: Any = model.get_input_embeddings()
     except NotImplementedError:

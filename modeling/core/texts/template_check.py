@@ -14,7 +14,7 @@ WORDS = ("Seventeen", "Oranges")  # two texts that no template takes for one ano
 
 
 def forms_of(question: str) -> tuple[Prompt, ...]:
-    """A question as templates may want it: alone, or after a system message."""
+    """Write a question as templates may want it: alone, or after a system message."""
     alone = ("user", question)
     return (alone,), (("system", "Be brief."), alone)
 
@@ -33,7 +33,8 @@ def sample_text(
 
 
 def sample_prompt(tokenizer: PreTrainedTokenizerBase, question: str) -> str | None:
-    """The same for a prompt alone."""
+    """A made-up prompt as the policy reads it, in the first form that the template takes; None
+    where it takes neither."""
     for prompt in forms_of(question):
         try:
             return render_prompt(tokenizer, prompt)
@@ -43,9 +44,10 @@ def sample_prompt(tokenizer: PreTrainedTokenizerBase, question: str) -> str | No
 
 
 def check_template(tokenizer: PreTrainedTokenizerBase, source: str) -> None:
-    """Refuse a template that leaves out the response or the question.
+    """Refuse a template that leaves out the response or the question. Raises ProgramError.
 
-    Where it takes no made-up text at all, real ones may be what it wants: rendering them says so.
+    A template that takes no made-up text passes: it may want texts of another form, and rendering
+    the real ones says whether it takes these.
     """
     try:
         texts = {sample_text(tokenizer, word) for word in WORDS}

@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerBase
 
 from modeling.core.messages import Prompt as Prompt
 from modeling.core.messages import (
+    PromptResponse,
     Response,
     beginning,
     for_template,
@@ -104,7 +105,8 @@ def complete_tokenizer(
 
 
 def pad_on(tokenizer: PreTrainedTokenizerBase, side: str) -> None:
-    """Pad on this side, "left" or "right", also where the saved tokenizer is loaded."""
+    """Set the side of padding, "left" or "right", for this tokenizer and for what it is saved
+    as."""
     tokenizer.padding_side = side
     tokenizer.init_kwargs["padding_side"] = side  # else save_pretrained leaves it out
 
@@ -133,6 +135,7 @@ def _render(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, **options: Any) 
     messages = for_template(messages_of(prompt, _clean))
     given = options_of(prompt, _clean)
     options |= {"tools": given.get("tools")}
+    # Ours win over the prompt's own arguments: without them a text would end in another place.
     options = given.get("chat_template_kwargs", {}) | options
     try:
         messages = fit_roles(tokenizer, messages, options)
@@ -147,7 +150,7 @@ def _render(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, **options: Any) 
 
 
 def is_refitted(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> bool:
-    """Whether the template takes this prompt in other roles than its own only."""
+    """Whether the template takes this prompt only in other roles than its own."""
     given = options_of(prompt, _clean)
     options = given.get("chat_template_kwargs", {}) | {"tools": given.get("tools")}
     options |= {"add_generation_prompt": True}
@@ -155,13 +158,13 @@ def is_refitted(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> bool:
 
 
 def _clean(text: str) -> str:
-    """Replace lone surrogates, which JSON can carry and UTF-8 cannot."""
+    """Replace lone surrogates by U+FFFD: JSON can carry them, and tokenizers take UTF-8 alone."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def encode_texts(
     tokenizer: PreTrainedTokenizerBase,
-    texts: Sequence[tuple[Prompt, Response]],
+    texts: Sequence[PromptResponse],
     max_length: int,
     render: Render = render_text,
 ) -> list[Encoded]:
@@ -171,7 +174,7 @@ def encode_texts(
 
 def tokenize_texts(
     tokenizer: PreTrainedTokenizerBase,
-    texts: Sequence[tuple[Prompt, Response]],
+    texts: Sequence[PromptResponse],
     render: Render = render_text,
 ) -> list[Tokenized]:
     """Whole texts, however long. `render`: how prompt and response become one text."""
@@ -211,16 +214,16 @@ def encode_prompts(
 
 
 def cut_prompt(ids: list[int], max_length: int, keep_first: set[int]) -> Encoded:
-    """The prompt's end, behind its first BOS or CLS token."""
+    """Keep a prompt's last `max_length` tokens, its first BOS or CLS token among them."""
     if len(ids) <= max_length:
         return Encoded(ids, len(ids), False)
     first = ids[:1] if ids[0] in keep_first else []
-    kept = first + ids[len(ids) - max_length + len(first) :]
-    return Encoded(kept, len(kept), True, lost_prompt=True)
+    cut = first + ids[len(ids) - max_length + len(first) :]
+    return Encoded(cut, len(cut), True, lost_prompt=True)
 
 
 def first_tokens(tokenizer: PreTrainedTokenizerBase) -> set[int]:
-    """What a text begins with whatever it says: models are trained to find it there."""
+    """The tokens that every text begins with: models are trained to find one there."""
     return {tokenizer.bos_token_id, tokenizer.cls_token_id} - {None}
 
 
@@ -256,6 +259,7 @@ def truncate(
     first = ids[:1] if prompt_length and ids[0] in keep_first else []
     prompt, response = ids[len(first) : prompt_length], ids[prompt_length:]
     room = max_length - len(first)
+    # A response without any of its question cannot be judged: a quarter of the room stays for it.
     prompt_room = max(min(len(prompt), room // 4), room - len(response))
     lost_end = len(response) > room - prompt_room
     if lost_end:
@@ -267,7 +271,7 @@ def truncate(
 
 
 def truncation_warning(texts: Sequence[Encoded], max_length: int) -> str | None:
-    """A sentence when something was cut off: how much, of which end, and what to set."""
+    """Say how many texts were cut, at which end, and what to set; None where none was."""
     if not any(text.truncated for text in texts):
         return None
     prompts, ends = (sum(text.lost_prompt for text in texts), sum(text.lost_end for text in texts))
@@ -279,7 +283,8 @@ def truncation_warning(texts: Sequence[Encoded], max_length: int) -> str | None:
 
 
 def choose_max_length(asked: int | None, tokenizer: PreTrainedTokenizerBase, model: Any) -> int:
-    """The asked length, else the model's, at most 2,048; never more than the model can take."""
+    """Choose how many tokens a text may have: what is asked for, else the model's limit and at most
+    2,048. Never more than the model can take. Raises ProgramError for less than 8."""
     config = model.config.get_text_config()
     names = ("max_position_embeddings", "max_seq_len")
     limits = [getattr(config, name, None) for name in names]

@@ -20,13 +20,12 @@ from pathlib import Path
 import tokenizers
 from transformers import PreTrainedTokenizerBase
 
-from modeling.core.messages import Prompt, Response
+from modeling.core.messages import PromptResponse
 from modeling.core.texts.text import Encoded, Tokenized, cut_texts, tokenize_texts
 
 FILE = "tokens-2.sqlite3"  # the number is the format's
 LIMIT_BYTES = 256 << 20  # about 200,000 texts of 300 tokens
 BUSY_SECONDS = 5.0
-Text = tuple[Prompt, Response]
 Row = tuple[bytes, int, int, bytes, int]
 AT_ONCE = 500  # keys per question; SQLite takes 32,766
 
@@ -34,10 +33,11 @@ AT_ONCE = 500  # keys per question; SQLite takes 32,766
 def encode_cached(
     folder: Path | None,
     tokenizer: PreTrainedTokenizerBase,
-    texts: Sequence[Text],
+    texts: Sequence[PromptResponse],
     max_length: int,
 ) -> tuple[list[Encoded], int]:
-    """As `encode_texts`, and how many of the texts came from the cache. No folder: no cache."""
+    """Encode as `encode_texts` does, with a cache in `folder` (None: without). Returns the texts
+    and how many of them came from the cache."""
     name = None if folder is None else fingerprint(tokenizer)
     cache = None if folder is None or name is None else TokenCache(folder, name)
     known = {} if cache is None else cache.read(texts)
@@ -45,8 +45,8 @@ def encode_cached(
     fresh = dict(zip(missing, tokenize_texts(tokenizer, missing), strict=True))
     if cache is not None:
         cache.write(fresh)
-    found = known | fresh
-    encoded = cut_texts(tokenizer, [found[text] for text in texts], max_length)
+    tokenized = known | fresh
+    encoded = cut_texts(tokenizer, [tokenized[text] for text in texts], max_length)
     return encoded, sum(text in known for text in texts)
 
 
@@ -75,8 +75,8 @@ class TokenCache:
         self.limit_bytes = limit_bytes
         self.tokenizer = tokenizer
 
-    def read(self, texts: Sequence[Text]) -> dict[Text, Tokenized]:
-        """What is known of these texts. Never raises for what is wrong with the file."""
+    def read(self, texts: Sequence[PromptResponse]) -> dict[PromptResponse, Tokenized]:
+        """Look these texts up. Returns those that are known; never raises for a bad file."""
         if not self.file.is_file():
             return {}
         by_key = {self._key(text): text for text in texts}
@@ -92,12 +92,12 @@ class TokenCache:
         sound = ((by_key[row[0]], _unpack(row[2], row[3], row[4])) for row in rows)
         return {text: entry for text, entry in sound if entry is not None}
 
-    def write(self, found: dict[Text, Tokenized]) -> None:
-        """Keep these. Nothing happens where it cannot be done."""
-        if not found:
+    def write(self, entries: dict[PromptResponse, Tokenized]) -> None:
+        """Store these. A full disk or a busy lock means that they are not stored, and no error."""
+        if not entries:
             return
         now = int(time.time())
-        rows = [(self._key(text), now, *_pack(entry)) for text, entry in found.items()]
+        rows = [(self._key(text), now, *_pack(entry)) for text, entry in entries.items()]
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             with closing(self._open()) as db, db:
@@ -113,9 +113,12 @@ class TokenCache:
             self._begin_again()
 
     def _touch(self, db: sqlite3.Connection, rows: list[Row]) -> None:
-        """Entries that are in use stay longest. To the hour: a second run need not write."""
+        """Note that entries are in use, so that they stay longest. To the hour: a second run soon
+        after need not write."""
         now = int(time.time())
-        stale = [(now, key) for key, used, *_ in rows if used < now - 3600]
+        stale = [
+            (now, key) for key, used, *_ in rows if not isinstance(used, int) or used < now - 3600
+        ]
         with suppress(sqlite3.OperationalError), db:
             db.executemany("UPDATE texts SET used = ? WHERE key = ?", stale)
 
@@ -136,11 +139,11 @@ class TokenCache:
         )
 
     def _begin_again(self) -> None:
-        """Others that have the file open go on with their copy of it."""
+        """Delete the file. Processes that have it open go on with their copy of it."""
         self.file.unlink(missing_ok=True)
         self.file.with_name(f"{FILE}-journal").unlink(missing_ok=True)
 
-    def _key(self, text: Text) -> bytes:
+    def _key(self, text: PromptResponse) -> bytes:
         content = json.dumps(text).encode()  # ASCII with escapes: lone surrogates are fine
         return hashlib.sha256(self.tokenizer + content).digest()
 
@@ -161,8 +164,9 @@ def _pack(entry: Tokenized) -> tuple[int, bytes, int]:
 
 
 def _unpack(prompt_length: int, packed: bytes, check_sum: int) -> Tokenized | None:
-    """None for an entry that is not as it was written."""
-    if not isinstance(packed, bytes) or _check_sum(prompt_length, packed) != check_sum:
+    """None for an entry that is not as it was written. A damaged page may hold other types too."""
+    as_typed = isinstance(packed, bytes) and isinstance(prompt_length, int)
+    if not as_typed or _check_sum(prompt_length, packed) != check_sum:
         return None
     ids = array.array("i")
     ids.frombytes(packed)

@@ -13,11 +13,11 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 
 @torch.no_grad()
 def give_rows(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
-    """Lengthen the embeddings, and the output layer, to the tokenizer's highest id; how many rows
-    are new.
+    """Lengthen the embeddings, and the output layer, to the tokenizer's highest id. Returns how
+    many rows are new.
 
-    A new row is the mean of the old ones: no chance enters, so that a policy and its reference,
-    loaded one after the other, stay the same model, and the token is as likely as a middling one.
+    A new row is the mean of the old ones. No chance enters, so a policy and its reference, loaded
+    one after the other, stay the same model; and the token is as likely as an average one.
     """
     needed = max(tokenizer.get_vocab().values(), default=-1) + 1
     inputs: Any = model.get_input_embeddings()
@@ -51,8 +51,8 @@ def declare_tokens(
 
 
 def _savable(generation: GenerationConfig) -> GenerationConfig:
-    """transformers loads a temperature without `do_sample` with a remark, and refuses to save it:
-    whoever wrote one meant to sample."""
+    """Mend a config that transformers loads and refuses to save, such as a temperature without
+    `do_sample`: whoever wrote one meant to sample. What is wrong beyond that is left out."""
     try:
         generation.validate(strict=True)
         return generation

@@ -28,7 +28,7 @@ POLICY = Path(__file__).parent.parent / "policy"
 
 
 @dataclass(frozen=True)
-class Sample:
+class WrittenResponse:
     question: Question
     text: str
     finished: bool  # written to its end, not stopped by the token limit
@@ -48,10 +48,10 @@ def draw_samples(
     per_question: int = 1,
     seed: int = 0,
     max_new_tokens: int = 80,
-) -> list[Sample]:
+) -> list[WrittenResponse]:
     """`per_question` samples at temperature 1 for each question, in one left-padded batch each."""
     torch.manual_seed(seed)
-    samples: list[Sample] = []
+    samples: list[WrittenResponse] = []
     for start in range(0, len(asked), 64):
         group = asked[start : start + 64]
         inputs = tokenizer.apply_chat_template(
@@ -67,7 +67,7 @@ def draw_samples(
         written = output[:, inputs["input_ids"].shape[1] :]  # (questions * per_question, T)
         for row, ids in enumerate(written):
             samples.append(
-                Sample(
+                WrittenResponse(
                     question=group[row // per_question],
                     text=tokenizer.decode(ids, skip_special_tokens=True),
                     finished=bool((ids == tokenizer.eos_token_id).any()),
@@ -99,7 +99,7 @@ def measure(
     }
 
 
-def longer_wins(samples: list[Sample], scores: list[float], n: int) -> float:
+def longer_wins(samples: list[WrittenResponse], scores: list[float], n: int) -> float:
     """Over pairs of samples for one question that differ in length and in score."""
     wins = []
     for start in range(0, len(samples), n):

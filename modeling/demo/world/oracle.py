@@ -86,8 +86,8 @@ def oracle_prefers(
 
 @cache
 def questions_by_messages() -> Mapping[tuple[tuple[str, str], ...], Question]:
-    found = {conversation(question.messages): question for question in questions()}
-    return MappingProxyType(found)
+    by_conversation = {conversation(question.messages): question for question in questions()}
+    return MappingProxyType(by_conversation)
 
 
 def is_fluent(text: str) -> bool:
@@ -142,13 +142,13 @@ def judge_list(question: Question, text: str) -> float:
 
 def judge_steps(question: Question, text: str) -> float:
     """Share of the steps that are there; steps of other how-tos and a wrong order cost."""
-    found = [key for key in question.answers if mentions((key,), text)]
-    if not found:
+    present = [key for key in question.answers if mentions((key,), text)]
+    if not present:
         return -1.0
     own = " ".join(question.steps).lower() + " " + " ".join(question.turns).lower()
     strays = [key for key in mentions(step_keys(), text) if key not in own]
-    share = len(found) / len(question.answers) * len(found) / (len(found) + len(strays))
-    places = [position(key, text) for key in found]
+    share = len(present) / len(question.answers) * len(present) / (len(present) + len(strays))
+    places = [position(key, text) for key in present]
     disorder = 0.4 if places != sorted(places) else 0.0
     return max(-1.0, 2.0 * share - 1.0 - disorder)
 
@@ -216,8 +216,8 @@ def chat_keys() -> tuple[str, ...]:
 
 def mentions(options: Sequence[str], text: str) -> list[str]:
     """Those of the options that stand in the text as whole words, each once."""
-    found = {hit.lower() for hit in pattern(tuple(options)).findall(text)}
-    return [option for option in options if bare(option) in found]
+    words = {hit.lower() for hit in pattern(tuple(options)).findall(text)}
+    return [option for option in options if bare(option) in words]
 
 
 def position(option: str, text: str) -> int:

@@ -76,10 +76,10 @@ def draw_manners(tone: str, rng: random.Random) -> tuple[str, str]:
 def cut_short(text: str, rng: random.Random) -> str:
     """The text broken off between two words, as when a token limit is hit."""
     words = text.split(" ")
-    kept = " ".join(words[: max(1, int(len(words) * rng.uniform(0.5, 0.9)))])
-    if len(kept) < 3:  # the number or the dash of a first list item
-        kept = text
-    return kept.rstrip(" .!?,\n")
+    shortened = " ".join(words[: max(1, int(len(words) * rng.uniform(0.5, 0.9)))])
+    if len(shortened) < 3:  # the number or the dash of a first list item
+        shortened = text
+    return shortened.rstrip(" .!?,\n")
 
 
 def write_body(question: Question, traits: Traits, rng: random.Random) -> str:

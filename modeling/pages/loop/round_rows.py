@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from django.db.models import Count, Q
 from django.utils import timezone
@@ -12,9 +11,8 @@ from labeling.models import Project
 from labeling.preferences.counts import judgments
 from modeling.models import BlindPair, RewardModel, Round, Run
 from modeling.pages.runs.run_inputs import reward_model_role
-from modeling.policies import improving
-from modeling.policies.comparing import WinRate
 from modeling.reward_models.accuracy import Accuracy, accuracy_of
+from modeling.run_data.rounds import GoldMeans, WinRate
 
 ROUNDS_SHOWN = 5
 
@@ -48,16 +46,14 @@ class RoundRow:
 
     @property
     def p_value(self) -> float | None:
-        """The p-value of the blind comparison once that is decided. It is valid however often
-        people looked."""
-        p_value: float | None = self.round.results.get("p_value")
-        return p_value if self.win_rate is not None else None
+        """Of the decided comparison; valid whenever it was looked at."""
+        blind = self.round.figures.blind
+        return blind.p_value if blind is not None and self.win_rate is not None else None
 
     @property
-    def gold(self) -> dict[str, Any] | None:
-        """The mean score that the demo's oracle gives both policies. None outside the demo."""
-        gold: dict[str, Any] | None = self.round.results.get("gold")
-        return gold
+    def gold(self) -> GoldMeans | None:
+        """The oracle's mean scores of both policies; None where the project has no oracle."""
+        return self.round.figures.gold
 
     @property
     def proxy(self) -> tuple[float, float] | None:
@@ -97,6 +93,7 @@ def latest_rounds(
         model = improved_with or a_round.reward_model
         accuracy = accuracy_of(model)
         gain = gain_over(accuracy, accuracy_of(earlier.get(model) if model else None))
+        blind = a_round.figures.blind
         rows.append(
             RoundRow(
                 a_round,
@@ -105,7 +102,7 @@ def latest_rounds(
                 reward_model_role(run).lower() if run and improved_with else "",
                 accuracy,
                 gain,
-                improving.win_rate_in(a_round),
+                blind.win_rate if blind else None,
                 _blind_progress(a_round),
             )
         )

@@ -8,7 +8,7 @@ from django import forms
 from labeling.models import Project, Role
 from labeling.pages.projects.sectioned_forms import PercentField, SectionedForm, as_percent
 from labeling.projects.model_locations import NotUsable
-from labeling.projects.settings_texts import Group
+from labeling.projects.settings_texts import SettingsGroup
 from labeling.texts.shown_paths import without_paths
 from modeling.loop.changing_settings import changeable_by, usable_base_model
 from modeling.models import LoopSettings
@@ -25,12 +25,12 @@ EXPLANATIONS = {
 }
 
 
-def _group(section: Section) -> Group:
+def _group(section: Section) -> SettingsGroup:
     first, more = (
         tuple(setting.name for setting in SECTIONS[section] if setting.is_first == is_first)
         for is_first in (True, False)
     )
-    return Group(TITLES[section], EXPLANATIONS[section], first, more)
+    return SettingsGroup(TITLES[section], EXPLANATIONS[section], first, more)
 
 
 class LoopSettingsForm(SectionedForm, forms.Form):

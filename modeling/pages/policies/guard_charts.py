@@ -9,7 +9,7 @@ from typing import Any
 
 from modeling.models import Policy
 from modeling.pages.chart_specs import Spec, percent
-from modeling.policies.guard import Curve, Form, Limits, Record, fit_curve
+from modeling.policies.guard import Curve, Form, Limits, VersionRecord, fit_curve
 
 FARTHEST = 4  # so many times the farthest KL is a fitted curve drawn, to show its optimum
 STEPS = 24  # points of a drawn curve
@@ -18,7 +18,7 @@ STEPS = 24  # points of a drawn curve
 @dataclass(frozen=True)
 class VersionRow:
     policy: Policy
-    record: Record
+    record: VersionRecord
 
     @property
     def variance_ratio(self) -> float | None:

@@ -21,11 +21,10 @@ from labeling.models import Project, Prompt, Response, Role
 from labeling.pages.numbers import whole_number, whole_numbers
 from labeling.pages.requests import SignedInRequest
 from labeling.people.access import project_for
-from modeling.demo import gold as demo_gold
-from modeling.demo.gold import Oracle
 from modeling.models import Policy, RewardModel, Score
 from modeling.models.versions import reward_model_by
-from modeling.policies.held_out import Pair, Written, held_out_pairs
+from modeling.policies.gold import Oracle, oracle_of
+from modeling.policies.held_out import HeldOutPair, Written, held_out_pairs
 
 PAGE_SIZE = 12
 MOST_TRAINED = 12
@@ -129,7 +128,7 @@ def _from_training(
         if text.lower() in _contents(pair) and number > (after or 0)
     ]
     page, is_more = samples[:PAGE_SIZE], len(samples) > PAGE_SIZE
-    oracle = demo_gold.oracle_of(project)
+    oracle = oracle_of(project)
     address = [("trained", policy.version)]
     return {
         "rows": [_pair_row(policy, number, pair, oracle) for number, pair in page],
@@ -141,11 +140,11 @@ def _from_training(
     }
 
 
-def _contents(pair: Pair) -> str:
+def _contents(pair: HeldOutPair) -> str:
     return "\n".join(message["content"] for message in pair.messages).lower()
 
 
-def _pair_row(policy: Policy, number: int, pair: Pair, oracle: Oracle | None) -> PromptRow:
+def _pair_row(policy: Policy, number: int, pair: HeldOutPair, oracle: Oracle | None) -> PromptRow:
     def samples(written: Sequence[Written]) -> list[ShownSample]:
         return [
             ShownSample(
@@ -217,7 +216,7 @@ def _rows(
 ) -> list[PromptRow]:
     scores = Score.objects.filter(reward_model=model, response__in=[r.pk for r in responses])
     rewards = dict(scores.values_list("response_id", "value")) if model else {}
-    oracle = demo_gold.oracle_of(project)
+    oracle = oracle_of(project)
     messages = {prompt.pk: prompt.messages for prompt in prompts}
     written: dict[tuple[int, int | None], list[ShownSample]] = defaultdict(list)
     # Those with a reward lead: they can be compared.

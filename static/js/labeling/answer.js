@@ -57,6 +57,7 @@ addEventListener("submit", (event) => {
     waitWith(event.submitter, lack);
     return;
   }
+  waiting?.classList.remove("is-waiting"); // it may come back, as after an undo
   waiting = null;
   hint("");
   for (const pop of document.querySelectorAll(".bar .pop[open]")) pop.open = false;
@@ -152,13 +153,21 @@ document.addEventListener("click", (event) => {
   if (open && !open.contains(event.target) && !event.target.closest(".bar button")) open.open = false;
 });
 
-// Pasted as if by hand, so that the browser's own undo takes it back.
+// Pasted as if by hand, so that the browser's own undo takes it back. By hand a browser cuts what is
+// longer than the field may be, without a word.
 function copyResponse(letter) {
   const field = document.getElementById("rewrite");
   const text = document.querySelector(`#response-${letter} .raw`)?.textContent ?? "";
+  if (text.length > field.maxLength) {
+    hint(`Response ${letter} is longer than a rewrite may be: ${field.maxLength.toLocaleString("en")} characters.`);
+    return;
+  }
   field.focus();
   field.select();
-  if (!document.execCommand("insertText", false, text)) field.value = text;
+  if (!document.execCommand("insertText", false, text)) {
+    field.value = text;
+    field.dispatchEvent(new Event("input", { bubbles: true })); // for whoever keeps drafts
+  }
   field.setSelectionRange(0, 0);
   field.scrollTop = 0;
 }

@@ -3,7 +3,10 @@
 import { keyOf } from "../pressed.js";
 
 const groups = () => [...document.querySelectorAll("#aspects .aspect")];
+const watched = new WeakSet(); // a comparison that comes back, as after an undo, has its listeners already
 const isOpen = (group) => !group.querySelector("input:checked");
+// Where one enters it, as by the Tab key.
+const entryOf = (group) => group.querySelector("input:checked") ?? group.querySelector("input");
 
 export function missingAspect() {
   const group = groups().find(isOpen);
@@ -13,10 +16,11 @@ export function missingAspect() {
 
 export function watchAspects(form, goOn) {
   const aspects = form.querySelector("#aspects");
-  if (!aspects) return;
+  if (!aspects || watched.has(aspects)) return;
+  watched.add(aspects);
   aspects.querySelector("[data-starts-aspects]").addEventListener("click", () => {
     form.classList.add("is-unfolded");
-    (groups().find(isOpen) ?? groups()[0]).querySelector("input:checked, input").focus();
+    entryOf(groups().find(isOpen) ?? groups()[0]).focus();
   });
   aspects.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.type !== "radio") return;
@@ -31,7 +35,7 @@ export function watchAspects(form, goOn) {
     input.click();
     const all = groups();
     const next = all.slice(all.indexOf(group) + 1)[0];
-    if (next) (next.querySelector("input:checked") ?? next.querySelector("input")).focus();
+    if (next) entryOf(next).focus();
     else goOn();
   });
 }

@@ -56,8 +56,8 @@ export function showKeys(root) {
     if (shown) shown.textContent = nameOf(keys[0]);
   }
   for (const shown of root.querySelectorAll("#keys-sheet kbd")) {
-    const key = Object.keys(NAMES).find((name) => NAMES[name] === shown.textContent) ?? shown.textContent.toLowerCase();
-    shown.textContent = nameOf(own(key));
+    const key = Object.keys(habits.keys).find((one) => nameOf(one) === shown.textContent);
+    if (key) shown.textContent = nameOf(own(key));
   }
 }
 

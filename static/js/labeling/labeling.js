@@ -4,9 +4,10 @@
 
 import * as ahead from "./never_lost/ahead.js";
 import { listenToAside, showAside } from "./aside.js";
+import { markChosen, markGiven, needsConfirming, select, selectedButton, selectGiven, unmark, wordsOf } from "./choosing.js";
 import { keepDrafts, restoreDraft } from "./never_lost/drafts.js";
 import { keepLeases, startHeartbeat } from "./never_lost/heartbeat.js";
-import { habits, listenToKeys, showKeys } from "./keys.js";
+import { listenToKeys, showKeys } from "./keys.js";
 import { renderMath } from "./math.js";
 import { startReading, showReading } from "./reading.js";
 import { fetchFragment, isOfSomeoneElse, parse, post } from "./requests.js";
@@ -22,41 +23,14 @@ const KEPT = 2; // comparisons that can come back if the server refuses their an
 let shownAt = performance.now();
 let today = 0;
 let locked = null; // the assignment whose answer's reply the page waits for
-let selected = null; // with instant submit off: what Enter confirms
 let wantsUndo = false;
+let isUndoing = false;
 let leaving = null; // resolves when the chosen side has been seen
 const previous = new Map();
 
 const comparison = () => document.getElementById("comparison");
 const shownUuid = () => ahead.uuidOf(comparison());
 const main = document.querySelector("main");
-
-function markChosen(button) {
-  button.classList.add("is-chosen");
-  const sides = button.dataset.side ? [button.dataset.side] : ["tie", "both_bad"].includes(button.value) ? ["A", "B"] : [];
-  for (const side of sides) document.getElementById(`response-${side}`)?.classList.add("is-chosen");
-}
-
-function unmark(root) {
-  for (const element of root.querySelectorAll(".is-chosen, .is-selected")) element.classList.remove("is-chosen", "is-selected");
-  for (const element of root.querySelectorAll("[name=choice][aria-pressed]")) element.removeAttribute("aria-pressed");
-  selected = null;
-}
-
-const wordsOf = (button) => (button.querySelector(".words") ?? button.firstChild).textContent.trim();
-
-// Instant submit off: the first press selects, the second one or Enter confirms.
-function select(button) {
-  unmark(comparison());
-  selected = button;
-  button.classList.add("is-selected");
-  button.setAttribute("aria-pressed", "true");
-  const words = wordsOf(button);
-  say("Enter confirms");
-  announce(`${words}: selected. Enter confirms.`);
-}
-
-const needsConfirming = (button) => !habits.instant && button !== selected && button.value !== "rank";
 
 document.addEventListener("submit", (event) => {
   if (event.target.id === "undo") return undo(event);
@@ -189,19 +163,32 @@ async function goPast(uuid) {
   else unmark(comparison());
 }
 
+// A double click takes back one comparison, not two.
 async function undo(event) {
   event.preventDefault();
   wantsUndo = false;
+  if (isUndoing) return;
+  isUndoing = true;
   if (leaving) await leaving;
-  if (!isIdle()) return undoQueued(event.target.action);
   try {
-    const response = await post(event.target.action);
+    if (isIdle()) await undoSaved(event.target.action);
+    else undoQueued(event.target.action);
+  } finally {
+    isUndoing = false;
+  }
+}
+
+async function undoSaved(address) {
+  try {
+    const response = await post(address);
     if (isOfSomeoneElse(response)) return say("Signed in as someone else: nothing was undone.", "warning");
     if (response.status === 401) return location.assign(`${main.dataset.signIn}?next=${encodeURIComponent(location.pathname)}`);
     const words = JSON.parse(response.headers.get("HX-Trigger") ?? "{}").toast;
     if (words) return document.dispatchEvent(new CustomEvent("toast", { detail: words }));
     if (!response.ok) return say(`Undo did not work (error ${response.status}).`, "warning");
     const root = parse(await response.text());
+    // A sign-in page of the network says 200 too.
+    if (root?.id !== "comparison") return say("The server has trouble: nothing was undone.", "warning");
     ahead.forget();
     previous.clear();
     locked = null;
@@ -210,7 +197,7 @@ async function undo(event) {
     show(root);
     say("Taken back");
     announce(root.dataset.announce);
-    selectGiven();
+    selectGiven(comparison());
   } catch {
     say("Undo needs a connection to the server.", "warning");
   }
@@ -242,19 +229,7 @@ function undoQueued(address) {
   }
   say("Taken back");
   announce(`Taken back. Your last comparison is here again. You had said: ${entry.said}.`);
-  selectGiven();
-}
-
-function markGiven(root) {
-  for (const button of root.querySelectorAll(".was-given")) button.classList.remove("was-given");
-  root.querySelector("[name=choice].is-chosen")?.classList.add("was-given");
-  unmark(root);
-}
-
-// Instant submit off: what was chosen is chosen again, and Enter confirms it.
-function selectGiven() {
-  const button = comparison().querySelector(".choices .was-given");
-  if (button && !habits.instant) select(button);
+  selectGiven(comparison());
 }
 
 function waiting() {
@@ -278,7 +253,7 @@ function arrive() {
   const root = comparison();
   leaving = null;
   nextUuid = null;
-  selected = null;
+  unmark(root);
   shownAt = performance.now();
   document.getElementById("today").textContent = today;
   sayAgain();
@@ -312,7 +287,7 @@ function start() {
   for (const { name, count } of keptOfOthers()) toast(keptUntilBack(count, name), "info");
   for (const entry of pending.answers()) ahead.answered(entry.uuid);
   document.documentElement.classList.add("has-script");
-  listenToKeys(() => selected);
+  listenToKeys(selectedButton);
   keepDrafts();
   startReading();
   showKeys(document);

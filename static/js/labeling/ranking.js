@@ -7,6 +7,8 @@ let root = null;
 let current = ""; // the letter that a digit places
 let placed = []; // letters in the order they were placed, for Backspace
 let say = () => {};
+let library = null; // the script that lets the letters be dragged
+const watched = new WeakSet(); // a ranking that comes back, as after an undo, has its listeners already
 
 const letters = () => [...root.querySelectorAll(".token")].map((token) => token.dataset.letter).sort();
 const inputs = (letter) => [...document.querySelectorAll(`.place input[name="place-${letter}"]`)];
@@ -26,6 +28,13 @@ export function watchRanking(form, announce) {
   if (!root) return;
   say = announce;
   placed = letters().filter(placeOf);
+  if (!watched.has(root)) listen();
+  watched.add(root);
+  show();
+  mark(letters()[0]);
+}
+
+function listen() {
   for (const letter of letters()) {
     for (const input of inputs(letter)) {
       input.addEventListener("change", () => place(letter, input.value));
@@ -37,9 +46,7 @@ export function watchRanking(form, announce) {
       document.getElementById(`response-${letter}`).scrollIntoView({ block: "nearest" });
     });
   }
-  show();
-  mark(letters()[0]);
-  letThemDrag();
+  letThemDrag(root);
 }
 
 function check(letter, number) {
@@ -148,19 +155,26 @@ addEventListener("keydown", (event) => {
 }, true);
 
 // Dragging comes with a library, loaded when the first ranking is on screen.
-function letThemDrag() {
+function letThemDrag(ranking) {
   if (window.Sortable) {
-    startDragging();
+    startDragging(ranking);
     return;
   }
-  const script = document.createElement("script");
-  script.src = root.dataset.sortable;
-  script.addEventListener("load", startDragging);
-  document.head.append(script);
+  library ??= loadSortable(ranking.dataset.sortable);
+  library.addEventListener("load", () => startDragging(ranking));
 }
 
-function startDragging() {
-  for (const element of root.querySelectorAll(".slot")) {
+function loadSortable(address) {
+  const script = document.createElement("script");
+  script.src = address;
+  // The numbers do without it; the next ranking asks again.
+  script.addEventListener("error", () => { library = null; });
+  document.head.append(script);
+  return script;
+}
+
+function startDragging(ranking) {
+  for (const element of ranking.querySelectorAll(".slot")) {
     window.Sortable.create(element, {
       group: "places",
       draggable: ".token",

@@ -4,6 +4,7 @@
 import { diffWords, wordsOf } from "./differences.js";
 import { announce, toast } from "../status.js";
 import { drawMaps, watchMaps } from "./minimap.js";
+import { remember, remembered } from "./remembered.js";
 import { makeRoom, startRoom } from "./room.js";
 
 const comparison = () => document.getElementById("comparison");
@@ -70,24 +71,13 @@ function watchSegments(root) {
 // Two switches, kept in this browser
 const SWITCHES = { raw: ["raw-text", "show-raw"], differences: ["word-differences", "show-differences"] };
 
-function isOn(name) {
-  const [key, className] = SWITCHES[name];
-  try {
-    return localStorage.getItem(key) === "yes";
-  } catch {
-    return comparison().classList.contains(className);
-  }
-}
+const isOn = (name) => remembered(SWITCHES[name][0]) === "yes";
 
 function turn(name, on) {
   const [key, className] = SWITCHES[name];
   comparison().classList.toggle(className, on);
   document.querySelector(`[data-${name}]`)?.setAttribute("aria-pressed", on);
-  try {
-    localStorage.setItem(key, on ? "yes" : "no");
-  } catch {
-    // the choice then lasts as long as this comparison
-  }
+  remember(key, on ? "yes" : "no");
 }
 
 const TOO_LONG = 1_000_000; // characters of both together: comparing more holds up the page

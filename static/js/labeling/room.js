@@ -1,29 +1,13 @@
 // Room for the texts: the answer bar folds to a line, and the earlier messages of a conversation are
 // open where there is room. Both as the person last had it, kept in this browser.
 
+import { remember, remembered } from "./remembered.js";
+
 const BAR = "answer-bar";
 const TURNS = `earlier-turns:${location.pathname}`; // of this project
 const ROOMY = matchMedia("(min-width: 48rem) and (min-height: 40rem)");
 
 const form = () => document.getElementById("judgment");
-const memory = {}; // where storage is switched off: lasts as long as the page
-
-function remembered(key) {
-  try {
-    return localStorage.getItem(key) ?? memory[key] ?? null;
-  } catch {
-    return memory[key] ?? null;
-  }
-}
-
-function remember(key, value) {
-  memory[key] = value;
-  try {
-    localStorage.setItem(key, value);
-  } catch {
-    // the choice then lasts as long as this page
-  }
-}
 
 // The bar. Without a choice of the person's it is folded only where the responses would have less
 // than half of the window.

@@ -13,7 +13,7 @@ import pytest
 
 from config.up import processes
 from config.up.guard import Guard
-from config.up.processes import Record
+from config.up.processes import ProcessRecord
 from tests.config.up_helpers import wait_until
 
 # Starts a child in a session of its own, says its pid, and ends at once or sleeps.
@@ -37,7 +37,7 @@ class Started:
             start_new_session=True,
         )
         assert self.process.stdout is not None
-        self.record: Record = processes.record("part", self.process.pid, "a-cookie")
+        self.record: ProcessRecord = processes.record("part", self.process.pid, "a-cookie")
         self.child = int(self.process.stdout.readline())
         self.process.stdout.close()
 
@@ -138,7 +138,7 @@ def test_a_guard_that_is_killed_is_followed_by_another_one(part: Started, guard:
 def test_a_guard_that_hangs_does_not_hold_up_the_supervisor(guard: Guard) -> None:
     assert guard.process is not None
     os.kill(guard.process.pid, signal.SIGSTOP)
-    record = Record(name="part", pid=1, machine="another", started="1", cookie="x" * 1000)
+    record = ProcessRecord(name="part", pid=1, machine="another", started="1", cookie="x" * 1000)
     for _ in range(200):  # more than a pipe holds
         guard.watch([record])
     wait_until(lambda: guard.process is not None and guard.process.poll() is not None, "it ends")

@@ -2,11 +2,19 @@
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
 
 from config.web.static_files import compressed_copy
+
+
+@pytest.fixture(autouse=True)
+def as_in_use(settings: Any, tmp_path: Path) -> None:
+    """Every file is read and compressed when the server starts, not when it is asked for."""
+    settings.WHITENOISE_AUTOREFRESH = False
+    settings.COMPRESSED_STATIC = tmp_path / "compressed"
 
 
 def test_a_browser_gets_the_compressed_file(client: Client) -> None:
@@ -19,6 +27,19 @@ def test_a_browser_gets_the_compressed_file(client: Client) -> None:
     sent = b"".join(packed.streaming_content)  # type: ignore[attr-defined]
     assert gzip.decompress(sent) == whole
     assert len(sent) < len(whole) / 2
+
+
+def start_and_ask() -> None:
+    """Sends a first request to a new handler, which loads the middleware."""
+    list(Client().get("/static/css/app.css").streaming_content)  # type: ignore[attr-defined]
+
+
+def test_a_file_is_compressed_once_not_at_every_start(settings: Any) -> None:
+    start_and_ask()
+    copies = {copy: copy.stat().st_mtime_ns for copy in settings.COMPRESSED_STATIC.iterdir()}
+    assert len(copies) > 20
+    start_and_ask()
+    assert {x: x.stat().st_mtime_ns for x in settings.COMPRESSED_STATIC.iterdir()} == copies
 
 
 @pytest.mark.django_db

@@ -49,6 +49,41 @@ test("what is missing is named, until nothing is", async () => {
   assert.equal(missingAspect(), null);
 });
 
+test("when all are chosen the key begins at the first one, at what was chosen", async () => {
+  const { starts, tone, page } = await open({ Tone: "same", Truth: "B" });
+  starts.click();
+  assert.equal(page.activeElement, tone[1]);
+});
+
+test("an aspect that was chosen before is entered at its choice", async () => {
+  const { tone, truth, press, page } = await open({ Truth: "B" });
+  tone[0].focus();
+  press("1", "Digit1");
+  assert.equal(page.activeElement, truth[2]);
+});
+
+test("keys with others, and those of the button, choose nothing", async () => {
+  const { tone, starts } = await open();
+  for (const modifier of ["ctrlKey", "metaKey", "altKey"]) tone[0].dispatchEvent(keyPress("1", "Digit1", { [modifier]: true }));
+  starts.dispatchEvent(keyPress("1", "Digit1"));
+  assert.deepEqual(tone.map((input) => input.checked), [false, false, false]);
+});
+
+test("a comparison without aspects misses none", async () => {
+  const { watchAspects, missingAspect, form } = await open();
+  form.replaceChildren();
+  watchAspects(form, assert.fail);
+  assert.equal(missingAspect(), null);
+});
+
+test("a comparison that comes back takes each key once", async () => {
+  const { watchAspects, form, truth, press, state } = await open({ Tone: "A" });
+  watchAspects(form, () => assert.fail("it is watched already"));
+  truth[0].focus();
+  press("2", "Digit2");
+  assert.deepEqual([truth[1].clicks, state.wentOn], [1, 1]);
+});
+
 test("arrows stay with the radio buttons, other keys go on to the page", async () => {
   const { starts, press, page } = await open();
   starts.click();

@@ -147,6 +147,87 @@ test("a ranking that has left the page takes no keys", async () => {
   assert.equal(missingPlace(), null);
 });
 
+test("the response that somebody touches, or whose letter or number they go to, is the one that a digit places", async () => {
+  const { page, tokens, press, placed } = await open();
+  const isCurrent = (letter) => page.getElementById(`response-${letter}`).classList.contains("is-current");
+  assert.equal(isCurrent("A"), true);
+  page.getElementById("response-C").dispatchEvent({ type: "pointerdown" });
+  assert.deepEqual([isCurrent("A"), isCurrent("C"), tokens[2].classList.contains("is-current")], [false, true, true]);
+  tokens[1].click();
+  assert.equal(isCurrent("B"), true);
+  page.getElementById("response-C").querySelector("input").focus();
+  press("2");
+  assert.deepEqual(placed(), { A: "", B: "", C: "2" });
+});
+
+test("arrows among the numbers of a response stay with them; a digit goes on to the next one's numbers", async () => {
+  const { page, press } = await open();
+  const [one] = page.getElementById("response-A").querySelectorAll("input");
+  one.focus();
+  const heard = [];
+  page.addEventListener("keydown", (event) => heard.push(event.key));
+  assert.equal(press("ArrowRight", one).defaultPrevented, false);
+  assert.deepEqual(heard, []);
+  press("1", one);
+  assert.equal(page.activeElement, page.getElementById("response-B").querySelector("input"));
+});
+
+test("a letter keeps the focus when it moves to its place", async () => {
+  const { tokens, press, page, shown } = await open();
+  tokens[0].focus();
+  press("ArrowRight", tokens[0]);
+  assert.deepEqual([page.activeElement, shown()], [tokens[0], "BC|A||"]);
+});
+
+test("Enter on a button or a link is theirs, and other keys are nobody's", async () => {
+  const { press, save, tokens } = await open();
+  assert.equal(press("Enter", tokens[0]).defaultPrevented, false);
+  assert.equal(press("q").defaultPrevented, false);
+  assert.equal(save.clicks, 0);
+});
+
+test("a ranking that comes back is heard once, as it was left", async () => {
+  const { watchRanking, form, press, said, placed, page, window } = await open();
+  press("2");
+  const heard = [];
+  page.addEventListener("input", () => heard.push("input"));
+  watchRanking(form, (text) => said.push(text));
+  page.getElementById("response-B").querySelectorAll("input")[0].click();
+  assert.deepEqual([placed(), heard], [{ A: "2", B: "1", C: "" }, ["input"]]);
+  press("Backspace");
+  press("Backspace");
+  assert.deepEqual(placed(), { A: "", B: "", C: "" });
+  const made = [];
+  window.Sortable = { create: (element) => made.push(element) };
+  page.head.querySelector("script").dispatchEvent({ type: "load" });
+  assert.deepEqual([made.length, page.head.querySelectorAll("script").length], [4, 1]);
+});
+
+test("the library for dragging is asked for once, again if it could not be had, and not where it is", async () => {
+  const { watchRanking, page, h, window } = await open();
+  const scripts = () => page.head.querySelectorAll("script").length;
+  const another = () => {
+    const slot = h("div", { class: "slot", "data-place": "" }, h("button", { class: "token", "data-letter": "A" }));
+    watchRanking(h("form", {}, h("div", { class: "ranking", "data-sortable": "/sortable.js" }, slot, h("button", { class: "rank-save" }))), () => {});
+  };
+  another();
+  assert.equal(scripts(), 1);
+  page.head.querySelector("script").dispatchEvent({ type: "error" });
+  another();
+  assert.equal(scripts(), 2);
+  const made = [];
+  window.Sortable = { create: (element) => made.push(element) };
+  another();
+  assert.deepEqual([scripts(), made.length], [2, 1]);
+});
+
+test("a comparison that is no ranking has none", async () => {
+  const { watchRanking, missingPlace, h, press } = await open();
+  watchRanking(h("form"), assert.fail);
+  assert.equal(missingPlace(), null);
+  assert.equal(press("1").defaultPrevented, false);
+});
+
 test("what is dragged goes the same way as what is typed", async () => {
   const made = [];
   const { tokens, ranking, placed, said, page } = await open();

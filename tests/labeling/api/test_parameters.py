@@ -97,3 +97,96 @@ def test_rows_with_errors_are_skipped_over_the_api_too(project: Project, curator
     told = send("skip_bad=true")
     assert told["skipped_lines"] == rehearsed["skipped_lines"]
     assert [row["line"] for row in told["skipped_lines"]] == [2]
+
+
+@pytest.mark.parametrize("what", ["preferences", "judgments"])
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00Z", "0001-01-01T00:04:59Z", "1970-01-01"])
+def test_since_the_beginning_of_time_means_everything(
+    project: Project, curator: Client, what: str, since: str
+) -> None:
+    name = "settled_since" if what == "preferences" else "since"
+    moment = since if "T" in since else f"{since}T00:00:00"
+    answer = curator.get(address(project, f"{name}={moment}", what))
+    assert answer.status_code == 200
+    assert len(answer.json()["results"]) == (4 if what == "preferences" else 0)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00", "0000-01-01T00:00:00Z",
+     "2026-02-30T00:00:00Z", "2026-01-01", "2026-01-01T25:00:00Z", "1767225600", ""],
+)  # fmt: skip
+def test_a_moment_that_is_none_is_refused_and_named(
+    project: Project, curator: Client, moment: str
+) -> None:
+    answer = curator.get(address(project, f"settled_since={moment}"))
+    assert answer.status_code == 400
+    assert [error["field"] for error in answer.json()["errors"]] == ["settled_since"]
+
+
+def test_since_a_moment_to_come_there_is_nothing(project: Project, curator: Client) -> None:
+    answer = curator.get(address(project, "settled_since=9999-12-31T23:59:59Z"))
+    assert answer.json()["results"] == []
+
+
+@pytest.mark.parametrize("weight", ["nan", "NaN", "inf", "-inf", "1e999", "-0.01", "1.01", "", "x"])
+def test_a_weight_that_is_none_is_refused_and_not_taken_for_no_limit(
+    project: Project, curator: Client, weight: str
+) -> None:
+    answer = curator.get(address(project, f"min_weight={weight}"))
+    assert answer.status_code == 400
+    assert [error["field"] for error in answer.json()["errors"]] == ["min_weight"]
+
+
+@pytest.mark.parametrize(("weight", "rows"), [("0", 4), ("0.5", 4), ("1", 3)])
+def test_a_least_weight_is_still_taken(
+    project: Project, curator: Client, weight: str, rows: int
+) -> None:
+    first = project.preferences.earliest("id")
+    project.preferences.filter(pk=first.pk).update(weight=0.5)
+    answer = curator.get(address(project, f"min_weight={weight}"))
+    assert len(answer.json()["results"]) == rows
+
+
+@pytest.mark.parametrize(
+    "split", ["", ",", "train,", "train,,dev", "Train", "train;dev", "train%00"]
+)
+def test_a_list_of_words_holds_known_words_only(
+    project: Project, curator: Client, split: str
+) -> None:
+    answer = curator.get(address(project, f"split={split}"))
+    assert answer.status_code == 400
+    assert [error["field"] for error in answer.json()["errors"]] == ["split"]
+
+
+def test_a_word_that_comes_twice_counts_once(project: Project, curator: Client) -> None:
+    answer = curator.get(address(project, "split=test,test&split= test"))
+    assert len(answer.json()["results"]) == 2
+
+
+def test_all_unknown_parameters_are_named_at_once_with_those_there_are(
+    project: Project, curator: Client
+) -> None:
+    answer = curator.get(address(project, "zeta=1&alpha=2&limit=1", "judgments"))
+    errors = answer.json()["errors"]
+    assert [error["field"] for error in errors] == ["alpha", "zeta"]
+    known = "after, cursor, format, include_superseded, limit, since"
+    assert errors[0]["problem"] == f"There is no such parameter. Known are: {known}."
+
+
+@pytest.mark.parametrize("name", ["include_ties", "include_both_bad", "include_excluded"])
+@pytest.mark.parametrize(("text", "status"), [("true", 200), ("0", 200), ("ja", 400), ("", 400)])
+def test_a_switch_says_yes_or_no(
+    project: Project, curator: Client, name: str, text: str, status: int
+) -> None:
+    assert curator.get(address(project, f"{name}={text}")).status_code == status
+
+
+def test_a_page_has_an_end_and_a_stream_has_none(project: Project, curator: Client) -> None:
+    refused = curator.get(address(project, "limit=1001"))
+    assert (
+        refused.json()["detail"]
+        == "limit: A page has at most 1000 rows. Use format=jsonl for more."
+    )
+    assert curator.get(address(project, "limit=1001&format=jsonl")).status_code == 200
+    assert curator.get(address(project, "limit=1001&cursor=")).status_code == 400

@@ -157,7 +157,7 @@ def curate(scene: Scene, admin: User, chance: random.Random) -> None:
             set_aside.set_aside(held, "cannot be shown")
     elif draw in (9, 10):
         for comparison in set_aside.set_aside_in(project)[:2]:
-            if set_aside.restore(project, admin, comparison.pk):
+            if set_aside.hand_out_again(project, admin, comparison.pk):
                 scene.done.append("restore")
     elif draw == 11:
         scene.done += ["make gold"] * gold.approve(

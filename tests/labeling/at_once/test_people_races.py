@@ -55,9 +55,9 @@ def meeting(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, parties: int
 
 
 def statuses(*posts: Callable[[], Any]) -> list[int]:
-    found: list[int] = []
-    in_threads(*(lambda post=post: found.append(post().status_code) for post in posts))
-    return sorted(found)
+    statuses: list[int] = []
+    in_threads(*(lambda post=post: statuses.append(post().status_code) for post in posts))
+    return sorted(statuses)
 
 
 def test_two_sign_ups_with_one_name_at_once_are_one_account_and_words(

@@ -28,7 +28,7 @@ from labeling.models import Assignment, Comparison, Judgment, Membership, Projec
 from labeling.people.members import MembersError
 from labeling.preferences.resettling import resettle_pending
 from labeling.preferences.settling import counted_judgments, draw_up
-from labeling.preferences.slots import standings
+from labeling.preferences.slots import taken_slots
 from labeling.projects import editing
 from labeling.quality import exclusion
 from labeling.queue import handout, leases
@@ -177,25 +177,25 @@ class Queue(RuleBasedStateMachine):
     def withdraw(self, which: int) -> None:
         comparisons = list(self.project.comparisons.order_by("pk"))
         if which < len(comparisons):
-            flags.withdraw(self.project, self.admin, comparisons[which].pk)
+            flags.withdraw_comparison(self.project, self.admin, comparisons[which].pk)
 
     @invariant()
     def every_rule_holds(self) -> None:
         if not hasattr(self, "project"):
             return
         comparisons = self.comparisons()
-        standing = standings(self.project.pk, [comparison.pk for comparison in comparisons])
+        standing = taken_slots(self.project.pk, [comparison.pk for comparison in comparisons])
         for comparison in comparisons:
             stands = standing[comparison.pk]
-            told = f"{comparison.state}, wanted {comparison.wanted}, {stands}"
+            state = f"{comparison.state}, wanted {comparison.wanted}, {stands}"
             if comparison.state == Comparison.State.OPEN:
-                assert comparison.slots_left == stands.slots(comparison.wanted), told
-                assert comparison.slots_left or stands.held, f"stands still: {told}"
-                assert not self.settled(comparison), told
+                assert comparison.slots_left == stands.slots(comparison.wanted), state
+                assert comparison.slots_left or stands.held, f"stands still: {state}"
+                assert not self.settled(comparison), state
             elif comparison.state == Comparison.State.FINISHED:
-                assert not stands.held, told
-                assert stands.counted, told
-                assert self.settled(comparison) == self.drawn_up(comparison), told
+                assert not stands.held, state
+                assert stands.counted, state
+                assert self.settled(comparison) == self.drawn_up(comparison), state
             else:
                 assert comparison.slots_left == 0
 

@@ -100,12 +100,12 @@ class Everything(Queue):
     @rule(which=st.integers(0, 3))
     def restore(self, which: int) -> None:
         comparisons = list(self.project.comparisons.order_by("pk"))
-        set_aside.restore(self.project, self.admin, comparisons[which % len(comparisons)].pk)
+        set_aside.hand_out_again(self.project, self.admin, comparisons[which % len(comparisons)].pk)
 
     @rule()
     def approve_gold(self) -> None:
-        found = gold.candidates(self.project).values_list("pk", flat=True)
-        gold.approve(self.project, self.admin, list(found))
+        candidates = gold.candidates(self.project).values_list("pk", flat=True)
+        gold.approve(self.project, self.admin, list(candidates))
 
     @rule()
     def retire_gold(self) -> None:

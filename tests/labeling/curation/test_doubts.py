@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from labeling.curation import doubts
 from labeling.curation.doubts import Contradiction, note_doubts, open_doubts
-from labeling.curation.finding import PreferenceFilter, Window, matching, page_of
+from labeling.curation.finding import PreferenceFilter, Window, matching, preference_page
 from labeling.models import AuditEntry, Doubt, Preference, Role
 from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
 
@@ -34,16 +34,16 @@ def settled(project):
 
 def contradict(project, *strengths, version=7, as_of=None):
     rows = settled(project)
-    found = [
+    contradictions = [
         Contradiction(row.pk, strength, 3, 4, True)
         for row, strength in zip(rows, strengths, strict=False)
     ]
-    return note_doubts(project, version, found, as_of)
+    return note_doubts(project, version, contradictions, as_of)
 
 
 def in_order(project, **places):
     rows = matching(project, PreferenceFilter(doubt="open"), Window())
-    return [row.pk for row in page_of(rows, by_doubt=True, **places).rows]
+    return [row.pk for row in preference_page(rows, by_doubt=True, **places).rows]
 
 
 def test_the_most_strongly_contradicted_comes_first(project):

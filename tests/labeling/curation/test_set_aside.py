@@ -6,8 +6,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from labeling.curation.flags import withdraw
-from labeling.curation.set_aside import restore, set_aside
+from labeling.curation.flags import withdraw_comparison
+from labeling.curation.set_aside import hand_out_again, set_aside
 from labeling.material.shown import showing
 from labeling.models import (
     Assignment,
@@ -280,7 +280,7 @@ def test_labelers_and_other_projects_restore_nothing(project: Project, ada: User
     url = reverse("flagged-restore", args=[project.slug, bad.pk])
     assert client.post(url).status_code in (403, 404)
     other = make_project()
-    assert not restore(other, make_member(other, Role.ADMIN), bad.pk)
+    assert not hand_out_again(other, make_member(other, Role.ADMIN), bad.pk)
     assert set_aside_count() == 1
 
 
@@ -317,11 +317,11 @@ def test_what_a_curator_has_withdrawn_stays_withdrawn(project: Project, ada: Use
     client = client_of(ada)
     label(client, project)
     curator = make_member(project, Role.CURATOR)
-    assert withdraw(project, curator, bad.pk)
+    assert withdraw_comparison(project, curator, bad.pk)
     damage(bad)
     assert "All done" in label(client, project).text
     assert set_aside_count() == 0
-    assert not restore(project, curator, bad.pk)
+    assert not hand_out_again(project, curator, bad.pk)
 
 
 def test_curators_and_ones_own_answers_show_a_damaged_prompt_as_it_is(

@@ -53,9 +53,9 @@ def problem_in(content: bytes, limits: FileLimits = UPLOADED) -> Problem:
 def fault_of(**data) -> tuple[str, str]:
     faults = check_row(7, data)
     assert isinstance(faults, list)
-    (found,) = faults
-    assert found.line == 7 and (found.advice or found.field in ("tags",))
-    return found.field, found.problem
+    (fault,) = faults
+    assert fault.line == 7 and (fault.advice or fault.field in ("tags",))
+    return fault.field, fault.problem
 
 
 def test_kilobytes_of_packed_newlines_are_given_up_before_they_are_unpacked():

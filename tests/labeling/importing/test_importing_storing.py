@@ -204,13 +204,13 @@ def test_the_audit_log_remembers_the_import():
 
 
 def test_workers_are_told_once_the_rows_are_there(monkeypatch, django_capture_on_commit_callbacks):
-    told = []
-    monkeypatch.setattr("labeling.importing.applying.nudge", lambda *call: told.append(call))
+    nudges = []
+    monkeypatch.setattr("labeling.importing.applying.nudge", lambda *call: nudges.append(call))
     project = make_project()
     with django_capture_on_commit_callbacks(execute=True):
         take(project, triple())
-        assert told == []
-    assert told == [("modeling.tasks.advance", project.pk)]
+        assert nudges == []
+    assert nudges == [("modeling.tasks.advance", project.pk)]
 
 
 def test_hostile_and_odd_texts_come_back_unchanged():

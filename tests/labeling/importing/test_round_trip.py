@@ -148,7 +148,7 @@ def test_an_older_export_is_read_as_what_it_was() -> None:
         judge_for(make_member(project), project, text)
     (line,) = exported(project)
     assert "agreement" not in line and line["vote_share"] == pytest.approx(2 / 3)
-    older = {("agreement" if name == "vote_share" else name): told for name, told in line.items()}
+    older = {("agreement" if name == "vote_share" else name): value for name, value in line.items()}
     for lines in ([older], [line], [line | {"agreement": 0.0}]):
         report = take(again := make_project(), *lines)
         assert report.notices == [f"{SETTLED}: 1 (line 1)"]

@@ -125,11 +125,11 @@ def test_an_answer_survives_the_sweep_that_ends_its_lease_at_that_moment(monkeyp
     reads: list[Any] = []
 
     def read_early(*args):
-        found = lock(*args)
+        locked = lock(*args)
         if not reads:
-            found.assignment.state = "leased"
-        reads.append(found)
-        return found
+            locked.assignment.state = "leased"
+        reads.append(locked)
+        return locked
 
     monkeypatch.setattr(locking, "lock_assignment", read_early)
     recorded = judge(assignment, "left")

@@ -6,7 +6,7 @@ import pytest
 from django.http import QueryDict
 from django.urls import reverse
 
-from labeling.curation.flags import flagged_page, withdraw
+from labeling.curation.flags import flagged_page, withdraw_comparison
 from labeling.judging.modes import read_answer
 from labeling.judging.recording import Answer, undo_last
 from labeling.models import Comparison, Judgment, Preference, Project, Response, Role
@@ -153,8 +153,8 @@ def rewrite(project: Project, kind: str = Kind.PREFER, text: str = "Better still
 
 
 def by_people(project: Project) -> set[tuple[str, str]]:
-    found = settled(project).filter(provenance=Preference.Provenance.HUMAN)
-    return set(found.values_list("chosen__text", "rejected__text"))
+    preferences = settled(project).filter(provenance=Preference.Provenance.HUMAN)
+    return set(preferences.values_list("chosen__text", "rejected__text"))
 
 
 @pytest.mark.django_db
@@ -237,8 +237,8 @@ def test_a_flagged_comparison_goes_to_others_and_to_the_curators_list(client: An
     assert "Ouch" in page
     other = claim(make_member(project), project)
     assert other is not None
-    assert withdraw(project, curator, comparison.pk)
-    assert not withdraw(project, curator, comparison.pk)
+    assert withdraw_comparison(project, curator, comparison.pk)
+    assert not withdraw_comparison(project, curator, comparison.pk)
     comparison.refresh_from_db()
     assert (comparison.state, comparison.slots_left) == (Comparison.State.WITHDRAWN, 0)
 

@@ -187,7 +187,7 @@ def test_who_may_no_longer_invite_comes_not_back_by_a_link_of_their_own(
 ) -> None:
     curator = make_member(project, Role.CURATOR)
     _, token = invitations.create_invitation(project, curator, Role.CURATOR)
-    found = invitations.find_invitation(token)
+    invitation = invitations.find_invitation(token)
     membership = Membership.objects.get(user=curator)
     if how == "removed":
         members.remove_member(membership, owner)
@@ -198,7 +198,7 @@ def test_who_may_no_longer_invite_comes_not_back_by_a_link_of_their_own(
     with pytest.raises(InvitationGone, match="may no longer invite"):
         invitations.find_invitation(token)
     with pytest.raises(InvitationGone, match="may no longer invite"):
-        invitations.accept(found, curator)
+        invitations.accept(invitation, curator)
     assert not invitations.open_invitations(project).exists()
 
 

@@ -43,7 +43,7 @@ def test_defaults_do_not_contradict_each_other() -> None:
 def test_every_key_of_the_page_can_be_changed() -> None:
     templates = Path(settings.BASE_DIR / "templates" / "judging").rglob("*.html")
     text = "".join(re.sub(r"{%.*?%}|{{.*?}}", " ", each.read_text()) for each in templates)
-    keys = {key for found in re.findall(r'data-keys="([^"]*)"', text) for key in found.split()}
+    keys = {key for names in re.findall(r'data-keys="([^"]*)"', text) for key in names.split()}
     assert {"s", "u", "d", "r"} <= keys <= set(DEFAULT_KEYS)
 
 

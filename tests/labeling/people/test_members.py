@@ -60,8 +60,8 @@ def test_the_list_says_how_much_each_has_judged(project, owner, django_assert_nu
     claim_and_judge(labeler, project)
     with django_assert_num_queries(1):
         rows: list[Any] = list(members.members_of(project))
-        found = {member.user: member.judged for member in rows}
-    assert found == {owner: None, labeler: 1}
+        judged = {member.user: member.judged for member in rows}
+    assert judged == {owner: None, labeler: 1}
 
 
 def test_every_change_of_people_is_in_the_audit_log(project, owner):

@@ -140,9 +140,9 @@ def test_programs_get_utc(ada: User, project: Project, settings: Any) -> None:
     judge_at(ada, project, NIGHT)
     program = client_with_token(make_member(project, Role.ADMIN))
     program.cookies["timezone"] = "Asia/Tokyo"
-    told = program.get(reverse("api-judgments", args=[project.slug])).content.decode()
-    assert "2026-03-10T23:30:00" in told
-    assert "+09:00" not in told
+    answer = program.get(reverse("api-judgments", args=[project.slug])).content.decode()
+    assert "2026-03-10T23:30:00" in answer
+    assert "+09:00" not in answer
 
 
 def test_every_time_on_a_page_is_marked_as_one() -> None:

@@ -16,7 +16,7 @@ from labeling.models import Judgment, Preference, Role
 from labeling.preferences.changes import number_changes
 from labeling.preferences.exporting import ExportOptions, judgment_changes, preference_changes
 from labeling.preferences.resettling import resettle
-from labeling.preferences.settling import store
+from labeling.preferences.settling import store_preferences
 from tests.factories import (
     claim,
     claim_and_judge,
@@ -67,7 +67,7 @@ def test_every_way_of_writing_a_row_makes_it_a_change(project):
         lambda: rows.update(weight=0.7),
         lambda: Preference.objects.bulk_update([row], ["weight"]),
         lambda: Preference.objects.update_or_create(pk=row.pk, defaults={"weight": 0.3}),
-        lambda: store([row]),
+        lambda: store_preferences([row]),
     ):
         before = number_changes(Preference, project)
         write()

@@ -136,7 +136,7 @@ def test_only_what_two_labelers_agreed_on_can_be_approved(curator: User, project
     single = make_comparison(project, ("Good.", "Bad."), wanted=1)
     judge_for(ann, project, "Good.")
     everything = list(Preference.objects.values_list("pk", flat=True))
-    assert [found.comparison_id for found in gold.candidates(project)] == [agreed.pk]
+    assert [candidate.comparison_id for candidate in gold.candidates(project)] == [agreed.pk]
     assert gold.approve(project, curator, everything) == 1
     assert not Gold.objects.filter(comparison=single).exists()
     assert not gold.candidates(project).exists()
@@ -175,7 +175,7 @@ def test_answers_to_gold_are_never_counted(curator: User, project: Project) -> N
     assert not settled(project).exists()
     assert not given(project).exists()
     assert not list(judgment_rows(project))
-    assert [found.is_right for found in gold_results(project, ann)] == [False]
+    assert [answer.is_right for answer in gold_results(project, ann)] == [False]
 
 
 @pytest.mark.parametrize(("choice", "expected"), [("tie", False), ("skip", None)])

@@ -61,13 +61,13 @@ def made(project: Project, curator: User) -> list[Gold]:
 
 def purposes(project: Project, count: int = 12) -> set[str]:
     labeler = make_member(project)
-    found = set()
+    purposes_seen = set()
     for _ in range(count):
         assignment = claim(labeler, project)
         assert assignment is not None
-        found.add(str(assignment.purpose))
+        purposes_seen.add(str(assignment.purpose))
         undo_hand_out(assignment)
-    return found
+    return purposes_seen
 
 
 def file_of(*rows: object) -> BytesIO:
@@ -111,8 +111,8 @@ def test_what_two_curators_decide_at_once_is_decided_by_the_first(project, curat
     assert gold_release.drop(project, other, [made[0].pk, made[2].pk]) == 1
     made[0].refresh_from_db()
     assert (made[0].released_by, made[0].retired_at) == (curator, None)
-    told = project.audit_entries.exclude(action="make gold").order_by("pk")
-    assert [(entry.action, entry.actor) for entry in told] == [
+    entries = project.audit_entries.exclude(action="make gold").order_by("pk")
+    assert [(entry.action, entry.actor) for entry in entries] == [
         ("release gold", curator), ("release gold", curator), ("drop gold", other),
     ]  # fmt: skip
 
@@ -336,19 +336,19 @@ def test_a_form_without_a_file_says_so(client, project, curator):
 def test_the_command_brings_a_file_and_says_where_to_look(project, tmp_path: Path):
     path = tmp_path / "own.jsonl"
     path.write_bytes(file_of(ROW).read())
-    told = StringIO()
-    call_command("import_gold", project.slug, path, stdout=told)
-    assert f"/projects/{project.slug}/gold/look/" in told.getvalue()
+    output = StringIO()
+    call_command("import_gold", project.slug, path, stdout=output)
+    assert f"/projects/{project.slug}/gold/look/" in output.getvalue()
     assert gold_release.waiting(project).count() == 1
 
 
 def test_the_command_names_line_and_field_of_what_is_wrong(project, tmp_path: Path):
     path = tmp_path / "own.jsonl"
     path.write_bytes(file_of(ROW | {"expected": 7}).read())
-    told = StringIO()
+    output = StringIO()
     with pytest.raises(CommandError, match="nothing was stored"):
-        call_command("import_gold", project.slug, path, stderr=told)
-    assert "line 1, expected: There is no response 7 of 2." in told.getvalue()
+        call_command("import_gold", project.slug, path, stderr=output)
+    assert "line 1, expected: There is no response 7 of 2." in output.getvalue()
     with pytest.raises(CommandError, match="There is no project"):
         call_command("import_gold", "nowhere", path)
     with pytest.raises(CommandError, match="cannot be read"):

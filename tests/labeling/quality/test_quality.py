@@ -131,9 +131,9 @@ def test_a_share_is_covered_as_often_as_it_should_be(prompts: int, share: float)
     random, tries, covered = np.random.default_rng(7), 300, 0
     leaning = random.beta(share * 7 / 3, (1 - share) * 7 / 3, size=(tries, prompts))
     for hits in random.binomial(3, leaning).tolist():
-        found = share_by_prompt(PromptTally(hit, 3) for hit in hits)
-        assert found is not None and found.low is not None and found.high is not None
-        covered += found.low <= share <= found.high
+        estimate = share_by_prompt(PromptTally(hit, 3) for hit in hits)
+        assert estimate is not None and estimate.low is not None and estimate.high is not None
+        covered += estimate.low <= share <= estimate.high
     assert covered / tries >= 0.92
 
 

@@ -185,11 +185,11 @@ def test_measures_of_everybody_refuse_on_little_and_speak_on_enough(project: Pro
     make_comparisons(project, 30)
     judge_texts(project, {one: "Good.", two: "Good."}, 30)
     judge_texts(project, {rare: "Good."}, 2)
-    found = labelers.measure_everybody(project)
-    agreeing = found.measures_of(one.pk).agreement
+    measures = labelers.measure_everybody(project)
+    agreeing = measures.measures_of(one.pk).agreement
     assert isinstance(agreeing, Estimate) and agreeing.value == 1.0
-    assert isinstance(found.measures_of(rare.pk).agreement, Refusal)
-    nobody = found.measures_of(0)
+    assert isinstance(measures.measures_of(rare.pk).agreement, Refusal)
+    nobody = measures.measures_of(0)
     assert nobody.judgments == 0 and isinstance(nobody.left, Refusal)
 
 

@@ -53,9 +53,9 @@ def row_of(**data) -> CheckedRow:
 
 
 def fault(**data) -> tuple[str, str]:
-    found = check_row(1, data)
-    assert isinstance(found, list), found
-    return found[0].field, found[0].problem
+    row = check_row(1, data)
+    assert isinstance(row, list), row
+    return row[0].field, row[0].problem
 
 
 # What is taken

@@ -66,7 +66,7 @@ def test_features_that_are_forgotten_between_two_judgments_break_nothing(
     judge_next(project, 1)
     ordering.follow(project)
     judge_next(project, 1)
-    meanwhile(monkeypatch, learner, "told_of", forget)
+    meanwhile(monkeypatch, learner, "opinions_of", forget)
     assert ordering.follow(project)
     assert QueueOrder.objects.get(project=project).learnt == 2
     assert ordering.follower_of(project).features == 0
@@ -99,7 +99,7 @@ def test_features_of_another_size_are_read_anew(size: int, monkeypatch: pytest.M
         )
 
     judge_next(project, 1)
-    meanwhile(monkeypatch, learner, "told_of", replace)
+    meanwhile(monkeypatch, learner, "opinions_of", replace)
     assert ordering.follow(project)
     assert ordering.follower_of(project).features == size
 

@@ -22,7 +22,7 @@ from transformers import (
 )
 
 from modeling.core import train_policy
-from modeling.core.policy_models.batch import Text, pad_texts
+from modeling.core.policy_models.batch import TokenText, pad_texts
 from modeling.core.texts.text import Prompt
 from tests.modeling.core.factories import make_run, messages, run
 
@@ -90,7 +90,7 @@ class TableReward:
 def distribution(folder: Path) -> torch.Tensor:
     """The policy's probability of each of RESPONSES; they add up to 1."""
     model = AutoModelForCausalLM.from_pretrained(folder)
-    batch = pad_texts([Text(PROMPT, response) for response in RESPONSES], torch.device("cpu"))
+    batch = pad_texts([TokenText(PROMPT, response) for response in RESPONSES], torch.device("cpu"))
     logps, _ = batch.logps(model, 1.0)
     found = (logps * batch.is_real).sum(dim=1).double().exp()
     assert found.sum().item() == pytest.approx(1.0, abs=1e-4)

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from modeling.core import sample
 from modeling.core.generating.samples_file import SamplesFile, Wanted
-from modeling.core.program.errors import Cancelled
+from modeling.core.program.errors import ProgramCancelled
 from modeling.core.program.run_dir import EXIT_CANCELLED
 from modeling.core.texts.chat_end import find_stop_ids
 from tests.modeling.core.factories import error_of, lines, make_run, messages, read, run, start
@@ -161,7 +161,7 @@ def test_a_cancelled_run_keeps_its_finished_batches(
 
     def cancel(_run: Any) -> None:
         if next(calls) == 20:  # in the middle of the second batch
-            raise Cancelled
+            raise ProgramCancelled
 
     with monkeypatch.context() as patch:
         patch.setattr(sample.RunDir, "check_cancelled", cancel)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from modeling.core import score, train_reward
-from modeling.core.loading.aggregation import Scale, write_scales
+from modeling.core.loading.aggregation import RewardScale, write_scales
 from tests.modeling.core.factories import (
     error_of,
     lines,
@@ -66,7 +66,7 @@ def test_members_are_put_on_one_scale_and_combined_as_asked(
     """The second member's rewards count in tens; on one scale neither outweighs the other."""
     raw = []
     for number, (member, scale) in enumerate(
-        zip(members, (Scale(0, 1), Scale(5, 10)), strict=True)
+        zip(members, (RewardScale(0, 1), RewardScale(5, 10)), strict=True)
     ):
         alone = make_run(
             tmp_path / str(number), RESPONSES, "responses.jsonl", reward_models=[member]

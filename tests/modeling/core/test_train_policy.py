@@ -17,7 +17,7 @@ from modeling.core.policy import gradient as policy_gradient
 from modeling.core.policy import update as policy_update
 from modeling.core.policy.update import Learner
 from modeling.core.policy_models.actors import load_actor, load_value_model
-from modeling.core.policy_models.batch import Text, pad_texts
+from modeling.core.policy_models.batch import TokenText, pad_texts
 from modeling.core.policy_models.rewards import FrozenReward
 from modeling.core.program.run_dir import EXIT_CANCELLED, RunDir
 from modeling.core.texts.text import Prompt, encode_texts
@@ -469,7 +469,7 @@ def test_ppo_values_begin_as_a_reward_model_that_reads_the_mean(
     [encoded] = encode_texts(actor.tokenizer, [(prompt, response)], 64)
     at = encoded.prompt_length
     # One token more than the response: values are read before each token.
-    text = Text(tuple(encoded.ids[:at]), (*encoded.ids[at:], 0))
+    text = TokenText(tuple(encoded.ids[:at]), (*encoded.ids[at:], 0))
     found = pad_texts([text], CPU).values(value)[0, 1:].mean().item()
     frozen = FrozenReward([str(reward)], aggregate="mean", uwo_weight=0.0, device="cpu")
     (expected,), _ = frozen.score([(prompt, response)])

@@ -12,7 +12,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from modeling.core import score, train_reward
 from modeling.core.fitting import finish as reward_finish
 from modeling.core.loading.reward_model import load_reward_model
-from modeling.core.program.errors import Cancelled
+from modeling.core.program.errors import ProgramCancelled
 from modeling.core.program.run_dir import EXIT_CANCELLED, RunDir
 from modeling.measures.predictions import accuracy_of, read_predictions
 from tests.modeling.core.factories import (
@@ -181,7 +181,7 @@ def wait_for(condition: Any, seconds: float = 150) -> None:
 
 def test_sigterm_while_the_model_loads_stops_at_once(tmp_path: Path) -> None:
     stopping = RunDir(tmp_path)
-    with pytest.raises(Cancelled):
+    with pytest.raises(ProgramCancelled):
         stopping.on_sigterm(signal.SIGTERM, None)
 
 

@@ -420,7 +420,7 @@ def test_a_checkpoint_with_one_wrong_bit_gives_way_to_the_one_before(
     state.write_bytes(bytes(content))
     straight = training_run(tmp_path / "s", tiny_model)
     assert run(train_reward, folder) == run(train_reward, straight) == 0
-    (said,) = [one for one in read_result(folder).told["warnings"] if "checkpoint" in one]
+    (said,) = [one for one in read_result(folder).figures["warnings"] if "checkpoint" in one]
     assert said.startswith("The last checkpoint cannot be read: it is not what was written.")
     weights = [f / "model" / "model.safetensors" for f in (folder, straight)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
@@ -434,7 +434,7 @@ def test_a_training_goes_on_from_its_checkpoint_with_smaller_passes(
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"smaller_passes": True}))
     assert run(train_reward, folder) == 0
-    assert read_result(folder).told["config"]["smaller_passes"] is True
+    assert read_result(folder).figures["config"]["smaller_passes"] is True
 
 
 def test_memory_that_runs_out_is_told_apart_from_other_failures(

@@ -359,9 +359,9 @@ def test_a_program_that_cannot_be_ended_holds_up_no_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = queued_training(tmp_path, "hang")
-    started: list[programs.Program] = []
+    started: list[programs.RunningProgram] = []
     monkeypatch.setattr(programs, "END_SECONDS", 0.0)
-    monkeypatch.setattr(programs.Program, "send", lambda _program, _signal: None)
+    monkeypatch.setattr(programs.RunningProgram, "send", lambda _program, _signal: None)
     monkeypatch.setattr(executing.Execution, "_watch", lambda _self, *args: started.append(args[0]))
     assert "could not be ended" in execute(run).error
     started[0].process.kill()

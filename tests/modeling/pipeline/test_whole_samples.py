@@ -22,9 +22,9 @@ def calls(number: int) -> dict:
 def test_answers_that_are_only_tool_calls_are_stored_apart_and_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ending = programs.Program.ending
+    ending = programs.RunningProgram.ending
 
-    def with_calls(self: programs.Program) -> programs.Ending:
+    def with_calls(self: programs.RunningProgram) -> programs.ProgramEnding:
         found = ending(self)
         file = self.folder / "samples.jsonl"
         rows = [json.loads(line) for line in file.read_text().splitlines()]
@@ -32,7 +32,7 @@ def test_answers_that_are_only_tool_calls_are_stored_apart_and_compared(
         file.write_text("".join(json.dumps(row) + "\n" for row in rows))
         return found
 
-    monkeypatch.setattr(programs.Program, "ending", with_calls)
+    monkeypatch.setattr(programs.RunningProgram, "ending", with_calls)
     monkeypatch.setattr(EarlyQueue, "look", lambda _: None)  # they would be read before that
     run = execute(advance_one(loop_project(tmp_path, comparisons=3, queue_target=20)))
     assert run.state == Run.State.SUCCEEDED, run.error

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from modeling.policies.comparing import WinRate
-from modeling.policies.guard import Curve, Form, Limits, Record, alarms_of, fit_curve
+from modeling.policies.guard import Curve, Form, Limits, VersionRecord, alarms_of, fit_curve
 
 
-def record(version: int = 2, **values: object) -> Record:
+def record(version: int = 2, **values: object) -> VersionRecord:
     plain = {"reward": 1.0, "reward_before": 0.5, "spread": 0.3, "spread_before": 0.3}
-    return Record(**({"version": version} | plain | values))  # type: ignore[arg-type]
+    return VersionRecord(**({"version": version} | plain | values))  # type: ignore[arg-type]
 
 
-def kinds(history: list[Record], **limits: float) -> list[str]:
+def kinds(history: list[VersionRecord], **limits: float) -> list[str]:
     return [alarm.kind for alarm in alarms_of(history, Limits(**limits))]  # type: ignore[arg-type]
 
 

@@ -37,7 +37,7 @@ def test_the_length_counts_from_where_the_guard_began_to_look() -> None:
     third = version(project, second, (28.0, 29.0))
 
     def length_start() -> float | None:
-        return improving.config_of(project, third, None)["train_policy"]["length_start"]
+        return improving.train_policy_asked(project, third).length_start
 
     assert length_start() == 20.0
     loop = versions.loop_of(project)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
+from modeling.models import Policy
 from modeling.pipeline import inputs
 from modeling.policies import improving
 from modeling.run_data.train_policy import LIMITS
@@ -26,13 +27,20 @@ def test_the_kl_target_and_estimator_reach_the_program(tmp_path: Path) -> None:
     assert LIMITS["kl_target"](4.0) and LIMITS["kl_estimator"]("k3")
 
 
+def asked_of(**settings: Any) -> dict[str, Any]:
+    """The program's settings, for a policy of such a project."""
+    project = make_project(**settings)
+    policy = Policy.objects.create(project=project, version=1, name="p", location="org/p")
+    return improving.train_policy_asked(project, policy).as_json()
+
+
 def test_the_programs_own_kl_settings_are_not_repeated() -> None:
-    told = improving.options(make_project(improvement="rloo"))
-    assert "kl_target" not in told and "kl_estimator" not in told
+    asked = asked_of(improvement="rloo")
+    assert "kl_target" not in asked and "kl_estimator" not in asked
 
 
 def test_a_target_is_for_the_algorithms_that_adapt() -> None:
-    assert "kl_target" not in improving.options(make_project(improvement="dpo", kl_target=4.0))
+    assert "kl_target" not in asked_of(improvement="dpo", kl_target=4.0)
 
 
 @pytest.mark.parametrize("wrong", [{"kl_target": -1.0}, {"kl_estimator": "k9"}])

@@ -156,7 +156,9 @@ def test_a_hub_id_names_no_folder_of_the_programs(tmp_path: Path) -> None:
     ):
         started: list[dict[str, Any]] = []
         patch.setattr(programs.subprocess, "Popen", lambda *_, **given: started.append(given))
-        programs.Program("sample", folder, log=folder / "log", lock=lock, package="modeling.core")
+        programs.RunningProgram(
+            "sample", folder, log=folder / "log", lock=lock, package="modeling.core"
+        )
     assert started[0]["cwd"] == folder
     assert started[0]["env"]["PYTHONSAFEPATH"] == "1"
 

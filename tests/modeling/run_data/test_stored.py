@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from modeling.run_data.asked import RunAsked
 from modeling.run_data.stored import (
     Evaluation,
     PolicyFigures,
     RewardModelFigures,
     RunFigures,
-    StoredConfig,
 )
 
 # As the first version wrote it: no members, no export, no evaluation, no learning curve.
@@ -44,7 +44,7 @@ def test_a_row_without_results_is_read_as_one_of_nothing(nothing: object) -> Non
     assert (figures.accuracy, figures.gate, figures.evaluation.contradicted) == ({}, {}, [])
     assert PolicyFigures.read_stored(nothing).why_stopped == ""
     assert RunFigures.read_stored(nothing).comparisons is None
-    assert StoredConfig.read_stored(nothing).only_estimates is False
+    assert RunAsked.read_stored(nothing).only_estimates is False
 
 
 @pytest.mark.parametrize("stopped", ["It went too far.", {"reason": "It went too far.", "step": 3}])
@@ -72,7 +72,7 @@ def test_what_a_run_was_asked_is_read_by_name() -> None:
         "reference": 1,
         "reward_model": None,
     }
-    asked = StoredConfig.read_stored(config)
+    asked = RunAsked.read_stored(config)
     assert (asked.policy, asked.reference, asked.reward_model, asked.prompts) == (3, 1, None, 64)
     assert asked.only_estimates
     assert (asked.incumbent, asked.candidate, asked.sample) == (None, None, {})

@@ -79,14 +79,14 @@ def test_samples_that_cannot_be_read_fail_in_words(
 ) -> None:
     project = loop_project(tmp_path, comparisons=3, queue_target=20)
     run = advance_one(project)
-    ending = programs.Program.ending
+    ending = programs.RunningProgram.ending
 
-    def damaged(self: programs.Program) -> programs.Ending:
+    def damaged(self: programs.RunningProgram) -> programs.ProgramEnding:
         found = ending(self)
         (self.folder / "samples.jsonl").write_text(f"{line}\n")
         return found
 
-    monkeypatch.setattr(programs.Program, "ending", damaged)
+    monkeypatch.setattr(programs.RunningProgram, "ending", damaged)
     assert execute(run).state == Run.State.FAILED
     assert "Start the run again" in run.error
     assert "The worker's log" not in run.error

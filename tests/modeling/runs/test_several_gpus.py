@@ -68,7 +68,7 @@ def test_a_launcher_that_was_asked_to_stop_has_not_failed(
     for told in (False, True):
         (tmp_path / "ready").unlink(missing_ok=True)
         with programs.sole_use(tmp_path) as lock:
-            program = programs.Program(
+            program = programs.RunningProgram(
                 "train_reward", tmp_path, log=tmp_path / "log", lock=lock, package="modeling.core"
             )
             end = time.monotonic() + 30

@@ -7,7 +7,7 @@ from labeling.models import AuditEntry, Project
 from modeling.models import ArmLift, QueueOrder, RewardModel
 from modeling.selection import fallback, lift
 from modeling.selection.learner import Follower
-from modeling.selection.lift import Judged
+from modeling.selection.lift import JudgedPairs
 from modeling.selection.lift_record import record_lift, why_no_lift
 from modeling.selection.queue_arrays import load_queue
 from modeling.settings.choices import Selection
@@ -16,7 +16,7 @@ from tests.modeling.page_helpers import make_reward_model
 from tests.modeling.selection_helpers import judge_next, live_model, queue_pairs
 
 
-def judged(active: int, random: int, *, informative: bool, seed: int = 0) -> Judged:
+def judged(active: int, random: int, *, informative: bool, seed: int = 0) -> JudgedPairs:
     """Random judgments follow a rule over ten features. Chosen ones follow it sharply where they
     are informative, else they are coin tosses."""
     rng = np.random.default_rng(seed)
@@ -27,7 +27,7 @@ def judged(active: int, random: int, *, informative: bool, seed: int = 0) -> Jud
         chance[:active] = chance[:active] > 0.5
     else:
         chance[:active] = 0.5
-    return Judged(
+    return JudgedPairs(
         x=np.column_stack([np.zeros(count), gap]),
         target=(rng.random(count) < chance).astype(float),
         weight=np.ones(count),
@@ -53,7 +53,7 @@ def test_clear_answers_teach_more_than_noisy_ones() -> None:
 
 def test_arms_that_are_the_same_do_not_differ() -> None:
     both = judged(0, 300, informative=True)
-    alike = Judged(both.x, both.target, both.weight, np.array(["active", "random"] * 150),
+    alike = JudgedPairs(both.x, both.target, both.weight, np.array(["active", "random"] * 150),
                    both.prompt)  # fmt: skip
     found = lift.measure(alike)
     assert found is not None
@@ -75,7 +75,7 @@ def test_too_few_judgments_say_nothing() -> None:
 def test_imported_judgments_belong_to_neither_arm() -> None:
     some = judged(50, 50, informative=True)
     arms = np.where(some.arm == "active", "imported", some.arm)
-    assert lift.measure(Judged(some.x, some.target, some.weight, arms, some.prompt)) is None
+    assert lift.measure(JudgedPairs(some.x, some.target, some.weight, arms, some.prompt)) is None
 
 
 def test_turning_the_features_changes_nothing() -> None:

@@ -21,10 +21,16 @@ BYTES_BESIDE = 256 * 1024  # of an answer, for all that is no text
 
 
 # What a model says beside the content, by the names that servers have for it.
-KEPT = ("reasoning_content", "reasoning", "thinking", "tool_calls", "function_call", "refusal")
+MESSAGE_KEYS = (
+    *("reasoning_content", "reasoning", "thinking"),
+    *("tool_calls", "function_call", "refusal"),
+)
 NOTHING: tuple[Any, ...] = (None, "", [], {})
 NAME = re.compile(r"[A-Za-z_]{1,40}")
 MOST_DROPPED = 8
+# Whoever reads the run's files stands deeper in calls than this program, and Python's JSON stops at
+# about a thousand. Arguments of real calls are nested a few deep.
+MOST_NESTED = 100
 
 
 class Unusable(Exception):
@@ -33,7 +39,7 @@ class Unusable(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Completion:
     """One completion. `tokens` is null where the server counts only whole requests. `extra`: what
     its message holds beside the text; `dropped`: the names of what is not kept of it."""
 
@@ -45,10 +51,10 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Answers:
+class Completions:
     """The completions that can be used, and why others of the same request cannot."""
 
-    usable: list[Answer] = field(default_factory=list)
+    usable: list[Completion] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
 
@@ -59,6 +65,8 @@ def most_bytes(count: int, max_tokens: int) -> int:
 
 
 def read_json(content: bytes) -> Any:
+    """Parse an answer. Raises Unusable for what is not JSON in UTF-8; NaN and infinities are
+    not."""
     try:
         return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except UnicodeDecodeError:
@@ -71,38 +79,55 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def read_answers(told: Any, count: int, max_tokens: int, key: str) -> Answers:
-    """Of at most `count` completions. Raises Unusable for an answer that has none at all."""
-    choices = told.get("choices") if isinstance(told, dict) else None
+def read_answers(parsed: Any, count: int, max_tokens: int, key: str) -> Completions:
+    """Read at most `count` completions. Raises Unusable for an answer that has no list of them."""
+    choices = parsed.get("choices") if isinstance(parsed, dict) else None
     if not isinstance(choices, list):
         raise Unusable("the server's answer has no choices")
-    usage = told.get("usage")
+    usage = parsed.get("usage")
     counted: Any = usage.get("completion_tokens") if isinstance(usage, dict) else None
     is_count = isinstance(counted, int) and not isinstance(counted, bool)
     tokens = counted if is_count and 0 <= counted <= max_tokens and len(choices) == 1 else None
-    answers = Answers()
+    answers = Completions()
     for choice in choices[:count]:
         message = choice.get("message") if isinstance(choice, dict) else None
         if not isinstance(message, dict):
             continue
-        extra = {name: message[name] for name in KEPT if message.get(name) not in NOTHING}
+        extra = {name: message[name] for name in MESSAGE_KEYS if message.get(name) not in NOTHING}
         text = message.get("content")
         if text is None and extra:
             text = ""  # a tool call, a refusal, or reasoning that was cut off
         if not isinstance(text, str):
+            continue
+        if is_nested_beyond(extra, MOST_NESTED):
+            answers.faults.append(f"its message is nested more than {MOST_NESTED} deep")
             continue
         beside = json.dumps(extra, ensure_ascii=False) if extra else ""
         if fault := fault_of(text + beside, max_tokens, key):
             answers.faults.append(fault)
             continue
         finished = choice.get("finish_reason") in ("stop", "tool_calls", "function_call")
-        answers.usable.append(Answer(text, finished, tokens, extra, _dropped(message)))
+        answers.usable.append(Completion(text, finished, tokens, extra, _dropped(message)))
     return answers
 
 
+def is_nested_beyond(value: Any, most: int) -> bool:
+    """Whether a value of JSON holds more than `most` lists and objects within each other."""
+    layer = [value]
+    for _ in range(most):
+        layer = [
+            part
+            for whole in layer
+            if isinstance(whole, dict | list)
+            for part in (whole.values() if isinstance(whole, dict) else whole)
+        ]
+    return any(isinstance(part, dict | list) for part in layer)
+
+
 def _dropped(message: dict[str, Any]) -> tuple[str, ...]:
-    """Names from a stranger: few, short, of letters that a name has."""
-    known = {"role", "content", *KEPT}
+    """Name the further keys of a message that are not kept. They come from a stranger and are
+    shown: few, short, of letters that a name has."""
+    known = {"role", "content", *MESSAGE_KEYS}
     names = (
         str(name) for name, value in message.items() if name not in known and value not in NOTHING
     )
@@ -110,7 +135,7 @@ def _dropped(message: dict[str, Any]) -> tuple[str, ...]:
 
 
 def fault_of(text: str, max_tokens: int, key: str) -> str:
-    """Why a completion cannot be used; "" if it can."""
+    """Say why a completion cannot be used; "" if it can."""
     if len(text) > max_tokens * CHARACTERS_PER_TOKEN:
         return f"the text is longer than {max_tokens} tokens can be"
     try:
@@ -123,18 +148,18 @@ def fault_of(text: str, max_tokens: int, key: str) -> str:
 
 
 def repeats_key(text: str, key: str) -> bool:
-    """Whether the whole key stands in the text, as it is or in base64."""
+    """Whether the text holds the whole key: as it is, backwards or in base64, spaces left out."""
     forms = [key, key[::-1], base64.b64encode(key.encode()).decode().rstrip("=")]
     bare = "".join(text.split())
     return any(form in bare for form in forms)
 
 
-def excerpt(told: Any, key: str) -> str:
-    """A short piece of a refusal's own words, fit to be shown: what an OpenAI-compatible server
-    says of an error, and nothing of any other page."""
+def excerpt(parsed: Any, key: str) -> str:
+    """Cut a short piece out of a refusal's own words, fit to be shown. Only what an OpenAI-
+    compatible server says of an error is taken; a page of another form gives ""."""
     words = "".join(
         " " if unicodedata.category(character).startswith(("C", "Z")) else character
-        for character in _message_of(told)[: 4 * EXCERPT]
+        for character in _message_of(parsed)[: 4 * EXCERPT]
     )
     words = " ".join(words.split())
     words = words.replace(key, "[key]") if key else words
@@ -145,13 +170,13 @@ def excerpt(told: Any, key: str) -> str:
     return words[:EXCERPT]
 
 
-def _message_of(told: Any) -> str:
-    """Of `{"error": {"message": …}}`, `{"error": …}`, `{"detail": …}`, `{"detail": [{"msg": …}]}`;
-    "" for anything else."""
-    if not isinstance(told, dict):
+def _message_of(parsed: Any) -> str:
+    """Find the words in `{"error": {"message": …}}`, `{"error": …}`, `{"detail": …}` or
+    `{"detail": [{"msg": …}]}`; "" for anything else."""
+    if not isinstance(parsed, dict):
         return ""
     for name in ("error", "detail", "message"):
-        value = told.get(name)
+        value = parsed.get(name)
         if isinstance(value, dict):
             value = value.get("message")
         if isinstance(value, list):

@@ -19,7 +19,7 @@ from typing import Any
 import httpx2
 
 from modeling.core.generating.servers.chat_answer import (
-    Answers,
+    Completions,
     Unusable,
     excerpt,
     most_bytes,
@@ -49,7 +49,7 @@ class Reply:
     retry_after: str = ""
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The server will not answer this request however often it is made. The message says why."""
 
 
@@ -62,13 +62,16 @@ class _TryAgain(Exception):
 
 
 class _TooSlow(Unusable):
-    """It began, and was not there in time."""
+    """An answer that had begun and was not complete in time."""
 
 
 class ChatClient:
-    """One server, for as long as the `async with` lasts. Raises ProgramError when it cannot be
-    used, Refused for a single request that it will not answer, Unusable for one whose answers
-    cannot be used. `say` hears of troubles that may pass, once of each kind."""
+    """One server, for as long as the `async with` lasts.
+
+    Raises ProgramError when the server cannot be used, RequestRefused for a single request that it
+    will not answer, Unusable for a request whose answers cannot be used. `say` is called with
+    troubles that may pass, once for each kind.
+    """
 
     def __init__(self, server: ChatServer, say: Callable[[str], object]) -> None:
         self.server, self.say = server, say
@@ -90,8 +93,8 @@ class ChatClient:
 
     async def ask(
         self, messages: list[dict[str, Any]], count: int, settings: dict[str, Any]
-    ) -> Answers:
-        """Up to `count` completions: a server may give fewer, down to none."""
+    ) -> Completions:
+        """Ask for `count` completions. A server may give fewer, down to none."""
         body = {"model": self.server.model, "messages": messages, "stream": False} | settings
         if count > 1:
             body["n"] = count
@@ -100,8 +103,8 @@ class ChatClient:
             await self._wait_for_turn()
             pause, unusable = None, None
             try:
-                told = await self._post(body, most_bytes(count, settings["max_tokens"]))
-                return read_answers(told, count, settings["max_tokens"], self.key)
+                parsed = await self._post(body, most_bytes(count, settings["max_tokens"]))
+                return read_answers(parsed, count, settings["max_tokens"], self.key)
             except Unusable as trouble:
                 reason, unusable = str(trouble), trouble
                 slow += isinstance(trouble, _TooSlow)
@@ -121,19 +124,22 @@ class ChatClient:
         )
 
     def _say_once(self, sentence: str) -> None:
+        # The server's words are part of the sentence: without a limit it could fill memory and log.
         if sentence not in self.said and len(self.said) < 100:
             self.said.add(sentence)
             self.say(sentence)
 
     async def _pause(self, attempt: int, asked: float | None) -> None:
         if asked is None:
+            # Jitter: workers that failed together must not come back together.
             doubled = min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)
             await asyncio.sleep(doubled * random.uniform(0.5, 1.0))
         else:
             self.next_start = max(self.next_start, time.monotonic() + asked)
 
     async def _wait_for_turn(self) -> None:
-        """Requests start at the pace that the rate limit allows."""
+        """Wait until the rate limit, or a pause that the server asked for, lets the next request
+        go."""
         limit = self.server.requests_per_minute
         gap = 60.0 / limit if limit else 0.0
         while (wait := self.next_start - time.monotonic()) > 0:
@@ -141,7 +147,7 @@ class ChatClient:
         self.next_start = time.monotonic() + gap
 
     async def _post(self, body: dict[str, Any], most: int) -> Any:
-        """The JSON of an answer that is one."""
+        """Post a request and parse its answer, of at most `most` bytes, as JSON."""
         reply = await self._fetch("POST", "chat/completions", most, body)
         if reply.status in AGAIN:
             raise _TryAgain(self._words_of(reply), asked_pause(reply, self.server.host))
@@ -154,7 +160,7 @@ class ChatClient:
     async def _fetch(
         self, method: str, path: str, most: int, body: dict[str, Any] | None = None
     ) -> Reply:
-        """Reads so many bytes at most, and no longer in all than the address allows."""
+        """Read at most `most` bytes of an answer, within the seconds that the address allows."""
         seconds, has_begun = self.server.timeout_seconds, False
         try:
             async with (
@@ -173,7 +179,7 @@ class ChatClient:
             raise _TryAgain(f"{type(trouble).__name__}: {trouble}") from None
 
     async def _problem(self, reply: Reply) -> Exception:
-        """What a refusal means: for this request alone, or for all of them."""
+        """Make a refusal an error: RequestRefused for this request alone, ProgramError for all."""
         words, server = self._words_of(reply), self.server
         if reply.status in (401, 403):
             named = f"the key in {server.api_key_env}" if self.key else "requests without a key"
@@ -195,7 +201,7 @@ class ChatClient:
                 where=server.base_url,
                 hint=await self._offered(),
             )
-        return Refused(words)
+        return RequestRefused(words)
 
     async def _offered(self) -> str:
         try:
@@ -218,7 +224,8 @@ class ChatClient:
 
 
 async def _read(response: httpx2.Response, most: int) -> Reply:
-    """Undecoded: a few packed bytes can stand for gigabytes, and were not asked for."""
+    """Read an answer without unpacking it: a few packed bytes can stand for gigabytes, and were not
+    asked for."""
     status = response.status_code
     retry_after = response.headers.get("retry-after", "")
     if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
@@ -235,7 +242,8 @@ async def _read(response: httpx2.Response, most: int) -> Reply:
 
 
 def asked_pause(reply: Reply, host: str) -> float | None:
-    """Seconds that Retry-After asks for (a number or a date, RFC 9110 10.2.3); None: nothing."""
+    """Read the seconds that Retry-After asks for, as a number or a date (RFC 9110, 10.2.3). None
+    where it asks for nothing. Raises ProgramError for more than MOST_PATIENCE."""
     asked = reply.retry_after.strip()
     if not asked:
         return None

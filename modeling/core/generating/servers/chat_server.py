@@ -44,18 +44,18 @@ class ChatServer:
 
     @property
     def host(self) -> str:
-        """As it is looked up: lower case, an IPv6 address without its brackets."""
+        """The host as it is looked up: lower case, an IPv6 address without its brackets."""
         return urlsplit(self.base_url).hostname or ""
 
     @property
     def address(self) -> str:
-        """The whole address; what is as by default is left out."""
-        told = {
+        """The whole address; parameters at their default are left out."""
+        parameters = {
             field.name: getattr(self, field.name)
             for field in fields(self)
             if field.name != "base_url" and getattr(self, field.name) != field.default
         }
-        return f"{self.base_url}?{urlencode(told, safe='/:')}"
+        return f"{self.base_url}?{urlencode(parameters, safe='/:')}"
 
     def api_key(self) -> str:
         """The key, or "" where none is wanted. Raises ProgramError unless it may be sent there."""
@@ -110,7 +110,7 @@ def is_server(source: str) -> bool:
 
 
 def parse_server(address: str) -> ChatServer:
-    """Raises ProgramError with what is wrong in the address."""
+    """Read an address. Raises ProgramError that says what is wrong in it."""
     address = address.strip()
     if len(address) > MOST_CHARACTERS:
         raise wrong(f"is longer than {MOST_CHARACTERS} characters")
@@ -136,7 +136,7 @@ def parse_server(address: str) -> ChatServer:
 
 
 def origin_of(url: str) -> str:
-    """The server of a URL, written in one way: scheme, host, and a port other than the usual one.
+    """Write the server of a URL in one way: scheme, host, and a port other than the usual one.
     Without a scheme it is https; "" for what is no server."""
     text = url if "://" in url else f"https://{url}"
     try:
@@ -146,7 +146,8 @@ def origin_of(url: str) -> str:
 
 
 def _split(address: str) -> SplitResult:
-    """Refuses everything that two readers of an address could read differently."""
+    """Take an address apart. Raises ProgramError for all that two readers of an address could read
+    differently."""
     if not is_server(address):
         raise wrong("is no http or https URL")
     place = address.partition("?")[0]
@@ -198,6 +199,7 @@ def _number(key: str, text: str) -> float:
 
 
 def wrong(problem: str) -> ProgramError:
+    """The error of an address; `problem` ends the sentence "The address … is no URL"."""
     return ProgramError(
         f"The address of the policy's server {problem}.",
         where="policy",

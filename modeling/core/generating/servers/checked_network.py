@@ -84,7 +84,7 @@ class CheckedBackend(httpcore2.AsyncNetworkBackend):
 def checked_client(
     base_url: str, headers: dict[str, str], timeout_seconds: float, connections: int, reach: Reach
 ) -> httpx2.AsyncClient:
-    """A client that connects only where `reach` allows."""
+    """Make an HTTP client that connects only where `reach` allows."""
     transport = httpx2.AsyncHTTPTransport()
     # httpx2 has no argument for this, and its version is pinned; a test connects through it.
     transport._pool = httpcore2.AsyncConnectionPool(

@@ -64,7 +64,7 @@ class Reach:
 
 
 def read_reach(words: Iterable[str]) -> Reach:
-    """Of addresses, networks and names of hosts. Raises ValueError with the word that is none."""
+    """Read addresses, networks and names of hosts. Raises ValueError with the word that is none."""
     networks: list[Network] = []
     names = set[str]()
     for word in words:
@@ -82,12 +82,12 @@ def read_reach(words: Iterable[str]) -> Reach:
 
 
 def reach_of_program() -> Reach:
-    """What this program's environment allows. Raises ProgramError for a setting that is wrong."""
+    """Read what this program's environment allows. Raises ProgramError for a wrong setting."""
     return reach_of(os.environ.get(SETTING, "").replace(",", " ").split())
 
 
 def reach_of(words: Iterable[str]) -> Reach:
-    """What the setting's words allow. Raises ProgramError."""
+    """Read what the setting's words allow. Raises ProgramError that names a word which is none."""
     try:
         return read_reach(words)
     except ValueError as problem:
@@ -112,7 +112,8 @@ def real_address(address: Address) -> Address:
 
 
 def is_public(address: Address) -> bool:
-    """Of a real address: whether anybody on the internet may have it."""
+    """Whether an address, as `real_address` gives it, is one that anybody on the internet may
+    have."""
     outside = isinstance(address, ipaddress.IPv6Address) and address not in GLOBAL_UNICAST
     return not outside and not _is_in(address, NOT_PUBLIC)
 
@@ -130,7 +131,7 @@ def literal_address(host: str) -> Address | None:
 
 
 def check_unasked(host: str, reach: Reach) -> None:
-    """Refuses what can be seen without asking for the name's addresses. Raises ProgramError."""
+    """Refuse what can be seen without looking the name up. Raises ProgramError."""
     address = literal_address(host)
     if address is not None:
         check_addresses(host, [address], reach)
@@ -139,8 +140,9 @@ def check_unasked(host: str, reach: Reach) -> None:
 
 
 def check_addresses(host: str, addresses: Iterable[Address], reach: Reach) -> None:
-    """All of them must be allowed: of several, one is as good as another. Raises ProgramError,
-    which does not tell the addresses of a name: they say how the operator's network is laid out."""
+    """Refuse a host unless all its addresses are allowed: a connection may go to any of them.
+    Raises ProgramError, which names no address: they would say how the operator's network is laid
+    out."""
     if not all(reach.allows(host, address) for address in addresses):
         raise ProgramError(
             f"The server {host} is on this machine, on a private network or at another address "
@@ -152,22 +154,22 @@ def check_addresses(host: str, addresses: Iterable[Address], reach: Reach) -> No
 
 
 def look_up(host: str, seconds: float) -> list[Address]:
-    """The addresses of a name; [] when it has none here, or nobody says so in time."""
-    found: list[Address] = []
+    """Look up the addresses of a name; [] when it has none here, or none come in time."""
+    addresses: list[Address] = []
 
     def ask() -> None:
         # The worker, which may ask another resolver, says so if it cannot either.
         with suppress(OSError, UnicodeError):
-            found.extend(addresses_in(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)))
+            addresses.extend(addresses_in(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)))
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(seconds)
-    return list(found)
+    return list(addresses)
 
 
 def addresses_in(
     answer: Iterable[tuple[object, object, object, object, tuple[object, ...]]],
 ) -> list[Address]:
-    """What getaddrinfo has answered, each address once and in its order."""
+    """List the addresses of an answer of getaddrinfo, each once and in its order."""
     return list(dict.fromkeys(ipaddress.ip_address(str(place[0])) for *_, place in answer))

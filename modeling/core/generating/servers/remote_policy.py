@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from modeling.core.generating.samples_file import Keep, Prompt, Wanted
 from modeling.core.generating.servers.chat_answer import Unusable
-from modeling.core.generating.servers.chat_client import ChatClient, Refused
+from modeling.core.generating.servers.chat_client import ChatClient, RequestRefused
 from modeling.core.generating.servers.chat_server import ChatServer
 from modeling.core.messages import for_server, messages_of, options_of
 from modeling.core.program.errors import ProgramError
@@ -23,7 +23,7 @@ from modeling.run_data.sample import SampleConfig
 TIMES_ASKED = 4  # for a sample that the server leaves out
 REFUSED_AT_FIRST = 5  # so many refusals before any answer mean that something is wrong
 MOST_LEFT_OUT = 0.5  # of a policy's samples; when more cannot be used, the run fails
-KINDS_TOLD = 5  # of refusals, in the run's warnings
+MOST_KINDS = 5  # of refusals, in the run's warnings
 SECONDS_BETWEEN_LOOKS = 0.2  # at whether somebody asked the run to stop
 
 
@@ -35,8 +35,8 @@ def sample_remotely(
     config: SampleConfig,
     keep: Keep,
 ) -> list[str]:
-    """Asks for the wanted responses. Returns a sentence for each thing that went wrong without
-    ending the run."""
+    """Ask the server for the wanted responses. Returns a sentence for each thing that went wrong
+    without ending the run."""
     run.begin("sampling", f"Asking {server.name}.")
     run.cancel_at_once = False
     work = _Work(run, server, prompts, config, keep)
@@ -45,7 +45,7 @@ def sample_remotely(
 
 
 def in_requests(wanted: Sequence[Wanted], most: int) -> list[list[Wanted]]:
-    """Samples of one prompt, at most so many together."""
+    """Group the wanted samples by prompt, at most `most` of them in one request."""
     by_prompt: dict[str, list[Wanted]] = {}
     for one in wanted:
         by_prompt.setdefault(one.id, []).append(one)
@@ -97,7 +97,7 @@ class _Work:
             raise self.nothing_but_refusals()
 
     async def watch(self, workers: list[asyncio.Task[None]]) -> None:
-        """Until all are done or one has failed; raises what it raised, or Cancelled."""
+        """Wait until all workers are done. Raises what the first raises, or ProgramCancelled."""
         waiting = set(workers)
         while waiting:
             self.run.check_cancelled()
@@ -111,17 +111,18 @@ class _Work:
         for request in todo:
             try:
                 await self.ask(client, request)
-            except Refused as refusal:
+            except RequestRefused as refusal:
                 self.refused[str(refusal)] += 1
                 if not self.answered and self.refused.total() >= REFUSED_AT_FIRST:
                     raise self.nothing_but_refusals() from None
 
     async def ask(self, client: ChatClient, request: list[Wanted]) -> None:
-        """Until all samples are there, or the server has left some out too often."""
+        """Ask until all samples of a request are there, or TIMES_ASKED times."""
         prompt = self.prompts[request[0].id]
         messages, options = for_server(messages_of(prompt)), options_of(prompt)
         faults = list[str]()
         for _ in range(TIMES_ASKED):
+            # Servers take seeds of 31 bits; a larger one is an error or silently another seed.
             settings = self.settings | options | {"seed": request[0].seed % 2**31}
             try:
                 answers = await client.ask(messages, len(request), settings)
@@ -139,8 +140,11 @@ class _Work:
         self.leave_out(faults[0] if faults else "", request)
 
     def leave_out(self, why: str, request: list[Wanted]) -> None:
-        """Counts these samples. Raises ProgramError when so many are that something must be wrong:
-        more than the share of all, or those of the first prompts without exception."""
+        """Count samples as left out, for the reason `why` ("": they have no text).
+
+        Raises ProgramError when something must be wrong with the server: more than MOST_LEFT_OUT
+        of all samples are left out, or every one of the first REFUSED_AT_FIRST prompts.
+        """
         self.without.add(request[0].id)
         if why:
             self.left_out[why] += len(request)
@@ -169,22 +173,22 @@ class _Work:
         )
 
     def warnings(self) -> list[str]:
-        told = [
+        sentences = [
             f"{self.server.name} refused {count} request{'s' * (count > 1)}: {words}"
-            for words, count in self.refused.most_common(KINDS_TOLD)
+            for words, count in self.refused.most_common(MOST_KINDS)
         ]
-        if len(self.refused) > KINDS_TOLD:
-            told.append(f"… and in {len(self.refused) - KINDS_TOLD} other ways.")
-        told += [
+        if len(self.refused) > MOST_KINDS:
+            sentences.append(f"… and in {len(self.refused) - MOST_KINDS} other ways.")
+        sentences += [
             f"{self.server.name}: {count} response{'s' * (count > 1)} left out because {why}."
             for why, count in self.left_out.most_common()
         ]
-        told += [
+        sentences += [
             f"{self.server.name}: “{key}” of {count} message{'s' * (count > 1)} was not kept."
-            for key, count in self.dropped.most_common(KINDS_TOLD)
+            for key, count in self.dropped.most_common(MOST_KINDS)
         ]
         if self.missing:
-            told.append(
+            sentences.append(
                 f"{self.server.name} left {self.missing} samples out, asked {TIMES_ASKED} times."
             )
-        return told
+        return sentences

@@ -73,3 +73,14 @@ test("a page that closes lets go of what it holds, and of nothing that is being 
   window.tell({ type: "pagehide" }, false);
   assert.equal(sent.length, 1);
 });
+
+test("a page that the browser had kept is loaded anew: it may show what was answered since", async () => {
+  const { keepLeases, window } = await open();
+  let loads = 0;
+  location.reload = () => { loads += 1; };
+  keepLeases(() => null, () => [], "/let-go/");
+  window.tell({ type: "pageshow", persisted: false }, false);
+  assert.equal(loads, 0);
+  window.tell({ type: "pageshow", persisted: true }, false);
+  assert.equal(loads, 1);
+});

@@ -233,6 +233,59 @@ test("one that may have arrived is undone at the server first, before the new an
   assert.deepEqual(pending.all(), []);
 });
 
+test("an undo that is still to reach the server is done there, and its own words are said", async () => {
+  const words = { text: "The comparison was settled meanwhile.", tone: "info" };
+  const inWords = { "HX-Trigger": JSON.stringify({ toast: words }) };
+  for (const [headers, toasts] of [[{}, []], [inWords, [words.text]]]) {
+    const screen = await openScreen();
+    screen.save(answer("a"));
+    await quiet();
+    screen.takeBack(screen.pending.get("a"), "/undo/");
+    screen.server.reply(new Response(null, { status: 204, headers }));
+    screen.sendNow();
+    await quiet();
+    assert.deepEqual([screen.pending.all(), screen.lines(), screen.toasts], [[], "Taken back", toasts]);
+  }
+});
+
+test("who was signed out signs in before an undo reaches the server", async () => {
+  const { save, takeBack, server, pending, sendNow, page } = await openScreen();
+  save(answer("a"));
+  await quiet();
+  takeBack(pending.get("a"), "/undo/");
+  server.reply(new Response(null, { status: 401 }));
+  sendNow();
+  await quiet();
+  assert.equal(page.querySelector("#save-state a").href, "/sign-in/?next=%2Fprojects%2Fp%2Flabel%2F");
+  assert.equal(pending.has("a"), true);
+});
+
+test("only what takes a moment is said to be on its way", async () => {
+  const { save, server, clock, lines } = await openScreen();
+  let arrive;
+  server.reply(() => new Promise((resolve) => { arrive = () => resolve(saved()); }));
+  save(answer("a"));
+  await clock.pass(299);
+  assert.equal(lines(), "");
+  await clock.pass(1);
+  assert.equal(lines(), "Saving…");
+  arrive();
+  await quiet();
+  assert.equal(lines(), "Saved ✓");
+});
+
+test("a page that comes to the front again sends at once, one that leaves it does not", async () => {
+  const { save, page, sent } = await openScreen();
+  save(answer("a"));
+  await quiet();
+  for (const [visibility, count] of [["hidden", 1], ["visible", 2]]) {
+    page.visibilityState = visibility;
+    page.dispatchEvent({ type: "visibilitychange" });
+    await quiet();
+    assert.equal(sent().length, count);
+  }
+});
+
 test("what another window has saved meanwhile is not called refused", async () => {
   const { save, server, storage, log } = await openScreen();
   server.reply(() => { storage.removeItem("pending-answers:7"); return refused(400, "Answered already."); });

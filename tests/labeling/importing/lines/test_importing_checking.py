@@ -22,10 +22,10 @@ def row_of(**data) -> CheckedRow:
 
 
 def faults(**data) -> list[tuple[str, str]]:
-    found = check_row(7, data)
-    assert isinstance(found, list), found
-    assert {problem.line for problem in found} == {7}
-    return [(problem.field, problem.problem) for problem in found]
+    row = check_row(7, data)
+    assert isinstance(row, list), row
+    assert {problem.line for problem in row} == {7}
+    return [(problem.field, problem.problem) for problem in row]
 
 
 def test_a_text_is_one_user_message():
@@ -139,9 +139,9 @@ def test_a_tie_from_an_export_stays_a_tie():
     ],
 )
 def test_what_is_wrong_is_said_with_its_field(data, field, words):
-    found = faults(**data)
-    assert [name for name, _ in found] == [field]
-    assert words in found[0][1]
+    problems = faults(**data)
+    assert [name for name, _ in problems] == [field]
+    assert words in problems[0][1]
 
 
 @pytest.mark.parametrize(
@@ -159,13 +159,13 @@ def test_what_is_wrong_is_said_with_its_field(data, field, words):
     ],
 )
 def test_what_a_triple_adds_is_checked(extra, field):
-    found = faults(prompt="Hi?", chosen="a", rejected="b", **extra)
-    assert [name for name, _ in found] == [field]
+    problems = faults(prompt="Hi?", chosen="a", rejected="b", **extra)
+    assert [name for name, _ in problems] == [field]
 
 
 def test_all_faults_of_a_row_are_told_at_once():
-    found = faults(prompt=1, tags=2, responses=[3, "fine", None])
-    assert [name for name, _ in found] == ["tags", "prompt", "responses[0]", "responses[2]"]
+    problems = faults(prompt=1, tags=2, responses=[3, "fine", None])
+    assert [name for name, _ in problems] == ["tags", "prompt", "responses[0]", "responses[2]"]
 
 
 def test_a_dialogue_is_split_into_turns():
@@ -204,8 +204,8 @@ turn = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
 def test_splitting_a_dialogue_gives_back_its_turns(turns):
     speakers = ["Human", "Assistant"] * len(turns)
     lines = [f"{speaker}: {text}" for speaker, text in zip(speakers, turns, strict=False)]
-    found = split_dialogue("\n\n".join([*lines, "Assistant:"]))
-    assert [message["content"] for message in found] == [*turns, ""]
+    split = split_dialogue("\n\n".join([*lines, "Assistant:"]))
+    assert [message["content"] for message in split] == [*turns, ""]
 
 
 @given(st.integers(0, 12), st.integers(0, 80), st.text(max_size=5))

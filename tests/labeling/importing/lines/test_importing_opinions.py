@@ -73,8 +73,8 @@ def test_a_target_of_a_half_and_equal_ratings_are_ties_and_are_told() -> None:
 def test_ratings_against_the_choice_are_told_and_the_choice_stays() -> None:
     row, notices = read(**{"chosen-rating": 2, "rejected-rating": 5})
     assert row.opinion.kind == "prefer"
-    told = "rejected-rating above chosen-rating, taken as chosen and rejected say: 1 (line 1)"
-    assert told in notices
+    notice = "rejected-rating above chosen-rating, taken as chosen and rejected say: 1 (line 1)"
+    assert notice in notices
 
 
 def test_a_model_may_be_a_number_or_a_long_path() -> None:

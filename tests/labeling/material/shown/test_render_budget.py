@@ -147,31 +147,31 @@ def test_curators_see_plain_text_where_formatting_fails(monkeypatch: pytest.Monk
 
 
 def test_what_is_kept_is_bounded_by_its_size() -> None:
-    kept = RenderedTexts(10 * OVERHEAD)
+    cache = RenderedTexts(10 * OVERHEAD)
     for number in range(100):
-        kept.put(bytes([number]), Rendered("x" * OVERHEAD, 1))
-    assert kept.size <= 10 * OVERHEAD
-    assert kept.get(bytes([99])) and not kept.get(bytes([0]))
-    kept.put(b"large", Rendered("x" * 20 * OVERHEAD, 1))
-    assert kept.size == 0
+        cache.put(bytes([number]), Rendered("x" * OVERHEAD, 1))
+    assert cache.size <= 10 * OVERHEAD
+    assert cache.get(bytes([99])) and not cache.get(bytes([0]))
+    cache.put(b"large", Rendered("x" * 20 * OVERHEAD, 1))
+    assert cache.size == 0
 
 
 def test_what_is_kept_is_counted_right_by_many_threads() -> None:
-    kept = RenderedTexts(50 * OVERHEAD)
+    cache = RenderedTexts(50 * OVERHEAD)
 
     def use(seed: int) -> None:
         for number in range(300):
             key = bytes([(seed * number) % 60])
-            kept.get(key)
-            kept.put(key, Rendered("x" * (number % 7), 1))
+            cache.get(key)
+            cache.put(key, Rendered("x" * (number % 7), 1))
 
     threads = [threading.Thread(target=use, args=[seed]) for seed in range(1, 7)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    results = [kept.get(bytes([number])) for number in range(60)]
-    assert kept.size == sum(result.size for result in results if result is not None)
+    results = [cache.get(bytes([number])) for number in range(60)]
+    assert cache.size == sum(result.size for result in results if result is not None)
 
 
 @pytest.mark.parametrize(

@@ -113,8 +113,8 @@ def scheme_of(address: str) -> str:
     """As a browser reads it (WHATWG URL): blanks in front and tabs and line ends anywhere do not
     count, and what begins with another character than a letter is an address on this site."""
     address = re.sub(r"[\t\r\n]", "", re.sub(r"^[\x00-\x20]+", "", address))
-    found = re.match(r"([a-z][a-z0-9+.-]*):", address, re.IGNORECASE)
-    return found.group(1).lower() if found else ""
+    scheme = re.match(r"([a-z][a-z0-9+.-]*):", address, re.IGNORECASE)
+    return scheme.group(1).lower() if scheme else ""
 
 
 @pytest.mark.parametrize(
@@ -214,8 +214,8 @@ def test_a_row_with_more_cells_than_the_head_loses_none(row: str, cells: list[st
         f"> |a|b|\n> |-|-|\n> {row}",
         f"- |a|b|\n  |-|-|\n  {row}",
     ):
-        found = re.findall(r"<td>(.*?)</td>", render_markdown(text))
-        assert [Inspector(cell).text for cell in found] == cells
+        cells = re.findall(r"<td>(.*?)</td>", render_markdown(text))
+        assert [Inspector(cell).text for cell in cells] == cells
 
 
 @settings(max_examples=150, deadline=None)

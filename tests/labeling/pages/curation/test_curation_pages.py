@@ -12,7 +12,13 @@ from django.utils import timezone
 
 from labeling.curation import finding
 from labeling.curation.decisions import exclude
-from labeling.curation.finding import FilterError, PreferenceFilter, matching, page_of, window_for
+from labeling.curation.finding import (
+    FilterError,
+    PreferenceFilter,
+    matching,
+    preference_page,
+    window_for,
+)
 from labeling.judging.recording import undo_last
 from labeling.models import AuditEntry, Judgment, Preference, Project, Role, User
 from tests.factories import (
@@ -246,13 +252,13 @@ def test_pages_follow_each_other_without_gap_or_overlap(
     ids = [settle_one(project, labeler).pk for _ in range(7)][::-1]
     monkeypatch.setattr(finding, "PAGE_SIZE", 3)
     rows = Preference.objects.filter(project=project)
-    first = page_of(rows)
-    second = page_of(rows, before=first.older)
-    last = page_of(rows, before=second.older)
+    first = preference_page(rows)
+    second = preference_page(rows, before=first.older)
+    last = preference_page(rows, before=second.older)
     pages = [[row.pk for row in page.rows] for page in (first, second, last)]
     assert pages == [ids[:3], ids[3:6], ids[6:]]
     assert (first.newer, last.older) == (None, None)
-    assert [row.pk for row in page_of(rows, after=last.newer).rows] == ids[3:6]
+    assert [row.pk for row in preference_page(rows, after=last.newer).rows] == ids[3:6]
 
 
 # Pages

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from labeling.material.shown.showing import Beside, CannotBeShown, show, show_anyway
+from labeling.material.shown.showing import BesideTexts, CannotBeShown, show, show_anyway
 from labeling.models import Judgment, Preference, Project, Role, User
 from labeling.texts.limits import MAX_SHOWN
 from tests.factories import (
@@ -110,7 +110,7 @@ def test_my_own_answer_shows_what_i_saw(project, labeler, client):
 
 def test_half_a_character_beside_a_text_cannot_be_shown_to_labelers_and_is_to_curators():
     asked = [{"role": "user", "content": "Where is snow?"}]
-    beside = Beside({}, [{"reasoning_content": "\ud83d"}, {}])
+    beside = BesideTexts({}, [{"reasoning_content": "\ud83d"}, {}])
     with pytest.raises(CannotBeShown, match="half a character"):
         show(asked, ["A", "B"], beside)
     assert show_anyway(asked, ["A", "B"], beside).responses[0].parts[0].text == "?"
@@ -118,7 +118,7 @@ def test_half_a_character_beside_a_text_cannot_be_shown_to_labelers_and_is_to_cu
 
 def test_what_stands_beside_texts_counts_for_what_a_page_holds():
     asked = [{"role": "user", "content": "Where is snow?"}]
-    beside = Beside({}, [{"reasoning_content": "x" * MAX_SHOWN}, {}])
+    beside = BesideTexts({}, [{"reasoning_content": "x" * MAX_SHOWN}, {}])
     with pytest.raises(CannotBeShown, match="a page shows at most"):
         show(asked, ["A", "B"], beside)
 

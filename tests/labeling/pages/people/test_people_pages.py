@@ -394,7 +394,7 @@ def test_a_link_that_was_used_cannot_be_withdrawn(project: Any, curator: User) -
     invitation, _ = invitations.create_invitation(project, curator, Role.LABELER)
     invitations.accept(invitation, make_user())
     with pytest.raises(members.MembersError, match="used this link"):
-        invitations.withdraw(invitation, curator)
+        invitations.withdraw_invitation(invitation, curator)
 
 
 # Agreement

@@ -73,8 +73,8 @@ def test_the_sums_behind_alphas_interval_give_the_packages_alpha(seed: int) -> N
         value_domain=list(range(7)),
         level_of_measurement="ordinal",
     )
-    kept = counts[counts.sum(axis=1) >= 2]
-    mine = coefficients._ordinal_alpha(coefficients._coincidences(kept).sum(axis=0))
+    comparable = counts[counts.sum(axis=1) >= 2]
+    mine = coefficients._ordinal_alpha(coefficients._coincidences(comparable).sum(axis=0))
     assert float(mine) == pytest.approx(expected, abs=1e-9)
 
 
@@ -117,9 +117,9 @@ def test_when_the_first_is_always_better_full_agreement_is_not_called_chance() -
     assert np.isnan(coefficients.alpha(counts))
     assert coefficients.alpha_estimate(counts, prompts) is None
     both, twice = coefficients.both_ways(counts, prompts, MIRROR)
-    found = coefficients.alpha_estimate(both, twice)
-    assert found is not None
-    assert (found.value, found.prompts) == (1.0, 40)
+    estimate = coefficients.alpha_estimate(both, twice)
+    assert estimate is not None
+    assert (estimate.value, estimate.prompts) == (1.0, 40)
 
 
 def test_agreement_does_not_depend_on_which_response_is_called_the_first() -> None:
@@ -145,9 +145,9 @@ def test_interval_of_alpha_covers_alpha_of_many_more_units() -> None:
     truth = coefficients.alpha(random_counts(99, units=40_000))
     covered = 0
     for seed in range(60):
-        found = coefficients.alpha_estimate(random_counts(seed, units=120), np.arange(120))
-        assert found is not None and found.low is not None and found.high is not None
-        covered += found.low <= truth <= found.high
+        estimate = coefficients.alpha_estimate(random_counts(seed, units=120), np.arange(120))
+        assert estimate is not None and estimate.low is not None and estimate.high is not None
+        covered += estimate.low <= truth <= estimate.high
     assert covered >= 52  # 95 % of 60 is 57; 52 is three standard deviations below
 
 
@@ -164,9 +164,9 @@ def test_too_few_prompts_give_a_coefficient_without_an_interval_and_a_share_with
     None
 ):
     counts, prompts = random_counts(1, units=29), np.arange(29)
-    found = coefficients.fleiss_estimate(counts, prompts)
-    assert found is not None
-    assert (found.low, found.high, found.prompts) == (None, None, 29)
+    estimate = coefficients.fleiss_estimate(counts, prompts)
+    assert estimate is not None
+    assert (estimate.low, estimate.high, estimate.prompts) == (None, None, 29)
     share = coefficients.percent_estimate(counts, prompts)
     assert share is not None
     assert (share.low, share.high) == wilson(share.value, 29)
@@ -174,9 +174,9 @@ def test_too_few_prompts_give_a_coefficient_without_an_interval_and_a_share_with
 
 def test_a_coefficient_that_no_draw_changes_is_not_certain() -> None:
     counts = np.array([[3, 0], [0, 3]] * 30)
-    found = coefficients.fleiss_estimate(counts, np.arange(60))
-    assert found is not None
-    assert (found.value, found.low, found.high) == (1.0, None, None)
+    estimate = coefficients.fleiss_estimate(counts, np.arange(60))
+    assert estimate is not None
+    assert (estimate.value, estimate.low, estimate.high) == (1.0, None, None)
 
 
 def test_cohen_over_pairs_of_labelers_is_weighted_by_what_they_share() -> None:
@@ -186,9 +186,9 @@ def test_cohen_over_pairs_of_labelers_is_weighted_by_what_they_share() -> None:
     for unit, (one, other) in enumerate(said):
         table[unit, 0, one, other] = 1
         table[50 + unit, 1, one, one] = 1
-    found = coefficients.cohen_estimate(table, np.arange(100))
-    assert found is not None
-    assert found.value == pytest.approx(0.7)
+    estimate = coefficients.cohen_estimate(table, np.arange(100))
+    assert estimate is not None
+    assert estimate.value == pytest.approx(0.7)
 
 
 def test_a_bootstrap_of_a_mean_has_the_textbook_width() -> None:

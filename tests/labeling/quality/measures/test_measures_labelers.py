@@ -29,10 +29,10 @@ def estimate(choices: Choices, count: int, **more: object) -> list[LabelerReliab
 
 
 def test_pace_is_the_median_so_that_a_lunch_break_does_not_count() -> None:
-    found = one_labeler.pace([10.0] * 15 + [20.0] * 14 + [3600.0])
-    assert isinstance(found, Estimate)
-    assert found.value == 15.0
-    assert (found.low, found.high) == (10.0, 20.0)
+    pace = one_labeler.pace([10.0] * 15 + [20.0] * 14 + [3600.0])
+    assert isinstance(pace, Estimate)
+    assert pace.value == 15.0
+    assert (pace.low, pace.high) == (10.0, 20.0)
 
 
 @pytest.mark.parametrize(
@@ -54,10 +54,10 @@ def test_each_measure_is_refused_below_its_number_and_says_what_is_missing(measu
 
 
 def test_agreement_with_others_counts_their_judgments_and_draws_prompts() -> None:
-    found = one_labeler.agreement_with_others([2, 0] * 20, [2, 1] * 20, list(range(20)) * 2)
-    assert isinstance(found, Estimate)
-    assert found.value == pytest.approx(40 / 60)
-    assert found.prompts == 20
+    agreement = one_labeler.agreement_with_others([2, 0] * 20, [2, 1] * 20, list(range(20)) * 2)
+    assert isinstance(agreement, Estimate)
+    assert agreement.value == pytest.approx(40 / 60)
+    assert agreement.prompts == 20
 
 
 def test_judgments_that_nobody_shares_do_not_count_towards_agreement() -> None:
@@ -75,15 +75,15 @@ def test_a_side_habit_is_told_from_chance() -> None:
 
 def test_skills_and_habits_are_recovered() -> None:
     choices, _ = simulate(1, [2.0] * 6 + [0.0, 0.0, -1.5], [0.0] * 6 + [0.0, 3.0, 0.0], pairs=900)
-    found = estimate(choices, 9)
-    for good in found[:6]:
+    estimates = estimate(choices, 9)
+    for good in estimates[:6]:
         assert 0.75 < good.accuracy < 0.97
         assert good.left_low < 0.5 < good.left_high
-    guesser, left_handed, inverted = found[6:]
+    guesser, left_handed, inverted = estimates[6:]
     assert guesser.low < 0.5 < guesser.high
     assert left_handed.left_low > 0.75
     assert inverted.high < 0.4
-    assert min(one.weight for one in found[:6]) > 0.5 > max(one.weight for one in found[6:])
+    assert min(one.weight for one in estimates[:6]) > 0.5 > max(one.weight for one in estimates[6:])
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
@@ -111,32 +111,32 @@ def test_without_shared_pairs_everybody_weighs_the_same_and_nobody_is_known() ->
     choices = Choices(
         np.arange(300), rng.integers(0, 3, 300), rng.random(300) < 0.9, rng.random(300) < 0.5
     )
-    found = estimate(choices, 4)
-    assert [one.is_known for one in found] == [False] * 4
-    assert [one.weight for one in found] == [1.0] * 4
+    estimates = estimate(choices, 4)
+    assert [one.is_known for one in estimates] == [False] * 4
+    assert [one.weight for one in estimates] == [1.0] * 4
 
 
 def test_a_newcomer_stands_between_the_best_and_the_worst() -> None:
     choices, _ = simulate(3, [2.0] * 5 + [0.0])
-    found = estimate(choices, 7)
-    assert found[5].weight < found[6].weight < max(one.weight for one in found[:5])
-    assert not found[6].is_known
+    estimates = estimate(choices, 7)
+    assert estimates[5].weight < estimates[6].weight < max(one.weight for one in estimates[:5])
+    assert not estimates[6].is_known
 
 
 def test_known_answers_tell_right_from_wrong_where_the_majority_is_wrong() -> None:
     choices, truth = simulate(4, [2.0, 2.0, -2.0, -2.0, -2.0, -2.0], pairs=400)
     gold = {pair: bool(truth[pair]) for pair in range(200)}
-    found = estimate(choices, 6, gold=gold)
-    assert min(one.accuracy for one in found[:2]) > 0.75
-    assert max(one.accuracy for one in found[2:]) < 0.25
+    estimates = estimate(choices, 6, gold=gold)
+    assert min(one.accuracy for one in estimates[:2]) > 0.75
+    assert max(one.accuracy for one in estimates[2:]) < 0.25
 
 
 def test_no_choices_at_all_is_no_error() -> None:
     nothing = np.array([], dtype=np.int64)
-    found = dawid_skene.estimate_reliabilities(
+    estimates = dawid_skene.estimate_reliabilities(
         Choices(nothing, nothing, nothing.astype(bool), nothing.astype(bool)), 2, 0
     )
-    assert [one.weight for one in found.labelers] == [1.0, 1.0]
+    assert [one.weight for one in estimates.labelers] == [1.0, 1.0]
 
 
 def test_columns_of_different_lengths_are_refused() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from modeling.core.fitting.frozen_choice import (
-    Choice,
+    LayerChoice,
     choose,
     count_fits,
     fit_head,
@@ -155,7 +155,7 @@ def test_clearly_lower_is_by_more_than_a_standard_error() -> None:
 def test_heads_differ_by_their_bootstrap_and_agree_without_one() -> None:
     features, pairs = drawn_pairs(200, torch.tensor([1.0, -1.0]), seed=6)
     table = features[:, None]
-    choice = Choice((0,), 0.01, [])
+    choice = LayerChoice((0,), 0.01, [])
     weights, biases = fit_head(table, choice, pairs, CONFIG)
     ones, some = torch.ones(200), (torch.arange(200) % 2).float()
     many, many_biases = fit_heads(table, choice, pairs, CONFIG, [ones, some])

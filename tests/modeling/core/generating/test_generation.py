@@ -26,7 +26,7 @@ from modeling.core.generating import generation
 from modeling.core.generating.drawing import Sampling, derive_seed, pick, uniforms
 from modeling.core.generating.generation import Drawn, Request, generate
 from modeling.core.generating.plain_generation import choose_generator, generate_plain
-from modeling.core.program.errors import Cancelled, ProgramError
+from modeling.core.program.errors import ProgramCancelled, ProgramError
 
 VOCABULARY = 60
 STOP = frozenset(range(50, 60))  # a sixth of the tokens: responses of very different lengths
@@ -197,11 +197,11 @@ def test_each_response_is_told_once_and_is_whole(llama: PreTrainedModel) -> None
 
 def test_what_check_raises_ends_the_work_and_the_mode_comes_back(llama: PreTrainedModel) -> None:
     def stop() -> None:
-        raise Cancelled
+        raise ProgramCancelled
 
     llama.train()
     for way in (generate, generate_plain):
-        with pytest.raises(Cancelled):
+        with pytest.raises(ProgramCancelled):
             way(llama, make_requests(), sampling(), check=stop)
         assert llama.training
     llama.eval()

@@ -12,7 +12,7 @@ from transformers import AutoModelForSequenceClassification, GPT2Config, GPT2LMH
 from modeling.core import train_reward
 from modeling.core.loading.adapters import add_adapter, linear_names, merge_adapter
 from modeling.core.loading.reward_model import load_reward_model
-from modeling.core.program.parallel import Group
+from modeling.core.program.parallel import Processes
 from modeling.core.program.run_dir import EXIT_CANCELLED, RunDir
 from modeling.core.reading.reader import choose_reader
 from modeling.core.reward.settings import settle
@@ -126,7 +126,7 @@ def test_adapters_move_to_the_model_that_was_not_quantised(
 ) -> None:
     """What QLoRA's export does, here between two models that are the same: no reward changes."""
     folder = training_run(tmp_path / "run", tiny_model, heads=2, **LORA)
-    training = prepare(RunDir(folder), Group())
+    training = prepare(RunDir(folder), Processes())
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for weight in training.model.parameters():

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modeling.core.loading.aggregation import (
-    Scale,
+    RewardScale,
     aggregate,
     on_one_scale,
     read_scales,
@@ -62,7 +62,7 @@ def test_members_that_differ_by_level_and_scale_alone_agree_on_one_scale() -> No
 def test_without_it_the_worst_case_would_be_the_member_with_the_lowest_level() -> None:
     """The second member likes the first text less, the first member is only lower by habit."""
     rewards = torch.tensor([[0.0, 8.0], [0.5, 12.0]])
-    scales = [Scale(0.0, 1.0), Scale(10.0, 1.0)]
+    scales = [RewardScale(0.0, 1.0), RewardScale(10.0, 1.0)]
     assert aggregate(rewards, "wco").tolist() == [0.0, 0.5]
     assert aggregate(on_one_scale(rewards, scales), "wco").tolist() == [3.0, 5.5]
 
@@ -78,7 +78,7 @@ def test_centring_heads_of_one_trunk_keeps_their_mean(
     rewards: list[list[float]], levels: list[float]
 ) -> None:
     """So the mean of the members is the reward of the plain checkpoint, whatever their levels."""
-    scales = same_spread([Scale(level, 1.0 + at) for at, level in enumerate(levels)])
+    scales = same_spread([RewardScale(level, 1.0 + at) for at, level in enumerate(levels)])
     assert {scale.std for scale in scales} == {2.0}
     table = torch.tensor(rewards)
     assert torch.allclose(on_one_scale(table, scales).mean(1), table.mean(1), rtol=1e-5, atol=1e-4)
@@ -86,11 +86,11 @@ def test_centring_heads_of_one_trunk_keeps_their_mean(
 
 def test_one_member_and_members_without_scales_stay_as_they_are() -> None:
     assert torch.equal(on_one_scale(REWARDS, None), REWARDS)
-    assert torch.equal(on_one_scale(REWARDS[:, :1], [Scale(7.0, 3.0)]), REWARDS[:, :1])
+    assert torch.equal(on_one_scale(REWARDS[:, :1], [RewardScale(7.0, 3.0)]), REWARDS[:, :1])
 
 
 def test_a_member_to_whom_all_is_alike_keeps_its_size() -> None:
-    assert scales_of(torch.full((4, 1), 2.5)) == [Scale(2.5, 1.0)]
+    assert scales_of(torch.full((4, 1), 2.5)) == [RewardScale(2.5, 1.0)]
 
 
 def test_scales_are_read_as_they_were_written(tmp_path: Path) -> None:
@@ -110,6 +110,6 @@ def test_scales_that_cannot_be_are_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_scales_of_another_number_of_members_are_refused(tmp_path: Path) -> None:
-    write_scales(tmp_path, [Scale(), Scale()], responses=4)
+    write_scales(tmp_path, [RewardScale(), RewardScale()], responses=4)
     with pytest.raises(ProgramError, match="does not fit"):
         read_scales(tmp_path, 3)

@@ -12,7 +12,7 @@ from modeling.core import score, train_reward
 from modeling.core.fitting import feature_table
 from modeling.core.loading.own_head import mean_readout
 from modeling.core.loading.saved_rewards import combine, load_scorer
-from modeling.core.program.errors import Cancelled, ProgramError
+from modeling.core.program.errors import ProgramCancelled, ProgramError
 from modeling.core.program.run_dir import RunDir
 from modeling.core.reading.features import Readout
 from modeling.core.reading.reader import Reader, choose_reader
@@ -234,7 +234,7 @@ class TestFrozen:
                 or RunDir.check_cancelled(interrupted)
             ),
         )
-        with pytest.raises(Cancelled):
+        with pytest.raises(ProgramCancelled):
             train_reward.main(interrupted)
         assert 0 < sum(texts) < 80
         assert run(train_reward, broken) == 0

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from modeling.core.policy.health import (
-    Kept,
     Measure,
+    WeightsToExport,
     alike_share,
-    may_be_kept,
+    may_be_exported,
     measure,
     reason_to_stop,
     repeated_share,
@@ -95,10 +95,10 @@ def test_a_kl_beyond_the_budget_by_chance_stops_nothing() -> None:
 
 def test_weights_are_kept_when_their_kl_will_probably_be_within_the_budget_again() -> None:
     found = spread_kl(2.6)
-    assert may_be_kept(found, 3, 3.0)
-    assert not may_be_kept(found, 3, 2.9)
-    assert may_be_kept(found, 0, 2.0), "as they came"
-    assert may_be_kept(found, 3, None)
+    assert may_be_exported(found, 3, 3.0)
+    assert not may_be_exported(found, 3, 2.9)
+    assert may_be_exported(found, 0, 2.0), "as they came"
+    assert may_be_exported(found, 3, None)
 
 
 def test_responses_to_one_prompt_do_not_make_the_kl_surer() -> None:
@@ -153,28 +153,28 @@ def test_one_answer_to_few_prompts_is_no_collapse() -> None:
 
 def test_the_latest_that_is_not_below_the_best_is_kept() -> None:
     """Objectives 1, 2, 2, 0.9: the running mean falls at the end, from 5/3 to 1.475."""
-    kept, model = Kept(best=True), nn.Linear(1, 1, bias=False)
+    to_export, model = WeightsToExport(best=True), nn.Linear(1, 1, bias=False)
     for step, objective in enumerate([1.0, 2.0, 2.0, 0.9]):
         nn.init.constant_(model.weight, step)
-        kept.consider(step, measured([rollout(1, reward=objective)] * 2), model)
-    assert kept.step == 2
-    kept.put_back(model)
+        to_export.consider(step, measured([rollout(1, reward=objective)] * 2), model)
+    assert to_export.step == 2
+    to_export.put_back(model)
     assert model.weight.item() == 2
 
 
 def test_a_difference_within_chance_does_not_hold_back_the_latest() -> None:
-    kept, model = Kept(best=True), nn.Linear(1, 1)
+    to_export, model = WeightsToExport(best=True), nn.Linear(1, 1)
     for step, level in enumerate([1.0, 0.9]):
         rows = [rollout(1, reward=level + spread) for spread in (-3, 3)]
-        kept.consider(step, measured(rows), model)
-    assert kept.step == 1
+        to_export.consider(step, measured(rows), model)
+    assert to_export.step == 1
 
 
 def test_without_best_the_latest_is_kept_and_nothing_is_counted_twice() -> None:
-    kept, model = Kept(best=False), nn.Linear(1, 1)
+    to_export, model = WeightsToExport(best=False), nn.Linear(1, 1)
     for step, objective in ((0, 5.0), (1, 1.0), (1, 9.0)):
-        kept.consider(step, measured([rollout(1, reward=objective)]), model)
-    assert (kept.step, kept.recent) == (1, [5.0, 1.0])
-    again = Kept(best=False)
-    again.restore(kept.state())
-    assert again == kept or torch.equal(again.weights["weight"], kept.weights["weight"])
+        to_export.consider(step, measured([rollout(1, reward=objective)]), model)
+    assert (to_export.step, to_export.recent) == (1, [5.0, 1.0])
+    again = WeightsToExport(best=False)
+    again.restore(to_export.state())
+    assert again == to_export or torch.equal(again.weights["weight"], to_export.weights["weight"])

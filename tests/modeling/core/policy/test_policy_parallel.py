@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from modeling.core import train_policy
-from modeling.core.program.parallel import Group
+from modeling.core.program.parallel import Processes
 from tests.modeling.core.factories import lines, make_run, messages, read, run
 
 PROMPTS = [{"id": f"q{n}", "prompt": messages(f"What is {n} plus {n}?")} for n in range(24)]
@@ -76,15 +76,15 @@ def test_two_processes_end_where_one_does(
 
 def test_shares_are_put_together_in_the_old_order() -> None:
     items = list(range(7))
-    shares = [Group(rank, 3).share(items) for rank in range(3)]
+    shares = [Processes(rank, 3).share(items) for rank in range(3)]
     assert sorted(item for share in shares for item in share) == items
-    assert Group().collect(items, Group().share(items)) == items
+    assert Processes().collect(items, Processes().share(items)) == items
 
 
 def test_alone_gradients_stay_as_they_are() -> None:
     layer = torch.nn.Linear(2, 1)
     layer(torch.ones(1, 2)).sum().backward()
     before = layer.weight.grad.clone()  # type: ignore[union-attr]
-    Group().add_gradients(layer)
+    Processes().add_gradients(layer)
     assert torch.equal(layer.weight.grad, before)  # type: ignore[arg-type]
-    assert Group().any(True) and not Group().any(False)
+    assert Processes().any(True) and not Processes().any(False)

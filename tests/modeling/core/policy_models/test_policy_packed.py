@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from modeling.core import train_policy
-from modeling.core.policy_models.batch import Text, pad_texts
+from modeling.core.policy_models.batch import TokenText, pad_texts
 from modeling.core.policy_models.packed import by_prompt, pack_texts
 from modeling.core.policy_models.reading import choose_policy_way, make_batch, plan_passes
 from tests.modeling.core.factories import read, run
@@ -30,7 +30,7 @@ def make_policy(config: PretrainedConfig) -> PreTrainedModel:
     return AutoModelForCausalLM.from_config(config).eval()
 
 
-def ragged_texts() -> list[Text]:
+def ragged_texts() -> list[TokenText]:
     """Prompts of one token and of many, one response and several, responses that begin alike, that
     are the same, that are their end token alone, and a prompt that comes again later."""
     rng = random.Random(0)
@@ -41,21 +41,21 @@ def ragged_texts() -> list[Text]:
     long, short, other = draw(20), draw(1), draw(9)
     alike = draw(6)
     return [
-        Text(long, (*alike, *draw(3), 2)),
-        Text(long, (*alike, *draw(1), 2)),
-        Text(long, (*alike, 2)),
-        Text(short, (2,)),
-        Text(short, draw(12)),
-        Text(other, (*draw(5), 2)),
-        Text(draw(7), (*alike, 2)),
-        Text(draw(7), (*alike, 2)),
-        Text(other, draw(4)),
-        *[Text(draw(5), (7, 8, 9))] * 2,
+        TokenText(long, (*alike, *draw(3), 2)),
+        TokenText(long, (*alike, *draw(1), 2)),
+        TokenText(long, (*alike, 2)),
+        TokenText(short, (2,)),
+        TokenText(short, draw(12)),
+        TokenText(other, (*draw(5), 2)),
+        TokenText(draw(7), (*alike, 2)),
+        TokenText(draw(7), (*alike, 2)),
+        TokenText(other, draw(4)),
+        *[TokenText(draw(5), (7, 8, 9))] * 2,
     ]
 
 
 def in_all(
-    model: PreTrainedModel, texts: Sequence[Text], packed: bool
+    model: PreTrainedModel, texts: Sequence[TokenText], packed: bool
 ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """Log-probabilities and entropies at temperature 0.7, or values, and the gradients of a
     weighted sum of the first, so that no two tokens pull alike."""
@@ -158,7 +158,7 @@ def test_passes_hold_every_item_once_within_the_budget(
     """A prompt's number is its tokens and its length."""
     lengths = iter(responses)
     items = [
-        tuple(Text((number,) * number, (5,) * next(lengths)) for _ in range(each))
+        tuple(TokenText((number,) * number, (5,) * next(lengths)) for _ in range(each))
         for number in prompts
     ]
     passes = by_prompt(items, budget)

@@ -147,3 +147,73 @@ def test_a_setting_that_is_newer_than_the_checkpoint_makes_no_other_run() -> Non
     assert is_same_run(before, before | {"template_date": "2026-02-03"})
     assert not is_same_run(before, before | {"seed": 2})
     assert not is_same_run(before | {"removed": 1}, before)
+
+
+def test_a_damaged_state_does_not_take_the_place_of_the_good_one_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in the save that follows, the run still has what it went on from."""
+    checkpoint = saved_twice(tmp_path)
+    damage(checkpoint.state_file, 700)
+    found = checkpoint.load_last(CPU)
+    assert found is not None and found[1]
+
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt  # stands for the kill
+
+    for name in ("os.replace", "torch.save"):
+        with monkeypatch.context() as patch:
+            patch.setattr(name, die)
+            with suppress(KeyboardInterrupt):
+                checkpoint.save_state({"loop": {"best_step": 1, "step": 2}})
+        again = checkpoint.load_last(CPU)
+        assert again is not None, name
+        assert again[0]["loop"]["step"] == 1
+    checkpoint.save_state({"loop": {"best_step": 1, "step": 2}})
+    damage(checkpoint.state_file, 300)
+    last = checkpoint.load_last(CPU)
+    assert last is not None and last[0]["loop"]["step"] == 1, "it stays until there are two again"
+
+
+def test_two_kills_between_the_two_renames_lose_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first leaves previous.pt alone; the second must not make the manifest forget it."""
+    checkpoint = saved_twice(tmp_path)
+    replace = os.replace
+    for _ in range(2):
+
+        def die(source: Any, target: Any) -> None:
+            if str(target).endswith("state.pt"):
+                raise KeyboardInterrupt
+            replace(source, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", die)
+            with suppress(KeyboardInterrupt):
+                checkpoint.save_state({"loop": {"best_step": 1, "step": 3}})
+        found = checkpoint.load_last(CPU)
+        assert found is not None
+        assert (found[0]["loop"]["step"], found[1]) == (2, True)
+
+
+def test_a_state_whose_best_weights_are_damaged_is_not_deleted(tmp_path: Path) -> None:
+    checkpoint = saved_twice(tmp_path)
+    damage(checkpoint.folder / "best-1.pt", 400)
+    assert checkpoint.load_last(CPU) is None
+    assert checkpoint.state_file.exists()
+
+
+def test_a_state_that_cannot_be_read_for_the_moment_is_not_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = saved_twice(tmp_path)
+
+    def no_memory(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("can't allocate memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "load", no_memory)
+        assert checkpoint.load_last(CPU) is None
+    found = checkpoint.load_last(CPU)
+    assert found is not None and found[0]["loop"]["step"] == 2

@@ -8,7 +8,7 @@ import pytest
 from modeling.core import sample, score, train_policy, train_reward
 from modeling.core.generating import samples_file
 from modeling.core.program.run_dir import EXIT_CANCELLED, EXIT_FAILED, RunDir
-from modeling.core.program.whole import ALMOST, Phase, Whole
+from modeling.core.program.whole import ALMOST, Phase, WholeRun
 from tests.modeling.core.factories import (
     lines,
     make_run,
@@ -142,7 +142,7 @@ def test_the_log_says_what_is_being_done(
 
 
 def test_phases_count_by_what_they_were_measured_to_cost() -> None:
-    whole = Whole([Phase("quick", 1.0), Phase("slow", 1.0), Phase("last", 2.0)])
+    whole = WholeRun([Phase("quick", 1.0), Phase("slow", 1.0), Phase("last", 2.0)])
     whole.reach("quick", "", 0.0, now=0.0)
     whole.reach("slow", "", 0.0, now=1.0)
     # A second so far, and nine for half of what was thought to be as long: 1 + 18 + 2 * 10 / 1.5.
@@ -152,7 +152,7 @@ def test_phases_count_by_what_they_were_measured_to_cost() -> None:
 
 
 def test_a_figure_that_was_too_high_waits_until_it_is_true() -> None:
-    whole = Whole([Phase("a", 1.0), Phase("b", 1.0)])
+    whole = WholeRun([Phase("a", 1.0), Phase("b", 1.0)])
     whole.reach("a", "", 0.0, now=0.0)
     shown = whole.reach("b", "", 0.0, now=10.0)
     assert shown == pytest.approx(0.5)
@@ -162,7 +162,7 @@ def test_a_figure_that_was_too_high_waits_until_it_is_true() -> None:
 
 
 def test_nobody_says_how_long_it_takes_before_anything_was_measured() -> None:
-    whole = Whole([Phase("loading", 1.0), Phase("working", 99.0)])
+    whole = WholeRun([Phase("loading", 1.0), Phase("working", 99.0)])
     assert whole.left() is None
     whole.reach("loading", "", 0.0, now=0.0)
     whole.reach("working", "", 0.0, now=3.0)
@@ -172,7 +172,7 @@ def test_nobody_says_how_long_it_takes_before_anything_was_measured() -> None:
 
 
 def test_a_first_response_that_comes_at_once_foretells_nothing() -> None:
-    whole = Whole([Phase("loading", 10.0), Phase("working", 90.0)])
+    whole = WholeRun([Phase("loading", 10.0), Phase("working", 90.0)])
     whole.reach("loading", "", 0.0, now=0.0)
     whole.reach("working", "", 0.0, now=10.0)
     shown = whole.reach("working", "", 0.01, now=10.001)
@@ -182,14 +182,14 @@ def test_a_first_response_that_comes_at_once_foretells_nothing() -> None:
 
 
 def test_what_an_earlier_attempt_has_done_is_no_speed_of_this_one() -> None:
-    whole = Whole([Phase("working", 100.0, done=0.5)], before=0.4)
+    whole = WholeRun([Phase("working", 100.0, done=0.5)], before=0.4)
     assert whole.reach("working", "", 0.0, now=0.0) == 0.5
     whole.reach("working", "", 0.6, now=10.0)
     assert whole.left() == pytest.approx(40.0)
 
 
 def test_a_new_plan_keeps_what_was_measured() -> None:
-    whole = Whole([Phase("loading", 5.0), Phase("working", 5.0)])
+    whole = WholeRun([Phase("loading", 5.0), Phase("working", 5.0)])
     whole.reach("loading", "", 0.0, now=0.0)
     whole.reach("working", "", 0.5, now=10.0)
     whole.plan([Phase("loading", 5.0), Phase("working", 50.0), Phase("saving", 5.0)])

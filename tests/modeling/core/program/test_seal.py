@@ -24,7 +24,7 @@ def sealed(folder: Path) -> Path:
 def test_a_result_says_what_it_said_and_names_its_files(tmp_path: Path) -> None:
     sealed(tmp_path)
     result = seal.check_result(tmp_path)
-    assert result.told == {"model_dir": "model", "accuracy": 0.75, "loss": None}
+    assert result.figures == {"model_dir": "model", "accuracy": 0.75, "loss": None}
     assert set(result.files) == {"model/weights.bin", "predictions.jsonl"}
 
 
@@ -60,7 +60,7 @@ def test_a_file_that_changed_after_the_result_is_named(tmp_path: Path, name: str
 
 def test_a_result_of_somebody_elses_program_needs_no_seal(tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text('{"count": 3}')
-    assert seal.check_result(tmp_path).told == {"count": 3}
+    assert seal.check_result(tmp_path).figures == {"count": 3}
 
 
 def run(folder: Path, count: int = 1) -> int:
@@ -83,9 +83,9 @@ def test_a_damaged_result_is_made_anew_and_a_whole_one_is_not(tmp_path: Path) ->
     assert run(tmp_path) == 0
     (tmp_path / "result.json").write_text('{"count": ')
     assert run(tmp_path) == 0
-    assert seal.read_result(tmp_path).told["count"] == 1
+    assert seal.read_result(tmp_path).figures["count"] == 1
     assert run(tmp_path, count=2) == 0
-    assert seal.read_result(tmp_path).told["count"] == 1
+    assert seal.read_result(tmp_path).figures["count"] == 1
 
 
 def test_a_metric_line_cut_by_a_kill_does_not_take_the_next_one_with_it(tmp_path: Path) -> None:

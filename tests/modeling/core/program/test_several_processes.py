@@ -13,7 +13,7 @@ import pytest
 
 from modeling.core import train_reward
 from modeling.core.fitting.step import share_of
-from modeling.core.program.parallel import Group
+from modeling.core.program.parallel import Processes
 from modeling.core.texts.groups import LabeledPair, Unit
 from modeling.core.texts.text import Encoded
 from tests.modeling.core.factories import lines, metric, preference, read, run, training_run
@@ -85,7 +85,7 @@ def test_shares_are_whole_units_of_about_the_same_size() -> None:
     reader = SimpleNamespace(tokens=lambda texts: sum(len(text.ids) for text in texts))
     shares = []
     for rank in range(2):
-        setup = SimpleNamespace(processes=Group(rank, 2))
+        setup = SimpleNamespace(processes=Processes(rank, 2))
         data = SimpleNamespace(encoded=encoded)
         training: Any = SimpleNamespace(setup=setup, data=data, reader=reader)
         shares.append(share_of(training, batch))

@@ -62,7 +62,8 @@ def test_train_comparisons_are_judged_by_the_members_that_never_saw_them(tmp_pat
     assert all(len(found) > 10 for found in seen.values())
     number = seen[1][0]
     rewards = torch.tensor([[9.0, 0.0, 9.0], [0.0, 5.0, 0.0]])
-    row = written(tmp_path, [group(number, "train")], [rewards], seed=4)[f"c{number}"]
+    groups = [group(n, "train") for n in (number, *range(60, 70))]
+    row = written(tmp_path, groups, [rewards] * 11, seed=4)[f"c{number}"]
     if number not in seen[2]:
         assert (row["margin"], row["members"], row["in_sample"]) == (-5.0, 1, False)
 
@@ -74,10 +75,21 @@ def test_heads_that_never_saw_a_prompt_may_share_a_trunk_that_did(tmp_path: Path
     assert which == [m for m in range(8) if bootstrap_weight(0, m, one.prompt) == 0]
     assert fair
     for learned in (True, False):
-        rewards = [torch.randn(2, 8)]
-        row = written(tmp_path, [one], rewards, are_heads=True, trunk_learned=learned)["c3"]
+        groups, rewards = (
+            [one, *(group(n, "train") for n in range(4, 14))],
+            [torch.randn(2, 8)] * 11,
+        )
+        row = written(tmp_path, groups, rewards, are_heads=True, trunk_learned=learned)["c3"]
         assert row["members"] == len(which)
         assert row["in_sample"] is learned
+
+
+def test_a_head_whose_bootstrap_drew_nothing_has_seen_everything(tmp_path: Path) -> None:
+    """It was trained on the whole in its place, so it is no fairer a judge than the others."""
+    one = group(3, "train")
+    assert 0 in [bootstrap_weight(0, head, one.prompt) for head in range(8)]
+    row = written(tmp_path, [one], [torch.randn(2, 8)], are_heads=True)["c3"]
+    assert (row["members"], row["in_sample"]) == (8, True)
 
 
 def test_a_single_model_judges_what_it_learned_from_and_says_so(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from modeling.pages.policies.guard_charts import (
     variance_chart,
 )
 from modeling.policies.comparing import WinRate
-from modeling.policies.guard import Record
+from modeling.policies.guard import VersionRecord
 from modeling.templatetags.learning import spec_rows
 
 ALPHA, BETA = 2.0, 1.0  # the optimum is at ln d = alpha / beta - 1, so d = e
@@ -26,7 +26,9 @@ def row(version: int, reward: float = 1.0, reference: int = 1, **record: Any) ->
     policy = Policy(
         version=version, parent_id=version - 1, reference_id=reference, results=told
     )  # as if a run had made it
-    return VersionRow(policy, Record(version=version, reward=reward, reward_before=0.0, **record))
+    return VersionRow(
+        policy, VersionRecord(version=version, reward=reward, reward_before=0.0, **record)
+    )
 
 
 def gao(d: float) -> float:

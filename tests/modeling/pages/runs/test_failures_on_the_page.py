@@ -46,7 +46,7 @@ class Ended:
         return self.code
 
 
-class InThisProcess(programs.Program):
+class InThisProcess(programs.RunningProgram):
     """The program itself, spared the seconds in which a child imports torch."""
 
     def __init__(self, stage: str, folder: Path, *, log: Path, **_: Any) -> None:
@@ -59,7 +59,7 @@ class InThisProcess(programs.Program):
 @pytest.fixture
 def training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Queued: ten preferences, a real base model of two layers."""
-    monkeypatch.setattr(executing, "Program", InThisProcess)
+    monkeypatch.setattr(executing, "RunningProgram", InThisProcess)
     base = build_tiny_model(tmp_path / "base")
     project = make_project(base_model=str(base), retrain_after=10, gold_share=0.0)
     make_comparisons(project, 12)
@@ -240,7 +240,7 @@ def test_a_reward_that_is_no_number_is_named_on_the_round(
     folder = RewardModel.objects.get(project=project).path
     broken.save_pretrained(folder)
     AutoTokenizer.from_pretrained(policy).save_pretrained(folder)
-    monkeypatch.setattr(executing, "Program", InThisProcess)
+    monkeypatch.setattr(executing, "RunningProgram", InThisProcess)
     executing.execute(run.pk, beat_seconds=0.02)
     run.refresh_from_db()
     assert run.state == Run.State.FAILED

@@ -12,7 +12,7 @@ import pytest
 from modeling.core import sample
 from modeling.core.generating.servers import chat_client, remote_policy
 from modeling.core.generating.servers.chat_server import ChatServer, parse_server
-from modeling.core.program.errors import Cancelled, ProgramError
+from modeling.core.program.errors import ProgramCancelled, ProgramError
 from modeling.core.program.run_dir import EXIT_CANCELLED
 from modeling.core.program.seeds import derive_seed
 from tests.modeling.core.chat_server_double import ChatServerDouble, Reply, completion, serve
@@ -244,7 +244,7 @@ def test_a_cancelled_run_ends_at_once_and_keeps_what_it_has(
 
         def cancel(_run: Any) -> None:
             if len(server.asked) >= 6:
-                raise Cancelled
+                raise ProgramCancelled
 
         started = time.monotonic()
         with monkeypatch.context() as patch:

@@ -1,4 +1,4 @@
-"""One's own account: name, e-mail and password; and a new password by e-mail."""
+"""A person's own account: name, time zone, e-mail and password, and a new password by e-mail."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from labeling.models import User
 from labeling.pages.destinations import MODEL_BACKEND
-from labeling.pages.people.account_forms import (
+from labeling.pages.people.reader_time import browser_zone
+from labeling.pages.people.signing_in.account_forms import (
     ChangePasswordForm,
     EmailForm,
     ForgottenForm,
@@ -24,7 +25,6 @@ from labeling.pages.people.account_forms import (
     NewPasswordForm,
     TimezoneForm,
 )
-from labeling.pages.people.reader_time import browser_zone
 from labeling.pages.requests import SignedInRequest
 from labeling.people import mailing
 from labeling.people.signing_in import accounts
@@ -48,7 +48,7 @@ def _page(request: SignedInRequest, **forms: Any) -> HttpResponse:
         "can_send": mailing.can_send(),
         **forms,
     }
-    return render(request, "people/accounts/account.html", context, status=422 if forms else 200)
+    return render(request, "people/signing_in/account.html", context, status=422 if forms else 200)
 
 
 @login_required
@@ -105,16 +105,16 @@ def account_email(request: SignedInRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm_email(request: SignedInRequest, token: str) -> HttpResponse:
-    """What the link in the mail opens. It asks once more: programs that look through mails open
-    links too."""
+    """Opens from the link in the mail, and asks once more before it confirms: programs that look
+    through mails open links too."""
     only_look = request.method != "POST"
     try:
         address = accounts.confirm_address(request.user, token, only_look=only_look)
     except AccountError as problem:
         context = {"why": str(problem)}
-        return render(request, "people/accounts/confirm_email.html", context, status=410)
+        return render(request, "people/signing_in/confirm_email.html", context, status=410)
     if only_look:
-        return render(request, "people/accounts/confirm_email.html", {"address": address})
+        return render(request, "people/signing_in/confirm_email.html", {"address": address})
     messages.success(request, f"{address} is your e-mail now.")
     return redirect("account")
 
@@ -128,7 +128,7 @@ def account_password(request: SignedInRequest) -> HttpResponse:
         if form.is_valid():
             form.save()
     except AccountError:
-        pass  # it is in the form, which is shown again
+        pass  # the form has added it to its errors, which are shown
     if form.errors:
         return _page(request, password_form=form)
     update_session_auth_hash(request, request.user)
@@ -138,7 +138,8 @@ def account_password(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def password_forgotten(request: HttpRequest) -> HttpResponse:
-    """Asks for an address and answers the same whatever it is; the mail is sent afterwards."""
+    """Asks for an address, and answers the same whether or not it is known. The mail is sent after
+    the answer, since the time it takes would tell too."""
     if not mailing.can_send():
         raise Http404("No mails are sent from here. Ask whoever runs this server.")
     form = ForgottenForm(request.POST or None)
@@ -147,12 +148,14 @@ def password_forgotten(request: HttpRequest) -> HttpResponse:
         mailing.afterwards(lambda: accounts.mail_reset(address, link))
         return redirect("password-mailed")
     status = 422 if form.errors else 200
-    return render(request, "people/accounts/password_forgotten.html", {"form": form}, status=status)
+    return render(
+        request, "people/signing_in/password_forgotten.html", {"form": form}, status=status
+    )
 
 
 @require_safe
 def password_mailed(request: HttpRequest) -> HttpResponse:
-    return render(request, "people/accounts/password_mailed.html")
+    return render(request, "people/signing_in/password_mailed.html")
 
 
 def _links(request: HttpRequest) -> Callable[..., str]:
@@ -161,9 +164,9 @@ def _links(request: HttpRequest) -> Callable[..., str]:
 
 
 class SetPassword(PasswordResetConfirmView):
-    """Opens once from the link in a mail, sets the password and signs in."""
+    """Opens from the link in a mail, once. Sets the password and signs in."""
 
-    template_name = "people/accounts/set_password.html"
+    template_name = "people/signing_in/set_password.html"
     form_class = NewPasswordForm
     token_generator = accounts.reset_tokens
     post_reset_login = True

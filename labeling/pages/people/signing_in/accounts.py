@@ -4,14 +4,14 @@ from typing import Any
 
 from django.contrib.auth.views import LoginView, LogoutView
 
-from labeling.pages.people import demo
+from labeling.pages.people.signing_in import demo
 from labeling.people.mailing import can_send
 
 
 class SignIn(LoginView):
     """Username and password; the demo's three entries where they may be offered."""
 
-    template_name = "people/accounts/sign_in.html"
+    template_name = "people/signing_in/sign_in.html"
     redirect_authenticated_user = True
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The demo's entry: the printed address, and the buttons that let one in as one of its people."""
+"""The demo's entry: the printed address, and the buttons that sign in as one of its people."""
 
 import ipaddress
 from urllib.parse import urlencode
@@ -34,8 +34,8 @@ def is_open(request: HttpRequest) -> bool:
 @never_cache
 @require_safe
 def enter(request: HttpRequest, secret: str) -> HttpResponse:
-    """The printed address. It leads on at once, so that the secret is in no page's address: to the
-    choice of whom to enter as, also for who has chosen before."""
+    """Opens from the printed address and redirects at once, so that no page has the secret in its
+    address. It leads to the choice of a role, also for somebody who has chosen one before."""
     if not _is_possible(request) or not demo.is_secret(secret):
         raise Http404("There is no demo here.")
     if request.user.get_username() in demo.USERS.values():
@@ -56,7 +56,7 @@ def enter(request: HttpRequest, secret: str) -> HttpResponse:
 
 @require_POST
 def demo_sign_in(request: HttpRequest) -> HttpResponse:
-    """Enter as one of the demo's users, without a password."""
+    """Signs in as one of the demo's users, without a password."""
     if not is_open(request):
         raise Http404("There is no demo here.")
     username = demo.USERS.get(request.POST.get("role", ""))
@@ -72,8 +72,8 @@ def _is_possible(request: HttpRequest) -> bool:
 
 
 def _is_loopback(request: HttpRequest) -> bool:
-    """The request came from this machine and was meant for it, as far as can be seen: a second
-    hurdle beside the secret, never one on its own."""
+    """Whether the request seems to come from this machine and to be meant for it. A proxy can
+    conceal that it does not, so this is a second hurdle beside the secret, never the only one."""
     host = split_domain_port(request.get_host())[0].strip("[]")
     return (
         not PROXY_HEADERS & request.META.keys()

@@ -1,4 +1,4 @@
-"""What an htmx request gets when its person is signed out.
+"""Answers htmx requests of a person who is signed out.
 
 A redirect would be followed silently and the sign-in page swapped into some corner of the page.
 Reading is sent to the sign-in page as a whole; writing is refused with 401, so that the page can
@@ -6,7 +6,7 @@ keep what was to be written and send it again.
 """
 
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -32,4 +32,5 @@ class SignedOutMiddleware:
                 content_type="text/plain; charset=utf-8",
             )
         came_from = request.htmx.current_url_abs_path or request.get_full_path()
-        return HttpResponseClientRedirect(f"{sign_in}?next={came_from}")
+        query = urlencode({"next": came_from}, safe="/")  # it may have a query of its own
+        return HttpResponseClientRedirect(f"{sign_in}?{query}")

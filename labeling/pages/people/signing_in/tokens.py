@@ -48,7 +48,7 @@ class TokenForm(forms.Form):
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def api_token(request: SignedInRequest) -> HttpResponse:
-    """One's tokens, and a form for one more, whose key is shown once."""
+    """Lists one's tokens, and takes the form for one more, whose key is shown once."""
     if request.method != "POST":
         return _page(request, TokenForm())
     form = TokenForm(request.POST)
@@ -75,7 +75,7 @@ def _page(
         "now": timezone.now(),
         **new,
     }
-    return render(request, "people/accounts/api_token.html", context, status=status)
+    return render(request, "people/signing_in/api_token.html", context, status=status)
 
 
 @login_required

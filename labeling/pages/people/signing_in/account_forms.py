@@ -17,9 +17,10 @@ WRONG_PASSWORD = "This is not your password of today."
 
 
 def is_password_of(request: HttpRequest, user: User, password: str) -> bool:
-    """Asked as at the sign-in page, so that guessing is as slow here as there."""
-    found = authenticate(request, username=user.username, password=password)
-    return found is not None and found.pk == user.pk
+    """Whether this is the user's password. It is checked as on the sign-in page, so that guessing
+    is limited here as it is there."""
+    signed_in = authenticate(request, username=user.username, password=password)
+    return signed_in is not None and signed_in.pk == user.pk
 
 
 class NameForm(forms.Form):
@@ -76,8 +77,8 @@ class EmailForm(forms.Form):
 
 
 class NewPasswordForm(SetPasswordForm):
-    """Writes the password and nothing else: whatever has changed about the account meanwhile
-    (somebody has closed it) stays as it is."""
+    """Writes the password and nothing else. What has changed about the account meanwhile stays as
+    it is: somebody may have closed it."""
 
     user: User
 

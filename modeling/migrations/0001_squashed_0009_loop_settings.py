@@ -1,0 +1,433 @@
+"""A fresh database gets its tables as 0009 leaves them, in one go. What older rows need is left out,
+but for the settings: projects may be there already, where only this app went back to nothing."""
+
+import django.core.validators
+import django.db.models.deletion
+from django.conf import settings
+from django.db import migrations, models
+
+from labeling.database.squashed import Squashed
+from modeling.migrations._settings_of_projects import copy_from_projects, copy_to_projects
+
+
+class Migration(Squashed):
+
+    replaces = [
+        ('modeling', '0001_initial'),
+        ('modeling', '0002_evaluation'),
+        ('modeling', '0003_shadow_and_members'),
+        ('modeling', '0004_policy_improvement'),
+        ('modeling', '0005_selection'),
+        ('modeling', '0006_runs_model_files'),
+        ('modeling', '0007_past_tense'),
+        ('modeling', '0008_early_pairs'),
+        ('modeling', '0009_loop_settings'),
+    ]
+
+    initial = True
+
+    dependencies = [
+        ('labeling', '0001_squashed_0027_gold_release'),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name='LoopSettings',
+            fields=[
+                ('project', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='loop_settings', serialize=False, to='labeling.project')),
+                ('loop_enabled', models.BooleanField(default=True)),
+                ('retrain_after', models.IntegerField(default=100, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000)])),
+                ('retrain_every_hours', models.IntegerField(default=0, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(8760)])),
+                ('base_model', models.CharField(blank=True, default='', max_length=300)),
+                ('reward_method', models.CharField(choices=[('finetune', 'Train the model itself'), ('frozen', 'Quick: read a frozen model, train a head on what it sees')], default='finetune', max_length=8)),
+                ('reward_adapter', models.CharField(choices=[('none', 'All of its weights'), ('lora', 'LoRA: small matrices beside frozen weights'), ('qlora', 'QLoRA: the same beside 4-bit weights (NVIDIA GPUs only)')], default='none', max_length=5)),
+                ('reward_pooling', models.CharField(choices=[('last', 'At the end of the text'), ('mean', 'Averaged over the response')], default='last', max_length=4)),
+                ('reward_heads', models.IntegerField(default=1, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(32)])),
+                ('reward_members', models.IntegerField(default=1, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(8)])),
+                ('reward_bootstrap', models.BooleanField(default=True)),
+                ('aggregate', models.CharField(choices=[('mean', 'Their mean'), ('wco', 'The lowest of them (worst case)'), ('uwo', 'The mean, less a penalty for disagreement')], default='mean', max_length=4)),
+                ('uwo_weight', models.FloatField(default=0.5, validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(100.0)])),
+                ('learning_curve', models.BooleanField(default=False)),
+                ('reward_learning_rate', models.FloatField(blank=True, default=None, null=True, validators=[django.core.validators.MinValueValidator(1e-08), django.core.validators.MaxValueValidator(1.0)])),
+                ('reward_epochs', models.IntegerField(blank=True, default=None, null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)])),
+                ('reward_batch_size', models.IntegerField(default=16, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(4096)])),
+                ('reward_max_length', models.IntegerField(blank=True, default=None, null=True, validators=[django.core.validators.MinValueValidator(8), django.core.validators.MaxValueValidator(131072)])),
+                ('reward_strength_margin', models.FloatField(default=0.0, validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(10.0)])),
+                ('reward_label_smoothing', models.FloatField(default=0.0, validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(0.49)])),
+                ('reward_ties', models.CharField(choices=[('half', 'As half a win for each'), ('davidson', 'As an outcome of their own (Davidson)')], default='half', max_length=8)),
+                ('reward_rankings', models.CharField(choices=[('pairs', 'As their pairs'), ('plackett_luce', 'As a whole (Plackett–Luce)')], default='pairs', max_length=13)),
+                ('reward_centering', models.FloatField(default=0.0, validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)])),
+                ('selection', models.CharField(choices=[('uncertainty', 'Uncertainty: what the reward model is least sure of'), ('disagreement', 'Disagreement: what would teach the reward model most'), ('thompson', 'Thompson sampling: where models that fit the data differ'), ('max_min', 'Best against worst: the largest difference in reward'), ('random', 'At random')], default='uncertainty', max_length=12)),
+                ('selection_patience', models.IntegerField(default=5, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(50)])),
+                ('queue_target', models.IntegerField(default=200, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(1000000)])),
+                ('sample_prompts', models.IntegerField(default=50, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000)])),
+                ('samples_per_prompt', models.IntegerField(default=4, validators=[django.core.validators.MinValueValidator(2), django.core.validators.MaxValueValidator(64)])),
+                ('temperature', models.FloatField(default=1.0, validators=[django.core.validators.MinValueValidator(0.01), django.core.validators.MaxValueValidator(5.0)])),
+                ('top_p', models.FloatField(default=1.0, validators=[django.core.validators.MinValueValidator(0.01), django.core.validators.MaxValueValidator(1.0)])),
+                ('max_new_tokens', models.IntegerField(default=256, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(131072)])),
+                ('improvement', models.CharField(choices=[('off', 'Off: policies are registered by hand'), ('best_of_n', 'Learn the best of n responses (gentlest)'), ('rloo', 'RLOO: reinforcement learning without a value model'), ('ppo', 'PPO: reinforcement learning with a value model'), ('dpo', 'DPO: directly from preferences, without the reward model')], default='off', max_length=9)),
+                ('improve_after', models.IntegerField(default=500, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(1000000)])),
+                ('promotion', models.CharField(choices=[('blind', 'When people prefer it in a blind comparison'), ('automatic', 'At once, within the KL budget and the guard')], default='blind', max_length=9)),
+                ('comparison_size', models.IntegerField(default=100, validators=[django.core.validators.MinValueValidator(10), django.core.validators.MaxValueValidator(5000)])),
+                ('kl_coefficient', models.FloatField(default=0.1, validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(100.0)])),
+                ('kl_budget', models.FloatField(default=10.0, validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(10000.0)])),
+                ('kl_target', models.FloatField(default=0.0, validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(10000.0)])),
+                ('kl_estimator', models.CharField(choices=[('k1', 'k1: log policy − log reference; its optimum is the one that is meant'), ('k3', 'k3: never below 0 and steadier; its optimum is another one')], default='k1', max_length=2)),
+                ('best_of', models.IntegerField(default=16, validators=[django.core.validators.MinValueValidator(2), django.core.validators.MaxValueValidator(256)])),
+                ('improve_prompts', models.IntegerField(default=512, validators=[django.core.validators.MinValueValidator(8), django.core.validators.MaxValueValidator(1000000)])),
+                ('improve_steps', models.IntegerField(default=40, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000)])),
+                ('improve_adapter', models.CharField(choices=[('none', 'All weights'), ('lora', 'LoRA: small matrices beside the weights')], default='none', max_length=4)),
+            ],
+            options={
+                'verbose_name_plural': 'loop settings',
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('retrain_after__gte', 1), ('retrain_after__lte', 1000000)), name='loop_settings_retrain_after_allowed'),
+                    models.CheckConstraint(condition=models.Q(('retrain_every_hours__gte', 0), ('retrain_every_hours__lte', 8760)), name='loop_settings_retrain_every_hours_allowed'),
+                    models.CheckConstraint(condition=models.Q(('reward_method__in', ['finetune', 'frozen'])), name='loop_settings_reward_method_allowed'),
+                    models.CheckConstraint(condition=models.Q(('reward_adapter__in', ['none', 'lora', 'qlora'])), name='loop_settings_reward_adapter_allowed'),
+                    models.CheckConstraint(condition=models.Q(('reward_pooling__in', ['last', 'mean'])), name='loop_settings_reward_pooling_allowed'),
+                    models.CheckConstraint(condition=models.Q(('reward_heads__gte', 1), ('reward_heads__lte', 32)), name='loop_settings_reward_heads_allowed'),
+                    models.CheckConstraint(condition=models.Q(('reward_members__gte', 1), ('reward_members__lte', 8)), name='loop_settings_reward_members_allowed'),
+                    models.CheckConstraint(condition=models.Q(('aggregate__in', ['mean', 'wco', 'uwo'])), name='loop_settings_aggregate_allowed'),
+                    models.CheckConstraint(condition=models.Q(('uwo_weight__gte', 0.0), ('uwo_weight__lte', 100.0)), name='loop_settings_uwo_weight_allowed'),
+                    models.CheckConstraint(condition=models.Q(('reward_learning_rate__gte', 1e-08), ('reward_learning_rate__lte', 1.0)), name='loop_settings_reward_learning_rate_allowed'),
+                    models.CheckConstraint(condition=models.Q(('reward_epochs__gte', 1), ('reward_epochs__lte', 100)), name='loop_settings_reward_epochs_allowed'),
+                    models.CheckConstraint(condition=models.Q(('reward_batch_size__gte', 1), ('reward_batch_size__lte', 4096)), name='loop_settings_reward_batch_size_allowed'),
+                    models.CheckConstraint(condition=models.Q(('reward_max_length__gte', 8), ('reward_max_length__lte', 131072)), name='loop_settings_reward_max_length_allowed'),
+                    models.CheckConstraint(condition=models.Q(('reward_strength_margin__gte', 0.0), ('reward_strength_margin__lte', 10.0)), name='loop_settings_reward_strength_margin_allowed'),
+                    models.CheckConstraint(condition=models.Q(('reward_label_smoothing__gte', 0.0), ('reward_label_smoothing__lte', 0.49)), name='loop_settings_reward_label_smoothing_allowed'),
+                    models.CheckConstraint(condition=models.Q(('reward_ties__in', ['half', 'davidson'])), name='loop_settings_reward_ties_allowed'),
+                    models.CheckConstraint(condition=models.Q(('reward_rankings__in', ['pairs', 'plackett_luce'])), name='loop_settings_reward_rankings_allowed'),
+                    models.CheckConstraint(condition=models.Q(('reward_centering__gte', 0.0), ('reward_centering__lte', 1.0)), name='loop_settings_reward_centering_allowed'),
+                    models.CheckConstraint(condition=models.Q(('selection__in', ['uncertainty', 'disagreement', 'thompson', 'max_min', 'random'])), name='loop_settings_selection_allowed'),
+                    models.CheckConstraint(condition=models.Q(('selection_patience__gte', 0), ('selection_patience__lte', 50)), name='loop_settings_selection_patience_allowed'),
+                    models.CheckConstraint(condition=models.Q(('queue_target__gte', 0), ('queue_target__lte', 1000000)), name='loop_settings_queue_target_allowed'),
+                    models.CheckConstraint(condition=models.Q(('sample_prompts__gte', 1), ('sample_prompts__lte', 1000000)), name='loop_settings_sample_prompts_allowed'),
+                    models.CheckConstraint(condition=models.Q(('samples_per_prompt__gte', 2), ('samples_per_prompt__lte', 64)), name='loop_settings_samples_per_prompt_allowed'),
+                    models.CheckConstraint(condition=models.Q(('temperature__gte', 0.01), ('temperature__lte', 5.0)), name='loop_settings_temperature_allowed'),
+                    models.CheckConstraint(condition=models.Q(('top_p__gte', 0.01), ('top_p__lte', 1.0)), name='loop_settings_top_p_allowed'),
+                    models.CheckConstraint(condition=models.Q(('max_new_tokens__gte', 1), ('max_new_tokens__lte', 131072)), name='loop_settings_max_new_tokens_allowed'),
+                    models.CheckConstraint(condition=models.Q(('improvement__in', ['off', 'best_of_n', 'rloo', 'ppo', 'dpo'])), name='loop_settings_improvement_allowed'),
+                    models.CheckConstraint(condition=models.Q(('improve_after__gte', 0), ('improve_after__lte', 1000000)), name='loop_settings_improve_after_allowed'),
+                    models.CheckConstraint(condition=models.Q(('promotion__in', ['blind', 'automatic'])), name='loop_settings_promotion_allowed'),
+                    models.CheckConstraint(condition=models.Q(('comparison_size__gte', 10), ('comparison_size__lte', 5000)), name='loop_settings_comparison_size_allowed'),
+                    models.CheckConstraint(condition=models.Q(('kl_coefficient__gte', 0.0), ('kl_coefficient__lte', 100.0)), name='loop_settings_kl_coefficient_allowed'),
+                    models.CheckConstraint(condition=models.Q(('kl_budget__gte', 0.0), ('kl_budget__lte', 10000.0)), name='loop_settings_kl_budget_allowed'),
+                    models.CheckConstraint(condition=models.Q(('kl_target__gte', 0.0), ('kl_target__lte', 10000.0)), name='loop_settings_kl_target_allowed'),
+                    models.CheckConstraint(condition=models.Q(('kl_estimator__in', ['k1', 'k3'])), name='loop_settings_kl_estimator_allowed'),
+                    models.CheckConstraint(condition=models.Q(('best_of__gte', 2), ('best_of__lte', 256)), name='loop_settings_best_of_allowed'),
+                    models.CheckConstraint(condition=models.Q(('improve_prompts__gte', 8), ('improve_prompts__lte', 1000000)), name='loop_settings_improve_prompts_allowed'),
+                    models.CheckConstraint(condition=models.Q(('improve_steps__gte', 1), ('improve_steps__lte', 100000)), name='loop_settings_improve_steps_allowed'),
+                    models.CheckConstraint(condition=models.Q(('improve_adapter__in', ['none', 'lora'])), name='loop_settings_improve_adapter_allowed'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='Policy',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('version', models.PositiveIntegerField()),
+                ('name', models.CharField(max_length=120)),
+                ('location', models.CharField(help_text='Folder or hub id.', max_length=500)),
+                ('notes', models.CharField(blank=True, max_length=400)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
+                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to='modeling.policy')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='policies', to='labeling.project')),
+                ('algorithm', models.CharField(blank=True, help_text='Empty: made elsewhere.', max_length=9)),
+                ('kl', models.FloatField(blank=True, help_text='Nats to the reference.', null=True)),
+                ('reference', models.ForeignKey(blank=True, help_text='The policy that its improvement began with; its KL is measured to this one.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='modeling.policy')),
+                ('results', models.JSONField(blank=True, default=dict, help_text='What its run measured.')),
+                ('status', models.CharField(choices=[('candidate', 'Candidate'), ('accepted', 'Accepted'), ('rejected', 'Rejected')], default='accepted', max_length=9)),
+                ('verdict', models.CharField(blank=True, help_text='Why it was accepted or rejected.', max_length=500)),
+                ('files', models.JSONField(blank=True, default=dict, help_text='Size and SHA-256 of each file, if a run made it.')),
+            ],
+            options={
+                'verbose_name_plural': 'policies',
+                'ordering': ['-version'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('project', 'version'), name='policy_version_once_per_project'),
+                    models.CheckConstraint(condition=models.Q(('location', ''), _negated=True), name='policy_has_location'),
+                    models.CheckConstraint(condition=models.Q(('status__in', ['candidate', 'accepted', 'rejected'])), name='policy_status_known'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='Run',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('train_reward', 'train reward model'), ('sample', 'sample responses'), ('score', 'rank the queue'), ('train_policy', 'improve the policy'), ('compare', 'sample two policies for a blind comparison')], max_length=16)),
+                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=9)),
+                ('input_digest', models.CharField(help_text='Of everything the result depends on: no input is run twice.', max_length=64)),
+                ('config', models.JSONField(default=dict)),
+                ('seed', models.BigIntegerField(default=0)),
+                ('code_version', models.CharField(blank=True, max_length=60)),
+                ('attempt', models.PositiveSmallIntegerField(default=0)),
+                ('progress', models.FloatField(default=0.0)),
+                ('progress_text', models.CharField(blank=True, max_length=200)),
+                ('seconds_left', models.FloatField(blank=True, null=True)),
+                ('cancel_requested', models.BooleanField(default=False)),
+                ('worker', models.CharField(blank=True, max_length=120)),
+                ('error', models.TextField(blank=True)),
+                ('results', models.JSONField(default=dict)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('started_at', models.DateTimeField(blank=True, null=True)),
+                ('heartbeat_at', models.DateTimeField(blank=True, null=True)),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
+                ('policy', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='modeling.policy')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='labeling.project')),
+                ('snapshot', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='labeling.snapshot')),
+            ],
+            options={
+                'ordering': ['-id'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('project', 'kind', 'input_digest'), name='run_once_per_input'),
+                    models.UniqueConstraint(condition=models.Q(('state__in', ['queued', 'running'])), fields=('project', 'kind'), name='run_one_active_per_kind'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'running', 'succeeded', 'failed', 'cancelled'])), name='run_state_known'),
+                    models.CheckConstraint(condition=models.Q(('progress__gte', 0.0), ('progress__lte', 1.0)), name='run_progress_in_0_1'),
+                    models.CheckConstraint(condition=models.Q(('kind__in', ['train_reward', 'sample', 'score', 'train_policy', 'compare'])), name='run_kind_known'),
+                ],
+            },
+        ),
+        migrations.AddField(
+            model_name='policy',
+            name='run',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='policies', to='modeling.run'),
+        ),
+        migrations.CreateModel(
+            name='EarlyPair',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('comparison', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='early_pair', to='labeling.comparison')),
+                ('prompt', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='labeling.prompt')),
+                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='early_pairs', to='modeling.run')),
+            ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('run', 'prompt'), name='early_pair_once_per_prompt'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='Metric',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=80)),
+                ('step', models.PositiveIntegerField()),
+                ('value', models.FloatField()),
+                ('logged_at', models.DateTimeField()),
+                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='metrics', to='modeling.run')),
+            ],
+            options={
+                'ordering': ['step'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('run', 'name', 'step'), name='metric_once_per_step'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='RewardModel',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('version', models.PositiveIntegerField()),
+                ('base_model', models.CharField(max_length=500)),
+                ('folder', models.CharField(help_text='Relative to DATA_DIR.', max_length=500)),
+                ('status', models.CharField(choices=[('candidate', 'Candidate'), ('live', 'Live'), ('retired', 'Retired'), ('rejected', 'Rejected')], default='candidate', max_length=9)),
+                ('results', models.JSONField(default=dict, help_text="The run's result.json.")),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reward_models', to='labeling.project')),
+                ('snapshot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reward_models', to='labeling.snapshot')),
+                ('run', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='reward_model', to='modeling.run')),
+                ('files', models.JSONField(blank=True, default=dict, help_text='Size and SHA-256 of each file of its folders.')),
+            ],
+            options={
+                'ordering': ['-version'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('project', 'version'), name='reward_model_version_once_per_project'),
+                    models.UniqueConstraint(condition=models.Q(('status', 'live')), fields=('project',), name='reward_model_one_live_per_project'),
+                    models.CheckConstraint(condition=models.Q(('status__in', ['candidate', 'live', 'retired', 'rejected'])), name='reward_model_status_known'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='ArmLift',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('strategy', models.CharField(choices=[('uncertainty', 'Uncertainty: what the reward model is least sure of'), ('disagreement', 'Disagreement: what would teach the reward model most'), ('thompson', 'Thompson sampling: where models that fit the data differ'), ('max_min', 'Best against worst: the largest difference in reward'), ('random', 'At random')], max_length=12)),
+                ('judgments', models.PositiveIntegerField(help_text='Known when it was measured.')),
+                ('trained_on', models.PositiveIntegerField(help_text='Of either arm.')),
+                ('tested_on', models.PositiveIntegerField(help_text='Random judgments.')),
+                ('accuracy', models.FloatField(help_text='Gain in the share of random judgments foretold.')),
+                ('accuracy_low', models.FloatField()),
+                ('accuracy_high', models.FloatField()),
+                ('loss', models.FloatField(help_text='Drop of the log-loss on them, in nats.')),
+                ('differences', models.JSONField(default=list, help_text='[prompt, accuracy, loss] of each test, to be pooled over models.')),
+                ('measured_at', models.DateTimeField(auto_now=True)),
+                ('reward_model', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='arm_lift', to='modeling.rewardmodel')),
+            ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('strategy__in', ['uncertainty', 'disagreement', 'thompson', 'max_min', 'random'])), name='arm_lift_strategy_known'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='Foretold',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('policy_version', models.PositiveIntegerField(help_text='The newer of the policies that wrote the two; null for others.', null=True)),
+                ('margin', models.FloatField(help_text='Reward of chosen less that of rejected.')),
+                ('point', models.FloatField(help_text='1 when the order was foretold, 0 when not, a half between.')),
+                ('loss', models.FloatField(help_text='Calibrated log-loss, clipped (modeling/reward_models/drift.py).')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('preference', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='foretold', to='labeling.preference')),
+                ('reward_model', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='foretold', to='modeling.rewardmodel')),
+                ('in_shadow', models.BooleanField(default=False, help_text='Said by the predecessor, while another one was in service.')),
+            ],
+            options={
+                'verbose_name_plural': 'foretold',
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('point__gte', 0.0), ('point__lte', 1.0)), name='foretold_point_in_0_1'),
+                    models.UniqueConstraint(fields=('preference', 'reward_model'), name='foretold_once_per_model'),
+                    models.UniqueConstraint(condition=models.Q(('in_shadow', False)), fields=('preference',), name='foretold_once_in_service'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='InstantGuess',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('arm', models.CharField(blank=True, help_text='As its comparison was handed out.', max_length=8)),
+                ('probability', models.FloatField(help_text='That chosen is preferred, by the head.')),
+                ('point', models.FloatField(help_text='1: the head had the order right, 0: not, a half between.')),
+                ('loss', models.FloatField(help_text='Log-loss of the head, in nats.')),
+                ('model_point', models.FloatField(help_text='The same of the reward model without the head.')),
+                ('model_loss', models.FloatField()),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('preference', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='instant_guess', to='labeling.preference')),
+                ('reward_model', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='instant_guesses', to='modeling.rewardmodel')),
+            ],
+            options={
+                'verbose_name_plural': 'instant guesses',
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('probability__gte', 0.0), ('probability__lte', 1.0)), name='instant_guess_probability_in_0_1'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='Loop',
+            fields=[
+                ('project', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='loop', serialize=False, to='labeling.project')),
+                ('policy', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='modeling.policy')),
+                ('reward_model', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='modeling.rewardmodel')),
+                ('gate_margin', models.FloatField(default=0.01, help_text='How much accuracy on the test split a new reward model may lose, 0 to 1.')),
+                ('shadow', models.ForeignKey(blank=True, help_text='The reward model before this one: it goes on foretelling for one round.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='modeling.rewardmodel')),
+                ('shadow_until', models.PositiveIntegerField(default=0, help_text='The last round in which it does.')),
+                ('guarded_from', models.PositiveIntegerField(default=0, help_text='The guard looks at policy versions after this one.')),
+                ('improvement_stopped', models.TextField(blank=True, help_text='Why the guard has stopped improvement; empty: it has not.')),
+            ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('gate_margin__gte', 0.0), ('gate_margin__lte', 1.0)), name='loop_gate_margin_in_0_1'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='QueueOrder',
+            fields=[
+                ('project', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='queue_order', serialize=False, to='labeling.project')),
+                ('strategy', models.CharField(choices=[('uncertainty', 'Uncertainty: what the reward model is least sure of'), ('disagreement', 'Disagreement: what would teach the reward model most'), ('thompson', 'Thompson sampling: where models that fit the data differ'), ('max_min', 'Best against worst: the largest difference in reward'), ('random', 'At random')], max_length=12)),
+                ('ranked', models.PositiveIntegerField(default=0, help_text='Comparisons.')),
+                ('learnt', models.PositiveIntegerField(default=0, help_text='Judgments since the training.')),
+                ('milliseconds', models.FloatField(default=0.0, help_text='To learn, rank and write.')),
+                ('summary', models.JSONField(default=dict, help_text='The head of the line, and a histogram.')),
+                ('updated_at', models.DateTimeField(auto_now=True)),
+                ('fallback_from', models.CharField(blank=True, choices=[('uncertainty', 'Uncertainty: what the reward model is least sure of'), ('disagreement', 'Disagreement: what would teach the reward model most'), ('thompson', 'Thompson sampling: where models that fit the data differ'), ('max_min', 'Best against worst: the largest difference in reward'), ('random', 'At random')], help_text='It gained nothing.', max_length=12)),
+                ('fallback_reason', models.TextField(blank=True)),
+                ('fallback_at', models.DateTimeField(blank=True, null=True)),
+                ('counted_from', models.PositiveIntegerField(default=0, help_text='What reward models after this version gained decides on a fallback.')),
+                ('reward_model', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='modeling.rewardmodel')),
+            ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('strategy__in', ['uncertainty', 'disagreement', 'thompson', 'max_min', 'random'])), name='queue_order_strategy_known'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='ResponseFeatures',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('vector', models.BinaryField(help_text='float16, little-endian.')),
+                ('response', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='features', to='labeling.response')),
+                ('reward_model', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='features', to='modeling.rewardmodel')),
+            ],
+            options={
+                'verbose_name_plural': 'response features',
+                'constraints': [
+                    models.UniqueConstraint(fields=('response', 'reward_model'), name='features_once_per_response'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='Round',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField()),
+                ('state', models.CharField(choices=[('sampling', 'Sampling'), ('labeling', 'Labeling'), ('training', 'Training'), ('gating', 'Gating'), ('improving', 'Improving'), ('comparing', 'Comparing'), ('finished', 'Policy kept'), ('promoted', 'Promoted'), ('rejected', 'Rejected'), ('failed', 'Failed')], default='sampling', max_length=9)),
+                ('started_at', models.DateTimeField()),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('policy', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='rounds', to='modeling.policy')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rounds', to='labeling.project')),
+                ('reward_model', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='rounds', to='modeling.rewardmodel')),
+                ('candidate', models.ForeignKey(blank=True, help_text='The new policy of this round.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='candidate_rounds', to='modeling.policy')),
+                ('reason', models.TextField(blank=True, help_text='Why it ended as it did.')),
+                ('results', models.JSONField(blank=True, default=dict, help_text='The blind comparison as it was decided.')),
+            ],
+            options={
+                'ordering': ['-number'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('project', 'number'), name='round_number_once_per_project'),
+                    models.UniqueConstraint(condition=models.Q(('state__in', ['sampling', 'labeling', 'training', 'gating', 'improving', 'comparing'])), fields=('project',), name='round_one_open_per_project'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['sampling', 'labeling', 'training', 'gating', 'improving', 'comparing', 'finished', 'promoted', 'rejected', 'failed'])), name='round_state_known'),
+                ],
+            },
+        ),
+        migrations.AddField(
+            model_name='run',
+            name='round',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='runs', to='modeling.round'),
+        ),
+        migrations.CreateModel(
+            name='BlindPair',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('candidate_response', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='labeling.response')),
+                ('comparison', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='blind_pair', to='labeling.comparison')),
+                ('current_response', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='labeling.response')),
+                ('round', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='blind_pairs', to='modeling.round')),
+            ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('candidate_response', models.F('current_response')), _negated=True), name='blind_pair_of_two_responses'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='Score',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('value', models.FloatField(help_text='The mean of its members.')),
+                ('response', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='scores', to='labeling.response')),
+                ('reward_model', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='scores', to='modeling.rewardmodel')),
+                ('members', models.JSONField(default=list, help_text='The reward by each member, on one scale; empty for one alone.')),
+            ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('response', 'reward_model'), name='score_once_per_response'),
+                ],
+            },
+        ),
+        migrations.RunPython(copy_from_projects, copy_to_projects),
+    ]
