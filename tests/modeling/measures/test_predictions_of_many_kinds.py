@@ -62,7 +62,7 @@ def test_a_pair_that_is_turned_round_has_the_same_point(delta: float, target: fl
 
 
 def test_margins_are_the_members_or_the_model_itself() -> None:
-    members = {"members_chosen": (2.0, 0.5), "members_rejected": (1.0, 1.0)}
+    members: dict[str, Any] = {"members_chosen": (2.0, 0.5), "members_rejected": (1.0, 1.0)}
     assert row(**members).margins == [1.0, -0.5]
     assert row(target=0.0, **members).margins == [-1.0, 0.5]
     assert row(0.7).margins == [0.7]

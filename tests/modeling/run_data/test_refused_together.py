@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from modeling.run_data.asked import RunAsked
 from modeling.run_data.config import ConfigRefused, as_plain, shown
 from modeling.run_data.result import Stored
 from modeling.run_data.sample import SampleConfig, SampleResult
-from modeling.run_data.stored import Evaluation, PolicyFigures, StoredConfig
+from modeling.run_data.stored import Evaluation, PolicyFigures
 from modeling.run_data.train_policy import TrainPolicyConfig
 from modeling.run_data.train_reward import TrainRewardConfig
 
@@ -83,19 +84,19 @@ def test_tuples_become_lists_at_every_depth() -> None:
 
 @pytest.mark.parametrize("stored", [None, [], "text", 5, True])
 def test_what_is_no_object_is_read_as_an_empty_one(stored: object) -> None:
-    assert StoredConfig.read_stored(stored) == StoredConfig.read_stored({})
+    assert RunAsked.read_stored(stored) == RunAsked.read_stored({})
 
 
 @pytest.mark.parametrize("stored", ["many", True, [3], {"n": 3}, None])
 def test_a_count_of_another_kind_is_read_as_none(stored: object) -> None:
-    config = StoredConfig.read_stored({"prompts": stored, "pairs": 7})
+    config = RunAsked.read_stored({"prompts": stored, "pairs": 7})
     assert (config.prompts, config.pairs) == (0, 7)
     assert SampleResult.read_stored({"tokens": stored}).tokens == 0
 
 
 @pytest.mark.parametrize("stored", [0, 5, -1, 2.0])
 def test_a_count_is_read_as_it_is(stored: float) -> None:
-    assert StoredConfig.read_stored({"prompts": stored}).prompts == stored
+    assert RunAsked.read_stored({"prompts": stored}).prompts == stored
 
 
 @pytest.mark.parametrize("stored", ["{}", [1], 5, None, True])
@@ -123,7 +124,7 @@ def test_why_a_policy_stopped_itself(stopped: object, reason: str) -> None:
 
 @pytest.mark.parametrize(("distill", "expected"), [(False, True), (True, False), (None, False)])
 def test_a_run_that_only_estimates_says_so_itself(distill: bool | None, expected: bool) -> None:
-    config = StoredConfig.read_stored({"train_policy": {"distill": distill}})
+    config = RunAsked.read_stored({"train_policy": {"distill": distill}})
     assert config.only_estimates is expected
 
 

@@ -148,7 +148,8 @@ def test_a_curator_sees_every_setting_and_can_type_in_what_is_theirs(
     enabled = {name for name, field in form.fields.items() if not field.disabled}
     assert enabled == {"selection", "selection_patience"}
     words = page.content.decode()
-    assert words.count("Curators may change this, too.") == len(enabled)
+    once_more_in_the_notice = 1
+    assert words.count("Curators may change this, too.") == len(enabled) + once_more_in_the_notice
     assert 'name="recipe"' not in words
     assert "You are a curator of this project" in words
 
@@ -215,12 +216,12 @@ def test_a_recipe_sent_by_a_curator_is_refused_by_its_settings(
 def test_a_curator_is_shown_no_path_and_no_way_back_to_a_default(
     curator: Client, project: Project
 ) -> None:
-    LoopSettings.objects.update(base_model="/srv/secret/base", selection="random", top_p=0.5)
+    LoopSettings.objects.update(base_model="/srv/secret/base", selection="random", kl_budget=5.0)
     page = curator.get(url_of(project)).content.decode()
     assert "/srv/secret" not in page and "…/base" in page
     assert 'name="to_default" value="selection"' in page
-    assert 'name="to_default" value="top_p"' not in page
-    assert "Not at its default, which is 1.0." in page
+    assert 'name="to_default" value="kl_budget"' not in page
+    assert "Not at its default, which is 10.0." in page
 
 
 def test_the_way_to_the_settings_is_the_page_that_the_role_opens(
