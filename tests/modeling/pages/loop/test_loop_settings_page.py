@@ -252,3 +252,19 @@ def test_settings_that_a_colleague_has_made_contradictory_meanwhile_are_refused(
     sentence = "Several heads or several models, not both."
     assert response.context["form"].errors == {"reward_members": [sentence]}
     assert LoopSettings.objects.get(project=project).reward_members == 1
+
+
+def test_a_fold_names_five_of_its_marks_and_counts_the_rest(
+    admin: Client, project: Project
+) -> None:
+    """A list as long as the fold would be no shorter than the fold."""
+    LoopSettings.objects.update(
+        reward_epochs=3, reward_batch_size=8, reward_centering=0.1, reward_ties="davidson",
+        reward_rankings="plackett_luce", learning_curve=True, reward_max_length=512,
+    )  # fmt: skip
+    response = admin.get(url_of(project))
+    learning = next(iter(response.context["form"].groups()))
+    assert len(learning.unusual) == 7
+    page = response.content.decode()
+    assert page.count("(default is ") == 5
+    assert " · and 2 more</p>" in page
