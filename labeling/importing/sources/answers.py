@@ -26,12 +26,10 @@ ANSWER = re.compile(
     r"s?[\s_-]*([0-9]+|[a-z])?",
     re.IGNORECASE,
 )
-FIRST = frozenset({"left", "first", "a", "1", "0", "leftbetter", "abetter", "aisbetter"})
-SECOND = frozenset({"right", "second", "b", "2", "rightbetter", "bbetter", "bisbetter"})
-TIES = frozenset(
-    {"tie", "ties", "equal", "same", "draw", "both", "bothgood", "nopreference", "similar"}
-)
-BAD = frozenset({"bothbad", "neither", "none", "bad", "botharebad"})
+FIRST = frozenset({"left", "first", "a", "leftbetter", "abetter", "aisbetter"})
+SECOND = frozenset({"right", "second", "b", "rightbetter", "bbetter", "bisbetter"})
+TIES = frozenset({"tie", "equal", "same", "draw", "both", "bothgood", "nopreference", "similar"})
+BAD = frozenset({"bothbad", "neither", "none", "botharebad"})
 
 
 def split_fields(fields: Mapping[str, Any], where: str) -> tuple[Any, dict[str, Any], Any]:
@@ -60,18 +58,29 @@ def _would_be_lost(name: str, value: Any) -> bool:
 
 
 def verdict_of(value: Any, names: list[str]) -> Verdict | None:
-    """Which of two answers a value names: by its field, by its side, or neither; None for none."""
+    """Which of two answers a value names: by its field, by the number or letter of one, by its
+    side, or neither; None where it names none."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    word = _bare(value)
-    bare = [_bare(name) for name in names]
-    if word in bare:
-        return Verdict.SECOND if bare.index(word) else Verdict.FIRST
-    for words, verdict in ((FIRST, Verdict.FIRST), (SECOND, Verdict.SECOND), (TIES, Verdict.TIE)):
-        if word in words:
+    if not isinstance(value, str | int):
+        return None
+    for written in (_bare, _mark):
+        word, known = written(f"{value}"), [written(name) for name in names]
+        if word and known.count(word) == 1:
+            return Verdict.SECOND if known.index(word) else Verdict.FIRST
+    sides = (FIRST, Verdict.FIRST), (SECOND, Verdict.SECOND), (TIES, Verdict.TIE)
+    for words, verdict in (*sides, (BAD, Verdict.BOTH_BAD)):
+        if _bare(f"{value}") in words:
             return verdict
-    return Verdict.BOTH_BAD if word in BAD else None
+    return None
 
 
-def _bare(value: Any) -> str:
-    return "".join(letter for letter in f"{value}".lower() if letter.isalnum())
+def _mark(name: str) -> str:
+    """The number or letter by which an answer is told from others: 2 of “Response 2”."""
+    match = ANSWER.fullmatch(name.strip())
+    word = (match.group(2) or "") if match else name.strip()
+    return word.lower() if word.isdigit() or len(word) == 1 else ""
+
+
+def _bare(text: str) -> str:
+    return "".join(letter for letter in text.lower() if letter.isalnum())

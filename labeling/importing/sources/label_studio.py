@@ -5,7 +5,7 @@ from typing import Any
 
 from labeling.importing.lines.message_fields import Tell
 from labeling.importing.reports import Wrong
-from labeling.importing.sources.answers import split_fields, verdict_of
+from labeling.importing.sources.answers import ANSWER, PROMPTS, split_fields, verdict_of
 from labeling.importing.sources.parts import (
     Answer,
     Verdict,
@@ -73,6 +73,8 @@ def _row_of_table(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     fields = {name: value for name, value in data.items() if name not in ABOUT}
     said: dict[str, Any] = {}
     for name, value in fields.items():
+        if name in PROMPTS or ANSWER.fullmatch(name):
+            continue  # a text may say “left” as well
         given = value.get("selected", value.get("choices")) if isinstance(value, dict) else value
         if verdict_of(given, []) is not None:
             said[name] = given

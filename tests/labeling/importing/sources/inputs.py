@@ -44,7 +44,7 @@ TASK = {"prompt": "Hi", "answer1": "Hello", "answer2": "Yo"}
 
 def picked(side: str, **more: Any) -> dict[str, Any]:
     result = {"type": "pairwise", "value": {"selected": side}, "from_name": "pw", "to_name": "a,b"}
-    return {"id": 1, "completed_by": 3, "was_cancelled": False, "result": [result], **more}
+    return {"id": 1, "completed_by": 3, "was_cancelled": False, "result": [result]} | more
 
 
 INPUTS = {

@@ -9,6 +9,7 @@ import pytest
 from labeling.importing import ImportRefused, check_file, preview_rows
 from labeling.importing.lines.rows import CheckedRow
 from labeling.importing.sources import every_source, recognise
+from labeling.importing.sources.answers import verdict_of
 from tests.labeling.importing.sources.inputs import INPUTS, MT_BENCH, picked, talk
 
 TABLE = (Path(__file__).parents[4] / "docs" / "data-formats.md").read_text()
@@ -235,3 +236,43 @@ def test_a_record_that_asks_nothing_is_said_to_be_left_out():
     record = INPUTS["Community Alignment"].records[0] | {"first_turn_prompt": ""}
     notices = check_file(lines(record, {"prompt": "Why?"})).notices
     assert any("that hold no question, left out" in notice for notice in notices)
+
+
+@pytest.mark.parametrize(
+    ("value", "names", "verdict"),
+    [
+        ("response2", ["response1", "response2"], "second"),
+        ("Response 1", ["answer-1", "answer-2"], "first"),
+        ("1", ["response_0", "response_1"], "second"),
+        (1, ["answer1", "answer2"], "first"),
+        ("0", ["answer1", "answer2"], None),
+        ("1", ["left", "right"], None),
+        ("B", ["answer_a", "answer_b"], "second"),
+        ("b", ["answer1", "answer2"], "second"),
+        (["left"], ["answer1", "answer2"], "first"),
+        ("rejected", ["chosen", "rejected"], "second"),
+        ("Both bad", ["answer1", "answer2"], "both_bad"),
+        ("tie", ["answer1", "answer2"], "tie"),
+        (None, ["answer1", "answer2"], None),
+        ([], ["answer1", "answer2"], None),
+        ("maybe", ["answer1", "answer2"], None),
+    ],
+)
+def test_peoples_words_name_one_of_two_answers_or_none(value, names, verdict):
+    named = verdict_of(value, names)
+    assert (named.value if named else None) == verdict
+
+
+def test_a_comment_beside_a_choice_in_label_studio_is_no_opinion():
+    record = INPUTS["Label Studio tasks"].records[0]
+    comment = {"type": "textarea", "value": {"text": ["Both are short."]}}
+    choice = picked("right")["result"]
+    assert read(record | {"annotations": [picked("left", result=[comment, *choice])]}) == [
+        "u:Hi | Yo > Hello"
+    ]
+    assert "Holds textarea" in fault(record | {"annotations": [picked("left", result=[comment])]})
+
+
+def test_a_text_that_says_left_is_no_opinion_of_a_table():
+    row = INPUTS["Label Studio, one annotation to a row"].records[0]
+    assert read(row | {"answer1": "left", "pw": "right"}) == ["u:Hi | Yo > left"]
