@@ -18,6 +18,11 @@ PROMPTS = (
     "conversation",
     "history",
     "context",
+    "dialogue",
+    "dialog",
+    "chat",
+    "messages",
+    "post",
 )
 SYSTEMS = ("system", "system_prompt")
 ANSWER = re.compile(
@@ -26,8 +31,12 @@ ANSWER = re.compile(
     r"s?[\s_-]*([0-9]+|[a-z])?",
     re.IGNORECASE,
 )
-FIRST = frozenset({"left", "first", "a", "leftbetter", "abetter", "aisbetter"})
-SECOND = frozenset({"right", "second", "b", "rightbetter", "bbetter", "bisbetter"})
+FIRST = frozenset({"left", "first", "a"})
+SECOND = frozenset({"right", "second", "b"})
+# What people write after the name of the better one.
+IS_BETTER = re.compile(
+    r"\s*\b(is\s+)?((much|slightly|clearly|significantly)\s+)?better$", re.IGNORECASE
+)
 TIES = frozenset({"tie", "equal", "same", "draw", "both", "bothgood", "nopreference", "similar"})
 BAD = frozenset({"bothbad", "neither", "none", "botharebad"})
 
@@ -64,13 +73,14 @@ def verdict_of(value: Any, names: list[str]) -> Verdict | None:
         value = value[0]
     if not isinstance(value, str | int):
         return None
+    said = IS_BETTER.sub("", f"{value}".strip())
     for written in (_bare, _mark):
-        word, known = written(f"{value}"), [written(name) for name in names]
+        word, known = written(said), [written(name) for name in names]
         if word and known.count(word) == 1:
             return Verdict.SECOND if known.index(word) else Verdict.FIRST
     sides = (FIRST, Verdict.FIRST), (SECOND, Verdict.SECOND), (TIES, Verdict.TIE)
     for words, verdict in (*sides, (BAD, Verdict.BOTH_BAD)):
-        if _bare(f"{value}") in words:
+        if _bare(said) in words:
             return verdict
     return None
 

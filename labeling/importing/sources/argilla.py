@@ -105,6 +105,14 @@ def _opinions(
         if len(ranks) > 1:
             yield from ranked(prompt, known, tell, system=system)
         return
+    if isinstance(value, list) and sorted(map(str, value)) == sorted(names) and len(names) > 1:
+        places = {name: index for index, name in enumerate(value)}  # all of them, the best first
+        known = [
+            Answer(answer.content, rank=places[name])
+            for name, answer in zip(names, answers, strict=True)
+        ]
+        yield from ranked(prompt, known, tell, system=system)
+        return
     if len(answers) == 2:
         verdict = verdict_of(value, names)
         if verdict is not None:

@@ -54,6 +54,7 @@ SOURCES = (
         name="TRL preference",
         meaning="chosen is better than rejected; without a prompt, both are whole conversations",
         needs=columns("chosen rejected"),
+        uses=columns("prompt"),
         fits=lambda data: data.keys() <= {"prompt", "chosen", "rejected"} and not is_dialogue(data),
         rows=lambda records, _: records,
         is_ours=True,

@@ -80,6 +80,11 @@ def test_a_file_may_mix_sources_and_rows_of_ours():
     assert sorted(read(*records)) == sorted(rows)
 
 
+def test_a_pair_of_ours_is_named_and_nothing_of_it_left_out():
+    (notice,) = check_file(lines(INPUTS["TRL preference"].records[0])).notices
+    assert notice.startswith("recognised as TRL preference, 1 record") and "left out" not in notice
+
+
 def test_what_a_source_leaves_out_is_told():
     (notice, *_) = check_file(lines(*INPUTS["SHP"].records)).notices
     assert notice.endswith("; left out: post_id, domain, score_A, score_B")
@@ -253,6 +258,9 @@ def test_a_record_that_asks_nothing_is_said_to_be_left_out():
         ("rejected", ["chosen", "rejected"], "second"),
         ("Both bad", ["answer1", "answer2"], "both_bad"),
         ("tie", ["answer1", "answer2"], "tie"),
+        ("Response 2 is slightly better", ["response_1", "response_2"], "second"),
+        ("A is better", ["answer1", "answer2"], "first"),
+        ("better", ["answer1", "answer2"], None),
         (None, ["answer1", "answer2"], None),
         ([], ["answer1", "answer2"], None),
         ("maybe", ["answer1", "answer2"], None),
@@ -276,3 +284,11 @@ def test_a_comment_beside_a_choice_in_label_studio_is_no_opinion():
 def test_a_text_that_says_left_is_no_opinion_of_a_table():
     row = INPUTS["Label Studio, one annotation to a row"].records[0]
     assert read(row | {"answer1": "left", "pw": "right"}) == ["u:Hi | Yo > left"]
+
+
+def test_a_ranking_in_argilla_may_be_the_fields_in_their_order():
+    record = INPUTS["Argilla records"].records[0] | {
+        "fields": {"prompt": "Hi", "response1": "a", "response2": "b", "response3": "c"},
+        "responses": {"rank": [{"value": ["response3", "response1", "response2"]}]},
+    }
+    assert read(record) == ["u:Hi | c > a", "u:Hi | c > b", "u:Hi | a > b"]
