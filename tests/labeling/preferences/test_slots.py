@@ -41,7 +41,7 @@ def take_out(*labelers: User) -> None:
 
 
 def judged_by(project: Project, count: int) -> list[User]:
-    """These people judge, and all of them prefer the same response."""
+    """These people judge, and all prefer the same text: a side would be now this one, now that."""
     labelers = [make_member(project) for _ in range(count)]
     for labeler in labelers:
         judge_for(labeler, project, "Good.")
