@@ -12,7 +12,7 @@ urlpatterns = [
     path("", include("modeling.pages.urls")),
     path("", include("modeling.pages.model_urls")),
     path("api/", include("labeling.api.urls")),
-    path("api/", include("modeling.api")),
+    path("api/", include("modeling.api.urls")),
 ]
 
 handler400 = "config.web.refusals.bad_request"

@@ -40,7 +40,9 @@ TABS = (
     Tab("import", "Import", "import", Role.CURATOR),
     Tab("people", "People", "members", Role.CURATOR),
     Tab("audit", "Audit log", "audit", Role.CURATOR),
+    # Of two with one name the viewer gets the first that their role opens.
     Tab("settings", "Settings", "project-settings", Role.ADMIN),
+    Tab("settings", "Settings", "project-loop-settings", Role.CURATOR),
 )
 
 
@@ -82,17 +84,21 @@ def _can_create_projects(context: RequestContext) -> bool:
 
 # The pages of the settings; the learning side's is there when its app is.
 SETTINGS_TABS = (
-    ("project-settings", "People and answers"),
-    ("project-loop-settings", "Models and the loop"),
+    Tab("project-settings", "People and answers", "project-settings", Role.ADMIN),
+    Tab("project-loop-settings", "Models and the loop", "project-loop-settings", Role.CURATOR),
 )
+
+
+def _may_open(tab: Tab, project: Project) -> bool:
+    return RANK[Role(project.role_of_viewer or Role.LABELER)] >= RANK[tab.at_least]
 
 
 @register.simple_tag
 def settings_tabs(project: Project, here: str) -> SafeString:
     links = [
-        (url, SafeString(' aria-current="page"') if name == here else "", label)
-        for name, label in SETTINGS_TABS
-        if (url := _url(name, project.slug))
+        (url, SafeString(' aria-current="page"') if tab.name == here else "", tab.label)
+        for tab in SETTINGS_TABS
+        if _may_open(tab, project) and (url := _url(tab.url_name, project.slug))
     ]
     items = format_html_join("", '<a href="{}"{}>{}</a>', links)
     return format_html('<nav class="settings-tabs" aria-label="Settings">{}</nav>', items)
@@ -102,11 +108,10 @@ def settings_tabs(project: Project, here: str) -> SafeString:
 def tabs(content: str, project: Project) -> SafeString:
     """Shows the project's tabs for the viewer's role. The content names the one that is open."""
     active = content.strip()
-    rank = RANK[Role(getattr(project, "role_of_viewer", Role.LABELER))]
-    links = [
-        (url, SafeString(' aria-current="page"') if tab.name == active else "", tab.label)
-        for tab in TABS
-        if rank >= RANK[tab.at_least] and (url := _url(tab.url_name, project.slug))
-    ]
-    items = format_html_join("", '<li><a href="{}"{}>{}</a></li>', links)
+    links: dict[str, tuple[str, SafeString | str, str]] = {}
+    for tab in TABS:
+        if _may_open(tab, project) and (url := _url(tab.url_name, project.slug)):
+            current = SafeString(' aria-current="page"') if tab.name == active else ""
+            links.setdefault(tab.name, (url, current, tab.label))
+    items = format_html_join("", '<li><a href="{}"{}>{}</a></li>', links.values())
     return format_html('<nav class="tabs" aria-label="Project"><ul>{}</ul></nav>', items)

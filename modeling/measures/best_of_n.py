@@ -32,14 +32,14 @@ def expected_best(rewards: np.ndarray, values: np.ndarray, n: int) -> np.ndarray
     equal rewards are chosen with equal chances.
     """
     weights = best_weights(rewards.shape[1], n)
-    found = np.empty(len(rewards))
+    expected = np.empty(len(rewards))
     for row, (reward, value) in enumerate(zip(rewards, values, strict=True)):
         chance = np.empty(len(reward))
         chance[np.argsort(reward, kind="stable")] = weights
         _, place, size = np.unique(reward, return_inverse=True, return_counts=True)
         shared = np.bincount(place, weights=chance) / size  # equal rewards, equal chances
-        found[row] = shared[place] @ value
-    return found
+        expected[row] = shared[place] @ value
+    return expected
 
 
 def best_of_n_kl(n: int) -> float:

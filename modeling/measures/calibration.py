@@ -87,8 +87,8 @@ def reliability(confidence: Array, outcome: Array, bins: int = BINS) -> list[dic
 
 def expected_error(confidence: Array, outcome: Array, bins: int = BINS) -> float:
     """ECE: the mean distance between confidence and outcome over bins of equal mass."""
-    found = reliability(confidence, outcome, bins)
-    distance = sum(abs(part["confidence"] - part["accuracy"]) * part["n"] for part in found)
+    parts = reliability(confidence, outcome, bins)
+    distance = sum(abs(part["confidence"] - part["accuracy"]) * part["n"] for part in parts)
     return distance / len(confidence)
 
 

@@ -15,7 +15,8 @@ from labeling.quality.measures.intervals import (
 
 
 def accuracy_interval(by_prompt: Sequence[Sequence[float]]) -> dict[str, float] | None:
-    """The mean of all values, 0 to 1, with its 95 % interval by prompt; None of no values."""
+    """Computes the mean of all values, 0 to 1, with its 95 % interval by prompt; None without
+    values."""
     share = share_by_prompt(_tallies(by_prompt))
     if share is None:
         return None
@@ -24,16 +25,16 @@ def accuracy_interval(by_prompt: Sequence[Sequence[float]]) -> dict[str, float] 
 
 
 def difference_interval(by_prompt: Sequence[Sequence[float]]) -> dict[str, float] | None:
-    """As `accuracy_interval`, of paired differences (-1 to 1), with its standard error."""
-    found = difference_by_prompt(_tallies(by_prompt))
-    if found is None:
+    """Computes the same of paired differences (-1 to 1), with their standard error."""
+    difference = difference_by_prompt(_tallies(by_prompt))
+    if difference is None:
         return None
     return {
-        "value": found.value,
-        "low": found.low,
-        "high": found.high,
-        "error": found.error,
-        "n": found.count,
+        "value": difference.value,
+        "low": difference.low,
+        "high": difference.high,
+        "error": difference.error,
+        "n": difference.count,
     }
 
 

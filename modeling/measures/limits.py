@@ -36,7 +36,7 @@ class Bounds:
 
 
 def is_beyond(kl: float, error: float, budget: float | None) -> bool:
-    """Whether a KL is beyond the budget by more than its measurement's chance."""
+    """Whether a KL exceeds the budget by more than its measurement's chance."""
     return budget is not None and kl - NOISE * error > budget
 
 

@@ -31,7 +31,7 @@ class Posterior:
     evidence: float
 
     def beliefs(self, x: Array) -> "Beliefs":
-        """Of the logits of x (N, D)."""
+        """The mean and variance of the logits of x (N, D)."""
         variance = ((x @ self.covariance) * x).sum(axis=1)
         return Beliefs(x @ self.mean, variance)
 
@@ -75,8 +75,8 @@ def fit(
 
     def hessian(w: Array) -> Array:
         p = probability(x @ w)
-        found: Array = (x.T * (weights * p * (1.0 - p))) @ x + np.diag(precision)
-        return found
+        curvature: Array = (x.T * (weights * p * (1.0 - p))) @ x + np.diag(precision)
+        return curvature
 
     value = objective(at)
     for _ in range(MOST_STEPS):
@@ -102,8 +102,8 @@ def moderated(mean: Array, variance: Array) -> Array:
 
 
 def moderated_logit(mean: Array, variance: Array) -> Array:
-    found: Array = mean / np.sqrt(1.0 + np.pi * variance / 8.0)
-    return found
+    logit: Array = mean / np.sqrt(1.0 + np.pi * variance / 8.0)
+    return logit
 
 
 def entropy(logit: Array) -> Array:
@@ -111,12 +111,12 @@ def entropy(logit: Array) -> Array:
 
     ln(1 + e^-d) + d / (1 + e^d) with d = |logit|: neither overflows nor takes the log of zero."""
     size = np.minimum(np.abs(logit), 700.0)
-    found: Array = np.log1p(np.exp(-size)) + size / (1.0 + np.exp(size))
-    return np.minimum(found, LN2)
+    nats: Array = np.log1p(np.exp(-size)) + size / (1.0 + np.exp(size))
+    return np.minimum(nats, LN2)
 
 
 def entropy_of(p: Array) -> Array:
-    """The same of the probability itself."""
+    """The same entropy, from the probability itself."""
     inside = np.clip(p, 1e-300, 1.0 - 1e-16)
     return entropy(np.log(inside) - np.log1p(-inside))
 
@@ -130,5 +130,5 @@ def mutual_information(beliefs: Beliefs) -> Array:
         beliefs.mean[:, None] + np.sqrt(np.maximum(beliefs.variance, 0.0))[:, None] * NODES
     )  # (N, Q)
     predicted = probability(f) @ WEIGHTS
-    found: Array = entropy_of(predicted) - entropy(f) @ WEIGHTS
-    return np.maximum(found, 0.0)
+    nats: Array = entropy_of(predicted) - entropy(f) @ WEIGHTS
+    return np.maximum(nats, 0.0)

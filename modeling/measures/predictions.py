@@ -29,7 +29,8 @@ MARGIN_BINS = 24
 
 @dataclass(frozen=True)
 class Prediction:
-    """`target`: the share of judgments for chosen, 0.5 for a tie. Lengths in characters."""
+    """What a model said of one comparison. `target` is the share of judgments for chosen, 0.5 for a
+    tie. Lengths are in characters."""
 
     id: str
     split: str
@@ -53,7 +54,7 @@ class Prediction:
 
     @property
     def point(self) -> float | None:
-        """1 for the judged order, 0 for the reverse, a half for equal rewards; None for a tie."""
+        """1 for the judged order, 0 for the reverse, 0.5 for equal rewards; None for a tie."""
         if self.target == 0.5:
             return None
         if self.delta == 0:
@@ -62,7 +63,7 @@ class Prediction:
 
     @property
     def margins(self) -> list[float]:
-        """Of each member the reward of the judged winner less that of the other."""
+        """For each member, the reward of the judged winner less that of the other."""
         members = zip(self.members_chosen, self.members_rejected, strict=True)
         deltas = [chosen - rejected for chosen, rejected in members] or [self.delta]
         return deltas if self.target > 0.5 else [-delta for delta in deltas]
@@ -75,7 +76,7 @@ class Prediction:
 
 
 def read_predictions(path: Path) -> list[Prediction]:
-    """Those of a run; [] when it has left none."""
+    """Reads the predictions of a run; [] when it has left none."""
     if not path.is_file():
         return []
     with path.open("rb") as lines:
@@ -83,10 +84,10 @@ def read_predictions(path: Path) -> list[Prediction]:
 
 
 def predictions_of(rows: Iterable[dict[str, Any]]) -> list[Prediction]:
-    """Of the lines of the file. Fields nobody knows are passed over."""
+    """Makes predictions of the file's lines. Unknown fields are passed over."""
     known = Prediction.__dataclass_fields__.keys()
-    found = [{key: row[key] for key in row.keys() & known} for row in rows]
-    return [Prediction(**{"prompt": row["id"]} | row) for row in found]
+    known_columns = [{key: row[key] for key in row.keys() & known} for row in rows]
+    return [Prediction(**{"prompt": row["id"]} | row) for row in known_columns]
 
 
 def prompt_key(prompt: Iterable[Sequence[str]]) -> str:
@@ -96,18 +97,18 @@ def prompt_key(prompt: Iterable[Sequence[str]]) -> str:
 
 
 def headline_of(rows: Sequence[Prediction]) -> tuple[str, list[Prediction]]:
-    """The most honest split that there is, and its rows; ("", []) without one."""
+    """Gives the most honest split that there is, and its rows; ("", []) without one."""
     for split in HEADLINE:
-        found = [row for row in rows if row.split == split]
-        if any(row.point is not None for row in found):
-            return split, found
+        held_out = [row for row in rows if row.split == split]
+        if any(row.point is not None for row in held_out):
+            return split, held_out
     return "", []
 
 
 def accuracy_of(
     rows: Iterable[Prediction], point: Callable[[Prediction], float | None] | None = None
 ) -> dict[str, float] | None:
-    """Accuracy with its interval by prompt; None without a decided comparison."""
+    """Computes accuracy with its interval by prompt; None without a decided comparison."""
     by_prompt: dict[str, list[float]] = defaultdict(list)
     for row in rows:
         value = row.point if point is None else point(row)
@@ -117,7 +118,7 @@ def accuracy_of(
 
 
 def length_band(row: Prediction) -> str:
-    """By the longer of the two responses."""
+    """Names the band of the longer of the two responses."""
     longer = max(row.chosen_length, row.rejected_length)
     return next((name for limit, name in BANDS if longer < limit), LONGEST)
 
@@ -129,7 +130,7 @@ def strength_band(row: Prediction) -> str:
 
 
 def names_of(row: Prediction) -> dict[str, Sequence[str]]:
-    """Every slice that the row is in, by kind."""
+    """Lists every slice that the row is in, by kind."""
     return {
         "strength": [strength_band(row)],
         "length": [length_band(row)],
@@ -140,17 +141,17 @@ def names_of(row: Prediction) -> dict[str, Sequence[str]]:
 
 
 def by_slice(rows: Iterable[Prediction]) -> dict[str, dict[str, list[Prediction]]]:
-    """kind -> name -> rows."""
-    found: dict[str, dict[str, list[Prediction]]] = defaultdict(lambda: defaultdict(list))
+    """Groups the rows: kind -> name -> rows."""
+    by_kind: dict[str, dict[str, list[Prediction]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         for kind, names in names_of(row).items():
             for name in names:
-                found[kind][name].append(row)
-    return found
+                by_kind[kind][name].append(row)
+    return by_kind
 
 
 def _order(kind: str, name: str) -> tuple[int, str]:
-    """Bands by size, rounds by number, the rest by name."""
+    """Sorts bands by size, rounds by number, the rest by name."""
     known = [*(n for _, n in BANDS), LONGEST, *(n for _, n in STRENGTHS), STRONGEST]
     if kind in ("length", "strength"):
         return (known.index(name) if name in known else len(known), name)
@@ -158,7 +159,7 @@ def _order(kind: str, name: str) -> tuple[int, str]:
 
 
 def slice_table(rows: Iterable[Prediction]) -> dict[str, list[dict[str, Any]]]:
-    """kind -> [{"name", "value", "low", "high", "n"}]."""
+    """Makes kind -> [{"name", "value", "low", "high", "n"}]."""
     table: dict[str, list[dict[str, Any]]] = {}
     for kind, named in by_slice(rows).items():
         lines: list[dict[str, Any]] = []
@@ -171,14 +172,15 @@ def slice_table(rows: Iterable[Prediction]) -> dict[str, list[dict[str, Any]]]:
 
 
 def newest_slice(rows: Iterable[Prediction]) -> list[Prediction]:
-    """Held-out, drawn at random, from the newest round: what the policy of today is like."""
+    """Chooses held-out comparisons of the newest round that were drawn at random: what today's
+    policy writes."""
     drawn = [r for r in rows if r.arm == "random" and r.split in HELD_OUT and r.round is not None]
     newest = max((row.round or 0 for row in drawn), default=None)
     return [row for row in drawn if row.round == newest]
 
 
 def arrays(rows: Sequence[Prediction]) -> tuple[np.ndarray, np.ndarray]:
-    """(deltas, targets)."""
+    """Gives (deltas, targets)."""
     return np.array([row.delta for row in rows]), np.array([row.target for row in rows])
 
 
@@ -195,7 +197,7 @@ def length_correlation(rows: Sequence[Prediction]) -> float | None:
 
 
 def longer_point(row: Prediction) -> float | None:
-    """What "the longer one is better" would score here."""
+    """The point that “the longer one is better” would score on this comparison."""
     if row.target == 0.5:
         return None
     return 0.5 if row.longer_by == 0 else float(row.longer_by > 0)
@@ -220,8 +222,8 @@ def margin_histogram(rows: Sequence[Prediction]) -> dict[str, list[Any]]:
 
 
 def evaluate(rows: Sequence[Prediction]) -> dict[str, Any]:
-    """Everything about one model that is not about its training. `split` is the headline split
-    that figures are of unless they say otherwise; {} without a held-out comparison."""
+    """Computes every figure about one model that is not about its training. `split` names the split
+    that figures are of unless they say otherwise. {} without a held-out comparison."""
     split, held_out = headline_of(rows)
     if not split:
         return {}
@@ -244,12 +246,13 @@ def evaluate(rows: Sequence[Prediction]) -> dict[str, Any]:
 def paired(
     new: Iterable[Prediction], old: Mapping[str, Prediction]
 ) -> list[tuple[Prediction, Prediction]]:
-    """The rows that both models have scored, as (new, old)."""
+    """Pairs the rows that both models have scored, as (new, old)."""
     return [(row, old[row.id]) for row in new if row.id in old]
 
 
 def compare(pairs: Iterable[tuple[Prediction, Prediction]]) -> dict[str, float] | None:
-    """How much more accurate the new model is on the same rows, with its interval by prompt."""
+    """Computes how much more accurate the new model is on the same rows, with its interval by
+    prompt."""
     by_prompt: dict[str, list[float]] = defaultdict(list)
     for new, old in pairs:
         if new.point is not None and old.point is not None:

@@ -1,4 +1,4 @@
-"""What each project's loop is told: how models are trained, chosen for, sampled from, improved."""
+"""The settings of each project's loop: of training, choosing, sampling and improvement."""
 
 from typing import Any
 

@@ -119,7 +119,7 @@ class Run(models.Model):
 
     @property
     def figures(self) -> RunFigures:
-        """What its worker has added to its results, of whatever version they are."""
+        """What the run's worker has added to its results, in any version."""
         return RunFigures.read_stored(self.results)
 
 

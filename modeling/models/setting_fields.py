@@ -8,15 +8,15 @@ from django.db import models
 
 from labeling.models import constraints
 from modeling.settings import SETTINGS, Setting, declared
-from modeling.settings.declaring import Number, OneOf, Text, Whole
+from modeling.settings.declaring import Number, OneOf, ShortText, WholeNumber
 
 
 def whole(name: str) -> "models.IntegerField[Any, int]":
-    return models.IntegerField(**_limited(declared(name, Whole)))
+    return models.IntegerField(**_limited(declared(name, WholeNumber)))
 
 
 def whole_or_empty(name: str) -> "models.IntegerField[Any, int | None]":
-    return models.IntegerField(null=True, blank=True, **_limited(declared(name, Whole)))
+    return models.IntegerField(null=True, blank=True, **_limited(declared(name, WholeNumber)))
 
 
 def number(name: str) -> "models.FloatField[Any, float]":
@@ -40,16 +40,16 @@ def one_of(name: str) -> "models.CharField[Any, str]":
 
 
 def text(name: str) -> "models.CharField[Any, str]":
-    setting = declared(name, Text)
+    setting = declared(name, ShortText)
     return models.CharField(max_length=setting.longest, blank=True, default=setting.default)
 
 
 def constraint_of(setting: Setting) -> models.CheckConstraint | None:
-    """What the database itself refuses, also when written past Django's forms."""
+    """Makes the constraint by which the database refuses a value that passed no form."""
     name = f"loop_settings_{setting.name}_allowed"
     if isinstance(setting, OneOf):
         return constraints.one_of(setting.name, setting.choices, name)
-    if isinstance(setting, Whole | Number):
+    if isinstance(setting, WholeNumber | Number):
         return constraints.between(setting.name, setting.low, setting.high, name)
     return None
 
@@ -59,6 +59,6 @@ def all_constraints() -> list[models.BaseConstraint]:
     return [constraint for constraint in made if constraint is not None]
 
 
-def _limited(setting: Whole | Number) -> dict[str, Any]:
+def _limited(setting: WholeNumber | Number) -> dict[str, Any]:
     validators = [MinValueValidator(setting.low), MaxValueValidator(setting.high)]
     return {"default": setting.default, "validators": validators}

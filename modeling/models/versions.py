@@ -143,13 +143,14 @@ class RewardModel(models.Model):
 
     @property
     def member_paths(self) -> list[Path]:
-        """Every folder of the ensemble, the model's own first. Several heads share one folder."""
+        """Lists every folder of the ensemble, the model's own first. Several heads share one
+        folder."""
         others = [name for name in self.figures.members if self.path.parent / name != self.path]
         return [self.path, *(self.path.parent / name for name in others)]
 
     @property
     def member_count(self) -> int:
-        """How many opinions it has of a text: heads in all folders."""
+        """Counts the opinions that the model has of a text: the heads in all of its folders."""
         return len(self.member_paths) * self.figures.heads
 
     @property
@@ -158,12 +159,12 @@ class RewardModel(models.Model):
 
     @property
     def gone(self) -> list[Path]:
-        """Its folders that are no longer there."""
+        """Lists the model's folders that are no longer there."""
         return [path for path in self.member_paths if not (path / "config.json").is_file()]
 
     @property
     def why_not_plain(self) -> str:
-        """Why only Preferable's own loader reads its folder; "" for a plain folder."""
+        """Says why only Preferable's own loader reads the folder; "" for a plain folder."""
         export = self.figures.export
         if export.get("plain", True):
             return ""
@@ -216,13 +217,13 @@ class Loop(models.Model):
 
 
 def reward_model_by(pk: int | None) -> RewardModel | None:
-    """None without a key, and for one that was deleted."""
+    """Finds a reward model by key. None without a key, and for a model that was deleted."""
     whole = RewardModel.objects.select_related("project", "run", "snapshot")
     return None if pk is None else whole.filter(pk=pk).first()
 
 
 def policy_by(pk: int | None) -> Policy | None:
-    """None without a key, and for one that was deleted."""
+    """Finds a policy by key. None without a key, and for a policy that was deleted."""
     return None if pk is None else Policy.objects.filter(pk=pk).first()
 
 
@@ -231,6 +232,6 @@ def loop_of(project: Project) -> Loop:
 
 
 def next_version(existing: QuerySet[Any]) -> int:
-    """The number of the version that follows these rows of one project. Call while `deciding`: two
-    versions that are made at once get one number each."""
+    """Gives the number that follows these rows of one project. Call it while `deciding`, so that
+    two versions that are made at once get two numbers."""
     return (existing.aggregate(last=Max("version"))["last"] or 0) + 1

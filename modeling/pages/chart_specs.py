@@ -17,10 +17,10 @@ SPLIT_NAMES = {"train": "training", "dev": "held out", "test": "test"}
 
 
 def accuracy_by_version(reward_models: Iterable[RewardModel]) -> Spec | None:
-    """Accuracy with its interval over versions, oldest first, with what it is held against as
-    dashed lines; None before the first figure."""
-    found = [(model, accuracy_of(model)) for model in reward_models]
-    rated = [(model, accuracy) for model, accuracy in found if accuracy is not None]
+    """Draws accuracy with its interval over the versions, oldest first, and what it is held against
+    as dashed lines. None before the first figure."""
+    versions = [(model, accuracy_of(model)) for model in reward_models]
+    rated = [(model, accuracy) for model, accuracy in versions if accuracy is not None]
     if not rated:
         return None
     return {
@@ -41,16 +41,17 @@ def accuracy_by_version(reward_models: Iterable[RewardModel]) -> Spec | None:
 
 
 def chance_line(points: int) -> dict[str, Any]:
-    """What a tossed coin scores, beside accuracies in per cent."""
+    """A dashed line at the share that a tossed coin scores, for charts of accuracies in per
+    cent."""
     data = [percent(CHANCE)] * points
     return {"name": "chance", "data": data, "dashed": True, "tone": "ink-muted"}
 
 
 def _yardstick_lines(reward_models: Sequence[RewardModel]) -> list[dict[str, Any]]:
-    found = [yardsticks_of(model) for model in reward_models]
+    yardsticks = [yardsticks_of(model) for model in reward_models]
     lines = {
-        "labelers agree": [percent(one.agreement) for one in found],
-        "longer wins": [percent(one.longer_wins) for one in found],
+        "labelers agree": [percent(one.agreement) for one in yardsticks],
+        "longer wins": [percent(one.longer_wins) for one in yardsticks],
     }
     return [
         {"name": name, "data": data, "dashed": True}
@@ -94,7 +95,7 @@ def judgments_by_day(counts: Mapping[date, int]) -> Spec | None:
 
 
 def run_curves(curves: Mapping[str, Curve], metric: str) -> Spec | None:
-    """One metric of a run over its steps, with a series for each split that has it."""
+    """Draws one metric of a run over its steps, with a series for each split that has it."""
     drawn = {
         SPLIT_NAMES[split]: thin(curves[f"{split}/{metric}"])
         for split in ("train", "dev")
@@ -115,7 +116,7 @@ def run_curves(curves: Mapping[str, Curve], metric: str) -> Spec | None:
 
 
 def one_curve(curves: Mapping[str, Curve], name: str) -> Spec | None:
-    """A metric of a run that has no splits, over its steps."""
+    """Draws a metric that a run logs without splits, over its steps."""
     curve = thin(curves.get(name) or [])
     if not curve:
         return None
@@ -125,7 +126,8 @@ def one_curve(curves: Mapping[str, Curve], name: str) -> Spec | None:
 
 
 def thin(curve: Curve, most: int = MAX_POINTS) -> list[tuple[int, float]]:
-    """At most `most` points: means of neighbours, at the step of the last of them."""
+    """Leaves at most `most` points. Each is the mean of neighbours, at the step of the last of
+    them."""
     size = -(-len(curve) // most) or 1
     chunks = (curve[start : start + size] for start in range(0, len(curve), size))
     return [(chunk[-1][0], sum(value for _, value in chunk) / len(chunk)) for chunk in chunks]

@@ -66,7 +66,7 @@ def _loops(project: Project, keys: Collection[int]) -> dict[int, Named]:
 
 
 def add_namers() -> None:
-    """When Django is ready: pages of the labeling side then name these rows too."""
+    """Makes the pages of the labeling side name these rows, too. Called when Django is ready."""
     add_namer("rewardmodel", Namer("reward model", _reward_models, _reward_model_version))
     add_namer("policy", Namer("policy", _policies, _policy_version))
     add_namer("run", Namer("run", _runs))

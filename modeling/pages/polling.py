@@ -24,21 +24,21 @@ CSRF_TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="\w+"')
 
 @dataclass(frozen=True)
 class PagePart:
-    """A part of a page: the mark of its state, and its HTML, made when it is needed."""
+    """A part of a page: the mark of its state, and its HTML, which is made when it is needed."""
 
     mark: str
     html: Callable[[], str]
 
 
 def render_part(request: HttpRequest, template: str, context: dict[str, Any]) -> PagePart:
-    """A part that is cheap to make: it is made, and its HTML is its mark."""
+    """Renders a part that is cheap to make. Its HTML serves as its mark."""
     html = render_to_string(template, context | {"polled": POLLED}, request)
     mark = hashlib.sha256(CSRF_TOKEN.sub("", html).encode()).hexdigest()[:16]
     return PagePart(mark, lambda: html)
 
 
 def with_marks(live: PagePart, drawn: PagePart | None = None) -> SafeString:
-    """The live part's HTML with the marks of what is on the page from now on."""
+    """Puts the marks of what is on the page into the live part's HTML."""
     html = live.html().replace(SEEN, live.mark).replace(DRAWN, drawn.mark if drawn else "")
     return mark_safe(html)  # rendered by a template, which has escaped it
 
@@ -46,7 +46,7 @@ def with_marks(live: PagePart, drawn: PagePart | None = None) -> SafeString:
 def answer_poll(
     request: HttpRequest, live: PagePart, drawn: PagePart | None = None
 ) -> HttpResponse:
-    """Only what differs from the marks in the address; the drawn part out of band."""
+    """Answers with what differs from the marks in the address; the drawn part goes out of band."""
     is_drawn = drawn is None or request.GET.get("drawn") == drawn.mark
     if is_drawn and request.GET.get("seen") == live.mark:
         return HttpResponse(status=204)

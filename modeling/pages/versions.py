@@ -13,19 +13,21 @@ OFFERED = 50
 
 
 def offered_versions(project: Project, *asked: str) -> list[RewardModel]:
-    """The newest, and beyond them the one in service and those asked for, newest first."""
-    found = RewardModel.objects.filter(project=project).select_related("run", "project")
-    newest = list(found[:OFFERED])
+    """Lists the newest versions, then the one in service and those that were asked for, newest
+    first."""
+    reward_models = RewardModel.objects.filter(project=project).select_related("run", "project")
+    newest = list(reward_models[:OFFERED])
     if len(newest) < OFFERED:
         return newest
     named = Q(status=RewardModel.Status.LIVE) | Q(
         version__in=[int(v) for v in asked if is_number(v)]
     )
-    return newest + list(found.filter(named, version__lt=newest[-1].version))
+    return newest + list(reward_models.filter(named, version__lt=newest[-1].version))
 
 
 def version_asked(versions: Sequence[RewardModel], asked: str) -> RewardModel | None:
-    """None where none is asked for; 404 for one that is not there, never another one for it."""
+    """Gives the version that was asked for. None where none was; a 404 where it is not there, never
+    another version in its place."""
     if not asked:
         return None
     for model in versions:
@@ -35,12 +37,12 @@ def version_asked(versions: Sequence[RewardModel], asked: str) -> RewardModel | 
 
 
 def is_number(asked: str) -> bool:
-    """Of a size that the database can compare."""
+    """Whether the text is a number of a size that the database can compare."""
     return asked.isdecimal() and len(asked) < 10
 
 
 def seen_in_service(request: SignedInRequest) -> int | deciding.Now | None:
-    """The key of what was in service on the page that somebody decided on."""
+    """Reads the key of what was in service on the page on which somebody decided."""
     seen = request.POST.get("instead_of")
     if seen is None:
         return deciding.NOW

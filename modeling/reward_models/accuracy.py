@@ -10,7 +10,7 @@ CHANCE = 0.5  # of comparisons that a tossed coin orders as people did
 
 
 class Against(StrEnum):
-    """How an accuracy stands against a tossed coin."""
+    """How an accuracy compares with a tossed coin."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -30,7 +30,7 @@ class Accuracy:
 
     @property
     def against_chance(self) -> Against:
-        """Of fewer than the gate judges by, nothing is said."""
+        """Says nothing where there are fewer comparisons than the gate judges by."""
         if self.low is None or self.high is None or self.n < FEWEST_TO_JUDGE:
             return Against.UNKNOWN
         if self.low > CHANCE:
@@ -52,8 +52,8 @@ class Accuracy:
 
 @dataclass(frozen=True, kw_only=True)
 class Yardsticks:
-    """What to hold an accuracy against, on the same held-out comparisons: how often two labelers
-    say the same, and what “the longer one wins” would score. None: not known."""
+    """What an accuracy is held against, on the same held-out comparisons: how often two labelers
+    agree, and what “the longer one wins” would score. None: not measured."""
 
     agreement: float | None = None
     longer_wins: float | None = None
@@ -66,19 +66,20 @@ class Yardsticks:
 
 
 def accuracy_of(reward_model: RewardModel | None) -> Accuracy | None:
-    """On the test split, or while that is empty on the dev split. What a model was trained on says
-    nothing about how good it is, so without either there is no figure."""
+    """Gives the accuracy on the test split, or on the dev split while the test split is empty.
+    Accuracy on what a model was trained on says nothing about how good it is, so it is never
+    given."""
     if reward_model is None:
         return None
-    told = reward_model.figures.accuracy
+    figures = reward_model.figures.accuracy
     for split in ("test", "dev"):
-        found = told.get(split)
-        if found and found.get("value") is not None:
+        figure = figures.get(split)
+        if figure and figure.get("value") is not None:
             return Accuracy(
-                value=found["value"],
-                low=found.get("low"),
-                high=found.get("high"),
-                n=int(found.get("n") or 0),
+                value=figure["value"],
+                low=figure.get("low"),
+                high=figure.get("high"),
+                n=int(figure.get("n") or 0),
                 split=split,
             )
     return None

@@ -14,17 +14,17 @@ MOST_OF_ALL = 0.1
 
 
 def raise_doubts(model: RewardModel) -> int:
-    """Of the preferences that its training knew, those that it denies with most conviction and
-    most of its members; gives how many there are."""
-    told = model.figures.evaluation.contradicted
-    found = [
+    """Notes doubts about the preferences of its training that the model contradicts with most
+    conviction and most of its members. Gives how many it has noted."""
+    contradicted = model.figures.evaluation.contradicted
+    doubts = [
         Contradiction(
             int(row["id"]), row["strength"], row["against"], row["members"], was_learned_from(row)
         )
-        for row in told
+        for row in contradicted
         if str(row["id"]).isdecimal() and row.get("strength", 0.0) >= SURE_ENOUGH
         if 2 * row["against"] > row["members"]
     ]
     most = max(1, round(MOST_OF_ALL * model.snapshot.count))
     as_of = model.snapshot.last_settled_at
-    return note_doubts(model.project, model.version, found[:most], as_of)
+    return note_doubts(model.project, model.version, doubts[:most], as_of)

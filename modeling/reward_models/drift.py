@@ -46,7 +46,8 @@ class Running:
 
 @dataclass(frozen=True)
 class Prequential:
-    """`policy_version` is None for all of them together; 0 for responses of no policy of ours."""
+    """Running figures of one policy's responses. `policy_version` is None for all policies
+    together, and 0 for responses of no policy of ours."""
 
     policy_version: int | None
     accuracy: Running
@@ -54,9 +55,9 @@ class Prequential:
 
 
 def note_foretold(project: Project, live: RewardModel | None) -> int:
-    """What the model in service said of judgments that have come in since its training, where it
-    had scored both responses already (it ranks the queue, so mostly it has). The same of its
-    predecessor, as long as that one foretells in its shadow."""
+    """Notes what the model in service says of judgments that have come in since its training, where
+    it has scored both responses already; it ranks the queue, so mostly it has. Its predecessor is
+    noted, too, as long as it foretells in its shadow."""
     since = _learned_until(live)
     if live is None or since is None:
         return 0
@@ -89,7 +90,8 @@ def _note_scored(
 
 
 def _foretold_by(model: RewardModel, in_shadow: bool) -> Exists:
-    """In service the first word counts, whoever said it; in its shadow each model's own."""
+    """Finds which preferences have their word already. In service the first word counts, whichever
+    model said it; in the shadow each model has its own."""
     said = Foretold.objects.filter(preference=OuterRef("pk"))
     return Exists(said.filter(reward_model=model) if in_shadow else said.filter(in_shadow=False))
 
@@ -100,19 +102,20 @@ def _score_of(side: str, live: RewardModel) -> Subquery:
 
 
 def note_from_training(run: Run) -> int:
-    """The same from what the incumbent scored for a training, for those it had not ranked."""
+    """Notes the same for preferences that the incumbent had not ranked, from the scores it gave for
+    a training."""
     live = reward_model_by(run.asked.incumbent)
     apart = {int(key): both for key, both in scored_apart(run).items() if key.isdecimal()}
     if live is None or live.snapshot.last_settled_at is None:
         return 0
     noted, ids = 0, sorted(apart)
     for start in range(0, len(ids), MOST_AT_ONCE):
-        found = _eligible(run.project).filter(
+        preferences = _eligible(run.project).filter(
             ~_foretold_by(live, in_shadow=False),
             pk__in=ids[start : start + MOST_AT_ONCE],
             settled_at__gt=live.snapshot.last_settled_at,
         )
-        noted += _note(live, list(found), apart)
+        noted += _note(live, list(preferences), apart)
     return noted
 
 
@@ -170,13 +173,13 @@ def running(value: float, n: int, span: float) -> Running:
 
 
 def prequential(model: RewardModel) -> list[Prequential]:
-    """Of what this model foretold: all together first, then by policy version."""
+    """Gives the figures of what this model foretold: all together first, then by policy version."""
     rows = Foretold.objects.filter(reward_model=model, in_shadow=False, preference__excluded=False)
     sums: dict[int | None, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
-    found = rows.values("policy_version").annotate(
+    by_version = rows.values("policy_version").annotate(
         count=Count("pk"), right=Avg("point"), lost=Avg("loss")
     )
-    for row in found.order_by("policy_version"):
+    for row in by_version.order_by("policy_version"):
         for key in (None, row["policy_version"] or 0):
             sums[key][0] += row["count"]
             sums[key][1] += row["count"] * row["right"]
@@ -194,8 +197,8 @@ def prequential(model: RewardModel) -> list[Prequential]:
 
 
 def alarm_of(model: RewardModel | None) -> str:
-    """A sentence when the model in service has certainly become worse than it was when it was
-    measured; "" otherwise."""
+    """Gives a sentence when the model in service has certainly become worse since it was measured;
+    "" otherwise."""
     if model is None:
         return ""
     overall = next(iter(prequential(model)), None)

@@ -8,7 +8,7 @@ from modeling.settings.choices import Aggregate
 
 
 def combine(members: Sequence[float], way: str = Aggregate.MEAN, uwo_weight: float = 0.5) -> float:
-    """One reward of the members' rewards, which are on one scale."""
+    """Makes one reward of the members' rewards, which are on one scale."""
     mean = statistics.fmean(members)
     if way == Aggregate.MEAN:
         return mean
@@ -20,5 +20,5 @@ def combine(members: Sequence[float], way: str = Aggregate.MEAN, uwo_weight: flo
 
 
 def spread(members: Sequence[float]) -> float:
-    """The standard deviation over the members, 0 for a single one."""
+    """The standard deviation over the members; 0 for a single one."""
     return statistics.pstdev(members)

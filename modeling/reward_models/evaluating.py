@@ -27,26 +27,26 @@ CONTRADICTED = 200
 
 
 def evaluation_of(run: Run) -> dict[str, Any]:
-    """The figures of a finished training; {} when nothing was held out."""
+    """Computes the figures of a finished training; {} when nothing was held out."""
     with readable("predictions.jsonl"):
         rows = predictions_of(read_jsonl(run.folder / PREDICTIONS))
     split, held_out = headline_of(rows)
     if not split:
         return {"contradicted": doubted(run, rows, 1.0)} if rows else {}
-    told = _about([row.id for row in rows if row.split != "train"])
-    rows = _with_slices(rows, told)
+    about = _about([row.id for row in rows if row.split != "train"])
+    rows = _with_slices(rows, about)
     figures = evaluate(rows)
     temperature = float(figures["calibration"].get("temperature") or 1.0)
     return figures | {
-        "agreement": _agreement(told[row.id][1] for row in held_out if row.id in told),
+        "agreement": _agreement(about[row.id][1] for row in held_out if row.id in about),
         "contradicted": doubted(run, rows, temperature),
     }
 
 
 def _agreement(votes: Iterable[Sequence[int]]) -> dict[str, Any] | None:
-    """Per cent agreement, as labeling/quality/figures.py has it: of the pairs of judgments of the
-    same comparison, how many say the same. The share that sides with what was settled would count
-    everybody as agreeing with themselves, and be no ceiling for a model."""
+    """Computes per cent agreement as labeling/quality/figures.py does: of the pairs of judgments of
+    the same comparison, how many say the same. The share that agrees with what was settled would
+    count everybody as agreeing with themselves, and would be no ceiling for a model."""
     counted = [(hits, pairs) for hits, pairs in map(agreeing_pairs, votes) if pairs]
     if not counted:
         return None
@@ -55,25 +55,26 @@ def _agreement(votes: Iterable[Sequence[int]]) -> dict[str, Any] | None:
 
 
 def agreement_on(ids: list[str]) -> dict[str, Any] | None:
-    """How far labelers agree on these preferences."""
+    """Computes how far labelers agree on these preferences."""
     return _agreement(votes for _, votes in _about(ids).values())
 
 
 def temperature_of(model: RewardModel) -> float:
-    """What makes its rewards into probabilities; 1 where too little was held out to tell."""
+    """The temperature that makes the model's rewards into probabilities; 1 where too little was
+    held out to fit one."""
     return model.figures.evaluation.temperature or 1.0
 
 
 About = dict[str, tuple[dict[str, list[str]], Sequence[int]]]
 
 
-def _with_slices(rows: list[Prediction], told: About) -> list[Prediction]:
-    return [replace(row, slices=told[row.id][0]) if row.id in told else row for row in rows]
+def _with_slices(rows: list[Prediction], about: About) -> list[Prediction]:
+    return [replace(row, slices=about[row.id][0]) if row.id in about else row for row in rows]
 
 
 def _about(ids: list[str]) -> About:
-    """Preference -> (slices, votes)."""
-    found: About = {}
+    """Maps each preference to its slices and votes."""
+    about: About = {}
     for start in range(0, len(ids), BATCH):
         chunk = [pk for pk in ids[start : start + BATCH] if pk.isdecimal()]
         rows = Preference.objects.filter(pk__in=chunk).values_list(
@@ -89,13 +90,14 @@ def _about(ids: list[str]) -> About:
                 "tag": [str(tag) for tag in tags or []],
                 "policy": [f"v{version}" for version in versions] or ["no policy of ours"],
             }
-            found[str(pk)] = (slices, votes)
-    return found
+            about[str(pk)] = (slices, votes)
+    return about
 
 
 def doubted(run: Run, rows: Iterable[Prediction], temperature: float) -> list[dict[str, Any]]:
-    """As the run itself says, which lets only those members judge a train comparison that have not
-    learned from it; of a run from before that, by its predictions."""
+    """Lists contradicted preferences as the run has written them: there only members that have not
+    learned from a train comparison judge it. Runs of earlier versions wrote none; their predictions
+    serve instead."""
     path = run.folder / "contradictions.jsonl"
     if not path.is_file():
         return contradicted(rows, temperature)
@@ -115,8 +117,8 @@ def doubted(run: Run, rows: Iterable[Prediction], temperature: float) -> list[di
 
 
 def contradicted(rows: Iterable[Prediction], temperature: float) -> list[dict[str, Any]]:
-    """The preferences that the ensemble denies most strongly, by its probability of the other
-    answer: where it has learned from them and still does, they are most likely to be wrong."""
+    """Lists the preferences that the ensemble contradicts most strongly, by its probability of the
+    other answer. A model that contradicts what it has learned from is most likely right."""
     against = [row for row in rows if row.point == 0.0]
     against.sort(key=lambda row: (-abs(row.delta), row.id))
     return [
@@ -133,14 +135,14 @@ def contradicted(rows: Iterable[Prediction], temperature: float) -> list[dict[st
     ]
 
 
-def was_learned_from(told: Mapping[str, Any]) -> bool:
-    """Whether those who contradict a preference have learned from it: out-of-bag members have not,
-    though it is of the train split. Models from before that was noted go by the split."""
-    return bool(told.get("in_sample", told["split"] == "train"))
+def was_learned_from(contradiction: Mapping[str, Any]) -> bool:
+    """Whether those who contradict a preference have learned from it. Out-of-bag members have not,
+    though it is of the train split. Models that did not note this go by the split."""
+    return bool(contradiction.get("in_sample", contradiction["split"] == "train"))
 
 
 def pair_digest(chosen: str, rejected: str) -> str:
-    """Names the two texts in their order: a preference that was turned round is another one."""
+    """Names the two texts in their order: a preference that was turned round has another digest."""
     return hashlib.sha256(json.dumps([chosen, rejected]).encode()).hexdigest()[:16]
 
 
@@ -153,7 +155,7 @@ def digests_of(run: Run) -> dict[str, str]:
 
 
 def unscored_by(incumbent: RewardModel, run: Run) -> list[dict[str, Any]]:
-    """The run's preferences that the incumbent's own training did not score."""
+    """Lists the run's preferences that the incumbent's own training did not score."""
     before = digests_of(incumbent.run)
     return [
         row
@@ -163,7 +165,8 @@ def unscored_by(incumbent: RewardModel, run: Run) -> list[dict[str, Any]]:
 
 
 def scored_apart(run: Run) -> dict[str, tuple[float, float]]:
-    """Preference -> (reward of chosen, of rejected) as the incumbent scored them for this run."""
+    """Maps each preference to (reward of chosen, of rejected) as the incumbent scored them for this
+    run."""
     rewards: dict[str, dict[str, float]] = {}
     for row in rows_left(run.folder / "score", "scores.jsonl"):
         identifier, _, side = row["id"].rpartition("/")
@@ -172,7 +175,7 @@ def scored_apart(run: Run) -> dict[str, tuple[float, float]]:
 
 
 def _said_by(run: Run) -> list[Prediction]:
-    """Of a run that ended some time ago; [] where its file is damaged."""
+    """Reads the predictions of a run that ended some time ago; [] where its file is damaged."""
     try:
         with readable(PREDICTIONS):
             return predictions_of(rows_left(run.folder, PREDICTIONS))
@@ -182,7 +185,8 @@ def _said_by(run: Run) -> list[Prediction]:
 
 
 def on_same_rows(new: RewardModel, old: RewardModel) -> list[tuple[Prediction, Prediction]]:
-    """What both said of the same comparisons, as (new, old). Of what the new run knows."""
+    """Pairs what both models said of the same comparisons as (new, old), for those that the new run
+    knows."""
     rows = _said_by(new.run)
     rows = _with_slices(rows, _about([row.id for row in rows if row.split != "train"]))
     theirs: Mapping[str, Prediction] = {row.id: row for row in _said_by(old.run)}

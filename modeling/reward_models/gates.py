@@ -46,7 +46,7 @@ SLICED_BY = ("strength", "length", "arm", "tag", "policy")
 
 @dataclass(frozen=True)
 class Check:
-    """`passed` is None where there was too little to tell."""
+    """One rule with its outcome. `passed` is None where there were too few comparisons to tell."""
 
     name: str
     passed: bool | None
@@ -63,15 +63,15 @@ class GateResult:
 
     @property
     def reason(self) -> str:
-        """The sentences that decided; for one that passes also what nobody could judge."""
+        """The sentences that decided. For a model that passes, also what could not be judged."""
         failed = [check.text for check in self.checks if check.passed is False]
         if failed:
             return " ".join(failed)
-        told = [check.text for check in self.checks if check.name in ("First", "Test split")]
+        sentences = [check.text for check in self.checks if check.name in ("First", "Test split")]
         unjudged = [check.name for check in self.checks if check.passed is None]
         if unjudged:
-            told.append(f"Let pass unjudged: {', '.join(unjudged)}.")
-        return " ".join(told)
+            sentences.append(f"Let pass unjudged: {', '.join(unjudged)}.")
+        return " ".join(sentences)
 
     def as_json(self) -> dict[str, Any]:
         checks = [asdict(check) for check in self.checks]
@@ -79,7 +79,7 @@ class GateResult:
 
 
 def apply(candidate: RewardModel | None) -> bool:
-    """Puts the candidate into service or rejects it; False when another worker has done so."""
+    """Puts the candidate into service or rejects it. False when another worker has done so."""
     if candidate is None:
         return False
     live = RewardModel.objects.filter(project=candidate.project, status=Status.LIVE).first()
@@ -97,7 +97,7 @@ def apply(candidate: RewardModel | None) -> bool:
 
 
 def judge(candidate: RewardModel, live: RewardModel | None) -> GateResult:
-    """Every check against the model in service on the comparisons that both have scored."""
+    """Runs every check against the model in service on the comparisons that both have scored."""
     checks = [check_parity(candidate.figures), check_calibration(candidate.figures)]
     if problem := problem_of_folder(candidate):
         checks.insert(0, Check("Folder", False, problem))
@@ -119,7 +119,8 @@ def judge(candidate: RewardModel, live: RewardModel | None) -> GateResult:
 
 
 def problem_of_folder(model: RewardModel) -> str:
-    """A sentence when it is gone or is not what the training has written; "" otherwise."""
+    """Gives a sentence when the folder is gone or is not what the training has written; ""
+    otherwise."""
     if model.gone:
         return f"Its folder {model.gone[0]} is gone."
     try:
@@ -130,69 +131,70 @@ def problem_of_folder(model: RewardModel) -> str:
 
 
 def check_test(pairs: Pairs, margin: float) -> Check:
-    """Not clearly worse, and not worse than the margin by more than a standard error."""
-    name, found = "Test split", compare(pairs)
-    shared = int(found["n"]) if found else 0
-    if found is None or shared < FEWEST_TO_JUDGE:
+    """Checks that the model is not clearly worse, and not worse than the margin by more than a
+    standard error."""
+    name, difference = "Test split", compare(pairs)
+    shared = int(difference["n"]) if difference else 0
+    if difference is None or shared < FEWEST_TO_JUDGE:
         return Check(
             name,
             None,
             f"Only {shared} test comparisons are shared with the model in service: "
             "too few to tell which is better.",
         )
-    told = (
-        f"On {shared} shared test comparisons its accuracy differs by {found['value']:+.1%} "
-        f"[{found['low']:+.1%}, {found['high']:+.1%}] from that of the model in service"
+    sentence = (
+        f"On {shared} shared test comparisons its accuracy differs by {difference['value']:+.1%} "
+        f"[{difference['low']:+.1%}, {difference['high']:+.1%}] from that of the model in service"
     )
-    if found["high"] < 0:
-        return Check(name, False, f"{told}: clearly worse.")
-    if found["value"] + found["error"] < -margin:
-        return Check(name, False, f"{told}: worse by more than the {margin:.1%} allowed.")
-    return Check(name, True, f"{told}: not clearly worse.")
+    if difference["high"] < 0:
+        return Check(name, False, f"{sentence}: clearly worse.")
+    if difference["value"] + difference["error"] < -margin:
+        return Check(name, False, f"{sentence}: worse by more than the {margin:.1%} allowed.")
+    return Check(name, True, f"{sentence}: not clearly worse.")
 
 
 def check_newest(pairs: Pairs) -> Check:
-    """Better or equal where it counts next: held out, at random, from the newest round."""
+    """Checks that the model is not worse where it counts next: on held-out random comparisons of
+    the newest round."""
     name = "Newest round"
     newest = {row.id for row in newest_slice([new for new, _ in pairs])}
-    found = compare([pair for pair in pairs if pair[0].id in newest])
-    shared = int(found["n"]) if found else 0
+    difference = compare([pair for pair in pairs if pair[0].id in newest])
+    shared = int(difference["n"]) if difference else 0
     if not newest:
         return Check(
             name, None, "No held-out comparison that both have scored was drawn at random."
         )
-    if found is None or shared < FEWEST_TO_JUDGE:
+    if difference is None or shared < FEWEST_TO_JUDGE:
         return Check(
             name, None, f"Only {shared} held-out random comparisons of the newest round: too few."
         )
-    told = (
-        f"On {shared} held-out random comparisons of the newest round: {found['value']:+.1%} "
-        f"[{found['low']:+.1%}, {found['high']:+.1%}]"
+    sentence = (
+        f"On {shared} held-out random comparisons of the newest round: {difference['value']:+.1%} "
+        f"[{difference['low']:+.1%}, {difference['high']:+.1%}]"
     )
-    if found["value"] + found["error"] < 0:
-        return Check(name, False, f"{told}: worse.")
-    return Check(name, True, f"{told}: not worse.")
+    if difference["value"] + difference["error"] < 0:
+        return Check(name, False, f"{sentence}: worse.")
+    return Check(name, True, f"{sentence}: not worse.")
 
 
 def check_slices(pairs: Pairs) -> Check:
-    """No slice much worse: by more than five points, and clearly so among so many slices.
-
-    Twenty slices looked at, each at 95 %, would find one by chance for two models alike; so each
-    is held to 1 - 0.05 / slices (Bonferroni)."""
+    """Checks that no slice is worse by more than five points, and clearly so among all slices. Of
+    twenty slices, each at 95 %, one would look worse by chance for two models alike; so each is
+    held to 1 - 0.05 / slices (Bonferroni)."""
     name, judged = "Slices", []
     old_of = {new.id: old for new, old in pairs}
     for kind, named in by_slice([new for new, _ in pairs]).items():
         for value, rows in named.items() if kind in SLICED_BY else ():
-            found = compare([(row, old_of[row.id]) for row in rows])
-            if found is not None and found["n"] >= FEWEST_TO_JUDGE:
-                judged.append((f"{kind} “{value}”", found))
+            difference = compare([(row, old_of[row.id]) for row in rows])
+            if difference is not None and difference["n"] >= FEWEST_TO_JUDGE:
+                judged.append((f"{kind} “{value}”", difference))
     if not judged:
         return Check(name, None, f"No slice has {FEWEST_TO_JUDGE} shared test comparisons.")
     reach = NormalDist().inv_cdf(1.0 - 0.025 / len(judged))
     worse = [
-        f"{slice_} by {-found['value']:.1%} of {found['n']:.0f}"
-        for slice_, found in judged
-        if found["value"] < -SLICE_LOSS and found["value"] + reach * found["error"] < 0
+        f"{slice_} by {-loss['value']:.1%} of {loss['n']:.0f}"
+        for slice_, loss in judged
+        if loss["value"] < -SLICE_LOSS and loss["value"] + reach * loss["error"] < 0
     ]
     if worse:
         return Check(name, False, f"It has become much worse for {'; '.join(worse)}.")
@@ -200,8 +202,8 @@ def check_slices(pairs: Pairs) -> Check:
 
 
 def check_length(pairs: Pairs) -> Check:
-    """The reward does not follow length more than it did, by more than chance brings about: on
-    n pairs a correlation has a standard error of about 1 / sqrt(n)."""
+    """Checks that the reward does not follow length more than it did, by more than chance brings
+    about: on n pairs a correlation has a standard error of about 1 / sqrt(n)."""
     name = "Length"
     now = length_correlation([new for new, _ in pairs])
     before = length_correlation([old for _, old in pairs])
@@ -209,47 +211,49 @@ def check_length(pairs: Pairs) -> Check:
         return Check(name, None, f"Only {len(pairs)} shared test comparisons: too few.")
     if now is None or before is None:
         return Check(name, None, "All responses are of one length, or all rewards are the same.")
-    told = f"The reward's correlation with length goes from {before:+.2f} to {now:+.2f}"
+    sentence = f"The reward's correlation with length goes from {before:+.2f} to {now:+.2f}"
     if abs(now) > abs(before) + LENGTH_RISE + Z / math.sqrt(len(pairs)):
         kind = "length" if now > 0 else "brevity"
-        return Check(name, False, f"{told}: it rewards {kind} as such.")
-    return Check(name, True, f"{told}.")
+        return Check(name, False, f"{sentence}: it rewards {kind} as such.")
+    return Check(name, True, f"{sentence}.")
 
 
 def check_calibration(figures: RewardModelFigures) -> Check:
-    """Its claims come true, after the temperature, within what chance does to so few."""
-    name, found = "Calibration", figures.evaluation.calibration
-    rows = sum(part["n"] for part in found.get("reliability", []))
-    if not found or rows < FEWEST_TO_CALIBRATE:
+    """Checks that the model's claims come true, after the temperature, within what chance does to
+    so few comparisons."""
+    name, calibration = "Calibration", figures.evaluation.calibration
+    rows = sum(part["n"] for part in calibration.get("reliability", []))
+    if not calibration or rows < FEWEST_TO_CALIBRATE:
         return Check(name, None, f"Only {rows} held-out comparisons: too few to tell.")
-    error, chance = (found.get("after") or found["before"])["ece"], found["ece_by_chance"]
-    told = (
+    error = (calibration.get("after") or calibration["before"])["ece"]
+    chance = calibration["ece_by_chance"]
+    sentence = (
         f"Its claims are off by {error:.1%} on average; a perfect model stays below {chance:.1%}"
         f" on {rows} comparisons"
     )
     if error > max(chance, MISCALIBRATED):
-        return Check(name, False, f"{told}: not calibrated.")
-    return Check(name, True, f"{told}.")
+        return Check(name, False, f"{sentence}: not calibrated.")
+    return Check(name, True, f"{sentence}.")
 
 
 def check_parity(figures: RewardModelFigures) -> Check:
-    """The saved folder gives the rewards that the trained model gave."""
+    """Checks that the saved folder gives the rewards that the trained model gave."""
     name, error = "Reload", figures.parity_max_error
     if error is None:
         return Check(name, None, "The run did not say whether its folder reloads exactly.")
     scale = max(1.0, abs(figures.reward_mean or 0) + (figures.reward_std or 0))
-    told = f"Loaded again, its rewards differ by at most {error:.1e}"
+    sentence = f"Loaded again, its rewards differ by at most {error:.1e}"
     if not error <= PARITY * scale:
-        return Check(name, False, f"{told}: the folder is not the model.")
-    return Check(name, True, f"{told}.")
+        return Check(name, False, f"{sentence}: the folder is not the model.")
+    return Check(name, True, f"{sentence}.")
 
 
 def promote_reward_model(
     model: RewardModel, by: User, reason: str = "", *, instead_of: int | Now | None = NOW
 ) -> bool:
-    """Into service by hand, whatever the checks said: also the way back to an earlier version.
-    False: it was there already. Raises NotUsable, and Outrun when another one than `instead_of` is
-    in service by now: that which somebody saw when they decided."""
+    """Puts a model into service by hand, whatever the checks said; an earlier version rolls back.
+    False: it was in service already. Raises NotUsable, and Outrun when another model than
+    `instead_of`, which the person saw when they decided, is in service by now."""
     seen = deciding.in_service(model.project)[1] if instead_of is NOW else instead_of
     service.check_reward_model(model)
     return _promote(model, by, reason or "by hand", seen)
@@ -265,8 +269,8 @@ def _promote(model: RewardModel, by: User, reason: str, seen: int | None) -> boo
 
 @retried
 def reject_reward_model(model: RewardModel, by: User, reason: str = "") -> bool:
-    """Out of the line by hand. One in service goes when another one takes its place, not before:
-    False then, and for one that is rejected already."""
+    """Rejects a model by hand. False for the model in service, which goes when another one takes
+    its place, and for one that is rejected already."""
     with deciding.deciding(model.project):
         changed = RewardModel.objects.filter(
             pk=model.pk, status__in=(Status.CANDIDATE, Status.RETIRED)

@@ -12,7 +12,7 @@ from modeling.run_data.stored import Evaluation
 
 
 def write_card(model: RewardModel) -> None:
-    """Into the model's folder; a later call writes it anew."""
+    """Writes the card into the model's folder; a later call writes it anew."""
     if model.path.is_dir():
         (model.path / "README.md").write_text(card_of(model), encoding="utf-8")
 
@@ -65,18 +65,18 @@ def _uses(model: RewardModel) -> list[str]:
 
 
 def _made_with(model: RewardModel) -> str:
-    """How it was trained, where that is not the ordinary way."""
+    """Says how the model was trained, where that is not the ordinary way."""
     config = model.figures.config
-    told = {
+    details = {
         "method": config.get("method", "finetune") != "finetune" and "a head on frozen features",
         "adapter": config.get("adapter", "none") != "none" and f"{config['adapter']}, merged",
         "pooling": config.get("pooling", "last") != "last" and "mean over the response",
     }
-    return "".join(f"\n- {name}: {words}" for name, words in told.items() if words)
+    return "".join(f"\n- {name}: {words}" for name, words in details.items() if words)
 
 
 def _base_name(location: str) -> str:
-    """Without the path of the machine it was trained on."""
+    """Names the base model without the path of the machine on which it was trained."""
     return Path(location).name if location.startswith(("/", "~", ".")) else without_paths(location)
 
 
@@ -97,7 +97,7 @@ def _figure(name: str, figure: dict[str, Any] | None) -> str:
 
 
 def _against_chance(accuracy: Accuracy | None) -> str:
-    """First of all, where nothing says that it is any good."""
+    """Warns first of all where nothing says that the model is any good."""
     if accuracy is None or accuracy.is_above_chance:
         return ""
     return (
@@ -126,28 +126,29 @@ def _accuracy(evaluation: Evaluation, accuracy: Accuracy | None) -> list[str]:
         return ["Nothing was held out, so nobody knows."]
     head = "| | share | 95 % interval | comparisons |\n|---|---|---|---|"
     agreement = evaluation.agreement
-    told = ""
+    sentences = ""
     if agreement:
-        told = (
+        sentences = (
             f"Two labelers who judge the same comparison say the same in {agreement['value']:.1%} "
             f"({agreement['n']:.0f} comparisons judged by several)."
         )
     correlation = length.get("correlation")
     if correlation is not None:
-        told += f" The reward's correlation with length is {correlation:+.2f}."
-    return ["\n".join([head, *table]), told.strip()]
+        sentences += f" The reward's correlation with length is {correlation:+.2f}."
+    return ["\n".join([head, *table]), sentences.strip()]
 
 
 def _calibration(evaluation: Evaluation) -> str:
-    found = evaluation.calibration
-    if not found:
+    calibration = evaluation.calibration
+    if not calibration:
         return "Not measured."
-    if "refused" in found:
-        return str(found["refused"])
-    before, after = found["before"], found["after"]
+    if "refused" in calibration:
+        return str(calibration["refused"])
+    before, after = calibration["before"], calibration["after"]
     return (
-        f"P(A preferred to B) = sigmoid((reward of A - reward of B) / {found['temperature']:.3f}). "
-        f"With that temperature, fitted on {found['fitted_n']} {found['fitted_on']} comparisons: "
+        "P(A preferred to B) = sigmoid((reward of A - reward of B) / "
+        f"{calibration['temperature']:.3f}). With that temperature, fitted on "
+        f"{calibration['fitted_n']} {calibration['fitted_on']} comparisons: "
         f"ECE {after['ece']:.3f} (before {before['ece']:.3f}), Brier score {after['brier']:.3f} "
         f"({before['brier']:.3f}), log-loss {after['nll']:.3f} ({before['nll']:.3f})."
     )

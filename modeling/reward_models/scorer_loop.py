@@ -20,7 +20,13 @@ from django.db import close_old_connections
 from labeling.texts.shown_paths import without_paths
 from modeling.core.messages import Prompt, Response, prompt_of, response_of
 from modeling.models import RewardModel
-from modeling.reward_models.serving import ALIVE, ALIVE_SECONDS, REQUESTS, Answer, redis_client
+from modeling.reward_models.serving import (
+    ALIVE,
+    ALIVE_SECONDS,
+    REQUESTS,
+    ScorerAnswer,
+    redis_client,
+)
 from modeling.runs import model_files
 
 log = logging.getLogger(__name__)
@@ -32,16 +38,16 @@ ANSWER_SECONDS = 60  # an answer that nobody fetches is gone after that
 
 Texts = list[tuple[Prompt, Response]]
 Folders = tuple[str, ...]  # of the members of one reward model
-ScoreTexts = Callable[[Texts], Answer]
+ScoreTexts = Callable[[Texts], ScorerAnswer]
 Load = Callable[[Folders], ScoreTexts]
 
 
 class NotThere(LookupError):
-    """The model that was asked for. The message is a sentence for people."""
+    """The model that was asked for is not there. The message is a sentence for people."""
 
 
 class Models:
-    """The reward models asked for last, each with all of its members."""
+    """The reward models that were asked for last, each with all of its members."""
 
     def __init__(self, load: Load) -> None:
         self.load = load
@@ -50,23 +56,24 @@ class Models:
 
     def score(
         self, folders: Folders, texts: Texts, check: Callable[[], None] = lambda: None
-    ) -> Answer:
-        """`check` raises where the folders are not what they were; asked before they are loaded."""
+    ) -> ScorerAnswer:
+        """Scores the texts. `check` raises where the folders are not what they were; it is called
+        before they are loaded."""
         with self.lock:
             return self._scorer(folders, check)(texts)
 
     def _scorer(self, folders: Folders, check: Callable[[], None]) -> ScoreTexts:
-        found = self.held.pop(folders, None)
-        if found is None:
+        in_memory = self.held.pop(folders, None)
+        if in_memory is None:
             check()
-        if found is None and len(self.held) >= MODELS_IN_MEMORY:
+        if in_memory is None and len(self.held) >= MODELS_IN_MEMORY:
             self.held.popitem(last=False)  # first, so that three are never in memory at once
-        scorer = found[0] if found else self.load(folders)
+        scorer = in_memory[0] if in_memory else self.load(folders)
         self.held[folders] = (scorer, time.monotonic())
         return scorer
 
     def let_go(self, now: float) -> None:
-        """Of what has not been asked for in a while."""
+        """Drops the models that nobody has asked for in a while."""
         with self.lock:
             for folders in [key for key, (_, at) in self.held.items() if now - at > IDLE_SECONDS]:
                 log.info("%s is let go", ", ".join(folders))
@@ -80,7 +87,7 @@ def load_scorer(device: str) -> Load:
         log.info("loading %s", ", ".join(folders))
         scorer = Scorer(folders, device=device)
 
-        def score(texts: Texts) -> Answer:
+        def score(texts: Texts) -> ScorerAnswer:
             scores, truncated = scorer.read(texts)
             return {"members": scores.members.tolist(), "truncated": truncated}
 
@@ -91,7 +98,7 @@ def load_scorer(device: str) -> Load:
 
 @contextmanager
 def alive() -> Iterator[None]:
-    """Askers hear that there is a scorer, also while it loads a large model for minutes."""
+    """Tells those who ask that there is a scorer, also while it loads a large model for minutes."""
     ended = threading.Event()
 
     def tell() -> None:
@@ -113,7 +120,7 @@ def alive() -> Iterator[None]:
 
 
 def serve(models: Models, stop: Callable[[], bool], take_seconds: float = 1.0) -> None:
-    """Until `stop` says so. Redis may go and come back."""
+    """Answers requests until `stop` is set. Redis may go and come back."""
     with alive():
         take_requests(models, stop, take_seconds)
 
@@ -134,18 +141,19 @@ def take_requests(models: Models, stop: Callable[[], bool], take_seconds: float)
 
 
 def answer(client: redis.Redis, models: Models, request: dict[str, Any]) -> None:
-    """One request, whatever is wrong with it: its asker hears, the next one is served."""
+    """Answers one request. Whatever is wrong with it, whoever asked hears of it and the next
+    request is served."""
     try:
-        told: Answer | dict[str, str] = rewards_for(models, request)
+        reply: ScorerAnswer | dict[str, str] = rewards_for(models, request)
     except Exception as problem:
         log.exception("could not score")
         words = getattr(problem, "message", "") or str(problem) or type(problem).__name__
-        told = {"error": without_paths(f"The model could not score this: {words}")}
-    client.rpush(request["answer_to"], json.dumps(told))
+        reply = {"error": without_paths(f"The model could not score this: {words}")}
+    client.rpush(request["answer_to"], json.dumps(reply))
     client.expire(request["answer_to"], ANSWER_SECONDS)
 
 
-def rewards_for(models: Models, request: dict[str, Any]) -> Answer:
+def rewards_for(models: Models, request: dict[str, Any]) -> ScorerAnswer:
     close_old_connections()
     model = RewardModel.objects.select_related("run").filter(pk=request["model"]).first()
     if model is None:

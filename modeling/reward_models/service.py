@@ -30,8 +30,8 @@ def check_reward_model(reward_model: RewardModel) -> None:
 
 
 def make_live(reward_model: RewardModel, by: User | None, reason: str = "") -> bool:
-    """Puts this reward model in service and retires the one before. False: it was so already,
-    or somebody else changed the pointer at the same moment. Raises NotUsable."""
+    """Puts this reward model in service and retires the one before. False: it was in service
+    already, or somebody else changed the pointer at the same moment. Raises NotUsable."""
     _, before = in_service(reward_model.project)
     check_reward_model(reward_model)
     with deciding(reward_model.project) as loop:
@@ -39,7 +39,7 @@ def make_live(reward_model: RewardModel, by: User | None, reason: str = "") -> b
 
 
 def point_at_model(model: RewardModel, by: User | None, reason: str, loop: Loop) -> bool:
-    """`loop` as `deciding` gives it. False: it pointed there already."""
+    """Moves the pointer of `loop`, which `deciding` has locked. False: it pointed there already."""
     before, project = loop.reward_model, model.project
     if before == model:
         return False
@@ -63,8 +63,8 @@ def point_at_model(model: RewardModel, by: User | None, reason: str, loop: Loop)
 
 
 def shadow_of(project: Project) -> RewardModel | None:
-    """The predecessor of the model in service, as long as it foretells in its shadow: until the
-    end of the first whole round after the promotion."""
+    """Gives the predecessor of the model in service, as long as it foretells in its shadow: until
+    the end of the first whole round after the promotion."""
     loop = Loop.objects.filter(project=project).select_related("shadow__snapshot").first()
     if loop is None or loop.shadow is None or _newest_round(project) > loop.shadow_until:
         return None

@@ -45,9 +45,9 @@ class CannotScore(ValueError):
 
 
 @dataclass(frozen=True)
-class Text:
-    """`response`: a text, or an assistant's message where it holds more. `options`: tools and
-    arguments for the chat template."""
+class TextToScore:
+    """A response to a prompt. `response` is a text, or an assistant's message where it holds more.
+    `options` are tools and arguments for the chat template."""
 
     prompt: list[Message]
     response: str | Message
@@ -55,7 +55,7 @@ class Text:
 
     @property
     def size(self) -> int:
-        """Characters of all texts, and of whatever else there is."""
+        """The number of characters of all texts, and of whatever comes with them."""
         messages = (
             [{"content": self.response}] if isinstance(self.response, str) else [self.response]
         )
@@ -66,9 +66,10 @@ class Text:
 
 @dataclass(frozen=True)
 class Scored:
-    """`reward`: the members' rewards made one. `probability`: that people prefer this response to
-    the first one of the same prompt, by the calibration of the mean; None for a first one.
-    `truncated`: prompt and response are longer than the model reads, so a part was cut off."""
+    """The scores of one response. `reward` is that of all members together. `probability` is that
+    people prefer this response to the first one of the same prompt, by the calibration of the mean;
+    None for a first one. `truncated`: prompt and response are longer than the model reads, so a
+    part was cut off."""
 
     reward: float
     probability: float | None
@@ -84,28 +85,29 @@ class Scored:
         return ensembles.spread(self.members)
 
 
-class Answer(TypedDict):
-    """Of each text: the rewards by every member, on one scale, and whether it was cut off."""
+class ScorerAnswer(TypedDict):
+    """What the scorer says of each text: its rewards by every member, on one scale, and whether it
+    was cut off."""
 
     members: list[list[float]]
     truncated: list[bool]
 
 
 @dataclass(frozen=True)
-class Way:
+class Aggregation:
     """How the rewards of several members become one."""
 
     aggregate: str = Aggregate.MEAN
     uwo_weight: float = 0.5
 
 
-def way_of(project: Project) -> Way:
-    """As the project's settings have it."""
-    return Way(project.loop_settings.aggregate, project.loop_settings.uwo_weight)
+def way_of(project: Project) -> Aggregation:
+    """How the project's settings aggregate rewards."""
+    return Aggregation(project.loop_settings.aggregate, project.loop_settings.uwo_weight)
 
 
 def redis_client(timeout: float) -> redis.Redis:
-    """Celery's address of Redis in the form that redis-py knows."""
+    """Connects by Celery's address of Redis, in the form that redis-py knows."""
     url = settings.REDIS_URL.replace("redis+socket://", "unix://", 1)
     client: redis.Redis = redis.Redis.from_url(
         url, socket_connect_timeout=2.0, socket_timeout=timeout, retry=Retry(NoBackoff(), 0)
@@ -115,24 +117,24 @@ def redis_client(timeout: float) -> redis.Redis:
 
 def score(
     model: RewardModel,
-    texts: Sequence[Text],
+    texts: Sequence[TextToScore],
     wait: float = WAIT_SECONDS,
     *,
-    way: Way | None = None,
+    way: Aggregation | None = None,
 ) -> list[Scored]:
-    """Rewards in the order of the texts, aggregated in this way, else as the project has it.
-    Raises Unavailable or CannotScore."""
+    """Scores responses in their order, aggregated as `way` says, else as the project does. Raises
+    Unavailable or CannotScore."""
     check(texts)
     if not model.is_here:
         raise CannotScore(f"The folder of {model} is gone: train again, or use another version.")
-    told = ask(model, texts, wait)
+    answer = ask(model, texts, wait)
     way = way or way_of(model.project)
-    found = combined(texts, told["members"], way, temperature_of(model))
-    cuts = told["truncated"]
-    return [replace(one, truncated=cut) for one, cut in zip(found, cuts, strict=True)]
+    scores = combined(texts, answer["members"], way, temperature_of(model))
+    cuts = answer["truncated"]
+    return [replace(one, truncated=cut) for one, cut in zip(scores, cuts, strict=True)]
 
 
-def check(texts: Sequence[Text]) -> None:
+def check(texts: Sequence[TextToScore]) -> None:
     if not texts:
         raise CannotScore("There is nothing to score.")
     if len(texts) > MOST_TEXTS:
@@ -144,7 +146,7 @@ def check(texts: Sequence[Text]) -> None:
         )
 
 
-def ask(model: RewardModel, texts: Sequence[Text], wait: float) -> Answer:
+def ask(model: RewardModel, texts: Sequence[TextToScore], wait: float) -> ScorerAnswer:
     key = f"preferable:score:answer:{uuid.uuid4().hex}"
     request = {
         "answer_to": key,
@@ -170,16 +172,20 @@ def ask(model: RewardModel, texts: Sequence[Text], wait: float) -> Answer:
         raise Unavailable("Redis is away: nothing can be scored until it is back.") from problem
     if answer is None:
         raise Unavailable(f"The scorer did not answer within {wait:.0f} s: it is busy. Try again.")
-    told: Any = json.loads(answer[1])
-    if "error" in told:
-        raise CannotScore(told["error"])
-    return Answer(members=told["members"], truncated=told["truncated"])
+    reply: Any = json.loads(answer[1])
+    if "error" in reply:
+        raise CannotScore(reply["error"])
+    return ScorerAnswer(members=reply["members"], truncated=reply["truncated"])
 
 
 def combined(
-    texts: Sequence[Text], members: Sequence[list[float]], way: Way, temperature: float
+    texts: Sequence[TextToScore],
+    members: Sequence[list[float]],
+    way: Aggregation,
+    temperature: float,
 ) -> list[Scored]:
-    """Probabilities are of the means, which the temperature was fitted to."""
+    """Makes scores of the members' rewards. Probabilities are of the means, which the temperature
+    was fitted to."""
     first: dict[str, float] = {}
     scored = []
     for text, opinions in zip(texts, members, strict=True):

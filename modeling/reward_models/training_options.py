@@ -27,7 +27,7 @@ LEARNING_CURVE = [0.25, 0.5, 0.75]
 
 
 def training_options(project: Project) -> dict[str, Any]:
-    """For the config of train_reward."""
+    """What the project's settings add to the config of train_reward."""
     options: dict[str, Any] = {}
     if project.loop_settings.reward_method != RewardMethod.FINETUNE:
         options["method"] = project.loop_settings.reward_method
@@ -59,7 +59,7 @@ def _finer(project: Project) -> dict[str, Any]:
 
 
 def aggregation_options(project: Project) -> dict[str, Any]:
-    """How the rewards of several members become one: for whatever scores."""
+    """How the rewards of several members become one, for the config of whatever scores."""
     options: dict[str, Any] = {}
     if project.loop_settings.aggregate != Aggregate.MEAN:
         options["aggregate"] = project.loop_settings.aggregate

@@ -65,7 +65,8 @@ trainer = GRPOTrainer(
 
 
 def uses_of(*, folder: str, members: list[str], is_plain: bool) -> list[tuple[str, str, str]]:
-    """(short name, title, lines) of every way there is. `members`: all folders, `folder` first."""
+    """Lists (short name, title, lines) of every way to load the model. `members` are all folders,
+    `folder` is the first of them."""
     folders = repr(members) if len(members) > 1 else repr(folder)
     own = ("scorer", "With Preferable's own loader", SCORER.format(folders=folders))
     own_trl = ("trl", "As the reward of a TRL trainer", SCORER_IN_TRL.format(folders=folders))
@@ -80,12 +81,13 @@ def uses_of(*, folder: str, members: list[str], is_plain: bool) -> list[tuple[st
 
 
 def uses_on_page(model: RewardModel) -> list[tuple[str, str, str]]:
-    """With folders as they lie in DATA_DIR: where that is, is the operator's to tell."""
+    """The ways with folders as they lie in DATA_DIR. Only the operator knows where that is."""
     paths = [path.relative_to(settings.DATA_DIR).as_posix() for path in model.member_paths]
     return uses_of(folder=paths[0], members=paths, is_plain=not model.why_not_plain)
 
 
 def uses_on_card(model: RewardModel) -> list[tuple[str, str, str]]:
-    """As the folder is laid out in the download: the card's own, with the others in members/."""
+    """The ways with folders as they lie in the download: the card's own, with the others in
+    members/."""
     members = [".", *(f"members/{at}" for at in range(1, len(model.member_paths)))]
     return uses_of(folder=".", members=members, is_plain=not model.why_not_plain)

@@ -15,7 +15,7 @@ FILE = "config.json"
 DOCS = "docs/learning-programs.md explains each setting."
 
 
-class Refused(ValueError):
+class ConfigRefused(ValueError):
     """A config that no program takes: what is wrong in a sentence, the file and the field, and
     what to do."""
 
@@ -37,13 +37,13 @@ class RunConfig:
         for name, limit in self.limits.items():
             value = getattr(self, name)
             if not limit(value):
-                raise Refused(
+                raise ConfigRefused(
                     f"{name!r} must be {limit.words}, not {shown(value)}.", where=f"{FILE}: {name}"
                 )
         self.check_together()
 
     def check_together(self) -> None:
-        """Refuse values that are allowed alone and not together."""
+        """Refuses values that are allowed alone and not together."""
 
     @classmethod
     def names(cls) -> list[str]:
@@ -51,36 +51,36 @@ class RunConfig:
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
-        """Of the fields that may be left out."""
+        """The defaults of the fields that may be left out."""
         return {f.name: f.default for f in fields(cls) if f.default is not MISSING}
 
     @classmethod
     def read(cls, given: object) -> Self:
-        """From what config.json holds. Raises Refused."""
+        """Makes the config from what config.json holds. Raises ConfigRefused."""
         if not isinstance(given, dict):
-            raise Refused("config.json is not a JSON object.", hint="Correct the file.")
+            raise ConfigRefused("config.json is not a JSON object.", hint="Correct the file.")
         names, defaults = cls.names(), cls.defaults()
         for name in sorted(given.keys() - set(names)):
             known = ", ".join(sorted(names))
-            raise Refused(
+            raise ConfigRefused(
                 f"config.json has the unknown key {name!r}.",
                 where=f"{FILE}: {name}",
                 hint=f"The known keys are: {known}.",
             )
         for name in names:
             if name not in given and name not in defaults:
-                raise Refused(
+                raise ConfigRefused(
                     f"config.json lacks {name!r}: it must be {cls.limits[name].words}.",
                     where=f"{FILE}: {name}",
                 )
         return cls(**{name: _frozen(value) for name, value in given.items()})
 
     def as_json(self) -> dict[str, Any]:
-        """All settings, as config.json and result.json have them."""
+        """Gives all settings as config.json and result.json have them."""
         return {name: as_plain(getattr(self, name)) for name in self.names()}
 
     def given(self) -> dict[str, Any]:
-        """The settings that are not at their defaults: what config.json has to hold."""
+        """Gives the settings that are not at their defaults: what config.json has to hold."""
         defaults = self.defaults()
         return {
             name: value
@@ -90,16 +90,16 @@ class RunConfig:
 
 
 def shown(value: object) -> str:
-    """A value in a message, as JSON has it, not longer than a line."""
+    """Writes a value for a message: as JSON has it, and no longer than a line."""
     text = json.dumps(value, ensure_ascii=False, default=repr)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def as_plain(value: Any) -> Any:
-    """Tuples as the lists of JSON."""
+    """Turns tuples into the lists of JSON."""
     return [as_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _frozen(value: Any) -> Any:
-    """Lists of JSON as tuples."""
+    """Turns lists of JSON into tuples."""
     return tuple(_frozen(one) for one in value) if isinstance(value, list) else value

@@ -1,7 +1,7 @@
 """Limits of what a project sets: those of its declaration, in a program's words."""
 
 from modeling.run_data.limits import FLAG, TEXT, Limit, number, one_of, whole
-from modeling.settings.declaring import Number, OneOf, Program, Setting, Whole, YesNo
+from modeling.settings.declaring import LearningProgram, Number, OneOf, Setting, WholeNumber, YesNo
 from modeling.settings.for_programs import settings_of
 
 # An empty base model means the one from before to a project, and nothing to a program; and who runs
@@ -9,8 +9,8 @@ from modeling.settings.for_programs import settings_of
 OF_PAGES_ALONE = ("base_model", "epochs", "learning_rate")
 
 
-def declared(program: Program) -> dict[str, Limit]:
-    """By their names in the program's config."""
+def declared(program: LearningProgram) -> dict[str, Limit]:
+    """The limits of the program's settings, by their names in its config."""
     return {
         key: Limit(_words(setting), setting.is_allowed_in_program)
         for key, setting in settings_of(program).items()
@@ -26,7 +26,7 @@ def _words(setting: Setting) -> str:
 
 def _kind(setting: Setting) -> Limit:
     match setting:
-        case Whole():
+        case WholeNumber():
             return whole(setting.low, setting.high)
         case Number():
             return number(least=setting.low, most=setting.high)

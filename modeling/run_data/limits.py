@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Limit:
-    """`words` go on from "must be"."""
+    """A rule and its words, which go on from "must be"."""
 
     words: str
     holds: Callable[[Any], bool]
@@ -19,7 +19,7 @@ class Limit:
 
 
 def is_count(value: Any) -> bool:
-    """A whole number from 1; True is none."""
+    """Whether it is a whole number from 1. True is not one."""
     return is_whole(value) and value >= 1
 
 
@@ -28,7 +28,8 @@ def is_whole(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Of a size that a float has: JSON may hold a whole number of any length."""
+    """Whether it is a number of a size that a float has. JSON may hold a whole number of any
+    length."""
     is_one = isinstance(value, int | float) and not isinstance(value, bool)
     return is_one and abs(value) < 1e300 and isfinite(value)
 
@@ -38,7 +39,7 @@ def is_text(value: Any) -> bool:
 
 
 def is_date(value: Any) -> bool:
-    """Whether it is a day as "2024-07-26"."""
+    """Whether it is a day such as "2024-07-26"."""
     try:
         return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
     except ValueError:
@@ -46,7 +47,7 @@ def is_date(value: Any) -> bool:
 
 
 def whole(least: int = 1, most: int | None = None) -> Limit:
-    """A whole number; True and 1.0 are none."""
+    """Allows whole numbers; True and 1.0 are none."""
     words = f"a whole number from {least:,}" + ("" if most is None else f" to {most:,}")
     return Limit(words, lambda v: is_whole(v) and v >= least and (most is None or v <= most))
 
@@ -58,7 +59,8 @@ def number(
     above: float | None = None,
     below: float | None = None,
 ) -> Limit:
-    """A finite number within bounds: `least` and `most` are allowed, `above` and `below` not."""
+    """Allows finite numbers within bounds: `least` and `most` are allowed, `above` and `below` are
+    not."""
     bounds = {"at least": least, "above": above, "at most": most, "below": below}
     words = ", ".join(f"{name} {bound:g}" for name, bound in bounds.items() if bound is not None)
 
@@ -75,7 +77,7 @@ def number(
 
 
 def one_of(*choices: str) -> Limit:
-    """Two choices or more."""
+    """Allows these words, of which there have to be two at least."""
     *first, last = [f'"{choice}"' for choice in choices]
     return Limit(
         f"{', '.join(first)} or {last}",
@@ -88,7 +90,7 @@ def or_null(limit: Limit) -> Limit:
 
 
 def texts(least: int = 0) -> Limit:
-    """A list of texts."""
+    """Allows lists of texts."""
     words = "a list of texts" + (f", at least {least}" if least else "")
     return Limit(
         words,

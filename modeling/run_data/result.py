@@ -12,8 +12,8 @@ EARLIER, ONLY_WHERE, PART = "earlier", "only_where", "part"
 
 
 def earlier(value: object) -> dict[str, Any]:
-    """A field's metadata: what it is read as where a stored result lacks it, or holds null or
-    something of another kind. A field without it is read as null there."""
+    """Metadata of a field: the value to read where a stored result lacks the field, or holds null
+    or something of another kind. A field without it is read as null there."""
     return {EARLIER: value}
 
 
@@ -43,10 +43,10 @@ class Stored:
         }
 
     @classmethod
-    def read_stored(cls, told: object) -> Self:
-        """Never refuses: fields that this version does not know are left out, and what is missing
-        is what `earlier` says."""
-        known = told if isinstance(told, dict) else {}
+    def read_stored(cls, stored: object) -> Self:
+        """Reads a stored result and never refuses it. Fields that this version does not know are
+        left out; `earlier` fills in what is missing."""
+        known = stored if isinstance(stored, dict) else {}
         values: dict[str, Any] = {}
         for one in fields(cls):
             value = known.get(one.name)
@@ -68,7 +68,7 @@ class RunResult(Stored):
 
 
 def _is_like(value: object, other: object) -> bool:
-    """Whether it is of the kind that the field has."""
-    if isinstance(other, list | dict | str):
-        return isinstance(value, type(other))
-    return value is not None
+    """Whether the value is of the kind that the field has."""
+    if isinstance(other, int):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, type(other))

@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from modeling.run_data import shared
-from modeling.run_data.config import FILE, Refused, RunConfig
+from modeling.run_data.config import FILE, ConfigRefused, RunConfig
 from modeling.run_data.declared import declared
 from modeling.run_data.limits import TEXT, Limit, is_text, number, or_null, whole
 from modeling.run_data.result import ONLY_IF_KNOWN, RunResult, earlier
-from modeling.settings.declaring import Program
+from modeling.settings.declaring import LearningProgram
 
 # Far beyond what is of use; a slip of the keyboard must not cost a night, or somebody's bill.
 MOST_PER_PROMPT, HOTTEST = 10_000, 100.0
 
 
 def is_named(value: Any) -> bool:
-    """{"name": "location", …}, two at least."""
+    """Whether it is {"name": "location", …} with two names at least."""
     return (
         isinstance(value, dict)
         and len(value) > 1
@@ -26,7 +26,7 @@ def is_named(value: Any) -> bool:
 
 LIMITS: dict[str, Limit] = (
     shared.LIMITS
-    | declared(Program.SAMPLE)
+    | declared(LearningProgram.SAMPLE)
     | {
         "policy": or_null(TEXT),
         "policies": or_null(Limit('two models or more as {"name": model, …}', is_named)),
@@ -58,7 +58,7 @@ class SampleConfig(RunConfig):
 
     def check_together(self) -> None:
         if (self.policy is None) == (self.policies is None):
-            raise Refused(
+            raise ConfigRefused(
                 "config.json needs either 'policy' or 'policies'.",
                 where=f"{FILE}: policy, policies",
                 hint='Name one model, or several as {"name": model, …}.',
@@ -66,7 +66,7 @@ class SampleConfig(RunConfig):
 
     @property
     def sources(self) -> dict[str, str]:
-        """Name -> location. A single policy goes by its location."""
+        """Maps each name to its location. A single policy goes by its location."""
         return self.policies or {str(self.policy): str(self.policy)}
 
 

@@ -9,11 +9,11 @@ from modeling.run_data.config import RunConfig
 from modeling.run_data.declared import declared
 from modeling.run_data.limits import FLAG, Limit, one_of, or_null, texts, whole
 from modeling.run_data.result import RunResult, earlier
-from modeling.settings.declaring import Program
+from modeling.settings.declaring import LearningProgram
 
 LIMITS: dict[str, Limit] = (
     shared.LIMITS
-    | declared(Program.SCORE)
+    | declared(LearningProgram.SCORE)
     | {
         "reward_models": texts(least=1),
         "features": FLAG,

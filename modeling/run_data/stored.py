@@ -12,8 +12,8 @@ Figures = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation(Stored):
-    """How good a reward model is, from what its run left behind (reward_models/evaluating.py).
-    All of it is empty where nothing was held out."""
+    """How good a reward model is, from what its run left behind (reward_models/evaluating.py). All
+    fields are empty where nothing was held out."""
 
     split: str = field(metadata=earlier(""))  # what the figures are of
     accuracy: Figures = field(metadata=earlier({}))  # {"value", "low", "high", "n"}
@@ -27,14 +27,15 @@ class Evaluation(Stored):
 
     @property
     def temperature(self) -> float | None:
-        """What makes rewards into probabilities; None where too little was held out to tell."""
-        found = self.calibration.get("temperature")
-        return float(found) if found else None
+        """The temperature that makes rewards into probabilities. None where too little was held out
+        to fit one."""
+        temperature = self.calibration.get("temperature")
+        return float(temperature) if temperature else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RewardModelFigures(TrainRewardResult):
-    """A reward model's `results`: its training's, and what was found out since."""
+    """The `results` of a reward model: those of its training, and what was measured since."""
 
     evaluation: Evaluation = field(metadata=part(Evaluation))
     gate: Figures = field(metadata=earlier({}))  # {"passed", "reason", "checks"}
@@ -46,7 +47,7 @@ class RewardModelFigures(TrainRewardResult):
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyFigures(TrainedPolicyResult):
-    """A policy's `results`: what is kept of its training's. Empty for one that was registered."""
+    """The `results` of a policy, copied from its training. Empty for one that was registered."""
 
     @property
     def why_stopped(self) -> str:
@@ -57,8 +58,8 @@ class PolicyFigures(TrainedPolicyResult):
 
 @dataclass(frozen=True, kw_only=True)
 class RunFigures(Stored):
-    """A run's `results`, whatever its kind: what its worker has added. Beside it stand the figures
-    of its program, or of each of its stages under the stage's name."""
+    """The `results` of a run of any kind: what its worker has added. Beside it stand the figures of
+    its program, or of each of its stages under the stage's name."""
 
     comparisons: int | None  # that were queued
     prompts: int | None  # that they are of; of a training those that it had

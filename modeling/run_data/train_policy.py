@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from modeling.run_data import shared
-from modeling.run_data.config import FILE, Refused, RunConfig
+from modeling.run_data.config import FILE, ConfigRefused, RunConfig
 from modeling.run_data.declared import declared
 from modeling.run_data.limits import FLAG, TEXT, Limit, number, one_of, or_null, texts, whole
 from modeling.run_data.result import ONLY_IF_KNOWN, RunResult, earlier
-from modeling.settings.declaring import Program
+from modeling.settings.declaring import LearningProgram
 
 ALGORITHMS = ("ppo", "rloo", "best_of_n", "dpo")
 ONLINE = ("ppo", "rloo")
 
 LIMITS: dict[str, Limit] = (
     shared.LIMITS
-    | declared(Program.TRAIN_POLICY)
+    | declared(LearningProgram.TRAIN_POLICY)
     | {
         "algorithm": one_of(*ALGORITHMS),
         "policy": TEXT,
@@ -126,19 +126,19 @@ class TrainPolicyConfig(RunConfig):
 
     def check_together(self) -> None:
         if self.algorithm != "dpo" and not self.reward_models:
-            raise Refused(
+            raise ConfigRefused(
                 f"The algorithm {self.algorithm!r} needs a reward model.",
                 where=f"{FILE}: reward_models",
                 hint='Name at least one folder, or use "dpo", which learns from preferences.',
             )
         if self.algorithm == "rloo" and self.responses_per_prompt < 2:
-            raise Refused(
+            raise ConfigRefused(
                 "RLOO compares the responses of a prompt: it needs at least two.",
                 where=f"{FILE}: responses_per_prompt",
                 hint="Set it to 4, or use ppo.",
             )
         if self.algorithm == "dpo" and self.kl_coefficient == 0:
-            raise Refused(
+            raise ConfigRefused(
                 "DPO has no loss with a KL coefficient of 0.",
                 where=f"{FILE}: kl_coefficient",
                 hint="Set it to 0.1; lower values let the policy go further.",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from modeling.run_data import shared
-from modeling.run_data.config import FILE, Refused, RunConfig
+from modeling.run_data.config import FILE, ConfigRefused, RunConfig
 from modeling.run_data.declared import declared
 from modeling.run_data.limits import (
     FLAG,
@@ -19,7 +19,7 @@ from modeling.run_data.limits import (
     whole,
 )
 from modeling.run_data.result import RunResult, earlier
-from modeling.settings.declaring import Program
+from modeling.settings.declaring import LearningProgram
 
 CHECKPOINTING = ("auto", "on", "off")
 
@@ -33,7 +33,7 @@ def is_curve(value: Any) -> bool:
 
 LIMITS: dict[str, Limit] = (
     shared.LIMITS
-    | declared(Program.TRAIN_REWARD)
+    | declared(LearningProgram.TRAIN_REWARD)
     | {
         "base_model": TEXT,
         "epochs": or_null(whole()),
@@ -111,14 +111,14 @@ class TrainRewardConfig(RunConfig):
 
     def check_together(self) -> None:
         if self.heads > 1 and self.members > 1:
-            raise Refused(
+            raise ConfigRefused(
                 "The run asks for several heads and several members at once.",
                 where=f"{FILE}: heads, members",
                 hint="Heads are cheap and share their trunk, members are dear and independent: "
                 "choose one of the two.",
             )
         if self.method == "frozen" and self.adapter != "none":
-            raise Refused(
+            raise ConfigRefused(
                 "A frozen model has no use for adapters.",
                 where=f"{FILE}: method, adapter",
                 hint='Leave "adapter" out, or fine-tune.',

@@ -17,7 +17,7 @@ from modeling.core.program.files import write_atomically, write_json, write_json
 from modeling.core.program.seal import NotWhole, first_change, read_result
 from modeling.models import RewardModel, Run
 from modeling.models.versions import reward_model_by
-from modeling.run_data.config import Refused
+from modeling.run_data.config import ConfigRefused
 from modeling.run_data.programs import CONFIGS
 from modeling.runs import model_files
 
@@ -104,7 +104,7 @@ def readable(what: str) -> Iterator[None]:
     """Raises DamagedOutput where rows lack a field, or hold something else in it."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, EOFError) as problem:
+    except (AttributeError, KeyError, TypeError, ValueError, EOFError) as problem:
         if isinstance(problem, DamagedOutput | CannotPrepare):
             raise
         raise DamagedOutput(
@@ -164,7 +164,7 @@ def write_config(folder: Path, program: str, given: Mapping[str, Any]) -> None:
     words: no process is started to say so."""
     try:
         CONFIGS[program].read(dict(given))
-    except Refused as problem:
+    except ConfigRefused as problem:
         raise CannotPrepare(
             f"{problem.message}\n{problem.hint}\nWhere: {problem.where}"
         ) from problem

@@ -1,5 +1,5 @@
-"""What the loop is told: one declaration per setting, from which form, model, checks and docs
-follow. Pure: the learning programs import it, too."""
+"""The settings of the loop, each declared once. Form, API, model, checks and docs follow from the
+declaration. Pure, since the learning programs import it, too."""
 
 from typing import TypeVar
 
@@ -28,7 +28,7 @@ S = TypeVar("S", bound=Setting)
 
 
 def declared(name: str, kind: type[S]) -> S:
-    """The declaration, which has to be of this kind."""
+    """Gives the declaration of this name, which has to be of this kind."""
     setting = SETTINGS[name]
     assert isinstance(setting, kind), f"{name} is declared as another kind"
     return setting

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from modeling.settings.choices import Choice
+from modeling.settings.choices import SettingChoice
 
 
 class Section(StrEnum):
@@ -18,7 +18,19 @@ class Section(StrEnum):
     IMPROVEMENT = "improvement"
 
 
-class Program(StrEnum):
+class Who(StrEnum):
+    """The lowest role in a project that may change a setting; roles above it may as well. The
+    values are those of labeling's roles, which this package does not import."""
+
+    CURATOR = "curator"
+    ADMIN = "admin"
+
+    @property
+    def in_words(self) -> str:
+        return "curators and admins" if self is Who.CURATOR else "admins"
+
+
+class LearningProgram(StrEnum):
     """A learning program, by its module in modeling/core."""
 
     TRAIN_REWARD = "train_reward"
@@ -29,8 +41,9 @@ class Program(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """One thing that the loop is told. `is_first`: on the page it stands above the fold.
-    `programs` read it from their config under the name `key`. Project admins may change it."""
+    """One value that decides what the loop does. `is_first`: on the page it stands above the fold.
+    `programs` read it from their config under the name `key`. `who` may change it, on the page and
+    by the API; `modeling/loop/changing_settings.py` refuses everybody else."""
 
     name: str
     section: Section
@@ -39,24 +52,30 @@ class Setting:
     default: Any
     is_first: bool = False
     may_be_empty: bool = False
-    programs: tuple[Program, ...] = ()
+    who: Who = Who.ADMIN
+    programs: tuple[LearningProgram, ...] = ()
     key: str = ""
 
     @property
     def allowed(self) -> str:
-        """What can be set, as words that follow "It has to be"."""
+        """What can be set on the page, as words that follow "It has to be"."""
         raise NotImplementedError
 
+    @property
+    def allowed_as_stored(self) -> str:
+        """The same for programs, which write the value as the database stores it."""
+        return self.allowed
+
     def is_allowed(self, value: Any) -> bool:
-        """Whether the database, and the form, take this value."""
+        """Whether the database and the form take this value."""
         return (value is None and self.may_be_empty) or self._fits(value)
 
     def is_allowed_in_program(self, value: Any) -> bool:
-        """Whether a learning program takes it from its config."""
+        """Whether a learning program takes this value from its config."""
         return self.is_allowed(value)
 
     def limits(self) -> Iterator[tuple[Any, bool]]:
-        """Values at and just beyond the limits, each with whether it is allowed."""
+        """Gives values at and just beyond the limits, each with whether it is allowed."""
         yield self.default, True
 
     def _fits(self, value: Any) -> bool:
@@ -68,7 +87,7 @@ def _or_empty(setting: Setting, words: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Whole(Setting):
+class WholeNumber(Setting):
     """A whole number; both limits are allowed."""
 
     low: int
@@ -101,6 +120,13 @@ class Number(Setting):
     @property
     def allowed(self) -> str:
         factor, sign = (100, " %") if self.as_percent else (1, "")
+        return self._between(factor, sign)
+
+    @property
+    def allowed_as_stored(self) -> str:
+        return self._between(1, "")
+
+    def _between(self, factor: int, sign: str) -> str:
         low, high = (f"{limit * factor:.12g}{sign}" for limit in (self.low, self.high))
         return _or_empty(self, f"a number from {low} to {high}")
 
@@ -139,7 +165,7 @@ class YesNo(Setting):
 class OneOf(Setting):
     """One of a few words."""
 
-    choices: type[Choice]
+    choices: type[SettingChoice]
 
     @property
     def allowed(self) -> str:
@@ -154,7 +180,7 @@ class OneOf(Setting):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text(Setting):
+class ShortText(Setting):
     """A line of text, which may be empty."""
 
     longest: int

@@ -1,11 +1,11 @@
 """What a learning program takes of the loop's settings, by the names in its config."""
 
 from modeling.settings import SETTINGS, Setting
-from modeling.settings.declaring import Program
+from modeling.settings.declaring import LearningProgram
 
 
-def settings_of(program: Program) -> dict[str, Setting]:
-    """By their keys in the program's config."""
+def settings_of(program: LearningProgram) -> dict[str, Setting]:
+    """The settings that the program reads, by their keys in its config."""
     return {
         setting.key or name: setting
         for name, setting in SETTINGS.items()

@@ -1,7 +1,14 @@
 """Whether the policy learns from the reward model, how far it may go, and who decides about it."""
 
 from modeling.settings.choices import Improvement, KlEstimator, PolicyAdapter, Promotion
-from modeling.settings.declaring import Number, OneOf, Program, Section, Setting, Whole
+from modeling.settings.declaring import (
+    LearningProgram,
+    Number,
+    OneOf,
+    Section,
+    Setting,
+    WholeNumber,
+)
 
 IMPROVEMENT: tuple[Setting, ...] = (
     OneOf(
@@ -15,7 +22,7 @@ IMPROVEMENT: tuple[Setting, ...] = (
         choices=Improvement,
         is_first=True,
     ),
-    Whole(
+    WholeNumber(
         name="improve_after",
         section=Section.IMPROVEMENT,
         label="Improve after this many new preferences",
@@ -37,7 +44,7 @@ IMPROVEMENT: tuple[Setting, ...] = (
         choices=Promotion,
         is_first=True,
     ),
-    Whole(
+    WholeNumber(
         name="comparison_size",
         section=Section.IMPROVEMENT,
         label="Blind comparisons at most",
@@ -56,7 +63,7 @@ IMPROVEMENT: tuple[Setting, ...] = (
         default=0.1,
         low=0.0,
         high=100.0,
-        programs=(Program.TRAIN_POLICY,),
+        programs=(LearningProgram.TRAIN_POLICY,),
     ),
     Number(
         name="kl_budget",
@@ -69,7 +76,7 @@ IMPROVEMENT: tuple[Setting, ...] = (
         high=10000.0,
         zero_is_none=True,
         is_first=True,
-        programs=(Program.TRAIN_POLICY,),
+        programs=(LearningProgram.TRAIN_POLICY,),
     ),
     Number(
         name="kl_target",
@@ -82,7 +89,7 @@ IMPROVEMENT: tuple[Setting, ...] = (
         low=0.0,
         high=10000.0,
         zero_is_none=True,
-        programs=(Program.TRAIN_POLICY,),
+        programs=(LearningProgram.TRAIN_POLICY,),
     ),
     OneOf(
         name="kl_estimator",
@@ -92,9 +99,9 @@ IMPROVEMENT: tuple[Setting, ...] = (
         "price it draws the policy to another place.",
         default=KlEstimator.K1.value,
         choices=KlEstimator,
-        programs=(Program.TRAIN_POLICY,),
+        programs=(LearningProgram.TRAIN_POLICY,),
     ),
-    Whole(
+    WholeNumber(
         name="best_of",
         section=Section.IMPROVEMENT,
         label="Responses to choose the best from",
@@ -102,9 +109,9 @@ IMPROVEMENT: tuple[Setting, ...] = (
         default=16,
         low=2,
         high=256,
-        programs=(Program.TRAIN_POLICY,),
+        programs=(LearningProgram.TRAIN_POLICY,),
     ),
-    Whole(
+    WholeNumber(
         name="improve_prompts",
         section=Section.IMPROVEMENT,
         label="Prompts it learns from",
@@ -113,7 +120,7 @@ IMPROVEMENT: tuple[Setting, ...] = (
         low=8,
         high=1_000_000,
     ),
-    Whole(
+    WholeNumber(
         name="improve_steps",
         section=Section.IMPROVEMENT,
         label="Updates (PPO and RLOO)",
@@ -121,7 +128,7 @@ IMPROVEMENT: tuple[Setting, ...] = (
         default=40,
         low=1,
         high=100_000,
-        programs=(Program.TRAIN_POLICY,),
+        programs=(LearningProgram.TRAIN_POLICY,),
         key="steps",
     ),
     OneOf(
@@ -132,7 +139,7 @@ IMPROVEMENT: tuple[Setting, ...] = (
         "plain weights.",
         default=PolicyAdapter.NONE.value,
         choices=PolicyAdapter,
-        programs=(Program.TRAIN_POLICY,),
+        programs=(LearningProgram.TRAIN_POLICY,),
         key="adapter",
     ),
 )

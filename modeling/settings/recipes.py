@@ -17,7 +17,7 @@ from modeling.settings.choices import (
 
 @dataclass(frozen=True)
 class Recipe:
-    """`values` by setting; what is not named stays as it is."""
+    """A named set of `values` by setting. Settings that are not named stay as they are."""
 
     name: str
     title: str

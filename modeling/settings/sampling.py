@@ -1,9 +1,9 @@
 """How the current policy writes new responses to compare."""
 
-from modeling.settings.declaring import Number, Program, Section, Setting, Whole
+from modeling.settings.declaring import LearningProgram, Number, Section, Setting, WholeNumber
 
 SAMPLING: tuple[Setting, ...] = (
-    Whole(
+    WholeNumber(
         name="queue_target",
         section=Section.SAMPLING,
         label="Enough comparisons waiting",
@@ -13,7 +13,7 @@ SAMPLING: tuple[Setting, ...] = (
         high=1_000_000,
         is_first=True,
     ),
-    Whole(
+    WholeNumber(
         name="sample_prompts",
         section=Section.SAMPLING,
         label="Prompts for each sampling",
@@ -22,7 +22,7 @@ SAMPLING: tuple[Setting, ...] = (
         low=1,
         high=1_000_000,
     ),
-    Whole(
+    WholeNumber(
         name="samples_per_prompt",
         section=Section.SAMPLING,
         label="Responses for each prompt",
@@ -40,7 +40,7 @@ SAMPLING: tuple[Setting, ...] = (
         low=0.01,
         high=5.0,
         # Not sample's: it also takes 0, the likeliest token each time, which no pair can come of.
-        programs=(Program.TRAIN_POLICY,),
+        programs=(LearningProgram.TRAIN_POLICY,),
     ),
     Number(
         name="top_p",
@@ -50,9 +50,9 @@ SAMPLING: tuple[Setting, ...] = (
         default=1.0,
         low=0.01,
         high=1.0,
-        programs=(Program.SAMPLE,),
+        programs=(LearningProgram.SAMPLE,),
     ),
-    Whole(
+    WholeNumber(
         name="max_new_tokens",
         section=Section.SAMPLING,
         label="Longest response (tokens)",
@@ -61,6 +61,6 @@ SAMPLING: tuple[Setting, ...] = (
         low=1,
         high=131_072,
         is_first=True,
-        programs=(Program.SAMPLE, Program.TRAIN_POLICY),
+        programs=(LearningProgram.SAMPLE, LearningProgram.TRAIN_POLICY),
     ),
 )

@@ -1,12 +1,14 @@
-"""Which comparisons come first."""
+"""Which comparisons come first. Curators answer for the data that is labeled, so they may change
+these settings as well as admins."""
 
 from modeling.settings.choices import Selection
-from modeling.settings.declaring import OneOf, Section, Setting, Whole
+from modeling.settings.declaring import OneOf, Section, Setting, Who, WholeNumber
 
 SELECTION: tuple[Setting, ...] = (
     OneOf(
         name="selection",
         section=Section.SELECTION,
+        who=Who.CURATOR,
         label="What comes first",
         help="Uncertainty asks for what is closest to a coin toss. Disagreement asks for what "
         "the model could learn most from, and likes the unusual. Thompson sampling asks "
@@ -17,9 +19,10 @@ SELECTION: tuple[Setting, ...] = (
         choices=Selection,
         is_first=True,
     ),
-    Whole(
+    WholeNumber(
         name="selection_patience",
         section=Section.SELECTION,
+        who=Who.CURATOR,
         label="Give up choosing after (reward models)",
         help="When chosen judgments have taught no more than random ones for so many reward "
         "models in a row, everything is handed out at random, and the page Selection says "

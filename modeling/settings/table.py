@@ -10,7 +10,7 @@ from modeling.settings.declaring import Number, OneOf
 
 PAGE = Path(__file__).parents[2] / "docs" / "loop-settings.md"
 BEGIN = "<!-- made by python -m modeling.settings.table; edit modeling/settings instead -->"
-HEAD = "| setting | on the page | allowed | default | programs |\n|---|---|---|---|---|"
+HEAD = "| setting | on the page | allowed | default | who | programs |\n|---|---|---|---|---|---|"
 
 
 def tables() -> str:
@@ -27,7 +27,14 @@ def _row(setting: Setting) -> str:
         allowed = ", ".join(f"`{choice}`" for choice in setting.choices)
     key = setting.key or setting.name
     programs = ", ".join(f"{program} `{key}`" for program in setting.programs)
-    cells = (f"`{setting.name}`", setting.label, allowed, _default(setting), programs)
+    cells = (
+        f"`{setting.name}`",
+        setting.label,
+        allowed,
+        _default(setting),
+        setting.who.in_words,
+        programs,
+    )
     return f"| {' | '.join(cells)} |"
 
 

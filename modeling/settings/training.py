@@ -1,7 +1,16 @@
 """When the reward model is retrained, from what, and how."""
 
 from modeling.settings.choices import Adapter, Aggregate, Pooling, Rankings, RewardMethod, Ties
-from modeling.settings.declaring import Number, OneOf, Program, Section, Setting, Text, Whole, YesNo
+from modeling.settings.declaring import (
+    LearningProgram,
+    Number,
+    OneOf,
+    Section,
+    Setting,
+    ShortText,
+    WholeNumber,
+    YesNo,
+)
 
 TRAINING: tuple[Setting, ...] = (
     YesNo(
@@ -12,7 +21,7 @@ TRAINING: tuple[Setting, ...] = (
         default=True,
         is_first=True,
     ),
-    Whole(
+    WholeNumber(
         name="retrain_after",
         section=Section.TRAINING,
         label="Retrain after this many new preferences",
@@ -22,7 +31,7 @@ TRAINING: tuple[Setting, ...] = (
         high=1_000_000,
         is_first=True,
     ),
-    Whole(
+    WholeNumber(
         name="retrain_every_hours",
         section=Section.TRAINING,
         label="Retrain at the latest after (hours)",
@@ -31,7 +40,7 @@ TRAINING: tuple[Setting, ...] = (
         low=0,
         high=8760,
     ),
-    Text(
+    ShortText(
         name="base_model",
         section=Section.TRAINING,
         label="Reward models start from",
@@ -41,7 +50,7 @@ TRAINING: tuple[Setting, ...] = (
         default="",
         longest=300,
         is_first=True,
-        programs=(Program.TRAIN_REWARD,),
+        programs=(LearningProgram.TRAIN_REWARD,),
     ),
     OneOf(
         name="reward_method",
@@ -52,7 +61,7 @@ TRAINING: tuple[Setting, ...] = (
         default=RewardMethod.FINETUNE.value,
         choices=RewardMethod,
         is_first=True,
-        programs=(Program.TRAIN_REWARD,),
+        programs=(LearningProgram.TRAIN_REWARD,),
         key="method",
     ),
     OneOf(
@@ -63,7 +72,7 @@ TRAINING: tuple[Setting, ...] = (
         "plain weights.",
         default=Adapter.NONE.value,
         choices=Adapter,
-        programs=(Program.TRAIN_REWARD,),
+        programs=(LearningProgram.TRAIN_REWARD,),
         key="adapter",
     ),
     OneOf(
@@ -74,10 +83,10 @@ TRAINING: tuple[Setting, ...] = (
         "preferences, but only Preferable's own loader reads it.",
         default=Pooling.LAST.value,
         choices=Pooling,
-        programs=(Program.TRAIN_REWARD,),
+        programs=(LearningProgram.TRAIN_REWARD,),
         key="pooling",
     ),
-    Whole(
+    WholeNumber(
         name="reward_heads",
         section=Section.TRAINING,
         label="Heads on one model",
@@ -86,10 +95,10 @@ TRAINING: tuple[Setting, ...] = (
         default=1,
         low=1,
         high=32,
-        programs=(Program.TRAIN_REWARD,),
+        programs=(LearningProgram.TRAIN_REWARD,),
         key="heads",
     ),
-    Whole(
+    WholeNumber(
         name="reward_members",
         section=Section.TRAINING,
         label="Models in the ensemble",
@@ -98,7 +107,7 @@ TRAINING: tuple[Setting, ...] = (
         default=1,
         low=1,
         high=8,
-        programs=(Program.TRAIN_REWARD,),
+        programs=(LearningProgram.TRAIN_REWARD,),
         key="members",
     ),
     YesNo(
@@ -108,7 +117,7 @@ TRAINING: tuple[Setting, ...] = (
         help="About a third, another one each: who has not learned from a label can doubt it. "
         "Without, every model sees all: better rewards where judgments are few.",
         default=True,
-        programs=(Program.TRAIN_REWARD,),
+        programs=(LearningProgram.TRAIN_REWARD,),
         key="bootstrap",
     ),
     OneOf(
@@ -119,7 +128,7 @@ TRAINING: tuple[Setting, ...] = (
         "that of the mean.",
         default=Aggregate.MEAN.value,
         choices=Aggregate,
-        programs=(Program.TRAIN_POLICY, Program.SCORE),
+        programs=(LearningProgram.TRAIN_POLICY, LearningProgram.SCORE),
     ),
     Number(
         name="uwo_weight",
@@ -129,7 +138,7 @@ TRAINING: tuple[Setting, ...] = (
         default=0.5,  # Coste et al.: 0.5 for best-of-n, 0.1 for PPO
         low=0.0,
         high=100.0,
-        programs=(Program.TRAIN_POLICY, Program.SCORE),
+        programs=(LearningProgram.TRAIN_POLICY, LearningProgram.SCORE),
     ),
     YesNo(
         name="learning_curve",
@@ -149,10 +158,10 @@ TRAINING: tuple[Setting, ...] = (
         low=1e-08,
         high=1.0,
         may_be_empty=True,
-        programs=(Program.TRAIN_REWARD,),
+        programs=(LearningProgram.TRAIN_REWARD,),
         key="learning_rate",
     ),
-    Whole(
+    WholeNumber(
         name="reward_epochs",
         section=Section.TRAINING,
         label="Epochs at most",
@@ -161,10 +170,10 @@ TRAINING: tuple[Setting, ...] = (
         low=1,
         high=100,
         may_be_empty=True,
-        programs=(Program.TRAIN_REWARD,),
+        programs=(LearningProgram.TRAIN_REWARD,),
         key="epochs",
     ),
-    Whole(
+    WholeNumber(
         name="reward_batch_size",
         section=Section.TRAINING,
         label="Comparisons in a batch",
@@ -172,10 +181,10 @@ TRAINING: tuple[Setting, ...] = (
         default=16,
         low=1,
         high=4096,
-        programs=(Program.TRAIN_REWARD,),
+        programs=(LearningProgram.TRAIN_REWARD,),
         key="batch_size",
     ),
-    Whole(
+    WholeNumber(
         name="reward_max_length",
         section=Section.TRAINING,
         label="Longest text (tokens)",
@@ -186,7 +195,7 @@ TRAINING: tuple[Setting, ...] = (
         low=8,
         high=131_072,
         may_be_empty=True,
-        programs=(Program.TRAIN_REWARD,),
+        programs=(LearningProgram.TRAIN_REWARD,),
         key="max_length",
     ),
     Number(
@@ -198,7 +207,7 @@ TRAINING: tuple[Setting, ...] = (
         default=0.0,
         low=0.0,
         high=10.0,
-        programs=(Program.TRAIN_REWARD,),
+        programs=(LearningProgram.TRAIN_REWARD,),
         key="strength_margin",
     ),
     Number(
@@ -211,7 +220,7 @@ TRAINING: tuple[Setting, ...] = (
         low=0.0,
         high=0.49,
         as_percent=True,
-        programs=(Program.TRAIN_REWARD,),
+        programs=(LearningProgram.TRAIN_REWARD,),
         key="label_smoothing",
     ),
     OneOf(
@@ -222,7 +231,7 @@ TRAINING: tuple[Setting, ...] = (
         "often people see no difference.",
         default=Ties.HALF.value,
         choices=Ties,
-        programs=(Program.TRAIN_REWARD,),
+        programs=(LearningProgram.TRAIN_REWARD,),
         key="ties",
     ),
     OneOf(
@@ -233,7 +242,7 @@ TRAINING: tuple[Setting, ...] = (
         " several responses are ranked without ties; the quick way uses pairs.",
         default=Rankings.PAIRS.value,
         choices=Rankings,
-        programs=(Program.TRAIN_REWARD,),
+        programs=(LearningProgram.TRAIN_REWARD,),
         key="rankings",
     ),
     Number(
@@ -245,7 +254,7 @@ TRAINING: tuple[Setting, ...] = (
         default=0.0,
         low=0.0,
         high=1.0,
-        programs=(Program.TRAIN_REWARD,),
+        programs=(LearningProgram.TRAIN_REWARD,),
         key="centering",
     ),
 )

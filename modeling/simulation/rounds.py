@@ -56,12 +56,12 @@ def settings_for_rounds(
         "uwo_weight": 1.0,
     }
     before = {name: getattr(project.loop_settings, name) for name in wanted}
-    change_loop_settings(project, by, wanted)
+    change_loop_settings(project, by, wanted, by_operator=True)
     try:
         yield wanted
     finally:
         project.refresh_from_db()
-        change_loop_settings(project, by, before)
+        change_loop_settings(project, by, before, by_operator=True)
 
 
 def _first_policy(project: Project) -> str:

@@ -50,19 +50,19 @@ ALGORITHMS = {
 
 @register.filter
 def algorithm(name: str) -> str:
-    """A policy's algorithm as people write it."""
+    """Writes a policy's algorithm as people write it."""
     return ALGORITHMS.get(name, name)
 
 
 @register.filter
 def win_rate(figure: Any) -> str:
-    """58 % [53, 63]: with its interval that is valid at any moment."""
+    """Writes 58 % [53, 63], with the interval that holds however often one looks."""
     return f"{100 * figure.value:.0f} % [{100 * figure.low:.0f}, {100 * figure.high:.0f}]"
 
 
 @register.filter
 def p_value(value: float) -> str:
-    """p = 0.012, or p < 0.001."""
+    """Writes p = 0.012, or p < 0.001."""
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
@@ -83,7 +83,7 @@ def outcome(run: Run) -> str:
 
 @register.filter
 def took(run: Run) -> float | None:
-    """Seconds from start to end, of a run that has ended."""
+    """The seconds from start to end of a run that has ended."""
     if run.started_at is None or run.finished_at is None:
         return None
     return (run.finished_at - run.started_at).total_seconds()
@@ -96,20 +96,20 @@ def percent(share: float | None, digits: int = 0) -> str:
 
 @register.filter
 def in_points(share: float | None) -> str:
-    """A difference of shares in points, signed: +1.2."""
+    """Writes a difference of shares in points, signed: +1.2."""
     return "" if share is None else f"{100 * share:+.1f}"
 
 
 @register.filter
 def odds(share: float) -> str:
-    """52 : 48."""
+    """Writes 52 : 48."""
     rounded = round(100 * share)
     return f"{rounded} : {100 - rounded}"
 
 
 @register.filter
 def thousands(number: int | float | None) -> str:
-    """1840 → 1,840."""
+    """Writes 1840 as 1,840."""
     return "" if number is None else f"{number:,}"
 
 
@@ -133,32 +133,32 @@ def estimate(figure: Any, digits: int = 1) -> str:
 
 @register.filter
 def points(figure: Any) -> str:
-    """+1.4 [-0.3, 3.1]: a difference of shares in points with its 95 % interval."""
+    """Writes +1.4 [-0.3, 3.1]: a difference of shares in points with its 95 % interval."""
     return f"{points_alone(figure)} {points_between(figure)}"
 
 
 @register.filter
 def points_alone(figure: Any) -> str:
-    """+1.4"""
+    """Writes +1.4."""
     return f"{100 * figure['value']:+.1f}"
 
 
 @register.filter
 def points_between(figure: Any) -> str:
-    """[-0.3, +3.1]"""
+    """Writes [-0.3, +3.1]."""
     return f"[{100 * figure['low']:+.1f}, {100 * figure['high']:+.1f}]"
 
 
 @register.filter
 def time_left(seconds: float | None) -> str:
-    """Behind a share done: “ · about 3 min left”, “ · finishing”, or nothing."""
+    """Writes what stands behind a share done: “ · about 3 min left”, “ · finishing”, or nothing."""
     left = rulebook.time_left(seconds)
     return f" · {left}" if left else ""
 
 
 @register.filter
 def duration(seconds: float | None) -> str:
-    """42 s, 3 min 20 s, 2 h 5 min."""
+    """Writes 42 s, 3 min 20 s, 2 h 5 min."""
     if seconds is None:
         return ""
     whole = max(0, round(seconds))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from modeling.reward_models.scorer_loop import Models, ScoreTexts
-from modeling.reward_models.serving import Answer
+from modeling.reward_models.serving import ScorerAnswer
 from tests.modeling.at_once.test_races import at_once
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,7 +115,7 @@ def test_models_in_memory_serve_one_thread_at_a_time(threads_change_places_often
     def load(folders: tuple[str, ...]) -> ScoreTexts:
         kept: list[str] = []
 
-        def score(texts: list[Any]) -> Answer:
+        def score(texts: list[Any]) -> ScorerAnswer:
             at_work.append(1)
             assert len(at_work) == 1, "two threads in one model"
             kept[:] = [response for _, response in texts]

@@ -1,6 +1,7 @@
 """Forms of settings by subject, for the settings of labeling and of the loop alike."""
 
 from collections.abc import Iterator, Mapping, Set
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,18 +31,22 @@ def as_percent(share: float) -> str:
 
 @dataclass(frozen=True)
 class ShownField:
-    """A field with what it differs from. `was` is the saved value in words, `usual` the default in
-    words; each is "" where the form holds the same."""
+    """A field with what there is to say about its value, in words; "" where there is nothing.
+    `was`: what is saved, where the form holds something else. `usual`: the default, where the form
+    holds something else. `now`: what the form holds. `who_else`: who may change it
+    beside admins, as a sentence."""
 
     bound: forms.BoundField
     was: str
     usual: str
+    now: str
+    who_else: str
 
 
 @dataclass(frozen=True)
 class ShownGroup:
-    """A group with its fields. `more` are folded up unless one of them has an error or was
-    changed."""
+    """A group with its fields. `more` are folded up; a field that is refused is among `fields`,
+    so that its error is seen and reached without opening anything."""
 
     title: str
     explanation: str
@@ -49,13 +54,14 @@ class ShownGroup:
     more: list[ShownField]
 
     @property
-    def is_open(self) -> bool:
-        return any(field.bound.errors or field.was for field in self.more)
+    def unsaved(self) -> list[ShownField]:
+        """Of those that are folded up: what is typed over and not saved yet."""
+        return [field for field in self.more if field.was]
 
     @property
-    def unusual(self) -> int:
-        """Counts the folded fields that differ from their default."""
-        return sum(bool(field.usual) for field in self.more)
+    def unusual(self) -> list[ShownField]:
+        """Of those that are folded up: what is saved and differs from its default."""
+        return [field for field in self.more if field.usual and not field.was]
 
 
 class SectionedForm(forms.BaseForm):
@@ -75,24 +81,37 @@ class SectionedForm(forms.BaseForm):
         """Returns the defaults as the page shows them, for the fields that have one."""
         raise NotImplementedError
 
+    def who_else(self, name: str) -> str:
+        """Who may change this field beside the project's admins, as a sentence; "" for nobody."""
+        return ""
+
     def groups(self) -> Iterator[ShownGroup]:
         changed = set(self.changed_data) if self.is_bound else set()
         usual = self.usual_values()
         for group in self.sections:
-            fields, more = (
+            first, more = (
                 [self._shown(name, changed, usual) for name in names]
                 for names in (group.names, group.more)
             )
-            yield ShownGroup(group.title, group.explanation, fields, more)
+            refused = [field for field in more if field.bound.errors]
+            folded = [field for field in more if not field.bound.errors]
+            yield ShownGroup(group.title, group.explanation, first + refused, folded)
 
     def _shown(self, name: str, changed: Set[str], usual: Mapping[str, Any]) -> ShownField:
         bound = self[name]
         was = self._in_words(name, bound.initial) if name in changed else ""
         differs = name in usual and self._differs(name, usual[name])
-        return ShownField(bound, was, self._in_words(name, usual[name]) if differs else "")
+        return ShownField(
+            bound,
+            was,
+            usual=self._in_words(name, usual[name]) if differs else "",
+            now=self._in_words(name, bound.value()),
+            who_else=self.who_else(name),
+        )
 
     def _differs(self, name: str, usual: Any) -> bool:
-        field = self.fields[name]
+        field = copy(self.fields[name])
+        field.disabled = False  # a disabled field says of every value that it has not changed
         return field.has_changed(field.to_python(usual), self[name].value())
 
     def _in_words(self, name: str, value: Any) -> str:

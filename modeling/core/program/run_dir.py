@@ -28,7 +28,7 @@ from modeling.core.program.errors import (
 from modeling.core.program.files import is_disk_full, write_json
 from modeling.core.program.seal import NotWhole, check_inputs, check_result, write_result
 from modeling.core.program.whole import Phase, WholeRun
-from modeling.run_data.config import Refused, RunConfig
+from modeling.run_data.config import ConfigRefused, RunConfig
 from modeling.run_data.limits import is_number
 from modeling.run_data.result import RunResult
 
@@ -74,7 +74,7 @@ class RunDir:
             )
         try:
             return kind.read(json.loads(path.read_bytes()))
-        except Refused as problem:
+        except ConfigRefused as problem:
             raise ProgramError(problem.message, where=problem.where, hint=problem.hint) from problem
         except (ValueError, RecursionError) as error:
             raise ProgramError(

@@ -39,9 +39,9 @@ WAY_OF_RUN: dict[str, str] = {Run.Kind.SAMPLE: "policy", Run.Kind.TRAIN_REWARD: 
 
 
 @dataclass(frozen=True)
-class Action:
-    """Something to do now. `post`: a button that does it, else a link. `why_not`: it would be
-    refused, in a sentence."""
+class OfferedAction:
+    """Something that the viewer can do now. `post`: a button does it; else it is a link. `why_not`:
+    why it would be refused, as a sentence."""
 
     label: str
     url: str
@@ -63,7 +63,7 @@ def project_page(request: SignedInRequest, slug: str) -> HttpResponse:
 @login_required
 @require_safe
 def project_loop(request: SignedInRequest, slug: str) -> HttpResponse:
-    """The live part of the page alone, when it has changed; the charts when they have."""
+    """Sends the live part of the page when it has changed, and the charts when they have."""
     return answer_poll(request, *_parts_for(request, project_for(request.user, slug)))
 
 
@@ -74,9 +74,10 @@ def _parts_for(request: SignedInRequest, project: Project) -> tuple[PagePart, Pa
 
 
 def _part_of_labeler(request: SignedInRequest, project: Project) -> PagePart:
-    """Whether there is anything to judge, and nothing that could sway who judges or tell how the
-    machine behind it is set up: no policy, model, figure, verdict, round, run or alarm. No exact
-    count either: it would stand still after an answer to a check, and tell what that was."""
+    """Says whether there is anything to judge. A labeler learns nothing that could sway a judgment
+    or tell how the machine behind it is set up: no policy, model, figure, verdict, round, run or
+    alarm. There is no exact count either: it would stand still after an answer to a check, and give
+    the check away."""
     comparisons = project.comparisons.filter(
         state__in=(Comparison.State.OPEN, Comparison.State.FINISHED)
     )
@@ -119,8 +120,9 @@ def _parts(request: SignedInRequest, project: Project) -> tuple[PagePart, PagePa
 
 
 def charts_mark(reward_models: list[RewardModel], judgments: int) -> str:
-    """Changes with another model, on another day, or when the judgments have grown by some
-    hundredths: counting them by day is the dearest query of the page."""
+    """Changes with another model, on another day, or when the number of judgments has grown by some
+    hundredths. Counting judgments by day is the page's most expensive query, so it is not asked at
+    every answer."""
     newest = reward_models[0].pk if reward_models else 0
     state = f"{server_today()} {len(reward_models)} {newest} {judgments:.2g}"
     return hashlib.sha256(state.encode()).hexdigest()[:16]
@@ -135,35 +137,36 @@ def _charts(project: Project, reward_models: list[RewardModel]) -> str:
     return render_to_string("modeling/loop/_loop-charts.html", context)
 
 
-def primary_action(project: Project, summary: LoopSummary) -> Action | None:
-    """What this viewer can best do for the loop now; None when it is up to somebody else."""
+def primary_action(project: Project, summary: LoopSummary) -> OfferedAction | None:
+    """Chooses what this viewer can best do for the loop now. None when the next step is somebody
+    else's."""
     role, slug = Role(project.role_of_viewer), project.slug
     if project.is_paused:
-        settings = Action("Open settings", reverse("project-settings", args=[slug]))
+        settings = OfferedAction("Open settings", reverse("project-settings", args=[slug]))
         return settings if role == Role.ADMIN else None
     action = _action_of_admin(project, summary) if role == Role.ADMIN else None
     if action is None and summary.queue.open:
-        action = Action("Label", reverse("label", args=[slug]))
+        action = OfferedAction("Label", reverse("label", args=[slug]))
     if action is None and summary.active_runs and role != Role.LABELER:
-        action = Action("Watch the run", reverse("run", args=[summary.active_runs[0].pk]))
+        action = OfferedAction("Watch the run", reverse("run", args=[summary.active_runs[0].pk]))
     return action
 
 
-def _action_of_admin(project: Project, summary: LoopSummary) -> Action | None:
-    """What the loop lacks, or what its next step asks of an admin."""
+def _action_of_admin(project: Project, summary: LoopSummary) -> OfferedAction | None:
+    """Offers what the loop lacks, or what its next step asks of an admin."""
     step, slug = summary.next_step, project.slug
     sample = None
     if not summary.why_not_sample:
-        sample = Action("Start sampling", reverse("sample-now", args=[slug]), post=True)
+        sample = OfferedAction("Start sampling", reverse("sample-now", args=[slug]), post=True)
     if not summary.queue.open and not summary.judgments and not project.prompts.exists():
-        return Action("Import prompts", reverse("import", args=[slug]))
+        return OfferedAction("Import prompts", reverse("import", args=[slug]))
     if (not summary.queue.open and summary.policy is None) or step.kind == StepKind.NEEDS_MODEL:
-        return Action("Register a policy", f"{reverse('policies', args=[slug])}#register")
+        return OfferedAction("Register a policy", f"{reverse('policies', args=[slug])}#register")
     match step.kind:
         case StepKind.STUCK if step.run:
-            return Action("See what went wrong", reverse("run", args=[step.run.pk]))
+            return OfferedAction("See what went wrong", reverse("run", args=[step.run.pk]))
         case StepKind.TRAIN if not summary.why_not_train:
-            return Action("Retrain now", reverse("train-now", args=[slug]), post=True)
+            return OfferedAction("Retrain now", reverse("train-now", args=[slug]), post=True)
         case StepKind.SAMPLE:
             return sample
         case StepKind.OFF if not summary.queue.open:
@@ -171,19 +174,21 @@ def _action_of_admin(project: Project, summary: LoopSummary) -> Action | None:
     return None
 
 
-def other_actions(project: Project, summary: LoopSummary, first: Action | None) -> list[Action]:
-    """What else an admin may start by hand, or why that would be refused. What is under way is
-    not offered: its progress is on the page."""
+def other_actions(
+    project: Project, summary: LoopSummary, first: OfferedAction | None
+) -> list[OfferedAction]:
+    """Lists the runs that an admin may start by hand, each with why it would be refused. Runs under
+    way are left out: the page shows their progress."""
     if project.role_of_viewer != Role.ADMIN or project.is_paused:
         return []
     slug = project.slug
     actions = []
     if summary.preferences:
         url = reverse("train-now", args=[slug])
-        actions.append(Action("Retrain now", url, True, summary.why_not_train))
+        actions.append(OfferedAction("Retrain now", url, True, summary.why_not_train))
     if summary.policy:
         url = reverse("sample-now", args=[slug])
-        actions.append(Action("Sample now", url, True, summary.why_not_sample))
+        actions.append(OfferedAction("Sample now", url, True, summary.why_not_sample))
     return [
         action
         for action in actions
@@ -222,7 +227,7 @@ def _start(
 @login_required
 @require_safe
 def queue_hint(request: SignedInRequest, slug: str) -> HttpResponse:
-    """For a labeler with nothing to compare: what brings new pairs, and how far it is."""
+    """Tells a labeler who has nothing to compare what brings new pairs, and how far that is."""
     project = project_for(request.user, slug)
     outlook = outlook_for(request.user, project)
     context = {

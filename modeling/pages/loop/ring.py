@@ -15,8 +15,8 @@ CENTRE_X, CENTRE_Y, RADIUS_X, RADIUS_Y = 500, 235, 372, 180
 
 
 @dataclass(frozen=True)
-class Way:
-    """From a station to the next: its path, its arrow head, and where its number stands."""
+class RingWay:
+    """The way from a station to the next: its path, its arrow head, and where its number stands."""
 
     path: str
     x: float
@@ -28,12 +28,12 @@ class Way:
     run: Run | None
 
 
-def ways(busy: Mapping[str, Run]) -> list[Way]:
+def ways(busy: Mapping[str, Run]) -> list[RingWay]:
     """The five ways; `busy` names the stations from which a run is under way to the next."""
     return [_way(place, busy.get(name)) for place, name in enumerate(STATIONS)]
 
 
-def _way(place: int, run: Run | None) -> Way:
+def _way(place: int, run: Run | None) -> RingWay:
     start, end = math.radians(72 * place - 90), math.radians(72 * place - 18)
     middle = (start + end) / 2
     x0, y0 = _point(start)
@@ -41,7 +41,7 @@ def _way(place: int, run: Run | None) -> Way:
     x, y = _point(middle)
     turn = math.degrees(math.atan2(RADIUS_Y * math.cos(middle), -RADIUS_X * math.sin(middle)))
     text_x, text_y = _point(middle, outward=16)
-    return Way(
+    return RingWay(
         path=f"M{x0} {y0}A{RADIUS_X} {RADIUS_Y} 0 0 1 {x1} {y1}",
         x=x,
         y=y,

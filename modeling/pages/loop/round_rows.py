@@ -19,10 +19,10 @@ ROUNDS_SHOWN = 5
 
 @dataclass(frozen=True)
 class RoundRow:
-    """A round with what was judged in its time, how much its reward model gained, and what became
-    of its new policy. `model`, whose accuracy and gain are told, is the reward model that its
-    policy was improved with, or else the one that was trained in it; `role` says what it was for.
-    `blind`: judged and queued blind comparisons, while that is under way."""
+    """A round with its judgments, the gain of its reward model, and what became of its new policy.
+    `model` is the reward model that the policy was improved with, else the one that was trained in
+    the round; the row shows its accuracy and gain, and `role` says what it was for. `blind` counts
+    judged and queued blind comparisons while these are under way."""
 
     round: Round
     judgments: int
@@ -35,7 +35,8 @@ class RoundRow:
 
     @property
     def trained_apart(self) -> RewardModel | None:
-        """The reward model that was trained in it, where its policy was improved with another."""
+        """The reward model that the round trained, where its policy was improved with another
+        one."""
         trained = self.round.reward_model
         return trained if trained is not None and trained != self.model else None
 
@@ -56,11 +57,12 @@ class RoundRow:
 
     @property
     def proxy(self) -> tuple[float, float] | None:
-        """Mean reward before and after, by the reward model that it was improved against."""
+        """Mean reward before and after, by the reward model that the policy was improved
+        against."""
         if self.round.candidate is None:
             return None
-        told = self.round.candidate.figures
-        before, after = told.reward_before, told.reward_after
+        figures = self.round.candidate.figures
+        before, after = figures.reward_before, figures.reward_after
         return (before, after) if before is not None and after is not None else None
 
 
@@ -70,21 +72,22 @@ def latest_rounds(
     shown: int = ROUNDS_SHOWN,
     before: int | None = None,
 ) -> list[RoundRow]:
-    """The newest rounds first. `reward_models`: the project's newest ones, newest first."""
+    """Makes rows of the newest rounds, newest first. `reward_models` are the project's newest ones,
+    newest first."""
     wanted = Round.objects.filter(project=project)
     if before is not None:
         wanted = wanted.filter(number__lt=before)
-    found = list(wanted.select_related("policy", "reward_model", "candidate")[:shown])
-    if not found:
+    rounds = list(wanted.select_related("policy", "reward_model", "candidate")[:shown])
+    if not rounds:
         return []
-    judged = _judgments_in(project, found)
-    improvements = _improvements_of(found)
+    judged = _judgments_in(project, rounds)
+    improvements = _improvements_of(rounds)
     used = RewardModel.objects.in_bulk(
         [pk for run in improvements.values() if (pk := run.asked.reward_model)]
     )
     earlier = dict(pairwise(reward_models))
     rows = []
-    for a_round in found:
+    for a_round in rounds:
         run = improvements.get(a_round.pk)
         improved_with = used.get(run.asked.reward_model) if run else None
         model = improved_with or a_round.reward_model
@@ -113,14 +116,15 @@ def _improvements_of(rounds: Sequence[Round]) -> dict[int, Run]:
 
 
 def gain_over(now: Accuracy | None, before: Accuracy | None) -> float | None:
-    """The difference in points; None where the two were not measured on the same split."""
+    """Gives the difference in points. None where the two were not measured on the same split."""
     if now is None or before is None or now.split != before.split:
         return None
     return 100 * (now.value - before.value)
 
 
 def _blind_progress(a_round: Round) -> tuple[int, int] | None:
-    """How many are judged, never how they stand: those who look may be about to judge."""
+    """Counts how many blind comparisons are judged. It never says which side leads, since the
+    viewer may be about to judge."""
     if a_round.state != Round.State.COMPARING:
         return None
     settled = Q(comparison__preferences__settled_at__isnull=False)
@@ -130,16 +134,16 @@ def _blind_progress(a_round: Round) -> tuple[int, int] | None:
     return (counts["judged"], counts["pairs"]) if counts["pairs"] else None
 
 
-def _judgments_in(project: Project, found: Sequence[Round]) -> dict[int, int]:
-    """Judgments between each round's start and end, in one query."""
+def _judgments_in(project: Project, rounds: Sequence[Round]) -> dict[int, int]:
+    """Counts the judgments between each round's start and end, in one query."""
     now = timezone.now()
     counts = {
         f"round_{a_round.pk}": Count(
             "pk",
             filter=Q(created_at__gte=a_round.started_at, created_at__lt=a_round.finished_at or now),
         )
-        for a_round in found
+        for a_round in rounds
     }
-    since = min(a_round.started_at for a_round in found)
+    since = min(a_round.started_at for a_round in rounds)
     numbers = judgments(project).filter(created_at__gte=since).aggregate(**counts)
-    return {a_round.pk: numbers[f"round_{a_round.pk}"] for a_round in found}
+    return {a_round.pk: numbers[f"round_{a_round.pk}"] for a_round in rounds}

@@ -32,7 +32,7 @@ LONGEST_REASON = 300
 @login_required
 @require_safe
 def round_list(request: SignedInRequest, slug: str) -> HttpResponse:
-    """The newest first; `?before=NUMBER` goes on from there."""
+    """Lists rounds, newest first; `?before=NUMBER` goes on from there."""
     project = project_for(request.user, slug, Role.CURATOR)
     live, drawn = _parts(request, project)
     context = {"project": project, "live": with_marks(live, drawn), "drawn": drawn.html()}
@@ -42,7 +42,7 @@ def round_list(request: SignedInRequest, slug: str) -> HttpResponse:
 @login_required
 @require_safe
 def rounds_live(request: SignedInRequest, slug: str) -> HttpResponse:
-    """The rows alone, when they have changed; the guard's plots when they have."""
+    """Sends the rows when they have changed, and the guard's plots when they have."""
     project = project_for(request.user, slug, Role.CURATOR)
     return answer_poll(request, *_parts(request, project))
 
@@ -100,7 +100,8 @@ def improve_now(request: SignedInRequest, slug: str) -> HttpResponse:
 @login_required
 @require_POST
 def estimate_now(request: SignedInRequest, slug: str) -> HttpResponse:
-    """What the best of n responses would bring, without training on them."""
+    """Starts a run that estimates what the best of n responses would bring, without training on
+    them."""
     project = project_for(request.user, slug, Role.ADMIN)
     try:
         by_hand.start_estimate_now(project, request.user)
@@ -114,7 +115,7 @@ def estimate_now(request: SignedInRequest, slug: str) -> HttpResponse:
 @login_required
 @require_POST
 def improvement_resume(request: SignedInRequest, slug: str) -> HttpResponse:
-    """After the guard has stopped it; the reason goes into the audit log."""
+    """Lets improvement go on after the guard has stopped it. The reason goes into the audit log."""
     project = project_for(request.user, slug, Role.ADMIN)
     reason = request.POST.get("reason", "").strip()[:LONGEST_REASON]
     if not reason:

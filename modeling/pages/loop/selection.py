@@ -93,7 +93,7 @@ def _parts(request: SignedInRequest, project: Project) -> tuple[PagePart, PagePa
 
 
 def _drawn_mark(order: QueueOrder | None, *others: object) -> str:
-    """Charts move with the histogram, with every guess, measurement and judged comparison."""
+    """Changes with the histogram and with every guess, measurement and judged comparison."""
     histogram = order.summary.get("histogram") if order else None
     standing, lifts, arms = others
     points = len(standing.curve) if isinstance(standing, HeadStanding) else 0
@@ -118,13 +118,13 @@ def _charts(
 
 
 def histogram_spec(order: QueueOrder | None) -> Spec | None:
-    told = order.summary.get("histogram") if order else None
-    if not told or not sum(told["count"]):
+    histogram = order.summary.get("histogram") if order else None
+    if not histogram or not sum(histogram["count"]):
         return None
     return {
         "type": "bar",
-        "labels": [f"{100 * low:.0f}–{100 * low + 5:.0f} %" for low in told["from"]],
-        "series": [{"name": "comparisons", "data": told["count"]}],
+        "labels": [f"{100 * low:.0f}–{100 * low + 5:.0f} %" for low in histogram["from"]],
+        "series": [{"name": "comparisons", "data": histogram["count"]}],
         "y": {"min": 0},
     }
 

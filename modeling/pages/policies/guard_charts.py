@@ -27,19 +27,21 @@ class VersionRow:
 
     @property
     def gain(self) -> float | None:
-        """Reward over the reference's, in standard deviations of what the reference writes: on
-        this scale versions compare although other reward models rated them."""
-        told = self.policy.figures
-        mean, std = told.reward_mean_reference, told.reward_std_reference
+        """The reward over that of the reference, in standard deviations of what the reference
+        writes. On this scale versions can be compared although different reward models rated
+        them."""
+        figures = self.policy.figures
+        mean, std = figures.reward_mean_reference, figures.reward_std_reference
         if mean is None and self.policy.parent_id == self.policy.reference_id:
-            mean, std = self.record.reward_before, told.reward_std_before
+            mean, std = self.record.reward_before, figures.reward_std_before
         if self.record.reward is None or mean is None or not std:
             return None
         return (self.record.reward - mean) / std
 
     @property
     def kl(self) -> float | None:
-        """An estimate from few responses may fall below 0; the distance itself cannot."""
+        """The estimated KL, cut at 0: an estimate from few responses may be negative, a distance
+        cannot."""
         return None if self.record.kl is None else max(self.record.kl, 0.0)
 
 
@@ -61,15 +63,16 @@ class Measured:
 
 
 class DistanceReport:
-    """`rows` with the newest first. A policy registered by hand begins a new line: versions that
-    are measured to another reference than the newest are left out."""
+    """The versions by their distance from the reference, `rows` with the newest first. A policy
+    that was registered by hand begins a new line: versions that were measured to another reference
+    than the newest are left out."""
 
     def __init__(self, rows: Sequence[VersionRow]) -> None:
         self.rows = rows = [
             row for row in rows if row.policy.reference_id == rows[0].policy.reference_id
         ]
-        found = [Measured(r.kl, r.gain) for r in rows if r.kl is not None and r.gain is not None]
-        self.points = sorted(found, key=lambda point: point.kl)
+        measured = [Measured(r.kl, r.gain) for r in rows if r.kl is not None and r.gain is not None]
+        self.points = sorted(measured, key=lambda point: point.kl)
         self.curve: Curve | None = fit_curve(
             [point.kl for point in self.points], [point.gain for point in self.points], Form.RL
         )
@@ -88,13 +91,13 @@ class DistanceReport:
 
     @property
     def _end(self) -> float:
-        """The KL up to which the plots are drawn: to the optimum, where that is not far off."""
+        """The largest KL on the plots. The optimum is included unless it is far off."""
         best = self.highest
         return max(self._farthest, best.kl) if best and not best.is_far else self._farthest
 
     @property
     def reward_chart(self) -> Spec | None:
-        """The reference at 0, each version, the fitted curve, its optimum."""
+        """Draws the reference at 0, each version, the fitted curve and its optimum."""
         if not self.points:
             return None
         drawn = [(0.0, "reward", 0.0)]
@@ -116,7 +119,8 @@ class DistanceReport:
 
     @property
     def win_rate_chart(self) -> Spec | None:
-        """What people said of each version against the one before, at the same distances."""
+        """Draws how often people preferred each version to the one before, at the same
+        distances."""
         judged = [(row.kl, row.record.win_rate) for row in self.rows]
         rated = sorted(
             ((math.sqrt(kl), rate) for kl, rate in judged if kl is not None and rate is not None),
@@ -141,7 +145,7 @@ class DistanceReport:
 
     @property
     def _x(self) -> dict[str, Any]:
-        """One axis for both plots, so that they can be read across."""
+        """The axis that both plots share, so that they can be read across."""
         title = "√KL to the reference"
         end = max(1, math.ceil(math.sqrt(self._end)))
         return {"linear": True, "title": title, "min": 0, "max": end}

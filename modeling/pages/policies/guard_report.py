@@ -31,8 +31,8 @@ SHOWN = 20
 
 
 @dataclass(frozen=True)
-class Optimum:
-    """Where the fitted curve is highest, in words: `n` of best-of-n that goes as far."""
+class DrawnOptimum:
+    """The highest point of the fitted curve. `n`: the best of how many responses goes as far."""
 
     kl: float
     gain: float
@@ -42,7 +42,8 @@ class Optimum:
 
 @dataclass(frozen=True)
 class Pool:
-    """`points` of best-of-n, drawn by the policy `drawn_from`."""
+    """A pool of best-of-n: its `points`, one for each n, from responses of the policy
+    `drawn_from`."""
 
     run_id: int
     points: list[dict[str, Any]]
@@ -70,13 +71,14 @@ class GuardReport:
             [row.policy.pk, row.policy.status, row.record.win_rate and row.record.win_rate.n]
             for row in self.rows
         ]
-        told = [state, self.project.loop_settings.kl_budget, self.estimate and self.estimate.pk]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+        shown = [state, self.project.loop_settings.kl_budget, self.estimate and self.estimate.pk]
+        return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
 
     @cached_property
     def pool(self) -> Pool | None:
-        """The newest one of best-of-n, be it learnt from or only estimated."""
-        found = [
+        """The newest pool of best-of-n, whether a policy learned from it or a run only estimated
+        it."""
+        pools = [
             Pool(
                 row.policy.run_id or 0,
                 row.policy.figures.best_of_n or [],
@@ -87,8 +89,8 @@ class GuardReport:
         ]
         if self.estimate is not None:
             points = self.estimate.figures.best_of_n
-            found.append(Pool(self.estimate.pk, points, self.estimate.policy, self.estimate))
-        usable = [pool for pool in found if len(pool.points) > 1]
+            pools.append(Pool(self.estimate.pk, points, self.estimate.policy, self.estimate))
+        usable = [pool for pool in pools if len(pool.points) > 1]
         return max(usable, key=lambda pool: pool.run_id, default=None)
 
     @cached_property
@@ -105,16 +107,17 @@ class GuardReport:
         )
 
     @cached_property
-    def optimum(self) -> Optimum | None:
+    def optimum(self) -> DrawnOptimum | None:
         if self.curve is None or self.curve.optimum is None or self.pool is None:
             return None
         best, most = self.curve.optimum, max(point["n"] for point in self.pool.points)
         n = n_at(best.kl)
-        return Optimum(best.kl, best.gain, n, n is None or n > most)
+        return DrawnOptimum(best.kl, best.gain, n, n is None or n > most)
 
     @property
     def best_of_n_chart(self) -> Spec | None:
-        """The pool's mean reward for every n with its interval, the fitted curve, its optimum."""
+        """Draws the pool's mean reward for every n with its interval, the fitted curve and its
+        optimum."""
         if self.pool is None:
             return None
         points = {point["n"]: point for point in self.pool.points}
@@ -144,7 +147,8 @@ class GuardReport:
         }
 
     def _numbers(self, measured: list[int]) -> list[int]:
-        """Few enough to be read: powers of two up to the pool's size, and on to the optimum."""
+        """Chooses few enough n to be read: powers of two up to the pool's size, and on to the
+        optimum."""
         most = measured[-1]
         numbers = {1, most} | {2**k for k in range(int(math.log2(most)) + 1)}
         top = self.optimum.n if self.optimum is not None else None
@@ -175,7 +179,7 @@ def guard_report(project: Project) -> GuardReport:
 
 
 def n_at(kl: float) -> int | None:
-    """The n whose best-of-n is nearest to this KL; None beyond any that can be drawn."""
+    """Finds the n whose best-of-n is nearest to this KL. None for a KL that no n reaches."""
     if kl > best_of_n_kl(100_000):
         return None
     n = max(1, round(math.exp(kl)))

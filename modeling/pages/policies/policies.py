@@ -57,7 +57,7 @@ class PolicyForm(forms.ModelForm):
 @login_required
 @require_http_methods(["GET", "POST"])
 def policy_list(request: SignedInRequest, slug: str) -> HttpResponse:
-    """The versions; a POST registers one more."""
+    """Shows the versions; a POST registers one more."""
     is_post = request.method == "POST"
     project = project_for(request.user, slug, Role.ADMIN if is_post else Role.CURATOR)
     form = PolicyForm(request.POST if is_post else None)
@@ -72,26 +72,26 @@ def policy_list(request: SignedInRequest, slug: str) -> HttpResponse:
     return _page(request, project, form)
 
 
-def _register(project: Project, by: User, told: dict[str, Any]) -> Policy:
+def _register(project: Project, by: User, given: dict[str, Any]) -> Policy:
     return registry.register_policy(
         project,
-        told["name"],
-        told["location"],
+        given["name"],
+        given["location"],
         by,
-        make_current=told["then"] == "current",
-        notes=told["notes"],
-        compare=told["then"] == "compare",
+        make_current=given["then"] == "current",
+        notes=given["notes"],
+        compare=given["then"] == "compare",
     )
 
 
 def _page(request: SignedInRequest, project: Project, form: PolicyForm) -> HttpResponse:
     loop = Loop.objects.filter(project=project).first()
-    found = Policy.objects.filter(project=project).select_related(
+    policies = Policy.objects.filter(project=project).select_related(
         "project", "created_by", "run", "parent", "reference"
     )
     context: dict[str, Any] = {
         "project": project,
-        "policies": _rows(project, list(found[:MOST_SHOWN])),
+        "policies": _rows(project, list(policies[:MOST_SHOWN])),
         "current_id": loop.policy_id if loop else None,
         "form": form,
         "is_admin": project.role_of_viewer == Role.ADMIN,
@@ -101,7 +101,7 @@ def _page(request: SignedInRequest, project: Project, form: PolicyForm) -> HttpR
 
 
 def _why_not_current(policy: Policy) -> str:
-    """Why it cannot take over, in a sentence; "" if it can."""
+    """Says in a sentence why the version cannot take over; "" if it can."""
     try:
         promotion.check_usable(policy)
     except NotUsable as problem:
@@ -112,8 +112,8 @@ def _why_not_current(policy: Policy) -> str:
 def _rows(
     project: Project, policies: list[Policy]
 ) -> list[tuple[Policy, str, tuple[str, Named | None]]]:
-    """Each with why it cannot take over; and with what the reward model was for that a run has
-    improved it with, and which."""
+    """Puts beside each version why it cannot take over. A version that a run improved also gets its
+    reward model, with what that was for."""
     keys = {
         policy.pk: ("rewardmodel", str(policy.run.asked.reward_model))
         for policy in policies
@@ -135,7 +135,7 @@ def _rows(
 @login_required
 @require_POST
 def policy_make_current(request: SignedInRequest, slug: str, version: int) -> HttpResponse:
-    """Puts a version in service; with an earlier version this is the roll-back."""
+    """Puts a version in service; an earlier version rolls back."""
     policy, reason = _policy_and_reason(request, slug, version)
     try:
         changed = promotion.promote_policy(
@@ -165,7 +165,7 @@ def policy_reject(request: SignedInRequest, slug: str, version: int) -> HttpResp
 @login_required
 @require_POST
 def policy_compare(request: SignedInRequest, slug: str, version: int) -> HttpResponse:
-    """Puts it to the people again, blind, against the current one."""
+    """Has people compare the version blind with the current one once more."""
     policy, _ = _policy_and_reason(request, slug, version)
     if promotion.compare_again(policy, request.user):
         messages.success(request, f"{policy} is compared blind as soon as the loop is free.")

@@ -33,8 +33,8 @@ MOST_OTHERS = 5
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One response. `reward` by the page's reward model; `gold` by the project's oracle, if any."""
+class ShownSample:
+    """One response. `reward` is by the page's reward model; `gold` is there in the demo only."""
 
     text: str
     finished: bool
@@ -47,13 +47,13 @@ class Column:
     """What one version wrote for a prompt, the latest first. `when`: before or after training."""
 
     version: int
-    samples: list[Sample] = field(default_factory=list)
+    samples: list[ShownSample] = field(default_factory=list)
     when: str = ""
 
 
 @dataclass(frozen=True)
 class PromptRow:
-    """`key` names the prompt on the page."""
+    """A prompt with what each version wrote for it. `key` names the prompt on the page."""
 
     key: str
     prompt: str
@@ -63,9 +63,9 @@ class PromptRow:
 @login_required
 @require_safe
 def sample_browser(request: SignedInRequest, slug: str) -> HttpResponse:
-    """`?version=` (several) or `?trained=`, `?q=` and `?after=` are the whole state: a view can be
-    sent on. Without a choice, what the newest trained version wrote fills a page that would be
-    empty."""
+    """Shows what versions wrote. `?version=` (several) or `?trained=`, `?q=` and `?after=` are the
+    whole state, so a view can be sent to somebody. Without a choice, a page that would be empty
+    shows what the newest trained version wrote."""
     project = project_for(request.user, slug, Role.CURATOR)
     trained = _trained_here(project)
     asked = next((p for p in trained if str(p.version) == request.GET.get("trained")), None)
@@ -90,7 +90,7 @@ def sample_browser(request: SignedInRequest, slug: str) -> HttpResponse:
 
 
 def _trained_here(project: Project) -> list[Policy]:
-    """The versions that a run of ours has made of others, the newest first."""
+    """Lists the versions that a run has trained from another version, newest first."""
     made = Policy.objects.filter(project=project, run__isnull=False, parent__isnull=False)
     return list(made.select_related("run", "parent").order_by("-version")[:MOST_TRAINED])
 
@@ -119,15 +119,15 @@ def _from_project(
 def _from_training(
     project: Project, policy: Policy, text: str, after: int | None
 ) -> dict[str, Any]:
-    """`?after=` counts prompts of the file here."""
+    """Shows prompts of the run's file; `?after=` counts them."""
     assert policy.run is not None and policy.parent is not None
     pairs = held_out_pairs(policy.run)
-    found = [
+    samples = [
         (number, pair)
         for number, pair in enumerate(pairs or [], start=1)
         if text.lower() in _contents(pair) and number > (after or 0)
     ]
-    page, is_more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
+    page, is_more = samples[:PAGE_SIZE], len(samples) > PAGE_SIZE
     oracle = oracle_of(project)
     address = [("trained", policy.version)]
     return {
@@ -145,9 +145,11 @@ def _contents(pair: HeldOutPair) -> str:
 
 
 def _pair_row(policy: Policy, number: int, pair: HeldOutPair, oracle: Oracle | None) -> PromptRow:
-    def samples(written: Sequence[Written]) -> list[Sample]:
+    def samples(written: Sequence[Written]) -> list[ShownSample]:
         return [
-            Sample(w.text, w.finished, w.reward, oracle(pair.messages, w.text) if oracle else None)
+            ShownSample(
+                w.text, w.finished, w.reward, oracle(pair.messages, w.text) if oracle else None
+            )
             for w in written[: MOST_OTHERS + 1]
         ]
 
@@ -176,21 +178,22 @@ def _versions_with_responses(project: Project) -> set[int]:
 
 
 def _prompts(project: Project, versions: Sequence[int], text: str) -> QuerySet[Prompt]:
-    """Prompts that all of these versions have answered."""
-    found = Prompt.objects.filter(
+    """Finds the prompts that all of these versions have answered."""
+    prompts = Prompt.objects.filter(
         project=project,
         responses__origin=Response.Origin.POLICY,
         responses__policy_version__in=versions,
     ).annotate(writers=Count("responses__policy_version", distinct=True))
-    found = found.filter(writers=len(versions)).order_by("pk")
+    prompts = prompts.filter(writers=len(versions)).order_by("pk")
     if text:
-        found = found.annotate(contents=AllContents("messages")).filter(contents__icontains=text)
-    return found
+        prompts = prompts.annotate(contents=AllContents("messages"))
+        prompts = prompts.filter(contents__icontains=text)
+    return prompts
 
 
 def _reward_model(responses: Sequence[Response]) -> RewardModel | None:
-    """The one that has scored most of these, so that rewards side by side are comparable; the
-    newest of several."""
+    """Chooses the reward model that has scored most of these responses, so that rewards side by
+    side are comparable. Of several it takes the newest."""
     shown = Score.objects.filter(response__in=[response.pk for response in responses])
     by_model = shown.values("reward_model").annotate(scored=Count("pk"))
     most = by_model.order_by("-scored", "-reward_model__version").first()
@@ -198,10 +201,10 @@ def _reward_model(responses: Sequence[Response]) -> RewardModel | None:
 
 
 def _responses(prompts: Sequence[Prompt], versions: Sequence[int]) -> list[Response]:
-    found = Response.objects.filter(
+    responses = Response.objects.filter(
         prompt__in=prompts, origin=Response.Origin.POLICY, policy_version__in=versions
     )
-    return list(found.order_by("-pk"))
+    return list(responses.order_by("-pk"))
 
 
 def _rows(
@@ -215,14 +218,14 @@ def _rows(
     rewards = dict(scores.values_list("response_id", "value")) if model else {}
     oracle = oracle_of(project)
     messages = {prompt.pk: prompt.messages for prompt in prompts}
-    written: dict[tuple[int, int | None], list[Sample]] = defaultdict(list)
+    written: dict[tuple[int, int | None], list[ShownSample]] = defaultdict(list)
     # Those with a reward lead: they can be compared.
     for response in sorted(responses, key=lambda response: response.pk not in rewards):
         samples = written[response.prompt_id, response.policy_version]
         if len(samples) <= MOST_OTHERS:
             gold = oracle(messages[response.prompt_id], response.text) if oracle else None
             reward = rewards.get(response.pk)
-            samples.append(Sample(response.in_words, response.finished, reward, gold))
+            samples.append(ShownSample(response.in_words, response.finished, reward, gold))
     return [
         PromptRow(
             str(prompt.pk),

@@ -10,7 +10,7 @@ from modeling.reward_models.accuracy import Accuracy, Against
 NO_CHECKS = ("First", "Folder")  # the rule for a first model; trouble that is told only when it is
 
 
-class Standing(StrEnum):
+class ModelStanding(StrEnum):
     FAILED = "failed"
     BELOW_CHANCE = "below chance"
     UNKNOWN = "unknown"
@@ -19,18 +19,18 @@ class Standing(StrEnum):
 
 
 HEADLINES = {
-    Standing.FAILED: ("danger", "It did not pass the gate"),
-    Standing.BELOW_CHANCE: ("danger", "It is worse than tossing a coin"),
-    Standing.UNKNOWN: ("warning", "Not known yet whether it is good"),
-    Standing.PARTLY: ("neutral", "Nothing spoke against it, as far as it was checked"),
-    Standing.CLEAR: ("success", "Nothing spoke against it"),
+    ModelStanding.FAILED: ("danger", "It did not pass the gate"),
+    ModelStanding.BELOW_CHANCE: ("danger", "It is worse than tossing a coin"),
+    ModelStanding.UNKNOWN: ("warning", "Not known yet whether it is good"),
+    ModelStanding.PARTLY: ("neutral", "Nothing spoke against it, as far as it was checked"),
+    ModelStanding.CLEAR: ("success", "Nothing spoke against it"),
 }
 
 
 @dataclass(frozen=True)
 class GateReport:
-    """`checks` as modeling/reward_models/gates.py has noted them; none where the gate has not
-    looked yet."""
+    """What the gate decided about a model. `checks` are those that modeling/reward_models/gates.py
+    has noted; there are none before the gate has looked."""
 
     checks: list[Mapping[str, Any]]
     passed: bool | None
@@ -46,18 +46,18 @@ class GateReport:
         return [check for check in self.judgeable if check["passed"] is None]
 
     @property
-    def standing(self) -> Standing:
-        """Good is what is known to beat a coin and was held against the model before it, if there
-        was one."""
+    def standing(self) -> ModelStanding:
+        """How the model stands. It is good when it certainly beats a coin and was compared with the
+        model before it, if there was one."""
         if self.passed is False:
-            return Standing.FAILED
+            return ModelStanding.FAILED
         against = self.accuracy.against_chance if self.accuracy else Against.UNKNOWN
         if against == Against.WORSE:
-            return Standing.BELOW_CHANCE
+            return ModelStanding.BELOW_CHANCE
         is_compared = all(check["name"] != "Test split" for check in self.not_judged)
         if against == Against.UNKNOWN or not is_compared or self.passed is None:
-            return Standing.UNKNOWN
-        return Standing.PARTLY if self.not_judged or not self.checks else Standing.CLEAR
+            return ModelStanding.UNKNOWN
+        return ModelStanding.PARTLY if self.not_judged or not self.checks else ModelStanding.CLEAR
 
     @property
     def tone(self) -> str:
@@ -69,18 +69,18 @@ class GateReport:
 
     @property
     def sentences(self) -> list[str]:
-        told = [self._about_chance]
+        sentences = [self._about_chance]
         if self.passed is None:
-            told.append("The gate has not looked at it yet.")
+            sentences.append("The gate has not looked at it yet.")
         if self.not_judged:
             names = ", ".join(str(check["name"]) for check in self.not_judged)
-            told.append(
+            sentences.append(
                 f"{len(self.not_judged)} of {len(self.judgeable)} checks could not be judged: "
                 f"{names}."
             )
             if self.passed:
-                told.append("What cannot be judged lets a model pass.")
-        return told
+                sentences.append("What cannot be judged lets a model pass.")
+        return sentences
 
     @property
     def _about_chance(self) -> str:
@@ -92,10 +92,10 @@ class GateReport:
 
 
 def gate_report(gate: Mapping[str, Any] | None, accuracy: Accuracy | None) -> GateReport:
-    told = gate or {}
+    stored = gate or {}
     return GateReport(
-        checks=list(told.get("checks") or []),
-        passed=told.get("passed"),
-        reason=str(told.get("reason") or ""),
+        checks=list(stored.get("checks") or []),
+        passed=stored.get("passed"),
+        reason=str(stored.get("reason") or ""),
         accuracy=accuracy,
     )

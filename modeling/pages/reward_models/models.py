@@ -45,13 +45,13 @@ SHOWN_ELSEWHERE = (
 @login_required
 @require_safe
 def reward_model_list(request: SignedInRequest, slug: str) -> HttpResponse:
-    """The newest first; `?before=VERSION` goes on from there."""
+    """Lists reward models, newest first; `?before=VERSION` goes on from there."""
     project = project_for(request.user, slug, Role.CURATOR)
-    found = RewardModel.objects.filter(project=project).select_related("snapshot", "run")
+    reward_models = RewardModel.objects.filter(project=project).select_related("snapshot", "run")
     before = whole_number(request.GET.get("before"))
     if before is not None:
-        found = found.filter(version__lt=before)
-    page = list(found.order_by("-version")[: PAGE_SIZE + 1])
+        reward_models = reward_models.filter(version__lt=before)
+    page = list(reward_models.order_by("-version")[: PAGE_SIZE + 1])
     shown = page[:PAGE_SIZE]
     loop = Loop.objects.filter(project=project).first() or Loop(project=project)
     context = {
@@ -149,7 +149,7 @@ def _model_for(request: SignedInRequest, pk: int, at_least: Role) -> tuple[Rewar
 @login_required
 @require_safe
 def compare(request: SignedInRequest, slug: str) -> HttpResponse:
-    """`?new=VERSION&old=VERSION`; without them the two newest."""
+    """Compares `?new=VERSION` with `?old=VERSION`; without them the two newest."""
     project = project_for(request.user, slug, Role.CURATOR)
     asked = request.GET.get("new", ""), request.GET.get("old", "")
     versions = offered_versions(project, *asked)
@@ -157,11 +157,11 @@ def compare(request: SignedInRequest, slug: str) -> HttpResponse:
         raise Http404("Two versions are needed to compare.")
     new = version_asked(versions, asked[0]) or versions[0]
     old = version_asked(versions, asked[1]) or versions[1]
-    found = model_report.compare_versions(on_same_rows(new, old))
-    known = model_report.known_preferences(project, [key for key, _, _ in found.changed])
+    comparison = model_report.compare_versions(on_same_rows(new, old))
+    known = model_report.known_preferences(project, [key for key, _, _ in comparison.changed])
     changed = [
         (known[key], model_report.excerpt_of(known[key].prompt.messages), now, before)
-        for key, now, before in found.changed
+        for key, now, before in comparison.changed
         if key in known
     ]
     context = {
@@ -169,9 +169,9 @@ def compare(request: SignedInRequest, slug: str) -> HttpResponse:
         "versions": versions,
         "new": new,
         "old": old,
-        "found": found,
+        "comparison": comparison,
         "fewest": gates.FEWEST_TO_JUDGE,
-        "agreement": agreement_on(found.compared),
+        "agreement": agreement_on(comparison.compared),
         "changed": changed,
     }
     return render(request, "modeling/reward_models/compare_models.html", context)
@@ -180,7 +180,8 @@ def compare(request: SignedInRequest, slug: str) -> HttpResponse:
 @login_required
 @require_POST
 def reward_model_in_service(request: SignedInRequest, pk: int) -> HttpResponse:
-    """Promotes, rolls back or forward: this version ranks the queue from now on."""
+    """Puts this version in service, be it newer or older than the one that is: it ranks the queue
+    from now on."""
     model, _ = _model_for(request, pk, Role.ADMIN)
     try:
         promoted = gates.promote_reward_model(
@@ -213,7 +214,7 @@ def reject(request: SignedInRequest, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def change_margin(request: SignedInRequest, slug: str) -> HttpResponse:
-    """How many points of accuracy a new model may lose on the test split."""
+    """Sets how many points of accuracy a new model may lose on the test split."""
     project = project_for(request.user, slug, Role.ADMIN)
     try:
         points = float(request.POST.get("margin", "").replace(",", "."))
@@ -235,7 +236,7 @@ def change_margin(request: SignedInRequest, slug: str) -> HttpResponse:
 @login_required
 @require_safe
 def card(request: SignedInRequest, pk: int) -> HttpResponse:
-    """The README.md of the model's folder."""
+    """Sends the README.md of the model's folder."""
     model, _ = _model_for(request, pk, Role.CURATOR)
     return HttpResponse(card_of(model), content_type="text/plain; charset=utf-8")
 
@@ -243,7 +244,7 @@ def card(request: SignedInRequest, pk: int) -> HttpResponse:
 @login_required
 @require_safe
 def download(request: SignedInRequest, pk: int) -> HttpResponseBase:
-    """The model's folder with its card, and those of its further members, as a tar."""
+    """Sends the folders of the model and its members with the card, as a tar."""
     model, project = _model_for(request, pk, Role.CURATOR)
     if not model.is_here:
         raise Http404("The model's folder is gone.")

@@ -18,22 +18,22 @@ from modeling.reward_models.drift import is_calibrated
 
 
 @dataclass(frozen=True)
-class Given:
-    """What was typed, so that it stays in the form."""
+class PlaygroundTexts:
+    """What was typed. It stays in the form."""
 
     prompt: str = ""
     first: str = ""
     second: str = ""
 
-    def texts(self) -> list[serving.Text]:
+    def texts(self) -> list[serving.TextToScore]:
         messages = [{"role": "user", "content": self.prompt}]
         responses = [self.first, *([self.second] if self.second.strip() else [])]
-        return [serving.Text(messages, response) for response in responses]
+        return [serving.TextToScore(messages, response) for response in responses]
 
 
 @dataclass(frozen=True)
-class Opinion:
-    """What one version says of A and, where there is one, of B."""
+class ModelOpinion:
+    """The scores that one version gives A and, where it was typed, B."""
 
     model: RewardModel
     scored: list[tuple[str, serving.Scored]]
@@ -42,22 +42,22 @@ class Opinion:
 
     @property
     def probability(self) -> float | None:
-        """That people prefer B."""
+        """The probability that people prefer B."""
         return self.scored[1][1].probability if len(self.scored) > 1 else None
 
     @property
     def members(self) -> list[list[float]]:
         """One row for each member, when there are several: its rewards of A and B."""
         rows = zip(*(one.members for _, one in self.scored), strict=True)
-        found = [list(row) for row in rows]
-        return found if len(found) > 1 else []
+        rewards = [list(row) for row in rows]
+        return rewards if len(rewards) > 1 else []
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def playground(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
-    given = Given(*(request.POST.get(name, "") for name in ("prompt", "first", "second")))
+    given = PlaygroundTexts(*(request.POST.get(name, "") for name in ("prompt", "first", "second")))
     chosen = request.POST.get("version") or request.GET.get("version") or ""
     versions = offered_versions(project, chosen)
     model = chosen_version(versions, chosen)
@@ -69,13 +69,13 @@ def playground(request: SignedInRequest, slug: str) -> HttpResponse:
 
 
 def chosen_version(versions: list[RewardModel], chosen: str) -> RewardModel | None:
-    """The one asked for, else the one in service, else the newest."""
+    """The version that was asked for, else the one in service, else the newest."""
     live = next((m for m in versions if m.status == RewardModel.Status.LIVE), None)
     return version_asked(versions, chosen) or live or next(iter(versions), None)
 
 
-def _score(model: RewardModel, given: Given, context: dict[str, object]) -> int:
-    """Puts scores or a problem into the context; the status of the page."""
+def _score(model: RewardModel, given: PlaygroundTexts, context: dict[str, object]) -> int:
+    """Puts scores, or a problem, into the context. Gives the status of the page."""
     if not given.prompt.strip() or not given.first.strip():
         context["problem"] = "Write a prompt and at least response A."
         return 400
@@ -90,15 +90,19 @@ def _score(model: RewardModel, given: Given, context: dict[str, object]) -> int:
     return 200
 
 
-def opinion_of(model: RewardModel, given: Given, *, in_shadow: bool = False) -> Opinion:
+def opinion_of(
+    model: RewardModel, given: PlaygroundTexts, *, in_shadow: bool = False
+) -> ModelOpinion:
     scored = serving.score(model, given.texts())
     named = list(zip("AB", scored, strict=False))
-    return Opinion(model, named, is_calibrated(model), in_shadow)
+    return ModelOpinion(model, named, is_calibrated(model), in_shadow)
 
 
-def _shadows(model: RewardModel, given: Given, context: dict[str, object]) -> list[Opinion]:
-    """The predecessor's opinion beside that of the model in service. That it cannot be had is a
-    remark: the answer that was asked for is there."""
+def _shadows(
+    model: RewardModel, given: PlaygroundTexts, context: dict[str, object]
+) -> list[ModelOpinion]:
+    """Asks the predecessor for its opinion beside that of the model in service. A failure is only a
+    remark on the page: the scores that were asked for are there."""
     shadow = service.shadow_of(model.project)
     if shadow is None or model.status != RewardModel.Status.LIVE:
         return []

@@ -39,7 +39,7 @@ MOST_TAGS = 20
 
 @dataclass(frozen=True)
 class Contradicted:
-    """A preference that the model denies, most strongly first."""
+    """A preference that the model contradicts. `margin` is how strongly."""
 
     preference: Preference
     excerpt: str
@@ -47,30 +47,30 @@ class Contradicted:
     was_trained_on: bool
 
 
-def figure_of(told: Mapping[str, Any] | None, split: str = "") -> Accuracy | None:
-    if not told:
+def figure_of(stored: Mapping[str, Any] | None, split: str = "") -> Accuracy | None:
+    if not stored:
         return None
     return Accuracy(
-        value=told["value"],
-        low=told.get("low"),
-        high=told.get("high"),
-        n=int(told.get("n") or 0),
+        value=stored["value"],
+        low=stored.get("low"),
+        high=stored.get("high"),
+        n=int(stored.get("n") or 0),
         split=split,
     )
 
 
 def slices_of(evaluation: Evaluation) -> list[tuple[str, list[tuple[str, Accuracy | None]]]]:
-    """(title, [(name, accuracy)]) of every kind that tells more than one thing apart."""
-    found = []
+    """Lists (title, [(name, accuracy)]) for every kind of slice with more than one name."""
+    slices = []
     for kind, title in KINDS.items():
         rows = evaluation.slices.get(kind, [])[:MOST_TAGS]
         if len(rows) > 1:
-            found.append((title, [(row["name"], figure_of(row)) for row in rows]))
-    return found
+            slices.append((title, [(row["name"], figure_of(row)) for row in rows]))
+    return slices
 
 
 def reliability_chart(evaluation: Evaluation) -> Spec | None:
-    """How often the model's claims came true, against how often it said they would."""
+    """Draws how often the model's claims came true against how often it claimed that they would."""
     parts = _wide_enough(evaluation.calibration.get("reliability") or [])
     if len(parts) < 2:
         return None
@@ -94,26 +94,35 @@ def reliability_chart(evaluation: Evaluation) -> Spec | None:
 
 
 def _wide_enough(parts: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
-    """Neighbouring bins put together until each has enough comparisons to draw a share of."""
-    found: list[dict[str, float]] = []
+    """Joins neighbouring bins until each has enough comparisons to draw a share of."""
+    wide: list[dict[str, float]] = []
     for part in parts:
         if not part["n"]:
             continue
-        if found and found[-1]["n"] < FEWEST_PER_POINT:
-            last, n = found[-1], found[-1]["n"] + part["n"]
-            for key in ("confidence", "accuracy"):
-                last[key] = (last[key] * last["n"] + part[key] * part["n"]) / n
-            last["n"] = n
+        if wide and wide[-1]["n"] < FEWEST_PER_POINT:
+            wide[-1] = _joined(wide[-1], part)
         else:
-            found.append(dict(part))
-    if len(found) > 1 and found[-1]["n"] < FEWEST_PER_POINT:
-        found.pop()
-    return found
+            wide.append(dict(part))
+    if len(wide) > 1 and wide[-1]["n"] < FEWEST_PER_POINT:
+        # What is left over are the surest claims: they belong to the diagram as much as the others.
+        rest = wide.pop()
+        wide[-1] = _joined(wide[-1], rest)
+    return wide
+
+
+def _joined(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    """The two bins as one, each weighed by its number of comparisons."""
+    n = one["n"] + other["n"]
+    means = {
+        key: (one[key] * one["n"] + other[key] * other["n"]) / n
+        for key in ("confidence", "accuracy")
+    }
+    return {**means, "n": n}
 
 
 def margin_chart(evaluation: Evaluation) -> Spec | None:
-    told = evaluation.margins
-    edges, counts = told.get("edges") or [], told.get("counts") or []
+    margins = evaluation.margins
+    edges, counts = margins.get("edges") or [], margins.get("counts") or []
     if not counts:
         return None
     middles = [(low + high) / 2 for low, high in pairwise(edges)]
@@ -133,22 +142,22 @@ def margin_chart(evaluation: Evaluation) -> Spec | None:
 
 
 def contradicted_by(model: RewardModel) -> list[Contradicted]:
-    """Those that are still there and not excluded."""
-    told = model.figures.evaluation.contradicted
-    ids = [int(row["id"]) for row in told if str(row["id"]).isdecimal()]
+    """Lists the contradicted preferences that still exist and are not excluded."""
+    stored = model.figures.evaluation.contradicted
+    ids = [int(row["id"]) for row in stored if str(row["id"]).isdecimal()]
     rows = Preference.objects.filter(project=model.project, excluded=False, pk__in=ids)
     known = {row.pk: row for row in rows.select_related("prompt")}
-    found = [
+    contradicted = [
         Contradicted(
             known[int(row["id"])],
             excerpt_of(known[int(row["id"])].prompt.messages),
             row["margin"],
             was_learned_from(row),
         )
-        for row in told
+        for row in stored
         if str(row["id"]).isdecimal() and int(row["id"]) in known
     ]
-    return found[:SHOWN_CONTRADICTED]
+    return contradicted[:SHOWN_CONTRADICTED]
 
 
 def excerpt_of(messages: Sequence[Mapping[str, Any]]) -> str:
@@ -158,7 +167,7 @@ def excerpt_of(messages: Sequence[Mapping[str, Any]]) -> str:
 
 @dataclass(frozen=True)
 class HeadToHead:
-    """Two versions on the same held-out comparisons. Differences in points, new less old."""
+    """Two versions on the same held-out comparisons. Differences are in points, new less old."""
 
     compared: list[str]
     count: int
@@ -175,12 +184,13 @@ class HeadToHead:
 
     @property
     def is_too_few(self) -> bool:
-        """To say which of the two is better, by the gate's own measure."""
+        """Whether too few comparisons are shared to say which version is better, by the gate's
+        limit."""
         return self.count < FEWEST_TO_JUDGE
 
 
 def compare_versions(pairs: Iterable[tuple[Prediction, Prediction]]) -> HeadToHead:
-    """`pairs` from evaluating.on_same_rows; only the test split counts."""
+    """Compares two versions on the test split. `pairs` come from evaluating.on_same_rows."""
     on_test = [(new, old) for new, old in pairs if new.split == "test"]
     decided = [(new, old) for new, old in on_test if new.point is not None]
 
@@ -217,9 +227,9 @@ def _slice_differences(
     for kind, title in KINDS.items():
         rows: list[tuple[str, Mapping[str, float]]] = []
         for name, members in list(named_by_kind.get(kind, {}).items())[:MOST_TAGS]:
-            found = compare([(row, old_of[row.id]) for row in members])
-            if found is not None:
-                rows.append((name, found))
+            difference = compare([(row, old_of[row.id]) for row in members])
+            if difference is not None:
+                rows.append((name, difference))
         if len(rows) > 1:
             tables.append((title, rows))
     return tables
@@ -227,22 +237,22 @@ def _slice_differences(
 
 def known_preferences(project: Project, ids: Iterable[str]) -> dict[str, Preference]:
     wanted = [int(key) for key in ids if key.isdecimal()]
-    found = Preference.objects.filter(project=project, pk__in=wanted).select_related("prompt")
-    return {str(row.pk): row for row in found}
+    preferences = Preference.objects.filter(project=project, pk__in=wanted).select_related("prompt")
+    return {str(row.pk): row for row in preferences}
 
 
 def made_with(model: RewardModel) -> list[tuple[str, str]]:
-    """How it was trained, where that is not the ordinary way: (what, how)."""
+    """Lists (what, how) for whatever in the model's training is not the ordinary way."""
     config = model.figures.config
-    found = []
+    details = []
     if config.get("method") == RewardMethod.FROZEN:
-        found.append(("Method", "a head on frozen features"))
+        details.append(("Method", "a head on frozen features"))
     if config.get("adapter", Adapter.NONE) != Adapter.NONE:
-        found.append(("Trained weights", f"{str(config['adapter']).upper()}, merged"))
+        details.append(("Trained weights", f"{str(config['adapter']).upper()}, merged"))
     if config.get("pooling") == Pooling.MEAN:
-        found.append(("Reward read from", "the mean over the response"))
+        details.append(("Reward read from", "the mean over the response"))
     if len(model.member_paths) > 1:
-        found.append(("Members", f"{len(model.member_paths)} models"))
+        details.append(("Members", f"{len(model.member_paths)} models"))
     elif model.member_count > 1:
-        found.append(("Members", f"{model.member_count} heads on one model"))
-    return found
+        details.append(("Members", f"{model.member_count} heads on one model"))
+    return details

@@ -13,9 +13,9 @@ COLUMNS = ("preference_id", "reward_model_id", "point")
 
 
 @dataclass(frozen=True)
-class Beside:
-    """Shares of right answers, and the interval of their difference (new less old), which may be
-    looked at at any time."""
+class ShadowComparison:
+    """Two models' shares of right answers, and the interval of their difference (new less old). The
+    interval holds however often one looks."""
 
     new: RewardModel
     old: RewardModel
@@ -39,8 +39,8 @@ class Beside:
         return "no telling apart yet"
 
 
-def compare_with_shadow(model: RewardModel) -> list[Beside]:
-    """Of each pair that this model was one of, the newest first."""
+def compare_with_shadow(model: RewardModel) -> list[ShadowComparison]:
+    """Compares this model with each one that it foretold judgments beside, newest first."""
     said = Foretold.objects.filter(preference__excluded=False)
     as_live = said.filter(reward_model=model, in_shadow=False)
     shadows = said.filter(in_shadow=True).filter(
@@ -54,14 +54,17 @@ def compare_with_shadow(model: RewardModel) -> list[Beside]:
             new, new_point = by_live[preference]
             points[new, old].append((new_point, old_point))
     models = RewardModel.objects.in_bulk({pk for pair in points for pk in pair})
-    found = [beside(models[new], models[old], both) for (new, old), both in points.items()]
-    return sorted(found, key=lambda one: -one.new.version)
+    comparisons = [beside(models[new], models[old], both) for (new, old), both in points.items()]
+    return sorted(comparisons, key=lambda one: -one.new.version)
 
 
-def beside(new: RewardModel, old: RewardModel, points: list[tuple[float, float]]) -> Beside:
-    """`points` (new, old) of each judgment, from 0 to 1: their difference has a span of 2."""
+def beside(
+    new: RewardModel, old: RewardModel, points: list[tuple[float, float]]
+) -> ShadowComparison:
+    """Compares two models. `points` holds (new, old) for each judgment, from 0 to 1, so their
+    difference spans 2."""
     count = len(points)
     accuracy_new, accuracy_old = (fmean(column) for column in zip(*points, strict=True))
     difference, radius = accuracy_new - accuracy_old, anytime_radius(count, span=2.0)
     low, high = max(-1.0, difference - radius), min(1.0, difference + radius)
-    return Beside(new, old, count, accuracy_new, accuracy_old, low, high)
+    return ShadowComparison(new, old, count, accuracy_new, accuracy_old, low, high)

@@ -39,7 +39,7 @@ class ConfigRow:
 
 
 def reward_model_role(run: Run) -> str:
-    """What the run's reward model was for."""
+    """Names what the run used its reward model for."""
     if run.kind == Run.Kind.TRAIN_POLICY:
         if run.asked.only_estimates:
             return CHOSEN
@@ -49,18 +49,18 @@ def reward_model_role(run: Run) -> str:
 
 
 def inputs_of(run: Run) -> list[tuple[str, Named]]:
-    """(what for, which), the reward model first."""
+    """Lists (what for, which one), the reward model first."""
     names = _names(run)
-    told = []
+    inputs = []
     for name in ("reward_model", *TOLD):
         if name in names:
             role = reward_model_role(run) if name == "reward_model" else TOLD[name]
-            told.append((role, names[name]))
-    return told
+            inputs.append((role, names[name]))
+    return inputs
 
 
 def config_rows(run: Run) -> list[ConfigRow]:
-    """All of the configuration, with versions in place of keys."""
+    """Lists the whole configuration, with versions in place of keys."""
     names = _names(run)
     named = [
         ConfigRow(name.replace("_", " "), named.text, named.url) for name, named in names.items()
@@ -76,5 +76,5 @@ def _names(run: Run) -> dict[str, Named]:
         for name, kind in KEYS.items()
         if isinstance(config.get(name), int)
     }
-    found = names_of(run.project, keys.values())
-    return {name: found[key] for name, key in keys.items()}
+    named = names_of(run.project, keys.values())
+    return {name: named[key] for name, key in keys.items()}

@@ -26,8 +26,8 @@ class Failure:
 
 
 def failure_of(run: Run) -> Failure:
-    told, _, log = without_paths(run.error.strip()).partition(LOG_FOLLOWS)
-    first, *rest = told.strip().split("\n")
+    sentences, _, log = without_paths(run.error.strip()).partition(LOG_FOLLOWS)
+    first, *rest = sentences.strip().split("\n")
     where = [line.removeprefix(WHERE) for line in rest if line.startswith(WHERE)]
     hint = [line for line in rest if line and not line.startswith(WHERE)]
     return Failure(first, "\n".join(hint), "\n".join(where), log.strip())
@@ -44,15 +44,15 @@ ADVICE = {
 
 
 def settings_advised(run: Run, failure: Failure) -> dict[str, str]:
-    """Setting -> its label on the settings page, for what the failure says to change."""
+    """Maps each setting that the failure advises to change to its label on the settings page."""
     if run.kind != Run.Kind.TRAIN_REWARD:
         return {}
-    told = f"{failure.words} {failure.hint}"
-    return {name: SETTINGS[name].label for words, name in ADVICE.items() if words in told}
+    advice = f"{failure.words} {failure.hint}"
+    return {name: SETTINGS[name].label for words, name in ADVICE.items() if words in advice}
 
 
 def outcome_of(run: Run) -> str:
-    """What a run has come to, in a few words for a list."""
+    """Says what a run has come to, in a few words for a list."""
     if run.state == Run.State.FAILED:
         return failure_of(run).words
     if run.state != Run.State.SUCCEEDED:
@@ -64,10 +64,10 @@ def outcome_of(run: Run) -> str:
         if accuracy is None:
             return name
         held_against = str(yardsticks_of(model))
-        told = f"{name}: {100 * accuracy.value:.1f} % accurate"
+        outcome = f"{name}: {100 * accuracy.value:.1f} % accurate"
         if not accuracy.is_above_chance:
-            told = f"{name}: {100 * accuracy.value:.1f} % right, {accuracy.chance_words}"
-        return f"{told} ({held_against})" if held_against else told
+            outcome = f"{name}: {100 * accuracy.value:.1f} % right, {accuracy.chance_words}"
+        return f"{outcome} ({held_against})" if held_against else outcome
     figures = run.figures
     if run.kind == Run.Kind.SAMPLE and figures.comparisons is not None:
         return f"{figures.comparisons} new pairs for {figures.prompts or 0} prompts"
@@ -81,15 +81,15 @@ def outcome_of(run: Run) -> str:
 
 
 def warnings_of(run: Run) -> list[str]:
-    """Its program's warnings; of a run with several stages those of all of them, each once, by the
-    stages' names (which order a JSON column keeps depends on the database)."""
-    stages = [told for _, told in sorted(run.results.items()) if isinstance(told, Mapping)]
-    found = [one for told in (run.results, *stages) for one in told.get("warnings") or ()]
-    return list(dict.fromkeys(without_paths(str(one)) for one in found))
+    """Lists the warnings of a run's program, or of all its stages, each once. Stages are sorted by
+    name, since the order that a JSON column keeps depends on the database."""
+    stages = [result for _, result in sorted(run.results.items()) if isinstance(result, Mapping)]
+    warnings = [one for result in (run.results, *stages) for one in result.get("warnings") or ()]
+    return list(dict.fromkeys(without_paths(str(one)) for one in warnings))
 
 
 def flat_rows(values: Mapping[str, Any], leave_out: tuple[str, ...] = ()) -> list[tuple[str, str]]:
-    """Nested figures as (name, value) rows: {"a": {"b": 1}} → ("a · b", "1")."""
+    """Lists nested figures as (name, value): {"a": {"b": 1}} gives ("a · b", "1")."""
     rows = _walk({name: value for name, value in values.items() if name not in leave_out}, "")
     shown = list(islice(rows, MOST_ROWS))
     if left := sum(1 for _ in rows):

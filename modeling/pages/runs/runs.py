@@ -36,15 +36,13 @@ CURVES = (*TRAINING_CURVES, "reward", "objective/kl", LENGTH, VARIANCE)
 @login_required
 @require_safe
 def run_list(request: SignedInRequest, slug: str) -> HttpResponse:
-    """The newest first; `?before=ID` goes on from there, `?kind=` and `?state=` filter."""
+    """Lists runs, newest first. `?before=ID` goes on from there, `?kind=` and `?state=` filter."""
     project = project_for(request.user, slug, Role.CURATOR)
-    found, filters = _filtered(request, project)
+    runs, filters = _filtered(request, project)
     before = whole_number(request.GET.get("before"))
     if before is not None:
-        found = found.filter(pk__lt=before)
-    page = list(
-        found.select_related("round", "snapshot", "reward_model", "policy")[: PAGE_SIZE + 1]
-    )
+        runs = runs.filter(pk__lt=before)
+    page = list(runs.select_related("round", "snapshot", "reward_model", "policy")[: PAGE_SIZE + 1])
     context = {
         "project": project,
         "runs": page[:PAGE_SIZE],
@@ -59,11 +57,11 @@ def run_list(request: SignedInRequest, slug: str) -> HttpResponse:
 
 
 def _filtered(request: SignedInRequest, project: Project) -> tuple[QuerySet[Run], dict[str, str]]:
-    found = Run.objects.filter(project=project).order_by("-id")
+    runs = Run.objects.filter(project=project).order_by("-id")
     filters = {"kind": request.GET.get("kind", ""), "state": request.GET.get("state", "")}
     known = {"kind": Run.Kind.values, "state": Run.State.values}
     filters = {name: value if value in known[name] else "" for name, value in filters.items()}
-    return found.filter(**{name: value for name, value in filters.items() if value}), filters
+    return runs.filter(**{name: value for name, value in filters.items() if value}), filters
 
 
 @login_required
@@ -87,13 +85,13 @@ def run_page(request: SignedInRequest, pk: int) -> HttpResponse:
 @login_required
 @require_safe
 def run_live(request: SignedInRequest, pk: int) -> HttpResponse:
-    """The live part of the page alone, when it has changed; the curves when they have grown."""
+    """Sends the live part of the page when it has changed, and the curves when they have grown."""
     run, project = _run_for(request, pk, Role.CURATOR)
     return answer_poll(request, *_parts(request, run, project))
 
 
 def _run_for(request: SignedInRequest, pk: int, at_least: Role) -> tuple[Run, Project]:
-    """The run, if the viewer is a member of its project; outsiders cannot tell that it exists."""
+    """Gives the run to a member of its project; an outsider cannot tell that it exists."""
     mine = Run.objects.filter(project__in=projects_of(request.user))
     wanted = mine.select_related(
         "project", "round", "policy", "snapshot", "reward_model", "created_by"
@@ -147,7 +145,7 @@ def _parts(request: SignedInRequest, run: Run, project: Project) -> tuple[PagePa
 @login_required
 @require_safe
 def run_snapshot(request: SignedInRequest, pk: int) -> HttpResponseBase:
-    """The preferences that the run learned from, as they were."""
+    """Sends the preferences that the run learned from, as they were."""
     run, project = _run_for(request, pk, Role.CURATOR)
     if run.snapshot is None:
         raise Http404("The run has no snapshot.")
@@ -161,7 +159,8 @@ def run_snapshot(request: SignedInRequest, pk: int) -> HttpResponseBase:
 @login_required
 @require_safe
 def run_predictions(request: SignedInRequest, pk: int) -> HttpResponseBase:
-    """What a training's model says of each preference; docs/learning-programs.md has the format."""
+    """Sends what a training's model says of each preference; docs/learning-programs.md has the
+    format."""
     run, project = _run_for(request, pk, Role.CURATOR)
     if not has_predictions(run):
         raise Http404("The run has left no predictions.")

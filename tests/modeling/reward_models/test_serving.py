@@ -19,14 +19,20 @@ from modeling.core.program.seal import notes_of
 from modeling.models import RewardModel
 from modeling.reward_models import scorer_loop, serving
 from modeling.reward_models.scorer_loop import Models
-from modeling.reward_models.serving import CannotScore, Text, Unavailable, Way, combined
+from modeling.reward_models.serving import (
+    Aggregation,
+    CannotScore,
+    TextToScore,
+    Unavailable,
+    combined,
+)
 from tests.factories import make_project
 from tests.modeling.at_once.test_races import at_once
 from tests.modeling.page_helpers import make_reward_model
 
 
-def text(response: str, prompt: str = "Q") -> Text:
-    return Text([{"role": "user", "content": prompt}], response)
+def text(response: str, prompt: str = "Q") -> TextToScore:
+    return TextToScore([{"role": "user", "content": prompt}], response)
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +192,7 @@ def test_probabilities_are_against_the_first_response_of_the_same_prompt() -> No
     """Rewards 1 and 1 + 2 log 3 at temperature 2: sigmoid(log 3) = 3/4."""
     texts = [text("a"), text("b"), text("c", "another"), text("d")]
     rewards = [[1.0], [1.0 + 2 * 1.0986123], [5.0], [1.0]]
-    found = combined(texts, rewards, Way(), 2.0)
+    found = combined(texts, rewards, Aggregation(), 2.0)
     assert [one.probability for one in found] == [None, pytest.approx(0.75), None, 0.5]
 
 
@@ -195,7 +201,7 @@ def test_the_way_of_aggregating_changes_the_reward_and_not_the_probability() -> 
     texts, members = [text("a"), text("b")], [[1.0, 5.0], [3.0, 3.0]]
     ways = {"mean": 3.0, "wco": 1.0, "uwo": 2.0}
     for way, reward in ways.items():
-        first, second = combined(texts, members, Way(way, 0.25), 1.0)
+        first, second = combined(texts, members, Aggregation(way, 0.25), 1.0)
         assert (first.reward, first.mean, first.std) == (reward, 3.0, 2.0)
         assert (second.reward, second.std, second.probability) == (3.0, 0.0, 0.5)
 

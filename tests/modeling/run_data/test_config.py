@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modeling.run_data.config import Refused, RunConfig
+from modeling.run_data.config import ConfigRefused, RunConfig
 from modeling.run_data.limits import Limit, number, one_of, or_null, texts, whole
 from modeling.run_data.programs import CONFIGS
 from modeling.run_data.sample import SampleConfig
@@ -42,20 +42,20 @@ def test_a_config_is_written_as_it_was_read(kind: type[RunConfig]) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_value_of_the_wrong_type_is_refused_in_every_field(kind: type[RunConfig]) -> None:
     for name, limit in kind.limits.items():
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(ConfigRefused) as refused:
             kind.read(SMALLEST[kind] | {name: object()})
         assert refused.value.where == f"config.json: {name}"
         assert f"'{name}' must be {limit.words}, not" in refused.value.message
 
 
 def test_an_unknown_field_is_named_with_those_that_there_are() -> None:
-    with pytest.raises(Refused, match="unknown key 'top_k'") as refused:
+    with pytest.raises(ConfigRefused, match="unknown key 'top_k'") as refused:
         SampleConfig.read({"policy": "p", "top_k": 5})
     assert (refused.value.where, "top_p" in refused.value.hint) == ("config.json: top_k", True)
 
 
 def test_a_missing_field_is_named_with_what_it_may_hold() -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ConfigRefused) as refused:
         ScoreConfig.read({})
     said = "config.json lacks 'reward_models': it must be a list of texts, at least 1."
     assert refused.value.message == said
@@ -63,21 +63,21 @@ def test_a_missing_field_is_named_with_what_it_may_hold() -> None:
 
 @pytest.mark.parametrize("given", [[], None, "policy", 5])
 def test_what_is_no_object_is_refused(given: object) -> None:
-    with pytest.raises(Refused, match="not a JSON object"):
+    with pytest.raises(ConfigRefused, match="not a JSON object"):
         SampleConfig.read(given)
 
 
 def test_a_config_made_in_code_is_checked_like_one_that_is_read() -> None:
     with pytest.raises(
-        Refused, match="'uwo_weight' must be a number, at least 0, at most 100, not -1"
+        ConfigRefused, match="'uwo_weight' must be a number, at least 0, at most 100, not -1"
     ):
         ScoreConfig(reward_models=("a",), uwo_weight=-1)
-    with pytest.raises(Refused, match="either 'policy' or 'policies'"):
+    with pytest.raises(ConfigRefused, match="either 'policy' or 'policies'"):
         replace(SampleConfig(policy="a"), policy=None)
 
 
 def test_a_long_value_does_not_fill_the_message() -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ConfigRefused) as refused:
         SampleConfig.read({"policy": "p", "n": "x" * 10_000})
     assert len(refused.value.message) < 200
 
@@ -116,6 +116,6 @@ def test_any_json_is_taken_or_refused_by_its_field(
     where, config = "", None
     try:
         config = kind.read(SMALLEST[kind] | {name: value})
-    except Refused as refused:
+    except ConfigRefused as refused:
         where = refused.where
     assert name in where or (config is not None and kind.read(config.as_json()) == config)

@@ -6,6 +6,7 @@ import pytest
 from django import forms
 from django.db import IntegrityError, models, transaction
 
+from labeling.models import Role
 from modeling.models import LoopSettings
 from modeling.pages.loop.settings_forms import as_shown, form_field
 from modeling.run_data.config import RunConfig
@@ -16,14 +17,14 @@ from modeling.run_data.train_policy import ALGORITHMS, TrainPolicyConfig
 from modeling.run_data.train_reward import TrainRewardConfig
 from modeling.settings import SETTINGS, Setting, table
 from modeling.settings.choices import Improvement
-from modeling.settings.declaring import Program
+from modeling.settings.declaring import LearningProgram, Who
 from tests.factories import make_project
 
-CONFIGS: dict[Program, type[RunConfig]] = {
-    Program.TRAIN_REWARD: TrainRewardConfig,
-    Program.TRAIN_POLICY: TrainPolicyConfig,
-    Program.SAMPLE: SampleConfig,
-    Program.SCORE: ScoreConfig,
+CONFIGS: dict[LearningProgram, type[RunConfig]] = {
+    LearningProgram.TRAIN_REWARD: TrainRewardConfig,
+    LearningProgram.TRAIN_POLICY: TrainPolicyConfig,
+    LearningProgram.SAMPLE: SampleConfig,
+    LearningProgram.SCORE: ScoreConfig,
 }
 every_setting = pytest.mark.parametrize("setting", SETTINGS.values(), ids=lambda one: one.name)
 LIMITS = [
@@ -88,6 +89,17 @@ def test_the_programs_have_the_same_limits(setting: Setting, value: Any, is_allo
         if getattr(setting, "zero_is_none", False) and not value:
             is_allowed = value is None
         assert CONFIGS[program].limits[key](value) == is_allowed
+
+
+def test_who_may_change_a_setting_is_said_in_the_words_of_roles() -> None:
+    assert {who.value for who in Who} <= set(Role.values)
+    assert {setting.who for setting in SETTINGS.values()} == set(Who)
+
+
+@every_setting
+def test_the_docs_say_who_may_change_it(setting: Setting) -> None:
+    row = next(line for line in table.tables().splitlines() if f"| `{setting.name}` |" in line)
+    assert row.split(" | ")[4] == setting.who.in_words
 
 
 def test_a_policy_is_improved_by_each_way_that_can_be_set() -> None:

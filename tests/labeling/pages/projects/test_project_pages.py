@@ -48,7 +48,7 @@ def form_data(form, **changes):
     ("name", "allowed"),
     [
         ("project-settings", {"admin"}),
-        ("project-loop-settings", {"admin"}),
+        ("project-loop-settings", {"admin", "curator"}),
         ("members", {"admin", "curator"}),
         ("guidelines-edit", {"admin", "curator"}),
         ("guidelines-history", {"admin", "curator"}),

@@ -23,7 +23,7 @@ def project(settings, tmp_path):
 def filled(project, **changes):
     """The form as the page sends it when nothing but `changes` was typed."""
     current = LoopSettings.objects.get(project=project)
-    shown = LoopSettingsForm(None, project=project, current=current)
+    shown = LoopSettingsForm(None, project=project, current=current, role=Role.ADMIN)
     data = {}
     for bound in shown:
         value = bound.value()
@@ -32,7 +32,7 @@ def filled(project, **changes):
         elif value is not None and value is not False:
             data[bound.html_name] = data[f"initial-{bound.html_name}"] = value
     data |= changes
-    return LoopSettingsForm(data, project=project, current=current)
+    return LoopSettingsForm(data, project=project, current=current, role=Role.ADMIN)
 
 
 def model_folder(path, *, without=""):
@@ -156,12 +156,16 @@ def test_an_emptied_setting_is_left_to_the_program_again(project):
     assert form.changed_fields() == {"reward_learning_rate": None, "reward_max_length": None}
 
 
-def test_the_finer_settings_are_folded_up_until_one_needs_another_look(client, project):
+def test_a_folded_setting_that_is_refused_stands_above_the_fold(client, project):
     client.force_login(make_member(project, Role.ADMIN, "owner"))
     url = reverse("project-loop-settings", args=[project.slug])
-    assert '<details class="more-settings">' in client.get(url).content.decode()
-    refused = client.post(url, filled(project, reward_epochs="0").data).content.decode()
-    assert '<details class="more-settings" open>' in refused
+    refused = client.post(url, filled(project, reward_epochs="0").data)
+    learning = next(iter(refused.context["form"].groups()))
+    assert learning.fields[-1].bound.name == "reward_epochs"
+    assert "reward_epochs" not in [field.bound.name for field in learning.more]
+    page = refused.content.decode()
+    assert page.index('id="id_reward_epochs_error"') < page.index('class="more-settings"')
+    assert 'class="more-settings" open' not in page
 
 
 def test_the_page_explains_each_and_keeps_what_was_typed(client, project):

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from labeling.models import AuditEntry, Project, Role
 from modeling.models import LoopSettings
+from modeling.pages.loop import settings
 from modeling.settings import SETTINGS
 from modeling.settings.recipes import RECIPES, Recipe
 from tests.factories import make_member, make_project
@@ -90,10 +91,21 @@ def test_what_is_not_at_its_default_says_so_and_can_go_back(
     assert LoopSettings.objects.get(project=project).retrain_after == 30
 
 
-def test_a_folded_setting_that_is_not_saved_is_unfolded(admin: Client, project: Project) -> None:
+def test_a_fold_says_which_of_its_settings_are_not_saved(admin: Client, project: Project) -> None:
+    LoopSettings.objects.update(top_p=0.9, reward_members=2)
     sent = filled(project).data | {"recipe": "careful"}
-    groups = list(admin.post(url_of(project), sent).context["form"].groups())
-    assert [group.is_open for group in groups] == [True, False, False, True]
+    response = admin.post(url_of(project), sent)
+    groups = list(response.context["form"].groups())
+    assert [[one.bound.name for one in group.unsaved] for group in groups] == [
+        ["reward_members", "reward_bootstrap", "aggregate"], [], [], ["comparison_size"],
+    ]  # fmt: skip
+    assert [[one.bound.name for one in group.unusual] for group in groups] == [
+        [], [], ["top_p"], [],
+    ]  # fmt: skip
+    page = " ".join(response.content.decode().split())
+    assert '<a href="#id_reward_members">Models in the ensemble</a> 4 (saved is 2)' in page
+    assert '<a href="#id_top_p">Top-p</a> 0.9 (default is 1.0)' in page
+    assert 'more-settings" open' not in page
 
 
 def test_how_people_are_asked_goes_back_to_its_default_too(admin: Client, project: Project) -> None:
@@ -118,3 +130,141 @@ def test_both_pages_of_the_settings_lead_to_each_other(admin: Client, project: P
     ]:
         page = admin.get(url_of(project, name)).content.decode()
         assert f'href="{url_of(project, other)}"' in page
+
+
+@pytest.fixture
+def curator(project: Project) -> Client:
+    client = Client()
+    client.force_login(make_member(project, Role.CURATOR, "cora"))
+    return client
+
+
+def test_a_curator_sees_every_setting_and_can_type_in_what_is_theirs(
+    curator: Client, project: Project
+) -> None:
+    page = curator.get(url_of(project))
+    form = page.context["form"]
+    assert set(form.fields) == set(SETTINGS)
+    enabled = {name for name, field in form.fields.items() if not field.disabled}
+    assert enabled == {"selection", "selection_patience"}
+    words = page.content.decode()
+    once_more_in_the_notice = 1
+    assert words.count("Curators may change this, too.") == len(enabled) + once_more_in_the_notice
+    assert 'name="recipe"' not in words
+    assert "You are a curator of this project" in words
+
+
+def test_the_page_says_who_may_change_what(admin: Client, project: Project) -> None:
+    page = admin.get(url_of(project)).content.decode()
+    assert page.count("Curators may change this, too.") == 2
+    assert "Admins of the project change these settings; curators those that say so." in page
+    other = admin.get(url_of(project, "project-settings")).content.decode()
+    assert "Admins of the project change these settings." in other
+
+
+def test_a_curator_saves_what_is_theirs(curator: Client, project: Project) -> None:
+    sent = {"selection": "random", "initial-selection": "uncertainty"}
+    sent |= {"selection_patience": "5", "initial-selection_patience": "5"}
+    assert curator.post(url_of(project), sent).status_code == 302
+    assert LoopSettings.objects.get(project=project).selection == "random"
+    assert AuditEntry.objects.get(action="change settings").details["changes"] == {
+        "selection": ["uncertainty", "random"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("retrain_after", "16"), ("improvement", "ppo"), ("base_model", "org/model"),
+     ("learning_curve", "on"), ("reward_label_smoothing", "5"), ("reward_epochs", "no number")],
+)  # fmt: skip
+def test_what_a_curator_may_not_change_is_refused_in_words_not_dropped(
+    curator: Client, project: Project, name: str, value: str
+) -> None:
+    sent = filled(project, selection="random").data | {name: value}
+    response = curator.post(url_of(project), sent)
+    assert response.status_code == 422
+    assert response.context["form"].errors == {name: ["Only admins of the project change this."]}
+    assert LoopSettings.objects.get(project=project).selection == "uncertainty"
+
+
+def test_a_box_that_an_admin_of_yesterday_unticks_is_refused(
+    curator: Client, project: Project
+) -> None:
+    sent = {name: value for name, value in filled(project).data.items() if name != "loop_enabled"}
+    response = curator.post(url_of(project), sent)
+    assert list(response.context["form"].errors) == ["loop_enabled"]
+
+
+def test_a_page_of_an_admin_of_yesterday_that_changes_a_curators_setting_is_saved(
+    curator: Client, project: Project
+) -> None:
+    sent = filled(project, selection_patience="7").data
+    assert curator.post(url_of(project), sent).status_code == 302
+    assert LoopSettings.objects.get(project=project).selection_patience == 7
+
+
+def test_a_recipe_sent_by_a_curator_is_refused_by_its_settings(
+    curator: Client, project: Project
+) -> None:
+    sent = filled(project).data | {"recipe": "careful"}
+    response = curator.post(url_of(project), sent)
+    assert response.status_code == 422
+    assert "improvement" in response.context["form"].errors
+    assert not AuditEntry.objects.exists()
+
+
+def test_a_curator_is_shown_no_path_and_no_way_back_to_a_default(
+    curator: Client, project: Project
+) -> None:
+    LoopSettings.objects.update(base_model="/srv/secret/base", selection="random", kl_budget=5.0)
+    page = curator.get(url_of(project)).content.decode()
+    assert "/srv/secret" not in page and "…/base" in page
+    assert 'name="to_default" value="selection"' in page
+    assert 'name="to_default" value="kl_budget"' not in page
+    assert "Not at its default, which is 10.0." in page
+
+
+def test_the_way_to_the_settings_is_the_page_that_the_role_opens(
+    admin: Client, curator: Client, project: Project
+) -> None:
+    rounds = reverse("rounds", args=[project.slug])
+    people, loop = url_of(project, "project-settings"), url_of(project)
+    assert f'href="{people}"' in admin.get(rounds).content.decode()
+    shown = curator.get(rounds).content.decode()
+    assert f'href="{loop}"' in shown and f'href="{people}"' not in shown
+    assert f'href="{people}"' not in curator.get(loop).content.decode()
+
+
+def test_settings_that_a_colleague_has_made_contradictory_meanwhile_are_refused(
+    admin: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The form was checked against what it had read before the other change."""
+    sent = filled(project, reward_members="4").data
+    real = settings.change_loop_settings
+
+    def overtaken(*given: Any, **options: Any) -> Any:
+        LoopSettings.objects.update(reward_heads=8)
+        return real(*given, **options)
+
+    monkeypatch.setattr(settings, "change_loop_settings", overtaken)
+    response = admin.post(url_of(project), sent)
+    assert response.status_code == 422
+    sentence = "Several heads or several models, not both."
+    assert response.context["form"].errors == {"reward_members": [sentence]}
+    assert LoopSettings.objects.get(project=project).reward_members == 1
+
+
+def test_a_fold_names_five_of_its_marks_and_counts_the_rest(
+    admin: Client, project: Project
+) -> None:
+    """A list as long as the fold would be no shorter than the fold."""
+    LoopSettings.objects.update(
+        reward_epochs=3, reward_batch_size=8, reward_centering=0.1, reward_ties="davidson",
+        reward_rankings="plackett_luce", learning_curve=True, reward_max_length=512,
+    )  # fmt: skip
+    response = admin.get(url_of(project))
+    learning = next(iter(response.context["form"].groups()))
+    assert len(learning.unusual) == 7
+    page = response.content.decode()
+    assert page.count("(default is ") == 5
+    assert " · and 2 more</p>" in page

@@ -56,7 +56,7 @@ def project(settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> An
     def score(model: RewardModel, texts: Any) -> Any:
         count = model.member_count
         members = [[float(len(one.response) + at) for at in range(count)] for one in texts]
-        return serving.combined(texts, members, serving.Way(), 20.0)
+        return serving.combined(texts, members, serving.Aggregation(), 20.0)
 
     monkeypatch.setattr(serving, "score", score)
     return project

@@ -14,7 +14,7 @@ from modeling.models import RewardModel
 from modeling.models.versions import loop_of
 from modeling.pages import chart_specs
 from modeling.pages.reward_models import report as model_report
-from modeling.pages.reward_models.gate_report import Standing, gate_report
+from modeling.pages.reward_models.gate_report import ModelStanding, gate_report
 from modeling.reward_models import gates
 from modeling.reward_models.accuracy import Accuracy, Against, accuracy_of
 from modeling.reward_models.model_card import card_of
@@ -113,13 +113,13 @@ def test_what_was_not_measured_has_no_interval_of_no_width():
 @pytest.mark.parametrize(
     ("told", "accuracy", "standing"),
     [
-        (gate(RELOAD, {**RELOAD, "name": "Test split"}), figure(), Standing.CLEAR),
-        (gate(RELOAD, UNJUDGED[1]), figure(), Standing.PARTLY),
-        (gate(RELOAD, UNJUDGED[0]), figure(), Standing.UNKNOWN),
-        (gate(RELOAD), None, Standing.UNKNOWN),
-        (None, figure(), Standing.UNKNOWN),
-        (gate(RELOAD), figure(0.3, 0.2, 0.4), Standing.BELOW_CHANCE),
-        (gate(RELOAD, passed=False), figure(), Standing.FAILED),
+        (gate(RELOAD, {**RELOAD, "name": "Test split"}), figure(), ModelStanding.CLEAR),
+        (gate(RELOAD, UNJUDGED[1]), figure(), ModelStanding.PARTLY),
+        (gate(RELOAD, UNJUDGED[0]), figure(), ModelStanding.UNKNOWN),
+        (gate(RELOAD), None, ModelStanding.UNKNOWN),
+        (None, figure(), ModelStanding.UNKNOWN),
+        (gate(RELOAD), figure(0.3, 0.2, 0.4), ModelStanding.BELOW_CHANCE),
+        (gate(RELOAD, passed=False), figure(), ModelStanding.FAILED),
     ],
 )
 def test_the_headline_goes_by_what_was_judged(told, accuracy, standing):

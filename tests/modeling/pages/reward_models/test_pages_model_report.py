@@ -128,7 +128,7 @@ def test_bins_of_few_comparisons_are_drawn_together(project):
     predict(model, [0.1 * at for at in range(1, 46)])
     spec = model_report.reliability_chart(model.figures.evaluation)
     assert spec is not None
-    assert len(spec["labels"]) == 3  # 45 in 15 bins of 3: by fours, and the last 9 are too few
+    assert len(spec["labels"]) == 3  # 45 in 15 bins of 3: by fours, and the last 9 join the third
     predict(model, [1.0] * 9)
     assert model_report.reliability_chart(model.figures.evaluation) is None
 
@@ -138,14 +138,14 @@ def test_two_versions_are_compared_on_the_same_comparisons(admin, project):
     predict(old, [1.0] * 10 + [-1.0] * 10)
     predict(new, [1.0] * 15 + [-1.0] * 10)
     page = admin.get(reverse("reward-models-compare", args=[project.slug]))
-    found = page.context["found"]
+    found = page.context["comparison"]
     assert (found.count, found.only_new, found.only_old, found.both_right, found.both_wrong) == (
         20, 5, 0, 10, 5,
     )  # fmt: skip
     assert found.difference["value"] == 0.25
     assert "If the longer one always won 52.5 %" in text_of(page), "10 of 20, and one as long"
     other = admin.get(reverse("reward-models-compare", args=[project.slug]) + "?new=1&old=2")
-    assert other.context["found"].difference["value"] == -0.25
+    assert other.context["comparison"].difference["value"] == -0.25
     assert "v1 against v2" in text_of(other)
 
 
@@ -419,7 +419,7 @@ def test_every_member_and_the_predecessor_are_asked_too(admin, project, monkeypa
     members = {before.pk: [[1.0], [0.5]], live.pk: [[1.0, 3.0], [2.0, 6.0]]}
 
     def score(which, texts):
-        return serving.combined(texts, members[which.pk], serving.Way("wco"), 1.0)
+        return serving.combined(texts, members[which.pk], serving.Aggregation("wco"), 1.0)
 
     monkeypatch.setattr(serving, "score", score)
     typed = {"prompt": "Why?", "first": "Because.", "second": "No idea."}

@@ -1,8 +1,7 @@
-"""The API of the learning side: a project's reward models, and scores by one of them."""
+"""A project's reward models, and scores by one of them."""
 
 from typing import Any
 
-from django.urls import URLPattern, path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, NotFound, ValidationError
@@ -84,8 +83,8 @@ class RewardModelsView(APIView):
         responses=RewardModelSerializer(many=True),
     )
     def get(self, request: Request, slug: str) -> Response:
-        found = RewardModel.objects.filter(project=project_of(request, slug))
-        rows = [model_row(model) for model in found.select_related("snapshot")]
+        reward_models = RewardModel.objects.filter(project=project_of(request, slug))
+        rows = [model_row(model) for model in reward_models.select_related("snapshot")]
         return Response(RewardModelSerializer(rows, many=True).data)
 
 
@@ -162,7 +161,7 @@ class ScoreView(APIView):
         asked = given.validated_data
         texts = [_text_of(text) for text in asked["texts"]]
         usual = serving.way_of(model.project)
-        way = serving.Way(
+        way = serving.Aggregation(
             asked.get("aggregate", usual.aggregate), asked.get("uwo_weight", usual.uwo_weight)
         )
         try:
@@ -171,39 +170,25 @@ class ScoreView(APIView):
             raise ValidationError({"texts": [str(problem)]}) from problem
         except serving.Unavailable as problem:
             raise NobodyAnswers(str(problem)) from problem
-        told = {"version": model.version, "aggregate": way.aggregate, "scores": scored}
-        return Response(ScoreResponseSerializer(told).data)
+        answer = {"version": model.version, "aggregate": way.aggregate, "scores": scored}
+        return Response(ScoreResponseSerializer(answer).data)
 
 
-def _text_of(asked: dict[str, Any]) -> serving.Text:
+def _text_of(asked: dict[str, Any]) -> serving.TextToScore:
     options = {name: value for name, value in asked.items() if name in OPTION_NAMES and value}
-    return serving.Text(asked["prompt"], asked["response"], options)
+    return serving.TextToScore(asked["prompt"], asked["response"], options)
 
 
 def find_version(project: Project, version: str) -> RewardModel:
     """By number, or the one in service."""
-    found = RewardModel.objects.filter(project=project).select_related("project")
+    reward_models = RewardModel.objects.filter(project=project).select_related("project")
     if version == LIVE:
-        model = found.filter(status=RewardModel.Status.LIVE).first()
+        model = reward_models.filter(status=RewardModel.Status.LIVE).first()
         words = "No reward model is in service yet."
     else:
         number = whole_number(version)
-        model = found.filter(version=number).first() if number is not None else None
+        model = reward_models.filter(version=number).first() if number is not None else None
         words = f"There is no reward model {version}."
     if model is None:
         raise NotFound(words)
     return model
-
-
-urlpatterns: list[URLPattern] = [
-    path(
-        "v1/projects/<slug:slug>/reward-models/",
-        RewardModelsView.as_view(),
-        name="api-reward-models",
-    ),
-    path(
-        "v1/projects/<slug:slug>/reward-models/<slug:version>/score/",
-        ScoreView.as_view(),
-        name="api-score",
-    ),
-]

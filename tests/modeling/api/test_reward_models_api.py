@@ -135,7 +135,7 @@ def test_whole_messages_and_tools_reach_the_scorer(project, monkeypatch):
     one = {"prompt": prompt, "response": {"content": None, **call}, "tools": tools}
     assert post(client_of(project), project, "1", {"texts": [one]}).status_code == 200
     answer = {"role": "assistant", "content": "", **call}
-    assert asked == [serving.Text(prompt, answer, {"tools": tools})]
+    assert asked == [serving.TextToScore(prompt, answer, {"tools": tools})]
 
 
 @pytest.mark.parametrize("response", [{"content": 1}, {"content": None}, 1, None, ["a"]])
