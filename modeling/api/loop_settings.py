@@ -32,6 +32,7 @@ TYPES: dict[type[Setting], str] = {
     OneOf: "choice",
     ShortText: "text",
 }
+NO_LIMITS = (None, None)
 
 
 class SettingChoiceSerializer(serializers.Serializer[Any]):
@@ -75,7 +76,9 @@ def settings_list(project: Project) -> list[dict[str, Any]]:
 
 def schema_of(setting: Setting) -> dict[str, Any]:
     """The declaration as JSON."""
-    is_numeric = isinstance(setting, WholeNumber | Number)
+    low, high = (
+        (setting.low, setting.high) if isinstance(setting, WholeNumber | Number) else NO_LIMITS
+    )
     choices = setting.choices.pairs() if isinstance(setting, OneOf) else []
     return {
         "name": setting.name,
@@ -83,8 +86,8 @@ def schema_of(setting: Setting) -> dict[str, Any]:
         "label": setting.label,
         "help": setting.help,
         "type": TYPES[type(setting)],
-        "minimum": setting.low if is_numeric else None,
-        "maximum": setting.high if is_numeric else None,
+        "minimum": low,
+        "maximum": high,
         "longest": setting.longest if isinstance(setting, ShortText) else None,
         "choices": [{"value": value, "label": label} for value, label in choices],
         "may_be_null": setting.may_be_empty,
@@ -96,7 +99,7 @@ def schema_of(setting: Setting) -> dict[str, Any]:
 def field_of(setting: Setting) -> serializers.Field[Any, Any, Any, Any]:
     """Describes what a request may send for the setting. `checked` decides about it, since these
     fields would also take "5" for 5."""
-    words = {
+    words: dict[str, Any] = {
         "required": False,
         "allow_null": setting.may_be_empty,
         "help_text": f"{setting.label}. {setting.help} For {setting.who.in_words}.",
@@ -117,7 +120,8 @@ def checked(project: Project, sent: Any) -> dict[str, Any]:
     """The values to store. Raises ValidationError with a sentence for each that is not allowed."""
     if not isinstance(sent, Mapping):
         raise ValidationError("Send an object: the settings to change, with their new values.")
-    values, sentences = {}, {}
+    values: dict[str, Any] = {}
+    sentences: dict[str, str] = {}
     for name, value in sent.items():
         setting = SETTINGS.get(name)
         if setting is None:

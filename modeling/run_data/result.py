@@ -69,6 +69,6 @@ class RunResult(Stored):
 
 def _is_like(value: object, other: object) -> bool:
     """Whether the value is of the kind that the field has."""
-    if isinstance(other, list | dict | str):
-        return isinstance(value, type(other))
-    return value is not None
+    if isinstance(other, int):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, type(other))

@@ -83,7 +83,7 @@ def outcome(run: Run) -> str:
 
 @register.filter
 def took(run: Run) -> float | None:
-    """Writes how long a run took that has ended."""
+    """The seconds from start to end of a run that has ended."""
     if run.started_at is None or run.finished_at is None:
         return None
     return (run.finished_at - run.started_at).total_seconds()

@@ -1,6 +1,7 @@
 """Forms of settings by subject, for the settings of labeling and of the loop alike."""
 
 from collections.abc import Iterator, Mapping, Set
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,7 +110,8 @@ class SectionedForm(forms.BaseForm):
         )
 
     def _differs(self, name: str, usual: Any) -> bool:
-        field = self.fields[name]
+        field = copy(self.fields[name])
+        field.disabled = False  # a disabled field says of every value that it has not changed
         return field.has_changed(field.to_python(usual), self[name].value())
 
     def _in_words(self, name: str, value: Any) -> str:

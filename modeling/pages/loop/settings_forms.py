@@ -88,10 +88,16 @@ class LoopSettingsForm(SectionedForm, forms.Form):
             if field.disabled:
                 enabled = form_field(SETTINGS[name])
                 sent = enabled.widget.value_from_datadict(self.data, self.files, name)
-                shown_before = self.data.get(f"initial-{name}")
-                if sent is not None and enabled.has_changed(shown_before, sent):
+                if sent is not None and enabled.has_changed(self._shown_before(name), sent):
                     names.append(name)
         return names
+
+    def _shown_before(self, name: str) -> Any:
+        """The value that the sent page showed at first; None where it does not say."""
+        try:
+            return form_field(SETTINGS[name]).to_python(self.data.get(f"initial-{name}"))
+        except forms.ValidationError:
+            return None
 
 
 def shown(setting: Setting, row: LoopSettings) -> Any:

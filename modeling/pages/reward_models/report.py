@@ -100,15 +100,24 @@ def _wide_enough(parts: Sequence[Mapping[str, float]]) -> list[dict[str, float]]
         if not part["n"]:
             continue
         if wide and wide[-1]["n"] < FEWEST_PER_POINT:
-            last, n = wide[-1], wide[-1]["n"] + part["n"]
-            for key in ("confidence", "accuracy"):
-                last[key] = (last[key] * last["n"] + part[key] * part["n"]) / n
-            last["n"] = n
+            wide[-1] = _joined(wide[-1], part)
         else:
             wide.append(dict(part))
     if len(wide) > 1 and wide[-1]["n"] < FEWEST_PER_POINT:
-        wide.pop()
+        # What is left over are the surest claims: they belong to the diagram as much as the others.
+        rest = wide.pop()
+        wide[-1] = _joined(wide[-1], rest)
     return wide
+
+
+def _joined(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    """The two bins as one, each weighed by its number of comparisons."""
+    n = one["n"] + other["n"]
+    means = {
+        key: (one[key] * one["n"] + other[key] * other["n"]) / n
+        for key in ("confidence", "accuracy")
+    }
+    return {**means, "n": n}
 
 
 def margin_chart(evaluation: Evaluation) -> Spec | None:

@@ -148,7 +148,8 @@ def test_a_curator_sees_every_setting_and_can_type_in_what_is_theirs(
     enabled = {name for name, field in form.fields.items() if not field.disabled}
     assert enabled == {"selection", "selection_patience"}
     words = page.content.decode()
-    assert words.count("Curators may change this, too.") == len(enabled)
+    once_more_in_the_notice = 1
+    assert words.count("Curators may change this, too.") == len(enabled) + once_more_in_the_notice
     assert 'name="recipe"' not in words
     assert "You are a curator of this project" in words
 
@@ -215,12 +216,12 @@ def test_a_recipe_sent_by_a_curator_is_refused_by_its_settings(
 def test_a_curator_is_shown_no_path_and_no_way_back_to_a_default(
     curator: Client, project: Project
 ) -> None:
-    LoopSettings.objects.update(base_model="/srv/secret/base", selection="random", top_p=0.5)
+    LoopSettings.objects.update(base_model="/srv/secret/base", selection="random", kl_budget=5.0)
     page = curator.get(url_of(project)).content.decode()
     assert "/srv/secret" not in page and "…/base" in page
     assert 'name="to_default" value="selection"' in page
-    assert 'name="to_default" value="top_p"' not in page
-    assert "Not at its default, which is 1.0." in page
+    assert 'name="to_default" value="kl_budget"' not in page
+    assert "Not at its default, which is 10.0." in page
 
 
 def test_the_way_to_the_settings_is_the_page_that_the_role_opens(
@@ -251,3 +252,19 @@ def test_settings_that_a_colleague_has_made_contradictory_meanwhile_are_refused(
     sentence = "Several heads or several models, not both."
     assert response.context["form"].errors == {"reward_members": [sentence]}
     assert LoopSettings.objects.get(project=project).reward_members == 1
+
+
+def test_a_fold_names_five_of_its_marks_and_counts_the_rest(
+    admin: Client, project: Project
+) -> None:
+    """A list as long as the fold would be no shorter than the fold."""
+    LoopSettings.objects.update(
+        reward_epochs=3, reward_batch_size=8, reward_centering=0.1, reward_ties="davidson",
+        reward_rankings="plackett_luce", learning_curve=True, reward_max_length=512,
+    )  # fmt: skip
+    response = admin.get(url_of(project))
+    learning = next(iter(response.context["form"].groups()))
+    assert len(learning.unusual) == 7
+    page = response.content.decode()
+    assert page.count("(default is ") == 5
+    assert " · and 2 more</p>" in page

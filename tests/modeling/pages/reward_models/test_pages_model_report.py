@@ -128,7 +128,7 @@ def test_bins_of_few_comparisons_are_drawn_together(project):
     predict(model, [0.1 * at for at in range(1, 46)])
     spec = model_report.reliability_chart(model.figures.evaluation)
     assert spec is not None
-    assert len(spec["labels"]) == 3  # 45 in 15 bins of 3: by fours, and the last 9 are too few
+    assert len(spec["labels"]) == 3  # 45 in 15 bins of 3: by fours, and the last 9 join the third
     predict(model, [1.0] * 9)
     assert model_report.reliability_chart(model.figures.evaluation) is None
 

@@ -84,20 +84,32 @@ def test_the_list_has_every_setting_in_the_order_of_the_page(
     assert (rows["reward_epochs"]["may_be_null"], rows["reward_epochs"]["value"]) == (True, None)
 
 
-@every_setting
-def test_the_api_has_the_limits_of_the_declaration(
-    admin: Client, project: Project, setting: Setting
+def test_all_values_beyond_their_limits_are_refused_at_once(
+    admin: Client, project: Project
 ) -> None:
-    for value, is_allowed in setting.limits():
-        response = change(admin, project, {setting.name: value})
-        if is_allowed:
-            assert response.status_code == 200, response.json()
-            rows = {row["name"]: row for row in response.json()}
-            assert rows[setting.name]["value"] == value
-            assert getattr(LoopSettings.objects.get(project=project), setting.name) == value
-        else:
-            sentence = f"It has to be {setting.allowed_as_stored}."
-            assert refusals(response) == {setting.name: sentence}
+    beyond = {name: [v for v, is_allowed in one.limits() if not is_allowed]
+              for name, one in SETTINGS.items()}  # fmt: skip
+    for place in range(max(map(len, beyond.values()))):
+        body = {name: values[place] for name, values in beyond.items() if place < len(values)}
+        assert refusals(change(admin, project, body)) == {
+            name: f"It has to be {SETTINGS[name].allowed_as_stored}." for name in body
+        }
+    assert not AuditEntry.objects.filter(action="change settings").exists()
+
+
+def test_all_values_at_their_limits_are_taken(admin: Client, project: Project) -> None:
+    allowed = {name: [v for v, is_allowed in one.limits() if is_allowed]
+               for name, one in SETTINGS.items()}  # fmt: skip
+    for place in range(max(map(len, allowed.values()))):
+        body = {name: values[place] for name, values in allowed.items() if place < len(values)}
+        # What contradicts another setting at its limit has a test of its own.
+        body |= {"reward_members": 1, "reward_method": "finetune"}
+        response = change(admin, project, body)
+        assert response.status_code == 200, response.json()
+        rows = {row["name"]: row["value"] for row in response.json()}
+        current = LoopSettings.objects.get(project=project)
+        assert {name: rows[name] for name in body} == body
+        assert {name: getattr(current, name) for name in body} == body
 
 
 def test_what_is_listed_can_be_sent_back_and_changes_nothing(
