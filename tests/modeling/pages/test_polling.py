@@ -64,7 +64,7 @@ def test_a_token_that_is_masked_anew_is_no_change() -> None:
 
 
 def hint(progress: float) -> PagePart:
-    prospect = {"has_run": True, "progress": progress}
+    prospect = {"has_run": True, "progress": progress, "seconds_left": None}
     context = {"project": {"slug": "tea"}, "every": 5, "outlook": {"prospect": prospect}}
     return render_part(ask(), "modeling/loop/_queue-hint.html", context)
 
