@@ -6,6 +6,7 @@ from copy import copy
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import F, Q
 from django.test import Client
 from django.utils import timezone
 
@@ -27,7 +28,7 @@ from labeling.models import (
 from labeling.people.signing_in.tokens import make_token
 from labeling.quality.gold_release import release
 from labeling.queue.handout import current_or_next, shown_responses
-from labeling.queue.leases import leases_of, release_lease
+from labeling.queue.leases import release_lease
 from modeling.models import LoopSettings
 from modeling.settings import SETTINGS
 
@@ -137,22 +138,24 @@ def submit(assignment: Assignment, choice: str | Answer) -> tuple[Recorded, Assi
 
 def judge(assignment: Assignment, choice: str | Answer) -> Recorded:
     """As `submit`, and the labeler leaves: what came with it is free again."""
-    held = leases_of(assignment.labeler_id, assignment.project_id).exclude(pk=assignment.pk)
-    holds_another = held.exists()
     recorded, following = submit(assignment, choice)
-    if following is not None and not holds_another:
+    if following is not None and recorded.locked.other_lease_id is None:
         _give_back(following)
     return recorded
 
 
 def _give_back(following: Assignment) -> None:
-    """One that nobody had been handed before is fresh again: what waits comes before it."""
-    release_lease(following.uuid, following.labeler_id)
-    ever_handed_out = Assignment.objects.filter(comparison=following.comparison_id)
-    is_work = following.purpose == Assignment.Purpose.WORK
-    if is_work and not ever_handed_out.exclude(pk=following.pk).exists():
-        ever_handed_out.delete()
-        Comparison.objects.filter(pk=following.comparison_id).update(waiting_since=None, arm="")
+    """As if it had not been handed out: what nobody had before is fresh again, since what waits
+    comes before it. In two statements, where the page's own door takes six times as many."""
+    before = Q(judgments__isnull=False) | ~Q(pk=following.pk)
+    history = Assignment.objects.filter(before, comparison=following.comparison_id)
+    if following.purpose != Assignment.Purpose.WORK or history.exists():
+        release_lease(following.uuid, following.labeler_id)
+        return
+    Assignment.objects.filter(pk=following.pk)._raw_delete("default")  # nothing points to it
+    Comparison.objects.filter(pk=following.comparison_id).update(
+        slots_left=F("slots_left") + 1, waiting_since=None, arm=""
+    )
 
 
 def run_out(assignment: Assignment) -> Assignment:

@@ -97,8 +97,13 @@ ODD_CHARSET = ("text/plain; charset=base64", "q=a")
 
 
 @pytest.fixture
-def addresses() -> dict[str, str]:
+def values() -> dict[str, Any]:
     _owner, values = make_rows()
+    return values
+
+
+@pytest.fixture
+def addresses(values: dict[str, Any]) -> dict[str, str]:
     return {
         name: reverse(name, kwargs={key: value_for(name, key, values) for key in parameters})
         for name, parameters in named_addresses()
@@ -173,3 +178,17 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_parsed(
     answer = client.post(addresses["api-score"], body, content_type=JSON)
     assert answer.status_code == 413
     assert "larger than 1 MB" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("number", [0, 2**31, 2**63 - 1, 2**63, 10**30])
+def test_any_number_in_an_address(client: Client, values: dict[str, Any], number: int) -> None:
+    cases = []
+    for name, keys in named_addresses():
+        if not {"pk", "version"} & set(keys):
+            continue
+        numbers = {key: number if key in ("pk", "version") else value_for(name, key, values)
+                   for key in keys}  # fmt: skip
+        address = reverse(name, kwargs=numbers)
+        cases += [(name, method, address, "", b"") for method in ("GET", "HEAD", "POST")]
+    assert len(cases) > 60
+    assert ours(client, cases) == []

@@ -54,6 +54,7 @@ __all__ = [
 ]
 
 MAX_PAIRS = 36
+LONGEST_SOURCE = 120  # of the column of prompts
 # A chunk is the least that one transaction adds: small, so that nobody waits for it.
 CHUNK_ROWS = 200
 CHUNK_RESPONSES = 1000
@@ -108,6 +109,10 @@ class ImportOptions:
         size = self.responses_per_comparison
         if size is not None and not 2 <= size <= 9:
             raise ValueError(f"responses_per_comparison must be from 2 to 9, not {size}")
+        if len(self.source) > LONGEST_SOURCE:
+            raise ValueError(
+                f"source has {len(self.source)} characters, and at most {LONGEST_SOURCE} fit"
+            )
         for name, text in [("source", self.source), *(("tag", tag) for tag in self.tags)]:
             if len(text) > 120 or "\x00" in text:
                 raise ValueError(f"{name} must have at most 120 characters and no NUL")
@@ -131,7 +136,7 @@ def import_file(
     tell = progress or (lambda *_: None)
     started = time.monotonic()
     choices = {
-        "source": options.source or name[:120],
+        "source": options.source or name[:LONGEST_SOURCE],
         "model": options.source,
         "tags": list(options.tags),
         "pairs_per_prompt": options.pairs,

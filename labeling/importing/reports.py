@@ -122,7 +122,7 @@ class ImportReport:
         """What to tell a person, in order; what did not occur is left out."""
         for name, words in WORDS.items():
             count = getattr(self, name)
-            if count or name in ALWAYS_TOLD:
+            if count or name in ALWAYS_SHOWN:
                 yield words, count
 
     def as_dict(self) -> dict[str, Any]:
@@ -146,7 +146,7 @@ WORDS = {
     "left_to_people": "triples left out because people have been asked about this pair",
     "other_split": "preferences in another split than the file says, where their prompts were",
 }
-ALWAYS_TOLD = {"rows", "prompts_new"}
+ALWAYS_SHOWN = {"rows", "prompts_new"}
 
 
 class NoticeCounter:

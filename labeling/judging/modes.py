@@ -205,9 +205,10 @@ def _read_ranking(form: QueryDict, bar: AnswerBar, order: list[int]) -> Answer:
         place = form.get(f"place-{letter}", "") or ""
         if not place:
             raise ValueError(f"place: response {letter} has no place yet")
-        if not place.isdecimal() or int(place) not in bar.places:
-            raise ValueError(f"place: {place!r} is not a place from 1 to {bar.size}")
+        if place not in map(str, bar.places):
+            raise ValueError(f"place: {place[:20]!r} is not a place from 1 to {bar.size}")
         tiers.setdefault(int(place), []).append(response_id)
+
     if len(tiers) < bar.size and not bar.project.allow_tie:
         raise ValueError("place: two responses have the same; this project does not allow ties")
     ranked = tuple(tuple(tiers[place]) for place in sorted(tiers))

@@ -8,7 +8,7 @@ from labeling.models.material import FRESH
 Kind = Judgment.Kind
 
 
-def given(project: Project) -> QuerySet[Judgment]:
+def judgments_of_every_kind(project: Project) -> QuerySet[Judgment]:
     """All that labelers said of the project's comparisons and that stands: judgments, skips and
     flags. Answers to checks are left out."""
     work = Judgment.Purpose.WORK
@@ -17,7 +17,7 @@ def given(project: Project) -> QuerySet[Judgment]:
 
 def judgments(project: Project) -> QuerySet[Judgment]:
     """The judgments that stand and say something of the responses: no skips and no flags."""
-    return given(project).filter(kind__in=Judgment.ANSWERS)
+    return judgments_of_every_kind(project).filter(kind__in=Judgment.ANSWERS)
 
 
 def fresh(project: Project) -> QuerySet[Comparison]:

@@ -347,8 +347,8 @@ def project_counts(project: Project) -> dict[str, int]:
         "comparisons_open": project.comparisons.filter(state=Comparison.State.OPEN).count(),
         "comparisons_finished": project.comparisons.filter(state=Comparison.State.FINISHED).count(),
         "judgments": counts.judgments(project).count(),
-        "skips": counts.given(project).filter(kind=Judgment.Kind.SKIP).count(),
-        "flags": counts.given(project).filter(kind=Judgment.Kind.FLAG).count(),
+        "skips": counts.judgments_of_every_kind(project).filter(kind=Judgment.Kind.SKIP).count(),
+        "flags": counts.judgments_of_every_kind(project).filter(kind=Judgment.Kind.FLAG).count(),
         "preferences": settled.filter(excluded=False).count(),
         "preferences_excluded": settled.filter(excluded=True).count(),
     }

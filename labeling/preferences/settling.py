@@ -170,7 +170,7 @@ def weigh(votes: Sequence[Vote]) -> Settlement:
     counts = {
         value: sum(1 for vote in votes if vote.direction == value) for value in (1, -1, 0, None)
     }
-    if bad * 2 > total:
+    if bad * 2 > total + EVEN:
         kind, direction, agreeing = Kind.BOTH_BAD, 0, counts[None]
     elif abs(balance) < EVEN:
         kind, direction, agreeing = Kind.TIE, 0, counts[0]

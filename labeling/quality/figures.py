@@ -74,7 +74,7 @@ def judgments_per_day(project: Project, *, days: int = DAYS_SHOWN) -> dict[date,
 
 
 def judgments_by_kind(project: Project) -> dict[str, int]:
-    rows = counts.given(project).values("kind").annotate(number=Count("id"))
+    rows = counts.judgments_of_every_kind(project).values("kind").annotate(number=Count("id"))
     numbers = {row["kind"]: row["number"] for row in rows}
     return {kind: numbers.get(kind, 0) for kind in Judgment.Kind.values}
 

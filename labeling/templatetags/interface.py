@@ -90,8 +90,7 @@ SETTINGS_TABS = (
 
 
 def _may_open(tab: Tab, project: Project) -> bool:
-    role = Role(getattr(project, "role_of_viewer", Role.LABELER))
-    return RANK[role] >= RANK[tab.at_least]
+    return RANK[Role(project.role_of_viewer or Role.LABELER)] >= RANK[tab.at_least]
 
 
 @register.simple_tag

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from labeling.importing import ImportOptions, import_file
 from labeling.models import GuidelineVersion, Membership, Project, Role, User
+from labeling.people.signing_in import demo
 from labeling.projects.model_locations import NotUsable
 from modeling.demo.world.examples import starting_comparisons, starting_prompts
 from modeling.models import LoopSettings
@@ -77,17 +78,28 @@ class Made:
     trouble: str
 
 
+class NameTaken(ValueError):
+    """Somebody's own project has the demo's name. The message is a sentence for people."""
+
+
 def create() -> Made:
-    """Makes what is missing of the demo project and leaves everything else as it is."""
+    """Makes what is missing of the demo project and leaves everything else as it is. Raises
+    NameTaken, with nothing changed, where the project of that name is another one."""
     with transaction.atomic():
         project, is_new = Project.objects.get_or_create(slug=SLUG, defaults=SETTINGS)
+        if not is_new and not _is_ours(project):
+            # The demo's people would become members of it, one of them an admin.
+            raise NameTaken(
+                f"There is a project “{SLUG}” already, and it is not the demo's: nothing was "
+                "changed. Rename it, then create the demo."
+            )
         if is_new:
             LoopSettings.objects.filter(project=project).update(**LOOP_SETTINGS)
             project.loop_settings.refresh_from_db()
         admin = _add_people(project)
         if project.guidelines is None:
-            project.guidelines = GuidelineVersion.objects.create(
-                project=project, number=1, text=GUIDELINES, created_by=admin
+            project.guidelines, _ = GuidelineVersion.objects.get_or_create(
+                project=project, number=1, defaults={"text": GUIDELINES, "created_by": admin}
             )
             project.save(update_fields=["guidelines"])
         if not project.prompts.exists():
@@ -95,18 +107,24 @@ def create() -> Made:
     return Made(project, is_new, _add_policy(project, admin))
 
 
+def _is_ours(project: Project) -> bool:
+    """People and prompts are made with the project; whoever has taken one away left the other."""
+    people = project.memberships.filter(user__username__in=demo.USERS.values())
+    return people.exists() or project.prompts.filter(source=SOURCE).exists()
+
+
 def _add_people(project: Project) -> User:
     """Gives the admin. Nobody can sign in as them with a password: demo mode has buttons."""
     for role, (first_name, last_name) in PEOPLE.items():
         user, is_new = User.objects.get_or_create(
-            username=f"demo-{role.value}",
+            username=demo.USERS[role.value],
             defaults={"first_name": first_name, "last_name": last_name},
         )
         if is_new:
             user.set_unusable_password()
             user.save()
         Membership.objects.get_or_create(project=project, user=user, defaults={"role": role})
-    return User.objects.get(username=f"demo-{Role.ADMIN.value}")
+    return User.objects.get(username=demo.USERS[Role.ADMIN.value])
 
 
 def _add_material(project: Project, admin: User) -> None:

@@ -91,6 +91,18 @@ def _short_name(location: str) -> str:
     return Path(name).name
 
 
+def _check_lengths(**texts: str) -> None:
+    """Raises NotUsable for a text that its column cannot hold. A name may be that of a folder, and
+    commands pass no form: PostgreSQL would refuse it, and SQLite keep what no form takes back."""
+    for field, text in texts.items():
+        most: int = getattr(Policy._meta.get_field(field), "max_length", 0)
+        if len(text) > most:
+            raise NotUsable(
+                f"The policy's {field} has {len(text):,} characters, and at most {most:,} are kept."
+                + (" Give it a shorter one." if field == "name" else "")
+            )
+
+
 def register_policy(
     project: Project,
     name: str,
@@ -109,11 +121,13 @@ def register_policy(
     else:
         check_policy(location, project)
         location = written(location, project)
+    name = name.strip() or _short_name(location)
+    _check_lengths(name=name, location=location, notes=notes)
     with deciding(project) as loop:
         policy = Policy.objects.create(
             project=project,
             version=next_version(Policy.objects.filter(project=project)),
-            name=name.strip() or _short_name(location),
+            name=name,
             location=location,
             parent=loop.policy,
             notes=notes,

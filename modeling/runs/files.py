@@ -104,7 +104,7 @@ def readable(what: str) -> Iterator[None]:
     """Raises DamagedOutput where rows lack a field, or hold something else in it."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, EOFError) as problem:
+    except (AttributeError, KeyError, TypeError, ValueError, EOFError) as problem:
         if isinstance(problem, DamagedOutput | CannotPrepare):
             raise
         raise DamagedOutput(

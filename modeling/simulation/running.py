@@ -200,7 +200,7 @@ def _watch(
     tell: Callable[[str], None],
 ) -> str:
     """Tells how it goes until all are done; gives the reason when waiting has no use."""
-    told, told_at = "", 0.0
+    last_line, told_at = "", 0.0
     while any(thread.is_alive() for thread in threads):
         time.sleep(0.1)
         if time.monotonic() - told_at < TELL_EVERY_SECONDS:
@@ -216,9 +216,9 @@ def _watch(
             return ended
         asked = "" if goal else f" of {tally.wanted}"
         line = f"{tally.judgments:5}{asked} judgments. {step.text}"
-        if line != told:
+        if line != last_line:
             tell(line)
-            told = line
+            last_line = line
         if step.run is not None and step.run.state == Run.State.RUNNING:
             tally.last_judgment_at = time.monotonic()  # a worker is at it: nobody is idle in vain
         idle = time.monotonic() - tally.last_judgment_at
@@ -231,13 +231,13 @@ def _watch(
 
 def _wait_for_loop(project: Project, patience: float, tell: Callable[[str], None]) -> str:
     """Until what the last judgments have set off is done."""
-    until, told = time.monotonic() + patience, ""
+    until, last_text = time.monotonic() + patience, ""
     while time.monotonic() < until:
         step = rounds.next_step(project)
         if not step.is_due and step.kind != StepKind.RUNNING:
             return ""
-        if step.text != told:
+        if step.text != last_text:
             tell(f"All judgments are made. {step.text}")
-            told = step.text
+            last_text = step.text
         time.sleep(PAUSE_SECOND)
     return f"The loop was not done within {patience:.0f} s. Does a worker run (manage.py up)?"

@@ -33,11 +33,20 @@ export function say(text, tone = "", action = null) {
 
 export const sayAgain = render;
 
+// What is announced in one moment is read together: the last of it alone would be heard.
+let unsaid = [];
+
 export function announce(text) {
   const region = document.getElementById("announcement");
   region.textContent = "";
+  if (unsaid.includes(text)) return;
+  unsaid.push(text);
+  if (unsaid.length > 1) return; // the first one's timer says it too
   // The same words twice are read twice only if the region was empty in between.
-  setTimeout(() => { region.textContent = text; }, 40);
+  setTimeout(() => {
+    region.textContent = unsaid.join(" ");
+    unsaid = [];
+  }, 40);
 }
 
 export function toast(text, tone = "warning") {

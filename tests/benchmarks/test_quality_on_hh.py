@@ -36,9 +36,9 @@ def test_an_ensemble_needs_all_its_rows_and_weighs_them_alike() -> None:
     """Margins (1, -1) and (30, 10): over their spreads of 1 and 10 they add up to (4, 0)."""
     both, one = Cell("m", "a", 0, 0), Cell("m", "a", 0, 1)
     margins = {both: [1.0, -1.0], one: [1.0, 2.0], Cell("m", "b", 0, 0): [30.0, 10.0]}
-    found = mixed(margins, "m", ("a", "b"))
-    assert list(found) == [both]
-    assert found[both] == pytest.approx([4.0, 0.0])
+    mixtures = mixed(margins, "m", ("a", "b"))
+    assert list(mixtures) == [both]
+    assert mixtures[both] == pytest.approx([4.0, 0.0])
 
 
 def test_a_line_tells_how_much_of_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:

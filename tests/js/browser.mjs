@@ -1,23 +1,38 @@
 // What the scripts of static/js find in a browser, for tests under node: a document, storage, a
 // clock that the test turns, and a server whose replies the test gives.
 
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { FakeEvent, newDocument, Storage, Target } from "./dom.mjs";
 
 const SCRIPTS = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "static", "js");
-const copies = [];
-process.on("exit", () => copies.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+const place = mkdtempSync(join(tmpdir(), "scripts-"));
+process.on("exit", () => rmSync(place, { recursive: true, force: true }));
+
+const filesBelow = (folder, path = "") => readdirSync(join(folder, path), { withFileTypes: true }).flatMap((entry) => {
+  const name = join(path, entry.name);
+  return entry.isDirectory() ? filesBelow(folder, name) : [name];
+});
+
+function putInto(folder, source, names, put) {
+  for (const subfolder of new Set(names.map(dirname))) mkdirSync(join(folder, subfolder), { recursive: true });
+  for (const name of names) put(join(source, name), join(folder, name));
+  return folder;
+}
+
+const names = filesBelow(SCRIPTS);
+const copy = putInto(join(place, "copy"), SCRIPTS, names, copyFileSync);
+writeFileSync(join(place, "package.json"), '{"type": "module"}');
+let pages = 0;
 
 // A page as it is after a reload: its scripts know nothing of the last one. They are imported from
-// a copy, since node imports each address once, and takes them for modules where it says so.
+// a folder of their own, since node imports each address once, and takes them for modules where it
+// says so. Links to one copy are made in a fraction of the time that copies take.
 export function newPage() {
-  const folder = mkdtempSync(join(tmpdir(), "scripts-"));
-  copies.push(folder);
-  cpSync(SCRIPTS, folder, { recursive: true });
-  writeFileSync(join(folder, "package.json"), '{"type": "module"}');
+  pages += 1;
+  const folder = putInto(join(place, `page-${pages}`), copy, names, linkSync);
   return (name) => import(pathToFileURL(join(folder, name)));
 }
 

@@ -13,8 +13,11 @@ const STATES = {
   "focus-within": (element) => element.contains(element.page.activeElement),
 };
 
+// What it does not know is no selector, rather than one that is true of everything.
 function testsOf(simple) {
-  return [...simple.matchAll(PARTS)].map(([, name, how, quoted, bare, id, className, fn, inner, state, tag]) => (element) => {
+  const parts = [...simple.matchAll(PARTS)];
+  if (parts.map(([part]) => part).join("") !== simple) throw new SyntaxError(`not known here: ${simple}`);
+  return parts.map(([, name, how, quoted, bare, id, className, fn, inner, state, tag]) => (element) => {
     if (id) return element.id === id;
     if (className) return element.classList.contains(className);
     if (fn === "has") return element.querySelector(inner) !== null;
@@ -46,13 +49,23 @@ function split(selector, isCut) {
   return parts.map((part) => part.trim()).filter(Boolean);
 }
 
-function matchesPath(element, steps) {
-  const [last, ...above] = [...steps].reverse();
-  if (last === ">") throw new Error("a selector cannot end with >");
-  if (!testsOf(last).every((test) => test(element))) return false;
+const known = new Map();
+
+// [steps of a path, …], each path from its last step up: tests of an element, or ">".
+function pathsOf(selector) {
+  if (!known.has(selector)) {
+    known.set(selector, split(selector, (letter) => letter === ",").map((path) => (
+      split(path, (letter) => letter === " ").map((step) => (step === ">" ? step : testsOf(step))).reverse()
+    )));
+  }
+  return known.get(selector);
+}
+
+function matchesPath(element, [last, ...above]) {
+  if (!last.every((test) => test(element))) return false;
   if (!above.length) return true;
   const isChild = above[0] === ">";
-  const rest = (isChild ? above.slice(1) : above).reverse();
+  const rest = isChild ? above.slice(1) : above;
   for (let parent = element.parentElement; parent; parent = parent.parentElement) {
     if (matchesPath(parent, rest)) return true;
     if (isChild) return false;
@@ -192,8 +205,7 @@ class Element extends Target {
   }
 
   matches(selector) {
-    return split(selector, (letter) => letter === ",")
-      .some((path) => matchesPath(this, split(path, (letter) => letter === " ")));
+    return pathsOf(selector).some((path) => matchesPath(this, path));
   }
 
   closest(selector) { return this.matches(selector) ? this : this.parentElement?.closest(selector) ?? null; }

@@ -51,6 +51,13 @@ test("a page without the line keeps the words until there is one", async () => {
   assert.equal(fresh.textContent, "Saved ✓");
 });
 
+test("what is announced in one moment is read together, and the same words once", async () => {
+  const { announce, page, clock } = await open();
+  for (const text of ["The guidelines have changed.", "The guidelines have changed.", "Next comparison."]) announce(text);
+  await clock.pass(40);
+  assert.equal(page.getElementById("announcement").textContent, "The guidelines have changed. Next comparison.");
+});
+
 test("a toast is asked for by an event, a warning unless it says otherwise", async () => {
   const { toast, page } = await open();
   const heard = [];

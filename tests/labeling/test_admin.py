@@ -266,3 +266,26 @@ def test_a_token_can_be_revoked(root: Client, project: Project) -> None:
     token, _key = make_token(make_user("ada"), "export", [Scope.READ])
     root.post(reverse("admin:labeling_apitoken_delete", args=[token.pk]), {"post": "yes"})
     assert not ApiToken.objects.filter(pk=token.pk).exists()
+
+
+@pytest.mark.parametrize("kind", ["project", "prompt", "response", "comparison", "user"])
+def test_what_people_have_judged_is_not_deleted_from_under_their_judgments(
+    kind: str, root: Client
+) -> None:
+    project = make_project()
+    (comparison,) = make_comparisons(project, 1)
+    labeler = make_member(project)
+    claim_and_judge(labeler, project)
+    rows = {
+        "project": project,
+        "prompt": comparison.prompt,
+        "response": comparison.responses.first(),
+        "comparison": comparison,
+        "user": labeler,
+    }
+    row = rows[kind]
+    assert row is not None
+    address = reverse(f"admin:labeling_{kind}_delete", args=[row.pk])
+    assert root.post(address, {"post": "yes"}).status_code == 403
+    row.refresh_from_db()
+    assert Judgment.objects.filter(labeler=labeler).exists()

@@ -30,7 +30,7 @@ from labeling.texts.sameness import normalise, words_in
 
 T = TypeVar("T")
 
-ALWAYS = frozenset({"prompt", "tags", "model"}) | prompt_fields.KEPT
+ALWAYS = frozenset({"prompt", "tags", "model"}) | prompt_fields.PROMPT_FIELDS
 TRIPLE = opinions.FIELDS | {"chosen", "rejected", "chosen_model", "rejected_model"}
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labeling.importing.lines.checking import ALWAYS, TRIPLE
-from labeling.importing.lines.prompt_fields import KEPT
+from labeling.importing.lines.prompt_fields import PROMPT_FIELDS
 from labeling.importing.reports import Problem
 from labeling.texts.messages import words_of
 
@@ -124,7 +124,7 @@ def looks_like_content(name: str, value: Any) -> bool:
         return isinstance(value, str | list | dict)
     if words[-1] in COUNTED and isinstance(value, int | float):
         return False
-    if not SURELY.isdisjoint(words) or name in OF_PAIR or name.lower() in KEPT:
+    if not SURELY.isdisjoint(words) or name in OF_PAIR or name.lower() in PROMPT_FIELDS:
         return True
     if words[-1] in ABOUT and not _is_side(words):
         return False

@@ -20,7 +20,7 @@ OURS = frozenset(
     | {"continue_final_message", "tokenize", "padding", "truncation", "max_length"}
     | {"return_tensors", "return_dict", "return_assistant_tokens_mask", "tokenizer_kwargs"}
 )
-KEPT = frozenset({*SYSTEM, *TEMPLATE})
+PROMPT_FIELDS = frozenset({*SYSTEM, *TEMPLATE})
 
 
 def extra_in(data: Mapping[str, Any]) -> Extra:

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from labeling.importing.lines.opinions import MOST_VOTES, Opinion
 from labeling.importing.lines.rows import CheckedRow, names_of
 from labeling.models import Preference
+from labeling.preferences.settling import EVEN
 
 Kind = Preference.Kind
-EVEN = 1e-9
 
 # The pair's first response is the one with the lower digest; `way` is +1 for it, -1 for the other.
 TABLE = "CREATE TABLE votes (pair BLOB, line INTEGER, kind TEXT, way, share, weight, strength)"
@@ -110,7 +110,7 @@ def _with_verdict(row: CheckedRow, opinion: Opinion, sums: _Sums) -> CheckedRow:
     share = min(1.0, max(0.0, sums.share / sums.weight))
     first, second = (min(count, MOST_VOTES) for count in (sums.first, sums.second))
     ties, both_bad = (min(count, MOST_VOTES) for count in (sums.ties, sums.both_bad))
-    if sums.bad_weight * 2 > sums.weight:
+    if sums.bad_weight * 2 > sums.weight + EVEN:
         kind, way, agreeing = Kind.BOTH_BAD, 0, sums.both_bad
     elif abs(sums.balance) < EVEN:
         kind, way, agreeing = Kind.TIE, 0, sums.ties

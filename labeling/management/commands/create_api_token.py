@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from labeling.models import Scope, User
+from labeling.models import ApiToken, Scope, User
 from labeling.people.signing_in.tokens import TokensError, make_token
 
 MOST_DAYS = 36_500
@@ -29,10 +29,13 @@ class Command(BaseCommand):
         days = options["days"]
         if not 0 <= days <= MOST_DAYS:
             raise CommandError(f"--days is from 0 to {MOST_DAYS:,}; 0: until it is revoked.")
+        name, longest = options["name"].strip(), ApiToken._meta.get_field("name").max_length
+        if not 0 < len(name) <= longest:
+            raise CommandError(f"--name has 1 to {longest} characters, not {len(name)}.")
         expires_at = timezone.now() + timedelta(days=days) if days else None
         scopes = [Scope(value) for value in options["scopes"]]
         try:
-            _token, key = make_token(user, options["name"], scopes, expires_at)
+            _token, key = make_token(user, name, scopes, expires_at)
         except TokensError as problem:
             raise CommandError(str(problem)) from problem
         self.stdout.write(key)

@@ -185,7 +185,9 @@ def describe_judgment(judgment: Judgment) -> str:
     if judgment.kind in plain:
         return plain[judgment.kind]
     chosen = choice_of(judgment)
-    for scale in SCALES.values():
+    # The project's own scale first: the strength 3 has other words on another one. Its scale may
+    # have been changed since, so the others follow.
+    for scale in (SCALES[judgment.project.scale], *SCALES.values()):
         for choice in scale:
             if choice.value == chosen:
                 return str(choice.label)

@@ -4,7 +4,10 @@ from django import forms
 from django.contrib.auth.forms import UsernameField
 from django.contrib.auth.validators import UnicodeUsernameValidator
 
-from labeling.models import Role
+from labeling.models import Role, User
+
+# A form's own limit is longer than the column, and PostgreSQL refuses what does not fit.
+LONGEST_ADDRESS = User._meta.get_field("email").max_length
 
 ROLE_CHOICES = [
     (Role.LABELER, "Labeler: judges comparisons"),

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from labeling.models import Invitation, Project, Role, User
 from labeling.pages.destinations import MODEL_BACKEND
-from labeling.pages.people.forms import ROLE_CHOICES
+from labeling.pages.people.forms import LONGEST_ADDRESS, ROLE_CHOICES
 from labeling.pages.requests import SignedInRequest
 from labeling.people import invitations
 from labeling.people.access import RANK, project_for
@@ -42,6 +42,7 @@ class InvitationForm(forms.Form):
         help_text="A name, so that you know which link is whose.",
     )
     email = forms.EmailField(
+        max_length=LONGEST_ADDRESS,
         required=False,
         label="E-mail",
         help_text="The link is sent there. Without it you get the link to send yourself.",

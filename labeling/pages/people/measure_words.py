@@ -84,7 +84,7 @@ def _line(title: str, measure: Measure, words: str, tone: str = "") -> MeasureLi
 
 
 def _everybody(estimate: Estimate | None) -> str:
-    return "" if estimate is None else f" ProjectMeasures in the project: {estimate.percent} %."
+    return "" if estimate is None else f" Everybody in the project: {estimate.percent} %."
 
 
 def _pace(measure: Measure) -> MeasureLine:
@@ -128,7 +128,7 @@ def _longer(measure: Measure, everybody: Estimate | None, who: str) -> MeasureLi
     words = f"Of the pairs in which one response is longer, {who} chose the longer one so often."
     tone = ""
     if everybody is not None:
-        words += f" ProjectMeasures: {everybody.percent} %."
+        words += f" Everybody: {everybody.percent} %."
         if isinstance(measure, Estimate) and measure.excludes(everybody.value):
             more = "more" if measure.value > everybody.value else "less"
             words += f" That is {more} often than others: length alone should not decide."

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 
 from labeling.models import Project
@@ -15,7 +15,10 @@ class Command(BaseCommand):
     help = "Creates the demo project “demo”. Where it exists, only what is missing is added."
 
     def handle(self, *_: Any, **__: Any) -> None:
-        made = demo_project.create()
+        try:
+            made = demo_project.create()
+        except demo_project.NameTaken as problem:
+            raise CommandError(str(problem)) from problem
         count = made.project.comparisons.count()
         self.stdout.write(
             f"The demo project has {made.project.prompts.count()} prompts and {count} comparisons."

@@ -89,8 +89,8 @@ class Command(BaseCommand):
         by = labeler(project, 1)
         ways = given["improve_with"], given["promotion"]
         with settings_for_rounds(project, by, given["judgments"], *ways) as changed:
-            told = ", ".join(f"{name} {value}" for name, value in changed.items())
-            self._tell(f"Settings for the time being: {told}")
+            values = ", ".join(f"{name} {value}" for name, value in changed.items())
+            self._tell(f"Settings for the time being: {values}")
             goal = Goal(project, given["rounds"], self._tell)
             return simulate(project, **options, goal=goal, tell=self._tell)
 

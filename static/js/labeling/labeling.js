@@ -268,7 +268,12 @@ function arrive() {
   }, SETTLE_MS);
 }
 
-// The page that waits for comparisons polls by htmx, and what it gets is the next one.
+// The page that waits for comparisons polls by htmx, and what it gets is the next one. A sign-in
+// page of the network says 200 too: it is not shown in the comparison's place, and the page asks on.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { target, serverResponse } = event.detail;
+  if (target.id === "comparison" && !serverResponse.includes('id="comparison"')) event.detail.shouldSwap = false;
+});
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id !== "comparison") return;
   const root = comparison();

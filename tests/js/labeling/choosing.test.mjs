@@ -36,6 +36,7 @@ test("one answer is selected at a time, and Enter is told which", async () => {
   const { select, selectedButton, left, tie, marked, line, clock, page, needsConfirming } = await open();
   assert.deepEqual([needsConfirming(left), selectedButton()], [true, null]);
   select(left);
+  await clock.pass(40);
   select(tie);
   assert.deepEqual([marked("is-selected"), selectedButton()], [["tie"], tie]);
   assert.deepEqual([left, tie].map((one) => one.getAttribute("aria-pressed")), [null, "true"]);

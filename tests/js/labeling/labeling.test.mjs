@@ -194,6 +194,18 @@ test("nothing left is said as it is, and there is something to do again by a pol
   assert.deepEqual([get("today").textContent, await heard()], ["4", "Next comparison."]);
 });
 
+test("a poll that gets a page of the network in place of a comparison leaves the page as it is", async () => {
+  const { page, get } = await open({ shown: {} });
+  const isSwapped = (target, serverResponse) => {
+    const event = { type: "htmx:beforeSwap", detail: { target, serverResponse, shouldSwap: true } };
+    page.dispatchEvent(event);
+    return event.detail.shouldSwap;
+  };
+  assert.equal(isSwapped(get("comparison"), "<title>Sign in to the network</title>"), false);
+  assert.equal(isSwapped(get("comparison"), '<section id="comparison">'), true);
+  assert.equal(isSwapped(get("today"), "12"), true);
+});
+
 test("a last answer whose next is on screen already does not say that nothing is left", async () => {
   const { answer, replies, heard } = await open({ ahead: [{ uuid: "b" }] });
   replies.judgment.push(html({ today: 1, announce: "Nothing more to compare." }));
@@ -316,7 +328,7 @@ test("undo brings the last comparison back from the server, with what was said o
   await clock.pass(0);
   assert.deepEqual([shows(), get("today").textContent, sent("undo").length], ["a", "0", 1]);
   // With instant submit off it is selected: Enter gives it again.
-  assert.deepEqual([said(), await heard()], ["Enter confirms", "A is better: selected. Enter confirms."]);
+  assert.deepEqual([said(), await heard()], ["Enter confirms", "Taken back. A is better: selected. Enter confirms."]);
 });
 
 test("a double click takes back one comparison", async () => {

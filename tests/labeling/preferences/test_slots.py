@@ -40,10 +40,11 @@ def take_out(*labelers: User) -> None:
     Judgment.objects.filter(labeler__in=labelers).update(excluded_at=timezone.now())
 
 
-def judged_by(project: Project, count: int, choice: str = "left") -> list[User]:
+def judged_by(project: Project, count: int) -> list[User]:
+    """These people judge, and all prefer the same text: a side would be now this one, now that."""
     labelers = [make_member(project) for _ in range(count)]
     for labeler in labelers:
-        claim_and_judge(labeler, project, choice)
+        judge_for(labeler, project, "Good.")
     return labelers
 
 
@@ -139,7 +140,7 @@ def test_a_finished_comparison_is_settled_with_what_remains(project: Project) ->
     take_out(first)
     assert resettle(project, [comparison.pk]) == Resettled(changed=1, turned=0, reopened=0)
     assert as_stored(comparison).state == Comparison.State.FINISHED
-    assert Preference.objects.get().votes_chosen + Preference.objects.get().votes_rejected == 2
+    assert Preference.objects.get().votes_chosen == 2
 
 
 def test_with_no_judgment_left_it_goes_back_to_the_queue(project: Project) -> None:
@@ -237,7 +238,7 @@ def test_out_of_use_means_open_again_and_kept(project: Project) -> None:
     unsettle(as_stored(comparison))
     preference = Preference.objects.get()
     assert preference.settled_at is None
-    assert (preference.votes_chosen + preference.votes_rejected) == 3
+    assert preference.votes_chosen == 3
     assert as_stored(comparison).state == Comparison.State.OPEN
 
 

@@ -26,6 +26,14 @@ def test_the_order_of_votes_makes_no_difference(both: tuple[list[Vote], list[Vot
     assert figures(weigh(one)) == figures(weigh(other))
 
 
+def test_half_of_the_weight_is_no_majority_of_both_bad_in_any_order() -> None:
+    """0.3 + 0.7 of 2.0: their sums differ in the last digit by the order they are added in."""
+    bad, good = [Vote(None, None, 0.3), Vote(None, None, 0.7)], [Vote(1, None, 0.3)]
+    rest = Vote(1, None, 0.7)
+    for votes in ([good[0], *bad, rest], [good[0], bad[0], rest, bad[1]], [*good, rest, *bad]):
+        assert weigh(votes).kind == "prefer"
+
+
 @given(VOTES)
 def test_figures_stay_within_what_the_columns_take(votes: list[Vote]) -> None:
     settlement = weigh(votes)

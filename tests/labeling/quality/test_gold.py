@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from labeling.judging.checks import gold_results
 from labeling.models import Assignment, Comparison, Gold, Judgment, Preference, Project, User
-from labeling.preferences.counts import given
+from labeling.preferences.counts import judgments_of_every_kind
 from labeling.preferences.exporting import judgment_rows
 from labeling.preferences.settling import settled
 from labeling.quality import gold, worse_copies
@@ -173,9 +173,9 @@ def test_answers_to_gold_are_never_counted(curator: User, project: Project) -> N
     judgment = answer(claim_gold(ann, project), right=False)
     assert (judgment.purpose, judgment.is_right, judgment.is_surplus) == ("gold", False, True)
     assert not settled(project).exists()
-    assert not given(project).exists()
+    assert not judgments_of_every_kind(project).exists()
     assert not list(judgment_rows(project))
-    assert [answer.is_right for answer in gold_results(project, ann)] == [False]
+    assert [judged.is_right for judged in gold_results(project, ann)] == [False]
 
 
 @pytest.mark.parametrize(("choice", "expected"), [("tie", False), ("skip", None)])

@@ -92,9 +92,9 @@ def distribution(folder: Path) -> torch.Tensor:
     model = AutoModelForCausalLM.from_pretrained(folder)
     batch = pad_texts([TokenText(PROMPT, response) for response in RESPONSES], torch.device("cpu"))
     logps, _ = batch.logps(model, 1.0)
-    found = (logps * batch.is_real).sum(dim=1).double().exp()
-    assert found.sum().item() == pytest.approx(1.0, abs=1e-4)
-    return found
+    chances = (logps * batch.is_real).sum(dim=1).double().exp()
+    assert chances.sum().item() == pytest.approx(1.0, abs=1e-4)
+    return chances
 
 
 def rewards_of(responses: list[tuple[int, ...]]) -> torch.Tensor:

@@ -94,8 +94,8 @@ def lines(path: Path) -> list[Row]:
 
 def metric(folder: Path, name: str) -> list[float]:
     """All logged values of one metric."""
-    found = [line.get("metrics", {}) for line in lines(folder / "metrics.jsonl")]
-    return [metrics[name] for metrics in found if name in metrics]
+    rows = [line.get("metrics", {}) for line in lines(folder / "metrics.jsonl")]
+    return [metrics[name] for metrics in rows if name in metrics]
 
 
 def error_of(program: Any, folder: Path) -> str:

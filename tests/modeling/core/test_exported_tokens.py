@@ -64,9 +64,9 @@ def base_without(folder: Path, *names: str) -> Path:
         del config[name]
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     model = AutoModelForCausalLM.from_pretrained(folder)
-    for told in (model.config, model.generation_config):
+    for declaring in (model.config, model.generation_config):
         for name in names:
-            setattr(told, f"{name}_id", None)
+            setattr(declaring, f"{name}_id", None)
     model.save_pretrained(folder)
     (folder / "chat_template.jinja").unlink()  # as such bases have none
     return folder
@@ -176,8 +176,8 @@ def test_a_generation_config_that_cannot_be_saved_costs_no_training(
     tiny_model: Path, tmp_path: Path
 ) -> None:
     base = build_tiny_model(tmp_path / "base")
-    told = read(base / "generation_config.json") | {"temperature": 0.6, "top_p": 0.9}
-    (base / "generation_config.json").write_text(json.dumps(told))
+    declared = read(base / "generation_config.json") | {"temperature": 0.6, "top_p": 0.9}
+    (base / "generation_config.json").write_text(json.dumps(declared))
     folder = policy_run(tmp_path / "run", base, None, algorithm="dpo")
     assert run(train_policy, folder) == 0
     saved = GenerationConfig.from_pretrained(folder / "model")
@@ -204,7 +204,7 @@ def test_a_policy_that_reloads_otherwise_is_set_aside_with_its_figures(
         patch.setattr("modeling.core.policy_models.actors.EXPORT_TOLERANCE", -1.0)
         assert "set-aside/model" in error_of(train_policy, folder)
     assert not (folder / "model").exists()
-    kept = folder / "set-aside" / "model"
-    assert (kept / "model.safetensors").is_file()
-    assert "kl_after" in read(kept / "figures.json")["figures"]
+    aside = folder / "set-aside" / "model"
+    assert (aside / "model.safetensors").is_file()
+    assert "kl_after" in read(aside / "figures.json")["figures"]
     assert run(train_policy, folder) == 0

@@ -51,9 +51,9 @@ def test_a_feature_of_rounding_is_constant() -> None:
 
 
 def test_a_leave_one_out_of_rounding_is_zero() -> None:
-    found = leave_one_out(torch.tensor([[0.5, 0.5 + 6e-8, 0.5], [0.1, 0.2, 0.3]]))
-    assert found[0].tolist() == [0.0, 0.0, 0.0]
-    assert found[1].tolist() == pytest.approx([-0.15, 0.0, 0.15], abs=1e-6)
+    advantages = leave_one_out(torch.tensor([[0.5, 0.5 + 6e-8, 0.5], [0.1, 0.2, 0.3]]))
+    assert advantages[0].tolist() == [0.0, 0.0, 0.0]
+    assert advantages[1].tolist() == pytest.approx([-0.15, 0.0, 0.15], abs=1e-6)
 
 
 def test_a_leave_one_out_of_no_number_is_not_hidden() -> None:
@@ -62,9 +62,9 @@ def test_a_leave_one_out_of_no_number_is_not_hidden() -> None:
 
 def test_whitened_values_have_variance_one_however_small_they_are() -> None:
     values = torch.tensor(SMALL)
-    found = whiten(values, torch.ones(4, dtype=torch.bool))
-    assert found.mean().item() == pytest.approx(0.0, abs=1e-6)
-    assert found.var(correction=0).item() == pytest.approx(1.0)
+    whitened = whiten(values, torch.ones(4, dtype=torch.bool))
+    assert whitened.mean().item() == pytest.approx(0.0, abs=1e-6)
+    assert whitened.var(correction=0).item() == pytest.approx(1.0)
 
 
 def test_values_of_rounding_are_whitened_to_zero() -> None:
@@ -74,8 +74,8 @@ def test_values_of_rounding_are_whitened_to_zero() -> None:
 
 def test_what_is_masked_does_not_enter_not_even_as_no_number() -> None:
     values = torch.tensor([[1.0, 3.0, float("nan")]])
-    found = whiten(values, torch.tensor([[True, True, False]]))
-    assert found.tolist() == [[-1.0, 1.0, 0.0]]
+    whitened = whiten(values, torch.tensor([[True, True, False]]))
+    assert whitened.tolist() == [[-1.0, 1.0, 0.0]]
 
 
 def test_of_responses_that_are_equal_but_for_rounding_the_first_is_the_best() -> None:

@@ -59,9 +59,9 @@ def test_a_system_message_goes_before_the_first_user_message_where_it_is_refused
 def test_a_developer_is_a_system_to_templates_that_do_not_know_the_word(
     tokenizer: PreTrainedTokenizerBase,
 ) -> None:
-    told = ("developer", "Be kind.")
-    assert "<system>Be kind.<|end|>" in prompt_in(DEAF, tokenizer, told, USER)
-    assert "<user>Be kind.\n\nHi" in prompt_in(STRICT, tokenizer, told, USER)
+    instruction = ("developer", "Be kind.")
+    assert "<system>Be kind.<|end|>" in prompt_in(DEAF, tokenizer, instruction, USER)
+    assert "<user>Be kind.\n\nHi" in prompt_in(STRICT, tokenizer, instruction, USER)
 
 
 def test_two_messages_of_one_role_in_a_row_become_one_where_roles_must_alternate(

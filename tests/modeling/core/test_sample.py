@@ -37,9 +37,9 @@ def texts(folder: Path) -> dict[tuple[str, int], str]:
 
 
 def test_every_prompt_gets_n_different_responses(finished: Path) -> None:
-    found = texts(finished)
-    assert found.keys() == {(f"q{n}", k) for n in range(4) for k in range(3)}
-    assert len(set(found.values())) == 12
+    written = texts(finished)
+    assert written.keys() == {(f"q{n}", k) for n in range(4) for k in range(3)}
+    assert len(set(written.values())) == 12
     result = read(finished / "result.json")
     assert result["count"] == 12
     assert result["tokens"] == sum(row["tokens"] for row in lines(finished / "samples.jsonl"))
@@ -166,8 +166,8 @@ def test_a_cancelled_run_keeps_its_finished_batches(
     with monkeypatch.context() as patch:
         patch.setattr(sample.RunDir, "check_cancelled", cancel)
         assert run(sample, folder) == EXIT_CANCELLED
-    kept = texts(folder)
-    assert 0 < len(kept) < 12
+    written_before = texts(folder)
+    assert 0 < len(written_before) < 12
     assert run(sample, folder) == 0
     assert texts(folder) == texts(finished)
 

@@ -99,6 +99,6 @@ def test_its_refusal_is_understood(server: str, tmp_path: Path) -> None:
         policy=f"{server}?model=another&attempts=2",
         n=1,
     )
-    told = error_of(sample, folder)
-    assert server in told
-    assert "another" in told
+    error = error_of(sample, folder)
+    assert server in error
+    assert "another" in error

@@ -104,7 +104,7 @@ def test_members_are_put_on_one_scale_and_combined_as_asked(
 
 
 def test_scores_do_not_depend_on_the_batch(members: list[Path], tmp_path: Path) -> None:
-    found = []
+    collected = []
     for tokens in (1, 100_000):
         folder = make_run(
             tmp_path / str(tokens),
@@ -114,8 +114,8 @@ def test_scores_do_not_depend_on_the_batch(members: list[Path], tmp_path: Path) 
             batch_tokens=tokens,
         )
         assert run(score, folder) == 0
-        found.append([row["reward"] for row in lines(folder / "scores.jsonl")])
-    assert found[0] == pytest.approx(found[1], abs=1e-5)
+        collected.append([row["reward"] for row in lines(folder / "scores.jsonl")])
+    assert collected[0] == pytest.approx(collected[1], abs=1e-5)
 
 
 def test_no_responses_is_a_result_of_nothing(members: list[Path], tmp_path: Path) -> None:

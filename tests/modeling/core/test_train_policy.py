@@ -93,8 +93,8 @@ def test_the_scale_of_rewards_is_that_of_the_reference_in_every_round(
         assert run(train_policy, folder) == 0
         rewards, scores = metric(folder, "reward"), metric(folder, "objective/scores")
         slopes.append((rewards[1] - rewards[0]) / (scores[1] - scores[0]))
-        told = read(folder / "result.json")
-        scales.append((told["reward_mean_reference"], told["reward_std_reference"]))
+        result = read(folder / "result.json")
+        scales.append((result["reward_mean_reference"], result["reward_std_reference"]))
     assert slopes[1] == pytest.approx(slopes[0], rel=1e-3)
     assert scales[1] == pytest.approx(scales[0], rel=1e-3)
     assert slopes[0] == pytest.approx(1 / scales[0][1], rel=1e-3)
@@ -153,13 +153,13 @@ def test_estimating_best_of_n_trains_nothing(
 def test_the_same_seed_gives_the_same_policy_and_another_one_another(
     tiny_model: Path, reward_model: Path, tmp_path: Path
 ) -> None:
-    found = []
+    collected = []
     for name, seed in (("one", 0), ("again", 0), ("other", 1)):
         folder = policy_run(tmp_path / name, tiny_model, reward_model, algorithm="rloo", seed=seed)
         assert run(train_policy, folder) == 0
-        found.append(weights(folder))
-    assert same(found[0], found[1])
-    assert not same(found[0], found[2])
+        collected.append(weights(folder))
+    assert same(collected[0], collected[1])
+    assert not same(collected[0], collected[2])
 
 
 @pytest.mark.parametrize(
@@ -470,10 +470,10 @@ def test_ppo_values_begin_as_a_reward_model_that_reads_the_mean(
     at = encoded.prompt_length
     # One token more than the response: values are read before each token.
     text = TokenText(tuple(encoded.ids[:at]), (*encoded.ids[at:], 0))
-    found = pad_texts([text], CPU).values(value)[0, 1:].mean().item()
+    mean_value = pad_texts([text], CPU).values(value)[0, 1:].mean().item()
     frozen = FrozenReward([str(reward)], aggregate="mean", uwo_weight=0.0, device="cpu")
     (expected,), _ = frozen.score([(prompt, response)])
-    assert found == pytest.approx(expected, abs=1e-5)
+    assert mean_value == pytest.approx(expected, abs=1e-5)
 
 
 def test_values_are_put_on_the_scale_of_the_rewards(

@@ -132,9 +132,9 @@ def test_a_prompt_longer_than_the_context_is_cut_counted_and_kept(
     (said,) = [warning for warning in result["warnings"] if "max_length" in warning]
     assert "Of 16 texts (prompt and response), 2 lost the beginning of their prompt and 0 " in said
     assert "only 64 tokens are read. Raise max_length" in said
-    found = {row["id"]: row for row in lines(folder / "predictions.jsonl")}
-    assert len(found) == 8
-    assert found["p0"]["reward_chosen"] > found["p0"]["reward_rejected"]
+    by_id = {row["id"]: row for row in lines(folder / "predictions.jsonl")}
+    assert len(by_id) == 8
+    assert by_id["p0"]["reward_chosen"] > by_id["p0"]["reward_rejected"]
 
 
 def test_contradictory_duplicates_are_counted_and_learned_as_a_tie(
@@ -339,8 +339,8 @@ def test_a_full_disk_keeps_the_last_checkpoint(
     assert "The disk is full" in said
     assert "Free some space" in said
     assert not (folder / "checkpoint" / "state.pt.tmp").is_symlink()
-    kept = torch.load(folder / "checkpoint" / "state.pt")["loop"]["step"]
-    assert kept >= 1
+    step = torch.load(folder / "checkpoint" / "state.pt")["loop"]["step"]
+    assert step >= 1
     straight = training_run(tmp_path / "s", tiny_model)
     assert run(train_reward, folder) == run(train_reward, straight) == 0
     weights = [f / "model" / "model.safetensors" for f in (folder, straight)]

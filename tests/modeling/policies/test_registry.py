@@ -60,6 +60,23 @@ def test_a_reward_model_is_no_policy(tmp_path: Path) -> None:
         registry.register_policy(make_project(), "p", str(folder))
 
 
+@pytest.mark.parametrize("length", [120, 121])
+def test_a_name_is_refused_where_its_column_ends(tmp_path: Path, length: int) -> None:
+    """Of a folder as well, which may have twice as long a name."""
+    project, folder = make_project(), str(model_folder(tmp_path / ("f" * length)))
+    given, named = str(model_folder(tmp_path / "p")), "n" * length
+    if length == 120:
+        assert registry.register_policy(project, "", folder).name == "f" * length
+        assert registry.register_policy(project, f" {named} ", given).name == named
+        return
+    for location, name in ((folder, ""), (given, named)):
+        with pytest.raises(registry.NotUsable, match="name has 121 characters, and at most 120"):
+            registry.register_policy(project, name, location)
+    with pytest.raises(registry.NotUsable, match="notes has 401 characters, and at most 400 are"):
+        registry.register_policy(project, "p", given, notes="n" * 401)
+    assert not Policy.objects.exists()
+
+
 def test_a_damaged_config_is_refused_in_words(tmp_path: Path) -> None:
     folder = model_folder(tmp_path / "p")
     (folder / "config.json").write_text('{"architectures": [')

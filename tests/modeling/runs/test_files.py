@@ -62,7 +62,8 @@ def test_a_line_that_is_no_object_is_named_by_its_number(tmp_path: Path, line: s
 
 
 @pytest.mark.parametrize(
-    "problem", [KeyError("id"), TypeError("no"), ValueError("no"), EOFError("cut")]
+    "problem",
+    [KeyError("id"), TypeError("no"), ValueError("no"), EOFError("cut"), AttributeError("no text")],
 )
 def test_rows_that_lack_something_are_damage_in_words(problem: Exception) -> None:
     words = "score's output is not as it should be"

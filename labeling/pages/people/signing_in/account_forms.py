@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from labeling.models import User
+from labeling.pages.people.forms import LONGEST_ADDRESS
 from labeling.people.clock import zone_names
 from labeling.people.signing_in import accounts
 from labeling.people.signing_in.accounts import AccountError
@@ -55,6 +56,7 @@ class TimezoneForm(forms.Form):
 
 class EmailForm(forms.Form):
     email = forms.EmailField(
+        max_length=LONGEST_ADDRESS,
         required=False,
         label="E-mail",
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),

@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from labeling.importing.uploads import keep_upload, kept_upload
 from labeling.models import Prompt, Role
+from labeling.people.audit import write_entry
 from tests.factories import make_member, make_project, make_user
 
 pytestmark = pytest.mark.django_db
@@ -159,3 +160,59 @@ def test_labelers_may_not_import_and_outsiders_see_nothing(client, project):
     assert client.get(url).status_code == 403
     client.force_login(make_user())
     assert client.get(url).status_code == 404
+
+
+def test_as_many_tags_as_can_be_typed_come_back_at_the_second_click(client, url):
+    tags = ",".join(f"t{number:03}" for number in range(60))
+    assert len(tags) == 299
+    context = upload(client, url, tags=tags).context
+    fields = {name: context[name] for name in ("token", "name", "pairs", "tags")}
+    client.post(url, fields)
+    assert Prompt.objects.first().tags == tags.split(",")
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"pairs": "-1"}, "pairs"),
+        ({"pairs": "37"}, "pairs"),
+        ({"pairs": ""}, "pairs"),
+        ({"tags": "x" * 301}, "tags"),
+        ({"tags": "x" * 121}, "tags"),
+    ],
+)
+def test_a_choice_beyond_its_limits_is_named_and_no_file_is_kept(
+    client, url, data_dir, settings, fields, field
+):
+    answer = upload(client, url, **fields)
+    assert answer.status_code == 422
+    assert list(answer.context["form"].errors) == [field]
+    uploads = settings.DATA_DIR / "uploads"
+    assert not uploads.exists() or not list(uploads.iterdir())
+
+
+@pytest.mark.parametrize("pairs", ["-1", "37", "x"])
+def test_a_second_click_with_other_choices_than_the_form_has_imports_nothing(client, url, pairs):
+    context = upload(client, url).context
+    data = {"token": context["token"], "name": "rows.jsonl", "pairs": pairs, "tags": ""}
+    client.post(url, data)
+    assert not Prompt.objects.exists()
+
+
+def test_a_file_named_in_signs_is_shown_as_signs(client, url):
+    file = SimpleUploadedFile("<img src=x onerror=alert(1)>.jsonl", ROWS)
+    page = client.post(url, {"file": file, "pairs": 1}).content.decode()
+    assert "<img src=x" not in page
+    assert "&lt;img src=x" in page
+
+
+@pytest.mark.parametrize("entry", ["0", "x", "9" * 30, "-1"])
+def test_an_import_that_is_none_is_left_out_of_the_page(client, url, entry):
+    answer = client.get(f"{url}?entry={entry}")
+    assert (answer.status_code, answer.context["done"]) == (200, None)
+
+
+def test_an_import_of_another_project_is_not_told(client, url):
+    other = make_project()
+    entry = write_entry(other, None, "import", other, file="theirs.jsonl", rows=3)
+    assert "theirs.jsonl" not in client.get(f"{url}?entry={entry.pk}").content.decode()

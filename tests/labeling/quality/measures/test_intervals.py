@@ -140,6 +140,17 @@ def test_a_difference_of_five_prompts_excludes_nothing_and_of_six_it_may(gains: 
         assert difference.low > 0.0
 
 
+@pytest.mark.parametrize(("gains", "losses"), [(6, 1), (5, 4), (10, 19), (14, 14)])
+def test_where_every_prompt_differs_a_difference_is_one_share_said_twice(
+    gains: int, losses: int
+) -> None:
+    """Losses are then all that is no gain: gains − losses = 2 · gains − 1, bounds and all."""
+    difference = difference_by_prompt([PromptTally(1, 1, gains), PromptTally(-1, 1, losses)])
+    assert difference is not None
+    low, high = wilson(gains / (gains + losses), gains + losses)
+    assert (difference.low, difference.high) == pytest.approx((2 * low - 1, 2 * high - 1))
+
+
 def test_without_trials_there_is_no_difference() -> None:
     assert difference_by_prompt([]) is None
     assert difference_by_prompt([PromptTally(0, 0, 5), PromptTally(0, 3, 0)]) is None

@@ -47,9 +47,9 @@ def test_one_feature_has_the_minimum_of_the_textbook() -> None:
     """
     features = torch.tensor([[1.0], [0.0]] * 3 + [[0.0], [1.0]])
     assert fit(features, pairs_of(4), 0.0, CONFIG).item() == pytest.approx(math.log(3), abs=1e-3)
-    found = fit(features, pairs_of(4), 0.1, CONFIG).item()
-    assert 1 / (1 + math.exp(-found)) - 0.75 + 0.1 * found == pytest.approx(0, abs=1e-5)
-    assert found == pytest.approx(0.7369, abs=1e-3)
+    weights = fit(features, pairs_of(4), 0.1, CONFIG).item()
+    assert 1 / (1 + math.exp(-weights)) - 0.75 + 0.1 * weights == pytest.approx(0, abs=1e-5)
+    assert weights == pytest.approx(0.7369, abs=1e-3)
 
 
 def test_a_tie_and_a_weight_of_zero_pull_nowhere() -> None:
@@ -64,8 +64,8 @@ def test_a_tie_and_a_weight_of_zero_pull_nowhere() -> None:
 def test_it_finds_the_direction_judgments_were_drawn_from() -> None:
     truth = torch.tensor([2.0, -1.0, 0.0, 0.5])
     features, pairs = drawn_pairs(4000, truth, seed=1)
-    found = fit(features, pairs, 1e-4, CONFIG)
-    assert found == pytest.approx(truth, abs=0.2)
+    weights = fit(features, pairs, 1e-4, CONFIG)
+    assert weights == pytest.approx(truth, abs=0.2)
 
 
 def test_unfolding_the_scale_changes_no_reward() -> None:
@@ -110,8 +110,8 @@ def test_noise_wants_a_strong_penalty_and_a_clear_case_a_weak_one() -> None:
 def test_held_out_accuracy_of_noise_is_a_half() -> None:
     """What a leak between folds would show as far more."""
     features, pairs = drawn_pairs(1500, torch.zeros(200), seed=4)
-    found = cross_validate(features / 200**0.5, pairs, CONFIG, (1e-4,))
-    assert found[0]["accuracy"] == pytest.approx(0.5, abs=0.04)
+    trials = cross_validate(features / 200**0.5, pairs, CONFIG, (1e-4,))
+    assert trials[0]["accuracy"] == pytest.approx(0.5, abs=0.04)
 
 
 def test_the_layer_that_knows_is_chosen() -> None:

@@ -104,9 +104,9 @@ def test_each_response_is_what_the_model_alone_would_say(name: str) -> None:
     chosen, warning = choose_generator(model)
     assert (chosen, warning) == (generate, "")
     requests, how = make_requests(), sampling()
-    found = generate(model, requests, how)
-    assert len({len(drawn.tokens) for drawn in found}) > 3
-    for request, drawn in zip(requests, found, strict=True):
+    responses = generate(model, requests, how)
+    assert len({len(drawn.tokens) for drawn in responses}) > 3
+    for request, drawn in zip(requests, responses, strict=True):
         alone = by_hand(model, request, how)
         assert drawn.tokens == alone.tokens
         assert drawn.log_probs == pytest.approx(alone.log_probs, abs=1e-4)
@@ -143,8 +143,8 @@ def test_both_ways_give_the_same_in_every_batch(llama: PreTrainedModel, batch_to
     llama.generation_config.repetition_penalty = 9.0
     try:
         for way in (generate, generate_plain):
-            found = way(llama, requests, how)
-            assert [drawn.tokens for drawn in found] == [drawn.tokens for drawn in expected]
+            responses = way(llama, requests, how)
+            assert [drawn.tokens for drawn in responses] == [drawn.tokens for drawn in expected]
     finally:
         llama.generation_config.repetition_penalty = None
 
@@ -179,20 +179,20 @@ def test_rows_that_are_finished_cost_nothing_for_long(
 
     monkeypatch.setattr(generation, "next_logits", counted)
     how = sampling(batch_tokens=700, max_new_tokens=40)
-    found = generate(llama, make_requests(7, 20), how)
-    wanted = sum(len(drawn.tokens) for drawn in found)
-    assert wanted - len(found) <= computed <= 1.25 * wanted
+    responses = generate(llama, make_requests(7, 20), how)
+    wanted = sum(len(drawn.tokens) for drawn in responses)
+    assert wanted - len(responses) <= computed <= 1.25 * wanted
 
 
 def test_each_response_is_told_once_and_is_whole(llama: PreTrainedModel) -> None:
-    told: dict[int, list[int]] = {}
-    found = generate(
+    reported: dict[int, list[int]] = {}
+    responses = generate(
         llama,
         make_requests(),
         sampling(),
-        on_done=lambda at, drawn: told.setdefault(at, list(drawn.tokens)),
+        on_done=lambda at, drawn: reported.setdefault(at, list(drawn.tokens)),
     )
-    assert told == {at: drawn.tokens for at, drawn in enumerate(found)}
+    assert reported == {at: drawn.tokens for at, drawn in enumerate(responses)}
 
 
 def test_what_check_raises_ends_the_work_and_the_mode_comes_back(llama: PreTrainedModel) -> None:

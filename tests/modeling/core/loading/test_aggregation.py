@@ -54,9 +54,9 @@ def test_members_that_differ_by_level_and_scale_alone_agree_on_one_scale() -> No
     scales = scales_of(both)
     assert scales[1].mean == pytest.approx(100)
     assert scales[1].std == pytest.approx(10 * (2 / 3) ** 0.5)
-    found = on_one_scale(both, scales)
-    assert found[:, 0].tolist() == pytest.approx([44.5, 50.0, 55.5])
-    assert found[:, 1].tolist() == pytest.approx([44.5, 50.0, 55.5])
+    scaled = on_one_scale(both, scales)
+    assert scaled[:, 0].tolist() == pytest.approx([44.5, 50.0, 55.5])
+    assert scaled[:, 1].tolist() == pytest.approx([44.5, 50.0, 55.5])
 
 
 def test_without_it_the_worst_case_would_be_the_member_with_the_lowest_level() -> None:

@@ -54,14 +54,14 @@ def test_pickled_weights_run_no_code(folder: Path, load: Any, bare: bool) -> Non
 def test_code_in_the_folder_is_not_run(folder: Path, load: Any) -> None:
     mark = folder.parent / "ran"
     for name in ("config.json", "tokenizer_config.json"):
-        told = json.loads((folder / name).read_text())
+        declared = json.loads((folder / name).read_text())
         classes = ("AutoConfig", "AutoModel", "AutoModelForCausalLM")
-        told["model_type"] = "of-its-own"
-        told["auto_map"] = dict.fromkeys(classes, "evil.Evil") | {
+        declared["model_type"] = "of-its-own"
+        declared["auto_map"] = dict.fromkeys(classes, "evil.Evil") | {
             "AutoModelForSequenceClassification": "evil.Evil",
             "AutoTokenizer": ["evil.Evil", "evil.Evil"],
         }
-        (folder / name).write_text(json.dumps(told))
+        (folder / name).write_text(json.dumps(declared))
     (folder / "evil.py").write_text(f"import os\nos.mkdir({str(mark)!r})\n")
     with suppress(ProgramError):  # a tokenizer of a known kind is read without the code
         load(str(folder))

@@ -143,13 +143,13 @@ def test_the_mean_is_the_same_from_packed_and_padded_rows(name: str) -> None:
     plain = copy.deepcopy(model)
     chosen = choose_reader(model, "auto", 200)
     assert chosen.way == "shared"
-    found = rewards_and_gradients(Reader(model, "shared", readout=mean_readout(model)))
+    first = rewards_and_gradients(Reader(model, "shared", readout=mean_readout(model)))
     expected = rewards_and_gradients(Reader(plain, "padded", readout=mean_readout(plain)))
-    assert (found[0] - expected[0]).abs().max() < 1e-4 * expected[0].abs().max()
+    assert (first[0] - expected[0]).abs().max() < 1e-4 * expected[0].abs().max()
     scale = max(gradient.norm() for gradient in expected[1].values())
-    assert found[1].keys() == expected[1].keys()
+    assert first[1].keys() == expected[1].keys()
     for key, gradient in expected[1].items():
-        assert (found[1][key] - gradient).norm() < 1e-4 * scale
+        assert (first[1][key] - gradient).norm() < 1e-4 * scale
 
 
 def rewards_and_gradients(reader: Reader) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:

@@ -115,10 +115,10 @@ def test_models_that_read_alike_share_the_tokens_and_others_do_not(
         return plain(one, texts)
 
     monkeypatch.setattr(LoadedReward, "encode", encode)
-    found = scorer.scores(TEXTS).members
+    scores = scorer.scores(TEXTS).members
     assert encoded == [folders[0], folders[2]]
     for at, rewards in enumerate(alone):
-        assert found[:, at].tolist() == pytest.approx(rewards, abs=1e-4)
+        assert scores[:, at].tolist() == pytest.approx(rewards, abs=1e-4)
 
 
 def test_several_heads_give_their_mean_and_each_their_own(
@@ -133,9 +133,9 @@ def test_several_heads_give_their_mean_and_each_their_own(
     assert plain.scores(TEXTS).members.shape == (4, 1)
     save_heads(tmp_path / "heads", heads)
     several = Scorer(str(tmp_path / "heads"), device="cpu", threads=1)
-    found = several.scores(TEXTS)
-    assert found.members.shape == (4, 4)
-    assert found.spread().min() > 0
+    scores = several.scores(TEXTS)
+    assert scores.members.shape == (4, 4)
+    assert scores.spread().min() > 0
     assert several.score(TEXTS) == pytest.approx(plain.score(TEXTS), abs=1e-6)
 
 

@@ -168,8 +168,8 @@ def test_what_stands_behind_a_response_changes_nothing(seed: int, lengths: list[
     for one, other in zip(clean, dirty, strict=True):
         assert torch.equal(one, other)
         assert not one[~mask].any()
-    kept = torch.where(mask, values, torch.nan)
-    assert torch.equal(whiten(kept, mask), whiten(values * mask, mask))
+    hidden = torch.where(mask, values, torch.nan)
+    assert torch.equal(whiten(hidden, mask), whiten(values * mask, mask))
 
 
 @given(seed=SEED, size=st.integers(2, 40), level=st.floats(-100, 100), scale=st.floats(1, 1e3))
@@ -177,27 +177,27 @@ def test_whitened_entries_have_mean_0_and_variance_1(
     seed: int, size: int, level: float, scale: float
 ) -> None:
     values = rand(seed, size) * scale + level
-    found = whiten(values, torch.ones(size, dtype=torch.bool)).double()
-    if found.any():
-        assert found.mean().item() == pytest.approx(0.0, abs=2e-3)
-        assert found.var(correction=0).item() == pytest.approx(1.0, abs=2e-3)
+    whitened = whiten(values, torch.ones(size, dtype=torch.bool)).double()
+    if whitened.any():
+        assert whitened.mean().item() == pytest.approx(0.0, abs=2e-3)
+        assert whitened.var(correction=0).item() == pytest.approx(1.0, abs=2e-3)
     order = values.argsort()
-    assert all(a <= b for a, b in pairwise(found[order].tolist())), "the order stays"
+    assert all(a <= b for a, b in pairwise(whitened[order].tolist())), "the order stays"
 
 
 def test_a_value_that_is_no_number_is_not_hidden_by_whitening() -> None:
     for bad in (math.nan, math.inf):
-        found = whiten(torch.tensor([1.0, bad]), torch.tensor([True, True]))
-        assert found.isnan().all()
+        whitened = whiten(torch.tensor([1.0, bad]), torch.tensor([True, True]))
+        assert whitened.isnan().all()
     assert leave_one_out(torch.tensor([[1.0, math.nan]])).isnan().all()
 
 
 @given(seed=SEED, prompts=st.integers(1, 4), count=st.integers(2, 6))
 def test_leave_one_out_is_fair_within_each_prompt(seed: int, prompts: int, count: int) -> None:
     rewards = rand(seed, prompts, count)
-    found = leave_one_out(rewards)
-    assert torch.allclose(found.sum(1), torch.zeros(prompts), atol=1e-4)
-    for row, advantages in zip(rewards.tolist(), found.tolist(), strict=True):
+    by_prompt = leave_one_out(rewards)
+    assert torch.allclose(by_prompt.sum(1), torch.zeros(prompts), atol=1e-4)
+    for row, advantages in zip(rewards.tolist(), by_prompt.tolist(), strict=True):
         for at, advantage in enumerate(advantages):
             others = row[:at] + row[at + 1 :]
             assert advantage == pytest.approx(row[at] - sum(others) / len(others), abs=1e-4)
@@ -230,8 +230,8 @@ def test_k3_is_never_negative_and_zero_where_both_agree(seed: int) -> None:
 def test_the_clipped_loss_is_the_larger_of_both_branches(seed: int, clip: float) -> None:
     logps, old, advantages = (rand(seed + at, 12) for at in range(3))
     loss, clipped = clipped_policy_loss(logps, old, advantages, clip)
-    for x, y, a, found, flag in zip(logps, old, advantages, loss, clipped, strict=True):
+    for x, y, a, value, flag in zip(logps, old, advantages, loss, clipped, strict=True):
         ratio = math.exp(x - y)
         plain, held = -a * ratio, -a * min(max(ratio, 1 - clip), 1 + clip)
-        assert found.item() == pytest.approx(max(plain, held).item(), rel=1e-4, abs=1e-5)
+        assert value.item() == pytest.approx(max(plain, held).item(), rel=1e-4, abs=1e-5)
         assert bool(flag) == bool(held > plain + 1e-6) or abs(held - plain) < 1e-4

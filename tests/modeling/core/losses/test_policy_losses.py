@@ -46,8 +46,8 @@ def test_the_coefficient_follows_the_kl() -> None:
 
 def test_leave_one_out_takes_off_the_mean_of_the_others() -> None:
     """1 - (2 + 6) / 2 = -3, 2 - (1 + 6) / 2 = -1.5, 6 - (1 + 2) / 2 = 4.5."""
-    found = leave_one_out(torch.tensor([[1.0, 2.0, 6.0], [5.0, 5.0, 5.0]]))
-    assert found.tolist() == [[-3.0, -1.5, 4.5], [0.0, 0.0, 0.0]]
+    advantages = leave_one_out(torch.tensor([[1.0, 2.0, 6.0], [5.0, 5.0, 5.0]]))
+    assert advantages.tolist() == [[-3.0, -1.5, 4.5], [0.0, 0.0, 0.0]]
 
 
 def test_gae_of_three_steps() -> None:
@@ -74,8 +74,8 @@ def test_gae_without_discount_is_what_is_still_to_come_less_the_value() -> None:
 
 def test_whitening_looks_at_real_entries_only() -> None:
     values = torch.tensor([[1.0, 3.0, 99.0]])
-    found = whiten(values, torch.tensor([[True, True, False]]))
-    assert found[0].tolist() == pytest.approx([-1.0, 1.0, 0.0])
+    whitened = whiten(values, torch.tensor([[True, True, False]]))
+    assert whitened[0].tolist() == pytest.approx([-1.0, 1.0, 0.0])
 
 
 def test_what_has_no_spread_is_whitened_to_zero() -> None:
@@ -112,8 +112,8 @@ def test_dpo_by_hand() -> None:
     """beta * m = 0.1 * 10 = 1: -log sigmoid(1) = 0.3133, and 1.3133 for the other side."""
     margin = torch.tensor([10.0, 10.0, 10.0, 0.0])
     target = torch.tensor([1.0, 0.0, 0.5, 1.0])
-    found = dpo_loss(margin, target, 0.1)
-    assert found.tolist() == pytest.approx([0.31326, 1.31326, 0.81326, LN2], abs=1e-5)
+    losses = dpo_loss(margin, target, 0.1)
+    assert losses.tolist() == pytest.approx([0.31326, 1.31326, 0.81326, LN2], abs=1e-5)
     smoothed = dpo_loss(margin[:1], target[:1], 0.1, smoothing=0.1)
     assert smoothed.item() == pytest.approx(0.9 * 0.31326 + 0.1 * 1.31326, abs=1e-5)
 
@@ -121,6 +121,6 @@ def test_dpo_by_hand() -> None:
 @given(st.floats(-30, 30), st.floats(0, 1))
 def test_dpo_is_lowest_where_the_margin_says_what_the_target_says(margin: float, t: float) -> None:
     """sigmoid(m) = t is the minimum: the entropy of the target."""
-    found = dpo_loss(torch.tensor([margin]), torch.tensor([t]), 1.0).item()
+    losses = dpo_loss(torch.tensor([margin]), torch.tensor([t]), 1.0).item()
     entropy = -sum(p * math.log(p) for p in (t, 1 - t) if p > 0)
-    assert found >= entropy - 1e-4
+    assert losses >= entropy - 1e-4

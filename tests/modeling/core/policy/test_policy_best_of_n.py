@@ -20,9 +20,9 @@ def test_the_estimate_is_the_mean_over_all_subsets(n: int) -> None:
 
 
 def test_the_weights_are_those_of_the_formula() -> None:
-    found = best_weights(7, 3)
-    assert found.tolist() == pytest.approx([comb(i, 2) / comb(7, 3) for i in range(7)])
-    assert found.sum() == pytest.approx(1.0)
+    weights = best_weights(7, 3)
+    assert weights.tolist() == pytest.approx([comb(i, 2) / comb(7, 3) for i in range(7)])
+    assert weights.sum() == pytest.approx(1.0)
 
 
 def test_the_estimate_is_unbiased() -> None:

@@ -42,12 +42,12 @@ def measured(rollouts: list[Rollout], coefficient: float = 0.0, penalty: float =
 
 def test_the_objective_is_reward_less_penalty_less_coefficient_times_kl() -> None:
     """Rewards 1 and 3, the second cut off at a cost of 0.5; KL 1 each: 1.75 - 0.1."""
-    found = measured([rollout(1), rollout(2, reward=3.0, ended=False)], 0.1, 0.5)
-    assert (found.score, found.reward, found.kl) == (2.0, 1.75, 1.0)
-    assert found.objective == pytest.approx(1.65)
-    assert found.objective_error == pytest.approx(0.75 / 2**0.5)
-    assert found.entropy == 2.0
-    assert found.ended_share == 0.5
+    figures = measured([rollout(1), rollout(2, reward=3.0, ended=False)], 0.1, 0.5)
+    assert (figures.score, figures.reward, figures.kl) == (2.0, 1.75, 1.0)
+    assert figures.objective == pytest.approx(1.65)
+    assert figures.objective_error == pytest.approx(0.75 / 2**0.5)
+    assert figures.entropy == 2.0
+    assert figures.ended_share == 0.5
 
 
 def test_rewards_get_the_scale_of_the_start() -> None:
@@ -73,8 +73,8 @@ def test_repeated_tokens_are_counted_by_threes() -> None:
     ],
 )
 def test_a_run_is_stopped_with_a_sentence(changes: dict[str, Any], words: str) -> None:
-    found = measured([rollout(number, **changes) for number in range(10)])
-    assert words in str(reason_to_stop(found, Bounds(kl_budget=2.5)))
+    figures = measured([rollout(number, **changes) for number in range(10)])
+    assert words in str(reason_to_stop(figures, Bounds(kl_budget=2.5)))
 
 
 def spread_kl(mean: float) -> Measure:
@@ -87,18 +87,18 @@ def spread_kl(mean: float) -> Measure:
 
 
 def test_a_kl_beyond_the_budget_by_chance_stops_nothing() -> None:
-    found = spread_kl(2.6)
-    assert found.kl_error == pytest.approx(1 / 3)
-    assert reason_to_stop(found, Bounds(kl_budget=2.0)) is None
-    assert "beyond the budget" in str(reason_to_stop(found, Bounds(kl_budget=1.9)))
+    figures = spread_kl(2.6)
+    assert figures.kl_error == pytest.approx(1 / 3)
+    assert reason_to_stop(figures, Bounds(kl_budget=2.0)) is None
+    assert "beyond the budget" in str(reason_to_stop(figures, Bounds(kl_budget=1.9)))
 
 
 def test_weights_are_kept_when_their_kl_will_probably_be_within_the_budget_again() -> None:
-    found = spread_kl(2.6)
-    assert may_be_exported(found, 3, 3.0)
-    assert not may_be_exported(found, 3, 2.9)
-    assert may_be_exported(found, 0, 2.0), "as they came"
-    assert may_be_exported(found, 3, None)
+    figures = spread_kl(2.6)
+    assert may_be_exported(figures, 3, 3.0)
+    assert not may_be_exported(figures, 3, 2.9)
+    assert may_be_exported(figures, 0, 2.0), "as they came"
+    assert may_be_exported(figures, 3, None)
 
 
 def test_responses_to_one_prompt_do_not_make_the_kl_surer() -> None:
@@ -108,9 +108,9 @@ def test_responses_to_one_prompt_do_not_make_the_kl_surer() -> None:
 
 
 def test_a_policy_in_order_goes_on() -> None:
-    found = measured([rollout(number) for number in range(10)])
-    assert reason_to_stop(found, Bounds(2.5, 1.5, 2.0, 2.0, 1.0)) is None
-    assert reason_to_stop(found, Bounds()) is None
+    figures = measured([rollout(number) for number in range(10)])
+    assert reason_to_stop(figures, Bounds(2.5, 1.5, 2.0, 2.0, 1.0)) is None
+    assert reason_to_stop(figures, Bounds()) is None
 
 
 def lengths(*tokens: int) -> Measure:
@@ -120,30 +120,30 @@ def lengths(*tokens: int) -> Measure:
 
 def test_responses_that_drift_in_length_stop_the_run() -> None:
     """30 tokens each, from 20: 1.5 times as many. From 21 the ratio is less."""
-    found = lengths(*[30] * 10)
-    told = reason_to_stop(found, Bounds(length_ratio=1.5, length=20.0))
-    assert told is not None and "30 tokens on average, 20 at the start" in told
-    assert reason_to_stop(found, Bounds(length_ratio=1.5, length=21.0)) is None
+    figures = lengths(*[30] * 10)
+    sentence = reason_to_stop(figures, Bounds(length_ratio=1.5, length=20.0))
+    assert sentence is not None and "30 tokens on average, 20 at the start" in sentence
+    assert reason_to_stop(figures, Bounds(length_ratio=1.5, length=21.0)) is None
     shorter = lengths(*[20] * 10)
     assert reason_to_stop(shorter, Bounds(length_ratio=1.5, length=30.0)) is not None
 
 
 def test_a_length_that_may_be_chance_stops_nothing() -> None:
     """20 and 40 tokens, five prompts each: 30 with a standard error of 10/3, so 23.3 at least."""
-    found = lengths(*[20, 40] * 5)
-    assert found.length_error == pytest.approx(10 / 3)
-    assert reason_to_stop(found, Bounds(length_ratio=1.5, length=16.0)) is None
-    assert reason_to_stop(found, Bounds(length_ratio=1.5, length=15.0)) is not None
+    figures = lengths(*[20, 40] * 5)
+    assert figures.length_error == pytest.approx(10 / 3)
+    assert reason_to_stop(figures, Bounds(length_ratio=1.5, length=16.0)) is None
+    assert reason_to_stop(figures, Bounds(length_ratio=1.5, length=15.0)) is not None
 
 
 def test_members_that_part_stop_the_run() -> None:
     """Variances 1 and 3, five prompts each: 2 with a standard error of 1/3, so 4/3 at least."""
-    found = measured([rollout(number, variance=1.0 + number % 2 * 2) for number in range(10)])
-    assert found.variance_error == pytest.approx(1 / 3)
-    told = reason_to_stop(found, Bounds(variance_ratio=2.0, variance=0.66))
-    assert told is not None and "disagree 3.0 times as much" in told
-    assert reason_to_stop(found, Bounds(variance_ratio=2.0, variance=0.67)) is None
-    assert reason_to_stop(found, Bounds(variance_ratio=2.0, variance=0.0)) is None, "one model"
+    figures = measured([rollout(number, variance=1.0 + number % 2 * 2) for number in range(10)])
+    assert figures.variance_error == pytest.approx(1 / 3)
+    sentence = reason_to_stop(figures, Bounds(variance_ratio=2.0, variance=0.66))
+    assert sentence is not None and "disagree 3.0 times as much" in sentence
+    assert reason_to_stop(figures, Bounds(variance_ratio=2.0, variance=0.67)) is None
+    assert reason_to_stop(figures, Bounds(variance_ratio=2.0, variance=0.0)) is None, "one model"
 
 
 def test_one_answer_to_few_prompts_is_no_collapse() -> None:

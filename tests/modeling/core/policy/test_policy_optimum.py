@@ -42,11 +42,11 @@ def test_online_learning_ends_at_the_tilted_reference(
         gae_lambda=1.0,
         **config,
     )
-    found, start = train(monkeypatch, folder), distribution(bandit)
+    chances, start = train(monkeypatch, folder), distribution(bandit)
     best = optimum(start, BETA)
     assert total_variation(start, best) > 0.3
-    assert total_variation(found, best) < 0.07
-    assert total_variation(found, optimum(start, 2 * BETA)) > 0.1  # another one is not found
+    assert total_variation(chances, best) < 0.07
+    assert total_variation(chances, optimum(start, 2 * BETA)) > 0.1  # another one is not found
 
 
 def test_learning_the_best_of_four_ends_at_its_distribution(
@@ -63,11 +63,11 @@ def test_learning_the_best_of_four_ends_at_its_distribution(
         batch_size=50,
         schedule="linear",
     )
-    found, start = train(monkeypatch, folder), distribution(bandit)
+    chances, start = train(monkeypatch, folder), distribution(bandit)
     best = best_of(start, 4)
     assert best.sum().item() == pytest.approx(1)
     assert total_variation(start, best) > 0.3
-    assert total_variation(found, best) < 0.1  # 1,900 texts of 40 kinds: 0.05 by chance alone
+    assert total_variation(chances, best) < 0.1  # 1,900 texts of 40 kinds: 0.05 by chance alone
     curve = read(folder / "result.json")["best_of_n"]
     exact = (best * rewards_of(RESPONSES)).sum().item()
     assert curve[3]["reward"] == pytest.approx(exact, abs=0.02)
@@ -92,10 +92,10 @@ def test_dpo_ends_at_the_tilted_reference_among_the_responses_that_were_judged(
     assert run(train_policy, folder) == 0
     start = distribution(bandit)
     judged = torch.tensor([float(response[-1] == 0) for response in RESPONSES])
-    found, best = (
+    learned, best = (
         p * judged / (p * judged).sum()
         for p in (distribution(folder / "model"), optimum(start, BETA))
     )
     start = start * judged / (start * judged).sum()
     assert total_variation(start, best) > 0.2
-    assert total_variation(found, best) < 0.05
+    assert total_variation(learned, best) < 0.05

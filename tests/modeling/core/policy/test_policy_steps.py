@@ -176,13 +176,13 @@ def test_the_signal_of_ppo_has_the_kl_at_each_token_and_the_reward_at_the_last(
     monkeypatch.setattr(update, "read_values", lambda *_: zeros)
     value: Any = object()
     signal = make_signal(task(), value, 2.0, ROLLOUTS)
-    for one, found in zip(ROLLOUTS, signal.advantages, strict=True):
+    for one, advantages in zip(ROLLOUTS, signal.advantages, strict=True):
         kl = token_kl(torch.tensor(one.logps), torch.tensor(one.reference_logps), "k1")
         rewards = -2.0 * kl
         rewards[-1] += one.reward
         naive = rewards.flip(0).cumsum(0).flip(0)
-        assert found[: len(naive)].tolist() == pytest.approx(naive.tolist())
-        assert not found[len(naive) :].any()
+        assert advantages[: len(naive)].tolist() == pytest.approx(naive.tolist())
+        assert not advantages[len(naive) :].any()
     assert torch.equal(signal.returns, signal.advantages)  # type: ignore[arg-type]
 
 

@@ -61,11 +61,11 @@ def in_all(
     weighted sum of the first, so that no two tokens pull alike."""
     batch = pack_texts(texts, CPU) if packed else pad_texts(texts, CPU)
     if hasattr(model, "score"):
-        found = {"values": batch.values(model)}
+        read = {"values": batch.values(model)}
     else:
-        found = dict(zip(("logps", "entropy"), batch.logps(model, 0.7), strict=True))
-    found = {name: value * batch.is_real for name, value in found.items()}
-    first = next(iter(found.values()))
+        read = dict(zip(("logps", "entropy"), batch.logps(model, 0.7), strict=True))
+    read = {name: value * batch.is_real for name, value in read.items()}
+    first = next(iter(read.values()))
     weights = torch.linspace(-1, 2, first.numel()).view(first.shape)
     (first * weights).sum().backward()
     gradients = {
@@ -73,7 +73,7 @@ def in_all(
         for name, parameter in model.named_parameters()
         if parameter.grad is not None
     }
-    return {name: value.detach() for name, value in found.items()}, gradients
+    return {name: value.detach() for name, value in read.items()}, gradients
 
 
 @pytest.mark.parametrize("make", [make_policy, make_model])
@@ -84,11 +84,11 @@ def test_packed_rows_equal_padded_ones(
     model = make(CAUSAL[name]())
     plain = copy.deepcopy(model)
     assert choose_policy_way([model], "auto", 200) == ("shared", None)
-    found, gradients = in_all(model, ragged_texts(), packed=True)
+    from_packed, gradients = in_all(model, ragged_texts(), packed=True)
     expected, expected_gradients = in_all(plain, ragged_texts(), packed=False)
     for key, value in expected.items():
-        assert found[key].shape == value.shape
-        assert (found[key] - value).abs().max() < 1e-4 * value.abs().max()
+        assert from_packed[key].shape == value.shape
+        assert (from_packed[key] - value).abs().max() < 1e-4 * value.abs().max()
     assert gradients.keys() == expected_gradients.keys()
     scale = max(gradient.norm() for gradient in expected_gradients.values())
     for key, gradient in expected_gradients.items():
@@ -105,10 +105,10 @@ def test_packed_rows_can_be_read_in_bf16(
     expected, _ = in_all(copy.deepcopy(model), ragged_texts(), packed=False)
     choose_policy_way([model], "shared", 200)
     with torch.autocast("cpu", torch.bfloat16):
-        found, _ = in_all(model, ragged_texts(), packed=True)
+        from_packed, _ = in_all(model, ragged_texts(), packed=True)
     for key, value in expected.items():
-        assert found[key].dtype == torch.float32
-        assert 0 < (found[key] - value).abs().max() < 0.05 * value.abs().max()
+        assert from_packed[key].dtype == torch.float32
+        assert 0 < (from_packed[key] - value).abs().max() < 0.05 * value.abs().max()
 
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
@@ -119,8 +119,8 @@ def test_the_block_mask_of_flex_attention_says_the_same() -> None:
     with torch.no_grad():
         expected, _ = pad_texts(ragged_texts(), CPU).logps(model, 1.0)
         batch = make_batch("flex", ragged_texts(), CPU)
-        found, _ = batch.logps(model, 1.0)
-    assert ((found - expected) * batch.is_real).abs().max() < 1e-4
+        logps, _ = batch.logps(model, 1.0)
+    assert ((logps - expected) * batch.is_real).abs().max() < 1e-4
 
 
 @pytest.mark.parametrize("name", [name for name in UNSUPPORTED if name != CLASSIFIERS_ONLY])
@@ -132,8 +132,8 @@ def test_policies_that_cannot_share_are_padded_and_it_is_said(name: str) -> None
     assert name in str(warning)
     texts = ragged_texts()
     expected, _ = pad_texts(texts, CPU).logps(plain, 1.0)
-    found, _ = make_batch(way, texts, CPU).logps(unable, 1.0)
-    assert torch.equal(found, expected)
+    logps, _ = make_batch(way, texts, CPU).logps(unable, 1.0)
+    assert torch.equal(logps, expected)
 
 
 def test_a_head_that_gives_other_logits_in_a_packed_row_is_found_out() -> None:
@@ -191,7 +191,7 @@ def test_packed_and_padded_runs_end_with_the_same_policy(
     algorithm: str,
     options: dict[str, Any],
 ) -> None:
-    found = {}
+    collected = {}
     for way in ("auto", "padded"):
         folder = policy_run(
             tmp_path / way, tiny_model, tiny_reward_model,
@@ -201,8 +201,8 @@ def test_packed_and_padded_runs_end_with_the_same_policy(
         result = read(folder / "result.json")
         assert result["config"]["attention"] == {"auto": "shared"}.get(way, way)
         assert not [said for said in result["warnings"] if "share" in said]
-        found[way] = weights(folder)
+        collected[way] = weights(folder)
     start = AutoModelForCausalLM.from_pretrained(tiny_model).state_dict()
-    for name, weight in found["padded"].items():
+    for name, weight in collected["padded"].items():
         moved = (weight - start[name]).norm()
-        assert (found["auto"][name] - weight).norm() < 0.01 * moved, name
+        assert (collected["auto"][name] - weight).norm() < 0.01 * moved, name

@@ -84,9 +84,9 @@ def test_one_bit_anywhere_in_a_state_is_noticed(tmp_path: Path) -> None:
 def test_the_state_before_takes_the_place_of_a_damaged_one(tmp_path: Path) -> None:
     checkpoint = saved_twice(tmp_path)
     damage(checkpoint.state_file, 700)
-    found = checkpoint.load_last(CPU)
-    assert found is not None
-    assert (found[0]["loop"]["step"], found[1]) == (1, True)
+    loaded = checkpoint.load_last(CPU)
+    assert loaded is not None
+    assert (loaded[0]["loop"]["step"], loaded[1]) == (1, True)
 
 
 def test_damaged_best_weights_and_outcomes_are_noticed(tmp_path: Path) -> None:
@@ -123,9 +123,9 @@ def test_a_kill_at_any_step_of_saving_leaves_a_state_that_loads(
             patch.setattr(os, "replace", die)
             with suppress(KeyboardInterrupt):
                 checkpoint.save_state({"loop": {"best_step": 1, "step": 3}})
-        found = checkpoint.load_state(CPU)
-        assert found is not None, after
-        assert found["loop"]["step"] == (3 if after == 3 else 2)
+        loaded = checkpoint.load_state(CPU)
+        assert loaded is not None, after
+        assert loaded["loop"]["step"] == (3 if after == 3 else 2)
 
 
 def test_the_best_weights_of_both_states_are_kept(tmp_path: Path) -> None:
@@ -134,8 +134,8 @@ def test_the_best_weights_of_both_states_are_kept(tmp_path: Path) -> None:
     checkpoint.save_state({"loop": {"best_step": 3, "step": 3}})
     checkpoint.forget_other_bests(3)
     damage(checkpoint.state_file, 300)
-    found = checkpoint.load_last(CPU)
-    assert found is not None and found[0]["loop"]["step"] == 2
+    loaded = checkpoint.load_last(CPU)
+    assert loaded is not None and loaded[0]["loop"]["step"] == 2
     checkpoint.save_state({"loop": {"best_step": 3, "step": 4}})
     checkpoint.save_state({"loop": {"best_step": 3, "step": 5}})
     checkpoint.forget_other_bests(3)
@@ -155,8 +155,8 @@ def test_a_damaged_state_does_not_take_the_place_of_the_good_one_before_it(
     """Killed in the save that follows, the run still has what it went on from."""
     checkpoint = saved_twice(tmp_path)
     damage(checkpoint.state_file, 700)
-    found = checkpoint.load_last(CPU)
-    assert found is not None and found[1]
+    loaded = checkpoint.load_last(CPU)
+    assert loaded is not None and loaded[1]
 
     def die(*_: Any) -> None:
         raise KeyboardInterrupt  # stands for the kill
@@ -192,9 +192,9 @@ def test_two_kills_between_the_two_renames_lose_nothing(
             patch.setattr(os, "replace", die)
             with suppress(KeyboardInterrupt):
                 checkpoint.save_state({"loop": {"best_step": 1, "step": 3}})
-        found = checkpoint.load_last(CPU)
-        assert found is not None
-        assert (found[0]["loop"]["step"], found[1]) == (2, True)
+        loaded = checkpoint.load_last(CPU)
+        assert loaded is not None
+        assert (loaded[0]["loop"]["step"], loaded[1]) == (2, True)
 
 
 def test_a_state_whose_best_weights_are_damaged_is_not_deleted(tmp_path: Path) -> None:
@@ -215,5 +215,5 @@ def test_a_state_that_cannot_be_read_for_the_moment_is_not_deleted(
     with monkeypatch.context() as patch:
         patch.setattr(torch, "load", no_memory)
         assert checkpoint.load_last(CPU) is None
-    found = checkpoint.load_last(CPU)
-    assert found is not None and found[0]["loop"]["step"] == 2
+    loaded = checkpoint.load_last(CPU)
+    assert loaded is not None and loaded[0]["loop"]["step"] == 2

@@ -104,7 +104,8 @@ def test_options_of_the_wrong_kind_are_refused_and_empty_ones_are_none(name: str
     row = {"prompt": [{"role": "user", "content": "a"}]}
     with pytest.raises(ProgramError, match=f'has a "{name}" of the wrong type'):
         require_messages(row | {name: "look"}, PATH, 1)
-    for empty in (None, [], {}, ""):
+    nothing: tuple[Any, ...] = (None, [], {}, "")
+    for empty in nothing:
         assert options_of(require_messages(row | {name: empty}, PATH, 1)) == {}
 
 

@@ -46,11 +46,11 @@ def phases(folder: Path) -> list[str]:
 
 
 def check_whole(folder: Path) -> None:
-    found = shares(folder)
-    assert found == sorted(found)
-    assert (found[0], found[-1]) == (0.0, 1.0)
-    assert found[-2] < 1.0
-    assert len(set(found)) >= 5, "it moves"
+    shown = shares(folder)
+    assert shown == sorted(shown)
+    assert (shown[0], shown[-1]) == (0.0, 1.0)
+    assert shown[-2] < 1.0
+    assert len(set(shown)) >= 5, "it moves"
 
 
 def policy_run(folder: Path, policy: Path, reward: Path, algorithm: str) -> Path:

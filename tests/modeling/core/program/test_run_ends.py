@@ -56,31 +56,35 @@ def test_a_folder_that_is_not_there_is_named(
 
 def test_what_can_be_put_in_words_is(tmp_path: Path) -> None:
     problem = ProgramError("The policy is gone.", where="config.json", hint="Name another.")
-    code, told = ending_with(problem, tmp_path)
+    code, error = ending_with(problem, tmp_path)
     assert code == EXIT_FAILED
-    assert told == {"error": "The policy is gone.", "where": "config.json", "hint": "Name another."}
+    assert error == {
+        "error": "The policy is gone.",
+        "where": "config.json",
+        "hint": "Name another.",
+    }
 
 
 def test_what_was_not_foreseen_says_its_kind_and_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, told = ending_with(KeyError("weights"), tmp_path)
+    code, error = ending_with(KeyError("weights"), tmp_path)
     assert code == EXIT_FAILED
-    assert told["error"] == "KeyError: 'weights'"
-    assert told["where"].startswith("test_run_ends.py:")
-    assert told["where"].endswith(" in main")
+    assert error["error"] == "KeyError: 'weights'"
+    assert error["where"].startswith("test_run_ends.py:")
+    assert error["where"].endswith(" in main")
     assert "Traceback" in capsys.readouterr().err
 
 
 def test_a_full_disk_and_a_full_memory_have_sentences_of_their_own(tmp_path: Path) -> None:
-    _, told = ending_with(OSError(errno.ENOSPC, "No space left on device"), tmp_path)
-    assert told["error"] == "The disk is full: a file of this run could not be written."
-    _, told = ending_with(RuntimeError("DefaultCPUAllocator: can't allocate memory"), tmp_path)
-    assert told["error"] == f"The machine's {OUT_OF_MEMORY}."
+    _, error = ending_with(OSError(errno.ENOSPC, "No space left on device"), tmp_path)
+    assert error["error"] == "The disk is full: a file of this run could not be written."
+    _, error = ending_with(RuntimeError("DefaultCPUAllocator: can't allocate memory"), tmp_path)
+    assert error["error"] == f"The machine's {OUT_OF_MEMORY}."
     gpu = type("OutOfMemoryError", (RuntimeError,), {})
-    _, told = ending_with(gpu("x" * 1000), tmp_path)
-    assert told["error"] == f"The GPU's {OUT_OF_MEMORY}."
-    assert told["where"] == "x" * 300
+    _, error = ending_with(gpu("x" * 1000), tmp_path)
+    assert error["error"] == f"The GPU's {OUT_OF_MEMORY}."
+    assert error["where"] == "x" * 300
 
 
 def test_an_error_of_an_earlier_attempt_is_gone_when_a_run_ends_well(tmp_path: Path) -> None:
@@ -99,8 +103,8 @@ def test_an_error_that_cannot_be_written_is_in_the_log(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(run_dir, "write_json", full)
-    code, told = ending_with(ProgramError("Boom.", hint="Wait."), tmp_path)
-    assert (code, told) == (EXIT_FAILED, {})
+    code, error = ending_with(ProgramError("Boom.", hint="Wait."), tmp_path)
+    assert (code, error) == (EXIT_FAILED, {})
     log = capsys.readouterr().err
     assert "Failed: Boom. Wait." in log
     assert "error.json could not be written either: [Errno 28]" in log
@@ -113,8 +117,8 @@ def test_only_the_first_of_several_processes_writes(
     monkeypatch.setenv("RANK", "1")
     RunDir(tmp_path).log(1, {"loss": 1.0})
     assert not (tmp_path / "metrics.jsonl").exists()
-    code, told = ending_with(ProgramError("Mine.", hint="-"), tmp_path)
-    assert (code, told["error"]) == (EXIT_FAILED, "Mine.")
+    code, error = ending_with(ProgramError("Mine.", hint="-"), tmp_path)
+    assert (code, error["error"]) == (EXIT_FAILED, "Mine.")
     write_json(tmp_path / "error.json", {"error": "The first's."})
     run = RunDir(tmp_path)
     run_dir.report_failure(run, ProgramError("Mine.", hint="-"))
@@ -231,11 +235,11 @@ def test_a_model_that_is_set_aside_is_told_with_its_figures(
     built = tmp_path / "model.tmp"
     built.mkdir()
     problem = ProgramError("It differs.", where="model", hint="Retry.")
-    told = set_aside.set_aside(built, tmp_path, "members/1", problem, figures)
-    assert words in told.hint
-    assert told.hint.startswith(
+    refusal = set_aside.set_aside(built, tmp_path, "members/1", problem, figures)
+    assert words in refusal.hint
+    assert refusal.hint.startswith(
         "Retry. The model is not used. It is kept in set-aside/members/1 of"
     )
-    kept = json.loads((tmp_path / "set-aside" / "members" / "1" / "figures.json").read_text())
-    assert kept == {"error": "It differs.", "where": "model", "hint": "Retry.", "figures": figures}
+    aside = json.loads((tmp_path / "set-aside" / "members" / "1" / "figures.json").read_text())
+    assert aside == {"error": "It differs.", "where": "model", "hint": "Retry.", "figures": figures}
     assert not built.exists()

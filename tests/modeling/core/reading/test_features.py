@@ -42,10 +42,10 @@ def test_packed_features_equal_the_plain_forward(name: str) -> None:
     reader = choose_reader(model, "auto", 200)
     assert reader.way == "shared"
     readout = Readout((0, 1, 2), READS)
-    found = read_features(model, "shared", ragged_groups(), readout)
+    states = read_features(model, "shared", ragged_groups(), readout)
     texts = [text for group in ragged_groups() for text in group]
-    assert found.shape == (len(texts), 3, 2 * 32)
-    for row, text in zip(found, texts, strict=True):
+    assert states.shape == (len(texts), 3, 2 * 32)
+    for row, text in zip(states, texts, strict=True):
         for layer in readout.layers:
             expected = torch.cat([by_hand(plain, text, layer, read) for read in READS])
             assert (row[layer] - expected).abs().max() < 1e-4 * expected.abs().max()
@@ -54,9 +54,9 @@ def test_packed_features_equal_the_plain_forward(name: str) -> None:
 @torch.no_grad()
 def test_an_encoder_is_read_padded() -> None:
     model = bert()
-    found = read_features(model, "padded", ragged_groups(), Readout((1, 2), READS))
+    states = read_features(model, "padded", ragged_groups(), Readout((1, 2), READS))
     texts = [text for group in ragged_groups() for text in group]
-    for row, text in zip(found, texts, strict=True):
+    for row, text in zip(states, texts, strict=True):
         for place, layer in enumerate((1, 2)):
             expected = torch.cat([by_hand(model, text, layer, read) for read in READS])
             assert (row[place] - expected).abs().max() < 1e-4

@@ -81,8 +81,8 @@ def test_what_memory_does_not_hold_is_read_in_halves_with_the_same_rewards(
     reader = Scarce(model, "padded")
     Scarce.most = most
     done: list[int] = []
-    found = reader.score(groups, 10_000, done.append)
-    assert found == [[float(text.ids[0]) for text in group] for group in groups]
+    rewards = reader.score(groups, 10_000, done.append)
+    assert rewards == [[float(text.ids[0]) for text in group] for group in groups]
     assert done[-1] == sum(map(len, groups))
 
 

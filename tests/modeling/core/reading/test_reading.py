@@ -166,8 +166,8 @@ def test_the_block_mask_of_flex_attention_says_the_same() -> None:
         chosen = choose_reader(model, "flex", 200)
         assert chosen.way == "shared", "no GPU: the next best way"
         for prune in (True, False):
-            found = Reader(model, "flex", prune=prune).rewards(ragged_groups())
-            assert (found - expected).abs().max() < 1e-4
+            rewards = Reader(model, "flex", prune=prune).rewards(ragged_groups())
+            assert (rewards - expected).abs().max() < 1e-4
 
 
 @pytest.mark.parametrize("name", UNSUPPORTED)
@@ -213,5 +213,5 @@ def test_the_padded_forward_still_works_where_sharing_is_on() -> None:
     model = make_model(CAUSAL["llama"]())
     expected = Reader(copy.deepcopy(model), "padded").rewards(ragged_groups())
     choose_reader(model, "shared", 200)
-    found = Reader(model, "padded").rewards(ragged_groups())
-    assert (found - expected).abs().max() < 1e-5
+    rewards = Reader(model, "padded").rewards(ragged_groups())
+    assert (rewards - expected).abs().max() < 1e-5

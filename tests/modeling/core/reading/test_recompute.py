@@ -46,8 +46,8 @@ def test_layers_computed_twice_give_the_same_rewards_and_gradients(
 ) -> None:
     """Also for packed rows, which the second forward has to see again: exactly equal."""
     expected, gradients = rewards_and_gradients(tiny_model, attention, recompute=False)
-    found, again = rewards_and_gradients(tiny_model, attention, recompute=True)
-    assert torch.equal(found, expected)
+    first, again = rewards_and_gradients(tiny_model, attention, recompute=True)
+    assert torch.equal(first, expected)
     assert gradients.keys() == again.keys()
     for name, gradient in gradients.items():
         assert torch.equal(again[name], gradient), name
@@ -71,7 +71,7 @@ def test_what_is_tried_when_memory_runs_out(tiny_model: Path) -> None:
     said = [memory.less(model, "auto", 512) for _ in range(6)]
     assert [memory.batch_tokens, memory.recompute] == [256, True]
     sizes = ["2048", "1024", "checkpointing", "512", "256"]
-    assert all(size in (told or "") for size, told in zip(sizes, said, strict=False))
+    assert all(size in (sentence or "") for size, sentence in zip(sizes, said, strict=False))
     assert said[5] is None
     never = Memory(512)
     assert "256" in (never.less(model, "off", 512) or "")

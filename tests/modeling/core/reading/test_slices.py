@@ -86,8 +86,8 @@ def test_the_block_mask_says_the_same(ids: list[list[list[int]]]) -> None:
     mask = make_block_mask(row)
     at = torch.arange(row.ids.shape[1])
     nothing = torch.zeros((), dtype=torch.long)
-    found = mask.mask_mod(nothing, nothing, at[:, None], at[None, :])
-    assert torch.equal(found, naive(row))
+    sees = mask.mask_mod(nothing, nothing, at[:, None], at[None, :])
+    assert torch.equal(sees, naive(row))
 
 
 def heads(row: PackedRow, count: int, seed: int) -> Tensor:
@@ -135,8 +135,8 @@ def test_flash_slices_and_plain_ones_give_dense_attention_and_its_gradients(kv_h
             )
         ),
     ]
-    for found in ways:
-        for one, other in zip(found, expected, strict=True):
+    for result in ways:
+        for one, other in zip(result, expected, strict=True):
             assert torch.allclose(one, other, atol=1e-5)
 
 
@@ -153,9 +153,9 @@ def test_scores_beyond_what_exponentials_hold_are_merged_all_the_same() -> None:
     """exp(200) is no fp32 number: the shares of both slices come from a sigmoid."""
     row = pack([[Encoded([5, 1], 1, False), Encoded([5, 2], 1, False)]], CPU)
     query, key, value = (heads(row, 1, seed) * 60 for seed in range(3))
-    found = flash(query, key, value, slices(row.spans))
-    assert found.isfinite().all()
-    assert torch.allclose(found, dense(query, key, value, naive(row)), atol=1e-2)
+    attended = flash(query, key, value, slices(row.spans))
+    assert attended.isfinite().all()
+    assert torch.allclose(attended, dense(query, key, value, naive(row)), atol=1e-2)
 
 
 @given(ids=GROUPS, prompt=st.integers(0, 7))
@@ -182,8 +182,8 @@ def test_means_over_responses_are_the_same_packed_padded_and_by_hand(
             for at in range(len(text.ids)):
                 place = span.start + at if at < span.prefix else low + at - span.prefix
                 hidden[place] = torch.tensor(state(text, at))
-    found = pool_packed(hidden, mean_weights_packed(row, groups))
-    assert torch.allclose(found, expected, rtol=1e-4)
+    pooled = pool_packed(hidden, mean_weights_packed(row, groups))
+    assert torch.allclose(pooled, expected, rtol=1e-4)
     padded, _, last = pad_batch(texts, 0, CPU)
     states = torch.zeros(*padded.shape, 2)
     for number, text in enumerate(texts):
@@ -198,8 +198,8 @@ def test_arguments_of_a_layer_are_cut_however_they_are_nested() -> None:
     reads = torch.tensor([0, 2])
     per_token = torch.arange(6.0).view(1, 3, 2)
     other, text = torch.ones(1, 4, 2), "eager"
-    found = pick({"hidden": per_token, "cos_sin": (per_token, other), "how": text}, reads, 3)
-    assert torch.equal(found["hidden"], per_token[:, [0, 2]])
-    assert torch.equal(found["cos_sin"][0], per_token[:, [0, 2]])
-    assert found["cos_sin"][1] is other, "it is of no token"
-    assert found["how"] == text
+    chosen = pick({"hidden": per_token, "cos_sin": (per_token, other), "how": text}, reads, 3)
+    assert torch.equal(chosen["hidden"], per_token[:, [0, 2]])
+    assert torch.equal(chosen["cos_sin"][0], per_token[:, [0, 2]])
+    assert chosen["cos_sin"][1] is other, "it is of no token"
+    assert chosen["how"] == text

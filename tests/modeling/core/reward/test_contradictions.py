@@ -59,7 +59,7 @@ def test_train_comparisons_are_judged_by_the_members_that_never_saw_them(tmp_pat
         assert fair == bool(unseen)
         for member in unseen:
             seen[member].append(number)
-    assert all(len(found) > 10 for found in seen.values())
+    assert all(len(numbers) > 10 for numbers in seen.values())
     number = seen[1][0]
     rewards = torch.tensor([[9.0, 0.0, 9.0], [0.0, 5.0, 0.0]])
     groups = [group(n, "train") for n in (number, *range(60, 70))]

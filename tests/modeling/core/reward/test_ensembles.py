@@ -81,9 +81,9 @@ def test_a_scorer_gives_the_same_members_as_the_run(with_heads: Path) -> None:
     row = lines(with_heads / "predictions.jsonl")[7]
     pair = preference(7)
     prompt = (("user", pair["prompt"][0]["content"]),)
-    found = scorer.scores([(prompt, pair["chosen"])])
-    assert found.members[0].tolist() == pytest.approx(row["members_chosen"], abs=1e-5)
-    assert found.rewards[0].item() == pytest.approx(row["reward_chosen"], abs=1e-5)
+    scores = scorer.scores([(prompt, pair["chosen"])])
+    assert scores.members[0].tolist() == pytest.approx(row["members_chosen"], abs=1e-5)
+    assert scores.rewards[0].item() == pytest.approx(row["reward_chosen"], abs=1e-5)
 
 
 def test_a_head_learns_nothing_from_a_prompt_its_bootstrap_leaves_out(
@@ -92,7 +92,7 @@ def test_a_head_learns_nothing_from_a_prompt_its_bootstrap_leaves_out(
     """Weights 0, 1 and 2: no gradient for the first head, the third's twice what it would be."""
     write_lines(tmp_path / "rows.jsonl", [preference(0)])
     groups, _ = read_groups(tmp_path / "rows.jsonl", 0.0)
-    found = {}
+    collected = {}
     for weights in ([0.0, 1.0, 2.0], [0.0, 1.0, 1.0]):
         model, tokenizer, _ = load_reward_model(str(tiny_model), 0, heads=3)
         encoded = encode_groups(groups, tokenizer, 128)
@@ -102,10 +102,10 @@ def test_a_head_learns_nothing_from_a_prompt_its_bootstrap_leaves_out(
             TrainRewardConfig(base_model="any"), reader, encoded, [unit], [weights]
         )
         loss.backward()
-        found[weights[2]] = model.score.weight.grad
-    assert torch.all(found[2.0][0] == 0)
-    assert torch.any(found[2.0][1] != 0)
-    assert torch.allclose(found[2.0][2], 2 * found[1.0][2])
+        collected[weights[2]] = model.score.weight.grad
+    assert torch.all(collected[2.0][0] == 0)
+    assert torch.any(collected[2.0][1] != 0)
+    assert torch.allclose(collected[2.0][2], 2 * collected[1.0][2])
 
 
 @pytest.mark.parametrize("options", [{"ties": "davidson"}, {"rankings": "plackett_luce"}, {}])
@@ -146,9 +146,9 @@ def test_heads_resume_to_the_same_bytes(
 
 
 def test_a_model_with_heads_is_trained_further_with_them(with_heads: Path, tmp_path: Path) -> None:
-    kept, _, _ = load_reward_model(str(with_heads / "model"), 0, heads=5)
+    model, _, _ = load_reward_model(str(with_heads / "model"), 0, heads=5)
     assert torch.equal(
-        kept.score.weight, load_file(with_heads / "model" / "heads.safetensors")["weight"]
+        model.score.weight, load_file(with_heads / "model" / "heads.safetensors")["weight"]
     )
     other, _, _ = load_reward_model(str(with_heads / "model"), 0, heads=2)
     assert torch.equal(other.score.weight[0], other.score.weight[1]), "copies of the mean"
@@ -170,7 +170,7 @@ def test_every_member_is_a_plain_model_of_its_own(with_members: Path, tmp_path: 
     """And all together, read by the score program, give what the run predicted."""
     result = read(with_members / "result.json")
     assert result["members"] == ["model", "members/1", "members/2"]
-    assert [told["name"] for told in result["trainings"]] == result["members"]
+    assert [training["name"] for training in result["trainings"]] == result["members"]
     weights = {
         (with_members / name / "model.safetensors").read_bytes() for name in result["members"]
     }
@@ -181,9 +181,9 @@ def test_every_member_is_a_plain_model_of_its_own(with_members: Path, tmp_path: 
     folders = [with_members / name for name in result["members"]]
     scored = make_run(tmp_path / "s", responses, "responses.jsonl", reward_models=folders)
     assert run(score, scored) == 0
-    found = lines(scored / "scores.jsonl")[0]
-    assert found["members"] == pytest.approx(row["members_chosen"], abs=1e-4)
-    assert found["reward"] == pytest.approx(row["reward_chosen"], abs=1e-4)
+    scored_row = lines(scored / "scores.jsonl")[0]
+    assert scored_row["members"] == pytest.approx(row["members_chosen"], abs=1e-4)
+    assert scored_row["reward"] == pytest.approx(row["reward_chosen"], abs=1e-4)
 
 
 def test_only_the_model_draws_curves(with_members: Path) -> None:
@@ -192,10 +192,10 @@ def test_only_the_model_draws_curves(with_members: Path) -> None:
     progress = [
         line["progress"] for line in lines(with_members / "metrics.jsonl") if "progress" in line
     ]
-    training = [told for told in progress if told["phase"] == "training"]
-    assert {told["total"] for told in training} == {round(2 * 10 * (1 + 0.632 * 2))}
+    training = [step for step in progress if step["phase"] == "training"]
+    assert {step["total"] for step in training} == {round(2 * 10 * (1 + 0.632 * 2))}
     assert training[-1]["done"] == training[-1]["total"]
-    assert [told["done"] for told in training] == sorted(told["done"] for told in training)
+    assert [step["done"] for step in training] == sorted(step["done"] for step in training)
 
 
 @pytest.mark.parametrize("step", [14, 30])

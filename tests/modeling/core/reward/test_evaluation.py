@@ -66,16 +66,16 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     random = np.random.default_rng(5)
     covered = 0
     for _ in range(300):
-        found = accuracy_interval([[float(x)] for x in random.random(60) < 0.7])
-        covered += found["low"] <= 0.7 <= found["high"]
+        interval = accuracy_interval([[float(x)] for x in random.random(60) < 0.7])
+        covered += interval["low"] <= 0.7 <= interval["high"]
     assert 0.90 <= covered / 300 <= 0.98
 
 
 def test_a_perfect_score_on_few_prompts_claims_no_certainty() -> None:
     """Wilson at 10 of 10: 1 / (1 + 1.96^2 / 10) = 0.722."""
-    found = accuracy_interval([[1.0]] * 10)
-    assert found["low"] == pytest.approx(0.722, abs=1e-3)
-    assert found["high"] == pytest.approx(1.0)
+    interval = accuracy_interval([[1.0]] * 10)
+    assert interval["low"] == pytest.approx(0.722, abs=1e-3)
+    assert interval["high"] == pytest.approx(1.0)
     assert wilson(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
 
 

@@ -171,9 +171,9 @@ def test_a_model_that_reads_other_tokens_is_set_aside_with_its_figures(
     assert "other tokens" in said
     assert "set-aside/model" in said
     assert not (folder / "model").exists()
-    kept = folder / "set-aside" / "model"
-    assert (kept / "model.safetensors").is_file()
-    assert "test" in read(kept / "figures.json")["figures"]["accuracy"]
+    aside = folder / "set-aside" / "model"
+    assert (aside / "model.safetensors").is_file()
+    assert "test" in read(aside / "figures.json")["figures"]["accuracy"]
 
 
 def test_a_run_whose_model_was_set_aside_ends_well_when_it_is_tried_again(

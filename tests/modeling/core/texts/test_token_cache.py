@@ -80,15 +80,15 @@ def test_a_changed_tokenizer_finds_nothing_of_the_old_one(
     assert encoded == encode_texts(tokenizer, TEXTS, 64)
 
 
-@pytest.mark.parametrize("kept", [0, 100, 3000, 9000])
+@pytest.mark.parametrize("length", [0, 100, 3000, 9000])
 def test_a_truncated_file_costs_time_and_no_run(
-    tmp_path: Path, tokenizer: PreTrainedTokenizerBase, kept: int
+    tmp_path: Path, tokenizer: PreTrainedTokenizerBase, length: int
 ) -> None:
     many = [(PROMPT, f"It is {number}.") for number in range(300)]
     encode_cached(tmp_path, tokenizer, many, 64)
     file = tmp_path / FILE
     assert file.stat().st_size > 9000
-    file.write_bytes(file.read_bytes()[:kept])
+    file.write_bytes(file.read_bytes()[:length])
     for _ in range(2):
         encoded, known = encode_cached(tmp_path, tokenizer, many, 64)
         assert encoded == encode_texts(tokenizer, many, 64)
@@ -164,5 +164,27 @@ def test_runs_at_once_lose_nothing(tmp_path: Path) -> None:
     for writer in writers:
         writer.join()
     texts = [(PROMPT, f"text {number}") for number in range(50)]
-    found = TokenCache(tmp_path, b"tokenizer").read(texts)
-    assert [found[text].ids for text in texts] == [[number, 2] for number in range(50)]
+    stored = TokenCache(tmp_path, b"tokenizer").read(texts)
+    assert [stored[text].ids for text in texts] == [[number, 2] for number in range(50)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *("used = NULL", "used = 'x'", "prompt_length = 'x'", "prompt_length = NULL"),
+        *("ids = 'abc'", "ids = X''", "check_sum = NULL", "check_sum = 'x'"),
+    ],
+)
+def test_an_entry_of_other_types_costs_time_and_no_run(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerBase, change: str
+) -> None:
+    """SQLite keeps types by the value: a damaged header of a row can say any."""
+    encode_cached(tmp_path, tokenizer, TEXTS, 64)
+    with sqlite3.connect(tmp_path / FILE) as db:
+        db.execute(f"UPDATE texts SET {change}")
+    db.close()
+    for known in (3, 3) if change.startswith("used") else (0, 3):
+        assert encode_cached(tmp_path, tokenizer, TEXTS, 64) == (
+            encode_texts(tokenizer, TEXTS, 64),
+            known,
+        )

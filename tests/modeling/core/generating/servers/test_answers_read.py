@@ -27,6 +27,7 @@ from modeling.core.generating.servers.chat_answer import (
 )
 from modeling.core.generating.servers.chat_client import MOST_PATIENCE, Reply, asked_pause
 from modeling.core.generating.servers.remote_policy import MOST_LEFT_OUT, _Work, in_requests
+from modeling.core.messages import Prompt
 from modeling.core.program.errors import ProgramError
 
 JSON = st.recursive(
@@ -48,8 +49,8 @@ def answer(*messages: Any, **more: Any) -> dict[str, Any]:
 def test_no_answer_is_an_error_of_another_kind(parsed: Any) -> None:
     for odd in (parsed, {"choices": parsed}, {"choices": [parsed]}, answer(parsed, usage=parsed)):
         with suppress(Unusable):
-            found = read_answers(odd, 2, 20, "sk-key")
-            assert len(found.usable) + len(found.faults) <= 2
+            answers = read_answers(odd, 2, 20, "sk-key")
+            assert len(answers.usable) + len(answers.faults) <= 2
 
 
 def test_more_completions_than_asked_for_are_not_taken() -> None:
@@ -182,7 +183,7 @@ def work(n: int = 1, prompts: int = 8) -> _Work:
     server: Any = SimpleNamespace(name="small at x", base_url="x")
     config: Any = SimpleNamespace(temperature=1, top_p=1, max_new_tokens=9, n=n)
     nothing: Any = None
-    texts = {str(number): (("user", "x"),) for number in range(prompts)}
+    texts: dict[str, Prompt] = {str(number): (("user", "x"),) for number in range(prompts)}
     return _Work(nothing, server, texts, config, nothing)
 
 

@@ -74,9 +74,9 @@ def test_an_answer_that_cannot_be_used_is_left_out_and_named(tmp_path: Path, kin
     ]
     result = read(folder / "result.json")
     assert (result["count"], result["missing"]) == (7, 1)
-    (told,) = result["warnings"]
-    assert words in told
-    assert "Welcome" not in told
+    (sentence,) = result["warnings"]
+    assert words in sentence
+    assert "Welcome" not in sentence
 
 
 @pytest.mark.parametrize("usage", [True, -5, 10**30, 3.5, "7", None, {}])
@@ -102,9 +102,9 @@ def test_the_run_fails_when_more_than_half_cannot_be_used(tmp_path: Path) -> Non
 
     with serve(answer) as server:
         folder = remote_run(tmp_path / "run", server.url, "&concurrency=1")
-        told = error_of(sample, folder)
-        assert "cannot be used: 5 of 8 responses" in told
-        assert "The server's answer is not JSON (5)" in told
+        error = error_of(sample, folder)
+        assert "cannot be used: 5 of 8 responses" in error
+        assert "The server's answer is not JSON (5)" in error
         assert len(lines(folder / "samples.jsonl")) == 3
         broken, asked = False, len(server.asked)
         assert run(sample, folder) == 0
@@ -174,8 +174,8 @@ def test_a_server_that_drips_is_not_waited_for(
 ) -> None:
     """Each byte comes in time; the whole never does."""
     with raw_server(lambda connection, over: drip(connection, over, head, drop)) as url:
-        told = error_of(sample, remote_run(tmp_path / "run", url, "&timeout_seconds=0.3"))
-    assert words in told
+        error = error_of(sample, remote_run(tmp_path / "run", url, "&timeout_seconds=0.3"))
+    assert words in error
 
 
 def test_an_endless_answer_is_not_read_to_its_end(tmp_path: Path) -> None:
@@ -185,8 +185,8 @@ def test_an_endless_answer_is_not_read_to_its_end(tmp_path: Path) -> None:
             connection.sendall(b"10000\r\n" + b" " * 65536 + b"\r\n")
 
     with raw_server(pour) as url:
-        told = error_of(sample, remote_run(tmp_path / "run", url))
-    assert "longer than 292,864 bytes" in told
+        error = error_of(sample, remote_run(tmp_path / "run", url))
+    assert "longer than 292,864 bytes" in error
 
 
 @pytest.mark.parametrize(
@@ -202,9 +202,9 @@ def test_an_endless_answer_is_not_read_to_its_end(tmp_path: Path) -> None:
 )
 def test_what_is_no_http_fails_the_run_in_words(tmp_path: Path, answer: bytes) -> None:
     with raw_server(lambda connection, _: connection.sendall(answer)) as url:
-        told = error_of(sample, remote_run(tmp_path / "run", url))
-    assert url in told
-    assert "not foreseen" not in told
+        error = error_of(sample, remote_run(tmp_path / "run", url))
+    assert url in error
+    assert "not foreseen" not in error
 
 
 @pytest.mark.parametrize("wait", ["nan", "-5", "soon", "Mon, 99 Foo 99999 99:99:99 GMT", "٣"])
@@ -222,7 +222,7 @@ KEY = "sk-0123456789abcdef"
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("parsed", "words"),
     [
         ({"error": {"message": "no\x1b[31m such\u202e\n model"}}, "no [31m such model"),
         ({"detail": [{"loc": ["x"], "msg": "too long"}, {"msg": "and odd"}]}, "too long; and odd"),
@@ -237,16 +237,16 @@ KEY = "sk-0123456789abcdef"
         ("root:x:0:0", ""),
     ],
 )
-def test_a_refusal_is_quoted_shortly_cleanly_and_without_the_key(told: Any, words: str) -> None:
-    assert excerpt(told, KEY) == words
+def test_a_refusal_is_quoted_shortly_cleanly_and_without_the_key(parsed: Any, words: str) -> None:
+    assert excerpt(parsed, KEY) == words
 
 
 def test_pages_that_are_no_refusal_are_not_quoted(tmp_path: Path) -> None:
     page = Reply(404, b"<html>internal wiki: the password is swordfish</html>")
     with serve(lambda *_: page) as server:
         folder = remote_run(tmp_path / "run", server.url)
-        told = error_of(sample, folder)
-    assert "HTTP 404" in told
+        error = error_of(sample, folder)
+    assert "HTTP 404" in error
     for path in folder.iterdir():
         assert "swordfish" not in path.read_text()
 

@@ -42,8 +42,8 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[list[str]]]:
     def answer(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
         if host not in known:
             return ask(host, port, *args, **kwargs)
-        found = known[host].pop(0) if len(known[host]) > 1 else known[host][0]
-        return [one for address in found for one in ask(address, port, *args, **kwargs)]
+        addresses = known[host].pop(0) if len(known[host]) > 1 else known[host][0]
+        return [one for address in addresses for one in ask(address, port, *args, **kwargs)]
 
     monkeypatch.setattr(socket, "getaddrinfo", answer)
     return known
@@ -91,9 +91,9 @@ def test_public_addresses_are_allowed(text: str) -> None:
 def test_the_setting_allows_what_it_names_and_nothing_beside(
     setting: str, host: str, address: str, allowed: bool
 ) -> None:
-    found = literal_address(address)
-    assert found is not None
-    assert read_reach(setting.split()).allows(host, found) is allowed
+    parsed = literal_address(address)
+    assert parsed is not None
+    assert read_reach(setting.split()).allows(host, parsed) is allowed
 
 
 @pytest.mark.parametrize("word", ["10.0.0.0/99", "http://box", "bo*x", "a/b"])
@@ -175,8 +175,8 @@ def test_a_private_server_is_not_asked_unless_the_setting_allows_it(
 ) -> None:
     monkeypatch.delenv("POLICY_PRIVATE_HOSTS")
     with serve(lambda body, _: completion(body)) as server:
-        told = error_of(sample, remote_run(tmp_path / "r", server.url))
-        assert "POLICY_PRIVATE_HOSTS=127.0.0.1" in told
+        error = error_of(sample, remote_run(tmp_path / "r", server.url))
+        assert "POLICY_PRIVATE_HOSTS=127.0.0.1" in error
         assert server.asked == []
         monkeypatch.setenv("POLICY_PRIVATE_HOSTS", "127.0.0.0/8")
         assert run(sample, remote_run(tmp_path / "s", server.url)) == 0
@@ -189,9 +189,9 @@ def test_of_several_addresses_of_a_name_each_must_be_allowed(
     names["two.example"] = [["127.0.0.1", "169.254.169.254"]]
     with serve(lambda body, _: completion(body)) as server:
         url = server.url.replace("127.0.0.1", "two.example")
-        told = error_of(sample, remote_run(tmp_path / "r", url))
-    assert "POLICY_PRIVATE_HOSTS=two.example" in told
-    assert "169.254" not in told, "how the network is laid out is not told"
+        error = error_of(sample, remote_run(tmp_path / "r", url))
+    assert "POLICY_PRIVATE_HOSTS=two.example" in error
+    assert "169.254" not in error, "how the network is laid out is not told"
     assert server.asked == []
 
 
@@ -223,8 +223,8 @@ def test_a_name_that_leads_elsewhere_later_is_refused_then(
         prompts = '{"id": "p", "prompt": [{"role": "user", "content": "?"}]}\n'
         with (folder / "prompts.jsonl").open("a") as file:
             file.write(prompts)
-        told = error_of(sample, folder)
-    assert "POLICY_PRIVATE_HOSTS=moves.example" in told
+        error = error_of(sample, folder)
+    assert "POLICY_PRIVATE_HOSTS=moves.example" in error
     assert len(server.asked) == 1
 
 
@@ -242,9 +242,9 @@ def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
         serve(lambda body, _: completion(body)) as inside,
         serve(lambda *_: Reply(307, {}, {"Location": f"{inside.url}/chat/completions"})) as outside,
     ):
-        told = error_of(sample, remote_run(tmp_path / "r", outside.url))
-    assert "sends requests on to another address (HTTP 307)" in told
-    assert inside.url not in told
+        error = error_of(sample, remote_run(tmp_path / "r", outside.url))
+    assert "sends requests on to another address (HTTP 307)" in error
+    assert inside.url not in error
     assert inside.asked == []
 
 
@@ -276,9 +276,9 @@ def test_a_key_is_sent_to_no_server_but_its_own(
         origin = server.url.removesuffix("/v1")
         monkeypatch.setenv("POLICY_API_KEY_X_HOSTS", hosts.format(port=origin.split(":")[-1]))
         folder = remote_run(tmp_path / "r", server.url, "&api_key_env=POLICY_API_KEY_X")
-        told = error_of(sample, folder)
-        assert f"POLICY_API_KEY_X_HOSTS={origin}" in told
-        assert "secret" not in told
+        error = error_of(sample, folder)
+        assert f"POLICY_API_KEY_X_HOSTS={origin}" in error
+        assert "secret" not in error
         assert server.asked == []
         monkeypatch.setenv("POLICY_API_KEY_X_HOSTS", f"https://api.example.org, {origin}")
         assert run(sample, folder) == 0
@@ -295,6 +295,6 @@ def test_a_key_that_no_header_can_hold_is_refused_in_words(
 ) -> None:
     monkeypatch.setenv("POLICY_API_KEY", "sk-geheim\nX-Evil: ü")
     folder = remote_run(tmp_path / "r", "http://h/v1", "&api_key_env=POLICY_API_KEY")
-    told = error_of(sample, folder)
-    assert "holds characters that no key has" in told
-    assert "geheim" not in told
+    error = error_of(sample, folder)
+    assert "holds characters that no key has" in error
+    assert "geheim" not in error

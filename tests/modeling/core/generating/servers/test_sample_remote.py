@@ -52,9 +52,8 @@ def test_each_sample_is_asked_for_with_its_own_seed(tmp_path: Path) -> None:
         assert row["text"] == f"seed {row['seed'] % 2**31}: question {row['id'][1:]} 0"
         assert (row["finished"], row["tokens"]) == (True, 7)
     assert len({asked.body["seed"] for asked in server.asked}) == len(rows)
-    told = server.asked[0].body
-    assert (told["model"], told["temperature"], told["top_p"]) == ("small", 0.7, 0.9)
-    assert told["max_tokens"] == 16
+    expected = {"model": "small", "temperature": 0.7, "top_p": 0.9, "max_tokens": 16}
+    assert server.asked[0].body.items() >= expected.items()
     result = read(folder / "result.json")
     assert (result["count"], result["missing"], result["tokens"]) == (12, 0, 84)
 
@@ -102,8 +101,8 @@ def test_retry_after_is_waited_for_by_all(tmp_path: Path) -> None:
 
 def test_a_wait_of_hours_is_no_wait_but_an_error(tmp_path: Path) -> None:
     with serve(lambda *_: Reply(429, {}, {"Retry-After": "7200"})) as server:
-        told = error_of(sample, remote_run(tmp_path / "run", server))
-    assert "asks to wait 120 minutes" in told
+        error = error_of(sample, remote_run(tmp_path / "run", server))
+    assert "asks to wait 120 minutes" in error
 
 
 def test_a_server_that_keeps_failing_ends_the_run_and_a_retry_goes_on(tmp_path: Path) -> None:
@@ -114,8 +113,8 @@ def test_a_server_that_keeps_failing_ends_the_run_and_a_retry_goes_on(tmp_path: 
 
     with serve(answer) as server:
         folder = remote_run(tmp_path / "run", server, "&attempts=3&concurrency=1")
-        told = error_of(sample, folder)
-        assert f"small at {server.url} gave no answer in 3 attempts: HTTP 500 boom" in told
+        error = error_of(sample, folder)
+        assert f"small at {server.url} gave no answer in 3 attempts: HTTP 500 boom" in error
         before = samples(folder)
         assert len(before) == 5
         broken, asked = False, len(server.asked)
@@ -128,9 +127,9 @@ def test_a_server_that_keeps_failing_ends_the_run_and_a_retry_goes_on(tmp_path: 
 def test_no_server_is_said_with_its_address(tmp_path: Path) -> None:
     with serve(lambda body, _: completion(body)) as server:
         url = server.url
-    told = error_of(sample, remote_run(tmp_path / "run", url, "&attempts=2"))
-    assert f"small at {url} gave no answer in 2 attempts: ConnectError" in told
-    assert "Is the server running" in told
+    error = error_of(sample, remote_run(tmp_path / "run", url, "&attempts=2"))
+    assert f"small at {url} gave no answer in 2 attempts: ConnectError" in error
+    assert "Is the server running" in error
 
 
 def test_samples_that_are_left_out_are_asked_for_again(tmp_path: Path) -> None:
@@ -172,8 +171,8 @@ def test_a_refused_prompt_is_told_and_the_others_are_sampled(tmp_path: Path) -> 
 
 def test_a_server_that_refuses_everything_ends_the_run(tmp_path: Path) -> None:
     with serve(lambda *_: Reply(422, {"detail": "max_tokens is too large"})) as server:
-        told = error_of(sample, remote_run(tmp_path / "run", server, "&concurrency=2"))
-    assert "refuses every prompt: HTTP 422 max_tokens is too large" in told
+        error = error_of(sample, remote_run(tmp_path / "run", server, "&concurrency=2"))
+    assert "refuses every prompt: HTTP 422 max_tokens is too large" in error
     assert len(server.asked) < 12
 
 
@@ -186,9 +185,11 @@ def test_the_key_comes_from_the_environment_and_stays_there(
     with serve(lambda body, number: completion(body) if number < 2 else refusal) as server:
         monkeypatch.setenv("POLICY_API_KEY_X_HOSTS", server.url.removesuffix("/v1"))
         folder = remote_run(tmp_path / "run", server, "&api_key_env=POLICY_API_KEY_X&concurrency=1")
-        told = error_of(sample, folder)
+        error = error_of(sample, folder)
     assert {asked.key for asked in server.asked} == {f"Bearer {key}"}
-    assert "refuses the key in POLICY_API_KEY_X: HTTP 401 Incorrect API key provided: [key]" in told
+    assert (
+        "refuses the key in POLICY_API_KEY_X: HTTP 401 Incorrect API key provided: [key]" in error
+    )
     for path in folder.iterdir():
         assert key not in path.read_text()
     assert key not in "".join(capfd.readouterr())
@@ -196,18 +197,18 @@ def test_the_key_comes_from_the_environment_and_stays_there(
 
 def test_a_key_that_is_not_set_is_named_before_anything_is_asked(tmp_path: Path) -> None:
     with serve(lambda body, _: completion(body)) as server:
-        told = error_of(
+        error = error_of(
             sample, remote_run(tmp_path / "run", server, "&api_key_env=POLICY_API_KEY_UNSET")
         )
-    assert "variable POLICY_API_KEY_UNSET with the key for" in told
+    assert "variable POLICY_API_KEY_UNSET with the key for" in error
     assert server.asked == []
 
 
 def test_an_unknown_model_is_named_beside_those_on_offer(tmp_path: Path) -> None:
     with serve(lambda *_: Reply(404, {"error": {"message": "no such model"}})) as server:
-        told = error_of(sample, remote_run(tmp_path / "run", server))
-    assert "no chat completions of the model 'small': HTTP 404 no such model" in told
-    assert "The server offers: small, large." in told
+        error = error_of(sample, remote_run(tmp_path / "run", server))
+    assert "no chat completions of the model 'small': HTTP 404 no such model" in error
+    assert "The server offers: small, large." in error
 
 
 def test_as_many_requests_at_once_as_allowed_and_no_more(tmp_path: Path) -> None:
@@ -276,8 +277,10 @@ def test_a_server_needs_no_torch_here() -> None:
         "import sys, modeling.core.sample, modeling.core.generating.servers.remote_policy;"
         "print(sorted({'torch', 'transformers'} & set(sys.modules)))"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    finished = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert finished.stdout.strip() == "[]"
 
 
 def test_an_address_says_everything_and_comes_back_the_same() -> None:
@@ -316,6 +319,6 @@ def test_a_wrong_address_is_put_in_words_without_what_may_be_secret(
 ) -> None:
     with pytest.raises(ProgramError) as caught:
         parse_server(address)
-    told = json.dumps([caught.value.message, caught.value.hint])
-    assert words in told
-    assert "secret" not in told
+    sentences = json.dumps([caught.value.message, caught.value.hint])
+    assert words in sentences
+    assert "secret" not in sentences
