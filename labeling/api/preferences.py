@@ -18,6 +18,7 @@ from labeling.preferences.beyond_text import CannotBeTexts
 from labeling.preferences.exporting import (
     STYLES,
     ExportOptions,
+    StyleRefused,
     preference_changes,
     preference_rows,
 )
@@ -29,7 +30,9 @@ class PreferenceParameters(StreamParameters):
         choices=list(STYLES),
         default="messages",
         help_text="`messages`: prompt, chosen and rejected as lists of messages, as TRL's trainers "
-        "take them. `text`: as strings; refused where a message holds more than a text.",
+        "take them. `text`: as strings; refused where a message holds more than a text. The other "
+        "styles are shapes of their own: they have further columns in place of these three, and "
+        "docs/data-formats.md says what loads each.",
     )
     settled_since = SinceField(
         required=False,
@@ -114,6 +117,20 @@ class PreferencePageSerializer(serializers.Serializer[Any]):
     )
 
 
+def options_of(given: dict[str, Any]) -> ExportOptions:
+    return ExportOptions(
+        after=given["after"],
+        settled_since=given.get("settled_since"),
+        splits=frozenset(given.get("split", [])),
+        provenances=frozenset(given.get("provenance", [])),
+        min_weight=given["min_weight"],
+        include_ties=given["include_ties"],
+        include_both_bad=given["include_both_bad"],
+        include_excluded=given["include_excluded"],
+        style=given["style"],
+    )
+
+
 class PreferencesView(APIView):
     @extend_schema(
         summary="Settled preferences: (prompt, chosen, rejected)",
@@ -128,22 +145,12 @@ class PreferencesView(APIView):
     def get(self, request: Request, slug: str) -> HttpResponseBase:
         project = project_of(request, slug)
         given = PreferenceParameters.of(request)
-        wanted = ExportOptions(
-            after=given["after"],
-            settled_since=given.get("settled_since"),
-            splits=frozenset(given.get("split", [])),
-            provenances=frozenset(given.get("provenance", [])),
-            min_weight=given["min_weight"],
-            include_ties=given["include_ties"],
-            include_both_bad=given["include_both_bad"],
-            include_excluded=given["include_excluded"],
-            style=given["style"],
-        )
         name = f"{project.slug}-preferences"
         try:
+            wanted = options_of(given)
             if "cursor" in given:
                 changes = preference_changes(project, wanted, given["cursor"], given.get("limit"))
                 return answer_changes(request, changes, given, name)
             return answer_rows(request, preference_rows(project, wanted), given, name)
-        except CannotBeTexts as problem:
+        except (CannotBeTexts, StyleRefused) as problem:
             raise serializers.ValidationError({"style": [str(problem)]}) from problem

@@ -2,14 +2,13 @@
 as a whole."""
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Any
 
 from django.http import HttpResponseBase, StreamingHttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from labeling.preferences.exporting import Changes, Row, json_lines, page_of
+from labeling.preferences.exporting import Changes, Row, first_of, json_lines, page_of
 
 JSONL = "application/x-ndjson"
 CURSOR_HEADER = "Next-Cursor"
@@ -21,7 +20,7 @@ def answer_rows(
     request: Request, rows: Iterator[Row], given: dict[str, Any], file_name: str
 ) -> HttpResponseBase:
     if given["format"] == "jsonl":
-        return _stream(islice(rows, given.get("limit")), file_name)
+        return _stream(first_of(rows, given.get("limit")), file_name)
     page, after = page_of(rows, given["limit"])
     following = None if after is None else _address_with(request, after=str(after))
     return Response({"results": page, "next": following})

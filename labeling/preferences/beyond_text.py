@@ -28,7 +28,7 @@ class HoldsMore(TemplateFunc):
     )
 
 
-def refuse_beyond_text(preferences: QuerySet[Preference]) -> None:
+def refuse_beyond_text(preferences: QuerySet[Preference], style: str) -> None:
     """Raises CannotBeTexts where one of these preferences is more than texts."""
     plain = Q(chosen__extra={}, rejected__extra={}, prompt__extra={})
     rows = preferences.alias(holds_more=HoldsMore("prompt__messages"))
@@ -36,6 +36,6 @@ def refuse_beyond_text(preferences: QuerySet[Preference]) -> None:
     if count:
         raise CannotBeTexts(
             f"{count:,} of these preferences hold more than texts (tool calls, reasoning, tools, "
-            "names, or messages of a tool or developer), which style=text would drop. Export them "
-            "with style=messages."
+            f"names, or messages of a tool or developer), which style={style} would drop. Export "
+            "them with style=messages."
         )

@@ -21,6 +21,7 @@ from labeling.preferences.exporting import (
     OVERLAP,
     STYLES,
     ExportOptions,
+    StyleRefused,
     json_lines,
     preference_rows,
 )
@@ -52,28 +53,32 @@ class Command(BaseCommand):
         project = Project.objects.filter(slug=given["project"]).first()
         if project is None:
             raise CommandError(f"There is no project “{given['project']}”.")
-        wanted = ExportOptions(
-            after=given["after"],
-            settled_since=_moment(given["settled_since"]),
-            splits=frozenset(given["split"]),
-            provenances=frozenset(given["provenance"]),
-            min_weight=given["min_weight"],
-            include_ties=given["include_ties"],
-            include_both_bad=given["include_both_bad"],
-            include_excluded=given["include_excluded"],
-            style=given["style"],
-        )
         count = 0
         try:
+            wanted = _options(given)
             with _output(given["output"]) as file:
                 for line in json_lines(preference_rows(project, wanted)):
                     file.write(line)
                     count += 1
-        except CannotBeTexts as problem:
+        except (CannotBeTexts, StyleRefused) as problem:
             raise CommandError(str(problem)) from problem
         except OSError as fault:
             raise CommandError(f"The export cannot be written: {fault.strerror}.") from fault
         self.stderr.write(f"{count:,} preferences of {project.slug} exported.")
+
+
+def _options(given: dict[str, Any]) -> ExportOptions:
+    return ExportOptions(
+        after=given["after"],
+        settled_since=_moment(given["settled_since"]),
+        splits=frozenset(given["split"]),
+        provenances=frozenset(given["provenance"]),
+        min_weight=given["min_weight"],
+        include_ties=given["include_ties"],
+        include_both_bad=given["include_both_bad"],
+        include_excluded=given["include_excluded"],
+        style=given["style"],
+    )
 
 
 def _moment(text: str) -> datetime | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from labeling.importing import ImportOptions, ImportReport, import_file
 from labeling.importing.lines.own_exports import CHANGED, SETTLED
 from labeling.models import Preference, Project, Prompt
-from labeling.preferences.exporting import STYLES, ExportOptions, json_lines, preference_rows
+from labeling.preferences.exporting import ExportOptions, json_lines, preference_rows
 from labeling.texts.sameness import as_words, words_in
 from tests.factories import (
     claim_and_judge,
@@ -26,6 +26,8 @@ pytestmark = pytest.mark.django_db
 
 SYSTEM = {"role": "system", "content": "You are a lighthouse keeper."}
 USER = {"role": "user", "content": "How was the night?"}
+# The styles that hold all that an import can take over.
+STYLES = ("messages", "text", "trl")
 # What an import never takes over: it is of this project, and imported.
 OF_A_PROJECT = ("id", "provenance", "arm", "round", "settled_at")
 
