@@ -11,21 +11,31 @@ from rest_framework.views import APIView
 
 from labeling.api.parameters import FiniteFloatField, SinceField, StreamParameters, WordListField
 from labeling.api.requests import project_of
-from labeling.api.streams import JSONL, answer_changes, answer_rows
+from labeling.api.streams import answer_changes, answer_rows
 from labeling.models import Preference
 from labeling.models.material import Split
-from labeling.preferences.beyond_text import CannotBeTexts
+from labeling.preferences.beyond_text import CannotBeColumns, CannotBeTexts
 from labeling.preferences.exporting import (
-    STYLES,
     ExportOptions,
     StyleRefused,
     preference_changes,
     preference_rows,
 )
+from labeling.preferences.shapes.files import FORMATS
+from labeling.preferences.shapes.styles import STYLES, columns_of
 from labeling.texts.messages import ROLES
 
 
 class PreferenceParameters(StreamParameters):
+    format = serializers.ChoiceField(
+        choices=["json", *FORMATS],
+        default="json",
+        help_text="`json`: one page and the address of the next. The others are files with all "
+        "rows. `jsonl`: one JSON object on each line. `csv`: lists are JSON in their cells, and a "
+        "cell that a spreadsheet would take for a formula, or that begins with an apostrophe, has "
+        "an apostrophe in front. `parquet`: refused where a message holds more than a role and a "
+        "content. `jsonl.gz`, `csv.gz`: packed.",
+    )
     style = serializers.ChoiceField(  # type: ignore[assignment]
         choices=list(STYLES),
         default="messages",
@@ -128,6 +138,7 @@ def options_of(given: dict[str, Any]) -> ExportOptions:
         include_both_bad=given["include_both_bad"],
         include_excluded=given["include_excluded"],
         style=given["style"],
+        is_plain=given["format"] in FORMATS and FORMATS[given["format"]].needs_plain,
     )
 
 
@@ -139,7 +150,7 @@ class PreferencesView(APIView):
         parameters=[PreferenceParameters],
         responses={
             (200, "application/json"): PreferencePageSerializer,
-            (200, JSONL): OpenApiTypes.BINARY,
+            **{(200, file.content_type): OpenApiTypes.BINARY for file in FORMATS.values()},
         },
     )
     def get(self, request: Request, slug: str) -> HttpResponseBase:
@@ -148,9 +159,12 @@ class PreferencesView(APIView):
         name = f"{project.slug}-preferences"
         try:
             wanted = options_of(given)
+            columns = columns_of(STYLES[wanted.style])
             if "cursor" in given:
                 changes = preference_changes(project, wanted, given["cursor"], given.get("limit"))
-                return answer_changes(request, changes, given, name)
-            return answer_rows(request, preference_rows(project, wanted), given, name)
+                return answer_changes(request, changes, given, name, columns)
+            rows = preference_rows(project, wanted)
+            return answer_rows(request, rows, given, name, columns)
         except (CannotBeTexts, StyleRefused) as problem:
-            raise serializers.ValidationError({"style": [str(problem)]}) from problem
+            field = "format" if isinstance(problem, CannotBeColumns) else "style"
+            raise serializers.ValidationError({field: [str(problem)]}) from problem

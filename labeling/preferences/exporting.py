@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from labeling.models import Comparison, ComparisonResponse, Judgment, Preference, Project
 from labeling.preferences import counts
-from labeling.preferences.beyond_text import refuse_beyond_text
+from labeling.preferences.beyond_text import refuse_beyond_content, refuse_beyond_text
 from labeling.preferences.changes import CursorRefused, number_changes, read_cursor
 from labeling.preferences.shapes.styles import (
     OF_PROMPT,
@@ -34,11 +34,11 @@ PAGE_ROWS = 500
 OVERLAP = timedelta(minutes=5)
 
 
-KINDS_IN_WORDS = {
+KINDS_IN_WORDS: dict[str, str] = {
     Preference.Kind.TIE: "ties",
     Preference.Kind.BOTH_BAD: "pairs where both are bad",
 }
-OPTIONS = {Preference.Kind.TIE: "ties", Preference.Kind.BOTH_BAD: "both_bad"}
+OPTIONS: dict[str, str] = {Preference.Kind.TIE: "ties", Preference.Kind.BOTH_BAD: "both_bad"}
 
 
 class StyleRefused(ValueError):
@@ -62,6 +62,8 @@ class ExportOptions:
     include_both_bad: bool = False
     include_excluded: bool = False
     style: str = "messages"
+    # A file with one type for each column has no place for what a message holds beside its content.
+    is_plain: bool = False
 
     def __post_init__(self) -> None:
         if self.style not in STYLES:
@@ -78,7 +80,7 @@ class ExportOptions:
         """The options that must be the same when a cursor goes on: which rows, not how they are
         written."""
         which = asdict(self)
-        for name in ("after", "settled_since", "style"):
+        for name in ("after", "settled_since", "style", "is_plain"):
             del which[name]
         return {
             name: sorted(value) if isinstance(value, frozenset) else value
@@ -86,8 +88,8 @@ class ExportOptions:
         }
 
     @property
-    def kinds(self) -> list[Preference.Kind]:
-        kinds = [Preference.Kind.PREFER]
+    def kinds(self) -> list[str]:
+        kinds: list[str] = [Preference.Kind.PREFER]
         if self.include_ties:
             kinds.append(Preference.Kind.TIE)
         if self.include_both_bad:
@@ -130,10 +132,17 @@ def preference_rows(project: Project, wanted: ExportOptions) -> Iterator[Row]:
     at once for what the style cannot carry."""
     preferences = preferences_to_export(project, wanted)
     style = STYLES[wanted.style]
-    if style.is_text:
-        refuse_beyond_text(preferences.filter(pk__gt=wanted.after), wanted.style)
+    _refuse_what_would_be_lost(preferences.filter(pk__gt=wanted.after), wanted)
     pages = _pages(preferences.values(*PREFERENCE_COLUMNS), wanted.after)
     return (row for page in pages for values in page for row in _preference_rows(values, style))
+
+
+def _refuse_what_would_be_lost(preferences: QuerySet[Preference], wanted: ExportOptions) -> None:
+    style = STYLES[wanted.style]
+    if style.is_text:
+        refuse_beyond_text(preferences, wanted.style)
+    elif wanted.is_plain:
+        refuse_beyond_content(preferences, of_prompts=style.is_of_prompts)
 
 
 @dataclass(frozen=True)
@@ -156,10 +165,9 @@ def preference_changes(
     preferences = preferences_to_export(project, wanted)
     end, is_cut = _end_of(preferences, start.number, last, limit)
     style = STYLES[wanted.style]
-    if style.is_text:
-        refuse_beyond_text(
-            preferences.filter(change_number__gt=start.number, change_number__lte=end), wanted.style
-        )
+    _refuse_what_would_be_lost(
+        preferences.filter(change_number__gt=start.number, change_number__lte=end), wanted
+    )
     columns = (*PREFERENCE_COLUMNS, "change_number")
     upto = preferences.filter(change_number__lte=end).values(*columns)
     pages = _pages(upto, start.number, "change_number")
@@ -323,16 +331,12 @@ def _judgment_row(values: Row, responses: dict[int, Row]) -> Row:
     }
 
 
-def json_lines(rows: Iterable[Row]) -> Iterator[bytes]:
-    for row in rows:
-        yield json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-
 def page_of(rows: Iterator[Row], size: int) -> tuple[list[Row], int | None]:
     """Takes the rows of the next `size` ids, and the id to go on after; None at the end."""
-    groups = _by_id(rows)
-    page = list(islice(groups, size))
-    after = page[-1][-1]["id"] if page and next(groups, None) else None
+    groups: Iterator[list[Row]] = _by_id(rows)
+    page: list[list[Row]] = list(islice(groups, size))
+    is_cut = next(groups, None) is not None
+    after = page[-1][-1]["id"] if page and is_cut else None
     return [row for group in page for row in group], after
 
 
@@ -343,7 +347,7 @@ def first_of(rows: Iterable[Row], size: int | None) -> Iterator[Row]:
 
 
 def _by_id(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    return (list(group) for _, group in groupby(rows, key=itemgetter("id")))
+    yield from (list(group) for _, group in groupby(rows, key=itemgetter("id")))
 
 
 def _pages(rows: QuerySet[Any, Row], after: int, by: str = "id") -> Iterator[list[Row]]:

@@ -13,10 +13,10 @@ from labeling.judging.recording import Answer, undo_last
 from labeling.models import Judgment, Preference, Project, User
 from labeling.preferences.exporting import (
     ExportOptions,
-    json_lines,
     judgment_rows,
     preference_rows,
 )
+from labeling.preferences.shapes.files import json_lines
 from labeling.preferences.shapes.styles import STYLES
 from tests.factories import claim, judge, make_comparisons, make_member, make_project
 

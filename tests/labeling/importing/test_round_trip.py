@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from labeling.importing import ImportOptions, ImportReport, import_file
 from labeling.importing.lines.own_exports import CHANGED, SETTLED
 from labeling.models import Preference, Project, Prompt
-from labeling.preferences.exporting import ExportOptions, json_lines, preference_rows
+from labeling.preferences.exporting import ExportOptions, preference_rows
+from labeling.preferences.shapes.files import json_lines
 from labeling.texts.sameness import as_words, words_in
 from tests.factories import (
     claim_and_judge,

@@ -179,8 +179,9 @@ def test_a_style_of_texts_refuses_what_it_would_drop_under_its_own_name(style: s
     ],
 )
 def test_what_a_style_cannot_say_is_refused_in_words(style: str, option: str, words: str) -> None:
+    wanted: dict[str, Any] = {option: True}
     with pytest.raises(StyleRefused, match=words):
-        ExportOptions(style=style, **{option: True})
+        ExportOptions(style=style, **wanted)
 
 
 def test_the_api_names_the_style_that_refuses() -> None:
