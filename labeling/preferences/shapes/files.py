@@ -16,7 +16,7 @@ Columns: TypeAlias = Mapping[str, ColumnType]
 # A spreadsheet takes a cell that begins with one of these for a formula, also in their wide forms
 # and after white space that it leaves out. The apostrophe is here so that it can be taken off
 # again: every cell that begins with one had it put in front.
-FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠'")
+FORMULA_STARTS = tuple("=+-@\t\r＝＋－＠'")
 GZIP = 31  # zlib's word for a whole gzip file
 
 
@@ -43,7 +43,9 @@ def _record(cells: list[str]) -> bytes:
 
 def _cell(value: Any) -> str:
     if isinstance(value, str):
-        return "'" + value if value.startswith(FORMULA_STARTS) else value
+        # A line feed is no start by itself: dialogues of HH-RLHF begin with two.
+        is_formula = value.lstrip("\n").startswith(FORMULA_STARTS)
+        return "'" + value if is_formula else value
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
