@@ -67,6 +67,11 @@ class PreferenceParameters(StreamParameters):
     include_excluded = serializers.BooleanField(
         default=False, help_text="Also what curators have excluded."
     )
+    with_names = serializers.BooleanField(
+        default=False,
+        help_text="Of `style=judgments`: labelers by their own names, in place of pseudonyms that "
+        "stay the same in this project.",
+    )
 
 
 class MessageSerializer(serializers.Serializer[Any]):
@@ -138,6 +143,7 @@ def options_of(given: dict[str, Any]) -> ExportOptions:
         include_both_bad=given["include_both_bad"],
         include_excluded=given["include_excluded"],
         style=given["style"],
+        with_names=given["with_names"],
         is_plain=given["format"] in FORMATS and FORMATS[given["format"]].needs_plain,
     )
 

@@ -18,6 +18,8 @@ from labeling.models import Comparison, ComparisonResponse, Judgment, Preference
 from labeling.preferences import counts
 from labeling.preferences.beyond_text import refuse_beyond_content, refuse_beyond_text
 from labeling.preferences.changes import CursorRefused, number_changes, read_cursor
+from labeling.preferences.settling import counted
+from labeling.preferences.shapes.annotators import votes_on
 from labeling.preferences.shapes.styles import (
     OF_PROMPT,
     STYLES,
@@ -25,6 +27,7 @@ from labeling.preferences.shapes.styles import (
     Pair,
     Row,
     Style,
+    VoteOfPair,
 )
 from labeling.texts.sameness import as_words, fingerprint
 
@@ -64,10 +67,17 @@ class ExportOptions:
     style: str = "messages"
     # A file with one type for each column has no place for what a message holds beside its content.
     is_plain: bool = False
+    # People under their own names, where the style has people in it.
+    with_names: bool = False
 
     def __post_init__(self) -> None:
         if self.style not in STYLES:
             raise ValueError(f"style must be one of {', '.join(STYLES)}, not {self.style!r}")
+        if self.with_names and not STYLES[self.style].is_of_votes:
+            raise StyleRefused(
+                f"style={self.style} has no people in it: leave with_names out, or export with "
+                "style=judgments."
+            )
         for kind in self.kinds:
             if kind in STYLES[self.style].cannot_say:
                 raise StyleRefused(
@@ -80,7 +90,7 @@ class ExportOptions:
         """The options that must be the same when a cursor goes on: which rows, not how they are
         written."""
         which = asdict(self)
-        for name in ("after", "settled_since", "style", "is_plain"):
+        for name in ("after", "settled_since", "style", "is_plain", "with_names"):
             del which[name]
         return {
             name: sorted(value) if isinstance(value, frozenset) else value
@@ -114,6 +124,9 @@ def preferences_to_export(project: Project, wanted: ExportOptions) -> QuerySet[P
     if STYLES[wanted.style].is_of_prompts:
         earlier = preferences.filter(prompt=OuterRef("prompt"), pk__lt=OuterRef("pk"))
         preferences = preferences.filter(~Exists(earlier))
+    if STYLES[wanted.style].is_of_votes:
+        judgments = counted(project.pk).filter(comparison=OuterRef("comparison"))
+        preferences = preferences.filter(Exists(judgments))
     return preferences
 
 
@@ -124,6 +137,7 @@ PREFERENCE_COLUMNS = (
     "split", "provenance", "arm", "round_number", "chosen__source", "rejected__source",
     "prompt__tags", "excluded", "excluded_reason", "settled_at", "prompt__digest",
     "chosen__digest", "rejected__digest", "prompt_id", "project__slug",
+    "comparison_id", "chosen_id", "rejected_id",
 )  # fmt: skip
 
 
@@ -131,10 +145,9 @@ def preference_rows(project: Project, wanted: ExportOptions) -> Iterator[Row]:
     """The preferences in id order, as the formats in docs/data-formats.md say. Raises CannotBeTexts
     at once for what the style cannot carry."""
     preferences = preferences_to_export(project, wanted)
-    style = STYLES[wanted.style]
     _refuse_what_would_be_lost(preferences.filter(pk__gt=wanted.after), wanted)
     pages = _pages(preferences.values(*PREFERENCE_COLUMNS), wanted.after)
-    return (row for page in pages for values in page for row in _preference_rows(values, style))
+    return _rows_of_pages(project, pages, wanted)
 
 
 def _refuse_what_would_be_lost(preferences: QuerySet[Preference], wanted: ExportOptions) -> None:
@@ -164,15 +177,13 @@ def preference_changes(
     last = number_changes(Preference, project)
     preferences = preferences_to_export(project, wanted)
     end, is_cut = _end_of(preferences, start.number, last, limit)
-    style = STYLES[wanted.style]
     _refuse_what_would_be_lost(
         preferences.filter(change_number__gt=start.number, change_number__lte=end), wanted
     )
     columns = (*PREFERENCE_COLUMNS, "change_number")
     upto = preferences.filter(change_number__lte=end).values(*columns)
     pages = _pages(upto, start.number, "change_number")
-    rows = (row for page in pages for values in page for row in _preference_rows(values, style))
-    return Changes(rows, start.at(end), is_cut)
+    return Changes(_rows_of_pages(project, pages, wanted), start.at(end), is_cut)
 
 
 def _end_of(rows: QuerySet[Any], start: int, last: int, limit: int | None) -> tuple[int, bool]:
@@ -192,7 +203,19 @@ def _end_of(rows: QuerySet[Any], start: int, last: int, limit: int | None) -> tu
     return (page[limit - 1], True) if len(page) > limit else (last, False)
 
 
-def _preference_rows(values: Row, style: Style) -> list[Row]:
+def _rows_of_pages(
+    project: Project, pages: Iterable[list[Row]], wanted: ExportOptions
+) -> Iterator[Row]:
+    style = STYLES[wanted.style]
+    votes: dict[int, list[VoteOfPair]] = {}
+    for page in pages:
+        if style.is_of_votes:
+            votes = votes_on(project.pk, page, with_names=wanted.with_names)
+        for values in page:
+            yield from _preference_rows(values, style, votes.get(values["id"], []))
+
+
+def _preference_rows(values: Row, style: Style, votes: list[VoteOfPair]) -> list[Row]:
     """Writes a preference without nulls. The library `datasets` takes a column's type from the
     first rows it sees, and could not load a file whose first megabytes hold null there."""
     pair = Pair(
@@ -203,6 +226,7 @@ def _preference_rows(values: Row, style: Style) -> list[Row]:
         prompt_id=values["prompt_id"],
         project=values["project__slug"],
         split=values["split"],
+        votes=votes,
     )
     beside = _beside(values)
     if style.is_of_prompts:

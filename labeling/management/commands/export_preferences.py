@@ -52,6 +52,9 @@ class Command(BaseCommand):
         parser.add_argument("--include-ties", action="store_true")
         parser.add_argument("--include-both-bad", action="store_true")
         parser.add_argument("--include-excluded", action="store_true")
+        parser.add_argument(
+            "--with-names", action="store_true", help="Of --style judgments: no pseudonyms."
+        )
 
     def handle(self, *_: Any, **given: Any) -> None:
         project = Project.objects.filter(slug=given["project"]).first()
@@ -103,6 +106,7 @@ def _options(given: dict[str, Any], *, is_plain: bool) -> ExportOptions:
         include_both_bad=given["include_both_bad"],
         include_excluded=given["include_excluded"],
         style=given["style"],
+        with_names=given["with_names"],
         is_plain=is_plain,
     )
 

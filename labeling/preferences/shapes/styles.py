@@ -5,7 +5,7 @@ A style writes the columns that its trainer reads. What else is known of a prefe
 them, under the same names in every style.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -33,6 +33,16 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class VoteOfPair:
+    """What one person said of a pair. `strength` is −1 where nobody was asked how much better."""
+
+    judgment: int
+    annotator: str
+    says: str
+    strength: int
+
+
+@dataclass(frozen=True)
 class Pair:
     """A settled preference as styles see it. `is_both_bad`: neither response is any good."""
 
@@ -43,6 +53,7 @@ class Pair:
     prompt_id: int = 0
     project: str = ""
     split: str = ""
+    votes: Sequence[VoteOfPair] = ()
 
     @property
     def messages(self) -> list[Message]:
@@ -56,6 +67,7 @@ class Style:
     `write` gives the rows of a pair, with the `columns`. `cannot_say` names kinds of preferences
     that have no place in the shape. `is_text`: there is no place for what a message holds beside
     its text. `is_of_prompts`: one row for each prompt, with nothing about the pair.
+    `is_of_votes`: one row for each person's vote.
     """
 
     write: Callable[[Pair], list[Row]]
@@ -63,6 +75,7 @@ class Style:
     cannot_say: frozenset[str] = frozenset()
     is_text: bool = False
     is_of_prompts: bool = False
+    is_of_votes: bool = False
 
 
 def _in_order(message: Message) -> Message:
@@ -119,6 +132,20 @@ def _prompt_row(pair: Pair) -> list[Row]:
             "reward_model": {"style": "model", "ground_truth": ""},
             "extra_info": {"split": pair.split, "index": pair.prompt_id},
         }
+    ]
+
+
+def _votes(pair: Pair) -> list[Row]:
+    (triple,) = _messages(pair)
+    return [
+        {
+            **triple,
+            "judgment": vote.judgment,
+            "annotator": vote.annotator,
+            "vote": vote.says,
+            "vote_strength": vote.strength,
+        }
+        for vote in pair.votes
     ]
 
 
@@ -188,6 +215,11 @@ STYLES: dict[str, Style] = {
             "extra_info": {"split": str, "index": int},
         },
         is_of_prompts=True,
+    ),
+    "judgments": Style(
+        _votes,
+        {**PAIR_OF_MESSAGES, "judgment": int, "annotator": str, "vote": str, "vote_strength": int},
+        is_of_votes=True,
     ),
 }
 

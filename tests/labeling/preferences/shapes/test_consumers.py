@@ -16,7 +16,7 @@ from labeling.importing import import_file
 from labeling.models import Project
 from labeling.preferences.exporting import ExportOptions, preference_rows
 from labeling.preferences.shapes.styles import STYLES
-from tests.factories import make_project
+from tests.factories import claim_and_judge, make_comparison, make_member, make_project
 
 ROOT = Path(__file__).parents[4]
 TURNS = [
@@ -38,6 +38,8 @@ def project() -> Project:
     rows.append({"prompt": TURNS, "chosen": "c", "rejected": "d"})  # type: ignore[dict-item]
     content = "\n".join(map(json.dumps, rows)).encode()
     import_file(project, None, io.BytesIO(content), name="made")
+    make_comparison(project)
+    claim_and_judge(make_member(project), project)
     return project
 
 
@@ -94,9 +96,9 @@ def test_trl_prepares_its_styles_for_training(project: Project, tmp_path: Path) 
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads(done.stdout.splitlines()[-1]) == {
-        "RewardTrainer trl-implicit.jsonl": 8,
-        "RewardTrainer trl-implicit.parquet": 8,
-        "DPOTrainer trl-implicit.jsonl": 8,
-        "KTOTrainer trl-kto.jsonl": 16,
-        "KTOTrainer trl-kto.parquet": 16,
+        "RewardTrainer trl-implicit.jsonl": 9,
+        "RewardTrainer trl-implicit.parquet": 9,
+        "DPOTrainer trl-implicit.jsonl": 9,
+        "KTOTrainer trl-kto.jsonl": 18,
+        "KTOTrainer trl-kto.parquet": 18,
     }

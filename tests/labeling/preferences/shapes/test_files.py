@@ -21,7 +21,13 @@ from labeling.preferences.shapes import parquet
 from labeling.preferences.shapes.files import FORMATS, csv_lines, json_lines, packed
 from labeling.preferences.shapes.parquet import DoesNotFit, parquet_file
 from labeling.preferences.shapes.styles import STYLES, columns_of
-from tests.factories import client_with_token, make_member, make_project
+from tests.factories import (
+    claim_and_judge,
+    client_with_token,
+    make_comparison,
+    make_member,
+    make_project,
+)
 
 COLUMNS = {"id": int, "text": str, "turns": [{"role": str}]}
 ROW = {"id": 1, "text": "=1+1", "turns": [{"role": "user"}]}
@@ -108,7 +114,9 @@ def test_every_format_can_be_imported_again(name: str) -> None:
 @pytest.mark.parametrize("style", STYLES)
 def test_parquet_holds_what_the_rows_do_in_every_style(style: str) -> None:
     project = made({"prompt": "Ä?\n", "chosen": "a", "rejected": "", "tags": ["x"]})
-    rows = rows_of(project, style)
+    make_comparison(project)
+    claim_and_judge(make_member(project), project)
+    assert (rows := rows_of(project, style))
     assert table(rows, columns_of(STYLES[style])) == rows
 
 
