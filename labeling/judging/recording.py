@@ -1,4 +1,4 @@
-"""Records what a labeler answers: judge, skip, flag, undo. Screen order becomes response here.
+"""Records what a labeler answers: judge, skip, flag, undo. modes.py reads what a form sends.
 
 One judgment counts per assignment. Submitting again changes nothing and is answered as the first
 time; an answer that comes after its lease expired is kept, and counted if its slot is still free.
@@ -353,23 +353,3 @@ def _reopen(assignment: Assignment, judgment: Judgment) -> None:
         leases.start_lease(assignment)
     unsettle(assignment.comparison)
     refill(assignment.comparison)
-
-
-def parse_choice(choice: str, order: list[int]) -> Answer:
-    """Reads an answer to a pair from what the page's buttons send.
-
-    They send `left`, `right` (with `-0` to `-3` for negligibly, slightly, better, much better),
-    `tie`, `both_bad` and `skip`. Rankings and what else a form can hold are read in
-    labeling/judging/modes.py.
-    """
-    side, _, strength = choice.partition("-")
-    if side in ("left", "right") and len(order) == 2:
-        best, worst = order if side == "left" else reversed(order)
-        if strength and strength not in ("0", "1", "2", "3"):
-            raise ValueError(f"choice: {choice!r} has no known strength")
-        return Answer(Kind.PREFER, ((best,), (worst,)), int(strength) if strength else None)
-    if choice in (Kind.TIE, Kind.BOTH_BAD):
-        return Answer(choice, (tuple(order),))
-    if choice == Kind.SKIP:
-        return Answer(choice)
-    raise ValueError(f"choice: {choice!r} is not something one can answer here")
