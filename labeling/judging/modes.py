@@ -1,5 +1,5 @@
-"""What a project asks of a labeler, and what a posted form says in answer. Screen order becomes responses
-here, nowhere else.
+"""What a project asks of a labeler, and what a posted form says in answer.
+Screen order becomes responses here, nowhere else.
 
 Two responses are compared by one button (A or B, with or without how much better), with aspects
 beside it if the project names some; three to nine are ranked. A reason, a flag and a rewrite
