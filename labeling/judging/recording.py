@@ -21,7 +21,7 @@ from labeling.models import Assignment, Comparison, FlagCategory, Judgment, Proj
 from labeling.people.members import lock_membership
 from labeling.preferences.resettling import resettle
 from labeling.preferences.settling import counted_judgments, settle, unsettle
-from labeling.preferences.slots import refill
+from labeling.preferences.slots import TakenSlots, refill
 from labeling.queue import handout, leases, locking
 from labeling.queue.locking import Locked
 
@@ -108,6 +108,8 @@ def submit_and_claim(
     """Records the answer and hands out the next comparison, both or neither.
 
     A page that already shows the next one names it as `on_screen`, and gets the one after it.
+    Raises what `record_judgment` raises, and Conflict where the database ended the transaction in
+    favour of others each time that it was tried. Then nothing is recorded.
     """
     recorded = record_judgment(assignment_uuid, labeler_id, answer, on_screen)
     locked, done = recorded.locked, recorded.assignment
@@ -131,7 +133,13 @@ def record_judgment(
     on_screen: UUID | None = None,
 ) -> Recorded:
     """Writes the judgment, and the preference when it was the last one wanted. Call it in a
-    transaction."""
+    transaction.
+
+    An assignment that is answered already gives that answer, whatever this one says. Raises
+    NotYours where the labeler has no such assignment, NoMember where they were removed from the
+    project, and ValueError, naming the field at fault, for an answer that cannot be read or that
+    the project does not allow.
+    """
     locked = locking.lock_assignment(assignment_uuid, labeler_id, on_screen)
     if locked is None:
         raise NotYours("This comparison was not handed out to you.")
@@ -240,8 +248,9 @@ def _adapt(project: Project, comparison: Comparison, judgments: list[Judgment], 
         return
     comparison.planned = comparison.planned or comparison.wanted
     comparison.wanted = wanted
-    comparison.slots_left = max(0, wanted - len(judgments) - held)
-    if len(judgments) < wanted or held:
+    taken = TakenSlots(counted=len(judgments), held=held)
+    comparison.slots_left = taken.slots(wanted)
+    if not taken.is_complete(wanted):
         Comparison.objects.filter(pk=comparison.pk).update(
             planned=comparison.planned,
             wanted=wanted,
@@ -305,8 +314,7 @@ def _take_back(user: User, project: Project, judgment_id: int) -> Assignment:
         raise CannotUndo("A curator has taken this answer out of training.")
     if not locked.is_active:
         raise CannotUndo("A curator has paused your work in this project.")
-    if last.purpose == Purpose.GOLD and checks.in_qualification(locked):
-        raise CannotUndo("Answers of the first round stand: you have seen how they were meant.")
+    _refuse_in_first_round(last, locked)
     _supersede(last)
     _reopen(locked.assignment, last)
     return locked.assignment
@@ -321,11 +329,15 @@ def judge_again(judgment: Judgment, locked: Locked, answer: Answer | AnswerTo) -
     """Puts another answer in the place of one's earlier one, whose comparison is locked. Call it in
     a transaction. Until when this may be done is in labeling/judging/correcting.py."""
     assignment = locked.assignment
-    if judgment.purpose == Purpose.GOLD and checks.in_qualification(locked):
-        raise CannotUndo("Answers of the first round stand: you have seen how they were meant.")
+    _refuse_in_first_round(judgment, locked)
     _supersede(judgment)
     _reopen(assignment, judgment)
     return record_judgment(assignment.uuid, assignment.labeler_id, answer)
+
+
+def _refuse_in_first_round(judgment: Judgment, locked: Locked) -> None:
+    if judgment.purpose == Purpose.GOLD and checks.in_qualification(locked):
+        raise CannotUndo("Answers of the first round stand: you have seen how they were meant.")
 
 
 def _supersede(judgment: Judgment) -> None:
