@@ -9,6 +9,12 @@ from labeling.models import Membership, Project, Role, User
 RANK = {Role.LABELER: 0, Role.CURATOR: 1, Role.ADMIN: 2}
 
 
+def may_work(user: User, membership: Membership | None) -> bool:
+    """Whether this person is handed comparisons and may answer them, as far as people decide: a
+    member whose work is not paused, or a superuser. `membership` is theirs in the project."""
+    return user.is_superuser or (membership is not None and not membership.is_paused)
+
+
 def projects_of(user: User) -> QuerySet[Project]:
     """The projects that this person can open; superusers see all."""
     if user.is_superuser:

@@ -6,8 +6,7 @@ from django.utils import timezone
 from labeling.models import Comparison, Gold, Membership, Project, Role, User
 from labeling.models.people import PausedBy, Qualification
 from labeling.queue import outlook
-from labeling.queue.handout import why_paused
-from labeling.queue.outlook import WORDS, Expect, outlook_for, why_nothing
+from labeling.queue.outlook import WORDS, Expect, outlook_for, why_nothing, why_paused
 from labeling.queue.prospects import Coming, Prospect
 from tests.factories import (
     claim,
