@@ -341,13 +341,13 @@ def _context(
     }
     if not isinstance(shown, Shown):
         # A page without a comparison shows the list of keys, too.
-        asked = AnswerBar(project, project.responses_per_comparison)
-        return context | {"asked": asked, "nothing": shown}
+        bar = AnswerBar(project, project.responses_per_comparison)
+        return context | {"bar": bar, "nothing": shown}
     # Only an assignment that was closed once has an earlier answer: the busiest request of all is
     # spared the query for one.
     looks_back = looks_back or shown.assignment.finished_at is not None
     given = taken_back(shown.assignment) if looks_back else None
-    return context | {"asked": AnswerBar(project, len(shown.sides)), "shown": shown, "given": given}
+    return context | {"bar": AnswerBar(project, len(shown.sides)), "shown": shown, "given": given}
 
 
 def _announce(context: dict[str, Any]) -> str:

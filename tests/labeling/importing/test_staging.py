@@ -107,7 +107,7 @@ def test_only_chunks_that_change_are_written_anew(project: Project) -> None:
     staging.keep(job, 0, [ROW])
     staging.keep(job, 1, [CheckedRow(2, [{"role": "user", "content": "How?"}])])
     before = dict(job.chunks.values_list("number", "rows"))
-    staging.rewrite(job, lambda rows: [CheckedRow(9, row.messages) for row in rows if row.line > 1]
+    staging.change_rows(job, lambda rows: [CheckedRow(9, row.messages) for row in rows if row.line > 1]
                     or list(rows))  # fmt: skip
     after = dict(job.chunks.values_list("number", "rows"))
     assert bytes(after[0]) == bytes(before[0])
