@@ -29,6 +29,6 @@ ESTIMATE = (
 
 
 def doing(run: Run) -> str:
-    """Without a full stop."""
+    """Says what the run does now, or what it will do while it waits; without a full stop."""
     now, later = ESTIMATE if is_estimate(run) else WORDS[Kind(run.kind)]
     return f"{later} as soon as a worker is free" if run.state == Run.State.QUEUED else now

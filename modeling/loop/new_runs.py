@@ -49,7 +49,7 @@ def open_round(situation: Situation, now: datetime) -> None:
 
 
 def move(round_: Round | None, state: str, **values: Any) -> bool:
-    """To another state, by compare-and-set: False when another worker was faster."""
+    """Moves a round to another state by compare-and-set. False when another worker was faster."""
     if round_ is None:
         return False  # it was closed between the decision and now
     return bool(

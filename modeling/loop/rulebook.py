@@ -75,7 +75,8 @@ def running(run: Run) -> NextStep:
 
 
 def time_left(seconds: float | None) -> str:
-    """As exact as it can be known; "" where it cannot. A time that is over is not given as none."""
+    """Puts a time left into words, rounded as coarsely as it is known; "" for None. A time that has
+    run out is "finishing", since nobody knows that it ends this second."""
     if seconds is None:
         return ""
     if seconds < FINISHING_SECONDS:

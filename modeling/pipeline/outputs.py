@@ -66,8 +66,8 @@ def store_scores(run: Run, stage: str, reward_model_id: int) -> None:
 
 
 def measure(run: Run) -> dict[str, Any]:
-    """Of a training what its files say, with the figures that take seconds to compute: outside of
-    any transaction, because on SQLite nobody's answer is saved while one is open."""
+    """Reads a training's figures and computes those that take seconds; {} for other runs. Outside
+    of any transaction, because on SQLite nobody's answer is saved while one is open."""
     if run.kind != Run.Kind.TRAIN_REWARD:
         return {}
     return read_result(run.folder).figures | {"evaluation": evaluation_of(run)}
@@ -102,7 +102,8 @@ def collect(run: Run, measured: dict[str, Any], made: Notes, finish: FinishRun) 
 
 
 def results_of_stages(run: Run) -> dict[str, Any]:
-    """{} for a stage that had nothing to do, or that the run went on without."""
+    """The figures of each stage; {} for one that had nothing to do, or that the run went on
+    without."""
     folders = {stage: folder_of(run, stage) for stage in stages_of(run)}
     return {
         stage: read_result(folder).figures if (folder / "result.json").exists() else {}
@@ -111,10 +112,12 @@ def results_of_stages(run: Run) -> dict[str, Any]:
 
 
 def rank(run: Run) -> None:
-    """After the end of a run that brought responses or scores: comparisons that nobody has seen yet
-    get the priority that its reward model gives them. It reads the whole queue, which takes seconds
-    where that is long, so it stands outside of the run's transaction; a queue that is left unranked
-    is put in order at the next judgment (selection/ordering.py)."""
+    """Puts comparisons that nobody has seen yet in the order of the run's reward model, after the
+    end of a run that brought responses or scores.
+
+    It reads the whole queue, which takes seconds where that is long, so it stands outside of the
+    run's transaction. A queue that is left unranked is put in order at the next judgment
+    (selection/ordering.py)."""
     if run.kind not in (Run.Kind.SAMPLE, Run.Kind.SCORE):
         return
     model = ranking_model(run)
