@@ -61,6 +61,12 @@ def test_every_action_is_done_by_a_button_or_a_script() -> None:
     assert set(DEFAULT_KEYS) <= pressed | ranked | {a or b for a, b in scrolling}
 
 
+def test_the_page_for_labelers_names_keys_that_there_are() -> None:
+    text = Path(settings.BASE_DIR / "docs" / "for-labelers.md").read_text()
+    keys = {key.lower() for key in re.findall(r"`([^`]+)`", text)} - {"enter"}
+    assert {"1", "0", "s", "u"} <= keys <= set(DEFAULT_KEYS)
+
+
 def test_the_key_of_an_action_that_is_gone_costs_no_other_key(labeler: User) -> None:
     labeler.ui_preferences = {
         "density": "compact",

@@ -104,6 +104,17 @@ def test_a_superuser_needs_no_membership(project: Project) -> None:
     assert outlook_for(make_user(is_superuser=True), project).expect == Expect.READY
 
 
+def test_a_superuser_who_has_yet_to_pass_the_first_round_gets_no_work_though_paused(
+    project: Project, ann: User
+) -> None:
+    make_comparison(project)
+    Membership.objects.filter(user=ann).update(is_paused=True)
+    ann.is_superuser = True
+    ann.save()
+    assert outlook_for(ann, project).expect == Expect.QUALIFICATION
+    assert claim(ann, project) is None
+
+
 def test_a_claim_that_gave_nothing_is_believed_before_the_rows(project: Project) -> None:
     make_comparison(project)
     curator = make_member(project, Role.CURATOR)
