@@ -17,8 +17,8 @@ import numpy as np
 from modeling.measures.calibration import calibrate
 from modeling.measures.intervals import accuracy_interval, difference_interval
 from modeling.measures.noise import noise_of
+from modeling.measures.points import HEADLINE, point_of
 
-HEADLINE = ("test", "dev")  # the most honest first; never what the model learned from
 HELD_OUT = ("test", "dev", "calibration")
 BANDS = ((200, "under 200 characters"), (800, "200 to 799"), (2000, "800 to 1,999"))
 LONGEST = "2,000 and more"
@@ -55,11 +55,7 @@ class Prediction:
     @property
     def point(self) -> float | None:
         """1 for the judged order, 0 for the reverse, 0.5 for equal rewards; None for a tie."""
-        if self.target == 0.5:
-            return None
-        if self.delta == 0:
-            return 0.5
-        return float((self.delta > 0) == (self.target > 0.5))
+        return point_of(self.delta, self.target)
 
     @property
     def margins(self) -> list[float]:
@@ -198,9 +194,7 @@ def length_correlation(rows: Sequence[Prediction]) -> float | None:
 
 def longer_point(row: Prediction) -> float | None:
     """The point that “the longer one is better” would score on this comparison."""
-    if row.target == 0.5:
-        return None
-    return 0.5 if row.longer_by == 0 else float(row.longer_by > 0)
+    return point_of(row.chosen_length - row.rejected_length, row.target)
 
 
 def length_report(rows: Sequence[Prediction]) -> dict[str, Any]:

@@ -84,6 +84,7 @@ def sums_for_log(rewards: Tensor, i: Tensor, j: Tensor, target: Tensor) -> dict[
     """Sum the log's figures over comparisons; i, j and target (C,), rewards (R,)."""
     delta = rewards[i] - rewards[j]
     side = torch.sign(target - 0.5)  # 1, -1, or 0 for a tie
+    # `point_of` (modeling/measures/points.py) for all at once: no point for a tie.
     right = (delta * side > 0).float() + 0.5 * ((delta == 0) & (side != 0)).float()
     return {
         "points": right.sum().item(),
