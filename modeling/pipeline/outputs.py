@@ -114,7 +114,7 @@ def rank(run: Run) -> None:
     """After the end of a run that brought responses or scores: comparisons that nobody has seen yet
     get the priority that its reward model gives them. It reads the whole queue, which takes seconds
     where that is long, so it stands outside of the run's transaction; a queue that is left unranked
-    is put in order at the next judgment (selection/ordering.py)."""
+    is put in order at the next judgment (modeling/selection/ordering.py)."""
     if run.kind not in (Run.Kind.SAMPLE, Run.Kind.SCORE):
         return
     model = ranking_model(run)

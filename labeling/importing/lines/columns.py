@@ -21,7 +21,7 @@ EXPORTED = frozenset(
     id prompt chosen rejected kind target strength weight vote_share agreement judgments split
     provenance arm round chosen_model rejected_model excluded settled_at tags model responses votes
     votes_chosen votes_rejected votes_tie votes_both_bad excluded_reason fingerprint
-    """.split()  # noqa: SIM905 (as in coloured.py)
+    """.split()  # noqa: SIM905 (as in labeling/material/shown/coloured.py)
 )
 # Of these, what says something of a pair: beside anything else it would be lost.
 OF_PAIR = frozenset({"kind", "strength", "weight", "target", "chosen_model", "rejected_model"})

@@ -1,7 +1,7 @@
 """The training loop of a reward model: batches, optimiser steps, early stop, log.
 
-A step is in step.py, its loss in reward/objective.py. Linear warm-up and decay, early stop on the
-dev split with the best weights restored.
+A step is in step.py, its loss in modeling/core/reward/objective.py. Linear warm-up and decay, early
+stop on the dev split with the best weights restored.
 """
 
 import dataclasses

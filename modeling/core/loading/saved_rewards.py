@@ -1,8 +1,9 @@
 """A saved reward model made ready to score: the one place that knows the kinds of folders.
 
 A folder is a plain AutoModelForSequenceClassification, with heads.safetensors it gives one reward
-per head; or it is a trunk with a head that only we read (own_head.py). Used by score.py (many
-texts, one model in memory at a time), scorer.py (kept in memory) and the training of policies.
+per head; or it is a trunk with a head that only we read (own_head.py). Used by
+modeling/core/score.py (many texts, one model in memory at a time), scorer.py (kept in memory) and
+the training of policies.
 """
 
 from collections.abc import Callable, Sequence

@@ -55,7 +55,8 @@ class Task:
     shaping: Shaping = field(default_factory=Shaping)
     bounds: Bounds = field(default_factory=Bounds)
     warnings: list[str] = field(default_factory=list)
-    left_out: list[dict[str, Any]] = field(default_factory=list)  # see left_out.py
+    # Prompts that no response is drawn for, see modeling/core/texts/left_out.py.
+    left_out: list[dict[str, Any]] = field(default_factory=list)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The context of a forward pass: bf16 where the settings say so, fp32 otherwise."""

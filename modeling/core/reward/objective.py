@@ -1,7 +1,7 @@
 """The loss of some prompt groups, in the way the config asks for.
 
-The losses themselves are in losses/preferences.py; here comparisons find their rewards, and
-rankings their comparisons.
+The losses themselves are in modeling/core/losses/preferences.py; here comparisons find their
+rewards, and rankings their comparisons.
 """
 
 from collections.abc import Sequence

@@ -26,7 +26,7 @@ class TrainingData:
     groups: list[PromptGroup]
     encoded: list[list[Encoded]]  # [group][response]
     sha256: str  # of preferences.jsonl
-    left_out: list[dict[str, Any]]  # comparisons, see texts/left_out.py
+    left_out: list[dict[str, Any]]  # comparisons, see modeling/core/texts/left_out.py
     head_weights: list[list[float]] | None  # [group][head]: how often each head sees each prompt
 
 
