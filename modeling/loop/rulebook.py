@@ -3,19 +3,16 @@
 How the policy is improved and compared is in improvement_rules.py.
 """
 
-import math
 from collections.abc import Callable
 
 from labeling.models import Comparison
 from modeling.loop import improvement_rules
-from modeling.loop.doing import doing
+from modeling.loop.doing import doing, time_left
 from modeling.loop.situation import FEWEST_TO_TRAIN, LOW_QUEUE, Situation
 from modeling.loop.steps import NextStep, StepKind
 from modeling.models import Round, Run
 
 State = Run.State
-
-FINISHING_SECONDS = 5.0
 
 
 def decide_next_step(situation: Situation) -> NextStep:
@@ -72,19 +69,6 @@ def running(run: Run) -> NextStep:
         left = time_left(run.seconds_left)
         text = f"{name}: {run.progress:.0%} done{', ' if left else ''}{left}."
     return NextStep(StepKind.RUNNING, text, round(run.progress * 100), 100, run)
-
-
-def time_left(seconds: float | None) -> str:
-    """As exact as it can be known; "" where it cannot. A time that is over is not given as none."""
-    if seconds is None:
-        return ""
-    if seconds < FINISHING_SECONDS:
-        return "finishing"
-    if seconds < 90:
-        return f"about {5 * math.ceil(seconds / 5)} s left"
-    if seconds < 90 * 60:
-        return f"about {round(seconds / 60)} min left"
-    return f"about {round(seconds / 3600)} h left"
 
 
 def while_sampling(situation: Situation) -> NextStep:
