@@ -21,6 +21,7 @@ def problem_response(fault: Exception, context: dict[str, Any]) -> Response | No
         errors: list[dict[str, Any]] = [
             {
                 "line": problem.line,
+                "place": problem.place,
                 "field": problem.field,
                 "problem": problem.problem,
                 "advice": problem.advice,

@@ -70,11 +70,14 @@ class ImportParameters(Parameters):
 
 
 class UploadSerializer(serializers.Serializer[Any]):
-    file = serializers.FileField(help_text="JSONL, plain or packed with gzip.")
+    file = serializers.FileField(
+        help_text="JSONL, JSON, CSV, Parquet or Arrow; plain, packed, or in a .zip or .tar."
+    )
 
 
 class SkippedLineSerializer(serializers.Serializer[Any]):
-    line = serializers.IntegerField()
+    line = serializers.IntegerField(help_text="The number of the record in all that was sent.")
+    place = serializers.CharField(help_text="In words: “line 7”, “row 7 of part.csv”.")
     field = serializers.CharField()
     problem = serializers.CharField()
 
@@ -112,8 +115,9 @@ class ImportsView(APIView):
 
     @extend_schema(
         summary="Add prompts, responses or triples",
-        description="For curators and admins. The body is JSONL, as it is or packed with gzip, or "
-        "a form with a `file`. It is taken whole or not at all: an error names line and field. "
+        description="For curators and admins. The body is JSONL, or a form with a `file` in any "
+        "of the formats in docs/data-formats.md; either may be packed. It is taken whole or "
+        "not at all: an error names line and field. "
         "With `skip_bad` rows with errors are left out, counted and listed. "
         "202: it was taken, and rows that could not be added yet follow by themselves.",
         parameters=[ImportParameters],

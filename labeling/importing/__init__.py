@@ -1,8 +1,9 @@
-"""Takes JSONL files into a project: a file is taken whole or not at all.
+"""Takes files into a project: a file is taken whole or not at all.
 
-It is read once, one line at a time: every line is checked, and what is sound is kept aside
-(staging.py). When all of it is, the file is taken in one moment, and its rows are added in short
-transactions for which nobody waits (applying.py). The formats are in docs/data-formats.md.
+It is read once, one record at a time: each becomes rows of ours (files, sources) and is checked
+(lines), and what is sound is kept aside (staging.py). When all of it is, the file is taken in one
+moment, and its rows are added in short transactions for which nobody waits (applying.py). The
+formats are in docs/data-formats.md.
 """
 
 import time
@@ -11,16 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from labeling.importing import staging
 from labeling.importing.applying import put_in_force
+from labeling.importing.files import Folder, read_records
 from labeling.importing.lines.checking import check_row
 from labeling.importing.lines.columns import UnknownColumns
-from labeling.importing.lines.reading import read_objects
 from labeling.importing.lines.rows import CheckedRow
 from labeling.importing.lines.votes import FileVotes
 from labeling.importing.rehearsing import Rehearsing, RememberedRows
@@ -36,6 +37,7 @@ from labeling.importing.reports import (
 )
 from labeling.importing.scratch_database import scratch_database
 from labeling.importing.skipping import SkippedRows
+from labeling.importing.sources import Recognised, rows_of_records
 from labeling.models import Import, Project, User
 from labeling.texts.limits import COUNTED_PROBLEMS, UPLOADED, FileLimits
 
@@ -63,6 +65,8 @@ PROGRESS_EVERY = 5_000
 
 # Called with what is being done, the rows done so far, and all of them (None: not known yet).
 Progress = Callable[[str, int, int | None], None]
+# A file, or a folder of them.
+Source: TypeAlias = IO[bytes] | Folder
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ class ImportOptions:
 def import_file(
     project: Project,
     actor: User | None,
-    file: IO[bytes],
+    file: Source,
     *,
     name: str,
     options: ImportOptions | None = None,
@@ -144,17 +148,20 @@ def import_file(
         or project.responses_per_comparison,
     }
     if options.dry_run:
-        report = _rehearse(project, file, options, choices, tell)
+        report = _rehearse(project, file, name, options, choices, tell)
     else:
-        report = _take(staging.begin(project, actor, name, choices), file, options, tell)
+        job = staging.begin(project, actor, name, choices)
+        report = _take(job, file, name, options, tell)
     return replace(report, seconds=round(time.monotonic() - started, 2))
 
 
-def _take(job: Import, file: IO[bytes], options: ImportOptions, tell: Progress) -> ImportReport:
+def _take(
+    job: Import, file: Source, name: str, options: ImportOptions, tell: Progress
+) -> ImportReport:
     try:
         with scratch_database() as database:
             votes = FileVotes(database)
-            checked = _Checked(file, options.limits, tell, skip_bad=options.skip_bad)
+            checked = _Checked(file, name, options.limits, tell, skip_bad=options.skip_bad)
             for number, rows in enumerate(_chunks(iter(checked))):
                 if checked.is_sound:
                     votes.note(rows)
@@ -174,14 +181,15 @@ def _take(job: Import, file: IO[bytes], options: ImportOptions, tell: Progress) 
 
 def _rehearse(
     project: Project,
-    file: IO[bytes],
+    file: Source,
+    name: str,
     options: ImportOptions,
     choices: dict[str, Any],
     tell: Progress,
 ) -> ImportReport:
     with scratch_database() as database:
         votes = FileVotes(database)
-        checked = _Checked(file, options.limits, tell, skip_bad=options.skip_bad)
+        checked = _Checked(file, name, options.limits, tell, skip_bad=options.skip_bad)
         for rows in _chunks(iter(checked)):
             votes.note(rows)
         findings = checked.findings()
@@ -192,21 +200,22 @@ def _rehearse(
         rehearsing = Rehearsing(
             project=project, report=report, now=now, remembered=remembered, **choices
         )
-        for rows in _chunks(_sound_rows(file, options.limits, skip_bad=options.skip_bad)):
+        for rows in _chunks(_sound_rows(file, name, options.limits, skip_bad=options.skip_bad)):
             rehearsing.store(votes.counted(rows))
             tell("Storing", report.rows, findings.rows)
     return report
 
 
 def check_file(
-    file: IO[bytes],
+    file: Source,
     *,
+    name: str = "",
     limits: FileLimits = UPLOADED,
     progress: Progress | None = None,
     skip_bad: bool = False,
 ) -> Findings:
     """What the file holds, without touching the database; raises ImportRefused."""
-    checked = _Checked(file, limits, progress, skip_bad=skip_bad)
+    checked = _Checked(file, name, limits, progress, skip_bad=skip_bad)
     for _ in checked:
         pass
     return checked.findings()
@@ -217,14 +226,16 @@ class _Checked:
 
     def __init__(
         self,
-        file: IO[bytes],
+        file: Source,
+        name: str,
         limits: FileLimits,
         progress: Progress | None,
         *,
         skip_bad: bool = False,
     ) -> None:
-        self.file, self.limits, self.progress = file, limits, progress
+        self.file, self.name, self.limits, self.progress = file, name, limits, progress
         self.notices = NoticeCounter()
+        self.recognised = Recognised()
         self.shapes: Counter[str] = Counter()
         self.problems: list[Problem] = []
         self.faults = 0
@@ -232,7 +243,9 @@ class _Checked:
         self.skipped = SkippedRows() if skip_bad else None
 
     def __iter__(self) -> Iterator[CheckedRow]:
-        for line, value in read_objects(self.file, limits=self.limits):
+        tell = self.notices.add
+        records = read_records(self.file, self.name, limits=self.limits, tell=tell)
+        for line, value in rows_of_records(records, self.recognised, tell):
             if isinstance(value, dict) and not self.columns.look(line, value):
                 if self.columns.has_read_enough:
                     break
@@ -266,24 +279,30 @@ class _Checked:
         if self.is_sound and not self.shapes and skipped.count:
             raise ImportRefused(skipped.problems, skipped.count, nothing_left=True)
         if not self.shapes and self.is_sound:
-            advice = "Give one JSON object on each line."
+            advice = "Give one row for each line, such as JSON objects."
             raise ImportRefused([Problem(0, "file", "Holds no rows.", advice)], 1)
         if not self.is_sound:
             raise ImportRefused(self.problems, self.faults)
-        notices = [*self.notices.sentences(), *skipped.sentences()]
+        notices = [
+            *self.recognised.sentences(),
+            *self.notices.sentences(),
+            *skipped.sentences(),
+        ]
         rows = self.shapes.total()
         return Findings(rows, dict(self.shapes), notices, skipped.count, skipped.lines)
 
 
-def preview_rows(file: IO[bytes], count: int = 5, *, skip_bad: bool = False) -> list[CheckedRow]:
+def preview_rows(
+    file: Source, count: int = 5, *, name: str = "", skip_bad: bool = False
+) -> list[CheckedRow]:
     """The first rows of a file that was checked."""
-    return list(islice(_sound_rows(file, UPLOADED, skip_bad=skip_bad), count))
+    return list(islice(_sound_rows(file, name, UPLOADED, skip_bad=skip_bad), count))
 
 
 def _sound_rows(
-    file: IO[bytes], limits: FileLimits, *, skip_bad: bool = False
+    file: Source, name: str, limits: FileLimits, *, skip_bad: bool = False
 ) -> Iterator[CheckedRow]:
-    for line, value in read_objects(file, limits=limits):
+    for line, value in rows_of_records(read_records(file, name, limits=limits)):
         row = value if isinstance(value, Problem) else check_row(line, value)
         if isinstance(row, CheckedRow):
             yield row

@@ -30,8 +30,18 @@ class Problem:
         return self.field == FILE
 
     @property
+    def place(self) -> str:
+        """Where it is, in words: "line 7", "row 7 of part.csv"; empty for the file as a whole."""
+        return place_in_words(self.line) if self.line else ""
+
+    @property
     def words(self) -> str:
         return f"{self.problem} {self.advice}".strip()
+
+
+def place_in_words(line: int) -> str:
+    """A number of a line, or a place that has words of its own (labeling/importing/files)."""
+    return f"line {line}" if f"{line}".isdigit() else f"{line}"
 
 
 class Wrong(ValueError):
@@ -89,6 +99,7 @@ class ImportUnfinished(RuntimeError):
 
 class SkippedLine(TypedDict):
     line: int
+    place: str
     field: str
     problem: str
 
@@ -174,6 +185,10 @@ class NoticeCounter:
 
     def _sentence(self, notice: str) -> str:
         count, lines = self._counts[notice], self._lines[notice]
-        where = ", ".join(str(line) for line in lines)
+        if lines == [0]:
+            return notice if count == 1 else f"{notice}: {count:,}"
+        where = ", ".join(dict.fromkeys(f"{line}" for line in lines))
+        if where.replace(", ", "").isdigit():
+            where = f"line{'s' if ',' in where else ''} {where}"
         more = ", …" if len(lines) == SHOWN_LINES else ""
-        return f"{notice}: {count:,} (line{'s' if len(lines) > 1 else ''} {where}{more})"
+        return f"{notice}: {count:,} ({where}{more})"

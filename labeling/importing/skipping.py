@@ -21,7 +21,10 @@ class SkippedRows:
             words = " ".join(f"{one.field}: {one.words}" for one in problems)
             where = first.field if len(problems) == 1 else "line"
             words = first.words if len(problems) == 1 else words
-            self.lines.append({"line": first.line, "field": where, "problem": words[:500]})
+            line, place = int(first.line), first.place
+            self.lines.append(
+                {"line": line, "place": place, "field": where, "problem": words[:500]}
+            )
             self.problems += problems[: SHOWN_PROBLEMS - len(self.problems)]
         for problem in problems:
             words = problem.problem.rstrip(".")

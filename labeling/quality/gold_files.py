@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from labeling.database.transactions import retried
+from labeling.importing.files import read_records
 from labeling.importing.lines.checking import check_row
 from labeling.importing.lines.columns import UnknownColumns
 from labeling.importing.lines.message_fields import text_in
-from labeling.importing.lines.reading import name_of_type, read_objects
+from labeling.importing.lines.reading import name_of_type
 from labeling.importing.lines.rows import CheckedRow
 from labeling.importing.reports import SHOWN_PROBLEMS, ImportRefused, NoticeCounter, Problem, Wrong
 from labeling.material.adding import Adding, NewPrompt
@@ -74,17 +75,19 @@ def add_gold_file(
     """Takes the whole file. Raises ImportRefused, and stores nothing, where anything is wrong with
     it."""
     notices = NoticeCounter()
-    rows = _checked(file, limits, notices)
+    rows = _checked(file, name, limits, notices)
     made, known, dropped = _add(project, actor, rows, name)
     return GoldReport(made, known, dropped, notices.sentences())
 
 
-def _checked(file: IO[bytes], limits: FileLimits, notices: NoticeCounter) -> list[OwnGold]:
+def _checked(
+    file: IO[bytes], name: str, limits: FileLimits, notices: NoticeCounter
+) -> list[OwnGold]:
     rows: list[OwnGold] = []
     problems: list[Problem] = []
     columns = UnknownColumns()
     characters = 0
-    for line, value in read_objects(file, limits=limits):
+    for line, value in read_records(file, name, limits=limits):
         if not isinstance(value, Problem) and not columns.look(line, _without_own(value)):
             continue
         result = [value] if isinstance(value, Problem) else _check(line, value, notices)

@@ -108,7 +108,8 @@ def create() -> Made:
 
 
 def _is_ours(project: Project) -> bool:
-    """People and prompts are made with the project; whoever has taken one away left the other."""
+    """Whether the project has people or prompts of the demo's: both were made with it, and whoever
+    has taken one away left the other."""
     people = project.memberships.filter(user__username__in=demo.USERS.values())
     return people.exists() or project.prompts.filter(source=SOURCE).exists()
 

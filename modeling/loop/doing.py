@@ -33,14 +33,14 @@ ESTIMATE = (
 
 
 def doing(run: Run) -> str:
-    """Says what the run does, or will do, without a full stop."""
+    """Says what the run does now, or what it will do while it waits; without a full stop."""
     now, later = ESTIMATE if is_estimate(run) else WORDS[Kind(run.kind)]
     return f"{later} as soon as a worker is free" if run.state == Run.State.QUEUED else now
 
 
 def time_left(seconds: float | None) -> str:
-    """Says how long it still takes, as exactly as that can be known; "" where it cannot. A time
-    that is over is not given as none."""
+    """Puts a time left into words, rounded as coarsely as it is known; "" for None. A time that has
+    run out is "finishing", since nobody knows that it ends this second."""
     if seconds is None:
         return ""
     if seconds < FINISHING_SECONDS:

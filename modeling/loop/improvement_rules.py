@@ -52,7 +52,8 @@ def while_gating(situation: Situation) -> NextStep:
 
 
 def while_improving(situation: Situation, thirsty: bool) -> NextStep:
-    """`thirsty`: labelers have little left, and the policy can bring more before it is trained."""
+    """Says what comes next while the policy is improved. `thirsty`: labelers have little left, and
+    the policy can bring more before it is trained."""
     run = situation.improvement_of_round
     if run is None:
         if thirsty and not situation.sampled_since_training:

@@ -193,7 +193,7 @@ def _failure(run: Run) -> LoopAlarm:
 
 
 def stopped_by_guard(situation: Situation) -> list[LoopAlarm]:
-    """For the loop's page; the page Rounds tells it at length."""
+    """The alarm of a stopped improvement, in one sentence; the page Rounds has the whole story."""
     if not situation.improvement_stopped:
         return []
     text = f"The guard has stopped improvement: {situation.improvement_stopped}"

@@ -65,7 +65,7 @@ def advance(project: Project, now: datetime | None = None) -> list[Run]:
 
 
 def advance_all(now: datetime) -> list[Run]:
-    """Every project; trouble in one is logged and does not hold up the others."""
+    """Advances every project. Trouble in one is logged and does not hold up the others."""
     queued: list[Run] = []
     for project in Project.objects.order_by("pk"):
         try:

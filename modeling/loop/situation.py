@@ -75,7 +75,7 @@ class Situation:
 
     @property
     def active_run_of_round(self) -> Run | None:
-        """Read anew at each call."""
+        """The run of this round that is under way; read anew at each call."""
         return Run.objects.filter(round=self.round, state__in=Run.ACTIVE).first()
 
     @cached_property
@@ -126,7 +126,8 @@ class Situation:
 
     @cached_property
     def new_preferences(self) -> int:
-        """Settled since the last snapshot that a training took, whatever became of it."""
+        """How many have settled since the last snapshot that a training took, also one that
+        failed."""
         snapshot = self.last_training.snapshot if self.last_training else None
         if snapshot is None or snapshot.last_settled_at is None:
             return self.usable_preferences
@@ -140,7 +141,8 @@ class Situation:
 
     @cached_property
     def new_for_policy(self) -> int:
-        """Settled since the last run that improved the policy began, whatever became of it."""
+        """How many have settled since the last run that improved the policy began, also one that
+        failed."""
         if self.last_improvement is None:
             return self.usable_preferences
         return self._usable_since(self.last_improvement.created_at)

@@ -93,7 +93,7 @@ def execute(run_id: int, *, package: str = PACKAGE, beat_seconds: float = BEAT_S
 
 
 def claim(run_id: int) -> Run | None:
-    """Compare-and-set from queued to running: of several workers one gets the run."""
+    """Moves a run from queued to running by compare-and-set: of several workers one gets it."""
     now = timezone.now()
     claimed = Run.objects.filter(pk=run_id, state=State.QUEUED).update(
         state=State.RUNNING,

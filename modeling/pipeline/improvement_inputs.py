@@ -23,7 +23,7 @@ FEWEST_PROMPTS = 8
 
 
 def prepare_improvement(run: Run, folder: Path) -> bool:
-    """config.json and prompts.jsonl of train_policy; for DPO preferences.jsonl instead."""
+    """Writes config.json and prompts.jsonl for train_policy; for DPO preferences.jsonl instead."""
     assert run.policy is not None
     if is_server(run.policy.location):
         raise CannotPrepare(
@@ -63,8 +63,8 @@ def _reward_models(run: Run) -> list[str]:
 
 
 def _training_prompts(run: Run) -> list[int]:
-    """Of the train split only: the others stay honest for the comparison. By chance, the same at
-    every attempt."""
+    """Draws prompts of the train split, the same at every attempt. The other splits stay honest for
+    the comparison."""
     split = Prompt.objects.filter(project=run.project, split=Split.TRAIN)
     ids = list(split.order_by("pk").values_list("pk", flat=True))
     if len(ids) < FEWEST_PROMPTS:

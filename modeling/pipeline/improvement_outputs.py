@@ -37,7 +37,7 @@ def collect_improvement(run: Run, made: Notes) -> dict[str, Any]:
 
 
 def _note_gold(round_: Round, gold: GoldMeans) -> None:
-    """`round_`: as it is now, locked."""
+    """Notes the mean scores with the round, which is locked and as it is now."""
     results = replace(round_.figures, gold=gold).as_json()
     Round.objects.filter(pk=round_.pk).update(results=results)
 

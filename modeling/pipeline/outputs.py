@@ -67,9 +67,8 @@ def store_scores(run: Run, stage: str, reward_model_id: int) -> None:
 
 
 def measure(run: Run) -> dict[str, Any]:
-    """Reads what a training's files say and computes its evaluation; {} for other kinds of run.
-    That takes seconds, so it is done outside of any transaction: on SQLite nobody's answer is saved
-    while one is open."""
+    """Reads a training's figures and computes those that take seconds; {} for other runs. Outside
+    of any transaction, because on SQLite nobody's answer is saved while one is open."""
     if run.kind != Run.Kind.TRAIN_REWARD:
         return {}
     return read_result(run.folder).figures | {"evaluation": evaluation_of(run)}
@@ -107,7 +106,7 @@ def collect(run: Run, measured: dict[str, Any], made: Notes, finish: FinishRun) 
 
 
 def results_of_stages(run: Run) -> dict[str, Any]:
-    """Reads each stage's result; {} for a stage that had nothing to do, or that the run went on
+    """The figures of each stage; {} for one that had nothing to do, or that the run went on
     without."""
     folders = {stage: folder_of(run, stage) for stage in stages_of(run)}
     return {
@@ -117,10 +116,12 @@ def results_of_stages(run: Run) -> dict[str, Any]:
 
 
 def rank(run: Run) -> None:
-    """Puts the comparisons that nobody has seen yet in the order of the run's reward model, after a
-    run that brought responses or scores. It reads the whole queue, which takes seconds where that
-    is long, so it stands outside of the run's transaction; a queue that is left unranked is put in
-    order at the next judgment (modeling/selection/ordering.py)."""
+    """Puts comparisons that nobody has seen yet in the order of the run's reward model, after the
+    end of a run that brought responses or scores.
+
+    It reads the whole queue, which takes seconds where that is long, so it stands outside of the
+    run's transaction. A queue that is left unranked is put in order at the next judgment
+    (modeling/selection/ordering.py)."""
     if run.kind not in (Run.Kind.SAMPLE, Run.Kind.SCORE):
         return
     model = ranking_model(run)

@@ -47,7 +47,7 @@ class RunProgress:
         )
 
     def values(self, now: float) -> dict[str, Any]:
-        """For the run's row. A program that is silent does not stop the clock."""
+        """The columns of the run's row. The time left goes on falling while a program is silent."""
         left = None if self.left is None else max(0.0, self.left - (now - self.text_at))
         if left is not None and left < FINISHING_SECONDS and self.whole.shown < NEAR_THE_END:
             left = None  # it was wrong, and nobody knows better

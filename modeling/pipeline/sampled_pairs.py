@@ -125,8 +125,8 @@ def queue_pairs(run: Run) -> dict[str, int]:
 
 
 def store_samples(run: Run, samples: Iterable[dict[str, Any]] | None = None) -> None:
-    """All of the run's, unless some are given; those that are stored already are left as they
-    are."""
+    """Stores these samples as responses, or all of the run's. Those that are stored already are
+    left as they are."""
     assert run.policy is not None
     temperature = float(run.asked.sample["temperature"])
     writers = policies_of(run)
@@ -162,7 +162,8 @@ def _choose(
     taken: set[tuple[int, str]],
     model: RewardModel | None,
 ) -> dict[int, Pair]:
-    """Without a model, at random: the same pair at the end as early."""
+    """Chooses a pair for each prompt. Without a model it is drawn by the run's seed, so that it is
+    the same one early and at the end."""
     return choose_pairs(
         by_prompt,
         taken,

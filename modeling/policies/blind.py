@@ -90,8 +90,8 @@ def standing(round_: Round) -> BlindStanding:
 
 
 def _out_of_reach(round_: Round) -> int:
-    """Open pairs that wait for a judgment which nobody is left to give: those who label have had
-    them all, as when the only labeler has skipped one. 0 while nobody labels at all."""
+    """How many open pairs wait for a judgment that nobody is left to give: everybody who labels has
+    had them, as when the only labeler has skipped one. 0 while nobody labels at all."""
     labelers = _labelers(round_.project)
     if not labelers:
         return 0

@@ -81,7 +81,8 @@ def fit_curve(
     form: Form,
     errors: Sequence[float] | None = None,
 ) -> Curve | None:
-    """Least squares; both forms are linear in alpha and beta. Points at KL 0 say nothing.
+    """Fits a curve by least squares; both forms are linear in alpha and beta. Points at KL 0 say
+    nothing.
 
     `errors` are the gains' standard errors and weigh the points (equal weights without them).
     None for fewer than three points at different distances. ValueError for a negative or infinite

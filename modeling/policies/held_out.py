@@ -32,7 +32,8 @@ class HeldOutPair:
 
 
 def held_out_pairs(run: Run) -> list[HeldOutPair] | None:
-    """In the order of the file; None when it is gone, with its folder or alone."""
+    """What the run has left of its held-out prompts, in the order of the file; None when the file
+    is gone, with its folder or alone."""
     path = run.folder / "samples.jsonl"
     if not path.exists():
         return None

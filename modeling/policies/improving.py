@@ -102,12 +102,12 @@ def train_policy_asked(project: Project, policy: Policy) -> TrainPolicyAsked:
 
 
 def is_estimate(run: Run) -> bool:
-    """It makes no policy and belongs to no round."""
+    """Whether the run only estimates: it makes no policy and belongs to no round."""
     return run.asked.only_estimates
 
 
 def estimates_of(project: Project) -> QuerySet[Run]:
-    """Those that have come to their end, the newest first."""
+    """The project's estimates that have come to their end, the newest first."""
     runs = Run.objects.filter(
         project=project, kind=Run.Kind.TRAIN_POLICY, state=Run.State.SUCCEEDED
     )

@@ -65,7 +65,8 @@ def _promote(policy: Policy, by: User | None, reason: str, seen: int | None) -> 
 
 @retried
 def reject_policy(policy: Policy, by: User | None, reason: str) -> bool:
-    """Out of the line. False for one in service: it goes when another one takes its place."""
+    """Rejects a policy. False for the one in service, which goes when another one takes its place,
+    and for one that was rejected already."""
     with deciding.deciding(policy.project) as loop:
         if loop.policy_id == policy.pk:
             return False
@@ -90,7 +91,8 @@ def check_usable(policy: Policy) -> None:
 
 @retried
 def compare_again(policy: Policy, by: User) -> bool:
-    """Back in the line: the next round that has nothing else in hand compares it blind."""
+    """Makes a decided policy a candidate again: the next round that has nothing else in hand
+    compares it blind. False for the one in service, and for one that waits already."""
     with deciding.deciding(policy.project) as loop:
         changed = loop.policy_id != policy.pk and Policy.objects.filter(
             pk=policy.pk, status__in=(Status.REJECTED, Status.ACCEPTED)
@@ -208,7 +210,8 @@ def _follow(round_: Round, candidate: Policy, state: str, reason: str, loop: Loo
 
 
 def stop_improvement(project: Project, why: str) -> None:
-    """Nothing is improved until a person says so; labeling and retraining go on."""
+    """Stops improvement until a person resumes it; labeling and retraining go on. The first reason
+    stays."""
     with deciding.deciding(project):
         running = Loop.objects.filter(project=project, improvement_stopped="")
         if running.update(improvement_stopped=why):

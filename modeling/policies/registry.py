@@ -65,7 +65,8 @@ def _architectures(folder: Path) -> list[str]:
 
 
 def _check_server(location: str, *, look: bool = False) -> None:
-    """`look`: the name's addresses too, where it has any here. Whoever connects checks them again
+    """Raises NotUsable for an address that nobody may connect to. `look`: the name's addresses are
+    checked too, where it has any here. Whoever connects checks them again
     (modeling/core/generating/servers/checked_network.py): this is to say at once what would fail a
     minute later."""
     try:
@@ -80,7 +81,8 @@ def _check_server(location: str, *, look: bool = False) -> None:
 
 
 def _check_key(server: ChatServer) -> None:
-    """Where this process knows the key or its servers; workers may have them alone."""
+    """Checks whether the key may go to this server, where this process knows the key or its
+    servers; often workers alone do."""
     name = server.api_key_env
     if name and (os.environ.get(name) or os.environ.get(name + HOSTS)):
         server.check_key_may_go()
@@ -153,7 +155,7 @@ def make_current(policy: Policy, by: User | None) -> bool:
 
 
 def point_at(policy: Policy, by: User | None, loop: Loop) -> bool:
-    """`loop` as `deciding` gives it. False: it pointed there already."""
+    """Puts this version in service. `loop`: as `deciding` gives it. False: it was so already."""
     before = loop.policy
     if before == policy:
         return False

@@ -33,7 +33,7 @@ class DamagedOutput(ValueError):
 
 
 def clean(text: str) -> str:
-    """Without NUL, which PostgreSQL cannot store."""
+    """Takes NUL out, which PostgreSQL cannot store."""
     return text.replace("\x00", "")
 
 
@@ -52,8 +52,8 @@ def _without_nul(value: Any) -> Any:
 
 
 def template_date(project: Project) -> dict[str, str]:
-    """For a program's config: the day on which the project was made. Chat templates that print
-    today's date print this one, in all its trainings and samples, whenever they run."""
+    """The part of a program's config with the day on which the project was made. Chat templates
+    that print today's date print this one, in all its trainings and samples, whenever they run."""
     return {"template_date": project.created_at.date().isoformat()}
 
 
@@ -172,7 +172,7 @@ def write_config(folder: Path, program: str, given: Mapping[str, Any]) -> None:
 
 
 def write_prompts(folder: Path, ids: Sequence[int]) -> None:
-    """prompts.jsonl with these prompts, in this order."""
+    """Writes prompts.jsonl with these prompts, in this order, less those that were deleted."""
     rows = Prompt.objects.filter(pk__in=ids).values_list("pk", "messages", "extra")
     prompts = {pk: {"id": str(pk), "prompt": messages, **extra} for pk, messages, extra in rows}
     write_jsonl(folder / "prompts.jsonl", (prompts[pk] for pk in ids if pk in prompts))

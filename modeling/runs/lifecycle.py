@@ -149,7 +149,8 @@ def requeue_abandoned(now: datetime, passed: float | None = None) -> list[Run]:
 
 
 def _is_quiet(run: Run, now: datetime) -> bool:
-    """Hardly a proof, so the lock decides. A sign from ahead of now is as old as one can be."""
+    """Whether the last sign of life is some seconds old, or lies ahead of now, as after the clock
+    was set back. That proves little by itself: the lock on the folder decides."""
     return run.heartbeat_at is None or abs(now - run.heartbeat_at) > QUIET_AFTER
 
 

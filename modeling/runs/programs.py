@@ -96,7 +96,7 @@ class ProgramEnding:
 
     @property
     def was_stopped(self) -> bool:
-        """It ended at a safe point because it was asked to, or had not begun."""
+        """Whether it ended at a safe point because it was asked to, or had not begun."""
         return self.exit_code in (CANCELLED, -signal.SIGTERM)
 
 
@@ -138,7 +138,7 @@ class RunningProgram:
             )
 
     def send(self, number: signal.Signals) -> None:
-        """To the whole group: a program may have started helpers of its own."""
+        """Signals the whole group: a program may have started processes of its own."""
         self.asked_to_stop = self.asked_to_stop or number == signal.SIGTERM
         with suppress(ProcessLookupError):  # it may have ended just now
             os.killpg(self.process.pid, number)

@@ -19,8 +19,8 @@ LAUNCHER = (
 
 
 def count_gpus() -> int:
-    """That a program may use, without loading torch: what CUDA is allowed to see, and the driver
-    has."""
+    """How many GPUs a program may use: those that the driver has and CUDA is allowed to see. Told
+    without loading torch."""
     there = len(list(DRIVER.iterdir())) if DRIVER.is_dir() else 0
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
@@ -30,7 +30,8 @@ def count_gpus() -> int:
 
 
 def processes_for(stage: str, folder: Path) -> int:
-    """One per GPU where the program can share its work out, else one."""
+    """How many processes to start: one per GPU where the program can share its work out, else
+    one."""
     if stage not in SHARING:
         return 1
     config = {}

@@ -28,8 +28,8 @@ def strategy_of(project: Project) -> Selection:
 
 
 def fall_back_if_useless(project: Project, live: RewardModel) -> bool:
-    """To random, once, with the reason where people see it. Choosing another strategy, or
-    `try_again`, ends it. True when this call did it."""
+    """Falls back to random, once, with the reason where people see it. Choosing another strategy,
+    or `try_again`, ends it. True when this call did it."""
     asked = project.loop_settings.selection
     if strategy_of(project) == Selection.RANDOM:
         return False
@@ -49,7 +49,8 @@ def fall_back_if_useless(project: Project, live: RewardModel) -> bool:
 
 
 def try_again(project: Project, by: User) -> bool:
-    """Back to the project's strategy; what was measured until now no longer counts against it."""
+    """Goes back to the project's strategy. What was measured until now no longer counts against
+    it."""
     newest = RewardModel.objects.filter(project=project).aggregate(last=Max("version"))["last"]
     with transaction.atomic():
         changed = (

@@ -66,7 +66,7 @@ def vectors_of(
 
 
 def space_of(model: RewardModel) -> Space:
-    """From the first vectors that were stored, so the same in every process."""
+    """The space of the first vectors that were stored, so the same in every process."""
     rows = list(_vectors(model).values_list("pk", "vector")[:MEASURED])
     first = rows[0][0] if rows else None
     length = len(rows[0][1]) if rows else 0
@@ -78,7 +78,8 @@ def space_of(model: RewardModel) -> Space:
 
 
 def first_vector(model: RewardModel) -> int | None:
-    """Another one as soon as the features of the model were forgotten or stored anew."""
+    """The row of the model's first vector; another one as soon as its features were forgotten or
+    stored anew. None without features."""
     return _vectors(model).values_list("pk", flat=True).first()
 
 
@@ -87,9 +88,9 @@ def _vectors(model: RewardModel) -> QuerySet[ResponseFeatures]:
 
 
 def forget_features(project: Project, but: RewardModel) -> None:
-    """Those of models that are not in service any more. What is in service is read in the same
-    statement: a worker that saw another model there takes nothing from the one that is there by
-    now."""
+    """Deletes features of models that are not in service any more. What is in service is read in
+    the same statement: a worker that saw another model there takes nothing from the one that is
+    there by now."""
     in_service = Loop.objects.filter(project=project, reward_model__isnull=False)
     others = ResponseFeatures.objects.filter(reward_model__project=project)
     others = others.exclude(reward_model=but)

@@ -111,7 +111,7 @@ class Follower:
         return guess_of(self.model, row, probability, float(x[0]))
 
     def beliefs(self) -> Beliefs:
-        """Of the queue's pairs."""
+        """What the head believes of the queue's pairs, (P,) each."""
         return with_spread(self.line.beliefs(), self.queue.spread)
 
     def judged(self) -> JudgedPairs:

@@ -86,7 +86,8 @@ def _model_in_service(project: Project) -> RewardModel | None:
 
 
 def follow_all() -> None:
-    """Every project; trouble in one is logged and does not hold up the others."""
+    """Follows every project that is not paused. Trouble in one is logged and does not hold up the
+    others."""
     for project in Project.objects.filter(is_paused=False).order_by("pk"):
         try:
             follow(project)
@@ -214,7 +215,7 @@ def plain_priorities(
 
 
 def changed(priorities: dict[int, float]) -> dict[int, float]:
-    """Those that differ from what is stored."""
+    """The priorities that differ from what is stored."""
     stored: dict[int, float] = {}
     ids = sorted(priorities)
     for start in range(0, len(ids), 500):

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def _fake_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     execute = run_stage.executing.execute
-    fast = {"package": FAKE, "beat_seconds": 0.02}
+    fast: dict[str, Any] = {"package": FAKE, "beat_seconds": 0.02}
     monkeypatch.setattr(run_stage.executing, "execute", lambda pk: execute(pk, **fast))
 
 

@@ -29,7 +29,8 @@ class Command(BaseCommand):
         days = options["days"]
         if not 0 <= days <= MOST_DAYS:
             raise CommandError(f"--days is from 0 to {MOST_DAYS:,}; 0: until it is revoked.")
-        name, longest = options["name"].strip(), ApiToken._meta.get_field("name").max_length
+        name = options["name"].strip()
+        longest = ApiToken._meta.get_field("name").max_length or 0
         if not 0 < len(name) <= longest:
             raise CommandError(f"--name has 1 to {longest} characters, not {len(name)}.")
         expires_at = timezone.now() + timedelta(days=days) if days else None

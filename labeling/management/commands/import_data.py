@@ -1,9 +1,10 @@
-"""`manage.py import_data PROJECT FILE`: takes a JSONL file (also .gz) into a project."""
+"""`manage.py import_data PROJECT FILE`: takes a file or a folder of data into a project."""
 
 import sys
 from argparse import ArgumentParser
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
@@ -17,14 +18,23 @@ from labeling.importing import (
     ImportUnfinished,
     import_file,
 )
+from labeling.importing.files import Folder
 from labeling.models import Project, User
 from labeling.people.signing_in.ways_in import way_in
 from labeling.projects import owners
 from labeling.texts.limits import ON_THE_SERVER
 
+FILE = """\
+JSON lines, a JSON array or document, CSV, Parquet or Arrow; plain or packed with gzip, bzip2, xz,
+Zstandard or LZ4; a .zip or .tar of these; or a folder, as `datasets` saves it or as it lies on a
+hub."""
 NEXT_STEPS = """\
 Comparisons wait for your answers there. On its page Settings choose the model that reward models
 start from, and after how many answers the first is trained; “Retrain now” does not wait."""
+
+
+def _opened(path: Path) -> AbstractContextManager[IO[bytes] | Folder]:
+    return nullcontext(Folder(path)) if path.is_dir() else path.open("rb")
 
 
 class Command(BaseCommand):
@@ -35,7 +45,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("project", help="The project's slug.")
-        parser.add_argument("file", type=Path, help="A .jsonl file, plain or packed with gzip.")
+        parser.add_argument("file", type=Path, help=FILE)
         parser.add_argument(
             "--create", action="store_true", help="Make the project if there is none."
         )
@@ -78,7 +88,7 @@ class Command(BaseCommand):
                 skip_bad=given["skip_bad"],
                 limits=ON_THE_SERVER,
             )
-            with given["file"].open("rb") as file:
+            with _opened(given["file"]) as file:
                 report = import_file(
                     project,
                     None,
@@ -146,16 +156,16 @@ class Command(BaseCommand):
         self.stderr.flush()
 
     def _print_problems(self, refused: ImportRefused) -> None:
-        self._print_table([(one.line, one.field, one.words) for one in refused.problems])
+        self._print_table([(one.place, one.field, one.words) for one in refused.problems])
         if refused.can_skip:
             self.stderr.write("With --skip-bad such rows are left out, and all others imported.")
 
-    def _print_table(self, rows: list[tuple[int, str, str]]) -> None:
-        cells = [("line", "field", "what was wrong")]
-        cells += [(str(line) if line else "–", field, words) for line, field, words in rows]
+    def _print_table(self, rows: list[tuple[str, str, str]]) -> None:
+        cells = [("where", "field", "what was wrong")]
+        cells += [(place or "–", field, words) for place, field, words in rows]
         widths = [max(len(row[column]) for row in cells) for column in (0, 1)]
-        for line, field, words in cells:
-            self.stderr.write(f"{line:>{widths[0]}}  {field:<{widths[1]}}  {words}")
+        for place, field, words in cells:
+            self.stderr.write(f"{place:>{widths[0]}}  {field:<{widths[1]}}  {words}")
 
     def _print_report(self, project: Project, report: ImportReport) -> None:
         title = "Would be imported" if report.dry_run else "Imported"
@@ -168,7 +178,7 @@ class Command(BaseCommand):
             shown = report.skipped_lines
             of_all = f", the first {len(shown):,}" if report.skipped > len(shown) else ""
             self.stderr.write(f"Rows with errors, skipped{of_all}:")
-            self._print_table([(row["line"], row["field"], row["problem"]) for row in shown])
+            self._print_table([(row["place"], row["field"], row["problem"]) for row in shown])
 
     def _print_way_on(self, project: Project) -> None:
         self.stdout.write(f"\n{way_in(project, reverse('project', args=[project.slug]))}")

@@ -37,7 +37,7 @@ class Command(BaseCommand):
             raise CommandError(f"{path} cannot be read: {fault.strerror}.") from fault
         except ImportRefused as refused:
             for problem in refused.problems:
-                where = f"line {problem.line}" if problem.line else "the file"
+                where = problem.place or "the file"
                 words = f"{problem.problem} {problem.advice}".strip()
                 self.stderr.write(f"{where}, {problem.field}: {words}")
             raise CommandError(refused.summary) from refused

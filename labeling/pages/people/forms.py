@@ -11,7 +11,7 @@ LONGEST_ADDRESS = User._meta.get_field("email").max_length
 
 ROLE_CHOICES = [
     (Role.LABELER, "Labeler: judges comparisons"),
-    (Role.CURATOR, "Curator: also sees and mends the data, edits the guidelines"),
+    (Role.CURATOR, "Curator: also mends the data, edits the guidelines, says what comes first"),
     (Role.ADMIN, "Admin: also settings, people, models and runs"),
 ]
 

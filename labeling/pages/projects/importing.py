@@ -65,8 +65,8 @@ class UploadForm(OptionsForm):
     file = forms.FileField(
         label="File",
         allow_empty_file=True,  # the importer says it better
-        widget=forms.FileInput(attrs={"accept": ".jsonl,.gz,.json,.ndjson,.txt"}),
-        help_text="JSONL, plain or packed with gzip. Drop it here or choose it.",
+        help_text="JSONL, JSON, CSV, Parquet or Arrow; plain, packed, or in a .zip or .tar. Drop "
+        "it here or choose it.",
     )
     field_order = ["file", "pairs", "tags", "skip_bad"]
 
@@ -74,7 +74,7 @@ class UploadForm(OptionsForm):
         file: UploadedFile = self.cleaned_data["file"]
         if (file.size or 0) > MAX_UPLOAD_BYTES:
             raise forms.ValidationError(
-                f"The file is larger than {MAX_UPLOAD_BYTES // 2**20} MB. Pack it with gzip, or "
+                f"The file is larger than {MAX_UPLOAD_BYTES // 2**20} MB. Pack it, or "
                 "use manage.py import_data on the server."
             )
         return file
@@ -105,13 +105,13 @@ def _check(request: SignedInRequest, project: Project) -> HttpResponse:
     name = upload.name or "upload"
     skip_bad = form.cleaned_data["skip_bad"]
     try:
-        checked = check_file(upload, skip_bad=skip_bad)
+        checked = check_file(upload, name=name, skip_bad=skip_bad)
     except ImportRefused as refused:
         return _page(request, project, status=422, form=form, refused=refused, name=name)
     context: dict[str, Any] = {
         "checked": checked,
         "name": name,
-        "rows": preview_rows(upload, skip_bad=skip_bad),
+        "rows": preview_rows(upload, name=name, skip_bad=skip_bad),
         "token": keep_upload(upload.chunks()),
         "pairs": form.cleaned_data["pairs"],
         # Without spaces: written longer than it was typed, it could be too long to come back.
@@ -161,9 +161,15 @@ def skipped_lines(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
     entry = _imports(project).filter(pk=pk).first() if pk <= BIGGEST_ID else None
     if entry is None:
         raise Http404("There is no such import.")
-    rows = [("line", "field", "what was wrong")]
+    rows = [("where", "field", "what was wrong")]
     for row in entry.details.get("skipped_lines", []):
-        rows.append((str(row["line"]), row["field"], " ".join(row["problem"].split())))
+        rows.append(
+            (
+                row.get("place") or f"line {row['line']}",
+                row["field"],
+                " ".join(row["problem"].split()),
+            )
+        )
     text = "".join("\t".join(row) + "\n" for row in rows)
     answer = HttpResponse(text, content_type="text/plain; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="{project.slug}-skipped-{pk}.txt"'

@@ -68,6 +68,7 @@ def scale_of(features: Tensor) -> Standardisation:
     spread = features.std(0, correction=0)
     rounding = RELATIVE * features.abs().amax(0)  # of each feature alone
     constant = (spread <= 1e-6 * spread.max().clamp(min=1e-30)) | (spread <= rounding)
+    # Divided by infinity it is 0 for good: dividing by its rounding would make noise a feature.
     spread = torch.where(constant, torch.full_like(spread, torch.inf), spread)
     return Standardisation(features.mean(0), spread * features.shape[1] ** 0.5)
 
@@ -143,6 +144,8 @@ def cross_validate(
         if not len(outside.i) or not inside.weight.sum():
             continue
         weights = None
+        # The stronger the penalty, the nearer to zero and the sooner found: each is a good start
+        # for the next weaker one.
         for l2 in sorted(strengths, reverse=True):
             weights = fit(features, inside, l2, config, weights)
             losses[l2][folds == fold], points, decided = held_out(features, outside, weights)

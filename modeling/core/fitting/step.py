@@ -85,6 +85,7 @@ def gradients(
         )
         if not figures.pop("too_large"):
             break
+        # Some passes may have left gradients: the batch begins again as a whole.
         optimizer.zero_grad(set_to_none=True)
         torch.cuda.empty_cache()
         config = training.config
@@ -120,6 +121,7 @@ def backward(
                     part,
                     training.data.head_weights,
                 )
+            # By the whole batch's weight, whatever the pass: the sum over passes is then the mean.
             (loss / total_weight).backward()
             for name, value in part_figures.items():
                 figures[name] += value

@@ -121,7 +121,7 @@ def generate_plain(
         max_new_tokens=sampling.max_new_tokens,
         do_sample=False,
         eos_token_id=sorted(sampling.stop_ids) or None,
-        pad_token_id=0,
+        pad_token_id=0,  # written behind finished rows, and never read
     )
     try:
         for prompt, members in reversed(by_prompt(requests)):

@@ -96,6 +96,7 @@ def read_prefix(model: PreTrainedModel, prompts: Sequence[Sequence[int]]) -> Pre
     device = model.device
     lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)  # (P,)
     longest = int(lengths.max())
+    # On the left: all prompts end at one column, where the next token of each is written.
     padded = [[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
     ids = torch.tensor(padded, device=device)  # (P, T); the mask hides the zeros
     mask = (torch.arange(longest, device=device) >= longest - lengths[:, None]).long()

@@ -69,6 +69,7 @@ def on_one_scale(rewards: Tensor, scales: Sequence[RewardScale] | None) -> Tenso
         raise ValueError(f"{len(scales)} scales for {rewards.shape[1]} members")
     means = torch.tensor([scale.mean for scale in scales], dtype=torch.float64)
     stds = torch.tensor([scale.std for scale in scales], dtype=torch.float64)
+    # In fp64, so that two scalings leave no rounding where members agree.
     level = (rewards.double().cpu() - means) / stds * stds.mean() + means.mean()
     return level.to(rewards)
 

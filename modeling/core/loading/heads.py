@@ -90,6 +90,7 @@ def load_heads(folder: Path, model: PreTrainedModel, count: int | None = None) -
         mean = weights["weight"].mean(0, keepdim=True)
     except Exception as error:  # safetensors raises its own kind
         raise _damaged(path) from error
+    # Heads of another training would load without a word: their mean is what tells them apart.
     one = head.weight.cpu()
     if mean.shape != one.shape or not torch.allclose(mean, one, atol=1e-4):
         raise _damaged(path)

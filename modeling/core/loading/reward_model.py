@@ -135,6 +135,7 @@ def save_model(
     tokenizer.model_max_length = max_length
     pad_on(tokenizer, side)
     model.save_pretrained(folder)
+    # For the folder alone: the run goes on with the template its tokens were made by.
     template, tokenizer.chat_template = tokenizer.chat_template, ending_template(tokenizer)
     tokenizer.save_pretrained(folder)
     tokenizer.chat_template = template
@@ -167,6 +168,7 @@ def check_reload(
     reread = {"one by one": torch.cat([read([text]) for text in encoded])}
     if batched:
         reread["in a batch"] = read_in_batches(read, encoded)
+    # Relative beyond 1, absolute below: a reward near zero is a difference of larger numbers.
     scale = expected.abs().clamp(min=1.0)
     for way, rewards_again in reread.items():
         error = ((rewards_again - expected).abs() / scale).max().item()

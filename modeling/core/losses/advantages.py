@@ -37,8 +37,8 @@ def gae(
     """
     rewards, values = rewards * mask, values * mask
     advantages = torch.zeros_like(rewards)
-    # Backwards, for each advantage contains the next. Masking it at each token makes the first real
-    # token after padding begin with nothing from behind its end.
+    # Backwards, for each advantage contains the next one. It is masked at every token, so that a
+    # response's last token takes nothing from the padding behind it.
     following = torch.zeros_like(rewards[:, 0])  # A_t+1
     for t in range(rewards.shape[1] - 1, -1, -1):
         after = values[:, t + 1] if t + 1 < rewards.shape[1] else torch.zeros_like(following)

@@ -145,6 +145,7 @@ def update(
     for group, peak in zip(learner.optimizer.param_groups, learner.rates, strict=True):
         group["lr"] = peak * factor
     figures: dict[str, float] = {}
+    # Advantages are not made anew between passes: they belong to the policy that drew.
     for number in range(task.config.inner_epochs):
         figures = {}
         for numbers in minibatches(task.config, len(rollouts), f"{step}:{number}"):
@@ -222,6 +223,7 @@ def policy_loss(
     old = signal.logps[rows, :width].to(task.device)
     advantages = signal.advantages[rows].to(task.device)
     tokens, responses = shares
+    # Half the mean square of the log-ratio: an estimate of the KL to the policy that drew (k2).
     difference = (logps - old).detach()[real]
     sums["kl"] += 0.5 * difference.square().sum().item() / tokens
     sums["ratio"] += difference.exp().sum().item() / tokens

@@ -86,6 +86,7 @@ def load_actor(
     switch_dropout_off(model)
     wrapper = None
     if adapter == "lora":
+        # Not at the output layer: it is often tied to the embeddings, which stay frozen.
         wrapper = put_adapters(model, inner_names(model), rank=rank, alpha=2 * rank, seed=seed)
     frozen = None
     if wrapper is None or reference != policy:
@@ -141,6 +142,7 @@ def load_value_model(
             where="config.json: algorithm",
             hint='Use "rloo", which needs no value model.',
         )
+    # Zeros rather than chance: random values would make random advantages of good rewards.
     nn.init.zeros_(model.score.weight)
     return finish_value_model(model, device), (
         "No reward model reads the policy's tokens: values begin at zero on the policy's trunk."

@@ -67,6 +67,7 @@ class Padded:
             use_cache=False,
             **accepted(model, logits_to_keep=wanted, position_ids=self.positions),
         )
+        # In fp32: ratios of probabilities are exponentials of differences of these.
         return token_logps(output.logits[:, -wanted:-1].float(), self.targets, temperature)
 
     def values(self, model: PreTrainedModel) -> Tensor:
@@ -91,6 +92,7 @@ def pad_texts(texts: Sequence[TokenText], device: torch.device) -> Padded:
         start, end = left - len(text.prompt), left + len(text.response)
         ids[row, start:end] = torch.tensor(text.prompt + text.response)
         mask[row, start:end] = 1
+    # Counted from the text's own first token, behind the padding on its left.
     positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
     return Padded(
         ids.to(device),

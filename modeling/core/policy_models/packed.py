@@ -41,6 +41,7 @@ class Packed:
             logits = model(
                 input_ids=self.row.ids, position_ids=self.row.positions, use_cache=False, **keep
             ).logits[0]
+        # A model that computes all logits: only those that are asked for go on, each is wide.
         logits = logits if keep else logits[self.states]
         logps, entropy = token_logps(logits.float(), self.targets, temperature)
         return self.as_rows(logps), self.as_rows(entropy)

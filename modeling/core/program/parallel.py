@@ -74,6 +74,7 @@ def join() -> Processes:
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return Processes()
+    # Objects (figures, results) are gathered between CPUs also where gradients go between GPUs.
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         dist.init_process_group("cpu:gloo,cuda:nccl", timeout=PATIENCE)

@@ -192,6 +192,7 @@ def run_program(main: Callable[[RunDir], RunResult | None], arguments: list[str]
         run.begin("starting", f"{name.split('.')[-1]} reads its settings and input.")
         check_inputs(run.path)
         result = main(run)
+        # The result comes last: a folder that has one is finished, whatever happens from here on.
         if is_first_process() and result is not None:
             write_result(run.path, result.as_json())
             run.finished()

@@ -76,6 +76,7 @@ class WholeRun:
                     earlier.done = 1.0
             self.at, self.entered = at, now
             phase.first, phase.seconds = max(share, phase.done), 0.0
+        # A phase that begins again (a batch that ran out of memory) does not move the bar back.
         phase.done = max(phase.done, min(1.0, share))
         phase.seconds = now - self.entered
         self.shown = max(self.shown, min(ALMOST, self._share()))

@@ -122,6 +122,7 @@ def read_features(
         }
     else:
         row = pack(groups, model.device)
+        # Not pruned: the mean over a response reads every token of it, also of the last layer.
         with packed(Pass(row, way == "flex", prune=False)):
             named = {"input_ids": row.ids, "position_ids": row.positions, "use_cache": False}
             states = [state[0] for state in hidden_states(model, readout.layers, **named)]
@@ -152,6 +153,7 @@ def apply_readout(
     """Rewards (R, M) of a head with M rows on the features, in fp32."""
     features = read_features(model, way, groups, readout).flatten(1)  # (R, F)
     head: Any = model.get_submodule(readout.head)
+    # Out of autocast: rewards that differ in the fourth digit are told apart by these.
     with torch.autocast(features.device.type, enabled=False):
         return nn.functional.linear(features, head.weight.float(), head.bias)
 
@@ -175,7 +177,7 @@ def _catching(model: PreTrainedModel, layers: Sequence[int]) -> Iterator[dict[in
         def hook(_block: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
             states[layer] = arguments[0] if arguments else named["hidden_states"]
             if layer == max(layers):
-                raise DeepEnough
+                raise DeepEnough  # nothing above it is read: the rest of the forward is saved
 
         return hook
 

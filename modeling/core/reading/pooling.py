@@ -47,6 +47,7 @@ def mean_weights_padded(texts: Sequence[Encoded], length: int, device: torch.dev
 
 def pool_packed(hidden: Tensor, weights: Tensor) -> Tensor:
     """(T, D) and (R, T) to (R, D), in fp32 whatever the trunk computes in."""
+    # A mean over hundreds of tokens in bf16 would lose its last tokens to rounding.
     with torch.autocast(hidden.device.type, enabled=False):
         return weights @ hidden.float()
 

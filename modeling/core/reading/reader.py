@@ -87,6 +87,7 @@ class Reader:
             trunk = self.model.base_model(
                 input_ids=row.ids, position_ids=row.positions, use_cache=False
             )
+        # A layer that attends by other means has seen the row as one text, prompts of others too.
         if one.calls < self.model.config.get_text_config().num_hidden_layers:
             raise UnsupportedAttentionError("some of its layers do without this attention")
         states: Tensor = trunk.last_hidden_state[0]  # (T, D), or (R, D) after pruning
@@ -104,6 +105,8 @@ class Reader:
         if not self.packs:
             yield from batches_by_length(groups, batch_tokens)
         else:
+            # Largest first: small groups fill what the large ones leave, and what is too much for
+            # the memory fails at once.
             order = sorted(range(len(groups)), key=lambda at: -self.tokens(groups[at]))
             yield from first_fit(order, lambda at: self.tokens(groups[at]), batch_tokens, 16)
 

@@ -156,6 +156,7 @@ class FlashSlices(torch.autograd.Function):
         groups, heads, length, width = query.shape
         key = key.expand(-1, heads, -1, -1)
         value = value.expand(-1, heads, -1, -1)
+        # In the order in which the caller wants it, so that no copy follows.
         out = query.new_empty(length, groups, heads, width).permute(1, 2, 0, 3)
         sums = query.new_empty(length, groups, heads, dtype=torch.float32).permute(1, 2, 0)
         forward = aten._scaled_dot_product_flash_attention_for_cpu
@@ -180,6 +181,8 @@ class FlashSlices(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, out, sums = ctx.saved_tensors
         grad = grads[0]
+        # The gradient of a softmax over two slices splits into one term for each, given the merged
+        # output and log-sum-exp. A prefix is in several slices: its gradients add up.
         to_query, to_key, to_value = (torch.zeros_like(x) for x in (query, key, value))
         backward = aten._scaled_dot_product_flash_attention_for_cpu_backward
         for a, b, c, d, causal in (*ctx.plan[0], *ctx.plan[1]):
@@ -197,6 +200,7 @@ class FlashSlices(torch.autograd.Function):
             to_query[:, :, a:b] += to_q
             to_key[:, :, c:d] += to_k
             to_value[:, :, c:d] += to_v
+        # Keys and values were expanded to all query heads of their group: back to one.
         return to_query, to_key.sum(1, True), to_value.sum(1, True), None, None
 
 

@@ -84,6 +84,7 @@ def _rows(
                 continue
             side = 1.0 if c.target > 0.5 else -1.0
             margins = side * (rewards[c.i] - rewards[c.j])[which]  # (J,) of the judgment's winner
+            # The mean of probabilities, not of margins: one sure member does not outvote the rest.
             belief = torch.sigmoid(margins.double() / temperature).mean().item()
             yield {
                 "id": c.id,

@@ -44,6 +44,7 @@ def comparison_loss(
     pairs = [(unit.group, c) for unit in units for c in unit.comparisons]
     i = torch.tensor([places[group, c.i] for group, c in pairs], device=device)  # (C,)
     j = torch.tensor([places[group, c.j] for group, c in pairs], device=device)  # (C,)
+    # A column each, so that they spread over the M heads.
     target, weight, margin = torch.tensor(
         [(c.target, c.weight, c.margin) for _, c in pairs], device=device
     ).T.unsqueeze(2)  # (C, 1) each
@@ -73,6 +74,7 @@ def comparison_loss(
     if config.centering:
         level = centering(rewards[i], rewards[j])
         loss = loss + config.centering * (level * weight).sum()
+    # The mean over heads: a learning rate means the same for one head and for many.
     loss = loss / rewards.shape[1]
     tokens = sum(reader.tokens(group) for group in texts)
     figures = sums_for_log(rewards.detach().mean(1), i, j, target[:, 0])

@@ -21,6 +21,7 @@ def settle(
     """Replace every null by what it stands for. `comparisons`: in the train split."""
     parameters = sum(p.numel() for p in model.parameters())
     tiny = parameters < TINY_PARAMETERS
+    # Low-rank updates want about ten times the rate of full ones.
     rate = 1e-3 if tiny else 1e-5 if config.adapter == "none" else 1e-4
     few = math.ceil(160 / comparisons)  # passes over a small set until 10 batches of 16 are seen
     epochs = min(10 if tiny else 3, few)

@@ -210,6 +210,7 @@ def plan_epoch(
     for window in _fill(units, WINDOW * batch_size):
         window.sort(key=lambda unit: max(len(encoded[unit.group][r].ids) for r in unit.responses()))
         batches.extend(_fill(window, batch_size))
+    # Or training would go from short texts to long ones within each window.
     random.shuffle(batches)
     return batches
 

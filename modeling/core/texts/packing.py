@@ -49,7 +49,7 @@ class PackedRow:
 def shared_prefix(texts: Sequence[Encoded]) -> int:
     """Tokens that all texts of a group begin with; each keeps at least its last token."""
     if len(texts) == 1:
-        return 0
+        return 0  # nothing to share: the whole text is its own rest
     first = texts[0].ids
     # A reward is read at a text's last token. If that lay in the prefix, two texts would share it.
     length = min(len(text.ids) for text in texts) - 1

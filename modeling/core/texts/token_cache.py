@@ -56,6 +56,7 @@ def fingerprint(tokenizer: PreTrainedTokenizerBase) -> bytes | None:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         return None
+    # The backend alone does not say it all: template and special tokens lie outside of it.
     rest = [
         type(tokenizer).__name__,
         tokenizer.chat_template,

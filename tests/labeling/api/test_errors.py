@@ -76,8 +76,20 @@ def test_a_refused_file_comes_with_every_problem_and_how_many_there_are() -> Non
     told = problem(ImportRefused(rows, total=250))
     assert told["total"] == 250
     assert told["errors"] == [
-        {"line": 3, "field": "prompt", "problem": "Is missing.", "advice": "Add it."},
-        {"line": 9, "field": "chosen", "problem": "Is empty.", "advice": ""},
+        {
+            "line": 3,
+            "place": "line 3",
+            "field": "prompt",
+            "problem": "Is missing.",
+            "advice": "Add it.",
+        },
+        {
+            "line": 9,
+            "place": "line 9",
+            "field": "chosen",
+            "problem": "Is empty.",
+            "advice": "",
+        },
     ]
     assert "nothing was stored" in told["detail"]
 

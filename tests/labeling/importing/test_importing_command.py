@@ -57,8 +57,8 @@ def test_a_faulty_file_lists_its_errors_and_makes_no_project(tmp_path, capsys):
     with pytest.raises(CommandError, match="1 error found, and nothing was stored"):
         call_command("import_data", "fresh", path, create=True)
     table = capsys.readouterr().err.splitlines()
-    assert table[0].split() == ["line", "field", "what", "was", "wrong"]
-    assert table[1].split()[:2] == ["2", "prompt"]
+    assert table[0].split() == ["where", "field", "what", "was", "wrong"]
+    assert table[1].split()[:3] == ["line", "2", "prompt"]
     assert not Project.objects.exists()
 
 
@@ -68,10 +68,23 @@ def test_a_dry_run_leaves_no_new_project(file, capsys):
     assert not Project.objects.exists()
 
 
-@pytest.mark.parametrize("name", ["no-such.jsonl", "."])
-def test_a_file_that_cannot_be_read_is_named(tmp_path, name):
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(CommandError, match="cannot be read"):
-        call_command("import_data", make_project().slug, tmp_path / name)
+        call_command("import_data", make_project().slug, tmp_path / "no-such.jsonl")
+
+
+def test_a_folder_of_files_is_imported_as_one(tmp_path, capsys):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "a.jsonl").write_text('{"prompt": "One?"}\n')
+    (folder / "b.csv").write_text("prompt,chosen,rejected\nTwo?,a,b\n")
+    project = make_project()
+    call_command("import_data", project.slug, folder)
+    assert project.prompts.count() == 2
+    (folder / "c.csv").write_text("prompt,chosen,rejected\nThree?,a\n")
+    with pytest.raises(CommandError):
+        call_command("import_data", project.slug, folder)
+    assert "row 1 of c.csv" in capsys.readouterr().err
 
 
 def test_an_impossible_number_of_pairs_is_refused(file):
@@ -91,7 +104,7 @@ def test_rows_with_errors_are_skipped_and_listed_where_that_is_asked_for(tmp_pat
     call_command("import_data", project.slug, path, skip_bad=True)
     out, err = capsys.readouterr()
     assert "1  rows with errors, skipped" in out
-    assert err.splitlines()[-1].split()[:2] == ["2", "prompt"]
+    assert err.splitlines()[-1].split()[:3] == ["line", "2", "prompt"]
     assert project.prompts.count() == 1
 
 

@@ -116,6 +116,16 @@ def test_a_comparison_in_line_already_keeps_its_place(project: Project) -> None:
     assert as_stored(comparison).slots_left == before.slots_left
 
 
+def test_a_slot_too_many_is_taken_away_without_a_new_place_in_line(project: Project) -> None:
+    comparison = make_comparison(project)
+    judged_by(project, 1)
+    Comparison.objects.filter(pk=comparison.pk).update(slots_left=3)
+    before = as_stored(comparison).waiting_since
+    refill(as_stored(comparison))
+    now = as_stored(comparison)
+    assert (now.slots_left, now.waiting_since) == (2, before)
+
+
 def test_what_turns_out_to_be_complete_is_settled(project: Project) -> None:
     comparison = make_comparison(project)
     judged_by(project, 2)

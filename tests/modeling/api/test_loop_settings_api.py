@@ -323,3 +323,50 @@ def test_openapi_names_every_setting_with_its_limits(tmp_path: Any) -> None:
     assert (described["best_of"]["minimum"], described["best_of"]["maximum"]) == (2, 256)
     assert described["loop_enabled"]["type"] == "boolean"
     assert set(schemas["TypeEnum"]["enum"]) == set(TYPES.values())
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        ("application/json", b'{"best_of": ', 400),
+        ("application/json", b'{"top_p": 1e999}', 400),
+        ("application/json", b'{"top_p": NaN}', 400),
+        ("application/json", b'{"base_model": "a\\u0000b"}', 400),
+        ("application/json", b'{"best_of": "\xff"}', 400),
+        ("application/json", b'{"best_of":' * 5000 + b"1" + b"}" * 5000, 400),
+        ("application/x-www-form-urlencoded", b"best_of=5", 415),
+        ("multipart/form-data; boundary=x", b"--x--", 415),
+    ],
+)
+def test_a_body_that_is_no_json_is_refused_in_words(
+    admin: Client, project: Project, content_type: str, body: bytes, status: int
+) -> None:
+    response = admin.patch(url_of(project), body, content_type=content_type)
+    assert response.status_code == status
+    assert response.json()["detail"]
+    assert LoopSettings.objects.get(project=project).best_of == 16
+
+
+def test_a_name_that_is_given_twice_counts_as_json_has_it(admin: Client, project: Project) -> None:
+    """The last one counts, and it is checked like any other."""
+    response = change(admin, project, '{"best_of": 8, "best_of": 1}')
+    assert list(refusals(response)) == ["best_of"]
+
+
+def test_a_change_of_many_is_one_entry_and_a_second_one_changes_nothing(
+    admin: Client, project: Project
+) -> None:
+    body = {"best_of": 8, "top_p": 0.9, "selection": "random", "reward_epochs": 3}
+    for _ in range(2):
+        assert change(admin, project, body).status_code == 200
+    entry = AuditEntry.objects.get(action="change settings")
+    assert set(entry.details["changes"]) == set(body)
+
+
+def test_a_setting_is_emptied_by_null(admin: Client, project: Project) -> None:
+    set_loop(project, reward_epochs=3)
+    assert change(admin, project, {"reward_epochs": None}).status_code == 200
+    assert LoopSettings.objects.get(project=project).reward_epochs is None
+    assert refusals(change(admin, project, {"reward_epochs": ""})) == {
+        "reward_epochs": "It has to be a whole number from 1 to 100, or empty."
+    }

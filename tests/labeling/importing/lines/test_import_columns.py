@@ -29,17 +29,17 @@ def named(*rows: dict) -> str:
 @pytest.mark.parametrize(
     "columns",
     [
-        {"response_1": "It scatters.", "response_2": "Magic.", "preference_strength": -1},
+        {"response_1": "It scatters.", "response_2": "Magic.", "strength_of_1": -1},
         {"response": "It scatters.", "helpfulness": 3, "correctness": 4},
-        {"answers": [{"answer": "It scatters.", "rank": 1}]},
-        {"response_0": "a", "response_1": "b", "better_response_id": 0, "is_response_1_safe": True},
+        {"answers": [{"answer": "It scatters.", "place": 1}]},
+        {"response_0": "a", "response_1": "b", "is_response_1_safe": True},
         {"response-1": "a", "response-2": "b", "preference-suggestion": "response-1"},
         {"completions": [{"response": "a", "overall_score": 8}], "models": ["x"]},
-        {"completion": "It scatters.", "label": True},
+        {"completion": "It scatters.", "quality": 4},
         {"output_1": "a b", "output_2": "c d", "preference": 2},
         {"answer_0": "a", "answer_1": "b", "score_0": 0.5},
         {"response_j": "a", "response_k": "b"},
-        {"conversation_a": TALK, "conversation_b": TALK, "model_a": "x", "winner": "tie"},
+        {"conversation_a": TALK, "conversation_b": TALK, "model_a": "x"},
         {"generations": ["a b", "c d"], "labelling_model": "x"},
         {"Choice A": "It scatters.", "Choice B": "Magic.", "Probability of A": 0.7},
         {"A": "It scatters.", "B": "Magic."},
@@ -90,11 +90,11 @@ def test_what_a_response_says_of_itself_is_left_out_and_said():
 
 
 def test_columns_in_place_of_the_prompt_are_named_and_not_the_missing_prompt():
-    assert "question" in named({"question": "Why?", "chosen": "a", "rejected": "b"})
-    said = named({"history": "Why?", "human_ref_A": "a", "human_ref_B": "b", "labels": 1})
-    assert "history, human_ref_A, human_ref_B, labels" in said
+    assert "query" in named({"query": "Why?", "chosen": "a", "rejected": "b"})
+    said = named({"history": "Why?", "human_ref_1": "a", "human_ref_2": "b", "labels": 1})
+    assert "history, human_ref_1, human_ref_2, labels" in said
     tree = {"text": "Why?", "role": "prompter", "replies": [{"text": "So.", "rank": 0}]}
-    assert "prompt.replies" in named({"message_tree_id": "x", "prompt": tree})
+    assert "prompt.replies" in named({"tree": "x", "prompt": tree})
 
 
 @pytest.mark.parametrize("shape", [PAIR, ALONE, ALONE | {"responses": ["a", "b"]}])
@@ -132,8 +132,8 @@ def test_what_the_row_says_already_loses_nothing():
 
 
 def test_the_columns_of_a_whole_file_are_one_sentence():
-    rows = [ALONE | ({"score": n} if n % 2 else {"completion": "a b"}) for n in range(300)]
-    assert named({"prompt": "First?"}, *rows) == "completion, score."
+    rows = [ALONE | ({"score": n} if n % 2 else {"answer": "a b"}) for n in range(300)]
+    assert named({"prompt": "First?"}, *rows) == "answer, score."
 
 
 def test_a_long_file_is_not_read_to_its_end_for_them(monkeypatch):

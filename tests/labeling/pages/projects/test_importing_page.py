@@ -40,7 +40,7 @@ def upload(client, url, content=ROWS, **fields):
 
 def test_the_empty_page_shows_what_a_file_may_hold(client, url):
     page = client.get(url).content.decode()
-    assert "What a line may hold" in page
+    assert "What a row may hold" in page
     assert "Earlier imports" not in page
 
 
@@ -117,9 +117,9 @@ def test_rows_with_errors_are_skipped_where_that_is_ticked_and_can_be_downloaded
     entry = done.context["done"]["pk"]
     table = client.get(f"{url}{entry}/skipped/").content.decode().splitlines()
     assert [line.split("\t")[:2] for line in table] == [
-        ["line", "field"],
-        ["2", "prompt"],
-        ["4", "line"],
+        ["where", "field"],
+        ["line 2", "prompt"],
+        ["line 4", "line"],
     ]
 
 

@@ -11,9 +11,9 @@ NUMBER = r"(-?[\d.]+)"
 
 
 def ends_of(way: RingWay) -> tuple[tuple[float, float], tuple[float, float]]:
-    found = re.fullmatch(rf"M{NUMBER} {NUMBER}A{NUMBER} {NUMBER} 0 0 1 {NUMBER} {NUMBER}", way.path)
-    assert found, way.path
-    x0, y0, _, _, x1, y1 = map(float, found.groups())
+    path = re.fullmatch(rf"M{NUMBER} {NUMBER}A{NUMBER} {NUMBER} 0 0 1 {NUMBER} {NUMBER}", way.path)
+    assert path, way.path
+    x0, y0, _, _, x1, y1 = map(float, path.groups())
     return (x0, y0), (x1, y1)
 
 

@@ -1,0 +1,11 @@
+"""From a file in any of the formats people have to numbered records, one after the other.
+
+JSON lines, JSON arrays and documents, CSV, Parquet and Arrow; each plain or packed; several of them
+in an archive or a folder. Memory stays the same however large the file is.
+"""
+
+from labeling.importing.files.folders import Folder
+from labeling.importing.files.opening import Records, read_records
+from labeling.importing.files.places import Place
+
+__all__ = ["Folder", "Place", "Records", "read_records"]

@@ -1,0 +1,54 @@
+"""MultiPref: four people's opinions of each pair."""
+
+from collections.abc import Iterator, Sequence
+
+from labeling.importing.lines.message_fields import Tell
+from labeling.importing.reports import Wrong
+from labeling.importing.sources.parts import Answer, objects_in, to_compare, votes
+from labeling.importing.sources.source import Data, Row, Source, columns
+
+SCORES = {
+    "a-is-clearly-better": -2.0,
+    "a-is-slightly-better": -1.0,
+    "a-is-better": -1.0,
+    "tie": 0.0,
+    "b-is-better": 1.0,
+    "b-is-slightly-better": 1.0,
+    "b-is-clearly-better": 2.0,
+}
+ANNOTATIONS = ("normal_worker_annotations", "expert_worker_annotations")
+
+
+def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
+    (data,) = records
+    prompt = data.get("text", data.get("prompt"))
+    first = Answer(data["completion_a"], data.get("model_a"))
+    second = Answer(data["completion_b"], data.get("model_b"))
+    scores = []
+    for field in ANNOTATIONS:
+        for index, one in enumerate(objects_in(data.get(field, []), field)):
+            opinion = one.get("overall_pref")
+            if opinion is None:
+                continue
+            score = SCORES.get(opinion.lower()) if isinstance(opinion, str) else None
+            if score is None:
+                known = ", ".join(SCORES)
+                problem = f"{opinion!r:.60} is none of {known}."
+                raise Wrong(f"{field}[{index}].overall_pref", problem)
+            scores.append(score)
+    if scores:
+        yield from votes(prompt, first, second, scores, None, tell)
+    else:
+        yield to_compare(prompt, [first, second])
+
+
+SOURCES = (
+    Source(
+        name="MultiPref",
+        meaning="each worker's overall_pref is a vote: slightly better is strength 1, clearly "
+        "better 2",
+        needs=columns("completion_a completion_b normal_worker_annotations"),
+        uses=columns("text prompt model_a model_b expert_worker_annotations"),
+        rows=_rows,
+    ),
+)

@@ -1,0 +1,157 @@
+"""Turns records into rows of ours, and counts what was recognised.
+
+Records that are read together (the ratings of one prompt's answers, the turns of a conversation)
+are kept in a scratch database, which SQLite keeps on disk when it grows, and become rows at the
+end.
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from labeling.importing.files import Place, Records
+from labeling.importing.lines.message_fields import Tell
+from labeling.importing.lines.opinions import is_line_of_export
+from labeling.importing.reports import Problem, Wrong
+from labeling.importing.scratch_database import scratch_database
+from labeling.importing.sources.registry import OWN, every_source, recognise
+from labeling.importing.sources.source import Data, Row, Source
+from labeling.texts.limits import MAX_KEYS, MAX_RESPONSES
+
+SHOWN_COLUMNS = 12
+# Rows of ours with no further columns are others' as well, and named so.
+PAIR = frozenset({"prompt", "chosen", "rejected"})
+TABLE = (
+    "CREATE TABLE held (source TEXT, name TEXT, number INTEGER, own INTEGER, unit TEXT, file TEXT, "
+    "data TEXT)"
+)
+
+
+class Recognised:
+    """What was recognised in a file: how many records of each source, and columns left out."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.left_out: dict[str, dict[str, None]] = {}
+
+    def add(self, source: Source, data: Data) -> None:
+        self.counts[source.name] += 1
+        left_out = self.left_out.setdefault(source.name, {})
+        if len(left_out) <= MAX_KEYS:
+            known = source.needs | source.uses
+            left_out.update(dict.fromkeys(name for name in data if name not in known))
+
+    def sentences(self) -> list[str]:
+        """What to tell before anything is stored, the most frequent first."""
+        sources = {source.name: source for source in every_source()}
+        return [self._sentence(sources[name], count) for name, count in self.counts.most_common()]
+
+    def _sentence(self, source: Source, count: int) -> str:
+        names = [f"{name:.40}" for name in self.left_out[source.name]]
+        more = ", …" if len(names) > SHOWN_COLUMNS else ""
+        left_out = f"; left out: {', '.join(names[:SHOWN_COLUMNS])}{more}" if names else ""
+        records = "1 record" if count == 1 else f"{count:,} records"
+        return f"recognised as {source.name}, {records}: {source.meaning}{left_out}"
+
+
+def rows_of_records(
+    records: Records,
+    recognised: Recognised | None = None,
+    tell: Callable[[str, int], object] = lambda *_: None,
+) -> Records:
+    """The rows of ours that the records become, each with a place of its own: a record may become
+    several, which say where it stood under numbers that ascend."""
+    recognised = recognised or Recognised()
+    last = 0
+    for place, value in _rows(records, recognised, tell):
+        if not place:  # what is wrong with the file as a whole
+            yield place, value
+            continue
+        number = max(last + 1, int(place))
+        place = place if number == place else place.at(number)
+        if isinstance(value, Problem) and value.line != place:
+            value = Problem(place, value.field, value.problem, value.advice)
+        last = number
+        yield place, value
+
+
+def _rows(records: Records, recognised: Recognised, tell: Callable[[str, int], object]) -> Records:
+    held: _Held | None = None
+    with ExitStack() as until_read:
+        for place, value in records:
+            if isinstance(value, Problem) or (value.keys() <= OWN and not value.keys() <= PAIR):
+                yield place, value
+                continue
+            data = {name: inner for name, inner in value.items() if inner is not None}
+            source = None if is_line_of_export(data) else recognise(data)
+            if source is None:
+                yield place, value
+                continue
+            recognised.add(source, data)
+            if source.is_ours:
+                yield place, value
+            elif source.group is None:
+                yield from _rows_of(source, [data], place, tell)
+            else:
+                held = held or _Held(until_read.enter_context(scratch_database()))
+                held.add(source, source.group(data), place, data)
+        if held is not None:
+            for source, place, group in held.groups():
+                yield from _rows_of(source, group, place, tell)
+
+
+def _rows_of(
+    source: Source, group: Sequence[Data], place: Place, tell: Callable[[str, int], object]
+) -> Records:
+    told: Tell = lambda what: tell(what, place)  # noqa: E731
+    try:
+        if len(group) > MAX_RESPONSES:
+            problem = f"More than {MAX_RESPONSES:,} records about one prompt."
+            raise Wrong("prompt", problem, "Leave some of them out.")
+        rows: list[Row] = list(source.rows(group, told))
+    except Wrong as fault:
+        yield place, Problem(place, fault.field, fault.problem, fault.advice)
+    except RecursionError:
+        yield place, Problem(place, "line", "Nested too deeply.", "Give plain messages and texts.")
+    else:
+        if not rows:
+            told(f"records of {source.name} that hold no question, left out")
+        for row in rows:
+            yield place, row
+
+
+class _Held:
+    """Records that wait for the others of their group."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self.database = database
+        database.execute(TABLE)
+
+    def add(self, source: Source, name: str, place: Place, data: Data) -> None:
+        values = (source.name, name, int(place), place.own, place.unit, place.name)
+        # Escaped, since half a surrogate pair is no text for SQLite.
+        self.database.execute(
+            "INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?)", (*values, json.dumps(data))
+        )
+
+    def groups(self) -> Iterator[tuple[Source, Place, list[Data]]]:
+        """Each group with the place of its first record, in the order of those."""
+        sources = {source.name: source for source in every_source()}
+        self.database.execute("CREATE INDEX by_name ON held (source, name, number)")
+        firsts = self.database.execute(
+            "SELECT source, name, min(number) FROM held GROUP BY source, name ORDER BY min(number)"
+        )
+        for source, name, _ in firsts:
+            yield self._group(sources[source], source, name)
+
+    def _group(self, found: Source, source: str, name: str) -> tuple[Source, Place, list[Data]]:
+        rows: list[tuple[Any, ...]] = self.database.execute(
+            "SELECT number, own, unit, file, data FROM held WHERE source = ? AND name = ? "
+            "ORDER BY number LIMIT ?",
+            (source, name, MAX_RESPONSES + 1),
+        ).fetchall()
+        number, own, unit, file, _ = rows[0]
+        return found, Place(number, own, unit, file), [json.loads(row[4]) for row in rows]

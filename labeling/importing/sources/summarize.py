@@ -1,0 +1,93 @@
+"""Summarize from feedback: two summaries of a post, or ratings of single ones."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from labeling.importing.lines.message_fields import Tell
+from labeling.importing.reports import Wrong
+from labeling.importing.sources.parts import (
+    Answer,
+    Verdict,
+    key_of,
+    number,
+    objects_in,
+    plain_text,
+    ranked,
+    required,
+    to_compare,
+    triple,
+)
+from labeling.importing.sources.source import Data, Row, Source, columns
+
+
+def _prompt(info: Any) -> str:
+    if not isinstance(info, Mapping):
+        raise Wrong("info", "Must be an object.")
+    text = info.get("post") or info.get("article")
+    if not isinstance(text, str):
+        raise Wrong("info.post", "Is missing.")
+    title, board = info.get("title"), info.get("subreddit")
+    parts = [f"SUBREDDIT: r/{board}"] if board else []
+    parts += [f"TITLE: {title}"] if title else []
+    name = "POST" if info.get("post") else "ARTICLE"
+    return "\n\n".join([*parts, f"{name}: {text}", "TL;DR:"])
+
+
+def _comparison(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
+    (data,) = records
+    summaries = objects_in(data["summaries"], "summaries")
+    if len(summaries) != 2:
+        raise Wrong("summaries", f"Holds {len(summaries)} summaries, not two.")
+    choice = number(data["choice"], "choice")
+    if choice not in (0, 1):
+        raise Wrong("choice", f"{choice:g} is neither 0 nor 1.")
+    answers = [
+        Answer(required(one, "text", f"summaries[{index}]"), one.get("policy"))
+        for index, one in enumerate(summaries)
+    ]
+    verdict = Verdict.SECOND if choice else Verdict.FIRST
+    yield triple(_prompt(data["info"]), answers[0], answers[1], verdict)
+
+
+def _ratings(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
+    """The mean of what each summary was given, by whoever rated it."""
+    overall: dict[str, list[float]] = {}
+    models: dict[str, Any] = {}
+    for data in records:
+        text = plain_text(required(data["summary"], "text", "summary"), "summary.text")
+        models[text] = data["summary"].get("policy")
+        ratings = overall.setdefault(text, [])
+        value = data["summary"]["axes"].get("overall")
+        if value is not None:
+            ratings.append(number(value, "summary.axes.overall"))
+    answers = [
+        Answer(text, models[text], -sum(given) / len(given) if given else None)
+        for text, given in overall.items()
+    ]
+    prompt = _prompt(records[0]["info"])
+    if any(one.rank is not None for one in answers):
+        yield from ranked(prompt, answers, tell)
+    else:
+        yield to_compare(prompt, answers)
+
+
+SOURCES = (
+    Source(
+        name="Summarize from feedback, comparisons",
+        meaning="the summary that choice counts to, from 0, is the better one; several workers' "
+        "choices about one pair are its votes",
+        needs=columns("info summaries choice"),
+        rows=_comparison,
+    ),
+    Source(
+        name="Summarize from feedback, ratings",
+        meaning="of the summaries of one post the one with the higher mean overall rating is "
+        "better, equal is a tie",
+        needs=columns("info summary"),
+        fits=lambda data: (
+            isinstance(data["summary"], dict) and isinstance(data["summary"].get("axes"), dict)
+        ),
+        rows=_ratings,
+        group=lambda data: key_of(data["info"]),
+    ),
+)
