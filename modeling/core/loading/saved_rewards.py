@@ -35,7 +35,7 @@ from modeling.core.loading.own_head import has_own_head, load_own_head
 from modeling.core.loading.pretrained import load_tokenizer
 from modeling.core.messages import Prompt, PromptResponse
 from modeling.core.program.device import choose_threads, move_to
-from modeling.core.reading.padding import settle_head, settle_padding
+from modeling.core.reading.padding import choose_forward, choose_padding
 from modeling.core.reading.reader import Reader, choose_batch_tokens, choose_reader
 from modeling.core.texts.tables import count_rows
 from modeling.core.texts.template_check import check_template
@@ -127,9 +127,9 @@ def load_scorer(
     torch.set_num_threads(choose_threads(threads, model.num_parameters()))
     move_to(model.eval(), device)
     length = choose_max_length(max_length, tokenizer, model)
-    reader = settle_padding(choose_reader(model, attention, length), readout)
+    reader = choose_padding(choose_reader(model, attention, length), readout)
     if readout is None:
-        reader = settle_head(reader)
+        reader = choose_forward(reader)
     return LoadedReward(
         source,
         tokenizer,
