@@ -78,7 +78,7 @@ def advance_all(now: datetime) -> list[Run]:
 def _do(step: NextStep, situation: Situation, now: datetime) -> Run | None:
     match step.kind:
         case StepKind.GATE:
-            gates.apply(situation.candidate)
+            gates.apply(situation.candidate_reward_model)
         case StepKind.OPEN_ROUND:
             open_round(situation, now)
         case StepKind.START_LABELING:

@@ -17,7 +17,7 @@ State = Run.State
 
 def decide_next_step(situation: Situation) -> NextStep:
     """The one next step."""
-    if situation.candidate is not None:
+    if situation.candidate_reward_model is not None:
         return NextStep(StepKind.GATE, "The new reward model is checked before it goes live.")
     if situation.active_runs:
         return running(situation.active_runs[0])

@@ -125,7 +125,7 @@ def strength_band(row: Prediction) -> str:
     return next((name for limit, name in STRENGTHS if abs(row.strength) < limit), STRONGEST)
 
 
-def names_of(row: Prediction) -> dict[str, Sequence[str]]:
+def slices_of(row: Prediction) -> dict[str, Sequence[str]]:
     """Lists every slice that the row is in, by kind."""
     return {
         "strength": [strength_band(row)],
@@ -140,7 +140,7 @@ def by_slice(rows: Iterable[Prediction]) -> dict[str, dict[str, list[Prediction]
     """Groups the rows: kind -> name -> rows."""
     by_kind: dict[str, dict[str, list[Prediction]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        for kind, names in names_of(row).items():
+        for kind, names in slices_of(row).items():
             for name in names:
                 by_kind[kind][name].append(row)
     return by_kind

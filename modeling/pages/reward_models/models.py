@@ -91,7 +91,7 @@ def reward_model_page(request: SignedInRequest, pk: int) -> HttpResponse:
         **_is_it_good(model, figures),
         "calibration": evaluation.calibration,
         "reliability": model_report.reliability_chart(evaluation),
-        "slices": model_report.slices_of(evaluation),
+        "slices": model_report.slice_figures(evaluation),
         "margins": model_report.margin_chart(evaluation),
         "contradicted": model_report.contradicted_by(model),
         "learning_curve": chart_specs.learning_curve(figures.learning_curve),
