@@ -83,14 +83,21 @@ def prompt_digest(
     return hashlib.sha256(("\x1e".join(parts) + prompt_suffix(extra)).encode()).hexdigest()
 
 
+LONGEST_WORD = 131_072
+
+
 def words_in(text: str) -> list[str]:
     """Words with commas between them; quotation marks hold one that has commas itself. Raises
     ValueError for a word of more than 131,072 characters."""
     rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
     try:
-        return [word for row in rows for word in row]
+        words = [word for row in rows for word in row]
     except csv.Error as fault:
         raise ValueError(str(fault)) from None
+    # The csv module has one limit for the whole process, which an import of a table raises.
+    if any(len(word) > LONGEST_WORD for word in words):
+        raise ValueError(f"a word of more than {LONGEST_WORD:,} characters")
+    return words
 
 
 def as_words(words: Iterable[str]) -> str:

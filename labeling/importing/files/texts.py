@@ -216,7 +216,7 @@ MAX_LITERAL = 2**20
 
 def read_table(file: IO[bytes], budget: Budget, format: Format) -> Iterator[Numbered]:
     """CSV with a head line; an empty cell is an absent value."""
-    # Of the process, and nothing else of it reads CSV.
+    # Of the whole process: `words_in`, which reads CSV as well, has a limit of its own.
     csv.field_size_limit(reading.MAX_LINE_BYTES)
     rows = csv.reader(_text_lines(file, format), delimiter=format.delimiter, strict=True)
     headings: list[str] = []

@@ -24,6 +24,7 @@ WINNERS = {
     "model_a": Verdict.FIRST,
     "model_b": Verdict.SECOND,
     "tie": Verdict.TIE,
+    "tie (inconsistent)": Verdict.TIE,  # a model as the judge that changed its mind with the sides
     "tie (bothbad)": Verdict.BOTH_BAD,
     "both_bad": Verdict.BOTH_BAD,
     "bothbad": Verdict.BOTH_BAD,

@@ -9,8 +9,9 @@ from labeling.importing.sources.source import Data, Row, Source, columns
 
 def _fits(data: Data) -> bool:
     completions = data["completions"]
-    first = completions[0] if isinstance(completions, list) and completions else None
-    return isinstance(first, dict) and "response" in first
+    if not isinstance(completions, list):
+        return False
+    return not completions or (isinstance(completions[0], dict) and "response" in completions[0])
 
 
 def _raw(records: Sequence[Data], tell: Tell) -> Iterator[Row]:

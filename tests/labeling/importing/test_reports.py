@@ -128,8 +128,8 @@ def test_a_skipped_row_is_listed_with_all_that_is_wrong_with_it() -> None:
     skipped.add([LINE])
     skipped.add([Problem(4, "prompt", "Is empty."), Problem(4, "tags", "Too many.", "Drop some.")])
     assert skipped.lines == [
-        {"line": 3, "field": "prompt", "problem": "Is missing. Give one."},
-        {"line": 4, "field": "line",
+        {"line": 3, "place": "line 3", "field": "prompt", "problem": "Is missing. Give one."},
+        {"line": 4, "place": "line 4", "field": "line",
          "problem": "prompt: Is empty. tags: Too many. Drop some."},
     ]  # fmt: skip
     assert skipped.sentences() == [

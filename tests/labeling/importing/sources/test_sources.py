@@ -292,3 +292,14 @@ def test_a_ranking_in_argilla_may_be_the_fields_in_their_order():
         "responses": {"rank": [{"value": ["response3", "response1", "response2"]}]},
     }
     assert read(record) == ["u:Hi | c > a", "u:Hi | c > b", "u:Hi | a > b"]
+
+
+def test_an_instruction_without_completions_is_a_prompt_alone():
+    record = INPUTS["UltraFeedback, raw"].records[0] | {"completions": [], "models": []}
+    assert read(record) == ["u:Why? | "]
+
+
+def test_a_judge_that_contradicts_itself_when_sides_are_swapped_says_tie():
+    assert read({**MT_BENCH, "winner": "tie (inconsistent)", "turn": 1}) == [
+        "u:Q1 | A1 = B1 (m, n)"
+    ]
