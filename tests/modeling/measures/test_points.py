@@ -22,7 +22,7 @@ def group_of(pairs: list[tuple[list[int], float]]) -> PromptGroup:
     comparisons = [
         LabeledPair(f"{at}", i, j, target, 1.0, 0.0) for at, ((i, j, _), target) in enumerate(pairs)
     ]
-    return PromptGroup((("user", "q"),), "test", RESPONSES, comparisons)
+    return PromptGroup((("user", "q"),), "test", [*RESPONSES], comparisons)
 
 
 def predictions_of(group: PromptGroup, rewards: list[float]) -> list[Prediction]:
