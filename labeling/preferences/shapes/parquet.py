@@ -96,12 +96,3 @@ class _Sink:
 
     def close(self) -> None:
         self.closed = True
-
-    def readable(self) -> bool:
-        return False
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return False
