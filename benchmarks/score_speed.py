@@ -94,8 +94,8 @@ def make_ways(
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
             inputs = tokenizer.pad({"input_ids": [ids[at] for at in batch]}, return_tensors="pt")
-            rewards = plain(**inputs).logits[:, 0].tolist()
-            for at, reward in zip(batch, rewards, strict=True):
+            logits = plain(**inputs).logits[:, 0].tolist()
+            for at, reward in zip(batch, logits, strict=True):
                 rewards[at] = reward
         return rewards
 

@@ -75,7 +75,7 @@ def draws_of(
     others = [responses[0]] * len(responses)
     draws = follower.head.draw(DRAWS, rng) @ opinions.inputs(list(responses), others).T
     several = [opinions.members.get(pk) or [opinions.rewards[pk]] for pk in responses]
-    if len({len(opinions) for opinions in several}) == 1:
+    if len({len(members) for members in several}) == 1:
         members = np.array(several).T / opinions.temperature  # (M, R)
         draws += (members - members.mean(axis=0))[rng.integers(len(members), size=DRAWS)]
     return draws
