@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from time import monotonic, sleep
 from typing import Any, TypeAlias
+from urllib.parse import quote
 
 import httpx
 
@@ -188,7 +189,7 @@ def pause(attempt: int, problem: PreferableError) -> None:
     """Waits before the next try: as long as the server asks, or longer each time."""
     seconds = FIRST_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1.5)
     asked = problem.retry_after if isinstance(problem, Refused) else None
-    time.sleep(min(seconds if asked is None else asked, LONGEST_PAUSE_SECONDS))
+    sleep(min(seconds if asked is None else asked, LONGEST_PAUSE_SECONDS))
 
 
 def _no_answer(url: str, fault: httpx.RequestError) -> str:
@@ -226,7 +227,7 @@ class Project:
 
     @property
     def _path(self) -> str:
-        return f"projects/{self.slug}/"
+        return f"projects/{quote(self.slug, safe='')}/"
 
     def details(self) -> Row:
         """The project with its counts."""
@@ -295,7 +296,8 @@ class Project:
         self, prompt: Prompt, responses: Sequence[str | Mapping[str, Any]], **options: Any
     ) -> Ask:
         """Adds a prompt with two responses for people to compare. A response is a text, or
-        `{"text": …, "model": …}`."""
+        `{"text": …, "model": …}`. What is there already is not added again: so another program can
+        ask later for what came of it."""
         if len(responses) != 2:
             raise ValueError(f"responses: there are {len(responses)}; two are compared")
         messages = _messages(prompt)
@@ -332,7 +334,7 @@ class Project:
     ) -> list[Row]:
         """Scores each pair of a prompt and a response with a reward model, in the order given."""
         asked = [{"prompt": _messages(prompt), "response": one} for prompt, one in texts]
-        path = f"{self._path}reward-models/{version}/score/"
+        path = f"{self._path}reward-models/{quote(str(version), safe='')}/score/"
         answer = self.client.send("POST", path, json={"texts": asked, **options})
         rows: list[Row] = answer.json()["scores"]
         return rows
@@ -409,15 +411,15 @@ class Ask:
 
     def wait(self, timeout: float, *, every: float = 5.0) -> Row:
         """Asks every few seconds until there is a result. Raises NotYet after `timeout` seconds."""
-        end = time.monotonic() + timeout
+        end = monotonic() + timeout
         while True:
             preference = self.result()
             if preference is not None:
                 return preference
-            left = end - time.monotonic()
+            left = end - monotonic()
             if left <= 0:
                 raise NotYet(f"Nothing was settled within {timeout:g} seconds.")
-            time.sleep(min(every, left))
+            sleep(min(every, left))
 
     def _is_about(self, row: Row) -> bool:
         texts = {row[side][-1]["content"] for side in ("chosen", "rejected")}

@@ -95,7 +95,7 @@ def test_the_client_page_works_from_its_beginning_to_its_end(
         """In the place of waiting: what is waited for."""
         judge_for(somebody, project, "Air scatters blue light most.")
 
-    monkeypatch.setattr(preferable.time, "sleep", sleep)
+    monkeypatch.setattr(preferable, "sleep", sleep)
     monkeypatch.setenv("HOST", live_server.url)
     monkeypatch.setenv("TOKEN", key)
     names: dict[str, Any] = {}

@@ -32,7 +32,7 @@ TOKEN = "pref_of-a-test"
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that the client takes, without taking them."""
     taken: list[float] = []
-    monkeypatch.setattr(preferable.time, "sleep", taken.append)
+    monkeypatch.setattr(preferable, "sleep", taken.append)
     return taken
 
 
@@ -167,6 +167,10 @@ def test_scores_come_in_the_order_of_the_texts(
     assert [model["status"] for model in project.reward_models()] == ["live"]
 
 
+def test_the_projects_are_listed(project: preferable.Project) -> None:
+    assert [row["slug"] for row in project.client.projects()] == ["demo"]
+
+
 def test_the_servers_own_words_are_raised(project: preferable.Project) -> None:
     with pytest.raises(preferable.NotFound, match="There is no such project"):
         project.client.project("no-such").details()
@@ -211,6 +215,19 @@ def test_a_stream_that_brings_nothing_again_and_again_is_given_up(pauses: list[f
     with pytest.raises(preferable.Unreachable, match="http://server did not answer: ReadTimeout"):
         list(project.preferences())
     assert (len(asked), len(pauses)) == (5, 4)
+
+
+@pytest.mark.parametrize("name", ["limit", "format"])
+def test_how_rows_arrive_is_the_clients_own_business(name: str) -> None:
+    project, _ = with_answers()
+    with pytest.raises(ValueError, match=rf"^{name}: stop reading instead"):
+        project.preferences(**{name: "5"})
+
+
+def test_a_projects_name_leads_to_no_other_address() -> None:
+    project, asked = with_answers(httpx.Response(200, json={}))
+    project.client.project("../hand-outs").details()
+    assert asked[0].url.raw_path == b"/api/v1/projects/..%2Fhand-outs/"
 
 
 def test_rows_that_are_not_read_are_not_asked_for() -> None:

@@ -24,6 +24,7 @@ from labeling.models import (
     Gold,
     Judgment,
     Project,
+    Prompt,
     Response,
     Role,
     Scope,
@@ -350,12 +351,31 @@ def test_a_comparison_that_cannot_be_shown_is_set_aside_for_the_next_one() -> No
     project = make_project(gold_share=0, random_share=0)
     broken = make_comparison(project, priority=2)
     sound = make_comparison(project, ("Sound.", "Also sound."), priority=1)
-    broken.prompt.__class__.objects.filter(pk=broken.prompt_id).update(messages=[])
+    Prompt.objects.filter(pk=broken.prompt_id).update(messages=[])
     user, client = labeler_of(project)
     assert next_of(client, project)["comparison"] is not None
     assert Assignment.objects.get(labeler=user, state="leased").comparison == sound
     broken.refresh_from_db()
     assert broken.set_aside_reason == "Its prompt has no messages."
+
+
+def test_where_nothing_can_be_shown_there_is_trouble_and_no_endless_search() -> None:
+    project = make_project(gold_share=0)
+    made = make_comparisons(project, 11)
+    Prompt.objects.update(messages=[])
+    _, client = labeler_of(project)
+    nothing = next_of(client, project)["nothing"]
+    assert nothing == {"reason": "trouble", "text": "Your next comparison cannot be shown"}
+    assert Comparison.objects.filter(set_aside_at=None).count() == len(made) - 10
+
+
+def test_who_is_paused_takes_nothing_back() -> None:
+    client, uuid = handed_out()
+    send(client, uuid, choice="left")
+    Project.objects.get().memberships.update(is_paused=True)
+    answer = send(client, uuid, "undo")
+    assert answer.status_code == 409
+    assert answer.json()["detail"] == "A curator has paused your work in this project."
 
 
 def test_outsiders_find_nothing() -> None:
