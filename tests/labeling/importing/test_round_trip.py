@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labeling.importing import ImportOptions, ImportReport, import_file
+from labeling.importing.lines.checking import ALWAYS, TRIPLE
+from labeling.importing.lines.opinions import EXPORTED
 from labeling.importing.lines.own_exports import CHANGED, SETTLED
 from labeling.models import Preference, Project, Prompt
 from labeling.preferences.exporting import STYLES, ExportOptions, json_lines, preference_rows
@@ -55,6 +57,15 @@ def comparable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         row["fingerprint"] = row["fingerprint"] if row["kind"] == "prefer" else ""
         plain.append(row)
     return sorted(plain, key=json.dumps)
+
+
+def test_the_importer_knows_every_column_of_an_export_and_of_exports_none_else() -> None:
+    project = make_project()
+    make_comparison(project)
+    claim_and_judge(make_member(project), project)
+    (row,) = exported(project)
+    assert row.keys() <= ALWAYS | TRIPLE | EXPORTED
+    assert EXPORTED - row.keys() == {"agreement"}, "what earlier exports called the vote share"
 
 
 def _turned(row: dict[str, Any]) -> dict[str, Any]:
