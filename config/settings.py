@@ -286,6 +286,8 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    # Several endpoints have a `kind`, and not the same.
+    "ENUM_NAME_OVERRIDES": {"JudgmentKindEnum": "labeling.models.Judgment.Kind"},
 }
 
 LOGGING = {

@@ -25,6 +25,7 @@ OPEN = {
 # What a labeler may open or send in a project.
 OF_LABELERS = {
     "ahead",
+    "api-next",
     "guidelines",
     "label",
     "my-judgment",

@@ -39,14 +39,17 @@ class TokenAuthentication(BaseAuthentication):
 
 
 class TokenScope(BasePermission):
-    """A token reads with the scope `read`. It changes data with the scope that the view names in
-    `write_scope`, or else with `write`. A session may do whatever its person may do."""
+    """A token reads with the scope `read`, and changes data with the scope `write`. A view that
+    needs another one names it in `read_scope` or `write_scope`. A session may do whatever its
+    person may do."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         token = request.auth
         if not isinstance(token, ApiToken):
             return True
-        usual = Scope.READ if request.method in SAFE_METHODS else Scope.WRITE
-        needed = usual if usual == Scope.READ else getattr(view, "write_scope", usual)
+        if request.method in SAFE_METHODS:
+            needed = getattr(view, "read_scope", Scope.READ)
+        else:
+            needed = getattr(view, "write_scope", Scope.WRITE)
         self.message = f"This token lacks the scope “{needed.value}”: make one that has it."
         return token.allows(needed)

@@ -4,6 +4,7 @@ import math
 from http import HTTPStatus
 from typing import Any
 
+from rest_framework import serializers
 from rest_framework.exceptions import APIException, Throttled, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -12,6 +13,28 @@ from labeling.importing import ImportInterrupted, ImportRefused, ImportUnfinishe
 from labeling.preferences.changes import CursorRefused
 
 CONTENT_TYPE = "application/problem+json"
+
+
+class FaultSerializer(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    problem = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """Describes an error for the schema."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField(help_text="A sentence to read.")
+    errors = FaultSerializer(  # type: ignore[assignment]
+        many=True, required=False, help_text="Of a 400: each field at fault."
+    )
+
+
+def problems(*statuses: int) -> dict[tuple[int, str], type[ProblemSerializer]]:
+    """The statuses with which an endpoint refuses, for its description."""
+    return {(status, CONTENT_TYPE): ProblemSerializer for status in statuses}
 
 
 def problem_response(fault: Exception, context: dict[str, Any]) -> Response | None:

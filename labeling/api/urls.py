@@ -5,6 +5,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from labeling.api import schema as schema  # registers itself with drf-spectacular
 from labeling.api.docs import docs
+from labeling.api.hand_outs import AnswerView, NextView, SkipView, UndoView
 from labeling.api.imports import ImportsView
 from labeling.api.judgments import JudgmentsView
 from labeling.api.preferences import PreferencesView
@@ -19,4 +20,8 @@ urlpatterns: list[URLPattern] = [
     path("v1/projects/<slug:slug>/preferences/", PreferencesView.as_view(), name="api-preferences"),
     path("v1/projects/<slug:slug>/judgments/", JudgmentsView.as_view(), name="api-judgments"),
     path("v1/projects/<slug:slug>/imports/", ImportsView.as_view(), name="api-imports"),
+    path("v1/projects/<slug:slug>/next/", NextView.as_view(), name="api-next"),
+    path("v1/hand-outs/<uuid:uuid>/answer/", AnswerView.as_view(), name="api-answer"),
+    path("v1/hand-outs/<uuid:uuid>/skip/", SkipView.as_view(), name="api-skip"),
+    path("v1/hand-outs/<uuid:uuid>/undo/", UndoView.as_view(), name="api-undo"),
 ]

@@ -5,7 +5,6 @@ plain forms too; htmx only saves the page load.
 """
 
 import logging
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -14,7 +13,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
-from django.db import DatabaseError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -24,7 +22,8 @@ from django_htmx.http import trigger_client_event
 
 from labeling.curation.set_aside import set_aside
 from labeling.database.transactions import Conflict
-from labeling.judging.modes import LETTERS, AnswerBar, answer_in
+from labeling.judging.modes import AnswerBar, answer_in
+from labeling.judging.on_screen import Shown, load_view
 from labeling.judging.recording import (
     AnswerTo,
     CannotUndo,
@@ -35,9 +34,8 @@ from labeling.judging.recording import (
     undo_answer_to,
     undo_last,
 )
-from labeling.material.shown import showing
-from labeling.material.shown.showing import CannotBeShown, ShownText, ShownTexts
-from labeling.models import Assignment, Judgment, Project, Response, User
+from labeling.material.shown.showing import CannotBeShown
+from labeling.models import Assignment, Judgment, Project, User
 from labeling.pages.judging import someone_else
 from labeling.pages.judging.given_answer import taken_back
 from labeling.pages.judging.remarks import remark_on
@@ -55,55 +53,6 @@ SET_ASIDE_AT_ONCE = 10
 TROUBLE = outlook.NothingToCompare(outlook.Expect.TROUBLE, "What you answered is saved.")
 
 SAID: dict[str, str] = {Judgment.Kind.SKIP: "Skipped", Judgment.Kind.FLAG: "Flagged"}
-
-
-@dataclass(frozen=True)
-class PlacedResponse:
-    """A response in its place on screen. It carries neither model name nor score, which would sway
-    the labeler."""
-
-    letter: str
-    response: Response
-    text: ShownText
-
-
-@dataclass(frozen=True)
-class Shown:
-    """An assignment with its texts, as the page shows them."""
-
-    assignment: Assignment
-    texts: ShownTexts
-    sides: list[PlacedResponse]
-
-
-def load_view(assignment: Assignment) -> Shown:
-    """Returns the comparison as this labeler sees it, with at most one query. Raises CannotBeShown
-    for anything that is wrong with what is stored."""
-    try:
-        responses = _responses_of(assignment)
-        prompt = responses[0].prompt
-        beside = showing.BesideTexts(prompt.extra, [one.extra for one in responses])
-        texts = showing.show(prompt.messages, [one.text for one in responses], beside)
-    except (CannotBeShown, DatabaseError):
-        raise
-    except Exception as fault:
-        showing.check_that_any_can_be_shown()
-        logger.exception("comparison %s cannot be shown", assignment.comparison_id)
-        raise CannotBeShown(f"Formatting failed: {type(fault).__name__}: {fault}") from fault
-    sides = [
-        PlacedResponse(*three) for three in zip(LETTERS, responses, texts.responses, strict=False)
-    ]
-    return Shown(assignment, texts, sides)
-
-
-def _responses_of(assignment: Assignment) -> list[Response]:
-    try:
-        responses = handout.shown_responses(assignment)
-    except KeyError:
-        responses = []
-    if len(responses) < 2:
-        raise CannotBeShown("Responses that it names are not there.")
-    return responses
 
 
 def view_or_next(

@@ -73,4 +73,5 @@ def test_an_answer_goes_down_through_the_packages_and_nobody_calls_back_up(clien
     ]
     assert from_judging == [
         "lock_assignment", "change_assignment", "settle", "must_qualify", "claim_next",
+        "shown_responses", "show",
     ]  # fmt: skip
