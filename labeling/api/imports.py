@@ -128,6 +128,7 @@ class ImportsView(APIView):
         description="For curators and admins. The body is JSONL, or a form with a `file` in any "
         "of the formats in docs/data-formats.md; either may be packed. It is taken whole or "
         "not at all: an error names line and field. "
+        "A `mapping` says what the columns of any other shape are. "
         "With `skip_bad` rows with errors are left out, counted and listed. "
         "202: it was taken, and rows that could not be added yet follow by themselves.",
         parameters=[ImportParameters],
@@ -161,7 +162,7 @@ class ImportsView(APIView):
 def _mapping_in(request: Request, of_address: str) -> ColumnMapping | None:
     """The mapping of the address or of the form; both at once would leave open which one counts."""
     part = request.data.get("mapping") if isinstance(request.data, dict) else None
-    text = part.read(LONGEST_JSON + 1) if hasattr(part, "read") else part
+    text = part if part is None or isinstance(part, str) else part.read(LONGEST_JSON + 1)
     if of_address and text:
         problem = "Is given in the address and in the form: give it once."
         raise serializers.ValidationError({"mapping": problem})

@@ -12,7 +12,7 @@ from typing import Any
 
 from labeling.importing.lines.checking import ALWAYS, TRIPLE
 from labeling.importing.lines.prompt_fields import PROMPT_FIELDS
-from labeling.importing.reports import Problem
+from labeling.importing.reports import COLUMNS, Problem
 from labeling.texts.messages import words_of
 
 # What an export of ours writes beside the triple (labeling/preferences/exporting.py).
@@ -201,4 +201,4 @@ class UnknownColumns:
             f"Columns that are not understood would be lost, and look like answers, opinions of "
             f"answers or parts of the prompt: {', '.join(names[:NAMED])}{more}."
         )
-        return [Problem(self.first_line, "columns", problem, ADVICE)]
+        return [Problem(self.first_line, COLUMNS, problem, ADVICE)]

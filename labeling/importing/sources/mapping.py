@@ -249,15 +249,19 @@ def source_of(mapping: ColumnMapping) -> Source:
 
 
 def _meaning(mapping: ColumnMapping) -> str:
-    words = f"{mapping.prompt} is the prompt"
+    words = f"{_quoted([mapping.prompt])} is the prompt"
     if mapping.responses:
-        words += f", {' and '.join(mapping.responses)} the responses"
+        words += f", responses are in {_quoted(mapping.responses)}"
     if mapping.verdicts:
-        words += f"; each vote in {', '.join(mapping.verdicts)} counts"
+        words += f", votes in {_quoted(mapping.verdicts)}"
     if mapping.scores:
         better = "higher" if mapping.higher_is_better else "lower"
-        words += f"; {better} is better in {', '.join(mapping.scores)}"
+        words += f", scores in {_quoted(mapping.scores)}: {better} is better"
     return words[:500]
+
+
+def _quoted(paths: Sequence[str]) -> str:
+    return ", ".join(f"“{path:.60}”" for path in paths)
 
 
 # Paths
@@ -356,6 +360,10 @@ def _content(value: Any, path: str) -> Any:
         raise Wrong(path, problem, "Name the text in it, as in answers[].text or answer.text.")
     if value is None:
         raise Wrong(path, "Is missing.", "A response is a text or an assistant's message.")
+    if not isinstance(value, str | dict | list):
+        # How it was written is not known: True, true and 1 would be other answers.
+        problem = f"Must be a text or a message, not {name_of_type(value)}."
+        raise Wrong(path, problem, "Write it as a text, or skip rows with errors.")
     return value
 
 

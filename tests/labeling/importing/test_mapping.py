@@ -2,7 +2,8 @@
 
 import io
 import json
-from dataclasses import replace
+import re
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from labeling.importing.sources.mapping import ColumnMapping, MappingRefused, va
 from labeling.models import Preference, Project
 from tests.factories import make_project
 
+DOCS = Path(__file__).parents[3] / "docs" / "data-formats.md"
 THREE_PEOPLE = ColumnMapping(
     prompt="task",
     responses=("outputs",),
@@ -213,6 +215,7 @@ def test_a_conversation_that_says_from_and_value_is_the_prompt() -> None:
         ({"task": "Q", "outputs": ["X", "Y"], "people": [3]}, "people[0]", "3 is none of"),
         ({"task": "Q", "outputs": ["X", "Y"], "people": [[1]]}, "people[0]", "[1] is none of"),
         ({"task": "Q", "outputs": ["X", {"t": 1}]}, "outputs[1]", "it holds t."),
+        ({"task": "Q", "outputs": ["X", True]}, "outputs[1]", "not true or false."),
         ({"task": "Q", "outputs": ["X", None]}, "outputs[1]", "Is missing."),
         ({"task": "Q", "outputs": ["X", "Y"], "by": ["m"]}, "by", "1 values for 2"),
         ({"task": "Q", "outputs": ["X"] * 1001}, "outputs", "1,001 items; at most 1,000"),
@@ -242,7 +245,7 @@ def test_three_peoples_votes_are_counted_for_each_pair() -> None:
     assert counts[:2] == [("Plum.", "prefer", 2, 1, 0), ("Oak.", "prefer", 3, 0, 0)]
     assert counts[2][1:] == (Preference.Kind.TIE, 1, 1, 1)
     assert report.votes_counted == 6
-    assert report.notices[0].startswith("read by the mapping, 3 records: task is the prompt")
+    assert report.notices[0].startswith("read by the mapping, 3 records: “task” is the prompt")
     rehearsed = ImportOptions(mapping=THREE_PEOPLE, dry_run=True)
     again = import_file(make_project(), None, as_file(ROWS), name="votes", options=rehearsed)
     assert (again.preferences_new, again.votes_counted) == (3, 6)
@@ -272,7 +275,7 @@ def test_a_row_that_the_mapping_cannot_read_is_named_or_skipped() -> None:
     rows = [*ROWS, {**ROWS[0], "people": [9]}]
     with pytest.raises(ImportRefused) as refused:
         check_file(as_file(rows), mapping=THREE_PEOPLE)
-    assert [(one.line, one.field) for one in refused.value.problems] == [(4, "people[0]")]
+    assert [(one.place, one.field) for one in refused.value.problems] == [("line 4", "people[0]")]
     assert check_file(as_file(rows), mapping=THREE_PEOPLE, skip_bad=True).skipped == 1
 
 
@@ -308,3 +311,23 @@ def test_the_command_refuses_what_is_no_mapping_and_makes_no_project(
     with pytest.raises(CommandError, match=words):
         call_command("import_data", "made", "rows.jsonl", create=True, mapping=path)
     assert not Project.objects.filter(slug="made").exists()
+
+
+# The documentation
+
+
+def test_the_example_of_the_documentation_does_what_it_says() -> None:
+    section = DOCS.read_text().split("## Mapping", 1)[1].split("\n## ", 1)[0]
+    lines, example = re.findall(r"```json[l]?\n(.*?)```", section, re.DOTALL)
+    mapping = ColumnMapping.from_json(example)
+    findings = check_file(io.BytesIO(lines.encode()), mapping=mapping)
+    assert findings.shapes == {"triples": 6}
+    assert not any("left out" in notice for notice in findings.notices)
+    first = mapping.read(json.loads(lines.splitlines()[0]))
+    assert [row["chosen"] for row in first.rows()] == ["A plum.", "A plum.", "A stone."]
+
+
+def test_the_documentation_names_every_field_of_a_mapping() -> None:
+    section = DOCS.read_text().split("## Mapping", 1)[1].split("\n## ", 1)[0]
+    table = "".join(line for line in section.splitlines() if line.startswith("| `"))
+    assert set(re.findall(r"`([a-z_]{3,})`", table)) >= {one.name for one in fields(ColumnMapping)}
