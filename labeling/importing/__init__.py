@@ -34,6 +34,7 @@ from labeling.importing.reports import (
     NoticeCounter,
     Problem,
     SkippedLine,
+    printable,
 )
 from labeling.importing.scratch_database import scratch_database
 from labeling.importing.skipping import SkippedRows
@@ -312,6 +313,7 @@ class _Checked:
             *skipped.sentences(),
         ]
         rows = self.shapes.total()
+        notices = [printable(notice) for notice in notices]
         return Findings(rows, dict(self.shapes), notices, skipped.count, skipped.lines)
 
 

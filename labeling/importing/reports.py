@@ -26,6 +26,10 @@ class Problem:
     problem: str
     advice: str = ""
 
+    def __post_init__(self) -> None:
+        for name in ("field", "problem", "advice"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
+
     @property
     def is_of_file(self) -> bool:
         """Whether the file cannot be read on from here, or at all."""
@@ -39,6 +43,12 @@ class Problem:
     @property
     def words(self) -> str:
         return f"{self.problem} {self.advice}".strip()
+
+
+def printable(text: str) -> str:
+    """The text with half surrogate pairs written as escapes: a file may name a column so, and no
+    page or database takes one."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def place_in_words(line: int) -> str:

@@ -13,7 +13,7 @@ from labeling.importing.lines.answer_fields import NewResponse
 from labeling.importing.lines.checking import check_row
 from labeling.importing.lines.rows import CheckedRow
 from labeling.importing.lines.turns import Messages
-from labeling.importing.reports import Problem, Wrong
+from labeling.importing.reports import Problem, Wrong, printable
 from labeling.importing.sources.mapping import (
     LONGEST_PATH,
     ColumnMapping,
@@ -67,7 +67,7 @@ class Column:
                     continue
                 if not isinstance(one, str | int | float) or len(str(one)) > LONGEST_VALUE:
                     return []
-                words[word_of(one)] = None
+                words[printable(word_of(one))] = None
                 if len(words) > MOST_VALUES:
                     return []
         return sorted(words)
@@ -120,7 +120,8 @@ def sample_of(file: IO[bytes], name: str) -> Sample:
         records.append((place, data))
         for column in value:
             _note(columns, data, column, data.get(column), 1)
-        characters += len(json.dumps(data, default=str))
+        with suppress(RecursionError):  # so deep that no row of it can be read
+            characters += len(json.dumps(data, default=str))
         if len(records) >= SAMPLED_RECORDS or characters >= SAMPLED_CHARACTERS:
             break
     return Sample(records, list(columns.values()))
@@ -136,11 +137,11 @@ def _shown_row(place: Place, data: Data, mapping: ColumnMapping) -> ShownRow:
     try:
         record = mapping.read(data)
         rows = list(record.rows())
+        checked = [check_row(place, row) for row in rows]
     except Wrong as fault:
         return ShownRow(at, [Problem(place, fault.field, fault.problem, fault.advice)])
     except RecursionError:
         return ShownRow(at, [Problem(place, "line", "Nested too deeply.")])
-    checked = [check_row(place, row) for row in rows]
     problems = [one for result in checked if isinstance(result, list) for one in result]
     if problems:
         return ShownRow(at, list(dict.fromkeys(problems)))
@@ -199,7 +200,7 @@ def _verdict(record: MappedRecord, mapping: ColumnMapping) -> str:
 
 def _note(columns: dict[str, Column], data: Data, path: str, value: Any, depth: int) -> None:
     """Notes a value under its path, or what is in it under paths of their own."""
-    if len(path) > LONGEST_PATH or depth > DEEPEST:
+    if not _can_be_chosen(path) or depth > DEEPEST:
         return
     if isinstance(value, dict) and value and not _is_message(value):
         for name, inner in value.items():
@@ -208,12 +209,19 @@ def _note(columns: dict[str, Column], data: Data, path: str, value: Any, depth: 
     if isinstance(value, list) and _are_objects(value):
         names = dict.fromkeys(name for item in value for name in item)
         for name in names:
-            _add(columns, data, f"{path}[].{name}")
+            if _can_be_chosen(f"{path}[].{name}"):
+                _add(columns, data, f"{path}[].{name}")
         return
     _add(columns, data, path, is_name=depth == 1)
     if isinstance(value, list) and 1 < len(value) <= LISTED_ITEMS and not _is_message(value[0]):
         for index in range(len(value)):
             _add(columns, data, f"{path}[{index}]")
+
+
+def _can_be_chosen(path: str) -> bool:
+    """Whether a form sends the path back as it is."""
+    is_whole = path == printable(path) and "\x00" not in path and not {"\r", "\n"} & set(path)
+    return bool(path.strip()) and len(path) <= LONGEST_PATH and is_whole
 
 
 def _add(columns: dict[str, Column], data: Data, path: str, *, is_name: bool = False) -> None:
@@ -243,5 +251,5 @@ def _shown(value: Any) -> str:
     if not isinstance(value, str):
         with suppress(ValueError, RecursionError):
             text = json.dumps(value, ensure_ascii=False, default=partial(str))
-    text = " ".join(text[: 4 * LONGEST_EXAMPLE].split())
+    text = printable(" ".join(text[: 4 * LONGEST_EXAMPLE].split()))
     return text if len(text) <= LONGEST_EXAMPLE else f"{text[:LONGEST_EXAMPLE]}…"

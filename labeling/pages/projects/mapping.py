@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from labeling.importing import ImportRefused, check_file, preview_rows
@@ -75,10 +76,10 @@ def map_columns(request: SignedInRequest, slug: str) -> HttpResponse:
     if path is None:
         if request.method == "POST":
             messages.warning(request, "That upload is gone: choose the file again.")
-        answer = redirect("import", project.slug)
         if request.htmx:
-            answer = HttpResponse(headers={"HX-Redirect": answer.url})
-        return answer
+            home = reverse("import", args=[project.slug])
+            return HttpResponse(headers={"HX-Redirect": home})
+        return redirect("import", project.slug)
     options = {name: form.cleaned_data[name] for name in ("token", "name", "pairs", "skip_bad")}
     options["tags"] = ",".join(form.cleaned_data["tags"])
     with path.open("rb") as file:
@@ -98,8 +99,7 @@ def map_columns(request: SignedInRequest, slug: str) -> HttpResponse:
         try:
             checked = check_file(file, **sources)
         except ImportRefused as refused:
-            more = {"refused": refused, "status": 422}
-            return _page(request, project, sample, choices, options, **more)
+            return _page(request, project, sample, choices, options, status=422, refused=refused)
         context = {
             **options,
             "project": project,
@@ -125,9 +125,9 @@ def _guessed(sample: Sample) -> Choices:
 def _chosen(post: QueryDict, mapping: ColumnMapping | None) -> Choices | None:
     """The choices of the form, or those that a mapping holds; None where there are none yet."""
     roles = {
-        post[f"column-{number}"]: post.get(f"role-{number}", "")
+        path: post.get(f"role-{number}", "")
         for number in range(MAX_KEYS)
-        if post.get(f"column-{number}")
+        if (path := post.get(f"column-{number}", ""))
     }
     if not roles:
         if mapping is None:
@@ -135,9 +135,9 @@ def _chosen(post: QueryDict, mapping: ColumnMapping | None) -> Choices | None:
         meanings = meanings_of(mapping)
         return Choices(roles_of(mapping), meanings, mapping.higher_is_better, tuple(meanings))
     meanings = {
-        word_of(post[f"value-{number}"][:LONGEST_VALUE]): post.get(f"meaning-{number}", "")
+        word_of(value[:LONGEST_VALUE]): post.get(f"meaning-{number}", "")
         for number in [*range(MAX_KEYS), "new"]
-        if post.get(f"value-{number}", "").strip()
+        if (value := post.get(f"value-{number}", "")).strip()
     }
     added = [word_of(value) for value in (*post.getlist("added"), post.get("value-new", ""))]
     added = [word for word in added if word in meanings]

@@ -182,14 +182,12 @@ def test_rows_with_errors_are_skipped_where_that_is_ticked(
     assert checked.context["checked"].skipped == 1
 
 
-def test_nobody_else_reaches_an_upload_by_its_token(
-    curator: Client, project: Project, django_user_model: Any
-) -> None:
+def test_nobody_else_reaches_an_upload_by_its_token(curator: Client, project: Project) -> None:
     sent = choices_of(upload(curator, project))
     other = Client()
     other.force_login(make_member(project, Role.CURATOR))
     answer = send(other, project, sent)
-    assert answer.url == reverse("import", args=[project.slug])
+    assert answer["Location"] == reverse("import", args=[project.slug])
     taken = other.post(
         reverse("import", args=[project.slug]), {**sent, "mapping": THREE_PEOPLE.to_json()}
     )
@@ -201,9 +199,9 @@ def test_nobody_else_reaches_an_upload_by_its_token(
 def test_an_upload_that_is_gone_sends_back_to_the_import(curator: Client, project: Project) -> None:
     sent = choices_of(upload(curator, project)) | {"token": "0" * 32}
     home = reverse("import", args=[project.slug])
-    assert send(curator, project, sent).url == home
+    assert send(curator, project, sent)["Location"] == home
     assert send(curator, project, sent, headers={"HX-Request": "true"})["HX-Redirect"] == home
-    assert curator.get(reverse("map-columns", args=[project.slug])).url == home
+    assert curator.get(reverse("map-columns", args=[project.slug]))["Location"] == home
 
 
 def test_a_labeler_maps_nothing(project: Project, client: Client) -> None:
@@ -217,3 +215,26 @@ def test_what_a_file_says_is_shown_as_text(curator: Client, project: Project) ->
     assert "<b>Q" not in text
     assert "<i>q" not in text
     assert "&lt;script&gt;" in text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        rb'{"task": "Q", "outputs": ["X \ud800", "Y"], "people": ["\ud800"], "\ud800": 1}',
+        rb'{"task": "Q\u0000", "outputs": ["X", "Y\u0000"], "people": ["\u0000"]}',
+        b'{"task": "Q", "outputs": ' + b"[" * 900 + b"]" * 900 + b', "people": [1]}',
+        b'{"task": "Q", "outputs": [{"role": "assistant"}, {}], "people": [NaN, 1e999]}',
+        b'{"": "Q", "[]": ["X", "Y"], ".": [1], "task": {"": {"": 1}}}',
+    ],
+)
+def test_a_strange_row_is_shown_and_checked_without_a_fault_of_ours(
+    curator: Client, project: Project, line: bytes
+) -> None:
+    content = as_file(ROWS).read() + line + b"\n"
+    for body in (content, line + b"\n" + content):
+        file = SimpleUploadedFile("rows.jsonl", body)
+        fields = {"file": file, "pairs": 1, "map_columns": "on"}
+        page = curator.post(reverse("import", args=[project.slug]), fields)
+        assert page.status_code == 200
+        answer = send(curator, project, choices_of(page), do="check")
+        assert answer.status_code in (200, 422)
