@@ -52,7 +52,8 @@ def small_export(folder: Path) -> Path:
 
     from labeling.importing import import_file
     from labeling.models import Project
-    from labeling.preferences.exporting import ExportOptions, json_lines, preference_rows
+    from labeling.preferences.exporting import ExportOptions, preference_rows
+    from labeling.preferences.shapes.files import json_lines
 
     call_command("migrate", verbosity=0)
     project = Project.objects.create(slug="trl", name="TRL")

@@ -145,7 +145,7 @@ class Clock:
 def update_ours(folder: Path, model: Any, steps: list[list[Response]], way: str) -> dict[str, Any]:
     from modeling.core.generating.plain_generation import generate_plain
     from modeling.core.policy.rollouts import Rollout
-    from modeling.core.policy.settings import settle
+    from modeling.core.policy.settings import resolve
     from modeling.core.policy.task import Task
     from modeling.core.policy.update import Signal, make_learner, optimise
     from modeling.core.policy_models.actors import Actor
@@ -154,7 +154,7 @@ def update_ours(folder: Path, model: Any, steps: list[list[Response]], way: str)
     from modeling.run_data.train_policy import TrainPolicyConfig
 
     device = torch.device("cpu")
-    asked = TrainPolicyConfig(
+    unresolved = TrainPolicyConfig(
         algorithm="rloo",
         policy=str(folder),
         reward_models=("none",),
@@ -163,7 +163,7 @@ def update_ours(folder: Path, model: Any, steps: list[list[Response]], way: str)
         clip=CLIP,
         dtype="float32",
     )
-    config = settle(asked, 10**8, LONGEST, device)
+    config = resolve(unresolved, 10**8, LONGEST, device)
     actor = Actor(model, cast(Any, None), None)
     task = Task(
         RunDir(folder),

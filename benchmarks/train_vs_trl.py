@@ -134,14 +134,14 @@ def train_ours(
     from modeling.core.reading.reader import CPU_TOKENS, choose_reader
     from modeling.core.reading.recompute import Memory
     from modeling.core.reward.parts import TrainingPart
-    from modeling.core.reward.settings import settle
+    from modeling.core.reward.settings import resolve
     from modeling.core.reward.training import Setup, Training, TrainingData
     from modeling.run_data.train_reward import TrainRewardConfig
 
     model, tokenizer, _ = load_reward_model(str(folder), 0)
     device = torch.device("cpu")
-    asked = TrainRewardConfig(base_model=str(folder), learning_rate=RATE, threads=1)
-    config = settle(asked, model, tokenizer, len(groups), device)
+    unresolved = TrainRewardConfig(base_model=str(folder), learning_rate=RATE, threads=1)
+    config = resolve(unresolved, model, tokenizer, len(groups), device)
     reader = choose_reader(model, "auto", config.max_length)
     assert reader.way == "shared", reader.warning
     setup = Setup(
@@ -150,7 +150,7 @@ def train_ours(
         device,
         Memory(CPU_TOKENS),
         tokenizer,
-        asked,
+        unresolved,
         config,
         TrainingData(groups, encoded, "", [], None),
         [],

@@ -36,5 +36,5 @@ DATABASES["default"]["CONN_MAX_AGE"] = 0
 # Tests come from one address in quick succession; those of the limits set their own.
 THROTTLE_RATES = dict.fromkeys(THROTTLE_RATES, "100000/hour")
 # Each test has a client of its own, and so the middleware starts anew: it must not look at every
-# static file then. test_static_files.py reads them as the product does.
+# static file then. tests/config/web/test_static_files.py reads them as the product does.
 WHITENOISE_AUTOREFRESH = True

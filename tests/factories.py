@@ -10,7 +10,8 @@ from django.db.models import F, Q
 from django.test import Client
 from django.utils import timezone
 
-from labeling.judging.recording import Answer, Recorded, parse_choice, submit_and_claim
+from labeling.judging.modes import parse_choice
+from labeling.judging.recording import Answer, Recorded, submit_and_claim
 from labeling.material.adding import Adding, NewPrompt, responses_key
 from labeling.models import (
     Assignment,

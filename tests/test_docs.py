@@ -16,6 +16,7 @@ PAGES = [
 ]
 FOLDERS = "config|labeling|modeling|templates|static|tests|benchmarks|docs"
 PATH = re.compile(rf"`((?:{FOLDERS})/[\w/.-]+?)`(?:\s+\(`(\w+)`\))?")
+FILE_IN_CODE = re.compile(r"(?<![\w/.-])((?:\w+/)*\w+\.py)\b")
 # Machinery, no rooms that one looks for.
 NOT_IN_THE_TREE = {"migrations", "commands"}
 
@@ -29,6 +30,29 @@ def test_files_and_functions_that_a_page_names_exist(page: Path) -> None:
             assert re.search(rf"^(def|class) {function}\b", file.read_text(), re.M), (
                 f"{path} has no {function}"
             )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_names_a_file_from_the_root_on(page: Path) -> None:
+    """CONTRIBUTING's recipes may go on from the folder that they have just named."""
+    if page.name == "CONTRIBUTING.md":
+        return
+    names = re.findall(r"`([\w/]+\.py)`", page.read_text())
+    assert [name for name in names if not (ROOT / name).is_file()] == []
+
+
+@pytest.mark.parametrize("package", ["config", "labeling", "modeling"])
+def test_a_file_that_code_names_stands_beside_it_or_is_named_from_the_root_on(
+    package: str,
+) -> None:
+    lost = []
+    for file in sorted((ROOT / package).glob("**/*.py")):
+        if "migrations" in file.parts:
+            continue
+        for name in FILE_IN_CODE.findall(file.read_text(encoding="utf-8")):
+            if not ((ROOT / name).is_file() or (file.parent / name).is_file()):
+                lost.append(f"{file.relative_to(ROOT)}: {name}")
+    assert lost == []
 
 
 def tree() -> set[str]:

@@ -27,7 +27,7 @@ class Guard:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        # -I keeps this folder off the import path, where celery.py would hide the real one.
+        # -I keeps this folder off the import path, where config/celery.py would hide the real one.
         self.process = subprocess.Popen(
             [sys.executable, "-I", processes.__file__, str(self.records_path)],
             stdin=subprocess.PIPE,

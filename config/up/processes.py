@@ -1,8 +1,8 @@
 """Remembers the processes that `manage.py up` has started, and ends them with all they started.
 
-Run as a program (`python -I config/up/processes.py RECORDS`) it is the guard: it hears of every
-part through a pipe, waits until the supervisor is gone, however it went, and then ends what the
-supervisor left running.
+Run as a program (`python -I config/up/processes.py RECORDS`) it is the guard process: it hears of
+every part through a pipe, waits until the supervisor is gone, however it went, and then ends what
+the supervisor left running.
 
 A process is told from a later one with the same number by the ticks between the machine's start
 and its own: unlike a time of day they stay the same when somebody sets the clock.
@@ -243,9 +243,9 @@ def end_recorded(path: Path, *, grace: float) -> list[str]:
 
 
 def main() -> None:
-    """Runs the guard. Each line that it reads lists what the supervisor has started by then. The
-    lines end when the supervisor's end of the pipe closes, whatever the cause. That needs no file
-    and no room on the disk."""
+    """Runs the guard process. Each line that it reads lists what the supervisor has started by
+    then. The lines end when the supervisor's end of the pipe closes, whatever the cause. That needs
+    no file and no room on the disk."""
     last = ""
     for line in sys.stdin:
         last = line if line.endswith("\n") else last

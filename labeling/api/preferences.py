@@ -11,25 +11,38 @@ from rest_framework.views import APIView
 
 from labeling.api.parameters import FiniteFloatField, SinceField, StreamParameters, WordListField
 from labeling.api.requests import project_of
-from labeling.api.streams import JSONL, answer_changes, answer_rows
+from labeling.api.streams import answer_changes, answer_rows
 from labeling.models import Preference
 from labeling.models.material import Split
-from labeling.preferences.beyond_text import CannotBeTexts
+from labeling.preferences.beyond_text import CannotBeColumns, CannotBeTexts
 from labeling.preferences.exporting import (
-    STYLES,
     ExportOptions,
+    StyleRefused,
     preference_changes,
     preference_rows,
 )
+from labeling.preferences.shapes.files import FORMATS
+from labeling.preferences.shapes.styles import STYLES, columns_of
 from labeling.texts.messages import ROLES
 
 
 class PreferenceParameters(StreamParameters):
+    format = serializers.ChoiceField(
+        choices=["json", *FORMATS],
+        default="json",
+        help_text="`json`: one page and the address of the next. The others are files with all "
+        "rows. `jsonl`: one JSON object on each line. `csv`: lists are JSON in their cells, and a "
+        "cell that a spreadsheet would take for a formula, or that begins with an apostrophe, has "
+        "an apostrophe in front. `parquet`: refused where a message holds more than a role and a "
+        "content. `jsonl.gz`, `csv.gz`: packed.",
+    )
     style = serializers.ChoiceField(  # type: ignore[assignment]
         choices=list(STYLES),
         default="messages",
         help_text="`messages`: prompt, chosen and rejected as lists of messages, as TRL's trainers "
-        "take them. `text`: as strings; refused where a message holds more than a text.",
+        "take them. `text`: as strings; refused where a message holds more than a text. The other "
+        "styles are shapes of their own: they have further columns in place of these three, and "
+        "docs/data-formats.md says what loads each.",
     )
     settled_since = SinceField(
         required=False,
@@ -53,6 +66,11 @@ class PreferenceParameters(StreamParameters):
     )
     include_excluded = serializers.BooleanField(
         default=False, help_text="Also what curators have excluded."
+    )
+    with_names = serializers.BooleanField(
+        default=False,
+        help_text="Of `style=judgments`: labelers by their own names, in place of pseudonyms that "
+        "stay the same in this project.",
     )
 
 
@@ -114,6 +132,22 @@ class PreferencePageSerializer(serializers.Serializer[Any]):
     )
 
 
+def options_of(given: dict[str, Any]) -> ExportOptions:
+    return ExportOptions(
+        after=given["after"],
+        settled_since=given.get("settled_since"),
+        splits=frozenset(given.get("split", [])),
+        provenances=frozenset(given.get("provenance", [])),
+        min_weight=given["min_weight"],
+        include_ties=given["include_ties"],
+        include_both_bad=given["include_both_bad"],
+        include_excluded=given["include_excluded"],
+        style=given["style"],
+        with_names=given["with_names"],
+        is_plain=given["format"] in FORMATS and FORMATS[given["format"]].needs_plain,
+    )
+
+
 class PreferencesView(APIView):
     @extend_schema(
         summary="Settled preferences: (prompt, chosen, rejected)",
@@ -122,28 +156,21 @@ class PreferencesView(APIView):
         parameters=[PreferenceParameters],
         responses={
             (200, "application/json"): PreferencePageSerializer,
-            (200, JSONL): OpenApiTypes.BINARY,
+            **{(200, file.content_type): OpenApiTypes.BINARY for file in FORMATS.values()},
         },
     )
     def get(self, request: Request, slug: str) -> HttpResponseBase:
         project = project_of(request, slug)
         given = PreferenceParameters.of(request)
-        wanted = ExportOptions(
-            after=given["after"],
-            settled_since=given.get("settled_since"),
-            splits=frozenset(given.get("split", [])),
-            provenances=frozenset(given.get("provenance", [])),
-            min_weight=given["min_weight"],
-            include_ties=given["include_ties"],
-            include_both_bad=given["include_both_bad"],
-            include_excluded=given["include_excluded"],
-            style=given["style"],
-        )
         name = f"{project.slug}-preferences"
         try:
+            wanted = options_of(given)
+            columns = columns_of(STYLES[wanted.style])
             if "cursor" in given:
                 changes = preference_changes(project, wanted, given["cursor"], given.get("limit"))
-                return answer_changes(request, changes, given, name)
-            return answer_rows(request, preference_rows(project, wanted), given, name)
-        except CannotBeTexts as problem:
-            raise serializers.ValidationError({"style": [str(problem)]}) from problem
+                return answer_changes(request, changes, given, name, columns)
+            rows = preference_rows(project, wanted)
+            return answer_rows(request, rows, given, name, columns)
+        except (CannotBeTexts, StyleRefused) as problem:
+            field = "format" if isinstance(problem, CannotBeColumns) else "style"
+            raise serializers.ValidationError({field: [str(problem)]}) from problem

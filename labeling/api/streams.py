@@ -2,38 +2,50 @@
 as a whole."""
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Any
 
 from django.http import HttpResponseBase, StreamingHttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from labeling.preferences.exporting import Changes, Row, json_lines, page_of
+from labeling.preferences.exporting import Changes, first_of, page_of
+from labeling.preferences.shapes.files import FORMATS, Columns
+from labeling.preferences.shapes.styles import Row
 
-JSONL = "application/x-ndjson"
+JSONL = FORMATS["jsonl"].content_type
 CURSOR_HEADER = "Next-Cursor"
 # Few writes to the socket, and still the first rows at once.
 CHUNK_BYTES = 2**16
 
 
 def answer_rows(
-    request: Request, rows: Iterator[Row], given: dict[str, Any], file_name: str
+    request: Request,
+    rows: Iterator[Row],
+    given: dict[str, Any],
+    file_name: str,
+    columns: Columns | None = None,
 ) -> HttpResponseBase:
-    if given["format"] == "jsonl":
-        return _stream(islice(rows, given.get("limit")), file_name)
+    """Answers with a page, or with all rows as a file. `columns` are for files that name them in
+    front."""
+    if given["format"] != "json":
+        some = first_of(rows, given.get("limit"))
+        return _stream(some, given["format"], file_name, columns)
     page, after = page_of(rows, given["limit"])
     following = None if after is None else _address_with(request, after=str(after))
     return Response({"results": page, "next": following})
 
 
 def answer_changes(
-    request: Request, changes: Changes, given: dict[str, Any], file_name: str
+    request: Request,
+    changes: Changes,
+    given: dict[str, Any],
+    file_name: str,
+    columns: Columns | None = None,
 ) -> HttpResponseBase:
     """Answers with rows in the order of their changes, and with the cursor that goes on after
     them."""
-    if given["format"] == "jsonl":
-        answer: HttpResponseBase = _stream(changes.rows, file_name)
+    if given["format"] != "json":
+        answer: HttpResponseBase = _stream(changes.rows, given["format"], file_name, columns)
     else:
         following = _address_with(request, cursor=changes.cursor) if changes.is_cut else None
         page = {"results": list(changes.rows), "next": following, "cursor": changes.cursor}
@@ -42,9 +54,14 @@ def answer_changes(
     return answer
 
 
-def _stream(rows: Iterable[Row], file_name: str) -> StreamingHttpResponse:
-    answer = StreamingHttpResponse(_chunks(json_lines(rows)), content_type=JSONL)
-    answer["Content-Disposition"] = f'attachment; filename="{file_name}.jsonl"'
+def _stream(
+    rows: Iterable[Row], name: str, file_name: str, columns: Columns | None
+) -> StreamingHttpResponse:
+    file = FORMATS[name]
+    answer = StreamingHttpResponse(
+        _chunks(file.write(rows, columns or {})), content_type=file.content_type
+    )
+    answer["Content-Disposition"] = f'attachment; filename="{file_name}.{name}"'
     return answer
 
 

@@ -179,7 +179,7 @@ def _take(
                     staging.keep(job, number, rows)
             findings = checked.findings()
             if votes.close():
-                staging.rewrite(job, votes.counted)
+                staging.change_rows(job, votes.counted)
         job.report = findings.begin().as_dict()
         job.save(update_fields=["report"])
         return put_in_force(job, lambda rows: tell("Storing", rows, findings.rows))

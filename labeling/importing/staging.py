@@ -45,7 +45,9 @@ def keep(job: Import, number: int, rows: Sequence[CheckedRow]) -> None:
     ImportChunk.objects.create(of=job, number=number, rows=_written(rows))
 
 
-def rewrite(job: Import, change: Callable[[Sequence[CheckedRow]], Sequence[CheckedRow]]) -> None:
+def change_rows(
+    job: Import, change: Callable[[Sequence[CheckedRow]], Sequence[CheckedRow]]
+) -> None:
     """Writes those staged chunks anew whose rows `change` changes, each in a short transaction."""
     for pk in list(job.chunks.order_by("number").values_list("pk", flat=True)):
         started = time.monotonic()

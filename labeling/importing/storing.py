@@ -10,7 +10,7 @@ from typing import TypeAlias
 from django.utils import timezone
 
 from labeling.importing.lines.opinions import Opinion
-from labeling.importing.lines.rows import CheckedRow, names_of
+from labeling.importing.lines.rows import CheckedRow, digests_of
 from labeling.importing.pairing import pick_groups
 from labeling.importing.reports import ImportReport
 from labeling.material.adding import (
@@ -52,12 +52,12 @@ class Storing(Adding):
 
     def store(self, rows: Sequence[CheckedRow]) -> bool:
         """Adds the rows. True when it locked pairs that were in the queue."""
-        named = [names_of(row) for row in rows]
-        prompts = self._store_prompts(rows, [digest for digest, _ in named])
-        prompt_ids = [prompts[digest] for digest, _ in named]
+        row_digests = [digests_of(row) for row in rows]
+        prompts = self._store_prompts(rows, [digest for digest, _ in row_digests])
+        prompt_ids = [prompts[digest] for digest, _ in row_digests]
         keys = [
             [(prompt_id, digest) for digest in digests]
-            for (_, digests), prompt_id in zip(named, prompt_ids, strict=True)
+            for (_, digests), prompt_id in zip(row_digests, prompt_ids, strict=True)
         ]
         responses = self._store_responses(rows, keys)
         open_groups: dict[ComparisonName, Group] = {}

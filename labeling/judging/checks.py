@@ -8,7 +8,7 @@ curator reviews it (labeling/quality/reviews.py).
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -22,7 +22,6 @@ from labeling.people.members import lock_membership, write_changes
 from labeling.queue.handout import must_qualify
 from labeling.queue.locking import Locked
 
-BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 Tiers = Sequence[Sequence[int]]
 
 
@@ -176,7 +175,8 @@ def _record(assignment: Assignment, rule: PausedBy, changes: dict[str, list[Any]
 def _last_results(assignment: Assignment, member: Membership, count: int) -> list[bool]:
     """The labeler's last gold answers since the last review, newest first."""
     results = gold_results(assignment.project, assignment.labeler)
-    results = results.filter(created_at__gt=member.gold_since or BEGINNING)
+    if member.gold_since is not None:
+        results = results.filter(created_at__gt=member.gold_since)
     newest = results.order_by("-created_at").values_list("is_right", flat=True)[:count]
     return [bool(is_right) for is_right in newest]
 

@@ -1,4 +1,5 @@
 """What a project asks of a labeler, and what a posted form says in answer.
+Screen order becomes responses here, nowhere else.
 
 Two responses are compared by one button (A or B, with or without how much better), with aspects
 beside it if the project names some; three to nine are ranked. A reason, a flag and a rewrite
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from django.http import QueryDict
 
-from labeling.judging.recording import Answer, AnswerTo, parse_choice
+from labeling.judging.recording import Answer, AnswerTo
 from labeling.models import AskReason, Assignment, FlagCategory, Judgment, Project, Scale, User
 
 Kind = Judgment.Kind
@@ -195,6 +196,22 @@ def _read_choice(form: QueryDict, bar: AnswerBar, order: list[int]) -> Answer:
     if bar.is_ranking and choice == Kind.TIE:
         raise ValueError("choice: give each response its place")
     return parse_choice(choice, order)
+
+
+def parse_choice(choice: str, order: list[int]) -> Answer:
+    """Reads an answer to a pair from what the page's buttons send: `left`, `right` (with `-0` to
+    `-3` for negligibly, slightly, better, much better), `tie`, `both_bad` and `skip`."""
+    side, _, strength = choice.partition("-")
+    if side in ("left", "right") and len(order) == 2:
+        best, worst = order if side == "left" else reversed(order)
+        if strength and strength not in ("0", "1", "2", "3"):
+            raise ValueError(f"choice: {choice!r} has no known strength")
+        return Answer(Kind.PREFER, ((best,), (worst,)), int(strength) if strength else None)
+    if choice in (Kind.TIE, Kind.BOTH_BAD):
+        return Answer(choice, (tuple(order),))
+    if choice == Kind.SKIP:
+        return Answer(choice)
+    raise ValueError(f"choice: {choice!r} is not something one can answer here")
 
 
 def _read_ranking(form: QueryDict, bar: AnswerBar, order: list[int]) -> Answer:

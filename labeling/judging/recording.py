@@ -1,4 +1,4 @@
-"""Records what a labeler answers: judge, skip, flag, undo. Screen order becomes response here.
+"""Records what a labeler answers: judge, skip, flag, undo. modes.py reads what a form sends.
 
 One judgment counts per assignment. Submitting again changes nothing and is answered as the first
 time; an answer that comes after its lease expired is kept, and counted if its slot is still free.
@@ -21,7 +21,7 @@ from labeling.models import Assignment, Comparison, FlagCategory, Judgment, Proj
 from labeling.people.members import lock_membership
 from labeling.preferences.resettling import resettle
 from labeling.preferences.settling import counted_judgments, settle, unsettle
-from labeling.preferences.slots import refill
+from labeling.preferences.slots import TakenSlots, refill
 from labeling.queue import handout, leases, locking
 from labeling.queue.locking import Locked
 
@@ -108,6 +108,8 @@ def submit_and_claim(
     """Records the answer and hands out the next comparison, both or neither.
 
     A page that already shows the next one names it as `on_screen`, and gets the one after it.
+    Raises what `record_judgment` raises, and Conflict where the database ended the transaction in
+    favour of others each time that it was tried. Then nothing is recorded.
     """
     recorded = record_judgment(assignment_uuid, labeler_id, answer, on_screen)
     locked, done = recorded.locked, recorded.assignment
@@ -131,7 +133,13 @@ def record_judgment(
     on_screen: UUID | None = None,
 ) -> Recorded:
     """Writes the judgment, and the preference when it was the last one wanted. Call it in a
-    transaction."""
+    transaction.
+
+    An assignment that is answered already gives that answer, whatever this one says. Raises
+    NotYours where the labeler has no such assignment, NoMember where they were removed from the
+    project, and ValueError, naming the field at fault, for an answer that cannot be read or that
+    the project does not allow.
+    """
     locked = locking.lock_assignment(assignment_uuid, labeler_id, on_screen)
     if locked is None:
         raise NotYours("This comparison was not handed out to you.")
@@ -240,8 +248,9 @@ def _adapt(project: Project, comparison: Comparison, judgments: list[Judgment], 
         return
     comparison.planned = comparison.planned or comparison.wanted
     comparison.wanted = wanted
-    comparison.slots_left = max(0, wanted - len(judgments) - held)
-    if len(judgments) < wanted or held:
+    taken = TakenSlots(counted=len(judgments), held=held)
+    comparison.slots_left = taken.slots(wanted)
+    if not taken.is_complete(wanted):
         Comparison.objects.filter(pk=comparison.pk).update(
             planned=comparison.planned,
             wanted=wanted,
@@ -305,8 +314,7 @@ def _take_back(user: User, project: Project, judgment_id: int) -> Assignment:
         raise CannotUndo("A curator has taken this answer out of training.")
     if not locked.is_active:
         raise CannotUndo("A curator has paused your work in this project.")
-    if last.purpose == Purpose.GOLD and checks.in_qualification(locked):
-        raise CannotUndo("Answers of the first round stand: you have seen how they were meant.")
+    _refuse_in_first_round(last, locked)
     _supersede(last)
     _reopen(locked.assignment, last)
     return locked.assignment
@@ -321,11 +329,15 @@ def judge_again(judgment: Judgment, locked: Locked, answer: Answer | AnswerTo) -
     """Puts another answer in the place of one's earlier one, whose comparison is locked. Call it in
     a transaction. Until when this may be done is in labeling/judging/correcting.py."""
     assignment = locked.assignment
-    if judgment.purpose == Purpose.GOLD and checks.in_qualification(locked):
-        raise CannotUndo("Answers of the first round stand: you have seen how they were meant.")
+    _refuse_in_first_round(judgment, locked)
     _supersede(judgment)
     _reopen(assignment, judgment)
     return record_judgment(assignment.uuid, assignment.labeler_id, answer)
+
+
+def _refuse_in_first_round(judgment: Judgment, locked: Locked) -> None:
+    if judgment.purpose == Purpose.GOLD and checks.in_qualification(locked):
+        raise CannotUndo("Answers of the first round stand: you have seen how they were meant.")
 
 
 def _supersede(judgment: Judgment) -> None:
@@ -353,23 +365,3 @@ def _reopen(assignment: Assignment, judgment: Judgment) -> None:
         leases.start_lease(assignment)
     unsettle(assignment.comparison)
     refill(assignment.comparison)
-
-
-def parse_choice(choice: str, order: list[int]) -> Answer:
-    """Reads an answer to a pair from what the page's buttons send.
-
-    They send `left`, `right` (with `-0` to `-3` for negligibly, slightly, better, much better),
-    `tie`, `both_bad` and `skip`. Rankings and what else a form can hold are read in
-    labeling/judging/modes.py.
-    """
-    side, _, strength = choice.partition("-")
-    if side in ("left", "right") and len(order) == 2:
-        best, worst = order if side == "left" else reversed(order)
-        if strength and strength not in ("0", "1", "2", "3"):
-            raise ValueError(f"choice: {choice!r} has no known strength")
-        return Answer(Kind.PREFER, ((best,), (worst,)), int(strength) if strength else None)
-    if choice in (Kind.TIE, Kind.BOTH_BAD):
-        return Answer(choice, (tuple(order),))
-    if choice == Kind.SKIP:
-        return Answer(choice)
-    raise ValueError(f"choice: {choice!r} is not something one can answer here")

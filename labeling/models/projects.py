@@ -1,4 +1,5 @@
-"""Projects: what is asked, how often, and when the models learn from it."""
+"""Projects: what people are asked, how often, and how their answers are checked. What the loop is
+told is in LoopSettings (modeling/models/loop_settings.py)."""
 
 from django.conf import settings
 from django.db import models
@@ -21,7 +22,7 @@ class AskReason(models.TextChoices):
 
 
 class Project(models.Model):
-    """The container of prompts, people and the loop's settings."""
+    """The container of prompts and people, and the settings of how they are asked."""
 
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=120)
@@ -124,10 +125,7 @@ class Project(models.Model):
         help_text="With adaptive overlap: never more judgments than this.",
     )
 
-    # How the loop turns
     is_paused = models.BooleanField(default=False, help_text="Nobody gets comparisons.")
-
-    # How the policy is improved (modeling/policies/improving.py)
 
     created_at = models.DateTimeField(auto_now_add=True)
 

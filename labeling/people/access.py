@@ -1,4 +1,10 @@
-"""Who may see and do what. Every page and endpoint asks here, nowhere else."""
+"""Who may open what: every page and endpoint of a project asks here, by the role it is for.
+
+Three things that a role allows are decided beside what they are about: which settings of the loop
+it may change (modeling/loop/changing_settings.py, as each setting declares), to which roles it may
+invite (labeling/people/invitations.py), and that a project keeps an admin
+(labeling/people/members.py).
+"""
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -7,6 +13,18 @@ from django.http import Http404
 from labeling.models import Membership, Project, Role, User
 
 RANK = {Role.LABELER: 0, Role.CURATOR: 1, Role.ADMIN: 2}
+
+
+def may_work(user: User, membership: Membership | None) -> bool:
+    """Whether this person is handed comparisons and may answer them, as far as people decide: a
+    member whose work is not paused, or a superuser. `membership` is theirs in the project."""
+    return user.is_superuser or (membership is not None and not membership.is_paused)
+
+
+def can_create_projects(user: User) -> bool:
+    """Whether the person may make projects: superusers, and all who are trusted with the settings
+    of one."""
+    return user.is_superuser or user.memberships.filter(role=Role.ADMIN).exists()
 
 
 def projects_of(user: User) -> QuerySet[Project]:

@@ -25,7 +25,7 @@ ACTIONS = (
             start=1,
         )
     ),
-    KeyAction("0", "Both bad"),
+    KeyAction("0", "Both bad; all bad in a ranking"),
     KeyAction("ArrowLeft", "The response on the left"),
     KeyAction("ArrowRight", "The response on the right"),
     KeyAction("s", "Skip"),
@@ -34,7 +34,6 @@ ACTIONS = (
     KeyAction("w", "Write why"),
     KeyAction("t", "Write a better response"),
     KeyAction("a", "Choose by aspect"),
-    KeyAction("x", "All bad, in a ranking"),
     KeyAction("j", "Scroll the responses down"),
     KeyAction("k", "Scroll the responses up"),
     KeyAction("[", "Scroll the left response only"),

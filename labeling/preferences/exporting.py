@@ -5,19 +5,30 @@ no transaction open, and whoever was cut off goes on after the last id they got.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice
-from typing import Any, TypeAlias
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from labeling.models import Comparison, ComparisonResponse, Judgment, Preference, Project
 from labeling.preferences import counts
-from labeling.preferences.beyond_text import refuse_beyond_text
+from labeling.preferences.beyond_text import refuse_beyond_content, refuse_beyond_text
 from labeling.preferences.changes import CursorRefused, number_changes, read_cursor
-from labeling.texts.messages import Extra, Message, extra_of, whole_message
+from labeling.preferences.settling import counted
+from labeling.preferences.shapes.annotators import votes_on
+from labeling.preferences.shapes.styles import (
+    OF_PROMPT,
+    STYLES,
+    Answer,
+    Pair,
+    Row,
+    Style,
+    VoteOfPair,
+)
 from labeling.texts.sameness import as_words, fingerprint
 
 PAGE_ROWS = 500
@@ -25,13 +36,16 @@ PAGE_ROWS = 500
 # stamp they have is also given what came just before it. No transaction takes that long.
 OVERLAP = timedelta(minutes=5)
 
-Row: TypeAlias = dict[str, Any]
-Messages: TypeAlias = list[Message]
 
-TextAndExtra: TypeAlias = tuple[str, Extra]  # a response's text, and its message's further keys
-SIDES = ("chosen", "rejected")
+KINDS_IN_WORDS: dict[str, str] = {
+    Preference.Kind.TIE: "ties",
+    Preference.Kind.BOTH_BAD: "pairs where both are bad",
+}
+OPTIONS: dict[str, str] = {Preference.Kind.TIE: "ties", Preference.Kind.BOTH_BAD: "both_bad"}
 
-SPEAKERS = {"system": "System", "user": "Human", "assistant": "Assistant"}
+
+class StyleRefused(ValueError):
+    """The style cannot say what was asked for. The message is a sentence for people."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +65,32 @@ class ExportOptions:
     include_both_bad: bool = False
     include_excluded: bool = False
     style: str = "messages"
+    # A file with one type for each column has no place for what a message holds beside its content.
+    is_plain: bool = False
+    # People under their own names, where the style has people in it.
+    with_names: bool = False
 
     def __post_init__(self) -> None:
         if self.style not in STYLES:
             raise ValueError(f"style must be one of {', '.join(STYLES)}, not {self.style!r}")
+        if self.with_names and not STYLES[self.style].is_of_votes:
+            raise StyleRefused(
+                f"style={self.style} has no people in it: leave with_names out, or export with "
+                "style=judgments."
+            )
+        for kind in self.kinds:
+            if kind in STYLES[self.style].cannot_say:
+                raise StyleRefused(
+                    f"style={self.style} has no place for {KINDS_IN_WORDS[kind]}: leave "
+                    f"include_{OPTIONS[kind]} out, or export with style=messages."
+                )
 
     @property
     def of_cursor(self) -> Row:
         """The options that must be the same when a cursor goes on: which rows, not how they are
         written."""
         which = asdict(self)
-        for name in ("after", "settled_since", "style"):
+        for name in ("after", "settled_since", "style", "is_plain", "with_names"):
             del which[name]
         return {
             name: sorted(value) if isinstance(value, frozenset) else value
@@ -92,6 +121,12 @@ def preferences_to_export(project: Project, wanted: ExportOptions) -> QuerySet[P
         preferences = preferences.filter(provenance__in=wanted.provenances)
     if wanted.min_weight > 0:
         preferences = preferences.filter(weight__gte=wanted.min_weight)
+    if STYLES[wanted.style].is_of_prompts:
+        earlier = preferences.filter(prompt=OuterRef("prompt"), pk__lt=OuterRef("pk"))
+        preferences = preferences.filter(~Exists(earlier))
+    if STYLES[wanted.style].is_of_votes:
+        judgments = counted(project.pk).filter(comparison=OuterRef("comparison"))
+        preferences = preferences.filter(Exists(judgments))
     return preferences
 
 
@@ -101,7 +136,8 @@ PREFERENCE_COLUMNS = (
     "weight", "vote_share", "votes_chosen", "votes_rejected", "votes_tie", "votes_both_bad",
     "split", "provenance", "arm", "round_number", "chosen__source", "rejected__source",
     "prompt__tags", "excluded", "excluded_reason", "settled_at", "prompt__digest",
-    "chosen__digest", "rejected__digest",
+    "chosen__digest", "rejected__digest", "prompt_id", "project__slug",
+    "comparison_id", "chosen_id", "rejected_id",
 )  # fmt: skip
 
 
@@ -109,11 +145,17 @@ def preference_rows(project: Project, wanted: ExportOptions) -> Iterator[Row]:
     """The preferences in id order, as the formats in docs/data-formats.md say. Raises CannotBeTexts
     at once for what the style cannot carry."""
     preferences = preferences_to_export(project, wanted)
-    if wanted.style == TEXT:
-        refuse_beyond_text(preferences.filter(pk__gt=wanted.after))
-    write = STYLES[wanted.style]
+    _refuse_what_would_be_lost(preferences.filter(pk__gt=wanted.after), wanted)
     pages = _pages(preferences.values(*PREFERENCE_COLUMNS), wanted.after)
-    return (_preference_row(values, write) for page in pages for values in page)
+    return _rows_of_pages(project, pages, wanted)
+
+
+def _refuse_what_would_be_lost(preferences: QuerySet[Preference], wanted: ExportOptions) -> None:
+    style = STYLES[wanted.style]
+    if style.is_text:
+        refuse_beyond_text(preferences, wanted.style)
+    elif wanted.is_plain:
+        refuse_beyond_content(preferences, of_prompts=style.is_of_prompts)
 
 
 @dataclass(frozen=True)
@@ -135,15 +177,13 @@ def preference_changes(
     last = number_changes(Preference, project)
     preferences = preferences_to_export(project, wanted)
     end, is_cut = _end_of(preferences, start.number, last, limit)
-    if wanted.style == TEXT:
-        refuse_beyond_text(
-            preferences.filter(change_number__gt=start.number, change_number__lte=end)
-        )
-    write = STYLES[wanted.style]
-    values = preferences.filter(change_number__lte=end).values(*PREFERENCE_COLUMNS, "change_number")
-    pages = _pages(values, start.number, "change_number")
-    rows = (_preference_row(row, write) for page in pages for row in page)
-    return Changes(rows, start.at(end), is_cut)
+    _refuse_what_would_be_lost(
+        preferences.filter(change_number__gt=start.number, change_number__lte=end), wanted
+    )
+    columns = (*PREFERENCE_COLUMNS, "change_number")
+    upto = preferences.filter(change_number__lte=end).values(*columns)
+    pages = _pages(upto, start.number, "change_number")
+    return Changes(_rows_of_pages(project, pages, wanted), start.at(end), is_cut)
 
 
 def _end_of(rows: QuerySet[Any], start: int, last: int, limit: int | None) -> tuple[int, bool]:
@@ -163,18 +203,45 @@ def _end_of(rows: QuerySet[Any], start: int, last: int, limit: int | None) -> tu
     return (page[limit - 1], True) if len(page) > limit else (last, False)
 
 
-def _preference_row(values: Row, write: "Style") -> Row:
-    """Writes a row without nulls. The library `datasets` takes a column's type from the first rows
-    it sees, and could not load a file whose first megabytes hold null there."""
-    answers = [(values[f"{side}__text"], values[f"{side}__extra"]) for side in SIDES]
-    prompt, chosen, rejected = write(values["prompt__messages"], *answers)
+def _rows_of_pages(
+    project: Project, pages: Iterable[list[Row]], wanted: ExportOptions
+) -> Iterator[Row]:
+    style = STYLES[wanted.style]
+    votes: dict[int, list[VoteOfPair]] = {}
+    for page in pages:
+        if style.is_of_votes:
+            votes = votes_on(project.pk, page, with_names=wanted.with_names)
+        for values in page:
+            yield from _preference_rows(values, style, votes.get(values["id"], []))
+
+
+def _preference_rows(values: Row, style: Style, votes: list[VoteOfPair]) -> list[Row]:
+    """Writes a preference without nulls. The library `datasets` takes a column's type from the
+    first rows it sees, and could not load a file whose first megabytes hold null there."""
+    pair = Pair(
+        prompt=values["prompt__messages"],
+        chosen=Answer(values["chosen__text"], values["chosen__extra"]),
+        rejected=Answer(values["rejected__text"], values["rejected__extra"]),
+        is_both_bad=values["kind"] == Preference.Kind.BOTH_BAD,
+        prompt_id=values["prompt_id"],
+        project=values["project__slug"],
+        split=values["split"],
+        votes=votes,
+    )
+    beside = _beside(values)
+    if style.is_of_prompts:
+        beside = {name: beside[name] for name in OF_PROMPT}
+    # Tools and the like are in few files, so no column of the others.
+    return [
+        {"id": values["id"], **own, **values["prompt__extra"], **beside}
+        for own in style.write(pair)
+    ]
+
+
+def _beside(values: Row) -> Row:
+    """What is known of a preference beside what a trainer reads, the same in every style."""
     votes = [values[f"votes_{side}"] for side in ("chosen", "rejected", "tie", "both_bad")]
     return {
-        "id": values["id"],
-        "prompt": prompt,
-        "chosen": chosen,
-        "rejected": rejected,
-        **values["prompt__extra"],  # in few files, so no column of the others
         "kind": values["kind"],
         "target": float(values["target"]),
         "strength": float(values["strength"] or 0.0),
@@ -205,38 +272,6 @@ def timestamp(at: datetime) -> str:
     """The moment in UTC with Z, always in the same number of characters, so that a column has one
     type. A plus sign would be a space in an address."""
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _as_messages(
-    prompt: Messages, chosen: TextAndExtra, rejected: TextAndExtra
-) -> tuple[Any, Any, Any]:
-    """The conversational form of TRL, whose trainers put the chat template around it."""
-    return [*map(_in_order, prompt)], [whole_message(*chosen)], [whole_message(*rejected)]
-
-
-def _in_order(message: Message) -> Message:
-    """The message with role and content first: PostgreSQL keeps the keys of JSON in an order of its
-    own."""
-    return {"role": message["role"], "content": message["content"], **extra_of(message)}
-
-
-def _as_texts(
-    prompt: Messages, chosen: TextAndExtra, rejected: TextAndExtra
-) -> tuple[Any, Any, Any]:
-    """Plain texts. A conversation becomes one dialogue, which the importer splits again."""
-    return _text_of(prompt), chosen[0], rejected[0]
-
-
-def _text_of(prompt: Messages) -> str:
-    if len(prompt) == 1 and prompt[0]["role"] == "user":
-        return str(prompt[0]["content"])
-    turns = [f"{SPEAKERS[message['role']]}: {message['content']}" for message in prompt]
-    return "\n\n".join([*turns, "Assistant:"])
-
-
-Style: TypeAlias = Callable[[Messages, TextAndExtra, TextAndExtra], tuple[Any, Any, Any]]
-TEXT = "text"
-STYLES: dict[str, Style] = {"messages": _as_messages, TEXT: _as_texts}
 
 
 JUDGMENT_COLUMNS = (
@@ -320,15 +355,23 @@ def _judgment_row(values: Row, responses: dict[int, Row]) -> Row:
     }
 
 
-def json_lines(rows: Iterable[Row]) -> Iterator[bytes]:
-    for row in rows:
-        yield json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-
 def page_of(rows: Iterator[Row], size: int) -> tuple[list[Row], int | None]:
-    """Takes the next `size` rows, and the id to go on after; None at the end."""
-    page = list(islice(rows, size + 1))
-    return (page[:size], page[size - 1]["id"]) if len(page) > size else (page, None)
+    """Takes the rows of the next `size` ids, and the id to go on after; None at the end."""
+    groups: Iterator[list[Row]] = _by_id(rows)
+    page: list[list[Row]] = list(islice(groups, size))
+    is_cut = next(groups, None) is not None
+    after = page[-1][-1]["id"] if page and is_cut else None
+    return [row for group in page for row in group], after
+
+
+def first_of(rows: Iterable[Row], size: int | None) -> Iterator[Row]:
+    """The rows of the first `size` ids, or all: where a style writes two rows of one preference,
+    whoever goes on after its id has both."""
+    return (row for group in islice(_by_id(rows), size) for row in group)
+
+
+def _by_id(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    yield from (list(group) for _, group in groupby(rows, key=itemgetter("id")))
 
 
 def _pages(rows: QuerySet[Any, Row], after: int, by: str = "id") -> Iterator[list[Row]]:

@@ -79,13 +79,13 @@ def _follow(project: Project, old: int, new: int, followers: QuerySet[Comparison
     if not ids:
         return None
     taken = taken_slots(project.pk, ids)
-    by_taken_slots: dict[int, list[int]] = defaultdict(list)
+    by_slots: dict[tuple[int, int], list[int]] = defaultdict(list)
     for pk in ids:
-        by_taken_slots[taken[pk].counted + taken[pk].held].append(pk)
-    for number, alike in by_taken_slots.items():
+        by_slots[taken[pk].number, taken[pk].slots(new)].append(pk)
+    for (number, slots_left), alike in by_slots.items():
         Comparison.objects.filter(pk__in=alike).update(
             wanted=max(new, number),
-            slots_left=max(new - number, 0),
+            slots_left=slots_left,
             # One that was begun joins the end of the waiting line, where every labeler looks again.
             waiting_since=timezone.now() if number else F("waiting_since"),
         )

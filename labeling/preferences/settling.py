@@ -1,7 +1,7 @@
 """Judgments become settled preferences, the (prompt, chosen, rejected) triples.
 
-Which response was on which side is forgotten in judging/recording.py; which of two responses was
-chosen is decided here, once, for every pair of a comparison.
+Which response was on which side is forgotten in labeling/judging/recording.py; which of two
+responses was chosen is decided here, once, for every pair of a comparison.
 """
 
 from collections.abc import Sequence

@@ -33,8 +33,12 @@ class TakenSlots:
     counted: int = 0
     held: int = 0
 
+    @property
+    def number(self) -> int:
+        return self.counted + self.held
+
     def slots(self, wanted: int) -> int:
-        return max(0, wanted - self.counted - self.held)
+        return max(0, wanted - self.number)
 
     def is_complete(self, wanted: int) -> bool:
         return 0 < self.counted >= wanted and not self.held

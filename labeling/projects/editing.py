@@ -29,12 +29,6 @@ class GuidelinesMoved(Exception):
         )
 
 
-def can_create_projects(user: User) -> bool:
-    """Whether the person may make projects: superusers, and all who are trusted with the settings
-    of one."""
-    return user.is_superuser or user.memberships.filter(role=Role.ADMIN).exists()
-
-
 def create_project(actor: User, fields: Mapping[str, Any]) -> Project:
     """Makes a project with its creator as admin. Of two with one name at the same moment, the
     second gets the next address, as if it came later."""

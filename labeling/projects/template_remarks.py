@@ -1,5 +1,6 @@
 """What a model's chat template will not take, said when the model is chosen: by then a training
-that merges or leaves out such prompts (modeling/core/texts/roles.py, left_out.py) is still to come.
+that merges such prompts (modeling/core/texts/roles.py) or leaves them out
+(modeling/core/texts/left_out.py) is still to come.
 
 The template is a small program of the model's maker: it is run in Jinja's sandbox, on made-up
 messages, without the libraries that load models. Of a hub id nothing is known before it is loaded.

@@ -24,7 +24,7 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
-from labeling.database.transactions import let_others_write, retried
+from labeling.database.transactions import retried
 from labeling.models import (
     Assignment,
     Comparison,
@@ -36,8 +36,9 @@ from labeling.models import (
     Role,
     User,
 )
-from labeling.models.people import PausedBy, Qualification
+from labeling.models.people import Qualification
 from labeling.models.work import Purpose
+from labeling.people.access import may_work
 from labeling.preferences.slots import refill
 from labeling.queue import claim_sql
 from labeling.queue.leases import expire_leases, leases_of, write_lease
@@ -45,24 +46,12 @@ from labeling.queue.leases import expire_leases, leases_of, write_lease
 State = Assignment.State
 
 ATTEMPTS = 3
-# Who claims steps over what is locked: few rows, for a few milliseconds. Where nothing can be
-# stepped over, on SQLite, there is a pause after each part instead, so the parts are larger.
-REORDERED_AT_ONCE = 50
-REORDERED_BEFORE_A_PAUSE = 500
 # How often a labeler who has a mirrored repeat due gets it instead of work.
 REPEAT_CHANCE = 0.25
 
 # A claim that is being committed right now may become visible with a slightly earlier time.
 CURSOR_SLACK = timedelta(seconds=30)
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class NothingToCompare:
-    """Why there is no comparison for a labeler at present."""
-
-    reason: str
-    text: str
 
 
 def current_or_next(
@@ -76,18 +65,15 @@ def current_or_next(
     held = leases_of(user.pk, project.pk, on_screen).first()
     if held is not None:
         return held
-    membership = None if project.is_paused else active_membership(user, project)
-    if project.is_paused or not (membership or user.is_superuser):
+    if project.is_paused:
+        return None
+    membership = Membership.objects.filter(project=project, user=user).first()
+    if not may_work(user, membership):
         return None
     last = Assignment.objects.filter(labeler=user, project=project).order_by("-leased_at").first()
     cursor = last.queue_cursor if last else None
     only_gold = must_qualify(project, membership)
     return retried(claim_next)(user.pk, project, cursor, only_gold=only_gold)
-
-
-def active_membership(user: User, project: Project) -> Membership | None:
-    """The membership of this person; None where there is none, or it is paused."""
-    return Membership.objects.filter(project=project, user=user, is_paused=False).first()
 
 
 def must_qualify(project: Project, membership: Membership | None) -> bool:
@@ -275,44 +261,3 @@ def shown_responses(assignment: Assignment) -> list[Response]:
         by_id = {response.pk: response for response in responses_of(assignment.comparison_id)}
         assignment.shown = [by_id[response_id] for response_id in assignment.order]
     return assignment.shown
-
-
-def set_priorities(priorities: dict[int, float]) -> None:
-    """Reorders the fresh line by comparison id -> priority, higher first.
-
-    It writes some rows at a time. So no answer waits for the whole line, and a part that has to be
-    tried again loses nothing of the others.
-    """
-    rows = sorted(priorities.items())
-    can_skip = connection.features.has_select_for_update_skip_locked
-    size = REORDERED_AT_ONCE if can_skip else REORDERED_BEFORE_A_PAUSE
-    for start in range(0, len(rows), size):
-        if start:
-            let_others_write()
-        _set_some_priorities(rows[start : start + size])
-
-
-@retried
-def _set_some_priorities(rows: list[tuple[int, float]]) -> None:
-    """Writes these priorities, and locks the comparisons in the order of ids first, as everybody
-    does who locks several."""
-    ids = [pk for pk, _ in rows]
-    locked = Comparison.objects.select_for_update(no_key=True).filter(pk__in=ids)
-    existing = set(locked.order_by("pk").values_list("pk", flat=True))
-    values = [(value, pk) for pk, value in rows if pk in existing]
-    with connection.cursor() as database:
-        database.executemany("UPDATE labeling_comparison SET priority = %s WHERE id = %s", values)
-
-
-def why_paused(membership: Membership | None) -> str:
-    """What a paused member reads: which rule or person stopped them, and what happens next."""
-    by_rule = membership.paused_by_rule if membership else PausedBy.NOBODY
-    note = f" A curator wrote: {membership.note}" if membership and membership.note else ""
-    if by_rule == PausedBy.GOLD:
-        return (
-            "Several of your last answers differ from ones that are known. A curator will look "
-            f"at them with you; everything you did is kept.{note}"
-        )
-    if by_rule == PausedBy.QUALIFICATION:
-        return f"The first round was not passed. A curator will decide how to go on.{note}"
-    return f"A curator has paused your work in this project.{note}"

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from labeling.database.whole_rows import ModelColumns
 from labeling.models import Assignment, Comparison, Membership, Project, Prompt, User
+from labeling.people.access import may_work
 
 NOTHING = UUID(int=0)
 
@@ -89,8 +90,7 @@ class Locked:
 
     @property
     def is_active(self) -> bool:
-        is_paused = self.membership is None or self.membership.is_paused
-        return self.assignment.labeler.is_superuser or not is_paused
+        return may_work(self.assignment.labeler, self.membership)
 
     @property
     def is_excluded(self) -> bool:

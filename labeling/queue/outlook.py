@@ -13,7 +13,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from labeling.models import Assignment, Comparison, Gold, Membership, Project, User
-from labeling.queue import handout
+from labeling.models.people import PausedBy
+from labeling.people.access import may_work
+from labeling.queue.handout import must_qualify
 from labeling.queue.prospects import Coming, Prospect, prospect_of
 
 State = Assignment.State
@@ -165,9 +167,9 @@ def outlook_for(user: User, project: Project, *, has_claimed_nothing: bool = Fal
     if project.is_paused:
         return Outlook(Expect.PAUSED)
     membership = Membership.objects.filter(project=project, user=user).first()
-    if not user.is_superuser and (membership is None or membership.is_paused):
+    if not may_work(user, membership):
         return Outlook(Expect.MEMBER_PAUSED)
-    in_first_round = handout.must_qualify(project, membership)
+    in_first_round = must_qualify(project, membership)
     if not has_claimed_nothing and has_something(user, project, only_gold=in_first_round):
         return Outlook(Expect.READY)
     if in_first_round:
@@ -217,11 +219,33 @@ def _others_have_some(project: Project) -> bool:
     return work.filter(state=State.LEASED).exists()
 
 
-def why_nothing(user: User, project: Project) -> handout.NothingToCompare:
+@dataclass(frozen=True)
+class NothingToCompare:
+    """Why there is no comparison for a labeler at present."""
+
+    reason: str
+    text: str
+
+
+def why_nothing(user: User, project: Project) -> NothingToCompare:
     """Says to a labeler who has nothing to compare why, and what will change that."""
     outlook = outlook_for(user, project, has_claimed_nothing=True)
     text = outlook.words.text
     if outlook.expect == Expect.MEMBER_PAUSED:
         membership = Membership.objects.filter(project=project, user=user).first()
-        text = handout.why_paused(membership)
-    return handout.NothingToCompare(outlook.expect.value, text)
+        text = why_paused(membership)
+    return NothingToCompare(outlook.expect.value, text)
+
+
+def why_paused(membership: Membership | None) -> str:
+    """What a paused member reads: which rule or person stopped them, and what happens next."""
+    by_rule = membership.paused_by_rule if membership else PausedBy.NOBODY
+    note = f" A curator wrote: {membership.note}" if membership and membership.note else ""
+    if by_rule == PausedBy.GOLD:
+        return (
+            "Several of your last answers differ from ones that are known. A curator will look "
+            f"at them with you; everything you did is kept.{note}"
+        )
+    if by_rule == PausedBy.QUALIFICATION:
+        return f"The first round was not passed. A curator will decide how to go on.{note}"
+    return f"A curator has paused your work in this project.{note}"

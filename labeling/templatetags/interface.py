@@ -11,8 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from labeling.models import Membership, Project, Role
-from labeling.people.access import RANK, projects_of
-from labeling.projects.editing import can_create_projects
+from labeling.people.access import RANK, can_create_projects, projects_of
 
 register = template.Library()
 

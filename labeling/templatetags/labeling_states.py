@@ -2,8 +2,7 @@
 
 from django import template
 
-from labeling.queue.handout import NothingToCompare
-from labeling.queue.outlook import Expect, Outlook
+from labeling.queue.outlook import Expect, NothingToCompare, Outlook
 
 register = template.Library()
 

@@ -35,7 +35,7 @@ ABOUT = frozenset(
     metadata tag tags lang language train mask loss vendor company checkpoint policy version writer
     annotator labeler rater reviewer user verdict grade win chosen rejected better preferred correct
     format signature
-    """.split()  # noqa: SIM905 (as in coloured.py)
+    """.split()  # noqa: SIM905 (as in labeling/material/shown/coloured.py)
 )
 ABOUT_OF_PROMPT = frozenset({"id", "uuid", "message_id", "created_at", "timestamp"})
 # Keys that say on their own what the message is: its content may be missing then.

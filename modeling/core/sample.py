@@ -6,9 +6,9 @@ Reads RUN_DIR/config.json and prompts.jsonl; appends to samples.jsonl as respons
 ends with result.json (formats: docs/learning-programs.md). Started again on the same folder it
 samples only what is missing.
 
-A policy is a model that is loaded here (local_policy.py: generation.py does the work) or an
-OpenAI-compatible server (remote_policy.py). Each response has a seed of its own, derived from the
-run's seed, the prompt's id and the sample's number alone.
+A policy is a model that is loaded here (modeling/core/generating/local_policy.py) or an
+OpenAI-compatible server (modeling/core/generating/servers/remote_policy.py). Each response has a
+seed of its own, derived from the run's seed, the prompt's id and the sample's number alone.
 """
 
 import sys

@@ -33,7 +33,7 @@ from modeling.core.policy.pairs import read_pairs
 from modeling.core.policy.phases import END, EXPORTING, LOADING, REFERENCE, START, VALUES, phases_of
 from modeling.core.policy.pool import best_texts, draw_pool, rewards_of
 from modeling.core.policy.rollouts import Rollout, reference_rewards, roll
-from modeling.core.policy.settings import settle
+from modeling.core.policy.settings import resolve
 from modeling.core.policy.task import Task, encode_all, hold_out, read_prompts
 from modeling.core.policy.update import fit_values
 from modeling.core.policy_models.actors import export_policy, load_actor, load_value_model
@@ -53,8 +53,8 @@ from modeling.measures.limits import Bounds
 from modeling.run_data.train_policy import (
     TrainedPolicyResult,
     TrainPolicyConfig,
+    TrainPolicyResolved,
     TrainPolicyResult,
-    TrainPolicySettled,
 )
 
 EXPORT_TEXTS = 16
@@ -78,8 +78,8 @@ def main(run: RunDir) -> TrainPolicyResult | None:
 
 def prepare(run: RunDir, group: parallel.Processes) -> tuple[Task, list[TokenPair]]:
     """Read and check everything, so that what can fail early does."""
-    asked = run.read_config(TrainPolicyConfig)
-    is_dpo = asked.algorithm == "dpo"
+    unresolved = run.read_config(TrainPolicyConfig)
+    is_dpo = unresolved.algorithm == "dpo"
     path = run.path / ("preferences.jsonl" if is_dpo else "prompts.jsonl")
     groups, warnings = read_groups(path, 0.0) if is_dpo else ([], [])
     texts = prompts_of(groups) if is_dpo else read_prompts(path)
@@ -89,27 +89,27 @@ def prepare(run: RunDir, group: parallel.Processes) -> tuple[Task, list[TokenPai
             where=path.name,
             hint="Add prompts (for DPO: preferences), one per line.",
         )
-    device = choose_device(asked.device)
-    reference = asked.reference or asked.policy
+    device = choose_device(unresolved.device)
+    reference = unresolved.reference or unresolved.policy
     run.plan([Phase(LOADING, 1.0), Phase(START, 9.0)])
-    run.begin(LOADING, f"Loading the policy {asked.policy} for {device}.")
+    run.begin(LOADING, f"Loading the policy {unresolved.policy} for {device}.")
     actor = load_actor(
-        asked.policy,
+        unresolved.policy,
         reference,
-        adapter=asked.adapter,
-        rank=asked.lora_rank,
-        seed=asked.seed,
+        adapter=unresolved.adapter,
+        rank=unresolved.lora_rank,
+        seed=unresolved.seed,
         device=device,
-        day=asked.template_date,
+        day=unresolved.template_date,
     )
-    reward = load_reward(asked)
+    reward = load_reward(unresolved)
     judges = [] if reward is None else reward.tokenizers
     groups, texts, left_out, on_roles = without_refused_prompts(
         [actor.tokenizer, *judges], groups, texts, path
     )
     warnings += on_roles
-    max_length = choose_max_length(asked.max_length, actor.tokenizer, actor.model)
-    config = settle(asked, actor.model.num_parameters(), max_length, device)
+    max_length = choose_max_length(unresolved.max_length, actor.tokenizer, actor.model)
+    config = resolve(unresolved, actor.model.num_parameters(), max_length, device)
     prompts, held_out, few = hold_out(encode_all(actor, texts, config), config.eval_prompts)
     generator, slow = choose_generator(actor.model)
     warnings += [sentence for sentence in (few, slow) if sentence]
@@ -264,7 +264,7 @@ def figures_of(task: Task, rollouts: list[Rollout], when: str) -> dict[str, Any]
     )
 
 
-def bounds_of(config: TrainPolicySettled, figures: dict[str, Any]) -> Bounds:
+def bounds_of(config: TrainPolicyResolved, figures: dict[str, Any]) -> Bounds:
     """The limits that stop the run, given the figures of the policy as it was."""
     return Bounds(
         kl_budget=config.kl_budget,

@@ -12,6 +12,7 @@ from labeling.projects.model_locations import NotUsable, check_model
 from modeling.core.generating.servers.chat_server import is_server
 from modeling.loop import new_runs
 from modeling.loop.new_runs import training_asked
+from modeling.loop.round_states import move, open_round
 from modeling.loop.situation import Situation
 from modeling.models import Round, Run, versions
 from modeling.run_data.asked import TrainingAsked
@@ -120,7 +121,7 @@ def start_improving_now(project: Project, by: User) -> Run:
         raise CannotStart(problem)
     with transaction.atomic():
         run = None
-        if new_runs.move(situation.round, Round.State.IMPROVING, policy=situation.policy):
+        if move(situation.round, Round.State.IMPROVING, policy=situation.policy):
             run = new_runs.improvement(situation, by)
         if run is None:
             transaction.set_rollback(True)
@@ -190,5 +191,5 @@ def is_under_way(situation: Situation, kind: str) -> bool:
 
 def _ready_to_start(project: Project) -> Situation:
     versions.loop_of(project)
-    new_runs.open_round(Situation(project), timezone.now())
+    open_round(Situation(project), timezone.now())
     return Situation(project)

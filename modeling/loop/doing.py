@@ -1,4 +1,6 @@
-"""What a run does, in words: while it does it, and before."""
+"""What a run does, in words: while it does it, and before; and how long it still takes."""
+
+import math
 
 from modeling.models import Run
 from modeling.policies.improving import is_estimate
@@ -22,6 +24,8 @@ WORDS = {
         "The new and the current policy will answer the same prompts",
     ),
 }
+# With less time than this left, the end is said to be near.
+FINISHING_SECONDS = 5.0
 ESTIMATE = (
     "What the best of n responses would bring is being estimated",
     "What the best of n responses would bring will be estimated",
@@ -32,3 +36,17 @@ def doing(run: Run) -> str:
     """Says what the run does now, or what it will do while it waits; without a full stop."""
     now, later = ESTIMATE if is_estimate(run) else WORDS[Kind(run.kind)]
     return f"{later} as soon as a worker is free" if run.state == Run.State.QUEUED else now
+
+
+def time_left(seconds: float | None) -> str:
+    """Puts a time left into words, rounded as coarsely as it is known; "" for None. A time that has
+    run out is "finishing", since nobody knows that it ends this second."""
+    if seconds is None:
+        return ""
+    if seconds < FINISHING_SECONDS:
+        return "finishing"
+    if seconds < 90:
+        return f"about {5 * math.ceil(seconds / 5)} s left"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} min left"
+    return f"about {round(seconds / 3600)} h left"

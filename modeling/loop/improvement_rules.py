@@ -21,10 +21,11 @@ class RoundEnding:
 
 
 def why_kept(situation: Situation) -> str:
-    """Why this round leaves the policy as it is; "" when it is to be improved."""
+    """Says why this round leaves the policy as it is. "" where it is to be improved, and where
+    improvement is switched off, which needs no explaining: `is_due` tells the two apart."""
     project, policy = situation.project, situation.policy
     if project.loop_settings.improvement == Improvement.OFF:
-        return ""  # nothing that needs explaining: see `is_due`
+        return ""
     if policy is None:
         return "There was no policy to improve."
     if situation.improvement_stopped:

@@ -7,17 +7,16 @@ run between them.
 import hashlib
 import json
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
 
 from config.nudges import nudge
 from labeling.models import Project, User
 from labeling.people.audit import write_entry
 from labeling.preferences.snapshots import take_snapshot
+from modeling.loop.round_states import move
 from modeling.loop.situation import Situation, open_comparisons
 from modeling.models import RewardModel, Round, Run
 from modeling.policies import improving
@@ -34,27 +33,6 @@ from modeling.run_data.asked import (
 from modeling.run_data.result import Stored
 from modeling.runs.lifecycle import code_version
 from modeling.settings.choices import Improvement
-
-
-def open_round(situation: Situation, now: datetime) -> None:
-    project = situation.project
-    last = Round.objects.filter(project=project).aggregate(last=Max("number"))["last"] or 0
-    try:
-        with transaction.atomic():
-            Round.objects.create(
-                project=project, number=last + 1, policy=situation.policy, started_at=now
-            )
-    except IntegrityError:
-        pass  # another worker has just opened it: round_one_open_per_project
-
-
-def move(round_: Round | None, state: str, **values: Any) -> bool:
-    """Moves a round to another state by compare-and-set. False when another worker was faster."""
-    if round_ is None:
-        return False  # it was closed between the decision and now
-    return bool(
-        Round.objects.filter(pk=round_.pk, state=round_.state).update(state=state, **values)
-    )
 
 
 def training(situation: Situation, by: User | None = None) -> Run | None:

@@ -8,13 +8,14 @@ same project at the same moment.
 """
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 
 from django.utils import timezone
 
 from labeling.models import Project
 from modeling.loop import improvement_rules, new_runs
-from modeling.loop.new_runs import move, open_round
+from modeling.loop.round_states import move, open_round
 from modeling.loop.rulebook import decide_next_step
 from modeling.loop.situation import Situation
 from modeling.loop.steps import NextStep, StepKind
@@ -27,7 +28,14 @@ log = logging.getLogger(__name__)
 # More than any project has to do at once: a rule that asks for its own step again must not keep a
 # worker for ever.
 MOST_STEPS_AT_ONCE = 15
-QUEUEING = (StepKind.SAMPLE, StepKind.RANK, StepKind.TRAIN, StepKind.IMPROVE, StepKind.COMPARE)
+# Step -> what queues its run.
+QUEUED_BY: dict[StepKind, Callable[[Situation], Run | None]] = {
+    StepKind.SAMPLE: new_runs.sampling,
+    StepKind.RANK: new_runs.ranking,
+    StepKind.TRAIN: new_runs.training,
+    StepKind.IMPROVE: new_runs.improvement,
+    StepKind.COMPARE: new_runs.comparison,
+}
 
 __all__ = ["NextStep", "StepKind", "advance", "next_step"]
 
@@ -51,7 +59,7 @@ def advance(project: Project, now: datetime | None = None) -> list[Run]:
         run = _do(step, situation, now)
         if run is not None:
             queued.append(run)
-        elif step.kind in QUEUEING:
+        elif step.kind in QUEUED_BY:
             break  # another worker has queued it, or these very inputs were run before
     return queued
 
@@ -70,7 +78,7 @@ def advance_all(now: datetime) -> list[Run]:
 def _do(step: NextStep, situation: Situation, now: datetime) -> Run | None:
     match step.kind:
         case StepKind.GATE:
-            gates.apply(situation.candidate)
+            gates.apply(situation.candidate_reward_model)
         case StepKind.OPEN_ROUND:
             open_round(situation, now)
         case StepKind.START_LABELING:
@@ -86,23 +94,8 @@ def _do(step: NextStep, situation: Situation, now: datetime) -> Run | None:
         case StepKind.CLOSE_ROUND:
             _close_round(situation)
         case _:
-            return _queue_for(step.kind, situation)
+            return QUEUED_BY[step.kind](situation)
     return None
-
-
-def _queue_for(kind: StepKind, situation: Situation) -> Run | None:
-    match kind:
-        case StepKind.SAMPLE:
-            return new_runs.sampling(situation)
-        case StepKind.RANK:
-            return new_runs.ranking(situation)
-        case StepKind.TRAIN:
-            return new_runs.training(situation)
-        case StepKind.IMPROVE:
-            return new_runs.improvement(situation)
-        case StepKind.COMPARE:
-            return new_runs.comparison(situation)
-    raise ValueError(f"{kind} is nothing that the loop does")
 
 
 def _check_candidate(situation: Situation) -> None:

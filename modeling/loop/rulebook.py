@@ -3,24 +3,21 @@
 How the policy is improved and compared is in improvement_rules.py.
 """
 
-import math
 from collections.abc import Callable
 
 from labeling.models import Comparison
 from modeling.loop import improvement_rules
-from modeling.loop.doing import doing
+from modeling.loop.doing import doing, time_left
 from modeling.loop.situation import FEWEST_TO_TRAIN, LOW_QUEUE, Situation
 from modeling.loop.steps import NextStep, StepKind
 from modeling.models import Round, Run
 
 State = Run.State
 
-FINISHING_SECONDS = 5.0
-
 
 def decide_next_step(situation: Situation) -> NextStep:
     """The one next step."""
-    if situation.candidate is not None:
+    if situation.candidate_reward_model is not None:
         return NextStep(StepKind.GATE, "The new reward model is checked before it goes live.")
     if situation.active_runs:
         return running(situation.active_runs[0])
@@ -72,20 +69,6 @@ def running(run: Run) -> NextStep:
         left = time_left(run.seconds_left)
         text = f"{name}: {run.progress:.0%} done{', ' if left else ''}{left}."
     return NextStep(StepKind.RUNNING, text, round(run.progress * 100), 100, run)
-
-
-def time_left(seconds: float | None) -> str:
-    """Puts a time left into words, rounded as coarsely as it is known; "" for None. A time that has
-    run out is "finishing", since nobody knows that it ends this second."""
-    if seconds is None:
-        return ""
-    if seconds < FINISHING_SECONDS:
-        return "finishing"
-    if seconds < 90:
-        return f"about {5 * math.ceil(seconds / 5)} s left"
-    if seconds < 90 * 60:
-        return f"about {round(seconds / 60)} min left"
-    return f"about {round(seconds / 3600)} h left"
 
 
 def while_sampling(situation: Situation) -> NextStep:

@@ -58,7 +58,9 @@ class Situation:
         return self.project.loop_settings.base_model or ("" if is_server(location) else location)
 
     @cached_property
-    def candidate(self) -> RewardModel | None:
+    def candidate_reward_model(self) -> RewardModel | None:
+        """The oldest reward model that the gate has not judged. The candidate of a round is a
+        policy."""
         candidates = RewardModel.objects.filter(
             project=self.project, status=RewardModel.Status.CANDIDATE
         )

@@ -56,9 +56,9 @@ def best_of_n_curve(rewards: np.ndarray, seed: int = 0) -> list[dict[str, float]
 
     rewards: (P, N), one row per prompt. The interval is a bootstrap that draws whole prompts, the
     same ones for every n, so that the curve's edges are as smooth as the curve. It is none of
-    measures/intervals.py: those are of shares, which lie between 0 and 1, where few prompts leave
-    room for what was not seen. A reward has no such bounds, and an estimate of few prompts is shown
-    as what it is.
+    intervals.py: those are of shares, which lie between 0 and 1, where few prompts leave room for
+    what was not seen. A reward has no such bounds, and an estimate of few prompts is shown as what
+    it is.
     """
     prompts, pool = rewards.shape
     drawn = np.random.default_rng(seed).integers(prompts, size=(RESAMPLES, prompts))

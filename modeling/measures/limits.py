@@ -1,4 +1,5 @@
-"""How far a policy may move: asked at every step of a run, and by the guard of what it made.
+"""How far a policy may move: asked at every step of a run, and of what it has made by the policy
+guard (modeling/policies/guard.py).
 
 Pure functions of means and their standard errors; what may be chance is no reason to stop.
 """

@@ -17,8 +17,8 @@ import numpy as np
 from modeling.measures.calibration import calibrate
 from modeling.measures.intervals import accuracy_interval, difference_interval
 from modeling.measures.noise import noise_of
+from modeling.measures.points import HEADLINE, point_of
 
-HEADLINE = ("test", "dev")  # the most honest first; never what the model learned from
 HELD_OUT = ("test", "dev", "calibration")
 BANDS = ((200, "under 200 characters"), (800, "200 to 799"), (2000, "800 to 1,999"))
 LONGEST = "2,000 and more"
@@ -55,11 +55,7 @@ class Prediction:
     @property
     def point(self) -> float | None:
         """1 for the judged order, 0 for the reverse, 0.5 for equal rewards; None for a tie."""
-        if self.target == 0.5:
-            return None
-        if self.delta == 0:
-            return 0.5
-        return float((self.delta > 0) == (self.target > 0.5))
+        return point_of(self.delta, self.target)
 
     @property
     def margins(self) -> list[float]:
@@ -129,7 +125,7 @@ def strength_band(row: Prediction) -> str:
     return next((name for limit, name in STRENGTHS if abs(row.strength) < limit), STRONGEST)
 
 
-def names_of(row: Prediction) -> dict[str, Sequence[str]]:
+def slices_of(row: Prediction) -> dict[str, Sequence[str]]:
     """Lists every slice that the row is in, by kind."""
     return {
         "strength": [strength_band(row)],
@@ -144,7 +140,7 @@ def by_slice(rows: Iterable[Prediction]) -> dict[str, dict[str, list[Prediction]
     """Groups the rows: kind -> name -> rows."""
     by_kind: dict[str, dict[str, list[Prediction]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        for kind, names in names_of(row).items():
+        for kind, names in slices_of(row).items():
             for name in names:
                 by_kind[kind][name].append(row)
     return by_kind
@@ -198,9 +194,7 @@ def length_correlation(rows: Sequence[Prediction]) -> float | None:
 
 def longer_point(row: Prediction) -> float | None:
     """The point that “the longer one is better” would score on this comparison."""
-    if row.target == 0.5:
-        return None
-    return 0.5 if row.longer_by == 0 else float(row.longer_by > 0)
+    return point_of(row.chosen_length - row.rejected_length, row.target)
 
 
 def length_report(rows: Sequence[Prediction]) -> dict[str, Any]:

@@ -23,10 +23,10 @@ class PolicyStatus(models.TextChoices):
 
 
 class Policy(models.Model):
-    """A version of the model that writes responses: a folder or a hub id.
+    """A version of the model that writes responses: a folder, a hub id or the address of a server.
 
-    One that a run has made is a candidate until it is accepted or rejected (promotion.py); one
-    that somebody registers is accepted by that."""
+    One that a run has made is a candidate until it is accepted or rejected
+    (modeling/policies/promotion.py); one that somebody registers is accepted by that."""
 
     Status = PolicyStatus
 

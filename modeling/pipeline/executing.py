@@ -1,9 +1,9 @@
 """The bridge between a Run row and the learning programs that carry it out.
 
 `execute` claims a queued run by compare-and-set, and for each stage writes the program's files
-(inputs.py), watches it work (programs.py, tailing.py), and reads its results back (outputs.py).
-Every write names the attempt that it belongs to: a worker that was taken for dead, and whose run
-was given to another, can change nothing any more and stops.
+(inputs.py), watches it work (modeling/runs/programs.py, modeling/runs/tailing.py), and reads its
+results back (outputs.py). Every write names the attempt that it belongs to: a worker that was taken
+for dead, and whose run was given to another, can change nothing any more and stops.
 """
 
 import errno

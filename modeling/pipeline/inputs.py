@@ -41,16 +41,19 @@ log = logging.getLogger(__name__)
 
 
 def stages_of(run: Run) -> tuple[str, ...]:
-    """The programs of a run, in order. Responses are scored only by a model in service."""
-    if run.kind == Run.Kind.TRAIN_REWARD:
-        return ("train_reward", "score") if run.asked.incumbent else ("train_reward",)
-    if run.kind == Run.Kind.SCORE:
-        return _scoring(run)
-    if run.kind == Run.Kind.TRAIN_POLICY:
-        return ("train_policy",)
-    if run.kind == Run.Kind.COMPARE:
-        return ("sample", "score") if run.asked.reward_model else ("sample",)
-    return ("sample", *_scoring(run)) if run.asked.reward_model else ("sample",)
+    """Lists the stages of a run, in order. Responses are scored only by a model in service."""
+    match run.kind:
+        case Run.Kind.TRAIN_REWARD:
+            return ("train_reward", "score") if run.asked.incumbent else ("train_reward",)
+        case Run.Kind.SAMPLE:
+            return ("sample", *_scoring(run)) if run.asked.reward_model else ("sample",)
+        case Run.Kind.SCORE:
+            return _scoring(run)
+        case Run.Kind.TRAIN_POLICY:
+            return ("train_policy",)
+        case Run.Kind.COMPARE:
+            return ("sample", "score") if run.asked.reward_model else ("sample",)
+    raise ValueError(f"No stages are known of a run of the kind {run.kind!r}.")
 
 
 def _scoring(run: Run) -> tuple[str, ...]:

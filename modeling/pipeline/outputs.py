@@ -29,14 +29,15 @@ FinishRun = Callable[[dict[str, Any]], None]
 
 
 def store(run: Run, stage: str) -> None:
-    """What the next stage needs as rows. Raises DamagedOutput for a file that cannot be used."""
+    """Stores what the next stage needs as rows. Raises DamagedOutput for a file that cannot be
+    used."""
     with readable(f"{stage}'s output"):
         _store(run, stage)
 
 
 def _store(run: Run, stage: str) -> None:
     if run.kind in (Run.Kind.TRAIN_REWARD, Run.Kind.TRAIN_POLICY):
-        return  # its scores are for the gate and stay in its folder
+        return  # what the model in service says of a training's comparisons stays in the folder
     asked = run.asked
     if stage == "sample":
         store_samples(run)
@@ -74,7 +75,7 @@ def measure(run: Run) -> dict[str, Any]:
 
 
 def files_made_by(run: Run) -> Notes:
-    """Notes of the model that the run has made, as its program has taken them."""
+    """Reads the notes of the model that the run has made, as its program has taken them."""
     if run.kind not in (Run.Kind.TRAIN_REWARD, Run.Kind.TRAIN_POLICY):
         return {}
     return model_files.made_by(run.folder)
@@ -84,19 +85,22 @@ def collect(run: Run, measured: dict[str, Any], made: Notes, finish: FinishRun) 
     """Turns the run's results into rows, then ends the run with `finish(results)`. The caller's
     transaction makes it one step. `measured`: by `measure`, and what else to say of the run;
     `made`: by `files_made_by`."""
-    if run.kind == Run.Kind.TRAIN_REWARD:
-        _add_reward_model(run, measured, made)
-        note_from_training(run)
-        finish(measured)
-        return
-    if run.kind == Run.Kind.TRAIN_POLICY:
-        results = collect_improvement(run, made)
-    elif run.kind == Run.Kind.COMPARE:
-        results = collect_comparison(run)
-    else:
-        results = results_of_stages(run)
-        if run.kind == Run.Kind.SAMPLE:
-            results |= queue_pairs(run)
+    match run.kind:
+        case Run.Kind.TRAIN_REWARD:
+            _add_reward_model(run, measured, made)
+            note_from_training(run)
+            finish(measured)
+            return
+        case Run.Kind.SAMPLE:
+            results = results_of_stages(run) | queue_pairs(run)
+        case Run.Kind.SCORE:
+            results = results_of_stages(run)
+        case Run.Kind.TRAIN_POLICY:
+            results = collect_improvement(run, made)
+        case Run.Kind.COMPARE:
+            results = collect_comparison(run)
+        case _:
+            raise ValueError(f"Nothing is known to be made of a run of the kind {run.kind!r}.")
     warnings = [*(results.get("warnings") or []), *measured.get("warnings", [])]
     finish(results | measured | ({"warnings": warnings} if warnings else {}))
 
@@ -117,7 +121,7 @@ def rank(run: Run) -> None:
 
     It reads the whole queue, which takes seconds where that is long, so it stands outside of the
     run's transaction. A queue that is left unranked is put in order at the next judgment
-    (selection/ordering.py)."""
+    (modeling/selection/ordering.py)."""
     if run.kind not in (Run.Kind.SAMPLE, Run.Kind.SCORE):
         return
     model = ranking_model(run)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from modeling.core.program.whole import Phase, WholeRun
-from modeling.loop.rulebook import FINISHING_SECONDS
+from modeling.loop.doing import FINISHING_SECONDS
 from modeling.models import Run
 from modeling.pipeline.inputs import folder_of
 from modeling.runs.tailing import Progress

@@ -7,8 +7,8 @@ a pair that nobody has been handed yet gives way to the one that the strategy ch
 somebody has been handed stays. So there is one comparison for each prompt, and of what was not
 taken in the meantime the strategy has chosen as much as it would have.
 
-Two policies that are compared blind are queued whole, at the end (blind.py): their pairs need the
-responses of both, and how many are judged is fixed beforehand.
+Two policies that are compared blind are queued whole, at the end (modeling/policies/blind.py):
+their pairs need the responses of both, and how many are judged is fixed beforehand.
 """
 
 import random

@@ -1,7 +1,7 @@
 """A run that improves the policy: what it is asked to do, and what its result means.
 
 The training itself is the program modeling/core/train_policy.py; the rules that start it are in
-improvement_rules.py; who takes over is decided in promotion.py.
+modeling/loop/improvement_rules.py; who takes over is decided in promotion.py.
 """
 
 import math

@@ -67,8 +67,8 @@ def _architectures(folder: Path) -> list[str]:
 def _check_server(location: str, *, look: bool = False) -> None:
     """Raises NotUsable for an address that nobody may connect to. `look`: the name's addresses are
     checked too, where it has any here. Whoever connects checks them again
-    (core/generating/servers/checked_network.py): this is to say at once what would fail a minute
-    later."""
+    (modeling/core/generating/servers/checked_network.py): this is to say at once what would fail a
+    minute later."""
     try:
         server = parse_server(location)
         reach = reach_of(settings.POLICY_PRIVATE_HOSTS)

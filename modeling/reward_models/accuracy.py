@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from modeling.measures.points import HEADLINE
 from modeling.models import RewardModel
 from modeling.reward_models.gates import FEWEST_TO_JUDGE
 
@@ -72,7 +73,7 @@ def accuracy_of(reward_model: RewardModel | None) -> Accuracy | None:
     if reward_model is None:
         return None
     figures = reward_model.figures.accuracy
-    for split in ("test", "dev"):
+    for split in HEADLINE:
         figure = figures.get(split)
         if figure and figure.get("value") is not None:
             return Accuracy(

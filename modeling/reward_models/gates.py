@@ -7,15 +7,11 @@ decides more than quality does.
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from statistics import NormalDist
 from typing import Any
 
-from django.db import transaction
-
-from config.nudges import nudge
 from labeling.database.transactions import retried
-from labeling.models import User
+from labeling.models import Project, User
 from labeling.people.audit import write_entry
 from labeling.quality.measures.intervals import Z
 from modeling.measures.predictions import (
@@ -26,7 +22,6 @@ from modeling.measures.predictions import (
     newest_slice,
 )
 from modeling.models import RewardModel, deciding, versions
-from modeling.models.deciding import NOW, Now
 from modeling.reward_models import service
 from modeling.reward_models.evaluating import on_same_rows
 from modeling.run_data.stored import RewardModelFigures
@@ -42,6 +37,11 @@ MISCALIBRATED = 0.05  # ECE; less is of no consequence even when it is more than
 SLICE_LOSS = 0.05  # accuracy that a slice may lose
 LENGTH_RISE = 0.1  # correlation that may be added
 SLICED_BY = ("strength", "length", "arm", "tag", "policy")
+MARGIN_ALLOWED = "The margin is a number of points from 0 to 100."
+
+
+class MarginRefused(ValueError):
+    """No such margin can be set. The message is a sentence for people."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ def apply(candidate: RewardModel | None) -> bool:
     with deciding.deciding(candidate.project) as loop:
         if loop.reward_model_id != (live.pk if live else None):
             return False  # it was judged against another one: the next look judges it anew
+        # One model is live at a time, so one that has passed stays out of service here:
+        # `point_at_model` retires the model that is live and makes this one live.
         mine = RewardModel.objects.filter(pk=candidate.pk, status=Status.CANDIDATE).update(
             status=Status.RETIRED if verdict.passed else Status.REJECTED, results=noted
         )
@@ -116,6 +118,19 @@ def judge(candidate: RewardModel, live: RewardModel | None) -> GateResult:
             *checks,
         ]
     )
+
+
+@retried
+def change_margin(project: Project, by: User, points: float) -> None:
+    """Sets how many points of accuracy a new model may lose on the test split. Raises
+    MarginRefused. The margin is a column of Loop, not one of the settings, and its audit entry is
+    its own."""
+    if not 0 <= points <= 100:  # NaN is not, either
+        raise MarginRefused(MARGIN_ALLOWED)
+    with deciding.deciding(project) as loop:
+        before, loop.gate_margin = loop.gate_margin, points / 100
+        loop.save(update_fields=["gate_margin"])
+        write_entry(project, by, "gate margin changed", loop, before=before, after=loop.gate_margin)
 
 
 def problem_of_folder(model: RewardModel) -> str:
@@ -246,36 +261,3 @@ def check_parity(figures: RewardModelFigures) -> Check:
     if not error <= PARITY * scale:
         return Check(name, False, f"{sentence}: the folder is not the model.")
     return Check(name, True, f"{sentence}.")
-
-
-def promote_reward_model(
-    model: RewardModel, by: User, reason: str = "", *, instead_of: int | Now | None = NOW
-) -> bool:
-    """Puts a model into service by hand, whatever the checks said; an earlier version rolls back.
-    False: it was in service already. Raises NotUsable, and Outrun when another model than
-    `instead_of`, which the person saw when they decided, is in service by now."""
-    seen = deciding.in_service(model.project)[1] if instead_of is NOW else instead_of
-    service.check_reward_model(model)
-    return _promote(model, by, reason or "by hand", seen)
-
-
-@retried
-def _promote(model: RewardModel, by: User, reason: str, seen: int | None) -> bool:
-    with deciding.deciding(model.project) as loop:
-        if loop.reward_model_id not in (seen, model.pk):
-            raise deciding.Outrun(deciding.moved_to(loop.reward_model))
-        return service.point_at_model(model, by, reason, loop)
-
-
-@retried
-def reject_reward_model(model: RewardModel, by: User, reason: str = "") -> bool:
-    """Rejects a model by hand. False for the model in service, which goes when another one takes
-    its place, and for one that is rejected already."""
-    with deciding.deciding(model.project):
-        changed = RewardModel.objects.filter(
-            pk=model.pk, status__in=(Status.CANDIDATE, Status.RETIRED)
-        ).update(status=Status.REJECTED)
-        if changed:
-            write_entry(model.project, by, "reward model rejected", model, reason or "by hand")
-            transaction.on_commit(partial(nudge, "modeling.tasks.advance", model.project_id))
-    return bool(changed)

@@ -1,4 +1,7 @@
-"""Which reward model is in service."""
+"""Which reward model is in service, and how a person puts one there or rejects it.
+
+Whether a newly trained one goes there by itself is in gates.py.
+"""
 
 from functools import partial
 
@@ -6,12 +9,13 @@ from django.db import transaction
 from django.db.models import Max
 
 from config.nudges import nudge
+from labeling.database.transactions import retried
 from labeling.models import Project, User
 from labeling.people.audit import write_entry
 from labeling.projects.model_locations import NotUsable
 from labeling.texts.shown_paths import without_paths
 from modeling.models import Loop, RewardModel, Round
-from modeling.models.deciding import deciding, in_service
+from modeling.models.deciding import NOW, Now, Outrun, deciding, in_service, moved_to
 from modeling.reward_models.doubting import raise_doubts
 from modeling.runs import model_files
 
@@ -60,6 +64,39 @@ def point_at_model(model: RewardModel, by: User | None, reason: str, loop: Loop)
     )
     transaction.on_commit(partial(nudge, "modeling.tasks.advance", project.pk))
     return True
+
+
+def promote_reward_model(
+    model: RewardModel, by: User, reason: str = "", *, instead_of: int | Now | None = NOW
+) -> bool:
+    """Puts a model into service by hand, whatever the checks said; an earlier version rolls back.
+    False: it was in service already. Raises NotUsable, and Outrun when another model than
+    `instead_of`, which the person saw when they decided, is in service by now."""
+    seen = in_service(model.project)[1] if instead_of is NOW else instead_of
+    check_reward_model(model)
+    return _promote(model, by, reason or "by hand", seen)
+
+
+@retried
+def _promote(model: RewardModel, by: User, reason: str, seen: int | None) -> bool:
+    with deciding(model.project) as loop:
+        if loop.reward_model_id not in (seen, model.pk):
+            raise Outrun(moved_to(loop.reward_model))
+        return point_at_model(model, by, reason, loop)
+
+
+@retried
+def reject_reward_model(model: RewardModel, by: User, reason: str = "") -> bool:
+    """Rejects a model by hand. False for the model in service, which goes when another one takes
+    its place, and for one that is rejected already."""
+    with deciding(model.project):
+        changed = RewardModel.objects.filter(
+            pk=model.pk, status__in=(Status.CANDIDATE, Status.RETIRED)
+        ).update(status=Status.REJECTED)
+        if changed:
+            write_entry(model.project, by, "reward model rejected", model, reason or "by hand")
+            transaction.on_commit(partial(nudge, "modeling.tasks.advance", model.project_id))
+    return bool(changed)
 
 
 def shadow_of(project: Project) -> RewardModel | None:

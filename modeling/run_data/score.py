@@ -11,9 +11,11 @@ from modeling.run_data.limits import FLAG, Limit, one_of, or_null, texts, whole
 from modeling.run_data.result import RunResult, earlier
 from modeling.settings.declaring import LearningProgram
 
+# No run of the loop is told these two, but who scores by hand may use them.
+AGGREGATION = ("aggregate", "uwo_weight")
 LIMITS: dict[str, Limit] = (
     shared.LIMITS
-    | declared(LearningProgram.SCORE)
+    | {name: declared(LearningProgram.TRAIN_POLICY)[name] for name in AGGREGATION}
     | {
         "reward_models": texts(least=1),
         "features": FLAG,

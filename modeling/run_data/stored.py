@@ -12,8 +12,8 @@ Figures = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation(Stored):
-    """How good a reward model is, from what its run left behind (reward_models/evaluating.py). All
-    fields are empty where nothing was held out."""
+    """How good a reward model is, from what its run left behind
+    (modeling/reward_models/evaluating.py). All fields are empty where nothing was held out."""
 
     split: str = field(metadata=earlier(""))  # what the figures are of
     accuracy: Figures = field(metadata=earlier({}))  # {"value", "low", "high", "n"}

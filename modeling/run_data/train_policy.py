@@ -146,7 +146,7 @@ class TrainPolicyConfig(RunConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainPolicySettled(TrainPolicyConfig):
+class TrainPolicyResolved(TrainPolicyConfig):
     """The settings with what each null stood for, once model and device are known."""
 
     reference: str = field()

@@ -126,7 +126,7 @@ class TrainRewardConfig(RunConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainRewardSettled(TrainRewardConfig):
+class TrainRewardResolved(TrainRewardConfig):
     """The settings with what each null stood for, once model, data and device are known."""
 
     epochs: int = field()

@@ -28,7 +28,7 @@ class Changed(NotUsable):
 
 def made_by(folder: Path) -> Notes:
     """The notes that a run's program has taken of the models that it left in the folder. Their
-    cards are no part of them: they are written anew (model_card.py)."""
+    cards are no part of them: they are written anew (modeling/reward_models/model_card.py)."""
     result = read_result(folder)
     models = [result.figures.get("model_dir"), *(result.figures.get("members") or [])]
     inside = tuple(f"{name}/" for name in models if name)

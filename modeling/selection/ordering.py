@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from labeling.models import Comparison, Project
 from labeling.preferences.settling import settled
-from labeling.queue.handout import set_priorities
+from labeling.queue.priorities import set_priorities
 from modeling.models import EarlyPair, Loop, QueueOrder, RewardModel, Run
 from modeling.selection.fallback import fall_back_if_useless, order_of_project, strategy_of
 from modeling.selection.features import first_vector, forget_features

@@ -128,7 +128,8 @@ TRAINING: tuple[Setting, ...] = (
         "that of the mean.",
         default=Aggregate.MEAN.value,
         choices=Aggregate,
-        programs=(LearningProgram.TRAIN_POLICY, LearningProgram.SCORE),
+        # Not score's: runs score by the mean, whatever the policy is improved with.
+        programs=(LearningProgram.TRAIN_POLICY,),
     ),
     Number(
         name="uwo_weight",
@@ -138,7 +139,7 @@ TRAINING: tuple[Setting, ...] = (
         default=0.5,  # Coste et al.: 0.5 for best-of-n, 0.1 for PPO
         low=0.0,
         high=100.0,
-        programs=(LearningProgram.TRAIN_POLICY, LearningProgram.SCORE),
+        programs=(LearningProgram.TRAIN_POLICY,),
     ),
     YesNo(
         name="learning_curve",

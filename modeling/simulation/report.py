@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db.models import Count, Q
 
 from labeling.models import Comparison, Judgment, Project, Response, User
+from modeling.measures.points import HEADLINE
 from modeling.models import RewardModel
 
 
@@ -62,7 +63,7 @@ def describe_model(model: RewardModel) -> str:
     accuracies = model.figures.accuracy
     parts = [
         f"{split} {accuracy['value']:.2f} (n={accuracy['n']})"
-        for split in ("test", "dev", "train")
+        for split in (*HEADLINE, "train")
         if (accuracy := accuracies.get(split)) and accuracy.get("value") is not None
     ]
     return f"v{model.version} {model.status}, accuracy {', '.join(parts) or 'unknown'}"

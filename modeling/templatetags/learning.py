@@ -5,8 +5,7 @@ from typing import Any
 from django import template
 
 from labeling.texts.shown_paths import without_paths
-from modeling.loop import rulebook
-from modeling.loop.doing import doing as doing_of
+from modeling.loop import doing as words
 from modeling.models import Policy, RewardModel, Round, Run
 from modeling.pages.runs.run_results import outcome_of
 
@@ -68,7 +67,7 @@ def p_value(value: float) -> str:
 
 @register.filter
 def doing(run: Run) -> str:
-    return f"{doing_of(run)}."
+    return f"{words.doing(run)}."
 
 
 @register.filter
@@ -152,7 +151,7 @@ def points_between(figure: Any) -> str:
 @register.filter
 def time_left(seconds: float | None) -> str:
     """Writes what stands behind a share done: “ · about 3 min left”, “ · finishing”, or nothing."""
-    left = rulebook.time_left(seconds)
+    left = words.time_left(seconds)
     return f" · {left}" if left else ""
 
 

@@ -16,7 +16,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from django.urls import reverse
 
-from labeling.judging.recording import parse_choice, submit_and_claim
+from labeling.judging.modes import parse_choice
+from labeling.judging.recording import submit_and_claim
 from labeling.models import Project, User
 from labeling.preferences.exporting import ExportOptions, preference_rows
 from labeling.queue import handout

@@ -207,6 +207,7 @@ INDEX = "__index_level_0__"  # what pandas calls a column of row numbers without
 LISTS = frozenset({"responses", "tags", "tools", "chat_template_kwargs"})
 NUMBERS = frozenset(
     {"strength", "weight", "target", "judgments", "vote_share", "agreement", "round"}
+    | {"votes_chosen", "votes_rejected", "votes_tie", "votes_both_bad"}
 )
 FLAGS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 # Keys of which one shows an object to be a message or an answer, and a list of them no plain text.

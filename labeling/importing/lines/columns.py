@@ -11,19 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labeling.importing.lines.checking import ALWAYS, TRIPLE
+from labeling.importing.lines.opinions import EXPORTED
 from labeling.importing.lines.prompt_fields import PROMPT_FIELDS
 from labeling.importing.reports import COLUMNS, Problem
 from labeling.texts.messages import words_of
 
-# What an export of ours writes beside the triple (labeling/preferences/exporting.py).
-EXPORTED = frozenset(
-    """
-    id prompt chosen rejected kind target strength weight vote_share agreement judgments split
-    provenance arm round chosen_model rejected_model excluded settled_at tags model responses votes
-    votes_chosen votes_rejected votes_tie votes_both_bad excluded_reason fingerprint
-    """.split()  # noqa: SIM905 (as in coloured.py)
-)
-# Of these, what says something of a pair: beside anything else it would be lost.
+# What may stand beside a triple: an export's own columns, and counts of votes and answers.
+BESIDE_TRIPLE = EXPORTED | {"responses", "votes"}
+# Of a triple's columns, what says something of a pair: beside anything else it would be lost.
 OF_PAIR = frozenset({"kind", "strength", "weight", "target", "chosen_model", "rejected_model"})
 
 
@@ -108,7 +103,7 @@ def not_understood(data: Mapping[str, Any]) -> Iterator[str]:
             continue
         if isinstance(value, str | list) and value in said:
             continue
-        if is_triple and name in EXPORTED:
+        if is_triple and name in BESIDE_TRIPLE:
             continue
         if looks_like_content(name, value) or (is_alone and _is_prose(name, value)):
             yield name

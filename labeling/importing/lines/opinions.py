@@ -33,7 +33,8 @@ SCORES = (
 FIELDS = frozenset({"kind", "strength", "weight", "target", "excluded", "excluded_reason"}).union(
     *SCORES
 )
-# Of a line of an export; anywhere else they are fields like any other.
+# Columns that an export writes beside the fields of a triple, and `agreement`, as earlier ones
+# called the vote share. On other lines they are fields like any other.
 EXPORTED = frozenset(
     {
         "id", "vote_share", "agreement", "judgments", "split", "provenance", "arm", "round",

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from labeling.importing.lines.opinions import is_line_of_export
-from labeling.importing.lines.rows import CheckedRow, names_of
+from labeling.importing.lines.rows import CheckedRow, digests_of
 from labeling.importing.lines.turns import Messages, every_turn, split_dialogue
 from labeling.texts.sameness import fingerprint
 
@@ -39,7 +39,7 @@ def as_exported(
 
 
 def _mark(row: CheckedRow) -> str:
-    return fingerprint(*names_of(row))
+    return fingerprint(*digests_of(row))
 
 
 def _readings(text: str) -> Iterator[Messages]:

@@ -36,7 +36,7 @@ class CheckedRow:
         return self.size + size_of(self.messages, self.extra)
 
 
-def names_of(row: CheckedRow) -> tuple[str, list[str]]:
+def digests_of(row: CheckedRow) -> tuple[str, list[str]]:
     """The digests of its prompt and of its responses."""
     answers = [response_digest(one.text, one.extra) for one in row.responses]
     return prompt_digest(row.messages, row.extra), answers

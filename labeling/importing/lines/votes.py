@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from labeling.importing.lines.opinions import MOST_VOTES, Opinion
-from labeling.importing.lines.rows import CheckedRow, names_of
+from labeling.importing.lines.rows import CheckedRow, digests_of
 from labeling.models import Preference
 from labeling.preferences.settling import EVEN
 
@@ -90,7 +90,7 @@ def _noted(row: CheckedRow) -> tuple[object, ...] | None:
     opinion = row.opinion
     if opinion is None or opinion.is_settled:
         return None
-    prompt, (chosen, rejected) = names_of(row)
+    prompt, (chosen, rejected) = digests_of(row)
     if chosen == rejected:
         return None
     low, high = sorted((chosen, rejected))
@@ -106,7 +106,7 @@ def _noted(row: CheckedRow) -> tuple[object, ...] | None:
 def _with_verdict(row: CheckedRow, opinion: Opinion, sums: _Sums) -> CheckedRow:
     """Gives the row what the votes come to, by the rule of `labeling.preferences.settling.weigh`.
     Here a vote may also be a share."""
-    _, (chosen, rejected) = names_of(row)
+    _, (chosen, rejected) = digests_of(row)
     share = min(1.0, max(0.0, sums.share / sums.weight))
     first, second = (min(count, MOST_VOTES) for count in (sums.first, sums.second))
     ties, both_bad = (min(count, MOST_VOTES) for count in (sums.ties, sums.both_bad))

@@ -1,10 +1,9 @@
-"""`manage.py export_preferences PROJECT`: settled preferences as JSONL, as the API streams them."""
+"""`manage.py export_preferences PROJECT`: settled preferences as a file, as the API has them."""
 
-import gzip
 import os
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,19 +18,25 @@ from labeling.models.material import Split
 from labeling.preferences.beyond_text import CannotBeTexts
 from labeling.preferences.exporting import (
     OVERLAP,
-    STYLES,
     ExportOptions,
-    json_lines,
+    StyleRefused,
     preference_rows,
 )
+from labeling.preferences.shapes.files import FORMATS
+from labeling.preferences.shapes.styles import STYLES, Row, columns_of
 
 
 class Command(BaseCommand):
-    help = "Writes settled preferences as JSONL, ready for datasets and TRL."
+    help = "Writes settled preferences as a file, in the shape that a trainer takes."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("project", help="The project's slug.")
-        parser.add_argument("--output", type=Path, help="A .jsonl or .jsonl.gz file (stdout).")
+        parser.add_argument(
+            "--output",
+            type=Path,
+            help="A file (stdout). Its end says the format, where --format does not.",
+        )
+        parser.add_argument("--format", choices=list(FORMATS), help="By the file's name, or jsonl.")
         parser.add_argument("--style", choices=list(STYLES), default="messages")
         parser.add_argument("--after", type=int, default=0, help="Only ids above this.")
         parser.add_argument(
@@ -47,33 +52,63 @@ class Command(BaseCommand):
         parser.add_argument("--include-ties", action="store_true")
         parser.add_argument("--include-both-bad", action="store_true")
         parser.add_argument("--include-excluded", action="store_true")
+        parser.add_argument(
+            "--with-names", action="store_true", help="Of --style judgments: no pseudonyms."
+        )
 
     def handle(self, *_: Any, **given: Any) -> None:
         project = Project.objects.filter(slug=given["project"]).first()
         if project is None:
             raise CommandError(f"There is no project “{given['project']}”.")
-        wanted = ExportOptions(
-            after=given["after"],
-            settled_since=_moment(given["settled_since"]),
-            splits=frozenset(given["split"]),
-            provenances=frozenset(given["provenance"]),
-            min_weight=given["min_weight"],
-            include_ties=given["include_ties"],
-            include_both_bad=given["include_both_bad"],
-            include_excluded=given["include_excluded"],
-            style=given["style"],
-        )
-        count = 0
+        name = given["format"] or _format_of(given["output"])
+        ids = _Ids()
         try:
+            wanted = _options(given, is_plain=FORMATS[name].needs_plain)
+            rows = ids.counted(preference_rows(project, wanted))
             with _output(given["output"]) as file:
-                for line in json_lines(preference_rows(project, wanted)):
-                    file.write(line)
-                    count += 1
-        except CannotBeTexts as problem:
+                for chunk in FORMATS[name].write(rows, columns_of(STYLES[wanted.style])):
+                    file.write(chunk)
+        except (CannotBeTexts, StyleRefused) as problem:
             raise CommandError(str(problem)) from problem
         except OSError as fault:
             raise CommandError(f"The export cannot be written: {fault.strerror}.") from fault
-        self.stderr.write(f"{count:,} preferences of {project.slug} exported.")
+        self.stderr.write(f"{ids.count:,} preferences of {project.slug} exported.")
+
+
+class _Ids:
+    """Counts preferences while their rows pass: a style may write two of one."""
+
+    count = 0
+
+    def counted(self, rows: Iterable[Row]) -> Iterator[Row]:
+        last = 0
+        for row in rows:
+            self.count += row["id"] != last
+            last = row["id"]
+            yield row
+
+
+def _format_of(path: Path | None) -> str:
+    """The format that the file's name ends with. Another name is JSON lines, packed or not."""
+    name = path.name if path else ""
+    ends = [each for each in FORMATS if name.endswith(f".{each}")]
+    return max(ends, key=len, default="jsonl.gz" if name.endswith(".gz") else "jsonl")
+
+
+def _options(given: dict[str, Any], *, is_plain: bool) -> ExportOptions:
+    return ExportOptions(
+        after=given["after"],
+        settled_since=_moment(given["settled_since"]),
+        splits=frozenset(given["split"]),
+        provenances=frozenset(given["provenance"]),
+        min_weight=given["min_weight"],
+        include_ties=given["include_ties"],
+        include_both_bad=given["include_both_bad"],
+        include_excluded=given["include_excluded"],
+        style=given["style"],
+        with_names=given["with_names"],
+        is_plain=is_plain,
+    )
 
 
 def _moment(text: str) -> datetime | None:
@@ -105,7 +140,7 @@ _weight.__name__ = "weight from 0 to 1"  # how argparse calls it in its refusal
 
 
 @contextmanager
-def _output(path: Path | None) -> Iterator[IO[bytes] | gzip.GzipFile]:
+def _output(path: Path | None) -> Iterator[IO[bytes]]:
     """The file appears under its name when all of it is written."""
     if path is None:
         yield sys.stdout.buffer
@@ -115,11 +150,7 @@ def _output(path: Path | None) -> Iterator[IO[bytes] | gzip.GzipFile]:
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as file:
-            if path.suffix == ".gz":
-                with gzip.GzipFile(path.stem, "wb", fileobj=file) as packed:
-                    yield packed
-            else:
-                yield file
+            yield file
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

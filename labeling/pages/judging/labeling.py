@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 # Comparisons that one request sets aside before it says that there is trouble.
 SET_ASIDE_AT_ONCE = 10
-TROUBLE = handout.NothingToCompare(outlook.Expect.TROUBLE, "What you answered is saved.")
+TROUBLE = outlook.NothingToCompare(outlook.Expect.TROUBLE, "What you answered is saved.")
 
 SAID: dict[str, str] = {Judgment.Kind.SKIP: "Skipped", Judgment.Kind.FLAG: "Flagged"}
 
@@ -108,7 +108,7 @@ def _responses_of(assignment: Assignment) -> list[Response]:
 
 def view_or_next(
     user: User, project: Project, assignment: Assignment | None, on_screen: UUID | None = None
-) -> Shown | handout.NothingToCompare:
+) -> Shown | outlook.NothingToCompare:
     """Returns the comparison as it is shown, or why there is none. A comparison that cannot be
     shown is set aside for the curators and the next one is taken, so that nobody gets it again."""
     for _ in range(SET_ASIDE_AT_ONCE):
@@ -326,7 +326,7 @@ def judged_today(user: User, project: Project) -> int:
 
 def _context(
     project: Project,
-    shown: Shown | handout.NothingToCompare,
+    shown: Shown | outlook.NothingToCompare,
     today: int,
     *,
     looks_back: bool = False,
@@ -341,13 +341,13 @@ def _context(
     }
     if not isinstance(shown, Shown):
         # A page without a comparison shows the list of keys, too.
-        asked = AnswerBar(project, project.responses_per_comparison)
-        return context | {"asked": asked, "nothing": shown}
+        bar = AnswerBar(project, project.responses_per_comparison)
+        return context | {"bar": bar, "nothing": shown}
     # Only an assignment that was closed once has an earlier answer: the busiest request of all is
     # spared the query for one.
     looks_back = looks_back or shown.assignment.finished_at is not None
     given = taken_back(shown.assignment) if looks_back else None
-    return context | {"asked": AnswerBar(project, len(shown.sides)), "shown": shown, "given": given}
+    return context | {"bar": AnswerBar(project, len(shown.sides)), "shown": shown, "given": given}
 
 
 def _announce(context: dict[str, Any]) -> str:

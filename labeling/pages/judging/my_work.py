@@ -95,7 +95,7 @@ def _judgment_page(
 ) -> HttpResponse:
     by_id = {r.pk: r for r in handout.responses_of(judgment.comparison_id)}
     responses = [by_id[pk] for pk in judgment.order if pk in by_id]
-    asked = AnswerBar(project, len(responses))
+    bar = AnswerBar(project, len(responses))
     prompt = judgment.comparison.prompt
     beside = BesideTexts(prompt.extra, [response.extra for response in responses])
     texts = show_anyway(prompt.messages, [response.text for response in responses], beside)
@@ -104,10 +104,10 @@ def _judgment_page(
         "judgment": judgment,
         "texts": texts,
         "sides": list(zip(LETTERS, texts.responses, strict=False)),
-        "asked": asked,
+        "bar": bar,
         "aspects": [
             (number, aspect, side_of(judgment, judgment.aspects.get(aspect, 0)))
-            for number, aspect in enumerate(asked.aspects)
+            for number, aspect in enumerate(bar.aspects)
         ],
         "places": places_of(judgment),
         "chosen": choice_of(judgment),

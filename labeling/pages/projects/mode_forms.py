@@ -102,7 +102,7 @@ def preview_context(project: Project) -> dict[str, Any]:
     ]
     return {
         "project": project,
-        "asked": AnswerBar(project, size),
+        "bar": AnswerBar(project, size),
         "sides": sides,
         "sample_prompt": SAMPLE_PROMPT,
     }

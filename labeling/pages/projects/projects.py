@@ -12,8 +12,8 @@ from labeling.pages.projects.forms import ProjectForm, SettingsForm
 from labeling.pages.projects.mode_forms import preview_context
 from labeling.pages.projects.sectioned_forms import TO_DEFAULT, refilled, say_saved, set_back
 from labeling.pages.requests import SignedInRequest
-from labeling.people.access import project_for
-from labeling.projects.editing import can_create_projects, change_settings, create_project
+from labeling.people.access import can_create_projects, project_for
+from labeling.projects.editing import change_settings, create_project
 
 
 @login_required

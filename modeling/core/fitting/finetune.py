@@ -1,7 +1,7 @@
 """The training loop of a reward model: batches, optimiser steps, early stop, log.
 
-A step is in step.py, its loss in reward/objective.py. Linear warm-up and decay, early stop on the
-dev split with the best weights restored.
+A step is in step.py, its loss in modeling/core/reward/objective.py. Linear warm-up and decay, early
+stop on the dev split with the best weights restored.
 """
 
 import dataclasses
@@ -18,6 +18,7 @@ from modeling.core.reward.report import count_in, metrics_of
 from modeling.core.reward.state import RewardProgress, put_weights, resume, save
 from modeling.core.reward.training import Training
 from modeling.core.texts.groups import Unit, plan_epoch
+from modeling.measures.points import HEADLINE
 
 LOG_LINES = 200  # about so many train lines per run
 
@@ -155,7 +156,7 @@ def score_everything(training: Training, loop: RewardProgress) -> list[Tensor]:
     which = [
         at
         for at, group in enumerate(groups)
-        if training.part.leaves_model or group.split in ("test", "dev")
+        if training.part.leaves_model or group.split in HEADLINE
     ]
     run, total = training.setup.run, sum(len(training.data.encoded[at]) for at in which)
     run.begin("evaluating", f"Scoring {total} responses with the final weights.")

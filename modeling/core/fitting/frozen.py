@@ -1,11 +1,11 @@
 """The quick mode of a reward model: a Bradley-Terry head on features of a frozen trunk.
 
-Every text is read once, at all candidate layers (features.py); which layers count and how strong
-the penalty is follows from cross-validation inside the train split (frozen_choice.py), and the head
-is the one minimum of a convex loss (frozen_fit.py). Reading takes as long as one evaluation, the
-fits take seconds. On few comparisons and small encoders it is as good as fine-tuning
-(docs/benchmarks.md). With `heads` M > 1 the head is the mean of M that are fitted to bootstrap
-samples of the prompts.
+Every text is read once, at all candidate layers (modeling/core/reading/features.py); which layers
+count and how strong the penalty is follows from cross-validation inside the train split
+(frozen_choice.py), and the head is the one minimum of a convex loss (frozen_fit.py). Reading takes
+as long as one evaluation, the fits take seconds. On few comparisons and small encoders it is as
+good as fine-tuning (docs/benchmarks.md). With `heads` M > 1 the head is the mean of M that are
+fitted to bootstrap samples of the prompts.
 
 Left out: rankings by Plackett and Luce (their pairs are used) and centering, which a head fixed by
 differences alone has no use for.

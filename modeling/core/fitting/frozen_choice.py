@@ -41,7 +41,7 @@ def choose(
     config: TrainRewardConfig,
     each_fit: Callable[[], None] = lambda: None,
 ) -> LayerChoice:
-    """Choose by the loss on prompts left out, which settles with fewer comparisons than accuracy.
+    """Choose by the loss on prompts left out, which is steady with fewer comparisons than accuracy.
 
     Shape: table (N, L, E), N texts at L candidate layers, named by `layers` in the trials.
     """

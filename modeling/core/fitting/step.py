@@ -10,7 +10,7 @@ from modeling.core.program.errors import ProgramError, is_out_of_memory
 from modeling.core.reward.objective import comparison_loss
 from modeling.core.reward.training import Training
 from modeling.core.texts.groups import Unit, micro_batches
-from modeling.run_data.train_reward import TrainRewardSettled
+from modeling.run_data.train_reward import TrainRewardResolved
 
 EXPLODED = 1e3  # mean loss of a batch: rewards a thousand apart, the wrong way round
 # No weight has changed yet.
@@ -22,7 +22,7 @@ FIRST_STEP = (
 SUMMED = ("loss", "points", "decided", "margin", "reward", "tokens")
 
 
-def make_optimizer(model: nn.Module, config: TrainRewardSettled) -> torch.optim.Optimizer:
+def make_optimizer(model: nn.Module, config: TrainRewardResolved) -> torch.optim.Optimizer:
     """Make AdamW over the weights that are trained. Fused: one pass over them, on CPU and GPU
     alike."""
     return torch.optim.AdamW(
@@ -33,7 +33,7 @@ def make_optimizer(model: nn.Module, config: TrainRewardSettled) -> torch.optim.
     )
 
 
-def learning_rate(config: TrainRewardSettled, step: int, total: int) -> float:
+def learning_rate(config: TrainRewardResolved, step: int, total: int) -> float:
     """The learning rate of the step that follows `step` finished ones of `total`: linear warm-up,
     then constant or linear decay."""
     peak = float(config.learning_rate)

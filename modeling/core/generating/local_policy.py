@@ -32,7 +32,7 @@ def sample_locally(
     keep: Keep,
 ) -> tuple[int, list[str], list[dict[str, Any]]]:
     """Draw the wanted responses. Returns how many of all prompts were truncated, warnings, and rows
-    on the prompts that were left out (left_out.py)."""
+    on the prompts that were left out (modeling/core/texts/left_out.py)."""
     run.say(f"Loading the policy {source}.")
     tokenizer = load_tokenizer(source)
     complete_tokenizer(tokenizer, config.template_date, is_policy=True)

@@ -26,8 +26,9 @@ from modeling.core.texts.text import pad_on
 from modeling.run_data.train_reward import TrainRewardConfig
 
 DESCRIPTION, WEIGHTS = "reward_head.json", "reward_head.safetensors"
-# Where the head is put into a model. A trunk with a linear `score` is one that reading.py tries to
-# share prompts with, as the classifiers of causal models have it.
+# Where the head is put into a model. A trunk with a linear `score` is one that
+# modeling/core/reading/reader.py tries to share prompts with, as the classifiers of causal models
+# have it.
 OWN_HEAD = "score"
 REASONS = {
     "mean": "The reward is read from the mean over the response's tokens, which a plain sequence "

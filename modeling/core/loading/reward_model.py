@@ -1,7 +1,8 @@
 """A reward model: any AutoModelForSequenceClassification with one label.
 
 What is loaded, how it is saved, and the proof that it reloads to the same rewards. How rewards are
-read while it trains is in reading.py, adapters in adapters.py, several heads in heads.py.
+read while it trains is in modeling/core/reading/reader.py, adapters in adapters.py, several heads
+in heads.py.
 """
 
 import math

@@ -1,8 +1,9 @@
 """A saved reward model made ready to score: the one place that knows the kinds of folders.
 
 A folder is a plain AutoModelForSequenceClassification, with heads.safetensors it gives one reward
-per head; or it is a trunk with a head that only we read (own_head.py). Used by score.py (many
-texts, one model in memory at a time), scorer.py (kept in memory) and the training of policies.
+per head; or it is a trunk with a head that only we read (own_head.py). Used by
+modeling/core/score.py (many texts, one model in memory at a time), scorer.py (kept in memory) and
+the training of policies.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,7 +35,7 @@ from modeling.core.loading.own_head import has_own_head, load_own_head
 from modeling.core.loading.pretrained import load_tokenizer
 from modeling.core.messages import Prompt, PromptResponse
 from modeling.core.program.device import choose_threads, move_to
-from modeling.core.reading.padding import settle_head, settle_padding
+from modeling.core.reading.padding import choose_forward, choose_padding
 from modeling.core.reading.reader import Reader, choose_batch_tokens, choose_reader
 from modeling.core.texts.tables import count_rows
 from modeling.core.texts.template_check import check_template
@@ -126,9 +127,9 @@ def load_scorer(
     torch.set_num_threads(choose_threads(threads, model.num_parameters()))
     move_to(model.eval(), device)
     length = choose_max_length(max_length, tokenizer, model)
-    reader = settle_padding(choose_reader(model, attention, length), readout)
+    reader = choose_padding(choose_reader(model, attention, length), readout)
     if readout is None:
-        reader = settle_head(reader)
+        reader = choose_forward(reader)
     return LoadedReward(
         source,
         tokenizer,

@@ -1,7 +1,7 @@
 """Reward models in memory, for callers that score a few texts at a time.
 
-`score.py` is the program for many texts; this gives the same rewards without loading the models
-anew. Not safe for several threads.
+`modeling/core/score.py` is the program for many texts; this gives the same rewards without loading
+the models anew. Not safe for several threads.
 """
 
 from collections.abc import Sequence

@@ -30,7 +30,7 @@ from modeling.core.policy.task import PolicyPrompt, Task
 from modeling.core.policy.update import make_learner, rewards_by_prompt, update
 from modeling.core.program.errors import ProgramCancelled
 from modeling.measures.noise import has_spread
-from modeling.run_data.train_policy import TrainPolicySettled
+from modeling.run_data.train_policy import TrainPolicyResolved
 
 
 def improve(task: Task, value: PreTrainedModel | None) -> tuple[WeightsToExport, dict[str, Any]]:
@@ -79,7 +79,7 @@ def draw_step(task: Task, step: int) -> list[Rollout]:
 
 
 def prompts_of_step(
-    prompts: list[PolicyPrompt], count: int, config: TrainPolicySettled, step: int
+    prompts: list[PolicyPrompt], count: int, config: TrainPolicyResolved, step: int
 ) -> list[PolicyPrompt]:
     """Choose a step's prompts. All prompts are put into random order, cut into steps, and shuffled
     anew when they have been through; none comes twice in a step. A function of its arguments alone,

@@ -29,7 +29,7 @@ from modeling.core.policy.update import Learner, make_learner, not_finite, rate_
 from modeling.core.policy_models.batch import TokenText
 from modeling.core.program.errors import ProgramCancelled
 from modeling.measures.noise import noise_of
-from modeling.run_data.train_policy import TrainPolicySettled
+from modeling.run_data.train_policy import TrainPolicyResolved
 
 DECIDED = "decided"  # among a batch's sums: the weight of the pairs that are no tie
 MEASUREMENTS = 4  # on the way, the last one at the end
@@ -208,7 +208,7 @@ def learn(
     return to_export, outcome(loop, stopped)
 
 
-def plan(count: int, config: TrainPolicySettled) -> list[list[int]]:
+def plan(count: int, config: TrainPolicyResolved) -> list[list[int]]:
     """Plan the batches of all epochs, as numbers of items. A function of its arguments alone, so
     that a resumed run goes on with the same batches."""
     size, batches = config.batch_size, []

@@ -5,7 +5,7 @@ text that is learnt from. modeling/core/program/whole.py replaces them by what i
 """
 
 from modeling.core.program.whole import Phase
-from modeling.run_data.train_policy import TrainPolicySettled
+from modeling.run_data.train_policy import TrainPolicyResolved
 
 DRAW, LEARN, READ = 1.0, 0.3, 0.1
 LOAD, EXPORT = 10.0, 10.0
@@ -17,7 +17,7 @@ VALUES, REFERENCE = "learning values", "reading the reference"
 POOL, IMPROVING, EXPORTING = "sampling", "improving", "exporting"
 
 
-def phases_of(config: TrainPolicySettled, prompts: int, held_out: int, pairs: int) -> list[Phase]:
+def phases_of(config: TrainPolicyResolved, prompts: int, held_out: int, pairs: int) -> list[Phase]:
     """List the phases in their order. `prompts`, `held_out` and `pairs` are numbers of these."""
     measuring = DRAW * held_out * config.eval_responses
     phases = [Phase(LOADING, LOAD), Phase(START, measuring)]

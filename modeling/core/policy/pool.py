@@ -18,7 +18,7 @@ from modeling.core.policy_models.rewards import Shaping
 from modeling.core.program.checked_lines import append_rows, read_rows
 from modeling.core.program.files import write_jsonl
 from modeling.measures.noise import noise_of
-from modeling.run_data.train_policy import TrainPolicySettled
+from modeling.run_data.train_policy import TrainPolicyResolved
 
 AT_ONCE = 16  # prompts drawn between two writes
 FIELDS = ("id", "tokens", "logps", "ended", "text", "reward", "variance", "reference_logps")
@@ -50,7 +50,9 @@ def draw_pool(task: Task) -> list[list[Rollout]]:
     return drawn
 
 
-def pool_prompts(prompts: Sequence[PolicyPrompt], config: TrainPolicySettled) -> list[PolicyPrompt]:
+def pool_prompts(
+    prompts: Sequence[PolicyPrompt], config: TrainPolicyResolved
+) -> list[PolicyPrompt]:
     """Draw the pool's prompts by the run's seed, so that a restart has the same ones."""
     count = min(config.pool_prompts, len(prompts))
     return Random(f"{config.seed}:pool").sample(list(prompts), count)

@@ -4,12 +4,12 @@ import torch
 
 from modeling.core.program.device import TINY_PARAMETERS, choose_autocast, choose_threads
 from modeling.core.reading.reader import choose_batch_tokens
-from modeling.run_data.train_policy import TrainPolicyConfig, TrainPolicySettled
+from modeling.run_data.train_policy import TrainPolicyConfig, TrainPolicyResolved
 
 
-def settle(
+def resolve(
     config: TrainPolicyConfig, parameters: int, max_length: int, device: torch.device
-) -> TrainPolicySettled:
+) -> TrainPolicyResolved:
     """Replace every null that has a default by it. `parameters`: of the policy."""
     algorithm = config.algorithm
     tiny = parameters < TINY_PARAMETERS
@@ -21,7 +21,7 @@ def settle(
         rate, value_rate = 10 * rate, 10 * value_rate
     ppo = algorithm == "ppo"
     half = choose_autocast(config.dtype, device, parameters)
-    settled = {
+    resolved = {
         "reference": config.reference or config.policy,
         "learning_rate": config.learning_rate or rate,
         "value_learning_rate": config.value_learning_rate or value_rate,
@@ -34,7 +34,7 @@ def settle(
         "device": device.type,
         "dtype": "bfloat16" if half else "float32",
     }
-    return TrainPolicySettled(**{**vars(config), **settled})
+    return TrainPolicyResolved(**{**vars(config), **resolved})
 
 
 # Learning rates for models below and above TINY_PARAMETERS. At 1e-3 the demo's policy was 4 nats

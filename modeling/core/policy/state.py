@@ -19,7 +19,7 @@ class PolicyProgress:
     coefficient: float = 0.0  # of the KL
     episodes: int = 0  # responses that were drawn for updates
     tokens: int = 0
-    best_step: int | None = None  # checkpoint.py's; the kept weights are in the state itself
+    best_step: int | None = None  # for checkpoints; the kept weights are in the state itself
 
 
 def save(task: Task, learner: Learner, loop: PolicyProgress, to_export: WeightsToExport) -> None:

@@ -21,7 +21,7 @@ from modeling.core.program.parallel import Processes
 from modeling.core.program.run_dir import RunDir, smaller
 from modeling.core.texts.text import Prompt, encode_prompts
 from modeling.measures.limits import Bounds
-from modeling.run_data.train_policy import TrainPolicySettled
+from modeling.run_data.train_policy import TrainPolicyResolved
 
 LEAST_HELD_OUT = 4  # with fewer prompts to hold out, none is
 
@@ -41,7 +41,7 @@ class Task:
     """Everything that the steps need and that does not change, but for the actor's weights."""
 
     run: RunDir
-    config: TrainPolicySettled  # resolved
+    config: TrainPolicyResolved
     group: Processes
     actor: Actor
     reward: FrozenReward | None
@@ -55,7 +55,8 @@ class Task:
     shaping: Shaping = field(default_factory=Shaping)
     bounds: Bounds = field(default_factory=Bounds)
     warnings: list[str] = field(default_factory=list)
-    left_out: list[dict[str, Any]] = field(default_factory=list)  # see left_out.py
+    # Prompts that no response is drawn for, see modeling/core/texts/left_out.py.
+    left_out: list[dict[str, Any]] = field(default_factory=list)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The context of a forward pass: bf16 where the settings say so, fp32 otherwise."""
@@ -72,7 +73,7 @@ class Task:
         return list(plan_passes(self.config.attention, items, budget))
 
     def share_prompts(self, *models: PreTrainedModel) -> None:
-        """Settle on a way to read that these models can go too."""
+        """Choose a way to read that these models can go too."""
         way, warning = choose_policy_way(models, self.config.attention, self.config.max_length)
         self.config = replace(self.config, attention=way)
         self.warnings += [warning] if warning else []
@@ -108,7 +109,7 @@ def read_prompts(path: Path) -> list[tuple[str, Prompt]]:
 
 
 def encode_all(
-    actor: Actor, prompts: Sequence[tuple[str, Prompt]], config: TrainPolicySettled
+    actor: Actor, prompts: Sequence[tuple[str, Prompt]], config: TrainPolicyResolved
 ) -> list[PolicyPrompt]:
     """Encode prompts. One that leaves no room for a response loses its oldest part. Raises
     ProgramError where no prompt could have room."""

@@ -19,7 +19,7 @@ from modeling.core.policy_models.batch import Batch
 from modeling.core.policy_models.rewards import Shaping
 from modeling.core.program.errors import ProgramError
 from modeling.measures.noise import noise_of
-from modeling.run_data.train_policy import TrainPolicySettled
+from modeling.run_data.train_policy import TrainPolicyResolved
 
 FIRST_STEP = (  # no weight has changed yet
     "This is the first step, so no learning rate is to blame: the policy itself, its reference or "
@@ -154,7 +154,7 @@ def update(
     return figures | {"lr": learner.optimizer.param_groups[0]["lr"]}
 
 
-def rate_factor(config: TrainPolicySettled, total: int, step: int) -> float:
+def rate_factor(config: TrainPolicyResolved, total: int, step: int) -> float:
     """The learning rate of the step that follows `step` finished ones of `total`, as a share of the
     peak: linear warm-up, then constant or linear decay to 0."""
     warmup = round(config.warmup * total)
@@ -163,7 +163,7 @@ def rate_factor(config: TrainPolicySettled, total: int, step: int) -> float:
     return 1.0 if config.schedule == "constant" else (total - step) / max(1, total - warmup)
 
 
-def minibatches(config: TrainPolicySettled, count: int, label: str) -> Iterator[list[int]]:
+def minibatches(config: TrainPolicyResolved, count: int, label: str) -> Iterator[list[int]]:
     """Deal all numbers below `count`, shuffled, into minibatches of about one size."""
     order = list(range(count))
     parts = config.minibatches

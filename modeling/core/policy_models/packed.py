@@ -1,5 +1,6 @@
-"""Prompts with responses as packed rows (packing.py), and what a model says about each token.
+"""Prompts with responses as packed rows, and what a model says about each token.
 
+Rows are packed as in modeling/core/texts/packing.py.
 A prompt is read once for all its responses, with what those begin with alike, and nothing is
 padded. Log-probabilities and gradients are those of each text alone: what several responses share
 is one state, whose gradient is the sum of theirs.

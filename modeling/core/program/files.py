@@ -78,8 +78,8 @@ def require_unique_id(row: dict[str, Any], seen: set[str], path: Path, number: i
 
 
 def require_messages(row: dict[str, Any], path: Path, number: int) -> Prompt:
-    """Return the row's prompt with its tools as a hashable value (messages.py), which can key a
-    group. Raises ProgramError for what is no conversation."""
+    """Return the row's prompt with its tools as a hashable value (modeling/core/messages.py), which
+    can key a group. Raises ProgramError for what is no conversation."""
     messages = row.get("prompt")
     if not isinstance(messages, list) or not messages:
         raise bad_line(path, number, 'needs a "prompt" that is a non-empty list of messages')

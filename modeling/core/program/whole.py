@@ -16,7 +16,7 @@ ALMOST = 0.999
 ENOUGH_MEASURED = 0.3
 # How much of a phase must be done before its own speed is believed: the first of many responses is
 # often the shortest one, and a figure that is too high stands still for long.
-SETTLED = 0.02
+ENOUGH_FOR_SPEED = 0.02
 
 
 @dataclass
@@ -36,9 +36,11 @@ class Phase:
         return (self.done - self.first) * self.cost if self.seconds > 0 else 0.0
 
     @property
-    def is_settled(self) -> bool:
+    def has_own_speed(self) -> bool:
         """Whether its own speed is known."""
-        return self.measured > 0 and (self.done == 1.0 or self.done - self.first >= SETTLED)
+        return self.measured > 0 and (
+            self.done == 1.0 or self.done - self.first >= ENOUGH_FOR_SPEED
+        )
 
 
 class WholeRun:
@@ -88,9 +90,9 @@ class WholeRun:
         current = self._current
         if current is None:
             return None
-        measured = sum(phase.measured for phase in self.phases if phase.is_settled)
+        measured = sum(phase.measured for phase in self.phases if phase.has_own_speed)
         cost = sum(phase.cost for phase in self.phases)
-        if of_phase is None and not current.is_settled and measured < ENOUGH_MEASURED * cost:
+        if of_phase is None and not current.has_own_speed and measured < ENOUGH_MEASURED * cost:
             return None
         pace = self._pace()
         seconds = {id(p): (1.0 - p.done) * p.cost * self._pace_of(p, pace) for p in self.phases}
@@ -122,7 +124,7 @@ class WholeRun:
     def _pace(self) -> float:
         """The seconds that a unit of cost takes, by all that was measured; 1 before anything
         was."""
-        seen = [phase for phase in self.phases if phase.is_settled]
+        seen = [phase for phase in self.phases if phase.has_own_speed]
         if not seen:
             return 1.0
         return sum(phase.seconds for phase in seen) / sum(phase.measured for phase in seen)
@@ -131,7 +133,7 @@ class WholeRun:
         if not phase.measured:
             return pace
         own = phase.seconds / phase.measured
-        return own if phase.is_settled else max(own, pace)
+        return own if phase.has_own_speed else max(own, pace)
 
     def _share(self) -> float:
         pace = self._pace()

@@ -21,8 +21,9 @@ from modeling.core.texts.text import Encoded
 
 
 @torch.no_grad()
-def settle_padding(reader: Reader, readout: Readout | None) -> Reader:
-    """The reader, or one that reads each text alone where padding would change what is read.
+def choose_padding(reader: Reader, readout: Readout | None) -> Reader:
+    """Choose this reader, or where padding would change what is read, one that reads each text
+    alone.
 
     `readout`: of a head of ours, which may come later; None for a plain classifier. Raises
     ProgramError for a model that gives nothing for a text even alone.
@@ -62,9 +63,9 @@ def trial_read(reader: Reader, readout: Readout | None, groups: Sequence[Group])
 
 
 @torch.no_grad()
-def settle_head(reader: Reader) -> Reader:
-    """The reader, or one that takes a foreign classifier's own word where its forward does more
-    than to apply a linear layer to the last token."""
+def choose_forward(reader: Reader) -> Reader:
+    """Choose this reader, or one that calls a foreign classifier's own forward, where that does
+    more than apply a linear layer to the last token."""
     model = reader.model
     if not isinstance(getattr(model, "score", None), nn.Linear):
         return reader

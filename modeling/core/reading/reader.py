@@ -1,9 +1,10 @@
 """Rewards of encoded texts, in one of four ways: `shared`, `flex`, `padded` or `alone`.
 
-`shared` and `flex` read prompt groups as packed rows, every token once (packing.py). `padded` reads
-each text in a row of its own, for models where sharing is not valid, and `alone` in a forward pass
-of its own, for those whose rewards padding changes. Which one a model takes is tried out on it
-before it is used, against its plain forward (trying.py).
+`shared` and `flex` read prompt groups as packed rows, every token once
+(modeling/core/texts/packing.py). `padded` reads each text in a row of its own, for models where
+sharing is not valid, and `alone` in a forward pass of its own, for those whose rewards padding
+changes. Which one a model takes is tried out on it before it is used, against its plain forward
+(trying.py).
 """
 
 from collections.abc import Callable, Iterator, Sequence

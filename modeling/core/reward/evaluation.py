@@ -1,4 +1,4 @@
-"""How good a reward model is on a split: accuracy with an interval, loss, margin."""
+"""How good a reward model is on a split: points of its accuracy, loss, margin."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,17 +6,8 @@ from dataclasses import dataclass
 import torch
 
 from modeling.core.losses.preferences import bradley_terry, weighted_mean
-from modeling.core.texts.groups import LabeledPair, PromptGroup
-from modeling.measures.intervals import accuracy_interval
-
-__all__ = [
-    "SplitScore",
-    "accuracy_interval",
-    "longer_wins",
-    "points",
-    "points_by_prompt",
-    "score_split",
-]
+from modeling.core.texts.groups import PromptGroup
+from modeling.measures.points import point_of
 
 
 @dataclass(frozen=True)
@@ -31,18 +22,6 @@ class SplitScore:
     count: int
 
 
-def points(comparison: LabeledPair, delta: float) -> float | None:
-    """Score a difference of rewards: 1 for the judged order, 0 for the reverse, a half for none.
-
-    None when the people called it a tie: then no order is right.
-    """
-    if comparison.target == 0.5:
-        return None
-    if delta == 0:
-        return 0.5
-    return float((delta > 0) == (comparison.target > 0.5))
-
-
 def points_by_prompt(
     groups: Sequence[PromptGroup], rewards: Sequence[Sequence[float]]
 ) -> list[list[float]]:
@@ -50,7 +29,7 @@ def points_by_prompt(
     by_prompt: dict[object, list[float]] = {}
     for group, r in zip(groups, rewards, strict=True):
         for c in group.comparisons:
-            point = points(c, r[c.i] - r[c.j])
+            point = point_of(r[c.i] - r[c.j], c.target)
             if point is not None:
                 by_prompt.setdefault(group.prompt, []).append(point)
     return list(by_prompt.values())

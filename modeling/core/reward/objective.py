@@ -1,7 +1,7 @@
 """The loss of some prompt groups, in the way the config asks for.
 
-The losses themselves are in losses/preferences.py; here comparisons find their rewards, and
-rankings their comparisons.
+The losses themselves are in modeling/core/losses/preferences.py; here comparisons find their
+rewards, and rankings their comparisons.
 """
 
 from collections.abc import Sequence
@@ -86,6 +86,7 @@ def sums_for_log(rewards: Tensor, i: Tensor, j: Tensor, target: Tensor) -> dict[
     """Sum the log's figures over comparisons; i, j and target (C,), rewards (R,)."""
     delta = rewards[i] - rewards[j]
     side = torch.sign(target - 0.5)  # 1, -1, or 0 for a tie
+    # `point_of` (modeling/measures/points.py) for all at once: no point for a tie.
     right = (delta * side > 0).float() + 0.5 * ((delta == 0) & (side != 0)).float()
     return {
         "points": right.sum().item(),

@@ -18,7 +18,7 @@ EPOCHS = 3  # until the model says how many fit it
 
 
 def phases_of(config: TrainRewardConfig, groups: Sequence[PromptGroup]) -> list[Phase]:
-    """List the phases in their order. `config` may be as asked for, before nulls are settled."""
+    """List the phases in their order. `config` may have its nulls yet, or be resolved."""
     texts = sum(len(group.responses) for group in groups)
     phases = []
     for part in parts_of(config):

@@ -9,15 +9,16 @@ from torch import Tensor
 from modeling.core.program.files import read_jsonl, write_jsonl
 from modeling.core.reward.evaluation import (
     SplitScore,
-    accuracy_interval,
     longer_wins,
     points_by_prompt,
     score_split,
 )
 from modeling.core.texts.groups import SPLITS, LabeledPair, PromptGroup
+from modeling.measures.intervals import accuracy_interval
+from modeling.measures.points import HEADLINE
 from modeling.measures.predictions import prompt_key
 
-REPORTED = ("test", "dev", "train")  # the most honest first; calibration is for later use
+REPORTED = (*HEADLINE, "train")  # the most honest first; calibration is for later use
 
 
 def count_in(groups: Sequence[PromptGroup], split: str) -> int:

@@ -8,16 +8,16 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from modeling.core.program.device import TINY_PARAMETERS, choose_autocast, choose_threads
 from modeling.core.reading.reader import choose_batch_tokens
 from modeling.core.texts.text import choose_max_length
-from modeling.run_data.train_reward import TrainRewardConfig, TrainRewardSettled
+from modeling.run_data.train_reward import TrainRewardConfig, TrainRewardResolved
 
 
-def settle(
+def resolve(
     config: TrainRewardConfig,
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     comparisons: int,
     device: torch.device,
-) -> TrainRewardSettled:
+) -> TrainRewardResolved:
     """Replace every null by what it stands for. `comparisons`: in the train split."""
     parameters = sum(p.numel() for p in model.parameters())
     tiny = parameters < TINY_PARAMETERS
@@ -28,7 +28,7 @@ def settle(
     if tiny and config.pooling == "mean":  # gains by smaller and more steps: decision 12
         rate, epochs = 5e-4, max(epochs, min(4, math.ceil(2000 / comparisons)))
     half = choose_autocast(config.dtype, device, parameters)
-    settled = {
+    resolved = {
         "learning_rate": config.learning_rate or rate,
         "lora_alpha": config.lora_alpha or 2 * config.lora_rank,
         "epochs": config.epochs or epochs,
@@ -38,4 +38,4 @@ def settle(
         "device": device.type,
         "dtype": "bfloat16" if half else "float32",
     }
-    return TrainRewardSettled(**{**vars(config), **settled})
+    return TrainRewardResolved(**{**vars(config), **resolved})

@@ -24,14 +24,14 @@ from modeling.core.program.parallel import Processes
 from modeling.core.program.run_dir import RunDir, smaller
 from modeling.core.reading.compiling import compile_layers, undo
 from modeling.core.reading.features import READS, Readout, count_layers
-from modeling.core.reading.padding import settle_padding
+from modeling.core.reading.padding import choose_padding
 from modeling.core.reading.reader import Reader, choose_reader
 from modeling.core.reading.recompute import Memory, recompute_layers
 from modeling.core.reading.trying import trial_groups
 from modeling.core.reward.parts import TrainingPart, head_weights, part_groups
 from modeling.core.reward.phases import phases_of
 from modeling.core.reward.report import count_in
-from modeling.core.reward.settings import settle
+from modeling.core.reward.settings import resolve
 from modeling.core.reward.training import Setup, Training, TrainingData
 from modeling.core.texts.equal_rows import count_equal, equal_pairs_warning
 from modeling.core.texts.groups import SPLITS, PromptGroup, read_groups
@@ -39,27 +39,31 @@ from modeling.core.texts.left_out import without_refused
 from modeling.core.texts.nothing_to_learn import nothing_to_learn
 from modeling.core.texts.text import Encoded, truncation_warning
 from modeling.core.texts.token_cache import encode_cached
-from modeling.run_data.train_reward import TrainRewardConfig, TrainRewardSettled
+from modeling.run_data.train_reward import TrainRewardConfig, TrainRewardResolved
 
 
 def prepare(run: RunDir, processes: Processes) -> Training:
     """Read and check everything, so that what can fail early does."""
     path = run.path / "preferences.jsonl"
-    asked, groups, warnings = read_judgments(path, run.read_config(TrainRewardConfig))
+    unresolved, groups, warnings = read_judgments(path, run.read_config(TrainRewardConfig))
     run.part = MAIN
-    run.plan(phases_of(asked, groups))
+    run.plan(phases_of(unresolved, groups))
     count = {name: count_in(groups, name) for name in SPLITS}
     run.say(f"{sum(count.values())} comparisons of {len(groups)} prompts: {count}")
-    device = choose_device(asked.device)
-    check_adapter(asked.adapter, device)
-    run.begin("loading the model", f"Loading {asked.base_model} for {device}.")
+    device = choose_device(unresolved.device)
+    check_adapter(unresolved.adapter, device)
+    run.begin("loading the model", f"Loading {unresolved.base_model} for {device}.")
     model, tokenizer, notes = load_reward_model(
-        asked.base_model, asked.seed, asked.heads, asked.adapter == "qlora", asked.template_date
+        unresolved.base_model,
+        unresolved.seed,
+        unresolved.heads,
+        unresolved.adapter == "qlora",
+        unresolved.template_date,
     )
     groups, left_out, on_roles = without_refused([tokenizer], groups, path)
     if left_out:
         check_data(groups, path)
-    config = settle(asked, model, tokenizer, count_in(groups, "train"), device)
+    config = resolve(unresolved, model, tokenizer, count_in(groups, "train"), device)
     torch.set_num_threads(config.threads)
     # Same seed, same bytes. Where a GPU has no such kernel, a warning is better than no training.
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -71,7 +75,7 @@ def prepare(run: RunDir, processes: Processes) -> Training:
     config = replace(config, attention=reader.way)
     run.plan(phases_of(config, groups))
     run.begin("preparing the texts", "Turning the texts into tokens.")
-    encoded = encode_groups(groups, tokenizer, config.max_length, asked.token_cache)
+    encoded = encode_groups(groups, tokenizer, config.max_length, unresolved.token_cache)
     notes += on_roles + on_reading + remarks_on_texts(groups, encoded, config)
     if config.dtype == "bfloat16" and not has_bf16_units(device):
         notes.append("This device has no matrix units for bf16: float32 would be faster here.")
@@ -79,36 +83,38 @@ def prepare(run: RunDir, processes: Processes) -> Training:
         run.say(sentence)
     weights = head_weights(groups, config.heads, config.seed)
     data = TrainingData(groups, encoded, sha256_of(path), left_out, weights)
-    setup = Setup(run, processes, device, memory, tokenizer, asked, config, data, warnings + notes)
+    setup = Setup(
+        run, processes, device, memory, tokenizer, unresolved, config, data, warnings + notes
+    )
     train = part_groups(groups, TrainingPart(), config.seed)[1]
     return Training(setup, TrainingPart(), config, groups, train, model, reader, head, adapter)
 
 
 def read_judgments(
-    path: Path, asked: TrainRewardConfig
+    path: Path, unresolved: TrainRewardConfig
 ) -> tuple[TrainRewardConfig, list[PromptGroup], list[str]]:
     """Read what was judged. Returns the settings, without those that the data has no use for, the
     groups, and warnings."""
-    groups, warnings = read_groups(path, asked.strength_margin)
+    groups, warnings = read_groups(path, unresolved.strength_margin)
     count = {name: count_in(groups, name) for name in SPLITS}
     tie_share = check_data(groups, path)
-    if asked.tie_weight is None:
-        asked = replace(asked, tie_weight=tie_weight_of(tie_share))
+    if unresolved.tie_weight is None:
+        unresolved = replace(unresolved, tie_weight=tie_weight_of(tie_share))
     for name in ("dev", "test"):
         if count[name] == 0:
             warnings.append(f"The {name} split is empty.")
-    if count["dev"] < asked.min_dev:
+    if count["dev"] < unresolved.min_dev:
         warnings.append(
             f"Only {count['dev']} dev comparisons: no early stop, all epochs were trained."
         )
-    if asked.learning_curve and not count["test"] + count["dev"]:
-        asked = replace(asked, learning_curve=())
+    if unresolved.learning_curve and not count["test"] + count["dev"]:
+        unresolved = replace(unresolved, learning_curve=())
         warnings.append("No comparison is held out: there is nothing to measure a curve on.")
-    return asked, groups, warnings
+    return unresolved, groups, warnings
 
 
 def remarks_on_texts(
-    groups: list[PromptGroup], encoded: list[list[Encoded]], config: TrainRewardSettled
+    groups: list[PromptGroup], encoded: list[list[Encoded]], config: TrainRewardResolved
 ) -> list[str]:
     """Say what was cut of the texts, and which pairs are the same to the model."""
     cut = truncation_warning([text for texts in encoded for text in texts], config.max_length)
@@ -134,7 +140,7 @@ def check_data(groups: list[PromptGroup], path: Path) -> float:
 
 
 def make_ready(
-    model: PreTrainedModel, config: TrainRewardSettled, seed: int, device: torch.device
+    model: PreTrainedModel, config: TrainRewardResolved, seed: int, device: torch.device
 ) -> tuple[str, Any]:
     """Put adapters in and move the model to its device. Returns the head's name, and peft's handle
     where there are adapters."""
@@ -154,17 +160,17 @@ def training_of(before: Training, part: TrainingPart) -> Training:
     go."""
     if part == before.part:
         return before
-    setup, asked = before.setup, before.setup.asked
-    seed, threads, attention = asked.seed, before.config.threads, before.config.attention
+    setup, unresolved = before.setup, before.setup.unresolved
+    seed, threads, attention = unresolved.seed, before.config.threads, before.config.attention
     setup.run.begin("loading the model", f"Loading the base model again for {part.words}.")
     del before.model, before.reader, before.adapter  # two large models may be too many at a time
     groups, train = part_groups(setup.data.groups, part, seed)
     model, _, _ = load_reward_model(
-        asked.base_model, seed + part.member, asked.heads, asked.adapter == "qlora"
+        unresolved.base_model, seed + part.member, unresolved.heads, unresolved.adapter == "qlora"
     )
     count = sum(len(groups[at].comparisons) for at in train)
     config = replace(
-        settle(asked, model, setup.tokenizer, count, setup.device),
+        resolve(unresolved, model, setup.tokenizer, count, setup.device),
         threads=threads,
         attention=attention,
         seed=seed + part.member,
@@ -192,7 +198,7 @@ def unquantise(training: Training) -> None:
 
 
 def make_reader(
-    model: PreTrainedModel, config: TrainRewardSettled, memory: Memory
+    model: PreTrainedModel, config: TrainRewardResolved, memory: Memory
 ) -> tuple[Reader, list[str]]:
     """Choose how rewards are read while the model is fine-tuned; sentences on it. A frozen model
     gets its head later."""
@@ -202,7 +208,7 @@ def make_reader(
         notes.append("Gradient checkpointing is off: the model's layers cannot be told apart.")
     reader = choose_reader(model, config.attention, config.max_length)
     readout = choose_readout(model, config)
-    reader = settle_padding(reader, readout)
+    reader = choose_padding(reader, readout)
     if config.method == "finetune":
         reader = replace(reader, readout=readout)
     on_head = take_up_head(config.base_model, model, reader.readout)

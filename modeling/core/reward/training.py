@@ -16,7 +16,7 @@ from modeling.core.reward.parts import TrainingPart, parts_of
 from modeling.core.reward.report import count_in
 from modeling.core.texts.groups import PromptGroup
 from modeling.core.texts.text import Encoded
-from modeling.run_data.train_reward import TrainRewardConfig, TrainRewardSettled
+from modeling.run_data.train_reward import TrainRewardConfig, TrainRewardResolved
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class TrainingData:
     groups: list[PromptGroup]
     encoded: list[list[Encoded]]  # [group][response]
     sha256: str  # of preferences.jsonl
-    left_out: list[dict[str, Any]]  # comparisons, see texts/left_out.py
+    left_out: list[dict[str, Any]]  # comparisons, see modeling/core/texts/left_out.py
     head_weights: list[list[float]] | None  # [group][head]: how often each head sees each prompt
 
 
@@ -39,8 +39,8 @@ class Setup:
     device: torch.device
     memory: Memory
     tokenizer: PreTrainedTokenizerBase
-    asked: TrainRewardConfig
-    config: TrainRewardSettled  # of the run's model; a further part has settings of its own
+    unresolved: TrainRewardConfig  # as config.json has it, nulls and all
+    config: TrainRewardResolved  # of the run's model; a further part has settings of its own
     data: TrainingData
     warnings: list[str]
 
@@ -51,7 +51,7 @@ class Training:
 
     setup: Setup
     part: TrainingPart
-    config: TrainRewardSettled
+    config: TrainRewardResolved
     groups: list[PromptGroup]  # as this part weighs them
     train_groups: list[int]  # which of them it learns from
     model: PreTrainedModel

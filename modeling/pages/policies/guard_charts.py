@@ -1,4 +1,5 @@
-"""The guard's curves: the proxy reward over the distance from the reference, and what else moved.
+"""The policy guard's curves: the proxy reward over the distance from the reference, and what else
+moved.
 
 The distance is d = sqrt(KL), as in Gao et al. 2022; modeling/policies/guard.py has the formulas."""
 

@@ -1,4 +1,4 @@
-"""The guard's page part: each policy version's figures side by side, and their plots."""
+"""The policy guard's page part: each policy version's figures side by side, and their plots."""
 
 import hashlib
 import json

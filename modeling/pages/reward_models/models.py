@@ -15,10 +15,9 @@ from labeling.models import Project, Role
 from labeling.pages.numbers import whole_number
 from labeling.pages.requests import SignedInRequest
 from labeling.people.access import project_for, projects_of
-from labeling.people.audit import write_entry
 from labeling.projects.model_locations import NotUsable
 from labeling.texts.shown_paths import details_without_paths
-from modeling.models import Loop, RewardModel, deciding, versions
+from modeling.models import Loop, RewardModel, deciding
 from modeling.models.versions import reward_model_by
 from modeling.pages import chart_specs
 from modeling.pages.reward_models import report as model_report
@@ -92,7 +91,7 @@ def reward_model_page(request: SignedInRequest, pk: int) -> HttpResponse:
         **_is_it_good(model, figures),
         "calibration": evaluation.calibration,
         "reliability": model_report.reliability_chart(evaluation),
-        "slices": model_report.slices_of(evaluation),
+        "slices": model_report.slice_figures(evaluation),
         "margins": model_report.margin_chart(evaluation),
         "contradicted": model_report.contradicted_by(model),
         "learning_curve": chart_specs.learning_curve(figures.learning_curve),
@@ -184,7 +183,7 @@ def reward_model_in_service(request: SignedInRequest, pk: int) -> HttpResponse:
     from now on."""
     model, _ = _model_for(request, pk, Role.ADMIN)
     try:
-        promoted = gates.promote_reward_model(
+        promoted = service.promote_reward_model(
             model, request.user, instead_of=seen_in_service(request)
         )
     except NotUsable as problem:
@@ -204,7 +203,7 @@ def reward_model_in_service(request: SignedInRequest, pk: int) -> HttpResponse:
 @require_POST
 def reject(request: SignedInRequest, pk: int) -> HttpResponse:
     model, _ = _model_for(request, pk, Role.ADMIN)
-    if gates.reject_reward_model(model, request.user):
+    if service.reject_reward_model(model, request.user):
         messages.success(request, f"Reward model v{model.version} is rejected.")
     else:
         messages.info(request, "It is in service: put another one there first.")
@@ -218,17 +217,10 @@ def change_margin(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.ADMIN)
     try:
         points = float(request.POST.get("margin", "").replace(",", "."))
+        gates.change_margin(project, request.user, points)
     except ValueError:
-        points = -1.0
-    if not 0 <= points <= 100:  # NaN fails too
-        messages.error(request, "The margin is a number of points from 0 to 100.")
+        messages.error(request, gates.MARGIN_ALLOWED)
         return redirect("reward-models", slug)
-    loop = versions.loop_of(project)
-    before, loop.gate_margin = loop.gate_margin, points / 100
-    loop.save(update_fields=["gate_margin"])
-    write_entry(
-        project, request.user, "gate margin changed", loop, before=before, after=points / 100
-    )
     messages.success(request, f"A new reward model may lose {points:g} points on the test split.")
     return redirect("reward-models", slug)
 

@@ -59,7 +59,7 @@ def figure_of(stored: Mapping[str, Any] | None, split: str = "") -> Accuracy | N
     )
 
 
-def slices_of(evaluation: Evaluation) -> list[tuple[str, list[tuple[str, Accuracy | None]]]]:
+def slice_figures(evaluation: Evaluation) -> list[tuple[str, list[tuple[str, Accuracy | None]]]]:
     """Lists (title, [(name, accuracy)]) for every kind of slice with more than one name."""
     slices = []
     for kind, title in KINDS.items():

@@ -120,7 +120,7 @@ def test_filters_and_style_reach_the_export(project, curator):
     [
         ({"spilt": "train"}, "spilt", "no such parameter"),
         ({"split": "train,tets"}, "split", "“tets” is not known"),
-        ({"format": "csv"}, "format", "not a valid choice"),
+        ({"format": "xml"}, "format", "not a valid choice"),
         ({"after": "x"}, "after", "valid integer"),
         ({"limit": 0}, "limit", "greater than or equal to 1"),
         ({"limit": 1001}, "limit", "at most 1000"),

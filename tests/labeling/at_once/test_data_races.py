@@ -22,7 +22,7 @@ from labeling.preferences import overlap
 from labeling.preferences.resettling import resettle
 from labeling.projects.editing import change_settings, create_project
 from labeling.quality import gold
-from labeling.queue.handout import set_priorities
+from labeling.queue.priorities import set_priorities
 from tests.factories import (
     claim,
     claim_and_judge,

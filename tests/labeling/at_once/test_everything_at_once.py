@@ -16,7 +16,7 @@ import pytest
 from django.utils import timezone
 
 from labeling.curation import set_aside
-from labeling.judging import correcting, recording
+from labeling.judging import correcting, modes, recording
 from labeling.models import (
     Assignment,
     AuditEntry,
@@ -88,7 +88,7 @@ def tab(scene: Scene, user: User, chance: random.Random) -> None:
         mine = list(correcting.own_judgments(user, scene.project)[:3])
         if mine:
             judgment = chance.choice(mine)
-            answer = recording.parse_choice(chance.choice(["left", "tie"]), judgment.order)
+            answer = modes.parse_choice(chance.choice(["left", "tie"]), judgment.order)
             recorded = correcting.correct(judgment.pk, user, answer)
             note(scene, user, recorded, answer)
     elif held is None:
@@ -106,7 +106,7 @@ def tab(scene: Scene, user: User, chance: random.Random) -> None:
 
 def submit(scene: Scene, user: User, held: Assignment, chance: random.Random) -> None:
     choice = chance.choice(["left", "right", "right", "tie", "both_bad", "skip"])
-    answer = recording.parse_choice(choice, held.order)
+    answer = modes.parse_choice(choice, held.order)
     if answer.tiers and chance.random() < 0.3:
         answer = replace(answer, rewrite=chance.choice(["Better.", "Best of all."]))
     elif chance.random() < 0.05:

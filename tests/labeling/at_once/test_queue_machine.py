@@ -15,11 +15,11 @@ from hypothesis.stateful import run_state_machine_as_test as run_machine
 from labeling.curation import flags
 from labeling.judging import correcting
 from labeling.judging.correcting import CannotCorrect
+from labeling.judging.modes import parse_choice
 from labeling.judging.recording import (
     Answer,
     CannotUndo,
     Recorded,
-    parse_choice,
     submit_and_claim,
     undo_answer_to,
     undo_last,

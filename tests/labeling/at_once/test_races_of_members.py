@@ -13,7 +13,8 @@ from django.test import Client
 
 from labeling.curation.set_aside import set_aside
 from labeling.judging import rewrites
-from labeling.judging.recording import CannotUndo, parse_choice, undo_last
+from labeling.judging.modes import parse_choice
+from labeling.judging.recording import CannotUndo, undo_last
 from labeling.models import Assignment, AuditEntry, Judgment, Membership, Project, Role, User
 from labeling.people import members
 from labeling.preferences.settling import settled

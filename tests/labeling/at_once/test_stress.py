@@ -19,12 +19,8 @@ from django.db.models import Count, F, Q
 from django.utils import timezone
 
 from labeling.database.transactions import Conflict
-from labeling.judging.recording import (
-    CannotUndo,
-    parse_choice,
-    submit_and_claim,
-    undo_last,
-)
+from labeling.judging.modes import parse_choice
+from labeling.judging.recording import CannotUndo, submit_and_claim, undo_last
 from labeling.models import Assignment, Comparison, Judgment, Project, User
 from labeling.quality import gold
 from labeling.queue.leases import expire_leases

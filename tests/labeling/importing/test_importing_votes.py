@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from labeling.importing import ImportOptions, ImportReport, import_file
 from labeling.models import Preference, Project
-from labeling.preferences.exporting import ExportOptions, json_lines, preference_rows
+from labeling.preferences.exporting import ExportOptions, preference_rows
 from labeling.preferences.settling import Vote, weigh
+from labeling.preferences.shapes.files import json_lines
 from labeling.quality import figures
 from tests.factories import make_project
 

@@ -9,9 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labeling.importing import ImportOptions, ImportReport, import_file
+from labeling.importing.lines.checking import ALWAYS, TRIPLE
+from labeling.importing.lines.opinions import EXPORTED
 from labeling.importing.lines.own_exports import CHANGED, SETTLED
 from labeling.models import Preference, Project, Prompt
-from labeling.preferences.exporting import STYLES, ExportOptions, json_lines, preference_rows
+from labeling.preferences.exporting import ExportOptions, preference_rows
+from labeling.preferences.shapes.files import json_lines
 from labeling.texts.sameness import as_words, words_in
 from tests.factories import (
     claim_and_judge,
@@ -26,6 +29,8 @@ pytestmark = pytest.mark.django_db
 
 SYSTEM = {"role": "system", "content": "You are a lighthouse keeper."}
 USER = {"role": "user", "content": "How was the night?"}
+# The styles that hold all that an import can take over.
+STYLES = ("messages", "text", "trl")
 # What an import never takes over: it is of this project, and imported.
 OF_A_PROJECT = ("id", "provenance", "arm", "round", "settled_at")
 
@@ -55,6 +60,15 @@ def comparable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         row["fingerprint"] = row["fingerprint"] if row["kind"] == "prefer" else ""
         plain.append(row)
     return sorted(plain, key=json.dumps)
+
+
+def test_the_importer_knows_every_column_of_an_export_and_of_exports_none_else() -> None:
+    project = make_project()
+    make_comparison(project)
+    claim_and_judge(make_member(project), project)
+    (row,) = exported(project)
+    assert row.keys() <= ALWAYS | TRIPLE | EXPORTED
+    assert EXPORTED - row.keys() == {"agreement"}, "what earlier exports called the vote share"
 
 
 def _turned(row: dict[str, Any]) -> dict[str, Any]:

@@ -107,8 +107,10 @@ def test_only_chunks_that_change_are_written_anew(project: Project) -> None:
     staging.keep(job, 0, [ROW])
     staging.keep(job, 1, [CheckedRow(2, [{"role": "user", "content": "How?"}])])
     before = dict(job.chunks.values_list("number", "rows"))
-    staging.rewrite(job, lambda rows: [CheckedRow(9, row.messages) for row in rows if row.line > 1]
-                    or list(rows))  # fmt: skip
+    staging.change_rows(
+        job,
+        lambda rows: [CheckedRow(9, row.messages) for row in rows if row.line > 1] or list(rows),
+    )
     after = dict(job.chunks.values_list("number", "rows"))
     assert bytes(after[0]) == bytes(before[0])
     (row,) = staging.rows_of(job.chunks.get(number=1))

@@ -12,12 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling.judging.adaptive import SavedJudgments, confidence, confidence_in, share_above_half
-from labeling.judging.modes import BINARY, LEVELS, SCALES, STRENGTH, AnswerBar, read_answer
+from labeling.judging.modes import (
+    BINARY,
+    LEVELS,
+    SCALES,
+    STRENGTH,
+    AnswerBar,
+    parse_choice,
+    read_answer,
+)
 from labeling.judging.recording import (
     Answer,
     CannotUndo,
     NotYours,
-    parse_choice,
     submit_and_claim,
     undo_answer_to,
     undo_last,

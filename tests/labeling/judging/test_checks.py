@@ -9,13 +9,8 @@ from django.utils import timezone
 
 from labeling.judging import checks
 from labeling.judging.checks import repeat_results
-from labeling.judging.recording import (
-    CannotUndo,
-    Recorded,
-    parse_choice,
-    submit_and_claim,
-    undo_last,
-)
+from labeling.judging.modes import parse_choice
+from labeling.judging.recording import CannotUndo, Recorded, submit_and_claim, undo_last
 from labeling.models import Assignment, Judgment, Membership, Project, User
 from labeling.preferences.settling import settled
 from labeling.projects.editing import change_settings

@@ -7,14 +7,8 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from labeling.judging.recording import (
-    Answer,
-    CannotUndo,
-    NotYours,
-    parse_choice,
-    submit_and_claim,
-    undo_last,
-)
+from labeling.judging.modes import parse_choice
+from labeling.judging.recording import Answer, CannotUndo, NotYours, submit_and_claim, undo_last
 from labeling.models import Assignment, Comparison, Judgment, Preference
 from labeling.preferences.settling import settled
 from labeling.queue import locking

@@ -72,6 +72,43 @@ def test_a_packed_file_holds_the_same(project: Project, tmp_path: Path) -> None:
     assert [json.loads(line) for line in packed.splitlines()] == plain
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "begins"),
+    [
+        ("a.jsonl", (), b'{"id":'),
+        ("a.csv", (), b"id,prompt,"),
+        ("a.parquet", (), b"PAR1"),
+        ("a.csv.gz", (), b"\x1f\x8b"),
+        ("a.gz", (), b"\x1f\x8b"),
+        ("parquet", (), b'{"id":'),
+        ("a.txt", (), b'{"id":'),
+        ("a.txt", ("--format", "csv"), b"id,prompt,"),
+        ("a.csv", ("--format", "jsonl"), b'{"id":'),
+    ],
+)
+def test_the_end_of_the_name_says_the_format_unless_an_option_does(
+    project: Project, tmp_path: Path, name: str, options: tuple[str, ...], begins: bytes
+) -> None:
+    call_command("export_preferences", "ours", "--output", str(tmp_path / name), *options)
+    assert (tmp_path / name).read_bytes().startswith(begins)
+
+
+def test_preferences_are_counted_and_not_rows(
+    project: Project, tmp_path: Path, capsys: Any
+) -> None:
+    assert len(export(tmp_path / "all.jsonl", "--style", "trl-kto")) == 6
+    assert "3 preferences of ours exported." in capsys.readouterr().err
+
+
+def test_what_the_style_cannot_say_is_refused_before_a_file_is_there(
+    project: Project, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "a.jsonl")
+    words = "style=nemo-rl has no place for ties"
+    refuse(words, "ours", "--output", path, "--style", "nemo-rl", "--include-ties")
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_file_that_is_there_is_replaced_as_a_whole(project: Project, tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text("older\n" * 1000)
@@ -165,11 +202,11 @@ def test_a_disk_that_fills_up_leaves_the_older_file(
     path = tmp_path / "a.jsonl"
     path.write_text("older")
 
-    def full(_rows: Any) -> Any:
-        yield b"first\n"
+    def full(*_: Any) -> Any:
+        yield {"id": 1}
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(export_preferences, "json_lines", full)
+    monkeypatch.setattr(export_preferences, "preference_rows", full)
     refuse("cannot be written: No space left on device", "ours", "--output", str(path))
     assert path.read_text() == "older"
     assert os.listdir(tmp_path) == ["a.jsonl"]

@@ -8,7 +8,8 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
-from labeling.models import User
+from labeling.judging.modes import BINARY, LEVELS, AnswerBar
+from labeling.models import Project, User
 from labeling.people.habits import (
     ACTIONS,
     DEFAULT_KEYS,
@@ -45,6 +46,33 @@ def test_every_key_of_the_page_can_be_changed() -> None:
     text = "".join(re.sub(r"{%.*?%}|{{.*?}}", " ", each.read_text()) for each in templates)
     keys = {key for names in re.findall(r'data-keys="([^"]*)"', text) for key in names.split()}
     assert {"s", "u", "d", "r"} <= keys <= set(DEFAULT_KEYS)
+
+
+def test_every_action_is_done_by_a_button_or_a_script() -> None:
+    places = ["templates/judging", "static/js/labeling"]
+    files = [file for place in places for file in Path(settings.BASE_DIR / place).rglob("*.*")]
+    text = "".join(file.read_text() for file in files)
+    pressed = {key for names in re.findall(r'data-keys="([^"{]*)"', text) for key in names.split()}
+    pressed |= {key for button in [*BINARY, *LEVELS] for key in button.keys.split()}
+    ranked = {str(place) for place in AnswerBar(Project(), 9).places}
+    scrolled = re.search(r"const SCROLL = {(.*?)};", text, re.DOTALL)
+    assert scrolled is not None
+    scrolling = set(re.findall(r'(?:"(\S)"|\b(\w)):', scrolled.group(1)))
+    assert set(DEFAULT_KEYS) <= pressed | ranked | {a or b for a, b in scrolling}
+
+
+def test_the_page_for_labelers_names_keys_that_there_are() -> None:
+    text = Path(settings.BASE_DIR / "docs" / "for-labelers.md").read_text()
+    keys = {key.lower() for key in re.findall(r"`([^`]+)`", text)} - {"enter"}
+    assert {"1", "0", "s", "u"} <= keys <= set(DEFAULT_KEYS)
+
+
+def test_the_key_of_an_action_that_is_gone_costs_no_other_key(labeler: User) -> None:
+    labeler.ui_preferences = {
+        "density": "compact",
+        "keys": {"x": "s", "s": "x", "0": "9", "9": "0"},
+    }
+    assert habits_of(labeler) == Habits(density="compact", keys={"s": "x", "0": "9", "9": "0"})
 
 
 def test_own_keys_and_reading_are_kept(client: Client, labeler: User) -> None:

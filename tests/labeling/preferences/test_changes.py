@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from labeling.curation import decisions
 from labeling.importing import import_file
-from labeling.judging.recording import parse_choice
+from labeling.judging.modes import parse_choice
 from labeling.models import Judgment, Preference, Role
 from labeling.preferences.changes import number_changes
 from labeling.preferences.exporting import ExportOptions, judgment_changes, preference_changes

@@ -206,11 +206,11 @@ def test_the_command_leaves_no_half_written_file(tmp_path, monkeypatch):
     project = make_project()
     make_preferences(project, 1)
 
-    def full_disk(rows):
+    def full_disk(*_):
         raise OSError(28, "No space left on device")
 
     command = "labeling.management.commands.export_preferences"
-    monkeypatch.setattr(f"{command}.json_lines", full_disk)
+    monkeypatch.setattr(f"{command}.preference_rows", full_disk)
     with pytest.raises(CommandError, match="No space left"):
         call_command("export_preferences", project.slug, output=tmp_path / "export.jsonl.gz")
     assert list(tmp_path.iterdir()) == []

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from labeling.models import AuditEntry, GuidelineVersion, Membership, Project, Role, User
 from labeling.models.people import Qualification
+from labeling.people.access import can_create_projects
 from labeling.preferences import overlap
 from labeling.projects import editing, settings_texts
 from labeling.projects.editing import (
     GuidelinesMoved,
-    can_create_projects,
     change_settings,
     create_project,
     create_project_at,

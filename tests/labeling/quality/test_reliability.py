@@ -13,7 +13,8 @@ from labeling import tasks
 from labeling.importing import import_file
 from labeling.judging import correcting
 from labeling.judging.correcting import CannotCorrect
-from labeling.judging.recording import Answer, NotYours, parse_choice
+from labeling.judging.modes import parse_choice
+from labeling.judging.recording import Answer, NotYours
 from labeling.models import (
     Assignment,
     AuditEntry,

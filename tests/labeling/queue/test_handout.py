@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from labeling.models import Assignment, Comparison, Membership
-from labeling.queue import handout, leases, outlook
+from labeling.queue import leases, outlook, priorities
 from labeling.queue.handout import current_or_next
 from labeling.queue.leases import expire_leases
 from tests.factories import (
@@ -194,7 +194,7 @@ def test_the_cursor_passes_over_what_one_has_judged_but_misses_nothing() -> None
 def test_priorities_reorder_the_fresh_line() -> None:
     project = make_project(random_share=0.0)
     first, second = (make_comparison(project, priority=value) for value in (0.9, 0.1))
-    handout.set_priorities({first.pk: 0.2, second.pk: 0.8})
+    priorities.set_priorities({first.pk: 0.2, second.pk: 0.8})
     assert claim(make_member(project), project).comparison_id == second.pk
 
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling.models import Assignment, Comparison, Gold, Project, User
-from labeling.queue import handout, leases
-from labeling.queue.handout import claim_next, draw_order, set_priorities
+from labeling.queue import handout, leases, priorities
+from labeling.queue.handout import claim_next, draw_order
+from labeling.queue.priorities import set_priorities
 from tests.factories import (
     claim,
     claim_and_judge,
@@ -225,9 +226,9 @@ def test_priorities_are_written_in_parts_with_a_pause_between(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(handout, "let_others_write", lambda: pauses.append(0.0))
-    monkeypatch.setattr(handout, "REORDERED_BEFORE_A_PAUSE", 2)
-    monkeypatch.setattr(handout, "REORDERED_AT_ONCE", 2)
+    monkeypatch.setattr(priorities, "let_others_write", lambda: pauses.append(0.0))
+    monkeypatch.setattr(priorities, "REORDERED_BEFORE_A_PAUSE", 2)
+    monkeypatch.setattr(priorities, "REORDERED_AT_ONCE", 2)
     comparisons = make_comparisons(project, 5)
     set_priorities({one.pk: float(place) for place, one in enumerate(comparisons)})
     stored = Comparison.objects.order_by("pk").values_list("priority", flat=True)

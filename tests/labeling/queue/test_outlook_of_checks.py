@@ -6,8 +6,7 @@ from django.utils import timezone
 from labeling.models import Comparison, Gold, Membership, Project, Role, User
 from labeling.models.people import PausedBy, Qualification
 from labeling.queue import outlook
-from labeling.queue.handout import why_paused
-from labeling.queue.outlook import WORDS, Expect, outlook_for, why_nothing
+from labeling.queue.outlook import WORDS, Expect, outlook_for, why_nothing, why_paused
 from labeling.queue.prospects import Coming, Prospect
 from tests.factories import (
     claim,
@@ -103,6 +102,17 @@ def test_a_stranger_is_told_no_more_than_a_paused_member(project: Project) -> No
 def test_a_superuser_needs_no_membership(project: Project) -> None:
     make_comparison(project)
     assert outlook_for(make_user(is_superuser=True), project).expect == Expect.READY
+
+
+def test_a_superuser_who_has_yet_to_pass_the_first_round_gets_no_work_though_paused(
+    project: Project, ann: User
+) -> None:
+    make_comparison(project)
+    Membership.objects.filter(user=ann).update(is_paused=True)
+    ann.is_superuser = True
+    ann.save()
+    assert outlook_for(ann, project).expect == Expect.QUALIFICATION
+    assert claim(ann, project) is None
 
 
 def test_a_claim_that_gave_nothing_is_believed_before_the_rows(project: Project) -> None:

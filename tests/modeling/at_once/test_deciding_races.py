@@ -164,7 +164,7 @@ def test_of_two_reward_models_promoted_at_once_one_admin_is_told(
     meet_after(monkeypatch, "check_reward_model")
     results = at_once(
         *[
-            told(partial(gates.promote_reward_model, RewardModel.objects.get(pk=model.pk), admin))
+            told(partial(service.promote_reward_model, RewardModel.objects.get(pk=model.pk), admin))
             for model, admin in zip(models, admins, strict=True)
         ]
     )
@@ -181,8 +181,8 @@ def test_a_reward_model_is_not_rejected_while_it_is_put_in_service() -> None:
     model, _ = two_reward_models(project)
     admin = make_member(project, "admin")
     at_once(
-        told(lambda: gates.promote_reward_model(RewardModel.objects.get(pk=model.pk), admin)),
-        told(lambda: gates.reject_reward_model(RewardModel.objects.get(pk=model.pk), admin)),
+        told(lambda: service.promote_reward_model(RewardModel.objects.get(pk=model.pk), admin)),
+        told(lambda: service.reject_reward_model(RewardModel.objects.get(pk=model.pk), admin)),
     )
     model.refresh_from_db()
     assert versions.loop_of(project).reward_model == model
@@ -203,7 +203,7 @@ def test_a_candidate_judged_against_another_model_is_judged_anew(
 
     def and_meanwhile(*models: RewardModel) -> gates.GateResult:
         verdict = judge(*models)
-        gates.promote_reward_model(old, make_member(project, "admin"))
+        service.promote_reward_model(old, make_member(project, "admin"))
         return verdict
 
     monkeypatch.setattr(gates, "judge", and_meanwhile)

@@ -11,8 +11,8 @@ from django.db import IntegrityError, connection, transaction
 from labeling.database.transactions import retried
 from labeling.material.adding import add_pairs
 from labeling.models import Comparison, Project
-from labeling.queue import handout
-from labeling.queue.handout import set_priorities
+from labeling.queue import priorities
+from labeling.queue.priorities import set_priorities
 from modeling.loop import rounds
 from modeling.models import BlindPair, Run
 from modeling.pipeline import sampled_pairs
@@ -44,7 +44,7 @@ def lock(pk: int) -> None:
 @POSTGRES
 def test_who_holds_the_last_row_may_still_take_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reordering waits for the last one, and holds none of the others meanwhile."""
-    monkeypatch.setattr(handout, "REORDERED_AT_ONCE", 1, raising=False)
+    monkeypatch.setattr(priorities, "REORDERED_AT_ONCE", 1, raising=False)
     project = make_project()
     ids = [row.pk for row in make_comparisons(project, 4)]
     holds_last = threading.Event()

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from labeling.preferences.snapshots import take_snapshot
-from modeling.loop import new_runs, rounds
+from modeling.loop import new_runs, round_states, rounds
 from modeling.loop.situation import Situation
 from modeling.models import Loop, Policy, RewardModel, Round, Run, versions
 from modeling.pipeline import executing
@@ -91,7 +91,7 @@ def test_a_worker_that_decided_long_ago_queues_no_second_training(tmp_path: Path
 
 def test_a_worker_that_decided_long_ago_queues_no_second_sampling(tmp_path: Path) -> None:
     project = loop_project(tmp_path, comparisons=3, queue_target=20)
-    new_runs.open_round(Situation(project), rounds.timezone.now())
+    round_states.open_round(Situation(project), rounds.timezone.now())
     late = Situation(project)
     assert late.policy is not None
     assert late.round is not None

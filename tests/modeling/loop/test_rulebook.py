@@ -34,7 +34,7 @@ def situation(**fields: Any) -> Any:
     usual = {
         "project": SimpleNamespace(loop_settings=settings(**told), is_paused=False, slug="p"),
         "round": Round(state=State.LABELING, policy=CURRENT),
-        "policy": CURRENT, "reward_model": LIVE, "candidate": None, "active_runs": [],
+        "policy": CURRENT, "reward_model": LIVE, "candidate_reward_model": None, "active_runs": [],
         "active_run_of_round": None, "waiting_candidate": None, "was_asked_for": False,
         "began_with_a_run": True, "can_sample": True, "fresh_comparisons": 15,
         "open_comparisons": 15, "new_preferences": 3, "preferences_needed": 10, "drift": "",
@@ -59,7 +59,7 @@ CASES: list[tuple[dict[str, Any], StepKind, str]] = [
     ({}, StepKind.LABEL, "After 7 more preferences the reward model is retrained and new pairs"),
     ({"reward_model": None}, StepKind.LABEL, "the reward model is trained and new pairs are"),
     ({"policy": None, "can_sample": False}, StepKind.LABEL, "and the queue is ranked by it."),
-    ({"candidate": REJECTED}, StepKind.GATE, "is checked before it goes live"),
+    ({"candidate_reward_model": REJECTED}, StepKind.GATE, "is checked before it goes live"),
     ({"loop_enabled": False}, StepKind.OFF, "The loop is switched off"),
     ({"loop_enabled": False, "was_asked_for": True}, StepKind.LABEL, "After 7 more"),
     ({"round": None}, StepKind.OPEN_ROUND, "The next round is about to begin."),

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from modeling.loop.rulebook import decide_next_step, time_left
+from modeling.loop.doing import time_left
+from modeling.loop.rulebook import decide_next_step
 from modeling.loop.situation import Situation
 from modeling.models import Run
 from modeling.pipeline.run_progress import RunProgress

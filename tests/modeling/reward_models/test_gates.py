@@ -206,15 +206,33 @@ def test_by_hand_a_model_is_rejected_promoted_and_rolled_back_with_a_record() ->
     owner = make_member(project, "admin")
     first = make_reward_model(project, [], live=True)
     second = make_reward_model(project, [])
-    assert gates.reject_reward_model(second, owner, "wrong base model")
-    assert not gates.reject_reward_model(second, owner)
-    assert gates.promote_reward_model(second, owner)
-    assert gates.promote_reward_model(first, owner, "back again")
+    assert service.reject_reward_model(second, owner, "wrong base model")
+    assert not service.reject_reward_model(second, owner)
+    assert service.promote_reward_model(second, owner)
+    assert service.promote_reward_model(first, owner, "back again")
     assert versions.loop_of(project).reward_model == first
-    assert not gates.reject_reward_model(first, owner)
+    assert not service.reject_reward_model(first, owner)
     told = AuditEntry.objects.filter(project=project, actor=owner).order_by("pk")
     assert [(entry.action, entry.reason) for entry in told] == [
         ("reward model rejected", "wrong base model"),
         ("reward model put in service", "by hand"),
         ("reward model put in service", "back again"),
     ]
+
+
+@pytest.mark.parametrize(("points", "share"), [(0, 0.0), (2.5, 0.025), (100, 1.0)])
+def test_the_margin_is_kept_as_a_share_with_a_record(points: float, share: float) -> None:
+    project = make_project()
+    gates.change_margin(project, make_member(project, "admin"), points)
+    assert versions.loop_of(project).gate_margin == share
+    entry = AuditEntry.objects.get(project=project, action="gate margin changed")
+    assert (entry.details["before"], entry.details["after"]) == (0.01, share)
+
+
+@pytest.mark.parametrize("points", [-0.1, 100.1, float("nan"), float("inf")])
+def test_a_margin_that_is_no_share_changes_nothing(points: float) -> None:
+    project = make_project()
+    with pytest.raises(gates.MarginRefused, match="from 0 to 100"):
+        gates.change_margin(project, make_member(project, "admin"), points)
+    assert versions.loop_of(project).gate_margin == 0.01
+    assert not AuditEntry.objects.filter(project=project).exists()

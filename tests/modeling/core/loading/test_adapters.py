@@ -15,7 +15,7 @@ from modeling.core.loading.reward_model import load_reward_model
 from modeling.core.program.parallel import Processes
 from modeling.core.program.run_dir import EXIT_CANCELLED, RunDir
 from modeling.core.reading.reader import choose_reader
-from modeling.core.reward.settings import settle
+from modeling.core.reward.settings import resolve
 from modeling.core.reward.setup import prepare, unquantise
 from modeling.core.texts.text import Encoded
 from modeling.run_data.train_reward import TrainRewardConfig
@@ -145,8 +145,8 @@ def test_the_rate_follows_from_size_and_adapter(tiny_model: Path) -> None:
 
     def rate(adapter: str, parameters: int) -> float:
         model.parameters = lambda: iter([torch.empty(parameters, device="meta")])  # type: ignore[method-assign]
-        asked = TrainRewardConfig(base_model="any", adapter=adapter)
-        return settle(asked, model, tokenizer, 1000, torch.device("cpu")).learning_rate
+        unresolved = TrainRewardConfig(base_model="any", adapter=adapter)
+        return resolve(unresolved, model, tokenizer, 1000, torch.device("cpu")).learning_rate
 
     assert rate("none", 1_000_000) == 1e-3
     assert rate("none", 500_000_000) == 1e-5

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from modeling.core.policy.settings import TINY_PARAMETERS, settle
+from modeling.core.policy.settings import TINY_PARAMETERS, resolve
 from modeling.run_data.train_policy import TrainPolicyConfig
 
 
@@ -21,6 +21,6 @@ from modeling.run_data.train_policy import TrainPolicyConfig
 def test_passes_over_texts_that_are_there(algorithm: str, parameters: int, passes: int) -> None:
     given = {"algorithm": algorithm, "policy": "p", "reward_models": ["r"]}
     config, device = TrainPolicyConfig.read(given), torch.device("cpu")
-    assert settle(config, parameters, 512, device).epochs == passes
-    asked = settle(replace(config, epochs=7), parameters, 512, device)
-    assert asked.epochs == 7
+    assert resolve(config, parameters, 512, device).epochs == passes
+    chosen = resolve(replace(config, epochs=7), parameters, 512, device)
+    assert chosen.epochs == 7

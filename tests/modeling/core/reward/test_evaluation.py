@@ -4,13 +4,9 @@ import numpy as np
 import pytest
 
 from labeling.quality.measures.intervals import wilson
-from modeling.core.reward.evaluation import (
-    accuracy_interval,
-    longer_wins,
-    points,
-    score_split,
-)
+from modeling.core.reward.evaluation import longer_wins, score_split
 from modeling.core.texts.groups import LabeledPair, PromptGroup
+from modeling.measures.intervals import accuracy_interval
 
 
 def comparison(i: int, j: int, target: float = 1.0, weight: float = 1.0) -> LabeledPair:
@@ -19,14 +15,6 @@ def comparison(i: int, j: int, target: float = 1.0, weight: float = 1.0) -> Labe
 
 def group(*comparisons: LabeledPair, name: str = "q") -> PromptGroup:
     return PromptGroup((("user", name),), "test", ["a", "bb", "ccc"], list(comparisons))
-
-
-def test_equal_rewards_count_half_and_a_human_tie_counts_not_at_all() -> None:
-    assert points(comparison(0, 1), 0.3) == 1.0
-    assert points(comparison(0, 1), -0.3) == 0.0
-    assert points(comparison(0, 1), 0.0) == 0.5
-    assert points(comparison(0, 1, target=0.2), -0.3) == 1.0
-    assert points(comparison(0, 1, target=0.5), 0.3) is None
 
 
 def test_a_split_is_scored_by_hand() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from modeling.core.loading.pretrained import load_classifier, load_tokenizer
-from modeling.core.reward.settings import settle
+from modeling.core.reward.settings import resolve
 from modeling.run_data.train_reward import TrainRewardConfig
 
 
@@ -30,10 +30,10 @@ def test_passes_and_rate_of_a_tiny_model(
     """Last token: as many passes as make 160 comparisons. Mean: four, fewer from 500 on."""
     model, _ = load_classifier(str(tiny_model))
     tokenizer = load_tokenizer(str(tiny_model))
-    asked = TrainRewardConfig(base_model=str(tiny_model), pooling=pooling)
+    unresolved = TrainRewardConfig(base_model=str(tiny_model), pooling=pooling)
     device = torch.device("cpu")
-    settled = settle(asked, model, tokenizer, comparisons, device)
-    assert (settled.epochs, settled.learning_rate) == (passes, rate)
-    chosen = replace(asked, epochs=7, learning_rate=2e-4)
-    settled = settle(chosen, model, tokenizer, 500, device)
-    assert (settled.epochs, settled.learning_rate) == (7, 2e-4)
+    resolved = resolve(unresolved, model, tokenizer, comparisons, device)
+    assert (resolved.epochs, resolved.learning_rate) == (passes, rate)
+    chosen = replace(unresolved, epochs=7, learning_rate=2e-4)
+    resolved = resolve(chosen, model, tokenizer, 500, device)
+    assert (resolved.epochs, resolved.learning_rate) == (7, 2e-4)

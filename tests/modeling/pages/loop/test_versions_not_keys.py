@@ -14,7 +14,7 @@ from labeling.projects.editing import change_settings
 from modeling.models import Policy, RewardModel, Round, versions
 from modeling.pages.loop.round_rows import latest_rounds
 from modeling.pages.runs.run_results import MOST_ROWS, flat_rows
-from modeling.reward_models import gates
+from modeling.reward_models import service
 from tests.factories import make_member, make_project
 from tests.modeling.page_helpers import make_history, make_reward_model, make_run, with_folder
 from tests.modeling.pages.loop.test_pages_rounds import candidate_of, decided
@@ -156,7 +156,7 @@ def test_the_audit_log_names_versions_with_links(
 ) -> None:
     first, second = project.reward_models.order_by("version")
     with_folder(first)
-    gates.promote_reward_model(first, admin, "back again")
+    service.promote_reward_model(first, admin, "back again")
     page = html(client, "audit", project.slug)
     assert f"<a {link_to(first)}>reward model v1</a>" in page
     assert f"instead of: <a {link_to(second)}>reward model v2</a>" in page

@@ -80,12 +80,12 @@ def test_a_kind_with_one_name_tells_nothing_apart() -> None:
     one = evaluation(
         slices={"tag": [line], "arm": [line, line | {"name": "b"}], "new kind": [line]}
     )
-    assert [title for title, _ in report.slices_of(one)] == ["How the pair was drawn"]
+    assert [title for title, _ in report.slice_figures(one)] == ["How the pair was drawn"]
 
 
 def test_of_very_many_tags_the_first_are_shown() -> None:
     lines = [{"name": str(at), "value": 0.5, "n": 1} for at in range(report.MOST_TAGS + 5)]
-    [(_, rows)] = report.slices_of(evaluation(slices={"tag": lines}))
+    [(_, rows)] = report.slice_figures(evaluation(slices={"tag": lines}))
     assert [name for name, _ in rows] == [str(at) for at in range(report.MOST_TAGS)]
     assert rows[0][1] == Accuracy(value=0.5, low=None, high=None, n=1, split="")
 

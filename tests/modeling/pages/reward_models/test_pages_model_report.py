@@ -178,6 +178,14 @@ def test_the_gates_margin_is_set_in_points(admin, project, typed, kept):
     assert Loop.objects.get(project=project).gate_margin == pytest.approx(kept)
 
 
+def test_the_gates_margin_is_the_admins_to_set(client, cast, project):
+    Loop.objects.create(project=project)
+    client.force_login(cast["curator"])
+    answer = client.post(reverse("gate-margin", args=[project.slug]), {"margin": "5"})
+    assert answer.status_code == 403
+    assert Loop.objects.get(project=project).gate_margin == 0.01
+
+
 def test_the_download_is_a_tar_of_the_folder_with_its_card(admin, project):
     model = with_folder(make_reward_model(project))
     (model.path / "model.safetensors").write_bytes(b"w" * 700)

@@ -1,0 +1,1 @@
+"""The shapes in which preferences leave: what a row holds for each trainer, and files of rows."""
