@@ -7,8 +7,9 @@ A column is named as it stands, or by a path into it: `meta.model`, `answers[0]`
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 from labeling.importing.lines.message_fields import Tell
@@ -169,6 +170,15 @@ class ColumnMapping:
             tags=[tag for path in self.tags for tag in _tags(value_at(data, path), path)],
         )
 
+    @cached_property
+    def _meanings(self) -> dict[str, Verdict | None]:
+        """What each value of a verdict means; None for one that counts for no vote."""
+        return {
+            word_of(value): verdict
+            for name, verdict in MEANINGS.items()
+            for value in getattr(self, name)
+        }
+
     def _answers(self, data: Data) -> list[Answer]:
         contents = [
             _content(value, path) for value, path in _each(data, self.responses, is_needed=True)
@@ -187,11 +197,7 @@ class ColumnMapping:
         ]
 
     def _votes(self, data: Data, tell: Tell) -> Iterator[Verdict]:
-        known = {
-            word_of(value): verdict
-            for name, verdict in MEANINGS.items()
-            for value in getattr(self, name)
-        }
+        known = self._meanings
         for value, path in _each(data, self.verdicts):
             if value is None or value == "":
                 continue
@@ -267,8 +273,10 @@ def _quoted(paths: Sequence[str]) -> str:
 # Paths
 
 
-def column_of(path: str, columns: Iterable[str]) -> str | None:
+def column_of(path: str, columns: Collection[str]) -> str | None:
     """The column that a path leads into: the longest name that it begins with."""
+    if path in columns:
+        return path
     fitting = [
         name for name in columns if path == name or path.startswith((f"{name}.", f"{name}["))
     ]
@@ -278,6 +286,8 @@ def column_of(path: str, columns: Iterable[str]) -> str | None:
 def value_at(data: Data, path: str) -> Any:
     """What the path leads to; None where there is nothing. Of `[]`, a list of what each item
     has, where None stands for an item that has nothing."""
+    if path in data:
+        return data[path]
     column = column_of(path, data)
     if column is None:
         return None

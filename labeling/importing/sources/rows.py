@@ -123,6 +123,7 @@ def _mapped(
     source = source_of(mapping)
     missing = dict.fromkeys(mapping.paths())
     columns: dict[str, None] = {}
+    names: frozenset[str] = frozenset()  # of the row before: most rows have the same ones
     for place, value in records:
         if isinstance(value, Problem):
             yield place, value
@@ -134,8 +135,11 @@ def _mapped(
         if len(columns) <= MAX_KEYS:
             columns.update(dict.fromkeys(value))
         data = {name: inner for name, inner in value.items() if inner is not None}
-        used = {column_of(path, data) for path in mapping.paths()}
-        recognised.add(replace(source, uses=frozenset(name for name in used if name)), data)
+        if data.keys() != names:
+            names = frozenset(data)
+            used = {column_of(path, names) for path in mapping.paths()}
+            source = replace(source, uses=frozenset(name for name in used if name))
+        recognised.add(source, data)
         yield from _rows_of(source, [data], place, tell)
     if missing and columns:
         names = ", ".join(f"{name:.60}" for name in list(missing)[:SHOWN_COLUMNS])
