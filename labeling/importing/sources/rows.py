@@ -123,7 +123,7 @@ def _mapped(
     source = source_of(mapping)
     missing = dict.fromkeys(mapping.paths())
     columns: dict[str, None] = {}
-    names: frozenset[str] = frozenset()  # of the row before: most rows have the same ones
+    row_columns: frozenset[str] = frozenset()  # of the row before: most rows have the same ones
     for place, value in records:
         if isinstance(value, Problem):
             yield place, value
@@ -135,9 +135,9 @@ def _mapped(
         if len(columns) <= MAX_KEYS:
             columns.update(dict.fromkeys(value))
         data = {name: inner for name, inner in value.items() if inner is not None}
-        if data.keys() != names:
-            names = frozenset(data)
-            used = {column_of(path, names) for path in mapping.paths()}
+        if data.keys() != row_columns:
+            row_columns = frozenset(data)
+            used = {column_of(path, row_columns) for path in mapping.paths()}
             source = replace(source, uses=frozenset(name for name in used if name))
         recognised.add(source, data)
         yield from _rows_of(source, [data], place, tell)
