@@ -16,6 +16,7 @@ from labeling.api.parameters import Parameters, WordListField
 from labeling.api.requests import project_of, user_of
 from labeling.importing import MAX_PAIRS, ImportOptions, import_file
 from labeling.importing.skipping import SHOWN_SKIPPED
+from labeling.importing.sources.mapping import LONGEST_JSON, ColumnMapping, MappingRefused
 from labeling.importing.uploads import MAX_UPLOAD_BYTES
 
 
@@ -67,11 +68,20 @@ class ImportParameters(Parameters):
         help_text="Leave out rows with errors, and say how many and which, instead of refusing the "
         "file.",
     )
+    mapping = serializers.CharField(
+        max_length=LONGEST_JSON,
+        default="",
+        help_text="JSON that says what each column is (docs/data-formats.md), for a shape that is "
+        "not known. A form may hold it as its part `mapping` instead.",
+    )
 
 
 class UploadSerializer(serializers.Serializer[Any]):
     file = serializers.FileField(
         help_text="JSONL, JSON, CSV, Parquet or Arrow; plain, packed, or in a .zip or .tar."
+    )
+    mapping = serializers.CharField(
+        required=False, help_text="A mapping as JSON: a text, or a file of it."
     )
 
 
@@ -118,6 +128,7 @@ class ImportsView(APIView):
         description="For curators and admins. The body is JSONL, or a form with a `file` in any "
         "of the formats in docs/data-formats.md; either may be packed. It is taken whole or "
         "not at all: an error names line and field. "
+        "A `mapping` says what the columns of any other shape are. "
         "With `skip_bad` rows with errors are left out, counted and listed. "
         "202: it was taken, and rows that could not be added yet follow by themselves.",
         parameters=[ImportParameters],
@@ -136,6 +147,7 @@ class ImportsView(APIView):
             tags=tuple(given.get("tags", [])),
             dry_run=given["dry_run"],
             skip_bad=given["skip_bad"],
+            mapping=_mapping_in(request, given["mapping"]),
         )
         file = request.data.get("file") if isinstance(request.data, dict) else None
         if file is None or not hasattr(file, "read"):
@@ -145,6 +157,23 @@ class ImportsView(APIView):
                 project, user_of(request), file, name=_name_of(file), options=options
             )
         return Response(report.as_dict(), status=200 if report.dry_run else 201)
+
+
+def _mapping_in(request: Request, of_address: str) -> ColumnMapping | None:
+    """The mapping of the address or of the form; both at once would leave open which one counts."""
+    part = request.data.get("mapping") if isinstance(request.data, dict) else None
+    text = part if part is None or isinstance(part, str) else part.read(LONGEST_JSON + 1)
+    if of_address and text:
+        problem = "Is given in the address and in the form: give it once."
+        raise serializers.ValidationError({"mapping": problem})
+    if not (of_address or text):
+        if part is None:
+            return None
+        raise serializers.ValidationError({"mapping": "Is empty: leave it out, or say something."})
+    try:
+        return ColumnMapping.from_json(of_address or text or "")
+    except MappingRefused as fault:
+        raise serializers.ValidationError({"mapping": str(fault)}) from fault
 
 
 def _name_of(file: Any) -> str:

@@ -34,10 +34,12 @@ from labeling.importing.reports import (
     NoticeCounter,
     Problem,
     SkippedLine,
+    printable,
 )
 from labeling.importing.scratch_database import scratch_database
 from labeling.importing.skipping import SkippedRows
 from labeling.importing.sources import Recognised, rows_of_records
+from labeling.importing.sources.mapping import ColumnMapping
 from labeling.models import Import, Project, User
 from labeling.texts.limits import COUNTED_PROBLEMS, UPLOADED, FileLimits
 
@@ -96,7 +98,8 @@ class ImportOptions:
     `pairs` is how many comparisons to queue for each prompt that comes with two or more responses.
     Each is of two responses, or of as many as the project ranks, unless `responses_per_comparison`
     says otherwise. With `skip_bad`, rows with errors are left out, counted and listed; what makes
-    the whole file unreadable is an error all the same.
+    the whole file unreadable is an error all the same. A `mapping` says what the columns are;
+    without one they are recognised.
     """
 
     pairs: int = 1
@@ -105,6 +108,7 @@ class ImportOptions:
     tags: tuple[str, ...] = ()
     dry_run: bool = False
     skip_bad: bool = False
+    mapping: ColumnMapping | None = None
     limits: FileLimits = UPLOADED
 
     def __post_init__(self) -> None:
@@ -161,7 +165,14 @@ def _take(
     try:
         with scratch_database() as database:
             votes = FileVotes(database)
-            checked = _Checked(file, name, options.limits, tell, skip_bad=options.skip_bad)
+            checked = _Checked(
+                file,
+                name,
+                options.limits,
+                tell,
+                skip_bad=options.skip_bad,
+                mapping=options.mapping,
+            )
             for number, rows in enumerate(_chunks(iter(checked))):
                 if checked.is_sound:
                     votes.note(rows)
@@ -189,7 +200,14 @@ def _rehearse(
 ) -> ImportReport:
     with scratch_database() as database:
         votes = FileVotes(database)
-        checked = _Checked(file, name, options.limits, tell, skip_bad=options.skip_bad)
+        checked = _Checked(
+            file,
+            name,
+            options.limits,
+            tell,
+            skip_bad=options.skip_bad,
+            mapping=options.mapping,
+        )
         for rows in _chunks(iter(checked)):
             votes.note(rows)
         findings = checked.findings()
@@ -200,7 +218,10 @@ def _rehearse(
         rehearsing = Rehearsing(
             project=project, report=report, now=now, remembered=remembered, **choices
         )
-        for rows in _chunks(_sound_rows(file, name, options.limits, skip_bad=options.skip_bad)):
+        sound_rows = _sound_rows(
+            file, name, options.limits, skip_bad=options.skip_bad, mapping=options.mapping
+        )
+        for rows in _chunks(sound_rows):
             rehearsing.store(votes.counted(rows))
             tell("Storing", report.rows, findings.rows)
     return report
@@ -213,9 +234,10 @@ def check_file(
     limits: FileLimits = UPLOADED,
     progress: Progress | None = None,
     skip_bad: bool = False,
+    mapping: ColumnMapping | None = None,
 ) -> Findings:
     """What the file holds, without touching the database; raises ImportRefused."""
-    checked = _Checked(file, name, limits, progress, skip_bad=skip_bad)
+    checked = _Checked(file, name, limits, progress, skip_bad=skip_bad, mapping=mapping)
     for _ in checked:
         pass
     return checked.findings()
@@ -232,8 +254,10 @@ class _Checked:
         progress: Progress | None,
         *,
         skip_bad: bool = False,
+        mapping: ColumnMapping | None = None,
     ) -> None:
         self.file, self.name, self.limits, self.progress = file, name, limits, progress
+        self.mapping = mapping
         self.notices = NoticeCounter()
         self.recognised = Recognised()
         self.shapes: Counter[str] = Counter()
@@ -245,7 +269,7 @@ class _Checked:
     def __iter__(self) -> Iterator[CheckedRow]:
         tell = self.notices.add
         records = read_records(self.file, self.name, limits=self.limits, tell=tell)
-        for line, value in rows_of_records(records, self.recognised, tell):
+        for line, value in rows_of_records(records, self.recognised, tell, self.mapping):
             if isinstance(value, dict) and not self.columns.look(line, value):
                 if self.columns.has_read_enough:
                     break
@@ -289,20 +313,32 @@ class _Checked:
             *skipped.sentences(),
         ]
         rows = self.shapes.total()
+        notices = [printable(notice) for notice in notices]
         return Findings(rows, dict(self.shapes), notices, skipped.count, skipped.lines)
 
 
 def preview_rows(
-    file: Source, count: int = 5, *, name: str = "", skip_bad: bool = False
+    file: Source,
+    count: int = 5,
+    *,
+    name: str = "",
+    skip_bad: bool = False,
+    mapping: ColumnMapping | None = None,
 ) -> list[CheckedRow]:
     """The first rows of a file that was checked."""
-    return list(islice(_sound_rows(file, name, UPLOADED, skip_bad=skip_bad), count))
+    rows = _sound_rows(file, name, UPLOADED, skip_bad=skip_bad, mapping=mapping)
+    return list(islice(rows, count))
 
 
 def _sound_rows(
-    file: Source, name: str, limits: FileLimits, *, skip_bad: bool = False
+    file: Source,
+    name: str,
+    limits: FileLimits,
+    *,
+    skip_bad: bool = False,
+    mapping: ColumnMapping | None = None,
 ) -> Iterator[CheckedRow]:
-    for line, value in rows_of_records(read_records(file, name, limits=limits)):
+    for line, value in rows_of_records(read_records(file, name, limits=limits), mapping=mapping):
         row = value if isinstance(value, Problem) else check_row(line, value)
         if isinstance(row, CheckedRow):
             yield row

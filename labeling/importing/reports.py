@@ -12,6 +12,8 @@ SHOWN_LINES = 5
 # Kinds of notices counted one by one: a file may have another unknown field on each line.
 KINDS = 1_000
 FILE = "file"  # where another problem names a field
+COLUMNS = "columns"  # likewise, of a problem about columns that are not understood
+NO_PROMPT = ("prompt", "Is missing.")
 OTHER_KINDS = "notices of further kinds"
 
 
@@ -23,6 +25,10 @@ class Problem:
     field: str
     problem: str
     advice: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("field", "problem", "advice"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
 
     @property
     def is_of_file(self) -> bool:
@@ -37,6 +43,12 @@ class Problem:
     @property
     def words(self) -> str:
         return f"{self.problem} {self.advice}".strip()
+
+
+def printable(text: str) -> str:
+    """The text with half surrogate pairs written as escapes: a file may name a column so, and no
+    page or database takes one."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def place_in_words(line: int) -> str:
@@ -82,6 +94,14 @@ class ImportRefused(ValueError):
     def can_skip(self) -> bool:
         """Whether the errors are of single rows, and others may be sound."""
         return not self.nothing_left and not any(one.is_of_file for one in self.problems)
+
+    @property
+    def is_unknown_shape(self) -> bool:
+        """Whether nobody knows what the file's columns are, or none is known to be the prompt."""
+        if any(one.field == COLUMNS for one in self.problems):
+            return True
+        missing = [one for one in self.problems if (one.field, one.problem) == NO_PROMPT]
+        return 0 < len(missing) == len(self.problems)
 
     @property
     def is_cut(self) -> bool:

@@ -14,7 +14,7 @@ from labeling.pages.curation import dashboard as curation
 from labeling.pages.judging import labeling, my_work
 from labeling.pages.people import invitations, members, my_settings, person
 from labeling.pages.people.signing_in import account, accounts, demo, tokens
-from labeling.pages.projects import guidelines, home, importing, mode_forms, projects
+from labeling.pages.projects import guidelines, home, importing, mapping, mode_forms, projects
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
@@ -140,6 +140,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("set-password/<uidb64>/<token>/", account.set_password, name="set-password"),
     path("projects/<slug:slug>/import/", importing.import_page, name="import"),
+    path("projects/<slug:slug>/import/columns/", mapping.map_columns, name="map-columns"),
     path(
         "projects/<slug:slug>/import/<int:pk>/skipped/",
         importing.skipped_lines,

@@ -13,7 +13,7 @@ from typing import Any
 from labeling.importing.lines.checking import ALWAYS, TRIPLE
 from labeling.importing.lines.opinions import EXPORTED
 from labeling.importing.lines.prompt_fields import PROMPT_FIELDS
-from labeling.importing.reports import Problem
+from labeling.importing.reports import COLUMNS, Problem
 from labeling.texts.messages import words_of
 
 # What may stand beside a triple: an export's own columns, and counts of votes and answers.
@@ -196,4 +196,4 @@ class UnknownColumns:
             f"Columns that are not understood would be lost, and look like answers, opinions of "
             f"answers or parts of the prompt: {', '.join(names[:NAMED])}{more}."
         )
-        return [Problem(self.first_line, "columns", problem, ADVICE)]
+        return [Problem(self.first_line, COLUMNS, problem, ADVICE)]

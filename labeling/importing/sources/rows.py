@@ -10,13 +10,15 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from labeling.importing.files import Place, Records
 from labeling.importing.lines.message_fields import Tell
 from labeling.importing.lines.opinions import is_line_of_export
-from labeling.importing.reports import Problem, Wrong
+from labeling.importing.reports import FILE, Problem, Wrong
 from labeling.importing.scratch_database import scratch_database
+from labeling.importing.sources.mapping import MAPPED, ColumnMapping, column_of, source_of, value_at
 from labeling.importing.sources.registry import OWN, every_source, recognise
 from labeling.importing.sources.source import Data, Row, Source
 from labeling.texts.limits import MAX_KEYS, MAX_RESPONSES
@@ -35,10 +37,12 @@ class Recognised:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.sources: dict[str, Source] = {}
         self.left_out: dict[str, dict[str, None]] = {}
 
     def add(self, source: Source, data: Data) -> None:
         self.counts[source.name] += 1
+        self.sources[source.name] = source
         left_out = self.left_out.setdefault(source.name, {})
         if len(left_out) <= MAX_KEYS:
             known = source.needs | source.uses
@@ -46,14 +50,16 @@ class Recognised:
 
     def sentences(self) -> list[str]:
         """What to tell before anything is stored, the most frequent first."""
-        sources = {source.name: source for source in every_source()}
-        return [self._sentence(sources[name], count) for name, count in self.counts.most_common()]
+        counts = self.counts.most_common()
+        return [self._sentence(self.sources[name], count) for name, count in counts]
 
     def _sentence(self, source: Source, count: int) -> str:
         names = [f"{name:.40}" for name in self.left_out[source.name]]
         more = ", …" if len(names) > SHOWN_COLUMNS else ""
         left_out = f"; left out: {', '.join(names[:SHOWN_COLUMNS])}{more}" if names else ""
         records = "1 record" if count == 1 else f"{count:,} records"
+        if source.name == MAPPED:
+            return f"read by the mapping, {records}: {source.meaning}{left_out}"
         return f"recognised as {source.name}, {records}: {source.meaning}{left_out}"
 
 
@@ -61,12 +67,15 @@ def rows_of_records(
     records: Records,
     recognised: Recognised | None = None,
     tell: Callable[[str, int], object] = lambda *_: None,
+    mapping: ColumnMapping | None = None,
 ) -> Records:
     """The rows of ours that the records become, each with a place of its own: a record may become
-    several, which say where it stood under numbers that ascend."""
+    several, which say where it stood under numbers that ascend. With a `mapping` it says what every
+    column is, and nothing is recognised."""
     recognised = recognised or Recognised()
     last = 0
-    for place, value in _rows(records, recognised, tell):
+    rows = _mapped(records, mapping, recognised, tell) if mapping else None
+    for place, value in rows or _rows(records, recognised, tell):
         if not place:  # what is wrong with the file as a whole
             yield place, value
             continue
@@ -101,6 +110,42 @@ def _rows(records: Records, recognised: Recognised, tell: Callable[[str, int], o
         if held is not None:
             for source, place, group in held.groups():
                 yield from _rows_of(source, group, place, tell)
+
+
+def _mapped(
+    records: Records,
+    mapping: ColumnMapping,
+    recognised: Recognised,
+    tell: Callable[[str, int], object],
+) -> Records:
+    """Reads every record by the mapping. A column that no record has is a fault of the file: a
+    misspelt name would otherwise lose its values without a word."""
+    source = source_of(mapping)
+    missing = dict.fromkeys(mapping.paths())
+    columns: dict[str, None] = {}
+    row_columns: frozenset[str] = frozenset()  # of the row before: most rows have the same ones
+    for place, value in records:
+        if isinstance(value, Problem):
+            yield place, value
+            continue
+        for path in [
+            path for path in missing if path in value or value_at(value, path) is not None
+        ]:
+            del missing[path]
+        if len(columns) <= MAX_KEYS:
+            columns.update(dict.fromkeys(value))
+        data = {name: inner for name, inner in value.items() if inner is not None}
+        if data.keys() != row_columns:
+            row_columns = frozenset(data)
+            used = {column_of(path, row_columns) for path in mapping.paths()}
+            source = replace(source, uses=frozenset(name for name in used if name))
+        recognised.add(source, data)
+        yield from _rows_of(source, [data], place, tell)
+    if missing and columns:
+        names = ", ".join(f"{name:.60}" for name in list(missing)[:SHOWN_COLUMNS])
+        known = ", ".join(f"{name:.60}" for name in list(columns)[:SHOWN_COLUMNS])
+        problem = f"No row has what the mapping names: {names}."
+        yield Place(0), Problem(Place(0), FILE, problem, f"The columns are {known}.")
 
 
 def _rows_of(

@@ -19,6 +19,7 @@ from labeling.importing import (
     import_file,
 )
 from labeling.importing.files import Folder
+from labeling.importing.sources.mapping import LONGEST_JSON, ColumnMapping, MappingRefused
 from labeling.models import Project, User
 from labeling.people.signing_in.ways_in import way_in
 from labeling.projects import owners
@@ -35,6 +36,18 @@ start from, and after how many answers the first is trained; “Retrain now” d
 
 def _opened(path: Path) -> AbstractContextManager[IO[bytes] | Folder]:
     return nullcontext(Folder(path)) if path.is_dir() else path.open("rb")
+
+
+def _mapping_in(path: Path | None) -> ColumnMapping | None:
+    if path is None:
+        return None
+    try:
+        with path.open("rb") as file:
+            return ColumnMapping.from_json(file.read(LONGEST_JSON + 1))
+    except OSError as fault:
+        raise CommandError(f"{path} cannot be read: {fault.strerror}.") from fault
+    except MappingRefused as fault:
+        raise CommandError(f"{path}: {fault} Nothing was imported.") from fault
 
 
 class Command(BaseCommand):
@@ -76,7 +89,16 @@ class Command(BaseCommand):
             help="Leave out rows with errors, count and list them, instead of refusing the file.",
         )
 
+        parser.add_argument(
+            "--mapping",
+            type=Path,
+            metavar="FILE",
+            help="JSON that says what each column is (docs/data-formats.md), for a file whose "
+            "shape is not known.",
+        )
+
     def handle(self, *_: Any, **given: Any) -> None:
+        mapping = _mapping_in(given["mapping"])
         project, owner, is_new = self._project(given["project"], given["create"], given["owner"])
         try:
             options = ImportOptions(
@@ -86,6 +108,7 @@ class Command(BaseCommand):
                 tags=tuple(given["tag"]),
                 dry_run=given["dry_run"],
                 skip_bad=given["skip_bad"],
+                mapping=mapping,
                 limits=ON_THE_SERVER,
             )
             with _opened(given["file"]) as file:

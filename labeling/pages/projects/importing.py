@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
@@ -12,7 +11,6 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from labeling.importing import (
-    MAX_PAIRS,
     ImportInterrupted,
     ImportOptions,
     ImportRefused,
@@ -22,67 +20,15 @@ from labeling.importing import (
     import_file,
     preview_rows,
 )
-from labeling.importing.uploads import MAX_UPLOAD_BYTES, drop_upload, keep_upload, kept_upload
+from labeling.importing.uploads import drop_upload, keep_upload, kept_upload
 from labeling.models import AuditEntry, Project, Role
 from labeling.pages.numbers import BIGGEST_ID, whole_number
+from labeling.pages.projects import mapping
+from labeling.pages.projects.import_forms import ConfirmForm, UploadForm
 from labeling.pages.requests import SignedInRequest
 from labeling.people.access import project_for
 
 EARLIER_IMPORTS = 10
-
-
-class OptionsForm(forms.Form):
-    """Choices for the whole file. They travel from the check to the import as hidden fields."""
-
-    pairs = forms.IntegerField(
-        label="Comparisons for each prompt",
-        min_value=0,
-        max_value=MAX_PAIRS,
-        initial=1,
-        help_text="Where a prompt comes with two or more responses.",
-    )
-    tags = forms.CharField(
-        label="Tags",
-        required=False,
-        max_length=300,
-        help_text="For every new prompt, with commas between them.",
-    )
-
-    skip_bad = forms.BooleanField(
-        label="Skip rows with errors",
-        required=False,
-        help_text="They are counted and listed. Otherwise a file with errors is not imported.",
-    )
-
-    def clean_tags(self) -> list[str]:
-        tags = [tag.strip() for tag in self.cleaned_data["tags"].split(",")]
-        if any(len(tag) > 120 for tag in tags):
-            raise forms.ValidationError("A tag has at most 120 characters.")
-        return [tag for tag in dict.fromkeys(tags) if tag]
-
-
-class UploadForm(OptionsForm):
-    file = forms.FileField(
-        label="File",
-        allow_empty_file=True,  # the importer says it better
-        help_text="JSONL, JSON, CSV, Parquet or Arrow; plain, packed, or in a .zip or .tar. Drop "
-        "it here or choose it.",
-    )
-    field_order = ["file", "pairs", "tags", "skip_bad"]
-
-    def clean_file(self) -> UploadedFile:
-        file: UploadedFile = self.cleaned_data["file"]
-        if (file.size or 0) > MAX_UPLOAD_BYTES:
-            raise forms.ValidationError(
-                f"The file is larger than {MAX_UPLOAD_BYTES // 2**20} MB. Pack it, or "
-                "use manage.py import_data on the server."
-            )
-        return file
-
-
-class ConfirmForm(OptionsForm):
-    token = forms.CharField(max_length=32)
-    name = forms.CharField(max_length=300)
 
 
 @login_required
@@ -104,15 +50,19 @@ def _check(request: SignedInRequest, project: Project) -> HttpResponse:
     upload: UploadedFile = form.cleaned_data["file"]
     name = upload.name or "upload"
     skip_bad = form.cleaned_data["skip_bad"]
+    if form.cleaned_data["map_columns"] and (page := mapping.begin(request, project, form)):
+        return page
     try:
         checked = check_file(upload, name=name, skip_bad=skip_bad)
     except ImportRefused as refused:
+        if refused.is_unknown_shape and (page := mapping.begin(request, project, form)):
+            return page
         return _page(request, project, status=422, form=form, refused=refused, name=name)
     context: dict[str, Any] = {
         "checked": checked,
         "name": name,
         "rows": preview_rows(upload, name=name, skip_bad=skip_bad),
-        "token": keep_upload(upload.chunks()),
+        "token": keep_upload(upload.chunks(), request.user.pk),
         "pairs": form.cleaned_data["pairs"],
         # Without spaces: written longer than it was typed, it could be too long to come back.
         "tags": ",".join(form.cleaned_data["tags"]),
@@ -124,7 +74,7 @@ def _check(request: SignedInRequest, project: Project) -> HttpResponse:
 def _import(request: SignedInRequest, project: Project) -> HttpResponse:
     """Imports an upload that was checked before."""
     form = ConfirmForm(request.POST)
-    path = kept_upload(form.cleaned_data["token"]) if form.is_valid() else None
+    path = kept_upload(form.cleaned_data["token"], request.user.pk) if form.is_valid() else None
     if path is None:
         messages.warning(request, "That upload is gone: it was imported already, or is too old.")
         return redirect("import", project.slug)
@@ -133,6 +83,7 @@ def _import(request: SignedInRequest, project: Project) -> HttpResponse:
         pairs=form.cleaned_data["pairs"],
         tags=tuple(form.cleaned_data["tags"]),
         skip_bad=form.cleaned_data["skip_bad"],
+        mapping=form.cleaned_data["mapping"],
     )
     with path.open("rb") as file:
         try:
@@ -145,10 +96,10 @@ def _import(request: SignedInRequest, project: Project) -> HttpResponse:
             return redirect("import", project.slug)
         except ImportUnfinished as unfinished:
             # It is taken and goes on by itself: a second click would be another import.
-            drop_upload(form.cleaned_data["token"])
+            drop_upload(form.cleaned_data["token"], request.user.pk)
             messages.warning(request, str(unfinished))
             return redirect("import", project.slug)
-    drop_upload(form.cleaned_data["token"])
+    drop_upload(form.cleaned_data["token"], request.user.pk)
     entry = _imports(project).filter(actor=request.user).first()
     return redirect(f"{reverse('import', args=[project.slug])}?entry={entry.pk if entry else ''}")
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -196,3 +197,57 @@ def test_a_report_is_plain_json_of_numbers_and_words(project: Project, curator: 
     assert json.loads(json.dumps(report)) == report
     assert report["seconds"] >= 0
     assert report["notices"] == []
+
+
+# A mapping
+
+MAPPED = b'{"q": "One?", "x": "a", "y": "b", "ana": 1, "ben": 1, "cleo": 2}\n'
+MAPPING = json.dumps(
+    {
+        "prompt": "q",
+        "responses": ["x", "y"],
+        "verdicts": ["ana", "ben", "cleo"],
+        "first": [1],
+        "second": [2],
+    }
+)
+
+
+def test_a_mapping_in_the_address_says_what_the_columns_are(
+    project: Project, curator: Client
+) -> None:
+    answer = send(curator, project, MAPPED, urlencode({"mapping": MAPPING}))
+    assert answer.status_code == 201
+    assert project.preferences.get().votes_chosen == 2
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+def test_a_form_holds_the_mapping_as_text_or_file(
+    project: Project, curator: Client, as_file: bool
+) -> None:
+    part = SimpleUploadedFile("m.json", MAPPING.encode()) if as_file else MAPPING
+    form = {"file": SimpleUploadedFile("rows.jsonl", MAPPED), "mapping": part}
+    address = f"/api/v1/projects/{project.slug}/imports/"
+    assert curator.post(address, form).status_code == 201
+    assert project.preferences.get().votes_rejected == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "part", "words"),
+    [
+        ('{"promt": "q"}', None, "has no field promt"),
+        ("", "{", "is no JSON"),
+        ("", "", "Is empty"),
+        (MAPPING, MAPPING, "give it once"),
+    ],
+)
+def test_a_mapping_that_is_none_is_refused_and_nothing_stored(
+    project: Project, curator: Client, query: str, part: str | None, words: str
+) -> None:
+    form: dict[str, Any] = {"file": SimpleUploadedFile("rows.jsonl", MAPPED)}
+    form |= {} if part is None else {"mapping": part}
+    address = f"/api/v1/projects/{project.slug}/imports/?{urlencode({'mapping': query})}"
+    answer = curator.post(address if query else address.partition("?")[0], form)
+    assert answer.status_code == 400
+    assert words in json.dumps(answer.json(), ensure_ascii=False)
+    assert not project.prompts.exists()

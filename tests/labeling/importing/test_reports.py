@@ -1,10 +1,12 @@
 """What an import says: errors, notices and counts, in words, and never without end."""
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.importing import reports
+from labeling.importing import check_file, reports
 from labeling.importing.reports import (
     ImportRefused,
     ImportReport,
@@ -146,3 +148,14 @@ def test_of_skipped_rows_without_end_the_first_are_listed_and_all_are_counted() 
     assert (skipped.count, len(skipped.lines)) == (SHOWN_SKIPPED + 10, SHOWN_SKIPPED)
     assert len(skipped.problems) == reports.SHOWN_PROBLEMS
     assert len(skipped.lines[0]["problem"]) == 500
+
+
+@pytest.mark.parametrize("name", [b"x", b"answer"])
+def test_half_a_character_in_a_columns_name_is_written_as_an_escape(name: bytes) -> None:
+    line = b'{"prompt": "Q", "%s \\ud800": "z"}' % name
+    try:
+        words = " ".join(check_file(io.BytesIO(line)).notices)
+    except ImportRefused as refused:
+        words = refused.problems[0].words
+    assert f"{name.decode()} \\ud800" in words
+    words.encode()

@@ -124,53 +124,53 @@ def folder(settings: Any, tmp_path: Path) -> Path:
 
 
 def test_an_upload_is_found_again_by_its_token_until_it_is_dropped(folder: Path) -> None:
-    token = keep_upload([b"one\n", b"", b"two\n"])
-    path = kept_upload(token)
+    token = keep_upload([b"one\n", b"", b"two\n"], 1)
+    path = kept_upload(token, 1)
     assert path is not None
     assert path.read_bytes() == b"one\ntwo\n"
-    drop_upload(token)
-    assert kept_upload(token) is None
-    drop_upload(token)
+    drop_upload(token, 1)
+    assert kept_upload(token, 1) is None
+    drop_upload(token, 1)
 
 
 @pytest.mark.parametrize(
     "token", ["", "x", "../secret", "A" * 32, "a" * 31, "a" * 33, "a" * 32 + "\n", "0" * 32]
 )
 def test_no_other_name_leads_to_a_file(token: str, folder: Path) -> None:
-    keep_upload([b"rows"])
+    keep_upload([b"rows"], 1)
     (folder.parent / "secret").write_text("secret")
     (folder / ("A" * 32)).write_text("not one of ours")
-    assert kept_upload(token) is None
-    drop_upload(token)
+    assert kept_upload(token, 1) is None
+    drop_upload(token, 1)
     assert (folder.parent / "secret").exists()
 
 
 def test_uploads_of_yesterday_go_with_the_next_one(folder: Path) -> None:
-    old, recent = keep_upload([b"old"]), keep_upload([b"recent"])
+    old, recent = keep_upload([b"old"], 1), keep_upload([b"recent"], 1)
     day = uploads.KEPT_SECONDS
-    os.utime(folder / old, (0, time.time() - day - 60))
-    os.utime(folder / recent, (0, time.time() - day + 60))
-    keep_upload([b"new"])
-    assert kept_upload(old) is None
-    assert kept_upload(recent) is not None
+    os.utime(folder / f"{old}-1", (0, time.time() - day - 60))
+    os.utime(folder / f"{recent}-1", (0, time.time() - day + 60))
+    keep_upload([b"new"], 1)
+    assert kept_upload(old, 1) is None
+    assert kept_upload(recent, 1) is not None
 
 
 def test_an_upload_that_somebody_else_removes_at_this_moment_is_no_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep_upload([b"old"])
+    keep_upload([b"old"], 1)
     real = Path.iterdir
 
     def with_one_that_is_gone(path: Path) -> Any:
         return [*real(path), path / ("f" * 32)]
 
     monkeypatch.setattr(Path, "iterdir", with_one_that_is_gone)
-    assert kept_upload(keep_upload([b"new"])) is not None
+    assert kept_upload(keep_upload([b"new"], 1), 1) is not None
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 @given(chunks=st.lists(st.binary(max_size=50), max_size=5))
 def test_an_upload_holds_every_byte(chunks: list[bytes], folder: Path) -> None:
-    path = kept_upload(keep_upload(chunks))
+    path = kept_upload(keep_upload(chunks, 1), 1)
     assert path is not None
     assert path.read_bytes() == b"".join(chunks)

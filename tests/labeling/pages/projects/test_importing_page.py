@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from labeling.importing.uploads import keep_upload, kept_upload
-from labeling.models import Prompt, Role
+from labeling.models import Prompt, Role, User
 from labeling.people.audit import write_entry
 from tests.factories import make_member, make_project, make_user
 
@@ -63,7 +63,7 @@ def test_the_second_click_imports_with_the_choices_of_the_first(client, url, pro
     assert "Comparisons queued" in page
     assert "Earlier imports" in page
     assert [prompt.tags for prompt in project.prompts.all()] == [["x", "y"]] * 2
-    assert kept_upload(fields["token"]) is None
+    assert kept_upload(fields["token"], User.objects.get().pk) is None
 
 
 def test_importing_twice_says_that_the_upload_is_gone(client, url):
@@ -145,13 +145,13 @@ def test_only_own_tokens_name_a_file(client, url, token):
 
 
 def test_old_uploads_are_removed_when_a_new_one_comes(tmp_path):
-    token = keep_upload([b"old"])
-    path = kept_upload(token)
+    token = keep_upload([b"old"], 1)
+    path = kept_upload(token, 1)
     assert isinstance(path, Path)
     day_before_yesterday = time.time() - 2 * 24 * 3600
     os.utime(path, (day_before_yesterday, day_before_yesterday))
-    keep_upload([b"new"])
-    assert kept_upload(token) is None
+    keep_upload([b"new"], 1)
+    assert kept_upload(token, 1) is None
 
 
 def test_labelers_may_not_import_and_outsiders_see_nothing(client, project):

@@ -1,0 +1,105 @@
+"""What a column can be, as a person chooses it for each column of a file; and the mapping that the
+choices make."""
+
+from collections.abc import Mapping, Sequence
+
+from labeling.importing.sources.mapping import ColumnMapping, MappingRefused
+
+LETTERS = "abcd"
+
+
+def _of_responses(role: str, words: str, of_list: str) -> list[tuple[str, str]]:
+    letters = [(f"{role}_{letter}", f"{words} {letter.upper()}") for letter in LETTERS]
+    return [*letters, (f"{role}_list", of_list)]
+
+
+# In groups, as they are offered; "" is a column that is not read.
+ROLES: list[tuple[str, list[tuple[str, str]]]] = [
+    ("What is asked", [("prompt", "Prompt"), ("system", "System text")]),
+    ("Responses", _of_responses("response", "Response", "All responses (a list)")),
+    ("What people thought", [("verdict", "Verdict: which is better")]),
+    ("Scores", _of_responses("score", "Score of", "All scores (a list)")),
+    ("Who wrote them", _of_responses("model", "Model of", "All models (a list)")),
+    ("About the row", [("tags", "Tags")]),
+]
+LABELS = {role: label for _, group in ROLES for role, label in group}
+MAY_BE_SEVERAL = frozenset({"verdict", "tags"})
+MEANINGS = [
+    ("first", "A is better"),
+    ("second", "B is better"),
+    ("tie", "A tie"),
+    ("both_bad", "Both are bad"),
+    ("ignored", "No vote"),
+]
+
+
+def mapping_of(
+    roles: Mapping[str, str], meanings: Mapping[str, str], *, higher_is_better: bool
+) -> ColumnMapping:
+    """The mapping of the chosen roles, by column, and of the meanings of a verdict's values.
+    Raises MappingRefused for choices that contradict each other."""
+    paths: dict[str, list[str]] = {}
+    for path, role in roles.items():
+        if role and role not in LABELS:
+            raise MappingRefused(f"“{role:.40}” is nothing that a column can be.")
+        paths.setdefault(role, []).append(path)
+    for role, several in paths.items():
+        if role and role not in MAY_BE_SEVERAL and len(several) > 1:
+            raise MappingRefused(
+                f"{LABELS[role]} is chosen for {len(several)} columns: {', '.join(several)[:200]}."
+            )
+    has_verdict = bool(paths.get("verdict"))
+    values = {
+        name: tuple(word for word, meaning in meanings.items() if has_verdict and meaning == name)
+        for name, _ in MEANINGS
+    }
+    return ColumnMapping(
+        prompt="".join(paths.get("prompt", [])),
+        system="".join(paths.get("system", [])),
+        responses=_in_order(paths, "response"),
+        models=_in_order(paths, "model"),
+        scores=_in_order(paths, "score"),
+        higher_is_better=higher_is_better,
+        verdicts=tuple(paths.get("verdict", [])),
+        tags=tuple(paths.get("tags", [])),
+        **values,
+    )
+
+
+def _in_order(paths: Mapping[str, Sequence[str]], role: str) -> tuple[str, ...]:
+    of_list = paths.get(f"{role}_list", [])
+    lettered = [letter for letter in LETTERS if paths.get(f"{role}_{letter}")]
+    what = LABELS[f"{role}_a"].removesuffix(" A")
+    if of_list and lettered:
+        raise MappingRefused(
+            f"Both {LABELS[f'{role}_list']} and {what} {lettered[0].upper()} are chosen: keep one."
+        )
+    if lettered != list(LETTERS[: len(lettered)]):
+        gap = next(letter for letter in LETTERS if letter not in lettered)
+        raise MappingRefused(
+            f"{what} {lettered[-1].upper()} is chosen and {what} {gap.upper()} is not."
+        )
+    return tuple(of_list) or tuple(path for one in lettered for path in paths[f"{role}_{one}"])
+
+
+def roles_of(mapping: ColumnMapping) -> dict[str, str]:
+    """The choices that make the mapping: the role of each of its columns."""
+    roles = {mapping.prompt: "prompt"}
+    if mapping.system:
+        roles[mapping.system] = "system"
+    for role, paths in (
+        ("response", mapping.responses),
+        ("model", mapping.models),
+        ("score", mapping.scores),
+    ):
+        if len(paths) == 1:
+            roles[paths[0]] = f"{role}_list"
+        else:
+            roles |= {path: f"{role}_{one}" for path, one in zip(paths, LETTERS, strict=False)}
+    roles |= dict.fromkeys(mapping.verdicts, "verdict") | dict.fromkeys(mapping.tags, "tags")
+    return roles
+
+
+def meanings_of(mapping: ColumnMapping) -> dict[str, str]:
+    """What each value of a verdict means by the mapping."""
+    return {word: name for name, _ in MEANINGS for word in getattr(mapping, name)}

@@ -1,0 +1,413 @@
+"""A mapping: which column of a file is what, for files whose shape nobody knows.
+
+A column is named as it stands, or by a path into it: `meta.model`, `answers[0]`, and
+`votes[].choice` for every item of a list. A mapping turns a record into rows as a source does
+(labeling/importing/sources), so that all that comes after is the same.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+from labeling.importing.lines.message_fields import Tell
+from labeling.importing.lines.reading import name_of_type
+from labeling.importing.reports import Wrong
+from labeling.importing.sources.parts import (
+    Answer,
+    Verdict,
+    messages_in,
+    number,
+    ranked,
+    to_compare,
+    triple,
+)
+from labeling.importing.sources.source import Data, Row, Source
+from labeling.texts.limits import MAX_KEYS, MAX_RESPONSES
+
+MAPPED = "mapping"  # the name of what a mapping reads, among the sources
+LONGEST_PATH = 300
+LONGEST_JSON = 100_000
+SHOWN_COLUMNS = 20
+STEP = re.compile(r"\[(\d{0,6})\]|\.?([^.\[\]]+)")
+# Numbers as tables write them where another row has none: 1.0 for 1.
+WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+")
+# The fields that say what a verdict's values mean.
+MEANINGS = {
+    "first": Verdict.FIRST,
+    "second": Verdict.SECOND,
+    "tie": Verdict.TIE,
+    "both_bad": Verdict.BOTH_BAD,
+    "ignored": None,
+}
+
+
+class MappingRefused(ValueError):
+    """The mapping contradicts itself or is no mapping; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnMapping:
+    """Which columns hold the prompt, the responses, and what people thought of them.
+
+    Responses are one column that holds a list, or a column for each; models and scores likewise.
+    Each verdict column is a vote, or holds a list of votes. `first`, `second`, `tie`, `both_bad`
+    and `ignored` are the values that a verdict may have.
+    """
+
+    prompt: str
+    system: str = ""
+    responses: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    scores: tuple[str, ...] = ()
+    higher_is_better: bool = True
+    verdicts: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
+    second: tuple[str, ...] = ()
+    tie: tuple[str, ...] = ()
+    both_bad: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.prompt:
+            raise MappingRefused("No column is the prompt: every row needs one.")
+        for path in self.paths():
+            if not path.strip() or len(path) > LONGEST_PATH:
+                raise MappingRefused(
+                    f"A column's name has from 1 to {LONGEST_PATH} characters, not {path!r:.60}."
+                )
+        if len(self.paths()) > MAX_KEYS:
+            raise MappingRefused(f"{len(self.paths()):,} columns; at most {MAX_KEYS} are read.")
+        self._check_answers()
+        self._check_verdicts()
+
+    def _check_answers(self) -> None:
+        for name in ("models", "scores"):
+            count, responses = len(getattr(self, name)), len(self.responses)
+            if count and count != responses:
+                raise MappingRefused(
+                    f"{name} names {count} and responses {responses} columns: name as many, each "
+                    "about the response in the same place."
+                )
+        if self.scores and self.verdicts:
+            raise MappingRefused(
+                "Both scores and verdicts are named: choose which of them says what is better."
+            )
+
+    def _check_verdicts(self) -> None:
+        meant = [word_of(value) for name in MEANINGS for value in getattr(self, name)]
+        if twice := sorted({word for word in meant if meant.count(word) > 1}):
+            raise MappingRefused(f"“{twice[0]}” is named twice among the values of a verdict.")
+        if not self.verdicts:
+            return
+        if not self.responses or len(self.responses) > 2:
+            raise MappingRefused(
+                "A verdict is about two responses: name two columns, or one that holds a list."
+            )
+        if not meant:
+            raise MappingRefused(
+                "Say which values of a verdict mean that the first or the second is better, a "
+                "tie, or that both are bad."
+            )
+
+    def paths(self) -> list[str]:
+        """Every column that is read."""
+        several = (self.responses, self.models, self.scores, self.verdicts, self.tags)
+        system = [self.system] if self.system else []
+        return [self.prompt, *system, *(path for paths in several for path in paths)]
+
+    # JSON
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "ColumnMapping":
+        """Reads what `to_json` or a person wrote; raises MappingRefused with the field's name."""
+        if len(text) > LONGEST_JSON:
+            raise MappingRefused(f"A mapping has at most {LONGEST_JSON:,} characters.")
+        try:
+            given = json.loads(text, object_pairs_hook=_object_without_repeats)
+        except MappingRefused:
+            raise
+        except (ValueError, RecursionError) as fault:
+            raise MappingRefused(f"The mapping is no JSON: {fault}.") from None
+        if not isinstance(given, dict):
+            raise MappingRefused(f"A mapping is an object, not {name_of_type(given)}.")
+        known = [field.name for field in fields(cls)]
+        if unknown := [f"{name:.40}" for name in given if name not in known]:
+            raise MappingRefused(
+                f"A mapping has no field {', '.join(unknown[:SHOWN_COLUMNS])}. "
+                f"Known are {', '.join(known)}."
+            )
+        if "prompt" not in given:
+            raise MappingRefused("prompt is missing: name the column that holds it.")
+        return cls(**{name: _value_in(value, name) for name, value in given.items()})
+
+    def to_json(self) -> str:
+        """The mapping as text, without the fields that say nothing."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        if not self.scores:
+            del given["higher_is_better"]
+        written = {name: value for name, value in given.items() if value not in ("", ())}
+        return json.dumps(written, ensure_ascii=False, indent=2) + "\n"
+
+    # Records
+
+    def read(self, data: Data, tell: Tell = lambda _: None) -> "MappedRecord":
+        """What the record says, by this mapping; raises Wrong with the column's name."""
+        answers = self._answers(data)
+        system = value_at(data, self.system) if self.system else None
+        verdicts = list(self._votes(data, tell))
+        if verdicts and len(answers) != 2:
+            problem = f"Holds {len(answers):,} responses, and a verdict is about two."
+            raise Wrong(self.responses[0], problem)
+        return MappedRecord(
+            prompt=_prompt(_required(data, self.prompt), self.prompt),
+            system=system if system not in ("", []) else None,
+            answers=answers,
+            verdicts=verdicts,
+            tags=[tag for path in self.tags for tag in _tags(value_at(data, path), path)],
+        )
+
+    @cached_property
+    def _meanings(self) -> dict[str, Verdict | None]:
+        """What each value of a verdict means; None for one that counts for no vote."""
+        return {
+            word_of(value): verdict
+            for name, verdict in MEANINGS.items()
+            for value in getattr(self, name)
+        }
+
+    def _answers(self, data: Data) -> list[Answer]:
+        contents = [
+            _content(value, path) for value, path in _each(data, self.responses, is_needed=True)
+        ]
+        count = len(contents)
+        models = _beside(data, self.models, count)
+        scores = _beside(data, self.scores, count)
+        sign = -1 if self.higher_is_better else 1
+        ranks = [
+            sign * number(value, path) if value not in (None, "") else None
+            for value, path in scores
+        ]
+        return [
+            Answer(content, model, rank)
+            for content, (model, _), rank in zip(contents, models, ranks, strict=True)
+        ]
+
+    def _votes(self, data: Data, tell: Tell) -> Iterator[Verdict]:
+        known = self._meanings
+        for value, path in _each(data, self.verdicts):
+            if value is None or value == "":
+                continue
+            word = word_of(value) if isinstance(value, str | int | float) else None
+            if word not in known:
+                problem = f"{value!r:.60} is none of the values that the mapping gives a meaning."
+                raise Wrong(path, problem, f"Known are {', '.join(known)}."[:400])
+            if (verdict := known[word]) is None:
+                tell("verdicts with a value that the mapping ignores")
+            else:
+                yield verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappedRecord:
+    """A record as a mapping reads it: what was asked, the responses in their order, and votes."""
+
+    prompt: Any
+    system: Any
+    answers: Sequence[Answer]
+    verdicts: Sequence[Verdict]
+    tags: Sequence[str]
+
+    def rows(self, tell: Tell = lambda _: None) -> Iterator[Row]:
+        """The rows of ours: one for each vote, or for every two of the scored responses."""
+        more = {"system": self.system, "tags": list(self.tags) or None}
+        if self.verdicts:
+            first, second = self.answers
+            for verdict in self.verdicts:
+                yield triple(self.prompt, first, second, verdict, **more)
+        elif any(one.rank is not None for one in self.answers):
+            yield from ranked(self.prompt, self.answers, tell, **more)
+        else:
+            yield self.without_verdicts()
+
+    def without_verdicts(self) -> Row:
+        """The prompt with its responses, as they are compared."""
+        more = {"system": self.system, "tags": list(self.tags) or None}
+        return to_compare(self.prompt, self.answers, **more)
+
+
+def source_of(mapping: ColumnMapping) -> Source:
+    """The mapping as a source, whose columns are those that it names."""
+
+    def rows(records: Sequence[Data], tell: Tell) -> Iterable[Row]:
+        (data,) = records
+        return mapping.read(data, tell).rows(tell)
+
+    return Source(
+        name=MAPPED,
+        meaning=_meaning(mapping),
+        needs=frozenset(),
+        rows=rows,
+    )
+
+
+def _meaning(mapping: ColumnMapping) -> str:
+    words = f"{_quoted([mapping.prompt])} is the prompt"
+    if mapping.responses:
+        words += f", responses are in {_quoted(mapping.responses)}"
+    if mapping.verdicts:
+        words += f", votes in {_quoted(mapping.verdicts)}"
+    if mapping.scores:
+        better = "higher" if mapping.higher_is_better else "lower"
+        words += f", scores in {_quoted(mapping.scores)}: {better} is better"
+    return words[:500]
+
+
+def _quoted(paths: Sequence[str]) -> str:
+    return ", ".join(f"“{path:.60}”" for path in paths)
+
+
+# Paths
+
+
+def column_of(path: str, columns: Collection[str]) -> str | None:
+    """The column that a path leads into: the longest name that it begins with."""
+    if path in columns:
+        return path
+    fitting = [
+        name for name in columns if path == name or path.startswith((f"{name}.", f"{name}["))
+    ]
+    return max(fitting, key=len, default=None)
+
+
+def value_at(data: Data, path: str) -> Any:
+    """What the path leads to; None where there is nothing. Of `[]`, a list of what each item
+    has, where None stands for an item that has nothing."""
+    if path in data:
+        return data[path]
+    column = column_of(path, data)
+    if column is None:
+        return None
+    rest = path[len(column) :]
+    steps = list(STEP.finditer(rest))
+    if "".join(step.group() for step in steps) != rest:
+        return None
+    return _follow(data[column], [(step.group(1), step.group(2)) for step in steps])
+
+
+def _follow(value: Any, steps: Sequence[tuple[str | None, str | None]]) -> Any:
+    for place, (index, name) in enumerate(steps):
+        if index == "":
+            if not isinstance(value, list):
+                return None
+            return [_follow(item, steps[place + 1 :]) for item in value]
+        if index is not None:
+            is_there = isinstance(value, list) and int(index) < len(value)
+            value = value[int(index)] if is_there else None
+        else:
+            value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _required(data: Data, path: str) -> Any:
+    value = value_at(data, path)
+    if value is None:
+        columns = ", ".join(f"{name:.40}" for name in list(data)[:SHOWN_COLUMNS])
+        raise Wrong(path, "Is missing.", f"The row has {columns or 'no columns'}.")
+    return value
+
+
+def _each(
+    data: Data, paths: Sequence[str], *, is_needed: bool = False
+) -> Iterator[tuple[Any, str]]:
+    """The values of all paths with where each stands; a list is as many values as it has items."""
+    for path in paths:
+        value = _required(data, path) if is_needed else value_at(data, path)
+        if isinstance(value, list) and not (len(paths) > 1 and is_needed):
+            if len(value) > MAX_RESPONSES:
+                raise Wrong(path, f"{len(value):,} items; at most {MAX_RESPONSES:,} are read.")
+            yield from ((item, f"{path}[{index}]") for index, item in enumerate(value))
+        else:
+            yield value, path
+
+
+def _beside(data: Data, paths: Sequence[str], count: int) -> list[tuple[Any, str]]:
+    """As many values as there are responses; None for each where nothing is named or given."""
+    values = list(_each(data, paths))
+    if not paths or (len(values) == 1 and values[0][0] is None):
+        return [(None, "")] * count
+    if len(values) != count:
+        raise Wrong(paths[0], f"Holds {len(values):,} values for {count:,} responses.")
+    return values
+
+
+# Values
+
+
+def word_of(value: object) -> str:
+    """A verdict's value as it is compared: 1, 1.0 and "1" are one, and capitals do not count."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    word = str(value).strip().casefold()
+    whole = WHOLE_NUMBER.fullmatch(word)
+    return whole.group(1) if whole else word
+
+
+def _prompt(value: Any, path: str) -> Any:
+    """A text or messages; those that say `from` and `value` are turned into ours."""
+    if isinstance(value, list) and value and isinstance(value[0], dict) and "from" in value[0]:
+        return messages_in(value, path)
+    return value
+
+
+def _content(value: Any, path: str) -> Any:
+    if isinstance(value, dict) and "role" not in value:
+        names = ", ".join(f"{name:.40}" for name in list(value)[:SHOWN_COLUMNS])
+        problem = f"Is an object, not a text; it holds {names or 'nothing'}."
+        raise Wrong(path, problem, "Name the text in it, as in answers[].text or answer.text.")
+    if value is None:
+        raise Wrong(path, "Is missing.", "A response is a text or an assistant's message.")
+    if not isinstance(value, str | dict | list):
+        # How it was written is not known: True, true and 1 would be other answers.
+        problem = f"Must be a text or a message, not {name_of_type(value)}."
+        raise Wrong(path, problem, "Write it as a text, or skip rows with errors.")
+    return value
+
+
+def _tags(value: Any, path: str) -> Iterator[str]:
+    for one in value if isinstance(value, list) else [value]:
+        if one in (None, ""):
+            continue
+        if not isinstance(one, str | int | float):
+            raise Wrong(path, f"A tag is a text, not {name_of_type(one)}.")
+        yield f"{one}"
+
+
+def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise MappingRefused(f"“{twice[0]:.40}” stands in the mapping twice.")
+    return dict(pairs)
+
+
+def _value_in(value: Any, name: str) -> Any:
+    """The value of a field of the JSON, in the field's type."""
+    if name == "higher_is_better":
+        if not isinstance(value, bool):
+            raise MappingRefused(f"{name} is true or false, not {name_of_type(value)}.")
+        return value
+    if name in ("prompt", "system"):
+        if not isinstance(value, str):
+            raise MappingRefused(f"{name} is a column's name, not {name_of_type(value)}.")
+        return value
+    if not isinstance(value, list):
+        raise MappingRefused(f"{name} is a list, not {name_of_type(value)}.")
+    kinds = str | int | float if name in MEANINGS else str
+    for one in value:
+        if not isinstance(one, kinds):
+            what = "values" if name in MEANINGS else "names of columns"
+            raise MappingRefused(f"{name} holds {what}, not {name_of_type(one)}.")
+    return tuple(word_of(one) if name in MEANINGS else one for one in value)

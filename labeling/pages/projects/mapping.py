@@ -1,0 +1,193 @@
+"""The page for a file whose shape nobody knows: its columns, what each is, and how the first rows
+would look. The mapping that comes of it goes the way of every import."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from labeling.importing import ImportRefused, check_file, preview_rows
+from labeling.importing.guessing import guess_higher_is_better, guess_meanings, guess_roles
+from labeling.importing.roles import MEANINGS, ROLES, mapping_of, meanings_of, roles_of
+from labeling.importing.sampling import LONGEST_VALUE, Sample, sample_of, shown_rows
+from labeling.importing.sources.mapping import ColumnMapping, MappingRefused, word_of
+from labeling.importing.uploads import keep_upload, kept_upload
+from labeling.models import Project, Role
+from labeling.pages.projects.import_forms import ConfirmForm, UploadForm
+from labeling.pages.requests import SignedInRequest
+from labeling.people.access import project_for
+from labeling.texts.limits import MAX_KEYS
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a person chose: the role of each column, and the meaning of each value."""
+
+    roles: dict[str, str]
+    meanings: dict[str, str]
+    higher_is_better: bool = True
+    added: tuple[str, ...] = ()  # values that the person has written: no sampled row has them
+
+    def mapping(self) -> ColumnMapping:
+        return mapping_of(self.roles, self.meanings, higher_is_better=self.higher_is_better)
+
+    def words(self, sample: Sample) -> list[str]:
+        """The values that the verdict columns have, and those that the person has added."""
+        words = dict.fromkeys(
+            word
+            for path, role in self.roles.items()
+            if role == "verdict"
+            for word in sample.column(path).words
+        )
+        return list(words | dict.fromkeys(self.added))
+
+
+def begin(request: SignedInRequest, project: Project, form: UploadForm) -> HttpResponse | None:
+    """Keeps the upload and asks what its columns are; None where it holds no records."""
+    upload: UploadedFile = form.cleaned_data["file"]
+    name = upload.name or "upload"
+    sample = sample_of(upload, name)
+    if not sample.records:
+        return None
+    upload.seek(0)
+    options = {
+        "name": name,
+        "token": keep_upload(upload.chunks(), request.user.pk),
+        "pairs": form.cleaned_data["pairs"],
+        "tags": ",".join(form.cleaned_data["tags"]),
+        "skip_bad": form.cleaned_data["skip_bad"],
+    }
+    return _page(request, project, sample, _guessed(sample), options)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def map_columns(request: SignedInRequest, slug: str) -> HttpResponse:
+    """Shows the columns of an upload, checks it by the mapping, or hands the mapping out."""
+    project = project_for(request.user, slug, Role.CURATOR)
+    form = ConfirmForm(request.POST)
+    path = kept_upload(form.cleaned_data["token"], request.user.pk) if form.is_valid() else None
+    if path is None:
+        if request.method == "POST":
+            messages.warning(request, "That upload is gone: choose the file again.")
+        if request.htmx:
+            home = reverse("import", args=[project.slug])
+            return HttpResponse(headers={"HX-Redirect": home})
+        return redirect("import", project.slug)
+    options = {name: form.cleaned_data[name] for name in ("token", "name", "pairs", "skip_bad")}
+    options["tags"] = ",".join(form.cleaned_data["tags"])
+    with path.open("rb") as file:
+        sample = sample_of(file, options["name"])
+        choices = _chosen(request.POST, form.cleaned_data["mapping"]) or _guessed(sample)
+        action = request.POST.get("do")
+        try:
+            mapping = choices.mapping()
+        except MappingRefused:
+            status = 422 if action in ("check", "download") else 200
+            return _page(request, project, sample, choices, options, status=status)
+        if action == "download":
+            return _download(mapping)
+        if action != "check":
+            return _page(request, project, sample, choices, options)
+        sources = {"name": options["name"], "skip_bad": options["skip_bad"], "mapping": mapping}
+        try:
+            checked = check_file(file, **sources)
+        except ImportRefused as refused:
+            return _page(request, project, sample, choices, options, status=422, refused=refused)
+        context = {
+            **options,
+            "project": project,
+            "checked": checked,
+            "rows": preview_rows(file, **sources),
+            "mapping": mapping.to_json(),
+        }
+        return render(request, "projects/importing/import.html", context)
+
+
+def _guessed(sample: Sample) -> Choices:
+    guessed = guess_roles(sample)
+    roles = {column.path: guessed.get(column.path, "") for column in sample.columns}
+    choices = Choices(roles, {})
+    scores = [path for path, role in roles.items() if role.startswith("score")]
+    return replace(
+        choices,
+        meanings=guess_meanings(choices.words(sample)),
+        higher_is_better=guess_higher_is_better(scores),
+    )
+
+
+def _chosen(post: QueryDict, mapping: ColumnMapping | None) -> Choices | None:
+    """The choices of the form, or those that a mapping holds; None where there are none yet."""
+    roles = {
+        path: post.get(f"role-{number}", "")
+        for number in range(MAX_KEYS)
+        if (path := post.get(f"column-{number}", ""))
+    }
+    if not roles:
+        if mapping is None:
+            return None
+        meanings = meanings_of(mapping)
+        return Choices(roles_of(mapping), meanings, mapping.higher_is_better, tuple(meanings))
+    meanings = {
+        word_of(value[:LONGEST_VALUE]): post.get(f"meaning-{number}", "")
+        for number in [*range(MAX_KEYS), "new"]
+        if (value := post.get(f"value-{number}", "")).strip()
+    }
+    added = [word_of(value) for value in (*post.getlist("added"), post.get("value-new", ""))]
+    added = [word for word in added if word in meanings]
+    return Choices(roles, meanings, post.get("higher_is_better") != "no", tuple(added))
+
+
+def _download(mapping: ColumnMapping) -> HttpResponse:
+    answer = HttpResponse(mapping.to_json(), content_type="application/json; charset=utf-8")
+    answer["Content-Disposition"] = 'attachment; filename="mapping.json"'
+    return answer
+
+
+def _page(
+    request: SignedInRequest,
+    project: Project,
+    sample: Sample,
+    choices: Choices,
+    options: dict[str, Any],
+    *,
+    status: int = 200,
+    refused: ImportRefused | None = None,
+) -> HttpResponse:
+    fault, rows = "", []
+    words = choices.words(sample)
+    fresh = dict.fromkeys(words, "") | guess_meanings(words)
+    meanings = fresh | choices.meanings
+    choices = replace(choices, meanings={word: meanings[word] for word in words})
+    try:
+        rows = shown_rows(sample, choices.mapping())
+    except MappingRefused as refusal:
+        fault = str(refusal)
+    paths = dict.fromkeys([column.path for column in sample.columns]) | dict.fromkeys(choices.roles)
+    columns = [
+        (sample.column(path), choices.roles.get(path, "")) for path in list(paths)[:MAX_KEYS]
+    ]
+    has_verdict = "verdict" in choices.roles.values()
+    context = {
+        **options,
+        "project": project,
+        "columns": columns,
+        "groups": ROLES,
+        "meanings": MEANINGS,
+        "values": [(word, choices.meanings[word]) for word in words] if has_verdict else [],
+        "has_verdict": has_verdict,
+        "has_scores": any(role.startswith("score") for role in choices.roles.values()),
+        "higher_is_better": choices.higher_is_better,
+        "added": choices.added,
+        "fault": fault,
+        "rows": rows,
+        "refused": refused,
+    }
+    template = "_mapped_rows" if request.htmx else "mapping"
+    return render(request, f"projects/importing/{template}.html", context, status=status)
