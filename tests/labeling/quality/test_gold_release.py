@@ -310,7 +310,11 @@ def test_more_than_a_curator_can_look_through_is_refused(project, monkeypatch):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"", "Holds no rows"), (b"[1]", "one object on each line"), (b"PK\x03\x04", "zip archive")],
+    [
+        (b"", "Holds no rows"),
+        (b"[1]", "must be an object in braces, not a number"),
+        (b"PK\x03\x04", "zip archive"),
+    ],
 )
 def test_an_unreadable_upload_is_refused_in_words_on_the_page(
     client, project, curator, content, words
