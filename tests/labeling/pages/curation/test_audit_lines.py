@@ -73,9 +73,10 @@ def told(one: AuditLine) -> list[tuple[str, str | None, str]]:
 def test_a_changed_setting_is_called_as_on_its_page_with_old_and_new() -> None:
     project = make_project(name="Ours")
     one = line(project, project, changes={"overlap": [1, 3], "scale": ["binary", "strength"]})
-    (name, before, after), (_, old_scale, new_scale) = told(one)
-    assert (before, after) == ("1", "3")
-    assert name != "overlap"
+    # PostgreSQL keeps the keys of JSON in an order of its own.
+    changes = {name: (before, after) for name, before, after in told(one)}
+    assert "overlap" not in changes
+    ((old_scale, new_scale),) = [pair for pair in changes.values() if pair != ("1", "3")]
     assert old_scale == dict(Project._meta.get_field("scale").flatchoices)["binary"]
     assert new_scale != "strength"
     assert one.target.text == "Ours"
