@@ -150,15 +150,17 @@ def _give_back(following: Assignment) -> None:
     """As if it had not been handed out: what nobody had before is fresh again, since what waits
     comes before it. In two statements, where the page's own door takes six times as many; beside
     other threads only that one is safe."""
-    if threading.current_thread() is not threading.main_thread():
-        release_lease(following.uuid, following.labeler_id)
-        return
     before = Q(judgments__isnull=False) | ~Q(pk=following.pk)
     history = Assignment.objects.filter(before, comparison=following.comparison_id)
     if following.purpose != Assignment.Purpose.WORK or history.exists():
         release_lease(following.uuid, following.labeler_id)
         return
-    Assignment.objects.filter(pk=following.pk)._raw_delete("default")  # nothing points to it
+    own = Assignment.objects.filter(pk=following.pk)
+    if threading.current_thread() is not threading.main_thread():
+        release_lease(following.uuid, following.labeler_id)
+        own.filter(state=Assignment.State.RELEASED, judgments__isnull=True).delete()
+        return
+    own._raw_delete("default")  # nothing points to it
     Comparison.objects.filter(pk=following.comparison_id).update(
         slots_left=F("slots_left") + 1, waiting_since=None, arm=""
     )
