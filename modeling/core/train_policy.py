@@ -81,14 +81,7 @@ def prepare(run: RunDir, group: parallel.Processes) -> tuple[Task, list[TokenPai
     unresolved = run.read_config(TrainPolicyConfig)
     is_dpo = unresolved.algorithm == "dpo"
     path = run.path / ("preferences.jsonl" if is_dpo else "prompts.jsonl")
-    groups, warnings = read_groups(path, 0.0) if is_dpo else ([], [])
-    texts = prompts_of(groups) if is_dpo else read_prompts(path)
-    if not texts:
-        raise ProgramError(
-            f"There is nothing to learn from: {path.name} is empty.",
-            where=path.name,
-            hint="Add prompts (for DPO: preferences), one per line.",
-        )
+    groups, texts, warnings = read_inputs(path, is_dpo)
     device = choose_device(unresolved.device)
     reference = unresolved.reference or unresolved.policy
     run.plan([Phase(LOADING, 1.0), Phase(START, 9.0)])
@@ -137,6 +130,21 @@ def prepare(run: RunDir, group: parallel.Processes) -> tuple[Task, list[TokenPai
     pairs = read_pairs(task, [group for group in groups if group.prompt not in held])
     run.plan(phases_of(task.config, len(prompts), len(held_out), len(pairs)))
     return task, pairs
+
+
+def read_inputs(
+    path: Path, is_dpo: bool
+) -> tuple[list[PromptGroup], list[tuple[str, Prompt]], list[str]]:
+    """Returns the preferences (of DPO), the prompts, and warnings. Raises ProgramError for none."""
+    groups, warnings = read_groups(path, 0.0) if is_dpo else ([], [])
+    texts = prompts_of(groups) if is_dpo else read_prompts(path)
+    if not texts:
+        raise ProgramError(
+            f"There is nothing to learn from: {path.name} is empty.",
+            where=path.name,
+            hint="Add prompts (for DPO: preferences), one per line.",
+        )
+    return groups, texts, warnings
 
 
 def without_refused_prompts(

@@ -2,7 +2,7 @@
 it recognises a record and turns it into rows of ours.
 
 A new one is a module here with its `SOURCES`, its input in the tests and its line in the table of
-docs/data-formats.md.
+docs/data-formats.md. They are many in one folder on purpose: each is found by its name.
 """
 
 from labeling.importing.sources.registry import every_source, recognise

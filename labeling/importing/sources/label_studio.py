@@ -38,12 +38,12 @@ def _task(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
             continue
         where = f"annotations[{index}].result"
         results = objects_in(one.get("result") or [], where)
-        found = [verdict for result in results if (verdict := _verdict(result, names)) is not None]
-        if results and not found:
+        named = [verdict for result in results if (verdict := _verdict(result, names)) is not None]
+        if results and not named:
             kinds = ", ".join(sorted({str(result.get("type")) for result in results}))
             problem = f"Holds {kinds[:100]}, which names none of {', '.join(names)[:200]}."
             raise Wrong(where, problem, "Understood are pairwise and choices of a side.")
-        verdicts += found[:1]
+        verdicts += named[:1]
     yield from _rows(prompt, answers, verdicts, system, tell)
 
 
@@ -82,8 +82,8 @@ def _row_of_table(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         {name: value for name, value in fields.items() if name not in said}, "data"
     )
     verdicts = [verdict_of(value, list(answers)) for value in said.values()]
-    found = [verdict for verdict in verdicts if verdict is not None]
-    yield from _rows(prompt, [Answer(text) for text in answers.values()], found[:1], system, tell)
+    named = [verdict for verdict in verdicts if verdict is not None]
+    yield from _rows(prompt, [Answer(text) for text in answers.values()], named[:1], system, tell)
 
 
 MEANING = "the side that an annotation names is better: left is the first answer of the task's data"

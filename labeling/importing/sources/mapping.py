@@ -2,7 +2,8 @@
 
 A column is named as it stands, or by a path into it: `meta.model`, `answers[0]`, and
 `votes[].choice` for every item of a list. A mapping turns a record into rows as a source does
-(labeling/importing/sources), so that all that comes after is the same.
+(labeling/importing/sources), so that all that comes after is the same. Its fields, their JSON and
+what they do to a record stand together: a field is added in one place.
 """
 
 import json

@@ -19,8 +19,8 @@ def every_source() -> tuple[Source, ...]:
     path = importlib.import_module(package).__path__
     sources: list[Source] = []
     for module in pkgutil.iter_modules(path):
-        found = importlib.import_module(f"{package}.{module.name}")
-        sources += getattr(found, "SOURCES", ())
+        reader = importlib.import_module(f"{package}.{module.name}")
+        sources += getattr(reader, "SOURCES", ())
     return tuple(sorted(sources, key=lambda source: (-len(source.needs), source.name)))
 
 
