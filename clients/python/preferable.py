@@ -26,7 +26,6 @@ import httpx
 Row: TypeAlias = dict[str, Any]
 Prompt: TypeAlias = str | Sequence[Mapping[str, Any]]
 
-BUSY = (429, 503)
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60.0
 PAGE = 1000  # rows, the most that the server gives at once

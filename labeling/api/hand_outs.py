@@ -123,8 +123,7 @@ class RecordedSerializer(serializers.Serializer[Any]):
 
 
 def hand_out_row(project: Project, shown: Shown) -> dict[str, Any]:
-    responses = [placed.response for placed in shown.sides]
-    prompt = responses[0].prompt
+    prompt = shown.sides[0].response.prompt
     return {
         "id": str(shown.assignment.uuid),
         "expires_at": shown.assignment.expires_at,
@@ -132,10 +131,13 @@ def hand_out_row(project: Project, shown: Shown) -> dict[str, Any]:
         "beside_prompt": prompt.extra,
         # Of what stands beside a text labelers see only what the model said, here as on the page.
         "responses": [
-            {"id": letter, "message": whole_message(response.text, said(response.extra))}
-            for letter, response in zip(LETTERS, responses, strict=False)
+            {
+                "id": placed.letter,
+                "message": whole_message(placed.response.text, said(placed.response.extra)),
+            }
+            for placed in shown.sides
         ],
-        "asked": _asked(AnswerBar(project, len(responses))),
+        "asked": _asked(AnswerBar(project, len(shown.sides))),
         "guidelines": project.guidelines.number if project.guidelines else None,
     }
 

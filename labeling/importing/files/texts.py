@@ -163,9 +163,7 @@ class _Items:
             values += 1
             if values <= MAX_VALUES:
                 builder.event(event, value)
-            depth += {"start_map": 1, "start_array": 1, "end_map": -1, "end_array": -1}.get(
-                event, 0
-            )
+            depth += DEPTHS.get(event, 0)
             if not depth:
                 break
         if values > MAX_VALUES:
