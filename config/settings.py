@@ -261,24 +261,24 @@ CACHES = {
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "labeling.api.authentication.TokenAuthentication",
+        "labeling.api.conventions.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": [
         "rest_framework.permissions.IsAuthenticated",
-        "labeling.api.authentication.TokenScope",
+        "labeling.api.conventions.authentication.TokenScope",
     ],
     "DEFAULT_THROTTLE_CLASSES": [
         "labeling.people.signing_in.throttles.PerToken",
         "labeling.people.signing_in.throttles.PerAddress",
     ],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_PARSER_CLASSES": ["labeling.api.parsers.PlainJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["labeling.api.conventions.parsers.PlainJSONParser"],
     # OPTIONS is answered like any method that an endpoint does not have.
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "URL_FORMAT_OVERRIDE": None,
-    "EXCEPTION_HANDLER": "labeling.api.errors.problem_response",
+    "EXCEPTION_HANDLER": "labeling.api.conventions.errors.problem_response",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Preferable API",

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-from labeling.api.requests import project_of, user_of
+from labeling.api.conventions.requests import project_of, user_of
 from labeling.models import Project
 from labeling.people.access import projects_of, role_in
 from labeling.preferences.exporting import project_counts

@@ -3,12 +3,12 @@
 from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularAPIView
 
-from labeling.api import schema as schema  # registers itself with drf-spectacular
+from labeling.api.conventions import schema as schema  # registers itself with drf-spectacular
+from labeling.api.data.imports import ImportsView
+from labeling.api.data.judgments import JudgmentsView
+from labeling.api.data.preferences import PreferencesView
 from labeling.api.docs import docs
-from labeling.api.hand_outs import AnswerView, NextView, SkipView, UndoView
-from labeling.api.imports import ImportsView
-from labeling.api.judgments import JudgmentsView
-from labeling.api.preferences import PreferencesView
+from labeling.api.hand_outs.views import AnswerView, NextView, SkipView, UndoView
 from labeling.api.projects import IndexView, ProjectsView, ProjectView
 
 urlpatterns: list[URLPattern] = [

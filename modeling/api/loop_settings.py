@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from labeling.api.requests import project_of, user_of
+from labeling.api.conventions.requests import project_of, user_of
 from labeling.models import Project, Role
 from labeling.projects.model_locations import NotUsable
 from labeling.texts.shown_paths import without_paths

@@ -9,8 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from labeling.api.requests import project_of
-from labeling.api.whole_messages import MessageField, ResponseField
+from labeling.api.conventions.requests import project_of
+from labeling.api.conventions.whole_messages import MessageField, ResponseField
 from labeling.models import Project
 from labeling.pages.numbers import whole_number
 from labeling.texts.shown_paths import without_paths

@@ -17,7 +17,7 @@ from rest_framework.exceptions import (
     ValidationError,
 )
 
-from labeling.api.errors import problem_response
+from labeling.api.conventions.errors import problem_response
 from labeling.importing import ImportInterrupted, ImportRefused, ImportUnfinished, Problem
 from labeling.preferences.changes import CursorRefused
 from tests.factories import client_with_token, make_user

@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from config.settings import THROTTLE_RATES
-from labeling.api.hand_outs import (
+from labeling.api.hand_outs.views import (
     AskedSerializer,
     HandOutSerializer,
     PlacedSerializer,

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from labeling.api import imports
+from labeling.api.data import imports
 from labeling.importing import ImportInterrupted, ImportUnfinished
 from labeling.importing.skipping import SHOWN_SKIPPED
 from labeling.models import AuditEntry, Project, Prompt, Role, Scope

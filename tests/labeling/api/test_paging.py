@@ -10,8 +10,8 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.api import streams
-from labeling.api.parameters import MAX_PAGE
+from labeling.api.conventions import streams
+from labeling.api.conventions.parameters import MAX_PAGE
 from labeling.importing import import_file
 from labeling.models import Preference, Project, Role
 from tests.factories import (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 from rest_framework.exceptions import ParseError
 
-from labeling.api.parsers import MOST_LEVELS, BodyTooLarge, PlainJSONParser
+from labeling.api.conventions.parsers import MOST_LEVELS, BodyTooLarge, PlainJSONParser
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 VALUES = st.recursive(

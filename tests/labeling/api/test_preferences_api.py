@@ -9,8 +9,8 @@ import pytest
 from django.db.models import F
 from django.test import Client
 
-from labeling.api.judgments import JudgmentSerializer
-from labeling.api.preferences import PreferenceSerializer
+from labeling.api.data.judgments import JudgmentSerializer
+from labeling.api.data.preferences import PreferenceSerializer
 from labeling.importing import import_file
 from labeling.models import Preference, Role
 from labeling.preferences import exporting
@@ -59,7 +59,7 @@ def test_the_stream_has_every_preference(project, curator):
 
 def test_the_stream_starts_before_the_rest_is_read(project, curator, monkeypatch):
     monkeypatch.setattr(exporting, "PAGE_ROWS", 2)
-    monkeypatch.setattr("labeling.api.streams.CHUNK_BYTES", 1)
+    monkeypatch.setattr("labeling.api.conventions.streams.CHUNK_BYTES", 1)
     response = curator.get(url(project, format="jsonl"))
     first = next(iter(response.streaming_content))
     assert json.loads(first)["prompt"][0]["content"] == "Q0?"
@@ -213,7 +213,7 @@ def test_faulty_rows_come_back_as_a_list_of_problems(project, curator):
 
 
 def test_a_body_that_is_too_large_is_refused(project, curator, monkeypatch):
-    monkeypatch.setattr("labeling.api.imports.MAX_UPLOAD_BYTES", 100)
+    monkeypatch.setattr("labeling.api.data.imports.MAX_UPLOAD_BYTES", 100)
     response = post(curator, project, ROW * 10)
     assert response.status_code == 413
     assert "import_data" in response.json()["detail"]

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from django.core.management import call_command
 
-from labeling.api.imports import ReportSerializer
+from labeling.api.data.imports import ReportSerializer
 from labeling.importing import ImportReport
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework import serializers
 
-from labeling.api.whole_messages import MessageField, ResponseField
+from labeling.api.conventions.whole_messages import MessageField, ResponseField
 
 CALL = {"type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
 

@@ -9,9 +9,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from labeling.api.parameters import FiniteFloatField, SinceField, StreamParameters, WordListField
-from labeling.api.requests import project_of
-from labeling.api.streams import answer_changes, answer_rows
+from labeling.api.conventions.parameters import (
+    FiniteFloatField,
+    SinceField,
+    StreamParameters,
+    WordListField,
+)
+from labeling.api.conventions.requests import project_of
+from labeling.api.conventions.streams import answer_changes, answer_rows
+from labeling.api.conventions.whole_messages import MessageSerializer
 from labeling.models import Preference
 from labeling.models.material import Split
 from labeling.preferences.beyond_text import CannotBeColumns, CannotBeTexts
@@ -23,7 +29,6 @@ from labeling.preferences.exporting import (
 )
 from labeling.preferences.shapes.files import FORMATS
 from labeling.preferences.shapes.styles import STYLES, columns_of
-from labeling.texts.messages import ROLES
 
 
 class PreferenceParameters(StreamParameters):
@@ -72,14 +77,6 @@ class PreferenceParameters(StreamParameters):
         help_text="Of `style=judgments`: labelers by their own names, in place of pseudonyms that "
         "stay the same in this project.",
     )
-
-
-class MessageSerializer(serializers.Serializer[Any]):
-    """Describes a message for the schema. Further keys, such as `tool_calls`, stand beside these
-    two."""
-
-    role = serializers.ChoiceField(choices=ROLES)
-    content = serializers.CharField()
 
 
 class PreferenceSerializer(serializers.Serializer[Any]):

@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from labeling.api.parameters import Parameters, WordListField
-from labeling.api.requests import project_of, user_of
+from labeling.api.conventions.parameters import Parameters, WordListField
+from labeling.api.conventions.requests import project_of, user_of
 from labeling.importing import MAX_PAIRS, ImportOptions, import_file
 from labeling.importing.skipping import SHOWN_SKIPPED
 from labeling.importing.sources.mapping import LONGEST_JSON, ColumnMapping, MappingRefused

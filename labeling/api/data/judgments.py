@@ -9,10 +9,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from labeling.api.parameters import SinceField, StreamParameters
-from labeling.api.preferences import MessageSerializer
-from labeling.api.requests import project_of
-from labeling.api.streams import JSONL, answer_changes, answer_rows
+from labeling.api.conventions.parameters import SinceField, StreamParameters
+from labeling.api.conventions.requests import project_of
+from labeling.api.conventions.streams import JSONL, answer_changes, answer_rows
+from labeling.api.conventions.whole_messages import MessageSerializer
 from labeling.models import Judgment, Scope
 from labeling.preferences.exporting import judgment_changes, judgment_rows
 

@@ -5,14 +5,21 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from labeling.api.preferences import MessageSerializer
 from labeling.importing.lines.message_fields import message_in, text_in
 from labeling.importing.reports import Wrong
-from labeling.texts.messages import Message
+from labeling.texts.messages import ROLES, Message
 
 
 def _in_words(fault: Wrong) -> serializers.ValidationError:
     return serializers.ValidationError(f"{fault.field}: {fault.problem} {fault.advice}".strip())
+
+
+class MessageSerializer(serializers.Serializer[Any]):
+    """Describes a message for the schema. Further keys, such as `tool_calls`, stand beside these
+    two."""
+
+    role = serializers.ChoiceField(choices=ROLES)
+    content = serializers.CharField()
 
 
 @extend_schema_field(MessageSerializer)

@@ -8,7 +8,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 class TokenInSchema(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """The description of how a token is sent."""
 
-    target_class = "labeling.api.authentication.TokenAuthentication"
+    target_class = "labeling.api.conventions.authentication.TokenAuthentication"
     name = "tokenAuth"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:

@@ -16,16 +16,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from labeling.api.answers import (
+from labeling.api.conventions.errors import problems
+from labeling.api.conventions.requests import project_of, user_of
+from labeling.api.conventions.whole_messages import MessageSerializer
+from labeling.api.hand_outs.answers import (
     AnswerSerializer,
     SkipSerializer,
     answer_to,
     field_errors,
     skip_with,
 )
-from labeling.api.errors import problems
-from labeling.api.preferences import MessageSerializer
-from labeling.api.requests import project_of, user_of
 from labeling.curation.set_aside import set_aside
 from labeling.database.transactions import Conflict
 from labeling.judging.modes import FLAG, LETTERS, MAX_RATIONALE, RANK, VERDICTS, AnswerBar

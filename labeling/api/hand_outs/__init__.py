@@ -1,0 +1,1 @@
+"""Labeling from elsewhere: the next comparison, and its answer, skip or undo."""
