@@ -10,7 +10,7 @@ from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from labeling.curation.decisions import audit_actions, audit_entries
 from labeling.curation.facets import LABELS
@@ -33,7 +33,7 @@ AUDIT_PAGE = 50
 
 
 @login_required
-@require_GET
+@require_safe
 def dashboard(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
     kinds = figures.judgments_by_kind(project)
@@ -179,7 +179,7 @@ def _band(estimate: Estimate | None) -> list[float] | None:
 
 
 @login_required
-@require_GET
+@require_safe
 def audit(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
     response = render(

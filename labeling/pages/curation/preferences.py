@@ -8,7 +8,7 @@ from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from labeling.curation import decisions
 from labeling.curation.doubts import doubt_of
@@ -32,7 +32,7 @@ LAST_CHANGE = "last_change"
 
 
 @login_required
-@require_GET
+@require_safe
 def preferences(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
     try:
@@ -50,7 +50,7 @@ def preferences(request: SignedInRequest, slug: str) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def preference(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
     try:
