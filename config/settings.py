@@ -234,6 +234,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600,
         "options": {"expires": 3600},
     },
+    "forget-requests": {
+        "task": "labeling.tasks.forget_requests",
+        "schedule": 3600,
+        "options": {"expires": 3600},
+    },
 }
 
 _api_requests = environment.whole_number(
@@ -287,7 +292,12 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     # Several endpoints have a `kind`, and not the same.
-    "ENUM_NAME_OVERRIDES": {"JudgmentKindEnum": "labeling.models.Judgment.Kind"},
+    "ENUM_NAME_OVERRIDES": {
+        "JudgmentKindEnum": "labeling.models.Judgment.Kind",
+        "AskReasonEnum": "labeling.models.AskReason",
+        "RoleEnum": "labeling.models.Role",
+        "MessageRoleEnum": "labeling.texts.messages.ROLES",
+    },
 }
 
 LOGGING = {

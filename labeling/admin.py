@@ -27,6 +27,7 @@ from labeling.models import (
     ImportChunk,
     Invitation,
     Judgment,
+    KeyedRequest,
     Membership,
     OverlapChange,
     Preference,
@@ -385,3 +386,14 @@ class OverlapChangeAdmin(ReadOnlyAdmin):
     list_filter = ("project",)
     list_select_related = ("project",)
     search_fields = ("=id", "project__name")
+
+
+@admin.register(KeyedRequest)
+class KeyedRequestAdmin(ReadOnlyAdmin):
+    list_display = ("id", "key", "user", "token", "status", "created_at")
+    list_filter = ("status",)
+    list_select_related = ("user", "token")
+    search_fields = ("=key", "user__username")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[KeyedRequest]:
+        return super().get_queryset(request).defer("answer")
