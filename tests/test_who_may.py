@@ -25,7 +25,10 @@ OPEN = {
 # What a labeler may open or send in a project.
 OF_LABELERS = {
     "ahead",
+    "api-comments",
     "api-next",
+    "comment-add",
+    "comments",
     "guidelines",
     "label",
     "my-judgment",
