@@ -25,6 +25,7 @@ OPEN = {
 # What a labeler may open or send in a project.
 OF_LABELERS = {
     "ahead",
+    "api-guidelines-current",
     "api-next",
     "guidelines",
     "label",
