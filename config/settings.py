@@ -291,9 +291,11 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    # Several endpoints have a `kind`, and not the same.
+    # Several endpoints have a `kind`, a `state` or a `role`, and not the same.
     "ENUM_NAME_OVERRIDES": {
         "JudgmentKindEnum": "labeling.models.Judgment.Kind",
+        "ComparisonStateEnum": "labeling.models.Comparison.State",
+        "PreferenceKindEnum": "labeling.models.Preference.Kind",
         "AskReasonEnum": "labeling.models.AskReason",
         "RoleEnum": "labeling.models.Role",
         "MessageRoleEnum": "labeling.texts.messages.ROLES",

@@ -91,6 +91,7 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
         "slug": project.slug,
         "uuid": assignment.uuid,
         "version": 1,
+        "number": 1,
         "run.pk": run.pk,
         "reward.pk": RewardModel.objects.earliest("pk").pk,
         "labeler.pk": Membership.objects.get().pk,

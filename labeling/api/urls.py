@@ -10,6 +10,32 @@ from labeling.api.data.judgments import JudgmentsView
 from labeling.api.data.preferences import PreferencesView
 from labeling.api.docs import docs
 from labeling.api.hand_outs.views import AnswerView, NextView, SkipView, UndoView
+from labeling.api.material.comparison_decisions import (
+    PrioritiesView,
+    RestoreView,
+    ReturnView,
+    SetAsideView,
+    WithdrawView,
+)
+from labeling.api.material.comparisons import ComparisonsView, ComparisonView
+from labeling.api.material.gold import (
+    DropGoldView,
+    GoldCandidatesView,
+    GoldsView,
+    GoldView,
+    ReleaseGoldView,
+    RetireGoldView,
+)
+from labeling.api.material.preferences import (
+    DoubtView,
+    ExcludePreferencesView,
+    PreferenceView,
+    RestorePreferencesView,
+    UndoPreferencesView,
+)
+from labeling.api.material.prompts import PromptsView, PromptView
+from labeling.api.material.questions import DoubtsView, FlagsView
+from labeling.api.material.responses import ResponsesView
 from labeling.api.people.decisions import (
     ExcludeMemberView,
     ReadmitMemberView,
@@ -18,6 +44,7 @@ from labeling.api.people.decisions import (
 )
 from labeling.api.people.invitations import InvitationsView, InvitationView
 from labeling.api.people.members import MembersView, MemberView, WeighView
+from labeling.api.projects.audit import AuditView
 from labeling.api.projects.guidelines import (
     CurrentGuidelinesView,
     GuidelinesView,
@@ -28,6 +55,9 @@ from labeling.api.projects.settings import ProjectSettingsView
 
 PROJECT = "v1/projects/<slug:slug>/"
 MEMBER = f"{PROJECT}members/<int:pk>"
+PROMPT = f"{PROJECT}prompts/<int:pk>"
+COMPARISON = f"{PROJECT}comparisons/<int:pk>"
+PREFERENCE = f"{PROJECT}preferences/<int:pk>"
 
 urlpatterns: list[URLPattern] = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
@@ -46,6 +76,38 @@ urlpatterns: list[URLPattern] = [
         GuidelineVersionView.as_view(),
         name="api-guidelines-version",
     ),
+    path(f"{PROJECT}audit/", AuditView.as_view(), name="api-audit"),
+    path(f"{PROJECT}prompts/", PromptsView.as_view(), name="api-prompts"),
+    path(f"{PROMPT}/", PromptView.as_view(), name="api-prompt"),
+    path(f"{PROMPT}/responses/", ResponsesView.as_view(), name="api-responses"),
+    path(f"{PROJECT}comparisons/", ComparisonsView.as_view(), name="api-comparisons"),
+    path(f"{PROJECT}comparisons/priorities/", PrioritiesView.as_view(), name="api-priorities"),
+    path(f"{COMPARISON}/", ComparisonView.as_view(), name="api-comparison"),
+    path(f"{COMPARISON}/withdraw/", WithdrawView.as_view(), name="api-withdraw"),
+    path(f"{COMPARISON}/restore/", RestoreView.as_view(), name="api-restore"),
+    path(f"{COMPARISON}/set-aside/", SetAsideView.as_view(), name="api-set-aside"),
+    path(f"{COMPARISON}/return/", ReturnView.as_view(), name="api-return"),
+    path(
+        f"{PROJECT}preferences/exclude/",
+        ExcludePreferencesView.as_view(),
+        name="api-preferences-exclude",
+    ),
+    path(
+        f"{PROJECT}preferences/restore/",
+        RestorePreferencesView.as_view(),
+        name="api-preferences-restore",
+    ),
+    path(f"{PROJECT}preferences/undo/", UndoPreferencesView.as_view(), name="api-preferences-undo"),
+    path(f"{PREFERENCE}/", PreferenceView.as_view(), name="api-preference"),
+    path(f"{PREFERENCE}/doubt/", DoubtView.as_view(), name="api-preference-doubt"),
+    path(f"{PROJECT}flags/", FlagsView.as_view(), name="api-flags"),
+    path(f"{PROJECT}doubts/", DoubtsView.as_view(), name="api-doubts"),
+    path(f"{PROJECT}gold/", GoldsView.as_view(), name="api-golds"),
+    path(f"{PROJECT}gold/candidates/", GoldCandidatesView.as_view(), name="api-gold-candidates"),
+    path(f"{PROJECT}gold/release/", ReleaseGoldView.as_view(), name="api-gold-release"),
+    path(f"{PROJECT}gold/drop/", DropGoldView.as_view(), name="api-gold-drop"),
+    path(f"{PROJECT}gold/<int:pk>/", GoldView.as_view(), name="api-gold"),
+    path(f"{PROJECT}gold/<int:pk>/retire/", RetireGoldView.as_view(), name="api-gold-retire"),
     path(f"{PROJECT}members/", MembersView.as_view(), name="api-members"),
     path(f"{PROJECT}members/weigh/", WeighView.as_view(), name="api-members-weigh"),
     path(f"{MEMBER}/", MemberView.as_view(), name="api-member"),

@@ -27,7 +27,7 @@ class RowFault:
     @classmethod
     def of(cls, problem: Problem) -> "RowFault":
         """The fault that the importer's check has found in the row of this index."""
-        return cls(problem.line, problem.field, problem.words)
+        return cls(int(problem.line), problem.field, problem.words)
 
 
 class RowsRefused(ValueError):
@@ -62,10 +62,8 @@ def refuse_faults(faults: Iterable[RowFault]) -> None:
         raise RowsRefused(listed)
 
 
-def rows_of(
-    name: str,
-    row: type[serializers.BaseSerializer[Any]],
-    **more: serializers.Field[Any, Any, Any, Any],
+def body_of_rows(
+    name: str, row: type[serializers.BaseSerializer[Any]]
 ) -> serializers.Serializer[Any]:
-    """Describes a body, or an answer, with such rows for the schema."""
-    return inline_serializer(name, {ROWS: row(many=True, help_text=f"1 to {MOST_ROWS:,}."), **more})
+    """Describes a body with such rows for the schema."""
+    return inline_serializer(name, {ROWS: row(many=True, help_text=f"1 to {MOST_ROWS:,}.")})

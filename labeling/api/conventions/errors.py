@@ -37,22 +37,20 @@ class ProblemSerializer(serializers.Serializer[Any]):
     )
 
 
-def problems(*statuses: int) -> dict[tuple[int, str], type[ProblemSerializer]]:
+def problems(*statuses: int) -> dict[Any, Any]:
     """The statuses with which an endpoint refuses, for its description."""
     return {(status, CONTENT_TYPE): ProblemSerializer for status in statuses}
 
 
-def answers(body: Any, *refusals: int, status: int = 200) -> dict[int | tuple[int, str], Any]:
+def answers(body: Any, *refusals: int, status: int = 200) -> dict[Any, Any]:
     """The answers of an endpoint, for its description: what it gives, and how it refuses. Every
     endpoint of a project may say 401, 403, 404 and 429."""
     return {status: body, **problems(*sorted({401, 403, 404, 429, *refusals}))}
 
 
-def answers_to_post(
-    body: Any, *refusals: int, status: int = 200
-) -> dict[int | tuple[int, str], Any]:
+def answers_to_post(body: Any, *refusals: int, status: int = 200) -> dict[Any, Any]:
     """As `answers`, of an endpoint that takes a body and an idempotency key."""
-    return answers(body, 400, 409, 413, 422, *refusals, status=status)
+    return answers(body, 400, 409, 413, 415, 422, *refusals, status=status)
 
 
 class Contradicted(APIException):
@@ -123,7 +121,25 @@ def _words(data: Any) -> str:
 
 def _field_errors(detail: Any, field: str = "") -> list[dict[str, str]]:
     if isinstance(detail, dict):
-        return [error for key, value in detail.items() for error in _field_errors(value, str(key))]
+        return [
+            error
+            for key, value in detail.items()
+            for error in _field_errors(value, _within(field, key))
+        ]
     if isinstance(detail, list):
-        return [error for value in detail for error in _field_errors(value, field)]
+        return [
+            error
+            for place, value in enumerate(detail)
+            # Sentences about one field stand in a list, too.
+            for error in _field_errors(
+                value, _within(field, place) if isinstance(value, dict) else field
+            )
+        ]
     return [{"field": field or "request", "problem": str(detail)}]
+
+
+def _within(field: str, key: Any) -> str:
+    """Names a field below another one: `ids[3]`, `matching.state`."""
+    if not field:
+        return str(key)
+    return f"{field}[{key}]" if isinstance(key, int) else f"{field}.{key}"

@@ -106,7 +106,7 @@ class MemberView(APIView):
         "says why not: a project keeps an admin, and whose judgments are out of training stays "
         "paused.",
         request=MemberChangeBody,
-        responses=answers(MemberSerializer, 400, 409, 413),
+        responses=answers(MemberSerializer, 400, 409, 413, 415),
     )
     def patch(self, request: Request, slug: str, pk: int) -> Response:
         project = project_of(request, slug)

@@ -108,7 +108,7 @@ class ProjectsView(APIView):
         request=NewProjectSerializer,
         responses={
             201: ProjectDetailSerializer,
-            **problems(400, 401, 403, 409, 413, 422, 429),
+            **problems(400, 401, 403, 409, 413, 415, 422, 429),
         },
     )
     @once()

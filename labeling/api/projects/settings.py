@@ -96,7 +96,7 @@ class ProjectSettingsView(APIView):
         "saved, or nothing. What has to follow does: comparisons that are open ask for as many "
         "judgments as the new `overlap`. The change is in the audit log.",
         request=SettingsSerializer,
-        responses=answers(SettingsSerializer, 400, 413),
+        responses=answers(SettingsSerializer, 400, 413, 415),
     )
     def patch(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug, Role.ADMIN)

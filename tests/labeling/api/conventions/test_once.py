@@ -1,6 +1,7 @@
 """Idempotency keys: what is sent again is answered as the first time, and done once."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.urls import get_resolver
@@ -125,7 +126,8 @@ def test_who_may_not_leaves_nothing_under_the_key(project):
 
 
 def test_every_post_takes_a_key():
-    without, waiting = set(), list(get_resolver().url_patterns)
+    without: set[str] = set()
+    waiting: list[Any] = list(get_resolver().url_patterns)
     while waiting:
         pattern = waiting.pop()
         waiting += getattr(pattern, "url_patterns", [])

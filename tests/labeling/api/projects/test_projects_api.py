@@ -1,5 +1,7 @@
 """Projects over the API: made, set, and told what labelers read."""
 
+from typing import Any
+
 import pytest
 
 from labeling.models import AuditEntry, Project, Role
@@ -85,6 +87,7 @@ def test_open_comparisons_follow_the_overlap(project):
 def test_every_limit_holds(project, name):
     client, (low, high) = client_of(project), LIMITS[name]
     assert change(client, project, **{name: high}).status_code == 200
+    value: Any
     for value in (low - 1, high + 1, None, f"{low}", [], float("1e300")):
         answer = change(client, project, **{name: value})
         assert answer.status_code == 400, value
@@ -104,6 +107,7 @@ def test_phrases_are_lists_of_texts(project):
     assert change(client, project, aspects=[" helpful  first ", "honest", "honest"]).json()[
         "aspects"
     ] == ["helpful first", "honest"]
+    value: Any
     for value in ("helpful", [1], [["a"]], ["x" * 31], [*"abcdefg"], None, {}):
         assert change(client, project, aspects=value).status_code == 400, value
 
