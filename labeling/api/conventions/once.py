@@ -43,6 +43,7 @@ class KeyReused(APIException):
 
 class FirstNotAnswered(APIException):
     status_code = 409
+    wait = 1  # seconds, as Retry-After
     default_detail = (
         f"The first request with this {HEADER} has no answer yet: try again in a moment. Should it "
         "stay so, it was cut off: look whether it was done, and go on with a new key."

@@ -156,6 +156,16 @@ def _invite(
 
 class InvitationView(APIView):
     @extend_schema(
+        summary="An invitation",
+        description="For curators and admins. 404 where it lets nobody in any more.",
+        responses=answers(InvitationSerializer),
+    )
+    def get(self, request: Request, slug: str, pk: int) -> Response:
+        still_open = invitations.open_invitations(project_of(request, slug))
+        row = row_of(still_open.select_related("created_by"), "invitation", pk)
+        return Response(invitation_rows([row])[0])
+
+    @extend_schema(
         summary="Withdraw an invitation",
         description="For curators and admins. Its link stops working. 409 where somebody has "
         "used it.",

@@ -69,12 +69,13 @@ def test_while_the_first_is_at_work_the_second_is_told_to_wait(client, project, 
     seen = []
 
     def save(*args, **kwargs):
-        seen.append(send(client, project).status_code)
+        second = send(client, project)
+        seen.append((second.status_code, second.headers["Retry-After"]))
         return GuidelineVersion.objects.create(project=project, number=2, text="One.")
 
     monkeypatch.setattr("labeling.api.projects.guidelines.save_guidelines", save)
     assert send(client, project).status_code == 201
-    assert seen == [409]
+    assert seen == [(409, "1")]
 
 
 def test_what_was_refused_can_be_sent_again(client, project):

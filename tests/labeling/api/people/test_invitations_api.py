@@ -93,6 +93,7 @@ def test_a_withdrawn_link_lets_nobody_in(project, client):
     made = invite(admin, project).json()
     url = f"/api/v1/projects/{project.slug}/invitations/{made['id']}/"
     assert client_of(make_project()).delete(url).status_code == 404
+    assert admin.get(url).json()["id"] == made["id"]
     assert admin.delete(url).status_code == 204
     assert admin.delete(url).status_code == 404
     assert client.get(made["link"]).status_code == 410
