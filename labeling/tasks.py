@@ -1,12 +1,14 @@
 """Celery's entry points for people's work."""
 
 from celery import shared_task
+from django.utils import timezone
 
 from labeling.importing import applying
 from labeling.models import Project
 from labeling.preferences import overlap
 from labeling.quality import weights
 from labeling.queue import leases
+from labeling.webhooks import delivering
 
 
 @shared_task(name="labeling.tasks.expire_leases")
@@ -20,6 +22,16 @@ def finish_changes() -> None:
     """Goes on with long work in short transactions that nobody is doing any more."""
     applying.finish_imports()
     overlap.finish_changes()
+
+
+@shared_task(name="labeling.tasks.send_webhooks")
+def send_webhooks() -> None:
+    delivering.send_due()
+
+
+@shared_task(name="labeling.tasks.remove_old_deliveries")
+def remove_old_deliveries() -> None:
+    delivering.remove_old(timezone.now())
 
 
 @shared_task(name="labeling.tasks.update_reliability")

@@ -10,6 +10,17 @@ from labeling.api.data.preferences import PreferencesView
 from labeling.api.docs import docs
 from labeling.api.hand_outs.views import AnswerView, NextView, SkipView, UndoView
 from labeling.api.projects import IndexView, ProjectsView, ProjectView
+from labeling.api.webhooks import (
+    DeliveriesView,
+    DeliveryView,
+    ResendView,
+    WebhookSecretView,
+    WebhooksView,
+    WebhookTestView,
+    WebhookView,
+)
+
+WEBHOOKS = "v1/projects/<slug:slug>/webhooks/"
 
 urlpatterns: list[URLPattern] = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
@@ -20,6 +31,21 @@ urlpatterns: list[URLPattern] = [
     path("v1/projects/<slug:slug>/preferences/", PreferencesView.as_view(), name="api-preferences"),
     path("v1/projects/<slug:slug>/judgments/", JudgmentsView.as_view(), name="api-judgments"),
     path("v1/projects/<slug:slug>/imports/", ImportsView.as_view(), name="api-imports"),
+    path(WEBHOOKS, WebhooksView.as_view(), name="api-webhooks"),
+    path(f"{WEBHOOKS}<int:pk>/", WebhookView.as_view(), name="api-webhook"),
+    path(f"{WEBHOOKS}<int:pk>/secret/", WebhookSecretView.as_view(), name="api-webhook-secret"),
+    path(f"{WEBHOOKS}<int:pk>/test/", WebhookTestView.as_view(), name="api-webhook-test"),
+    path(f"{WEBHOOKS}<int:pk>/deliveries/", DeliveriesView.as_view(), name="api-deliveries"),
+    path(
+        f"{WEBHOOKS}<int:pk>/deliveries/<int:delivery>/",
+        DeliveryView.as_view(),
+        name="api-delivery",
+    ),
+    path(
+        f"{WEBHOOKS}<int:pk>/deliveries/<int:delivery>/resend/",
+        ResendView.as_view(),
+        name="api-delivery-resend",
+    ),
     path("v1/projects/<slug:slug>/next/", NextView.as_view(), name="api-next"),
     path("v1/hand-outs/<uuid:uuid>/answer/", AnswerView.as_view(), name="api-answer"),
     path("v1/hand-outs/<uuid:uuid>/skip/", SkipView.as_view(), name="api-skip"),

@@ -9,6 +9,7 @@ from labeling.models.projects import AskReason, GuidelineVersion, Project, Scale
 from labeling.models.records import AuditEntry, Snapshot
 from labeling.models.results import Doubt, Preference
 from labeling.models.tokens import ApiToken, Scope
+from labeling.models.webhooks import Delivery, EventType, Webhook
 from labeling.models.work import Assignment, FlagCategory, Judgment
 
 __all__ = [
@@ -19,7 +20,9 @@ __all__ = [
     "ChangeCounter",
     "Comparison",
     "ComparisonResponse",
+    "Delivery",
     "Doubt",
+    "EventType",
     "FlagCategory",
     "FormerMember",
     "Gold",
@@ -39,4 +42,5 @@ __all__ = [
     "Scope",
     "Snapshot",
     "User",
+    "Webhook",
 ]

@@ -36,6 +36,7 @@ from labeling.models import (
 )
 from labeling.people.invitations import create_invitation
 from labeling.people.signing_in.tokens import make_token
+from labeling.projects.webhooks import create_webhook, send_test
 from modeling.models import (
     ArmLift,
     BlindPair,
@@ -87,6 +88,8 @@ def fill(project: Project, number: int) -> None:
     OverlapChange.objects.create(project=project, old=1, new=2, up_to=number)
     FormerMember.objects.create(project=project, user=labeler, reliability=0.5)
     create_invitation(project, labeler, Role.LABELER, f"number {number}")
+    told = {"address": "https://1.1.1.1/", "events": ["round.finished"]}
+    send_test(create_webhook(project, labeler, told).webhook, labeler)
     make_token(labeler, f"number {number}", [Scope.READ])
     policy = Policy.objects.create(project=project, version=number, name="p", location="x")
     snapshot = Snapshot.objects.create(project=project, sha256=f"{number:064}", count=1)
