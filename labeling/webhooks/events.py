@@ -175,6 +175,7 @@ def round_finished(
     reason: str,
     started_at: datetime,
     finished_at: datetime,
+    url: str,
 ) -> None:
     if not wants(project, EventType.ROUND_FINISHED):
         return
@@ -184,7 +185,7 @@ def round_finished(
         "reason": reason,
         "started_at": in_json(started_at),
         "finished_at": in_json(finished_at),
-        "url": link("rounds", project.slug),
+        "url": url,
     }
     tell(project, EventType.ROUND_FINISHED, [fields])
 

@@ -47,9 +47,7 @@ def checked_address(text: str, *, look: bool = True) -> str:
     except WrongAddress as problem:
         raise NotAllowed(f"The address {problem}.") from None
     if "#" in text or not text.isascii():
-        raise NotAllowed(
-            "The address holds characters that are not sent: # or letters beyond ASCII."
-        )
+        raise NotAllowed("The address holds what is not sent: a # or letters beyond ASCII.")
     reach = reach_of_webhooks()
     host = host_of(text)
     if origin.startswith("http://") and not is_named(host, reach):

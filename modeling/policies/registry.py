@@ -20,6 +20,8 @@ from labeling.network.reachable import look_up
 from labeling.people.audit import write_entry
 from labeling.projects.model_locations import NotUsable, check_model, written
 from labeling.texts.shown_paths import without_paths
+from labeling.webhooks import events
+from labeling.webhooks.outbox import link
 from modeling.core.generating.servers.chat_server import HOSTS, ChatServer, is_server, parse_server
 from modeling.core.generating.servers.reachable import (
     check_addresses,
@@ -167,6 +169,16 @@ def point_at(policy: Policy, by: User | None, loop: Loop) -> bool:
         "policy put in service",
         policy,
         instead_of=before.version if before else None,
+    )
+    events.model_promoted(
+        policy.project,
+        by,
+        kind="policy",
+        version=policy.version,
+        name=policy.name,
+        instead_of=before.version if before else None,
+        reason=without_paths(policy.verdict),
+        url=link("policies", policy.project.slug),
     )
     transaction.on_commit(partial(nudge, "modeling.tasks.advance", policy.project_id))
     return True
