@@ -53,11 +53,7 @@ class WebhookChangeSerializer(serializers.Serializer[Any]):
     address = serializers.CharField(
         max_length=LONGEST_ADDRESS, help_text="By https, and not on a private network."
     )
-    events = serializers.ListField(
-        child=serializers.ChoiceField(choices=EventType.choices),
-        min_length=1,
-        max_length=len(EventType.choices),
-    )
+    events = serializers.MultipleChoiceField(choices=EventType.choices, allow_empty=False)
     with_texts = serializers.BooleanField(
         required=False, help_text="Prompts, responses and reasons of judgments."
     )
