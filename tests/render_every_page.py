@@ -71,6 +71,7 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
     from labeling.models import Judgment, Membership, Preference, Role
     from labeling.people.audit import write_entry
     from labeling.people.invitations import create_invitation
+    from labeling.projects.webhooks import create_webhook, send_test
     from modeling.models import RewardModel, Run
     from tests.factories import claim, claim_and_judge, make_comparisons, make_project, make_user
     from tests.modeling.page_helpers import log_metrics, make_history, make_run
@@ -86,6 +87,8 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
     run = make_run(project, Run.State.RUNNING, progress=0.5)
     log_metrics(run, "train/loss", [0.7, 0.6])
     comment = add_comment(project, owner, assignment.comparison_id, "Ask @owner.")
+    told = {"address": "https://1.1.1.1/hook", "events": ["judgment.made"]}
+    hook = create_webhook(project, owner, told).webhook
     brought = {"file": "rows.jsonl", **ImportReport().as_dict()}
     return owner, {
         "slug": project.slug,
@@ -108,6 +111,11 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
         "member.pk": Membership.objects.get().pk,
         "preference.pk": Preference.objects.get().pk,
         "skipped.pk": write_entry(project, owner, "import", project, **brought).pk,
+        "webhook.pk": hook.pk,
+        "api-webhook.pk": hook.pk,
+        "api-deliveries.pk": hook.pk,
+        "api-delivery.pk": hook.pk,
+        "delivery": send_test(hook, owner).pk,
         "demo.secret": "x",
         "api.pk": 1,
         "set-password.uidb64": "MQ",

@@ -52,12 +52,22 @@ from labeling.api.projects.guidelines import (
 )
 from labeling.api.projects.overview import IndexView, ProjectsView, ProjectView
 from labeling.api.projects.settings import ProjectSettingsView
+from labeling.api.webhooks import (
+    DeliveriesView,
+    DeliveryView,
+    ResendView,
+    WebhookSecretView,
+    WebhooksView,
+    WebhookTestView,
+    WebhookView,
+)
 
 PROJECT = "v1/projects/<slug:slug>/"
 MEMBER = f"{PROJECT}members/<int:pk>"
 PROMPT = f"{PROJECT}prompts/<int:pk>"
 COMPARISON = f"{PROJECT}comparisons/<int:pk>"
 PREFERENCE = f"{PROJECT}preferences/<int:pk>"
+WEBHOOKS = f"{PROJECT}webhooks/"
 
 urlpatterns: list[URLPattern] = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
@@ -123,6 +133,21 @@ urlpatterns: list[URLPattern] = [
     path("v1/projects/<slug:slug>/imports/", ImportsView.as_view(), name="api-imports"),
     path(f"{PROJECT}comments/", CommentsView.as_view(), name="api-comments"),
     path(f"{PROJECT}comments/<int:pk>/", CommentView.as_view(), name="api-comment"),
+    path(WEBHOOKS, WebhooksView.as_view(), name="api-webhooks"),
+    path(f"{WEBHOOKS}<int:pk>/", WebhookView.as_view(), name="api-webhook"),
+    path(f"{WEBHOOKS}<int:pk>/secret/", WebhookSecretView.as_view(), name="api-webhook-secret"),
+    path(f"{WEBHOOKS}<int:pk>/test/", WebhookTestView.as_view(), name="api-webhook-test"),
+    path(f"{WEBHOOKS}<int:pk>/deliveries/", DeliveriesView.as_view(), name="api-deliveries"),
+    path(
+        f"{WEBHOOKS}<int:pk>/deliveries/<int:delivery>/",
+        DeliveryView.as_view(),
+        name="api-delivery",
+    ),
+    path(
+        f"{WEBHOOKS}<int:pk>/deliveries/<int:delivery>/resend/",
+        ResendView.as_view(),
+        name="api-delivery-resend",
+    ),
     path("v1/projects/<slug:slug>/next/", NextView.as_view(), name="api-next"),
     path("v1/hand-outs/<uuid:uuid>/answer/", AnswerView.as_view(), name="api-answer"),
     path("v1/hand-outs/<uuid:uuid>/skip/", SkipView.as_view(), name="api-skip"),
