@@ -17,6 +17,7 @@ from labeling.models import (
     Assignment,
     AuditEntry,
     ChangeCounter,
+    Comment,
     Comparison,
     ComparisonResponse,
     Doubt,
@@ -397,3 +398,11 @@ class KeyedRequestAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[KeyedRequest]:
         return super().get_queryset(request).defer("answer")
+
+
+@admin.register(Comment)
+class CommentAdmin(ReadOnlyAdmin):
+    list_display = ("id", "project", "comparison_id", "author", "to_labelers", "resolved_at")
+    list_filter = ("to_labelers",)
+    list_select_related = ("project", "author")
+    search_fields = ("text",)

@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularAPIView
 
 from labeling.api.conventions import schema as schema  # registers itself with drf-spectacular
+from labeling.api.curation.comments import CommentsView, CommentView
 from labeling.api.data.imports import ImportsView
 from labeling.api.data.judgments import JudgmentsView
 from labeling.api.data.preferences import PreferencesView
@@ -120,6 +121,8 @@ urlpatterns: list[URLPattern] = [
     path("v1/projects/<slug:slug>/preferences/", PreferencesView.as_view(), name="api-preferences"),
     path("v1/projects/<slug:slug>/judgments/", JudgmentsView.as_view(), name="api-judgments"),
     path("v1/projects/<slug:slug>/imports/", ImportsView.as_view(), name="api-imports"),
+    path(f"{PROJECT}comments/", CommentsView.as_view(), name="api-comments"),
+    path(f"{PROJECT}comments/<int:pk>/", CommentView.as_view(), name="api-comment"),
     path("v1/projects/<slug:slug>/next/", NextView.as_view(), name="api-next"),
     path("v1/hand-outs/<uuid:uuid>/answer/", AnswerView.as_view(), name="api-answer"),
     path("v1/hand-outs/<uuid:uuid>/skip/", SkipView.as_view(), name="api-skip"),

@@ -2,6 +2,7 @@
 
 from labeling.models.changes import ChangeCounter
 from labeling.models.checks import Gold
+from labeling.models.comments import Comment
 from labeling.models.imports import Import, ImportChunk, OverlapChange
 from labeling.models.keyed_requests import KeyedRequest
 from labeling.models.material import Comparison, ComparisonResponse, Prompt, Response
@@ -18,6 +19,7 @@ __all__ = [
     "Assignment",
     "AuditEntry",
     "ChangeCounter",
+    "Comment",
     "Comparison",
     "ComparisonResponse",
     "Doubt",
