@@ -272,7 +272,7 @@ REST_FRAMEWORK = {
         "labeling.people.signing_in.throttles.PerToken",
         "labeling.people.signing_in.throttles.PerAddress",
     ],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "labeling.api.conventions.schema.ApiSchema",
     "DEFAULT_PARSER_CLASSES": ["labeling.api.conventions.parsers.PlainJSONParser"],
     # OPTIONS is answered like any method that an endpoint does not have.
     "DEFAULT_METADATA_CLASS": None,
@@ -282,8 +282,13 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Preferable API",
-    "DESCRIPTION": "Projects, preferences and reward models over HTTP.",
+    "DESCRIPTION": "Projects, preferences, runs and reward models over HTTP. Errors are problem "
+    "details (RFC 9457), the same for every operation.",
     "VERSION": "1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "labeling.api.conventions.schema.complete_schema",
+    ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     # Several endpoints have a `kind`, and not the same.

@@ -18,6 +18,9 @@ CONTENT_TYPE = "application/problem+json"
 class FaultSerializer(serializers.Serializer[Any]):
     field = serializers.CharField()
     problem = serializers.CharField()
+    line = serializers.IntegerField(required=False, help_text="Of an import: of what was sent.")
+    place = serializers.CharField(required=False, help_text="Of an import: the line in words.")
+    advice = serializers.CharField(required=False, help_text="Of an import: what to do.")
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
@@ -29,6 +32,9 @@ class ProblemSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField(help_text="A sentence to read.")
     errors = FaultSerializer(  # type: ignore[assignment]
         many=True, required=False, help_text="Of a 400: each field at fault."
+    )
+    total = serializers.IntegerField(
+        required=False, help_text="Of an import: all faults, where `errors` holds the first ones."
     )
 
 

@@ -141,18 +141,18 @@ class ImportsView(APIView):
     def post(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug)
         given = ImportParameters.of(request)
-        options = ImportOptions(
-            pairs=given["pairs"],
-            source=given["source"],
-            tags=tuple(given.get("tags", [])),
-            dry_run=given["dry_run"],
-            skip_bad=given["skip_bad"],
-            mapping=_mapping_in(request, given["mapping"]),
-        )
         file = request.data.get("file") if isinstance(request.data, dict) else None
         if file is None or not hasattr(file, "read"):
             raise serializers.ValidationError({"file": "Send the rows as a form's `file`."})
         with file:
+            options = ImportOptions(
+                pairs=given["pairs"],
+                source=given["source"],
+                tags=tuple(given.get("tags", [])),
+                dry_run=given["dry_run"],
+                skip_bad=given["skip_bad"],
+                mapping=_mapping_in(request, given["mapping"]),
+            )
             report = import_file(
                 project, user_of(request), file, name=_name_of(file), options=options
             )

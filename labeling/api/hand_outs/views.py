@@ -214,6 +214,7 @@ class NextView(APIView):
 
     @extend_schema(
         summary="The comparison to judge now",
+        tags=["hand-outs"],
         description="For every member. The one that you hold, or the next one, which is then yours "
         "until `expires_at`; else `nothing` says why there is none. Asking again changes nothing.",
         responses={200: NextSerializer, **problems(401, 403, 404, 409, 429)},
