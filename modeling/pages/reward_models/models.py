@@ -22,7 +22,6 @@ from modeling.models.versions import reward_model_by
 from modeling.pages import chart_specs
 from modeling.pages.reward_models import report as model_report
 from modeling.pages.reward_models.gate_report import gate_report
-from modeling.pages.reward_models.shadow import compare_with_shadow
 from modeling.pages.runs.run_results import flat_rows
 from modeling.pages.runs.runs import TRAINING_CURVES, has_predictions
 from modeling.pages.versions import offered_versions, seen_in_service, version_asked
@@ -31,6 +30,7 @@ from modeling.reward_models.accuracy import accuracy_of, yardsticks_of
 from modeling.reward_models.archive import tar_stream
 from modeling.reward_models.evaluating import agreement_on, on_same_rows
 from modeling.reward_models.model_card import card_of
+from modeling.reward_models.shadow_comparison import compare_with_shadow
 from modeling.reward_models.using import uses_on_page
 from modeling.run_data.stored import RewardModelFigures
 from modeling.runs import lifecycle

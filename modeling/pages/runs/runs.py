@@ -18,12 +18,13 @@ from labeling.people.access import project_for, projects_of
 from labeling.preferences.snapshots import SnapshotDamaged, verify
 from modeling.loop import by_hand
 from modeling.loop.new_runs import has_other_settings
+from modeling.loop.run_outcomes import failure_of, warnings_of
 from modeling.loop.situation import Situation
 from modeling.models import RewardModel, Run
 from modeling.pages import chart_specs
 from modeling.pages.polling import PagePart, answer_poll, render_part, with_marks
 from modeling.pages.runs.run_inputs import config_rows, inputs_of
-from modeling.pages.runs.run_results import failure_of, flat_rows, settings_advised, warnings_of
+from modeling.pages.runs.run_results import flat_rows, settings_advised
 from modeling.runs import lifecycle
 
 PAGE_SIZE = 50

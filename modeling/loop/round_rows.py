@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from labeling.models import Project
 from labeling.preferences.counts import judgments
+from modeling.loop.run_outcomes import reward_model_role
 from modeling.models import BlindPair, RewardModel, Round, Run
-from modeling.pages.runs.run_inputs import reward_model_role
 from modeling.reward_models.accuracy import Accuracy, accuracy_of
 from modeling.run_data.rounds import GoldMeans, WinRate
 
