@@ -277,6 +277,7 @@ REST_FRAMEWORK = {
     # OPTIONS is answered like any method that an endpoint does not have.
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "labeling.api.conventions.negotiation.OneType",
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "labeling.api.conventions.errors.problem_response",
 }
@@ -291,8 +292,16 @@ SPECTACULAR_SETTINGS = {
     ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    # Several endpoints have a `kind`, and not the same.
-    "ENUM_NAME_OVERRIDES": {"JudgmentKindEnum": "labeling.models.Judgment.Kind"},
+    # Several endpoints have a `kind`, a `state` or a `status`, and not the same.
+    "ENUM_NAME_OVERRIDES": {
+        "JudgmentKindEnum": "labeling.models.Judgment.Kind",
+        "PreferenceKindEnum": "labeling.models.Preference.Kind",
+        "RunKindEnum": "modeling.models.Run.Kind",
+        "RunStateEnum": "modeling.models.Run.State",
+        "RoundStateEnum": "modeling.models.Round.State",
+        "PolicyStatusEnum": "modeling.models.Policy.Status",
+        "RewardModelStatusEnum": "modeling.models.RewardModel.Status",
+    },
 }
 
 LOGGING = {

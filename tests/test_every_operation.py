@@ -112,7 +112,7 @@ def sender(role: str, values: dict[str, Any], needed: str) -> dict[str, str]:
 
 def real_path(operation: Any, values: dict[str, Any]) -> dict[str, Any]:
     """The parameters of the address, for rows that there are."""
-    name = names_of_paths()[operation.path].replace("_", "-")
+    name = "api-" + names_of_paths()[operation.path].replace("_", "-")
     names = [one.name for one in operation.path_parameters]
     return {one: str(value_for(name, {"id": "pk"}.get(one, one), values)) for one in names}
 

@@ -50,11 +50,6 @@ REFUSALS = {
         "There is no such thing, or none that you may know of.",
         "There is no such project, or you are not a member of it.",
     ),
-    406: Refusal(
-        "NotAcceptable",
-        "The answer comes in none of the types that `Accept` allows.",
-        "Could not satisfy the request Accept header.",
-    ),
     409: Refusal(
         "Conflict",
         "It does not go with how things stand by now. Nothing was changed.",
@@ -98,7 +93,7 @@ HEADERS = {
     503: {"Retry-After": SECONDS},
 }
 PROBLEM = "#/components/schemas/Problem"
-EVERYWHERE = (406, 429, 503)
+EVERYWHERE = (429, 503)
 
 
 class TokenInSchema(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -191,7 +186,7 @@ def _named_routes(above: str, patterns: Any) -> Iterator[tuple[str, str]]:
 
 
 def _as_described(route: str) -> str:
-    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", simplify_regex(route))
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", simplify_regex(route)).replace("{pk}", "{id}")
 
 
 def complete_schema(result: Any, generator: Any, request: Any, public: bool) -> Any:

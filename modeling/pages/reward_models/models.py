@@ -23,7 +23,7 @@ from modeling.pages import chart_specs
 from modeling.pages.reward_models import report as model_report
 from modeling.pages.reward_models.gate_report import gate_report
 from modeling.pages.runs.run_results import flat_rows
-from modeling.pages.runs.runs import TRAINING_CURVES, has_predictions
+from modeling.pages.runs.runs import TRAINING_CURVES
 from modeling.pages.versions import offered_versions, seen_in_service, version_asked
 from modeling.reward_models import drift, gates, service
 from modeling.reward_models.accuracy import accuracy_of, yardsticks_of
@@ -34,6 +34,7 @@ from modeling.reward_models.shadow_comparison import compare_with_shadow
 from modeling.reward_models.using import uses_on_page
 from modeling.run_data.stored import RewardModelFigures
 from modeling.runs import lifecycle
+from modeling.runs.files import predictions_of
 
 PAGE_SIZE = 50
 SHOWN_ELSEWHERE = (
@@ -98,7 +99,7 @@ def reward_model_page(request: SignedInRequest, pk: int) -> HttpResponse:
         "doubts": open_doubts(project) if model.status == RewardModel.Status.LIVE else 0,
         "loss_curve": chart_specs.run_curves(curves, "loss"),
         "accuracy_curve": chart_specs.run_curves(curves, "accuracy"),
-        "has_predictions": has_predictions(model.run),
+        "has_predictions": predictions_of(model.run) is not None,
         "made_with": model_report.made_with(model),
         "uses": uses_on_page(model),
         "warnings": details_without_paths(figures.warnings),
