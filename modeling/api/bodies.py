@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
 from labeling.api.hand_outs.answers import StrictSerializer
+from modeling.models import deciding
 
 LONGEST_REASON = 300  # as on the pages
 
@@ -35,6 +37,18 @@ class ReasonSerializer(StrictSerializer):
         max_length=LONGEST_REASON,
         help_text="Why, in a few words: the audit log keeps it.",
     )
+
+
+def seen_version(given: dict[str, Any], versions: QuerySet[Any]) -> int | deciding.Now | None:
+    """The key of the version that somebody saw in service, as `instead_of` names it."""
+    if "instead_of" not in given:
+        return deciding.NOW
+    if given["instead_of"] is None:
+        return None
+    key = versions.filter(version=given["instead_of"]).values_list("pk", flat=True).first()
+    if key is None:
+        raise serializers.ValidationError({"instead_of": "There is no such version."})
+    return int(key)
 
 
 def body_of(request: Request, serializer: type[StrictSerializer]) -> dict[str, Any]:

@@ -3,7 +3,14 @@
 from django.urls import URLPattern, path
 
 from modeling.api.loop_settings import LoopSettingsView
-from modeling.api.reward_models import RewardModelsView, ScoreView
+from modeling.api.reward_models import (
+    RewardModelCardView,
+    RewardModelDownloadView,
+    RewardModelPromoteView,
+    RewardModelRejectView,
+    RewardModelsView,
+    RewardModelView,
+)
 from modeling.api.run_files import (
     RunLogView,
     RunMetricsView,
@@ -11,12 +18,19 @@ from modeling.api.run_files import (
     RunSnapshotView,
 )
 from modeling.api.runs import RunCancelView, RunRetryView, RunsView, RunView
+from modeling.api.scoring import ScoreView
 
 PROJECT = "v1/projects/<slug:slug>/"
+MODEL = f"{PROJECT}reward-models/<slug:version>"
 
 urlpatterns: list[URLPattern] = [
     path(f"{PROJECT}reward-models/", RewardModelsView.as_view(), name="api-reward-models"),
-    path(f"{PROJECT}reward-models/<slug:version>/score/", ScoreView.as_view(), name="api-score"),
+    path(f"{MODEL}/score/", ScoreView.as_view(), name="api-score"),
+    path(f"{MODEL}/", RewardModelView.as_view(), name="api-reward-model"),
+    path(f"{MODEL}/promote/", RewardModelPromoteView.as_view(), name="api-reward-model-promote"),
+    path(f"{MODEL}/reject/", RewardModelRejectView.as_view(), name="api-reward-model-reject"),
+    path(f"{MODEL}/card/", RewardModelCardView.as_view(), name="api-reward-model-card"),
+    path(f"{MODEL}/download/", RewardModelDownloadView.as_view(), name="api-reward-model-download"),
     path(f"{PROJECT}runs/", RunsView.as_view(), name="api-runs"),
     path(f"{PROJECT}runs/<int:pk>/", RunView.as_view(), name="api-run"),
     path(f"{PROJECT}runs/<int:pk>/cancel/", RunCancelView.as_view(), name="api-run-cancel"),
