@@ -8,7 +8,9 @@ from labeling.api.data.imports import ImportsView
 from labeling.api.data.judgments import JudgmentsView
 from labeling.api.data.preferences import PreferencesView
 from labeling.api.docs import docs
+from labeling.api.hand_outs.holding import KeepView, ReleaseView
 from labeling.api.hand_outs.views import AnswerView, NextView, SkipView, UndoView
+from labeling.api.measures import AgreementView, LabelersView, MeasuresView
 from labeling.api.projects import IndexView, ProjectsView, ProjectView
 
 urlpatterns: list[URLPattern] = [
@@ -20,8 +22,15 @@ urlpatterns: list[URLPattern] = [
     path("v1/projects/<slug:slug>/preferences/", PreferencesView.as_view(), name="api-preferences"),
     path("v1/projects/<slug:slug>/judgments/", JudgmentsView.as_view(), name="api-judgments"),
     path("v1/projects/<slug:slug>/imports/", ImportsView.as_view(), name="api-imports"),
+    path("v1/projects/<slug:slug>/measures/", MeasuresView.as_view(), name="api-measures"),
+    path(
+        "v1/projects/<slug:slug>/measures/agreement/", AgreementView.as_view(), name="api-agreement"
+    ),
+    path("v1/projects/<slug:slug>/measures/labelers/", LabelersView.as_view(), name="api-labelers"),
     path("v1/projects/<slug:slug>/next/", NextView.as_view(), name="api-next"),
     path("v1/hand-outs/<uuid:uuid>/answer/", AnswerView.as_view(), name="api-answer"),
     path("v1/hand-outs/<uuid:uuid>/skip/", SkipView.as_view(), name="api-skip"),
+    path("v1/hand-outs/<uuid:uuid>/keep/", KeepView.as_view(), name="api-keep"),
+    path("v1/hand-outs/<uuid:uuid>/release/", ReleaseView.as_view(), name="api-release"),
     path("v1/hand-outs/<uuid:uuid>/undo/", UndoView.as_view(), name="api-undo"),
 ]

@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern, path
 
+from modeling.api.loop import GateView, LoopResumeView, LoopView
 from modeling.api.loop_settings import LoopSettingsView
+from modeling.api.policies import (
+    PoliciesView,
+    PolicyCompareView,
+    PolicyPromoteView,
+    PolicyRejectView,
+    PolicyView,
+)
 from modeling.api.reward_models import (
     RewardModelCardView,
     RewardModelDownloadView,
@@ -11,6 +19,7 @@ from modeling.api.reward_models import (
     RewardModelsView,
     RewardModelView,
 )
+from modeling.api.rounds import RoundsView, RoundView
 from modeling.api.run_files import (
     RunLogView,
     RunMetricsView,
@@ -21,6 +30,7 @@ from modeling.api.runs import RunCancelView, RunRetryView, RunsView, RunView
 from modeling.api.scoring import ScoreView
 
 PROJECT = "v1/projects/<slug:slug>/"
+POLICY = f"{PROJECT}policies/<int:version>"
 MODEL = f"{PROJECT}reward-models/<slug:version>"
 
 urlpatterns: list[URLPattern] = [
@@ -31,6 +41,16 @@ urlpatterns: list[URLPattern] = [
     path(f"{MODEL}/reject/", RewardModelRejectView.as_view(), name="api-reward-model-reject"),
     path(f"{MODEL}/card/", RewardModelCardView.as_view(), name="api-reward-model-card"),
     path(f"{MODEL}/download/", RewardModelDownloadView.as_view(), name="api-reward-model-download"),
+    path(f"{PROJECT}policies/", PoliciesView.as_view(), name="api-policies"),
+    path(f"{POLICY}/", PolicyView.as_view(), name="api-policy"),
+    path(f"{POLICY}/promote/", PolicyPromoteView.as_view(), name="api-policy-promote"),
+    path(f"{POLICY}/reject/", PolicyRejectView.as_view(), name="api-policy-reject"),
+    path(f"{POLICY}/compare/", PolicyCompareView.as_view(), name="api-policy-compare"),
+    path(f"{PROJECT}rounds/", RoundsView.as_view(), name="api-rounds"),
+    path(f"{PROJECT}rounds/<int:number>/", RoundView.as_view(), name="api-round"),
+    path(f"{PROJECT}loop/", LoopView.as_view(), name="api-loop"),
+    path(f"{PROJECT}loop/resume/", LoopResumeView.as_view(), name="api-loop-resume"),
+    path(f"{PROJECT}gate/", GateView.as_view(), name="api-gate"),
     path(f"{PROJECT}runs/", RunsView.as_view(), name="api-runs"),
     path(f"{PROJECT}runs/<int:pk>/", RunView.as_view(), name="api-run"),
     path(f"{PROJECT}runs/<int:pk>/cancel/", RunCancelView.as_view(), name="api-run-cancel"),
