@@ -92,9 +92,7 @@ def _row(row: RoundRow) -> dict[str, Any]:
         "accuracy": asdict(row.accuracy) if row.accuracy else None,
         "gain": row.gain,
         "kl": row.kl,
-        "proxy_reward": dict(zip(("current", "new"), row.proxy, strict=True))
-        if row.proxy
-        else None,
+        "proxy_reward": proxy,
         "win_rate": row.win_rate.as_json() if row.win_rate else None,
         "p_value": row.p_value,
         "blind": dict(zip(("judged", "pairs"), row.blind, strict=True)) if row.blind else None,
