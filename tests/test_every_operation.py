@@ -8,6 +8,7 @@ drawn from it by schemathesis, the same at each run: values at their limits, and
 from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -29,10 +30,13 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from labeling.api.conventions.schema import names_of_paths
-from labeling.models import Membership, Project, Role, Scope, User
+from labeling.models import Assignment, Membership, Project, Role, Scope, User
 from labeling.people.signing_in.tokens import make_token
+from labeling.preferences.snapshots import take_snapshot
+from modeling.models import Loop, Policy, Run
 from modeling.reward_models import serving
 from tests.factories import make_member
+from tests.modeling.page_helpers import make_run
 from tests.render_every_page import make_rows, value_for
 
 pytestmark = pytest.mark.django_db
@@ -70,10 +74,29 @@ def operations() -> dict[str, Any]:
 
 
 @pytest.fixture
-def values() -> dict[str, Any]:
-    """A project with a row of every kind, and what addresses call them."""
-    _owner, values = make_rows()
-    return values
+def values(settings: Any, tmp_path: Path) -> dict[str, Any]:
+    """A project with a row of every kind, and what addresses call them. What an operation is for is
+    there for it: an answer to take back, a failed run to try again, a policy to reject."""
+    settings.DATA_DIR = tmp_path
+    owner, values = make_rows()
+    project = Project.objects.get(slug=values["slug"])
+    Loop.objects.filter(project=project).update(improvement_stopped="The guard has stopped it.")
+    other = Policy.objects.create(project=project, version=2, name="q", location="org/q")
+    failed = make_run(project, Run.State.FAILED, kind=Run.Kind.SAMPLE, error="Out of memory.")
+    trained = make_run(project, snapshot=take_snapshot(project))
+    trained.folder.mkdir(parents=True, exist_ok=True)
+    (trained.folder / "predictions.jsonl").write_text('{"id": "1"}\n')
+    (trained.folder / "log.txt").write_text("step 1\nstep 2\n")
+    answered = Assignment.objects.filter(labeler=owner, state=Assignment.State.JUDGED).get()
+    return values | {
+        "api-run-retry.pk": failed.pk,
+        "api-run-log.pk": trained.pk,
+        "api-run-snapshot.pk": trained.pk,
+        "api-run-predictions.pk": trained.pk,
+        "api-policy-compare.version": other.version,
+        "api-policy-reject.version": other.version,
+        "api-undo.uuid": answered.uuid,
+    }
 
 
 @pytest.fixture(autouse=True)
@@ -155,6 +178,8 @@ def send_at_random(
         for parameters in ([path, None] if path else [None])
         if mode == GenerationMode.POSITIVE or has_something(operation)
     ]
+
+    ways += operation.get_strategies_from_examples(path_parameters=path)
 
     @hypothesis.settings(
         max_examples=most,

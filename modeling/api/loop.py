@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -146,6 +146,11 @@ class LoopResumeView(APIView):
         description="For admins. The guard begins anew with the next version. 409: it was not "
         "stopped.",
         request=ResumeSerializer,
+        examples=[
+            OpenApiExample(
+                "A reason", value={"reason": "The prompts were at fault."}, request_only=True
+            ),
+        ],
         responses={200: LoopSerializer, **problems(409)},
     )
     def post(self, request: Request, slug: str) -> Response:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
@@ -90,6 +90,13 @@ class PoliciesView(APIView):
         "be used is refused: a folder that is not allowed or holds no language model, an address "
         "that nobody may connect to.",
         request=RegisterSerializer,
+        examples=[
+            OpenApiExample(
+                "From the hub, to be compared",
+                value={"location": "org/small-0.5b", "name": "small", "then": "compare"},
+                request_only=True,
+            ),
+        ],
         responses={201: PolicyDetailSerializer},
     )
     def post(self, request: Request, slug: str) -> Response:

@@ -3,7 +3,7 @@
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -86,6 +86,13 @@ class RewardModelPromoteView(APIView):
         "put back in the same way. Sending it again changes nothing. 409: its folder is gone or "
         "was changed, or another one than `instead_of` is in service.",
         request=PromoteSerializer,
+        examples=[
+            OpenApiExample(
+                "In the place of v3",
+                value={"reason": "It is calibrated better.", "instead_of": 3},
+                request_only=True,
+            ),
+        ],
         responses={200: RewardModelDetailSerializer, **problems(409)},
     )
     def post(self, request: Request, slug: str, version: str) -> Response:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from enum import StrEnum
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -87,6 +87,9 @@ class RunsView(APIView):
         summary="Start a run by hand",
         description="For admins. As the buttons of the pages do; 409 says why not now.",
         request=StartSerializer,
+        examples=[
+            OpenApiExample("A training", value={"start": "training"}, request_only=True),
+        ],
         responses={201: RunDetailSerializer, **problems(409)},
     )
     def post(self, request: Request, slug: str) -> Response:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
@@ -87,6 +87,18 @@ class ScoreView(APIView):
             f"most {serving.MOST_TEXTS} texts. 503 while the scorer or Redis is away."
         ),
         request=ScoreRequestSerializer,
+        examples=[
+            OpenApiExample(
+                "Two responses",
+                value={
+                    "texts": [
+                        {"prompt": [{"role": "user", "content": "Why?"}], "response": "Because."},
+                        {"prompt": [{"role": "user", "content": "Why?"}], "response": "Why not?"},
+                    ]
+                },
+                request_only=True,
+            )
+        ],
         responses=ScoreResponseSerializer,
     )
     def post(self, request: Request, slug: str, version: str) -> Response:

@@ -79,6 +79,8 @@ def problem_response(fault: Exception, context: dict[str, Any]) -> Response | No
     for name in ("WWW-Authenticate", "Retry-After", "Allow"):
         if name in response.headers:
             problem.headers[name] = response.headers[name]
+    for name, value in getattr(fault, "headers", {}).items():
+        problem.headers[name] = value
     return problem
 
 

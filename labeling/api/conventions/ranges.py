@@ -13,6 +13,10 @@ class BeyondTheEnd(APIException):
     status_code = 416
     default_detail = "The range begins beyond the end of what there is so far."
 
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.headers = {"Content-Range": f"bytes */{size}"}
+
 
 def answer_text(request: Request, text: bytes, content_type: str) -> HttpResponse:
     """Answers with the whole, or with 206 and a part. A range that is none, or that names several
@@ -41,7 +45,5 @@ def part_asked(header: str, size: int) -> slice | None:
         if last and int(last) < start:
             return None
     if start >= size or start >= end:
-        fault = BeyondTheEnd()
-        fault.size = size  # type: ignore[attr-defined]
-        raise fault
+        raise BeyondTheEnd(size)
     return slice(start, end)

@@ -75,6 +75,11 @@ REFUSALS = {
         "The range that was asked for begins beyond the end.",
         "The range begins beyond the end of the file.",
     ),
+    422: Refusal(
+        "Unprocessable",
+        "It is well-formed, and does not go with what was sent before.",
+        "This key has come with another request.",
+    ),
     429: Refusal(
         "TooManyRequests",
         "These are too many requests: `Retry-After` says when to try again.",
@@ -135,7 +140,7 @@ class ApiSchema(AutoSchema):
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         responses: dict[str, Any] = super()._get_response_bodies(direction)
         self.resolve_serializer(ProblemSerializer, "response")
-        own = {int(code) for code, one in responses.items() if _is_problem(one)}
+        own = {int(code) for code, one in responses.items() if _is_problem(one)} & REFUSALS.keys()
         for status in own | self._shared_refusals():
             if status in own or str(status) not in responses:
                 name = REFUSALS[status].name
