@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('modeling', '0001_squashed_0009_loop_settings'),
+        ('modeling', '0009_loop_settings'),
     ]
 
     operations = [

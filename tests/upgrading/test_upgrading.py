@@ -37,7 +37,9 @@ RENAMED_COLUMNS: dict[str, str] = {"labeling.Preference.agreement": "vote_share"
 DROPPED_COLUMNS: dict[str, str] = {}
 
 # Made since the dump: it has no rows of them.
-NEW_TABLES = {"labeling.FormerMember", "modeling.LoopSettings"}
+NEW_TABLES = {
+    "labeling.Delivery", "labeling.FormerMember", "labeling.Webhook", "modeling.LoopSettings",
+}  # fmt: skip
 
 EMPTY: Table = {"fields": [], "rows": []}
 
