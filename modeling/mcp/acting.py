@@ -39,13 +39,14 @@ class Door:
     function: ToolFunction
     scope: Scope
 
-    def opened_by(self, key: str) -> ToolFunction:
-        """The function for whoever holds the key: what it refuses becomes words for the model."""
+    def opened_by(self, key_now: Callable[[], str]) -> ToolFunction:
+        """The function for whoever holds the key that `key_now` gives: what it refuses becomes
+        words for the model."""
 
         @functools.wraps(self.function)
         def call(*args: Any, **kwargs: Any) -> dict[str, Any]:
             try:
-                _now.set(_enter(key, self.scope))
+                _now.set(_enter(key_now(), self.scope))
                 return self.function(*args, **kwargs)
             except REFUSALS as refusal:
                 raise ToolError(str(refusal)) from refusal

@@ -1,5 +1,7 @@
 """The server: which tools it offers, for whom, and what it says of itself."""
 
+from collections.abc import Callable
+
 from mcp.server import MCPServer
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
@@ -49,16 +51,22 @@ CHANGES = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_wor
 def make_server(key: str, *, may_write: bool) -> MCPServer:
     """A server that acts for the person whose token has this key. Tools that change something are
     offered where the token may write; every call asks again whether it may."""
-    tools = [_strict(Door(function, Scope.READ), key, LOOKS) for function in READ]
-    if may_write:
-        tools += [_strict(Door(function, Scope.WRITE), key, CHANGES) for function in WRITE]
+    tools = tools_for(lambda: key, may_write=may_write)
     return MCPServer("Preferable", instructions=INSTRUCTIONS, tools=tools, log_level="WARNING")
 
 
-def _strict(door: Door, key: str, annotations: ToolAnnotations) -> Tool:
+def tools_for(key_now: Callable[[], str], *, may_write: bool) -> list[Tool]:
+    """The tools, for whoever holds the key that `key_now` gives at each call."""
+    tools = [_strict(Door(function, Scope.READ), key_now, LOOKS) for function in READ]
+    if may_write:
+        tools += [_strict(Door(function, Scope.WRITE), key_now, CHANGES) for function in WRITE]
+    return tools
+
+
+def _strict(door: Door, key_now: Callable[[], str], annotations: ToolAnnotations) -> Tool:
     """A tool that refuses arguments it does not know: ignored, a misspelt filter would widen what
     is meant."""
-    tool = Tool.from_function(door.opened_by(key), annotations=annotations)
+    tool = Tool.from_function(door.opened_by(key_now), annotations=annotations)
     arguments = tool.fn_metadata.arg_model
     arguments.model_config["extra"] = "forbid"
     arguments.model_rebuild(force=True)
