@@ -16,6 +16,13 @@ from tests.factories import make_comparisons, make_member, make_project
 from tests.modeling.mcp.conftest import Call, Refused, session
 from tests.modeling.page_helpers import make_history
 
+# What tools ask for beside the project.
+NEEDED: dict[str, dict[str, Any]] = {
+    "read_preference": {"preference": 1},
+    "read_comparison": {"comparison": 1},
+    "read_text": {"kind": "prompt", "id": 1},
+}
+
 
 def tools_of(key: str, *, may_write: bool) -> dict[str, Any]:
     async def ask() -> Any:
@@ -170,8 +177,7 @@ def test_other_projects_are_not_there_and_labelers_see_nothing(
         name = function.__name__
         if name == "list_projects":
             continue
-        extra = {"read_preference": {"preference": 1}, "read_comparison": {"comparison": 1},
-                 "read_text": {"kind": "prompt", "id": 1}}.get(name, {})  # fmt: skip
+        extra: dict[str, Any] = NEEDED.get(name, {})
         with pytest.raises(Refused, match="no such project"):
             call(name, project=other.slug, **extra)
         with pytest.raises(Refused, match="for curators"):

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('labeling', '0030_vote_share'),
+        ('labeling', '0032_comments'),
     ]
 
     operations = [
