@@ -54,7 +54,7 @@ from labeling.api.projects.guidelines import (
 )
 from labeling.api.projects.overview import IndexView, ProjectsView, ProjectView
 from labeling.api.projects.settings import ProjectSettingsView
-from labeling.api.webhooks import (
+from labeling.api.projects.webhooks import (
     DeliveriesView,
     DeliveryView,
     ResendView,
