@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from labeling.database.transactions import let_others_write, retried
 from labeling.importing.lines.answer_fields import NewResponse
+from labeling.importing.lines.named_votes import NamedVote
 from labeling.importing.lines.opinions import Opinion
 from labeling.importing.lines.rows import CheckedRow
 from labeling.importing.reports import ImportInterrupted
@@ -26,6 +27,7 @@ from labeling.models import Import, ImportChunk, Project, User
 ABANDONED_AFTER = timedelta(minutes=10)
 REMOVED_AT_ONCE = 20
 OPINION = [field.name for field in fields(Opinion)]
+NAMED_VOTE = [field.name for field in fields(NamedVote)]
 
 
 def begin(project: Project, actor: User | None, name: str, options: dict[str, object]) -> Import:
@@ -77,13 +79,18 @@ def _written(rows: Sequence[CheckedRow]) -> bytes:
 
 def _opinion(opinion: Opinion) -> list[Any]:
     """The arguments of `Opinion`, in order. `dataclasses.astuple` takes ten times as long."""
-    return [getattr(opinion, name) for name in OPINION]
+    values = [getattr(opinion, name) for name in OPINION]
+    if opinion.said:
+        said = [[getattr(vote, name) for name in NAMED_VOTE] for vote in opinion.said]
+        values[OPINION.index("said")] = said
+    return values
 
 
 def _read(values: list[Any]) -> Opinion:
     opinion = Opinion(*values)
     first, second, ties, both_bad = opinion.votes  # a list, as JSON has it
-    return replace(opinion, votes=(first, second, ties, both_bad))
+    said = tuple(NamedVote(*vote) for vote in opinion.said)  # type: ignore[misc]
+    return replace(opinion, votes=(first, second, ties, both_bad), said=said)
 
 
 def rows_of(chunk: ImportChunk) -> list[CheckedRow]:

@@ -111,6 +111,7 @@ def _side_rows(project: Project) -> QuerySet[Judgment]:
     return (
         counts.judgments(project)
         .filter(kind=Judgment.Kind.PREFER, comparison__size=2)
+        .exclude(order=[])  # of a judgment that a file brought, which may not tell the sides
         .annotate(
             prompt_id=F("comparison__prompt_id"),
             agreeing=Case(When(chose_left, then=1), default=0, output_field=IntegerField()),

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from labeling.importing.lines.message_fields import Tell
+from labeling.importing.lines.named_votes import labeler_in
 from labeling.importing.lines.reading import name_of_type
 from labeling.importing.reports import Wrong
 from labeling.importing.sources.parts import (
@@ -33,6 +34,7 @@ LONGEST_PATH = 300
 LONGEST_JSON = 100_000
 SHOWN_COLUMNS = 20
 STEP = re.compile(r"\[(\d{0,6})\]|\.?([^.\[\]]+)")
+LAST_ITEM = re.compile(r"(.+)\[(\d+)\]", re.DOTALL)
 # Numbers as tables write them where another row has none: 1.0 for 1.
 WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+")
 # The fields that say what a verdict's values mean.
@@ -55,7 +57,9 @@ class ColumnMapping:
 
     Responses are one column that holds a list, or a column for each; models and scores likewise.
     Each verdict column is a vote, or holds a list of votes. `first`, `second`, `tie`, `both_bad`
-    and `ignored` are the values that a verdict may have.
+    and `ignored` are the values that a verdict may have. Who gave them is said by columns of
+    `labelers`, in the order of the verdicts, or, with `labeler_per_verdict`, by the place where each
+    stands: every column, or place in its list, is one person.
     """
 
     prompt: str
@@ -65,6 +69,8 @@ class ColumnMapping:
     scores: tuple[str, ...] = ()
     higher_is_better: bool = True
     verdicts: tuple[str, ...] = ()
+    labelers: tuple[str, ...] = ()
+    labeler_per_verdict: bool = False
     first: tuple[str, ...] = ()
     second: tuple[str, ...] = ()
     tie: tuple[str, ...] = ()
@@ -103,7 +109,10 @@ class ColumnMapping:
         if twice := sorted({word for word in meant if meant.count(word) > 1}):
             raise MappingRefused(f"“{twice[0]}” is named twice among the values of a verdict.")
         if not self.verdicts:
+            if self.labelers or self.labeler_per_verdict:
+                raise MappingRefused("Labelers are named, and no verdict that they gave.")
             return
+        self._check_labelers()
         if not self.responses or len(self.responses) > 2:
             raise MappingRefused(
                 "A verdict is about two responses: name two columns, or one that holds a list."
@@ -114,9 +123,28 @@ class ColumnMapping:
                 "tie, or that both are bad."
             )
 
+    def _check_labelers(self) -> None:
+        if self.labelers and self.labeler_per_verdict:
+            raise MappingRefused(
+                "Labelers are named by columns, and each verdict is to be a labeler of its own: "
+                "keep one of the two."
+            )
+        if self.labelers and len(self.labelers) != len(self.verdicts):
+            raise MappingRefused(
+                f"labelers names {len(self.labelers)} and verdicts {len(self.verdicts)} columns: "
+                "name as many, each the person who gave the verdict in the same place."
+            )
+
     def paths(self) -> list[str]:
         """Every column that is read."""
-        several = (self.responses, self.models, self.scores, self.verdicts, self.tags)
+        several = (
+            self.responses,
+            self.models,
+            self.scores,
+            self.verdicts,
+            self.labelers,
+            self.tags,
+        )
         system = [self.system] if self.system else []
         return [self.prompt, *system, *(path for paths in several for path in paths)]
 
@@ -150,6 +178,8 @@ class ColumnMapping:
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         if not self.scores:
             del given["higher_is_better"]
+        if not self.labeler_per_verdict:
+            del given["labeler_per_verdict"]
         written = {name: value for name, value in given.items() if value not in ("", ())}
         return json.dumps(written, ensure_ascii=False, indent=2) + "\n"
 
@@ -159,7 +189,8 @@ class ColumnMapping:
         """What the record says, by this mapping; raises Wrong with the column's name."""
         answers = self._answers(data)
         system = value_at(data, self.system) if self.system else None
-        verdicts = list(self._votes(data, tell))
+        votes = list(self._votes(data, tell))
+        verdicts = [verdict for verdict, _ in votes]
         if verdicts and len(answers) != 2:
             problem = f"Holds {len(answers):,} responses, and a verdict is about two."
             raise Wrong(self.responses[0], problem)
@@ -168,6 +199,7 @@ class ColumnMapping:
             system=system if system not in ("", []) else None,
             answers=answers,
             verdicts=verdicts,
+            labelers=[labeler for _, labeler in votes],
             tags=[tag for path in self.tags for tag in _tags(value_at(data, path), path)],
         )
 
@@ -197,9 +229,11 @@ class ColumnMapping:
             for content, (model, _), rank in zip(contents, models, ranks, strict=True)
         ]
 
-    def _votes(self, data: Data, tell: Tell) -> Iterator[Verdict]:
+    def _votes(self, data: Data, tell: Tell) -> Iterator[tuple[Verdict, Any]]:
+        """Each vote with who gave it, None where nobody is named."""
         known = self._meanings
-        for value, path in _each(data, self.verdicts):
+        values = list(_each(data, self.verdicts))
+        for (value, path), labeler in zip(values, self._labelers(data, values), strict=True):
             if value is None or value == "":
                 continue
             word = word_of(value) if isinstance(value, str | int | float) else None
@@ -209,7 +243,19 @@ class ColumnMapping:
             if (verdict := known[word]) is None:
                 tell("verdicts with a value that the mapping ignores")
             else:
-                yield verdict
+                yield verdict, labeler
+
+    def _labelers(self, data: Data, values: Sequence[tuple[Any, str]]) -> list[Any]:
+        """Who gave each of these verdicts."""
+        if self.labeler_per_verdict:
+            return [_person_of(path) for _, path in values]
+        if not self.labelers or all(value in (None, "") for value, _ in values):
+            return [None] * len(values)
+        names = list(_each(data, self.labelers))
+        if len(names) != len(values):
+            problem = f"Holds {len(names):,} labelers for {len(values):,} verdicts."
+            raise Wrong(self.labelers[0], problem)
+        return [labeler_in(name, path) if name is not None else None for name, path in names]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,6 +266,7 @@ class MappedRecord:
     system: Any
     answers: Sequence[Answer]
     verdicts: Sequence[Verdict]
+    labelers: Sequence[Any]  # who gave them, in the same order; None where nobody is named
     tags: Sequence[str]
 
     def rows(self, tell: Tell = lambda _: None) -> Iterator[Row]:
@@ -227,8 +274,8 @@ class MappedRecord:
         more = {"system": self.system, "tags": list(self.tags) or None}
         if self.verdicts:
             first, second = self.answers
-            for verdict in self.verdicts:
-                yield triple(self.prompt, first, second, verdict, **more)
+            for verdict, labeler in zip(self.verdicts, self.labelers, strict=True):
+                yield triple(self.prompt, first, second, verdict, annotator=labeler, **more)
         elif any(one.rank is not None for one in self.answers):
             yield from ranked(self.prompt, self.answers, tell, **more)
         else:
@@ -261,6 +308,10 @@ def _meaning(mapping: ColumnMapping) -> str:
         words += f", responses are in {_quoted(mapping.responses)}"
     if mapping.verdicts:
         words += f", votes in {_quoted(mapping.verdicts)}"
+    if mapping.labelers:
+        words += f", given by the labelers in {_quoted(mapping.labelers)}"
+    if mapping.labeler_per_verdict:
+        words += ", each place of a vote by a labeler of its own"
     if mapping.scores:
         better = "higher" if mapping.higher_is_better else "lower"
         words += f", scores in {_quoted(mapping.scores)}: {better} is better"
@@ -348,6 +399,12 @@ def _beside(data: Data, paths: Sequence[str], count: int) -> list[tuple[Any, str
 # Values
 
 
+def _person_of(path: str) -> str:
+    """The name of a labeler whose votes stand here: “votes[0]” is “votes 1”."""
+    place = LAST_ITEM.fullmatch(path)
+    return f"{place[1]} {int(place[2]) + 1}" if place else path
+
+
 def word_of(value: object) -> str:
     """A verdict's value as it is compared: 1, 1.0 and "1" are one, and capitals do not count."""
     if isinstance(value, float) and value.is_integer():
@@ -396,7 +453,7 @@ def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _value_in(value: Any, name: str) -> Any:
     """The value of a field of the JSON, in the field's type."""
-    if name == "higher_is_better":
+    if name in ("higher_is_better", "labeler_per_verdict"):
         if not isinstance(value, bool):
             raise MappingRefused(f"{name} is true or false, not {name_of_type(value)}.")
         return value
