@@ -18,10 +18,9 @@ from labeling.importing.sources.mapping import (
     LONGEST_PATH,
     ColumnMapping,
     MappedRecord,
-    value_at,
-    word_of,
 )
 from labeling.importing.sources.parts import Verdict
+from labeling.importing.sources.paths import value_at, word_of
 from labeling.importing.sources.source import Data
 from labeling.texts.limits import MAX_KEYS
 

@@ -7,8 +7,7 @@ what they do to a record stand together: a field is added in one place.
 """
 
 import json
-import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -26,17 +25,21 @@ from labeling.importing.sources.parts import (
     to_compare,
     triple,
 )
+from labeling.importing.sources.paths import (
+    SHOWN_COLUMNS,
+    beside,
+    each_value,
+    person_of,
+    required,
+    value_at,
+    word_of,
+)
 from labeling.importing.sources.source import Data, Row, Source
-from labeling.texts.limits import MAX_KEYS, MAX_RESPONSES
+from labeling.texts.limits import MAX_KEYS
 
 MAPPED = "mapping"  # the name of what a mapping reads, among the sources
 LONGEST_PATH = 300
 LONGEST_JSON = 100_000
-SHOWN_COLUMNS = 20
-STEP = re.compile(r"\[(\d{0,6})\]|\.?([^.\[\]]+)")
-LAST_ITEM = re.compile(r"(.+)\[(\d+)\]", re.DOTALL)
-# Numbers as tables write them where another row has none: 1.0 for 1.
-WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+")
 # The fields that say what a verdict's values mean.
 MEANINGS = {
     "first": Verdict.FIRST,
@@ -58,8 +61,8 @@ class ColumnMapping:
     Responses are one column that holds a list, or a column for each; models and scores likewise.
     Each verdict column is a vote, or holds a list of votes. `first`, `second`, `tie`, `both_bad`
     and `ignored` are the values that a verdict may have. Who gave them is said by columns of
-    `labelers`, in the order of the verdicts, or, with `labeler_per_verdict`, by the place where each
-    stands: every column, or place in its list, is one person.
+    `labelers`, in the order of the verdicts; or, with `labeler_per_verdict`, by where each stands:
+    every column, or place in its list, is one person.
     """
 
     prompt: str
@@ -195,7 +198,7 @@ class ColumnMapping:
             problem = f"Holds {len(answers):,} responses, and a verdict is about two."
             raise Wrong(self.responses[0], problem)
         return MappedRecord(
-            prompt=_prompt(_required(data, self.prompt), self.prompt),
+            prompt=_prompt(required(data, self.prompt), self.prompt),
             system=system if system not in ("", []) else None,
             answers=answers,
             verdicts=verdicts,
@@ -214,11 +217,12 @@ class ColumnMapping:
 
     def _answers(self, data: Data) -> list[Answer]:
         contents = [
-            _content(value, path) for value, path in _each(data, self.responses, is_needed=True)
+            _content(value, path)
+            for value, path in each_value(data, self.responses, is_needed=True)
         ]
         count = len(contents)
-        models = _beside(data, self.models, count)
-        scores = _beside(data, self.scores, count)
+        models = beside(data, self.models, count)
+        scores = beside(data, self.scores, count)
         sign = -1 if self.higher_is_better else 1
         ranks = [
             sign * number(value, path) if value not in (None, "") else None
@@ -232,7 +236,7 @@ class ColumnMapping:
     def _votes(self, data: Data, tell: Tell) -> Iterator[tuple[Verdict, Any]]:
         """Each vote with who gave it, None where nobody is named."""
         known = self._meanings
-        values = list(_each(data, self.verdicts))
+        values = list(each_value(data, self.verdicts))
         for (value, path), labeler in zip(values, self._labelers(data, values), strict=True):
             if value is None or value == "":
                 continue
@@ -248,10 +252,10 @@ class ColumnMapping:
     def _labelers(self, data: Data, values: Sequence[tuple[Any, str]]) -> list[Any]:
         """Who gave each of these verdicts."""
         if self.labeler_per_verdict:
-            return [_person_of(path) for _, path in values]
+            return [person_of(path) for _, path in values]
         if not self.labelers or all(value in (None, "") for value, _ in values):
             return [None] * len(values)
-        names = list(_each(data, self.labelers))
+        names = list(each_value(data, self.labelers))
         if len(names) != len(values):
             problem = f"Holds {len(names):,} labelers for {len(values):,} verdicts."
             raise Wrong(self.labelers[0], problem)
@@ -320,98 +324,6 @@ def _meaning(mapping: ColumnMapping) -> str:
 
 def _quoted(paths: Sequence[str]) -> str:
     return ", ".join(f"“{path:.60}”" for path in paths)
-
-
-# Paths
-
-
-def column_of(path: str, columns: Collection[str]) -> str | None:
-    """The column that a path leads into: the longest name that it begins with."""
-    if path in columns:
-        return path
-    fitting = [
-        name for name in columns if path == name or path.startswith((f"{name}.", f"{name}["))
-    ]
-    return max(fitting, key=len, default=None)
-
-
-def value_at(data: Data, path: str) -> Any:
-    """What the path leads to; None where there is nothing. Of `[]`, a list of what each item
-    has, where None stands for an item that has nothing."""
-    if path in data:
-        return data[path]
-    column = column_of(path, data)
-    if column is None:
-        return None
-    rest = path[len(column) :]
-    steps = list(STEP.finditer(rest))
-    if "".join(step.group() for step in steps) != rest:
-        return None
-    return _follow(data[column], [(step.group(1), step.group(2)) for step in steps])
-
-
-def _follow(value: Any, steps: Sequence[tuple[str | None, str | None]]) -> Any:
-    for place, (index, name) in enumerate(steps):
-        if index == "":
-            if not isinstance(value, list):
-                return None
-            return [_follow(item, steps[place + 1 :]) for item in value]
-        if index is not None:
-            is_there = isinstance(value, list) and int(index) < len(value)
-            value = value[int(index)] if is_there else None
-        else:
-            value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
-def _required(data: Data, path: str) -> Any:
-    value = value_at(data, path)
-    if value is None:
-        columns = ", ".join(f"{name:.40}" for name in list(data)[:SHOWN_COLUMNS])
-        raise Wrong(path, "Is missing.", f"The row has {columns or 'no columns'}.")
-    return value
-
-
-def _each(
-    data: Data, paths: Sequence[str], *, is_needed: bool = False
-) -> Iterator[tuple[Any, str]]:
-    """The values of all paths with where each stands; a list is as many values as it has items."""
-    for path in paths:
-        value = _required(data, path) if is_needed else value_at(data, path)
-        if isinstance(value, list) and not (len(paths) > 1 and is_needed):
-            if len(value) > MAX_RESPONSES:
-                raise Wrong(path, f"{len(value):,} items; at most {MAX_RESPONSES:,} are read.")
-            yield from ((item, f"{path}[{index}]") for index, item in enumerate(value))
-        else:
-            yield value, path
-
-
-def _beside(data: Data, paths: Sequence[str], count: int) -> list[tuple[Any, str]]:
-    """As many values as there are responses; None for each where nothing is named or given."""
-    values = list(_each(data, paths))
-    if not paths or (len(values) == 1 and values[0][0] is None):
-        return [(None, "")] * count
-    if len(values) != count:
-        raise Wrong(paths[0], f"Holds {len(values):,} values for {count:,} responses.")
-    return values
-
-
-# Values
-
-
-def _person_of(path: str) -> str:
-    """The name of a labeler whose votes stand here: “votes[0]” is “votes 1”."""
-    place = LAST_ITEM.fullmatch(path)
-    return f"{place[1]} {int(place[2]) + 1}" if place else path
-
-
-def word_of(value: object) -> str:
-    """A verdict's value as it is compared: 1, 1.0 and "1" are one, and capitals do not count."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    word = str(value).strip().casefold()
-    whole = WHOLE_NUMBER.fullmatch(word)
-    return whole.group(1) if whole else word
 
 
 def _prompt(value: Any, path: str) -> Any:

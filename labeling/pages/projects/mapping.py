@@ -21,7 +21,8 @@ from labeling.importing.guessing import (
 )
 from labeling.importing.roles import MEANINGS, ROLES, mapping_of, meanings_of, roles_of
 from labeling.importing.sampling import LONGEST_VALUE, Sample, sample_of, shown_rows
-from labeling.importing.sources.mapping import ColumnMapping, MappingRefused, word_of
+from labeling.importing.sources.mapping import ColumnMapping, MappingRefused
+from labeling.importing.sources.paths import word_of
 from labeling.importing.uploads import keep_upload, kept_upload
 from labeling.models import Project, Role
 from labeling.pages.projects.import_forms import ConfirmForm, UploadForm

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from labeling.importing import ImportOptions, ImportRefused, check_file, import_file
 from labeling.importing.reports import Wrong
-from labeling.importing.sources.mapping import ColumnMapping, MappingRefused, value_at, word_of
+from labeling.importing.sources.mapping import ColumnMapping, MappingRefused
+from labeling.importing.sources.paths import value_at, word_of
 from labeling.models import Preference, Project
 from tests.factories import make_project
 
