@@ -99,6 +99,11 @@ class User(AbstractUser):
 
     def clean(self) -> None:
         super().clean()
+        if self.is_outside and (self.is_active or self.is_staff or self.is_superuser or self.email):
+            raise ValidationError(
+                "Nobody signs in as an outside labeler: leave the account switched off, without "
+                "an address and without rights."
+            )
         others = User.objects.exclude(pk=self.pk)
         if others.filter(username_key=fold(self.username)).exists():
             raise ValidationError({"username": "Somebody has this user name already."})
