@@ -105,7 +105,7 @@ class OutsideJudgments(Adding):
             user_ids |= self.labeler_ids(missing)
             self.report.labelers_new += len(missing)
         members = self.lock_members(user_ids.values())
-        others = [pk for pk in user_ids.values() if pk not in members]
+        others = sorted(pk for pk in user_ids.values() if pk not in members)
         self.insert(Membership, memberships_of(self.project.pk, others))
         return {
             name: members.get(user_ids[key]) or Labeler(user_ids[key]) for name, key in keys.items()
