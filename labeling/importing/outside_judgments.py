@@ -8,32 +8,23 @@ further files add theirs, and settle anew.
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from labeling.importing.lines.named_votes import BOTH_BAD, PREFER, NamedVote
 from labeling.importing.lines.opinions import MOST_VOTES, Opinion
 from labeling.importing.reports import ImportReport
-from labeling.material.adding import Adding, ComparisonName, responses_key
-from labeling.models import Assignment, Comparison, Judgment, Membership, Preference, Prompt, User
-from labeling.people.outside import key_of, memberships_of, new_accounts
+from labeling.material.adding import ComparisonName, responses_key
+from labeling.models import Assignment, Comparison, Judgment, Preference, Prompt
+from labeling.people.outside import Labeler, OutsideLabelers
 from labeling.preferences.resettling import resettle
 from labeling.preferences.settling import Vote, weigh
 
 Pair: TypeAlias = tuple[int, int]  # response ids: those of the row's first and second response
 Said: TypeAlias = Mapping[ComparisonName, tuple[Pair, Opinion]]
 State = Comparison.State
-
-
-@dataclass(frozen=True)
-class Labeler:
-    """An outside labeler as they stand in the project."""
-
-    id: int
-    reliability: float = 1.0
-    is_excluded: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,21 +47,20 @@ class AskedAbout:
 
 
 @dataclass(frozen=True)
-class OutsideJudgments(Adding):
+class OutsideJudgments(OutsideLabelers):
     """Adds judgments of outside labelers to a project, whose row is locked."""
 
     report: ImportReport
     now: datetime
-    number_labelers: bool = field(default=False, kw_only=True)
 
     def store_said(self, said: Said, beside: Collection[ComparisonName] = ()) -> bool:
         """Stores what was said of these pairs. True when it locked known pairs; those `beside` are
         locked with them, so that one transaction locks in the order of ids."""
         if not said:
             return False
-        labelers = self._labelers(
-            dict.fromkeys(vote.labeler for _, opinion in said.values() for vote in opinion.said)
-        )
+        names = (vote.labeler for _, opinion in said.values() for vote in opinion.said)
+        labelers, new = self.labelers(dict.fromkeys(names))
+        self.report.labelers_new += new
         known = self.comparison_ids({*said, *beside})
         asked = self.lock_for_judgments(
             known.values(), {known[name] for name in said.keys() & known.keys()}
@@ -88,55 +78,6 @@ class OutsideJudgments(Adding):
         changed = self._add_judgments({name: said[name] for name in ids}, ids, asked, labelers)
         self._settle({name: said[name] for name in changed}, ids, asked, labelers)
         return bool(known)
-
-    # labelers
-
-    def _labelers(self, names: Iterable[str]) -> dict[str, Labeler]:
-        """The labelers of these names, in a project that has not met all of them yet."""
-        keys = {name: key_of(self.project.pk, name) for name in names}
-        user_ids = self.labeler_ids(keys.values())
-        missing = {key: name for name, key in keys.items() if key not in user_ids}
-        if missing:
-            known = self.count_labelers()
-            accounts = new_accounts(
-                self.project.pk, missing, known, are_numbered=self.number_labelers
-            )
-            self.insert(User, [account.columns() for account in accounts], or_fail=True)
-            user_ids |= self.labeler_ids(missing)
-            self.report.labelers_new += len(missing)
-        members = self.lock_members(user_ids.values())
-        others = sorted(pk for pk in user_ids.values() if pk not in members)
-        self.insert(Membership, memberships_of(self.project.pk, others))
-        return {
-            name: members.get(user_ids[key]) or Labeler(user_ids[key]) for name, key in keys.items()
-        }
-
-    def labeler_ids(self, keys: Iterable[str]) -> dict[str, int]:
-        """Ids of those of these labelers that the project knows, by key."""
-        rows = User.objects.filter(outside_project=self.project, outside_key__in=list(keys))
-        return dict(rows.values_list("outside_key", "pk"))
-
-    def count_labelers(self) -> int:
-        return User.objects.filter(outside_project=self.project).count()
-
-    def lock_members(self, user_ids: Iterable[int]) -> dict[int, Labeler]:
-        """How these labelers stand, by id. Whoever takes their judgments out of training at this
-        moment waits for the lock, and then sees the new ones too."""
-        members = Membership.objects.filter(project=self.project, user__in=list(user_ids))
-        # In two statements: what the first one reads may be that of before the wait.
-        locked = (
-            members.select_for_update(no_key=True).order_by("pk").values_list("user_id", flat=True)
-        )
-        return self.members(list(locked))
-
-    def members(self, user_ids: Iterable[int]) -> dict[int, Labeler]:
-        rows = Membership.objects.filter(project=self.project, user__in=list(user_ids))
-        return {
-            user_id: Labeler(user_id, reliability, excluded_at is not None)
-            for user_id, reliability, excluded_at in rows.values_list(
-                "user_id", "reliability", "excluded_at"
-            )
-        }
 
     # comparisons
 
@@ -194,13 +135,15 @@ class OutsideJudgments(Adding):
         asked: AskedAbout,
         labelers: Mapping[str, Labeler],
     ) -> set[ComparisonName]:
-        """Adds the judgments that are not there yet. Returns the pairs that have new ones."""
+        """Adds the judgments that are not there yet. Returns the pairs that have new ones. What
+        a new labeler of a pair has said of it before, in the same file, stays as superseded."""
         standing = self._standing([pk for pk in ids.values() if pk in asked.judged])
         changed: set[ComparisonName] = set()
         replaced: list[int] = []
         rows: list[dict[str, Any]] = []
+        earlier: list[dict[str, Any]] = []
         for name, (pair, opinion) in said.items():
-            self.report.judgments_replaced += opinion.said_before
+            self.report.judgments_replaced += len(opinion.said_before)
             for vote in opinion.said:
                 labeler = labelers[vote.labeler]
                 row = self._judgment(ids[name], labeler, pair, vote)
@@ -214,11 +157,18 @@ class OutsideJudgments(Adding):
                         continue
                     replaced.append(before.id)
                     row |= {"assignment_id": before.assignment_id, "supersedes_id": before.id}
+                else:
+                    earlier += [
+                        self._judgment(ids[name], labeler, pair, other)
+                        | {"superseded_at": self.now}
+                        for other in opinion.said_before
+                        if other.labeler == vote.labeler
+                    ]
                 self.report.judgments_new += 1
                 changed.add(name)
                 rows.append(row)
         self.supersede(replaced)
-        self._insert_judgments(rows)
+        self._insert_judgments(rows, earlier)
         return changed
 
     def supersede(self, judgment_ids: Collection[int]) -> None:
@@ -262,9 +212,12 @@ class OutsideJudgments(Adding):
             for row in rows
         }
 
-    def _insert_judgments(self, rows: Sequence[dict[str, Any]]) -> None:
+    def _insert_judgments(
+        self, rows: Sequence[dict[str, Any]], earlier: Sequence[dict[str, Any]]
+    ) -> None:
         """Inserts the judgments, each with an assignment that was answered: a labeler has one for
-        each comparison."""
+        each comparison. The `earlier` ones are those that their labelers replaced in the same
+        file."""
         new = [row for row in rows if "assignment_id" not in row]
         self.insert(
             Assignment,
@@ -287,9 +240,27 @@ class OutsideJudgments(Adding):
             or_fail=True,
         )
         ids = self.assignment_ids({row["comparison_id"] for row in new})
-        for row in new:
+        for row in [*new, *earlier]:
             row["assignment_id"] = ids.get((row["comparison_id"], row["labeler_id"]), 0)
+        if earlier:
+            self.insert(Judgment, earlier, or_fail=True)
+            last = self._chain({row["assignment_id"] for row in earlier})
+            for row in new:
+                row["supersedes_id"] = last.get(row["assignment_id"])
         self.insert(Judgment, rows, or_fail=True)
+
+    def _chain(self, assignment_ids: Collection[int]) -> dict[int, int]:
+        """Lets each superseded judgment of these assignments follow the one before it. Returns the
+        last one's id by assignment."""
+        last: dict[int, int] = {}
+        followers: list[Judgment] = []
+        judgments = Judgment.objects.filter(assignment__in=assignment_ids)
+        for pk, assignment_id in judgments.order_by("pk").values_list("pk", "assignment_id"):
+            if assignment_id in last:
+                followers.append(Judgment(pk=pk, supersedes_id=last[assignment_id]))
+            last[assignment_id] = pk
+        Judgment.objects.bulk_update(followers, ["supersedes"], batch_size=200)
+        return last
 
     def assignment_ids(self, comparison_ids: Collection[int]) -> dict[tuple[int, int], int]:
         rows = Assignment.objects.filter(comparison__in=comparison_ids, showing=1)

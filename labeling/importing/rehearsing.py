@@ -12,10 +12,11 @@ from typing import Any
 
 from django.db import models
 
-from labeling.importing.outside_judgments import AskedAbout, Labeler
+from labeling.importing.outside_judgments import AskedAbout
 from labeling.importing.storing import Earlier, Storing
 from labeling.material.adding import ComparisonName, ResponseName
 from labeling.models import Comparison, Preference, Prompt, Response, User
+from labeling.people.outside import Labeler
 
 # Below every id of the database, ascending as they would.
 FIRST_ID = -(2**50)

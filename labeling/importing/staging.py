@@ -27,6 +27,7 @@ from labeling.models import Import, ImportChunk, Project, User
 ABANDONED_AFTER = timedelta(minutes=10)
 REMOVED_AT_ONCE = 20
 OPINION = [field.name for field in fields(Opinion)]
+SAID = ("said", "said_before")
 NAMED_VOTE = [field.name for field in fields(NamedVote)]
 
 
@@ -80,17 +81,19 @@ def _written(rows: Sequence[CheckedRow]) -> bytes:
 def _opinion(opinion: Opinion) -> list[Any]:
     """The arguments of `Opinion`, in order. `dataclasses.astuple` takes ten times as long."""
     values = [getattr(opinion, name) for name in OPINION]
-    if opinion.said:
-        said = [[getattr(vote, name) for name in NAMED_VOTE] for vote in opinion.said]
-        values[OPINION.index("said")] = said
+    for name in SAID:
+        if votes := getattr(opinion, name):
+            written = [[getattr(vote, column) for column in NAMED_VOTE] for vote in votes]
+            values[OPINION.index(name)] = written
     return values
 
 
 def _read(values: list[Any]) -> Opinion:
     opinion = Opinion(*values)
     first, second, ties, both_bad = opinion.votes  # a list, as JSON has it
-    said = tuple(NamedVote(*vote) for vote in opinion.said)  # type: ignore[misc]
-    return replace(opinion, votes=(first, second, ties, both_bad), said=said)
+    said, before = (tuple(NamedVote(*vote) for vote in getattr(opinion, name)) for name in SAID)
+    votes = (first, second, ties, both_bad)
+    return replace(opinion, votes=votes, said=said, said_before=before)
 
 
 def rows_of(chunk: ImportChunk) -> list[CheckedRow]:

@@ -64,7 +64,7 @@ class Opinion:
     # What named people said: the row's own, and in a pair's first row all of the file's.
     said: tuple[NamedVote, ...] = ()
     is_gathered: bool = False  # the row's own stands in an earlier row
-    said_before: int = 0  # earlier answers of the same people, in whose place others of these stand
+    said_before: tuple[NamedVote, ...] = ()  # earlier answers of the same people, in order
     is_unnamed: bool = False  # a vote that names nobody, of a pair that named people judged
 
 

@@ -68,16 +68,24 @@ class FileSaid:
         if first != line:
             return replace(opinion, said=(), is_gathered=True)
         last: dict[str, NamedVote] = {}
+        before: list[NamedVote] = []
         for (written,) in self.database.execute(
             "SELECT vote FROM said WHERE pair = ? ORDER BY line", (pair,)
         ):
             vote = NamedVote(*json.loads(written))
-            if not _is_earlier(vote, last.get(vote.labeler)):
+            other = last.get(vote.labeler)
+            if other is None or not _is_earlier(vote, other):
                 last[vote.labeler] = vote
-        said = tuple(vote if side > 0 else vote.turned() for vote in last.values())
-        return replace(opinion, said=said, said_before=number - len(said))
+                before += [other] if other else []
+            else:
+                before.append(vote)
+        said, said_before = (
+            tuple(vote if side > 0 else vote.turned() for vote in votes)
+            for votes in (last.values(), before)
+        )
+        return replace(opinion, said=said, said_before=said_before)
 
 
-def _is_earlier(vote: NamedVote, other: NamedVote | None) -> bool:
+def _is_earlier(vote: NamedVote, other: NamedVote) -> bool:
     """Whether the vote was given before another one, which stands in an earlier row."""
-    return bool(other and vote.judged_at and other.judged_at > vote.judged_at)
+    return bool(vote.judged_at) and other.judged_at > vote.judged_at

@@ -90,12 +90,29 @@ def test_of_two_answers_of_one_person_in_a_file_the_last_counts() -> None:
     assert said(project) == {"ana": "Coffee"}
 
 
+def test_what_somebody_said_before_is_kept_as_superseded() -> None:
+    project = make_project()
+    answers = [vote("ana"), vote("ana", kind="tie"), vote("ben"), vote("ana", "Coffee", "Tea")]
+    take(project, *answers)
+    first, second, last = Judgment.objects.filter(labeler__first_name="ana").order_by("pk")
+    assert [one.kind for one in (first, second, last)] == ["prefer", "tie", "prefer"]
+    assert (second.supersedes, last.supersedes) == (first, second)
+    assert first.superseded_at
+    assert second.superseded_at
+    assert last.superseded_at is None
+    assert Assignment.objects.filter(labeler__first_name="ana").count() == 1
+    before = list(Judgment.objects.values().order_by("pk"))
+    take(project, *answers)
+    assert list(Judgment.objects.values().order_by("pk")) == before
+
+
 def test_the_files_times_say_which_answer_is_the_last() -> None:
     project = make_project()
     late, early = "2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"
     take(project, vote("ana", judged_at=late), vote("ana", "Coffee", "Tea", judged_at=early))
     assert said(project) == {"ana": "Tea"}
-    assert Judgment.objects.get().created_at.isoformat() == "2026-01-02T00:00:00+00:00"
+    standing = Judgment.objects.get(superseded_at__isnull=True)
+    assert standing.created_at.isoformat() == "2026-01-02T00:00:00+00:00"
 
 
 def test_a_later_file_supersedes_and_settles_anew() -> None:
@@ -120,7 +137,7 @@ def test_an_earlier_answer_in_a_later_file_does_not_replace_a_later_one() -> Non
 
 def test_what_the_file_tells_of_a_judgment_is_kept() -> None:
     project = make_project()
-    more = {
+    more: dict[str, Any] = {
         "strength": 2, "rationale": "Warmer.", "seconds": 12.5, "shown_first": "rejected",
         "aspects": {"taste": "rejected", "price": None},
     }  # fmt: skip
