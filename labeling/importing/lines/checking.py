@@ -84,7 +84,7 @@ class _Check:
     def _tell_ignored(self, known: frozenset[str] | set[str]) -> None:
         if opinions.is_line_of_export(self.data):
             known = known | opinions.EXPORTED
-        if known >= TRIPLE and named_votes.names_annotator(self.data):
+        if named_votes.names_annotator(self.data) and known >= TRIPLE:
             known = known | named_votes.FIELDS | named_votes.EXPORTED
         for key in self.data.keys() - known:
             self.notices.add(f"field “{key:.40}” ignored", self.line)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from labeling.importing.lines.message_fields import text_in
-from labeling.importing.lines.named_votes import NamedVote, named_vote_in
+from labeling.importing.lines.named_votes import ANNOTATOR, NamedVote, named_vote_in
 from labeling.importing.lines.reading import name_of_type
 from labeling.importing.reports import Wrong
 from labeling.models import Preference
@@ -89,7 +89,9 @@ def opinion_in(data: Data, tell: Tell) -> Opinion:
     is_settled = is_line_of_export(data)
     votes = _votes(data) if is_settled else NO_VOTES
     strength = _strength(data, kind)
-    said = named_vote_in(data, kind, strength, is_exported=is_settled)
+    said = None
+    if ANNOTATOR in data:
+        said = named_vote_in(data, kind, strength, is_exported=is_settled)
     judgments = sum(votes) or (is_settled and _number(data, "judgments", 0, 1e9))
     split = data.get("split")
     return Opinion(

@@ -26,6 +26,7 @@ NAMED = {
     "Label Studio, one annotation to a row": ["3"],
     "MT-bench human judgments": None,
     "MultiPref": ["1", "2", "3"],
+    "Potato items and annotations": None,
     "PRISM conversations": None,
     "PRISM utterances": None,
     "Summarize from feedback, comparisons": ["w", "v"],

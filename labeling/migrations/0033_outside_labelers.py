@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('labeling', '0030_vote_share'),
+        ('labeling', '0032_comments'),
     ]
 
     operations = [
