@@ -30,17 +30,18 @@ class MembersError(ValueError):
 
 def members_of(project: Project) -> QuerySet[Membership]:
     """The people of the project by role and name, with how much each has judged and when last."""
-    people = _with_judgments(project).filter(user__outside_project__isnull=True)
+    people = everybody_of(project).filter(user__outside_project__isnull=True)
     return people.order_by("role", "user__username")
 
 
 def outside_members_of(project: Project) -> QuerySet[Membership]:
     """The outside labelers, likewise, who judged most first."""
-    outside = _with_judgments(project).filter(user__outside_project__isnull=False)
+    outside = everybody_of(project).filter(user__outside_project__isnull=False)
     return outside.order_by(F("judged").desc(nulls_last=True), "pk")
 
 
-def _with_judgments(project: Project) -> QuerySet[Membership]:
+def everybody_of(project: Project) -> QuerySet[Membership]:
+    """The members, outside labelers too, with how much each has judged and when last."""
     answers = judgments(project).filter(labeler=OuterRef("user")).order_by().values("labeler")
     return project.memberships.select_related("user").annotate(
         judged=Subquery(answers.annotate(n=Count("pk")).values("n")),

@@ -11,7 +11,7 @@ from django.urls import reverse
 from labeling.importing import import_file
 from labeling.models import Judgment, Membership, Project, Role
 from labeling.people.members import MembersError, change_member, remove_member
-from tests.factories import make_member, make_project
+from tests.factories import client_with_token, make_member, make_project
 
 pytestmark = pytest.mark.django_db
 
@@ -126,3 +126,17 @@ def test_the_database_admin_refuses_in_words_to_switch_one_on(project: Project) 
     person.is_active = True
     with pytest.raises(ValidationError, match="Nobody signs in as an outside labeler"):
         person.full_clean()
+
+
+def test_the_api_lists_them_as_outside_and_changes_neither_role_nor_work(project: Project) -> None:
+    program = client_with_token(make_member(project, Role.ADMIN))
+    address = f"/api/v1/projects/{project.slug}/members/"
+    rows = program.get(f"{address}?is_outside=true").json()["results"]
+    assert [(row["full_name"], row["judged"]) for row in rows] == [("Ana", 1), ("Ben", 1)]
+    assert len(program.get(f"{address}?is_outside=false").json()["results"]) == 1
+    one = f"{address}{rows[0]['id']}/"
+    for change in ({"role": "admin"}, {"is_paused": False}):
+        answer = program.patch(one, change, content_type="application/json")
+        assert answer.status_code == 409
+        assert "outside labeler" in answer.json()["detail"]
+    assert program.delete(one).status_code == 409
