@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
                 ('total', models.PositiveIntegerField(default=0)),
                 ('problem', models.CharField(blank=True, max_length=500)),
                 ('commit', models.CharField(blank=True, help_text="The hub's, when it is done.", max_length=64)),
-                ('url', models.URLField(blank=True, max_length=300)),
+                ('url', models.CharField(blank=True, max_length=300)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('touched_at', models.DateTimeField(help_text='When somebody last worked on it.')),
             ],

@@ -181,7 +181,7 @@ class SnapshotPush(models.Model):
     total = models.PositiveIntegerField(default=0)
     problem = models.CharField(max_length=500, blank=True)
     commit = models.CharField(max_length=64, blank=True, help_text="The hub's, when it is done.")
-    url = models.URLField(max_length=300, blank=True)
+    url = models.CharField(max_length=300, blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )

@@ -17,6 +17,7 @@ from labeling.models import (
     Membership,
     Preference,
     Project,
+    Snapshot,
     User,
 )
 
@@ -172,6 +173,13 @@ def _comparisons(project: Project, keys: Collection[int]) -> dict[int, Named]:
     return {key: Named(f"comparison {key}", links.get(key, "")) for key in keys}
 
 
+def _snapshots(project: Project, keys: Collection[int]) -> dict[int, Named]:
+    rows = Snapshot.objects.filter(project=project, pk__in=keys)
+    return {
+        row.pk: Named(row.title, reverse("snapshot", args=[project.slug, row.pk])) for row in rows
+    }
+
+
 _OWN: dict[str, Namer] = {
     "preference": Namer("preference", _preferences),
     "membership": Namer("member", _members),
@@ -180,6 +188,7 @@ _OWN: dict[str, Namer] = {
     "guidelineversion": Namer("guidelines", _guidelines, _guideline_version),
     "project": Namer("project", _projects),
     "invitation": Namer("invitation", _invitations),
+    "snapshot": Namer("snapshot", _snapshots),
     "comparison": Namer("comparison", _comparisons),
 }
 for _kind, _namer in _OWN.items():

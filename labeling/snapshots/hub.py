@@ -61,16 +61,18 @@ def push_folder(
     token: str,
     *,
     is_private: bool,
+    own: tuple[str, ...],
     message: str,
     tell: Callable[[int, int], None],
 ) -> Pushed:
-    """Makes the repository hold what the folder holds. Raises HubRefused or HubAway; then the hub
-    has nothing of it, or all."""
+    """Makes the repository hold what the folder holds; of what an earlier push left there, that
+    which begins with one of `own` goes. Raises HubRefused or HubAway; then the hub has nothing of
+    it, or all."""
     import httpx2
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     try:
-        return _Push(folder, repo_id, token, is_private, message, tell).run()
+        return _Push(folder, repo_id, token, is_private, own, message, tell).run()
     except OfflineModeIsEnabled as fault:
         raise HubRefused(OFFLINE) from fault
     except HfHubHTTPError as fault:
@@ -104,6 +106,7 @@ class _Push:
         repo_id: str,
         token: str,
         is_private: bool,
+        own: tuple[str, ...],
         message: str,
         tell: Callable[[int, int], None],
     ) -> None:
@@ -117,6 +120,7 @@ class _Push:
         }
         self.repo_id = repo_id
         self.is_private = is_private
+        self.own = own
         self.message = message
         self.tell = tell
 
@@ -126,7 +130,7 @@ class _Push:
         wrong = {
             name: path for name, path in self.files.items() if not _is_same(there.get(name), path)
         }
-        stale = [name for name in there if name not in self.files and name not in OF_THE_HUB]
+        stale = [name for name in there if name not in self.files and name.startswith(self.own)]
         if self.parent and not wrong and not stale:
             return Pushed(self.parent, url)
         commit = self._commit(wrong, stale)

@@ -180,6 +180,7 @@ def _push(push: SnapshotPush) -> hub.Pushed:
             push.repo_id,
             token,
             is_private=push.is_private,
+            own=(f"{DECIDED}/", f"{UNDECIDED}/", f"{JUDGMENTS}.jsonl"),
             message=f"Snapshot {snapshot.title} ({snapshot.sha256[:12]})",
             tell=tell,
         )

@@ -7,13 +7,23 @@ from pathlib import Path
 CHUNK = 1 << 20
 
 
-def tar_stream(folders: Mapping[str, Path]) -> Iterator[bytes]:
-    """Each folder's own files (no links, no subfolders' links), below its name in the archive."""
+def tar_stream(folders: Mapping[str, Path], texts: Mapping[str, str] = {}) -> Iterator[bytes]:
+    """Each folder's own files (no links, no subfolders' links), below its name in the archive.
+    `texts` are further files by their names there; they stand in for files of the same name."""
     for name, folder in folders.items():
         for path in sorted(folder.rglob("*")):
-            if not path.is_symlink() and path.is_file():
-                yield from _file(path, f"{name}/{path.relative_to(folder).as_posix()}")
+            inside = f"{name}/{path.relative_to(folder).as_posix()}"
+            if inside not in texts and not path.is_symlink() and path.is_file():
+                yield from _file(path, inside)
+    for name, text in texts.items():
+        yield from _text(text.encode(), name)
     yield b"\0" * (2 * tarfile.BLOCKSIZE)
+
+
+def _text(content: bytes, name: str) -> Iterator[bytes]:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(content), 0o644
+    yield entry.tobuf() + content + b"\0" * (-len(content) % tarfile.BLOCKSIZE)
 
 
 def _file(path: Path, name: str) -> Iterator[bytes]:

@@ -7,14 +7,17 @@ from typing import Any
 from labeling.texts.shown_paths import without_paths
 from modeling.models import RewardModel
 from modeling.reward_models.accuracy import Accuracy, accuracy_of
+from modeling.reward_models.eval_results import write_eval_results
 from modeling.reward_models.using import uses_on_card
 from modeling.run_data.stored import Evaluation
 
 
 def write_card(model: RewardModel) -> None:
-    """Writes the card into the model's folder; a later call writes it anew."""
+    """Writes the card into the model's folder, and its results for the hub beside it; a later call
+    writes both anew."""
     if model.path.is_dir():
         (model.path / "README.md").write_text(card_of(model), encoding="utf-8")
+        write_eval_results(model)
 
 
 def card_of(model: RewardModel) -> str:

@@ -29,6 +29,7 @@ from modeling.pages.versions import offered_versions, seen_in_service, version_a
 from modeling.reward_models import drift, gates, service
 from modeling.reward_models.accuracy import accuracy_of, yardsticks_of
 from modeling.reward_models.archive import tar_stream
+from modeling.reward_models.eval_results import FILE_NAME, eval_results_of
 from modeling.reward_models.evaluating import agreement_on, on_same_rows
 from modeling.reward_models.model_card import card_of
 from modeling.reward_models.using import uses_on_page
@@ -243,6 +244,10 @@ def download(request: SignedInRequest, pk: int) -> HttpResponseBase:
     name = f"{project.slug}-reward-model-v{model.version}"
     own, *others = model.member_paths
     folders = {name: own} | {f"{name}/members/{at}": path for at, path in enumerate(others, 1)}
-    response = StreamingHttpResponse(tar_stream(folders), content_type="application/x-tar")
+    # Made now: the snapshot may have been pushed to the hub since the model was trained.
+    results = eval_results_of(model)
+    texts = {f"{name}/{FILE_NAME}": results} if results else {}
+    tar = tar_stream(folders, texts)
+    response = StreamingHttpResponse(tar, content_type="application/x-tar")
     response["Content-Disposition"] = f'attachment; filename="{name}.tar"'
     return response

@@ -141,7 +141,9 @@ def test_pushing_again_makes_no_second_commit(hub: FakeHub, snapshot, admin):
 def test_another_snapshot_takes_the_place_of_the_first(hub: FakeHub, snapshot, admin, project):
     push(snapshot, admin)
     assert any(name.startswith("undecided/") for name in hub.repositories[REPO].files)
+    hub.repositories[REPO].files["eval.yaml"] = b"name: Tea"
     assert push(take(project, admin, "Sure", kind="prefer"), admin).state == "done"
+    assert hub.repositories[REPO].files["eval.yaml"] == b"name: Tea", "what others added stays"
     files = hub.repositories[REPO].files
     assert not any(name.startswith("undecided/") for name in files)
     assert json.loads(files["preferable.json"])["name"] == "Sure"
