@@ -68,8 +68,9 @@ def _header(snapshot: Snapshot, counts: Mapping[str, Any], ending: str) -> str:
         size_categories=_size(snapshot.count),
         configs=_configs(counts, snapshot.is_by_hand, ending),
         tags=["preference", "human-feedback", "rlhf", "reward-model", "preferable"],
-        **_licence(snapshot.licence),
     )
+    for name, value in _licence(snapshot.licence).items():
+        data[name] = value
     return str(data.to_yaml()).strip()
 
 

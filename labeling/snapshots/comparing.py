@@ -150,7 +150,7 @@ def ways_between(old: Row, new: Row) -> Iterator[str]:
 def _differ(old: Row, new: Row, name: str) -> bool:
     if name not in old or name not in new:
         return False
-    return abs(old[name] - new[name]) > ALIKE
+    return bool(abs(old[name] - new[name]) > ALIKE)
 
 
 OUTLINE = ("kind", "target", "strength", "weight", "split", "provenance", "excluded")

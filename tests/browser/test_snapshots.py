@@ -36,7 +36,7 @@ def test_a_filter_is_kept_and_compared_with_a_later_one(
     changed = Preference.objects.filter(kind="prefer").earliest("id")
     Preference.objects.filter(pk=changed.pk).update(weight=0.5)
     page.goto(f"{live_server.url}/projects/{project.slug}/snapshots/")
-    page.get_by_role("link", name="Take a snapshot").click()
+    page.get_by_role("button", name="Take a snapshot").click()
     page.get_by_label("Name").fill("Summer")
     page.get_by_role("button", name="Take the snapshot").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Summer")

@@ -203,7 +203,7 @@ def given_in(request: Request, serializer: type[serializers.Serializer[Any]]) ->
     """The body as the serializer reads it; an unknown name is an error."""
     body = serializer(data=request.data)
     body.is_valid(raise_exception=True)
-    unknown = sorted(request.data.keys() - body.fields.keys())
+    unknown = sorted(set(request.data) - body.fields.keys())
     if unknown:
         known = ", ".join(body.fields)
         raise serializers.ValidationError(

@@ -109,7 +109,7 @@ def _in_words(difference: Difference) -> list[tuple[str, str, str]]:
     old, new = difference.old, difference.new
     if old is None or new is None:
         return []
-    return [(way, *(_value(way, row, old) for row in (old, new))) for way in difference.ways]
+    return [(way, _value(way, old, old), _value(way, new, old)) for way in difference.ways]
 
 
 def _outline(row: dict[str, Any] | None) -> str:
@@ -166,7 +166,7 @@ def snapshot_push(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
             form.add_error(refused.field if refused.field in form.fields else None, str(refused))
         else:
             return redirect(f"{reverse('snapshot', args=[project.slug, row.pk])}#hub")
-    problems = [problem for of_field in form.errors.values() for problem in of_field]
+    problems = [str(problem) for of_field in form.errors.values() for problem in of_field]
     return snapshot_page(
         request, project, row, status=422, push_problem=" ".join(problems),
         repo_given=request.POST.get("repo_id", "")[:200],

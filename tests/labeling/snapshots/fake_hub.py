@@ -153,7 +153,8 @@ def fake_hub() -> Iterator[FakeHub]:
                 body = self.read_chunks()
             hub.requests.append((self.command, self.path))
             fault = hub.fault_of(self.path)
-            status, content = 0, {}
+            status = 0
+            content: dict[str, Any] = {}
             if fault is None or fault < 0:
                 is_known = self.headers.get("Authorization") == f"Bearer {TOKEN}"
                 if is_known or self.path.startswith("/lfs/"):

@@ -96,6 +96,7 @@ def test_excluded_ones_are_in_it_only_when_asked_for(project, curator):
     exclude(project, curator, [excluded.pk], "spam")
     assert take(project, curator).count == 2
     whole = take_by_hand(project, curator, "Whole", SnapshotFilter.parse({}, include_excluded=True))
+    assert isinstance(whole, Snapshot)
     assert whole.count == 3 and whole.filters == {"include_excluded": True}
     assert take(project, curator, "Bad ones", state="excluded").count == 1
 

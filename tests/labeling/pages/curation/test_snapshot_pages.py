@@ -46,7 +46,7 @@ def browser(client: Client, admin: User) -> Client:
     return client
 
 
-def page(browser: Client, name: str, *args: object, **query: object) -> str:
+def page(browser: Client, name: str, *args: object, **query: str | int) -> str:
     answer = browser.get(reverse(name, args=args), query)
     assert answer.status_code == 200
     return answer.content.decode()
