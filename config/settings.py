@@ -241,6 +241,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600,
         "options": {"expires": 3600},
     },
+    "forget-requests": {
+        "task": "labeling.tasks.forget_requests",
+        "schedule": 3600,
+        "options": {"expires": 3600},
+    },
 }
 
 _api_requests = environment.whole_number(
@@ -293,8 +298,17 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    # Several endpoints have a `kind`, and not the same.
-    "ENUM_NAME_OVERRIDES": {"JudgmentKindEnum": "labeling.models.Judgment.Kind"},
+    # Several endpoints have a `kind`, a `state` or a `role`, and not the same.
+    "ENUM_NAME_OVERRIDES": {
+        "SnapshotOriginEnum": "labeling.models.snapshots.SnapshotOrigin",
+        "SnapshotWorkEnum": "labeling.models.snapshots.WorkState",
+        "JudgmentKindEnum": "labeling.models.Judgment.Kind",
+        "ComparisonStateEnum": "labeling.models.Comparison.State",
+        "PreferenceKindEnum": "labeling.models.Preference.Kind",
+        "AskReasonEnum": "labeling.models.AskReason",
+        "RoleEnum": "labeling.models.Role",
+        "MessageRoleEnum": "labeling.texts.messages.ROLES",
+    },
 }
 
 LOGGING = {

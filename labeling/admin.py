@@ -17,6 +17,7 @@ from labeling.models import (
     Assignment,
     AuditEntry,
     ChangeCounter,
+    Comment,
     Comparison,
     ComparisonResponse,
     Doubt,
@@ -27,6 +28,7 @@ from labeling.models import (
     ImportChunk,
     Invitation,
     Judgment,
+    KeyedRequest,
     Membership,
     OverlapChange,
     Preference,
@@ -414,3 +416,22 @@ class OverlapChangeAdmin(ReadOnlyAdmin):
     list_filter = ("project",)
     list_select_related = ("project",)
     search_fields = ("=id", "project__name")
+
+
+@admin.register(KeyedRequest)
+class KeyedRequestAdmin(ReadOnlyAdmin):
+    list_display = ("id", "key", "user", "token", "status", "created_at")
+    list_filter = ("status",)
+    list_select_related = ("user", "token")
+    search_fields = ("=key", "user__username")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[KeyedRequest]:
+        return super().get_queryset(request).defer("answer")
+
+
+@admin.register(Comment)
+class CommentAdmin(ReadOnlyAdmin):
+    list_display = ("id", "project", "comparison_id", "author", "to_labelers", "resolved_at")
+    list_filter = ("to_labelers",)
+    list_select_related = ("project", "author")
+    search_fields = ("text",)

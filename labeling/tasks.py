@@ -4,6 +4,7 @@ from celery import shared_task
 
 from labeling.importing import applying
 from labeling.models import Project
+from labeling.people import repeats
 from labeling.preferences import overlap
 from labeling.quality import weights
 from labeling.queue import leases
@@ -44,3 +45,9 @@ def update_reliability(project_id: int | None = None) -> None:
     project = Project.objects.filter(pk=project_id).first()
     if project is not None:
         weights.update_reliability(project)
+
+
+@shared_task(name="labeling.tasks.forget_requests")
+def forget_requests() -> None:
+    """Forgets the answers that nobody can ask for again by an idempotency key."""
+    repeats.forget_old()

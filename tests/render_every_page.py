@@ -68,6 +68,7 @@ def value_for(name: str, parameter: str, values: dict[str, Any]) -> Any:
 def make_rows() -> tuple[Any, dict[str, Any]]:
     from django.utils import timezone
 
+    from labeling.curation.comments import add_comment
     from labeling.importing import ImportReport
     from labeling.models import (
         Judgment,
@@ -100,17 +101,22 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
     invitation, token = create_invitation(project, owner, Role.LABELER)
     run = make_run(project, Run.State.RUNNING, progress=0.5)
     log_metrics(run, "train/loss", [0.7, 0.6])
+    comment = add_comment(project, owner, assignment.comparison_id, "Ask @owner.")
     brought = {"file": "rows.jsonl", **ImportReport().as_dict()}
     return owner, {
         "slug": project.slug,
         "uuid": assignment.uuid,
         "version": 1,
+        "number": 1,
         "run.pk": run.pk,
         "reward.pk": RewardModel.objects.earliest("pk").pk,
         "labeler.pk": Membership.objects.get().pk,
         "my.pk": Judgment.objects.get(labeler=owner).pk,
         "flagged.pk": Judgment.objects.get(labeler=owner).pk,
         "gold.pk": 1,
+        "api.number": 1,
+        "comment.pk": comment.pk,
+        "comment-add.pk": comment.comparison_id,
         "quality.pk": Membership.objects.get().pk,
         "invitation.token": token,
         "invitation.pk": invitation.pk,

@@ -2,7 +2,9 @@
 
 from labeling.models.changes import ChangeCounter
 from labeling.models.checks import Gold
+from labeling.models.comments import Comment
 from labeling.models.imports import Import, ImportChunk, OverlapChange
+from labeling.models.keyed_requests import KeyedRequest
 from labeling.models.material import Comparison, ComparisonResponse, Prompt, Response
 from labeling.models.people import FormerMember, Invitation, Membership, Role, User
 from labeling.models.projects import AskReason, GuidelineVersion, Project, Scale
@@ -18,6 +20,7 @@ __all__ = [
     "Assignment",
     "AuditEntry",
     "ChangeCounter",
+    "Comment",
     "Comparison",
     "ComparisonResponse",
     "Doubt",
@@ -29,6 +32,7 @@ __all__ = [
     "ImportChunk",
     "Invitation",
     "Judgment",
+    "KeyedRequest",
     "Membership",
     "OverlapChange",
     "Preference",

@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from labeling.pages.curation import (
     agreement,
+    comments,
     flagged,
     gold,
     preference_changes,
@@ -43,6 +44,17 @@ urlpatterns: list[URLPattern] = [
         "projects/<slug:slug>/flagged/<int:pk>/restore/",
         flagged.flagged_restore,
         name="flagged-restore",
+    ),
+    path("projects/<slug:slug>/comments/", comments.comments_page, name="comments"),
+    path(
+        "projects/<slug:slug>/comparisons/<int:pk>/comments/",
+        comments.comment_add,
+        name="comment-add",
+    ),
+    path(
+        "projects/<slug:slug>/comments/<int:pk>/resolve/",
+        comments.comment_resolve,
+        name="comment-resolve",
     ),
     path("projects/<slug:slug>/audit/", curation.audit, name="audit"),
     path("projects/<slug:slug>/preferences/", preferences.preferences, name="preferences"),

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from labeling.curation.comments import add_comment
 from labeling.curation.decisions import exclude
 from labeling.curation.doubts import Contradiction, note_doubts
 from labeling.importing import ImportReport
@@ -84,6 +85,9 @@ def make_rows_to_look_at() -> tuple[dict[Role, User], dict[str, Any]]:
     held = claim(people[Role.LABELER], project)
     assert held is not None
     brought = {"file": "rows.jsonl", **ImportReport().as_dict()}
+    of_preference = Preference.objects.latest("pk").comparison_id
+    words = "The first one names a source; @labeler-of-teatime, did you open it?"
+    comment = add_comment(project, people[Role.CURATOR], of_preference, words, to_labelers=True)
     mine = Judgment.objects.filter(labeler=people[Role.LABELER]).latest("pk")
     return people, values | {
         "slug": project.slug,
@@ -92,6 +96,9 @@ def make_rows_to_look_at() -> tuple[dict[Role, User], dict[str, Any]]:
         "my.pk": mine.pk,
         "flagged.pk": mine.pk,
         "gold.pk": 1,
+        "api.number": 1,
+        "comment.pk": comment.pk,
+        "comment-add.pk": comment.comparison_id,
         "skipped.pk": write_entry(project, people[Role.ADMIN], "import", project, **brought).pk,
         "preference.pk": Preference.objects.latest("pk").pk,
         **_take_snapshots(project, people[Role.CURATOR]),

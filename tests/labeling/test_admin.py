@@ -19,11 +19,13 @@ from labeling.models import (
     Assignment,
     AuditEntry,
     ChangeCounter,
+    Comment,
     Doubt,
     FormerMember,
     Gold,
     Import,
     Judgment,
+    KeyedRequest,
     Membership,
     OverlapChange,
     Preference,
@@ -88,7 +90,11 @@ def fill(project: Project, number: int) -> None:
     OverlapChange.objects.create(project=project, old=1, new=2, up_to=number)
     FormerMember.objects.create(project=project, user=labeler, reliability=0.5)
     create_invitation(project, labeler, Role.LABELER, f"number {number}")
-    make_token(labeler, f"number {number}", [Scope.READ])
+    token, _key = make_token(labeler, f"number {number}", [Scope.READ])
+    Comment.objects.create(
+        project=project, comparison_id=preference.comparison_id, author=labeler, text=f"{number}"
+    )
+    KeyedRequest.objects.create(user=labeler, token=token, key=f"{number}", fingerprint="0" * 64)
     policy = Policy.objects.create(project=project, version=number, name="p", location="x")
     snapshot = Snapshot.objects.create(project=project, sha256=f"{number:064}", count=1)
     snapshot.files.create(name=f"{number}.jsonl", sha256=f"{number:064}", size=1, rows=1)

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from labeling.api.conventions.once import once
 from labeling.api.conventions.parameters import Parameters, WordListField
 from labeling.api.conventions.requests import project_of, user_of
 from labeling.importing import MAX_PAIRS, ImportOptions, import_file
@@ -138,6 +139,7 @@ class ImportsView(APIView):
         },
         responses={201: ReportSerializer, 200: ReportSerializer},
     )
+    @once()
     def post(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug)
         given = ImportParameters.of(request)

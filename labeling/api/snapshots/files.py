@@ -12,7 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from labeling.api.conventions.immutable_files import send_immutable
+from labeling.api.conventions.errors import answers
+from labeling.api.conventions.files import answer_file
 from labeling.api.conventions.parameters import MAX_PAGE, Parameters
 from labeling.api.conventions.requests import project_of
 from labeling.api.conventions.streams import JSONL
@@ -24,6 +25,12 @@ from labeling.snapshots import comparing
 from labeling.snapshots.card import card_of
 from labeling.snapshots.comparing import Differences
 from labeling.snapshots.shaping import NoSuchFile, ready_file
+
+
+def refusals(*statuses: int) -> dict[int, Any]:
+    """How an endpoint refuses whose answers are files."""
+    described = answers(None, *statuses)
+    return {status: one for status, one in described.items() if status != 200}
 
 
 class DiffParameters(Parameters):
@@ -53,6 +60,7 @@ class SnapshotFileView(APIView):
             (206, "application/octet-stream"): OpenApiTypes.BINARY,
             304: None,
             416: None,
+            **refusals(400, 410),
         },
     )
     def get(self, request: Request, slug: str, pk: int, name: str) -> HttpResponseBase:
@@ -71,12 +79,12 @@ class SnapshotFileView(APIView):
             raise serializers.ValidationError({"name": [str(fault)]}) from fault
         except SnapshotDamaged as fault:
             raise Damaged(str(fault)) from fault
-        answer = send_immutable(
-            request.headers,
+        answer = answer_file(
+            request,
             file.path,
-            name=f"{slug}-{snapshot.sha256[:12]}-{name}",
-            content_type=file.content_type,
             sha256=file.sha256,
+            file_name=f"{slug}-{snapshot.sha256[:12]}-{name}",
+            content_type=file.content_type,
         )
         answer["Rows"] = str(file.rows)
         answer["Rows-Left-Out"] = str(file.left_out)
@@ -90,6 +98,7 @@ class SnapshotDiffView(APIView):
         responses={
             (200, "application/json"): DiffSerializer,
             (200, JSONL): OpenApiTypes.BINARY,
+            **refusals(400, 410),
         },
     )
     def get(self, request: Request, slug: str) -> HttpResponseBase:

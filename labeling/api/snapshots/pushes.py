@@ -6,21 +6,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from labeling.api.conventions.errors import answers, answers_to_post
+from labeling.api.conventions.once import once
 from labeling.api.conventions.requests import project_of, user_of
-from labeling.api.snapshots.rows import (
-    NewPushSerializer,
-    PushSerializer,
-    given_in,
-    push_row,
-    snapshot_of,
-)
+from labeling.api.snapshots.rows import PushBody, PushSerializer, push_row, snapshot_of
 from labeling.models import Role
 from labeling.snapshots import pushing
 from labeling.snapshots.taking import SnapshotRefused
 
 
 class SnapshotPushesView(APIView):
-    @extend_schema(summary="Its pushes to the hub", responses=PushSerializer(many=True))
+    @extend_schema(
+        operation_id="v1_projects_snapshots_pushes_list",
+        summary="Its pushes to the hub",
+        responses=answers(PushSerializer(many=True)),
+    )
     def get(self, request: Request, slug: str, pk: int) -> Response:
         snapshot = snapshot_of(project_of(request, slug), pk)
         return Response([push_row(push) for push in snapshot.pushes.all()])
@@ -29,12 +29,13 @@ class SnapshotPushesView(APIView):
         summary="Push a snapshot to the Hugging Face hub",
         description="For admins. A worker does it; ask this address again how far it is. The "
         "token is kept encrypted until then, and wiped when it ends.",
-        request=NewPushSerializer,
-        responses={202: PushSerializer},
+        request=PushBody,
+        responses=answers_to_post(PushSerializer, status=202),
     )
+    @once()
     def post(self, request: Request, slug: str, pk: int) -> Response:
         snapshot = snapshot_of(project_of(request, slug, Role.ADMIN), pk)
-        given = given_in(request, NewPushSerializer)
+        given = PushBody.of(request)
         try:
             push = pushing.push_to_hub(
                 snapshot, user_of(request), given["repo_id"],

@@ -3,9 +3,10 @@
 from typing import Any
 
 from rest_framework import serializers
-from rest_framework.exceptions import APIException, NotFound
-from rest_framework.request import Request
+from rest_framework.exceptions import APIException
 
+from labeling.api.conventions.parameters import Body
+from labeling.api.conventions.requests import row_of
 from labeling.curation.finding import PreferenceFilter
 from labeling.models import Project, Snapshot, SnapshotPush, SnapshotTaking
 from labeling.models.snapshots import DESCRIPTION_LENGTH, LICENCE_LENGTH, NAME_LENGTH
@@ -25,11 +26,7 @@ class Damaged(APIException):
     status_code = 410
 
 
-class MustStay(APIException):
-    status_code = 409
-
-
-class NewSnapshotSerializer(serializers.Serializer[Any]):
+class SnapshotBody(Body):
     """What a snapshot is to be."""
 
     name = serializers.CharField(max_length=NAME_LENGTH)
@@ -90,13 +87,6 @@ class WholeSnapshotSerializer(SnapshotSerializer):
     why_not_delete = serializers.CharField(help_text="Empty where it may be deleted.")
 
 
-class SnapshotPageSerializer(serializers.Serializer[Any]):
-    results = SnapshotSerializer(many=True)
-    next = serializers.IntegerField(
-        allow_null=True, help_text="For `before`: where the next page goes on. Null on the last."
-    )
-
-
 class TakingSerializer(serializers.Serializer[Any]):
     """A snapshot that is being written. It is gone when the snapshot is there."""
 
@@ -120,7 +110,7 @@ class PushSerializer(serializers.Serializer[Any]):
     url = serializers.CharField()
 
 
-class NewPushSerializer(serializers.Serializer[Any]):
+class PushBody(Body):
     repo_id = serializers.CharField(max_length=200, help_text="owner/name")
     private = serializers.BooleanField(default=True)
     token = serializers.CharField(
@@ -133,7 +123,7 @@ class NewPushSerializer(serializers.Serializer[Any]):
     )
 
 
-class NameSerializer(serializers.Serializer[Any]):
+class NameBody(Body):
     name = serializers.CharField(max_length=NAME_LENGTH)
 
 
@@ -156,11 +146,8 @@ class DiffSerializer(serializers.Serializer[Any]):
 
 
 def snapshot_of(project: Project, pk: int) -> Snapshot:
-    own = project.snapshots.select_related("project", "created_by")
-    snapshot = own.filter(pk=min(pk, BIGGEST_ID)).first()
-    if snapshot is None:
-        raise NotFound("There is no such snapshot in this project.")
-    return snapshot
+    rows = Snapshot.objects.filter(project=project).select_related("project", "created_by")
+    return row_of(rows, "snapshot", min(pk, BIGGEST_ID))
 
 
 def snapshot_row(snapshot: Snapshot) -> dict[str, Any]:
@@ -197,16 +184,3 @@ def taking_row(wish: SnapshotTaking) -> dict[str, Any]:
 def push_row(push: SnapshotPush) -> dict[str, Any]:
     names = ("id", "repo_id", "state", "done", "total", "problem", "commit", "url")
     return {name: getattr(push, name) for name in names} | {"private": push.is_private}
-
-
-def given_in(request: Request, serializer: type[serializers.Serializer[Any]]) -> dict[str, Any]:
-    """The body as the serializer reads it; an unknown name is an error."""
-    body = serializer(data=request.data)
-    body.is_valid(raise_exception=True)
-    unknown = sorted(set(request.data) - body.fields.keys())
-    if unknown:
-        known = ", ".join(body.fields)
-        raise serializers.ValidationError(
-            dict.fromkeys(unknown, f"There is no such field. Known are: {known}.")
-        )
-    return dict(body.validated_data)

@@ -6,63 +6,57 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from labeling.api.conventions.parameters import MAX_PAGE, Parameters
+from labeling.api.conventions.errors import Contradicted, answers, answers_to_post
+from labeling.api.conventions.once import once
+from labeling.api.conventions.pages import ListOfRows, PageParameters, answer_page, page_of
 from labeling.api.conventions.requests import project_of, user_of
 from labeling.api.snapshots.rows import (
-    BIGGEST_ID,
-    MustStay,
-    NameSerializer,
-    NewSnapshotSerializer,
-    SnapshotPageSerializer,
+    NameBody,
+    SnapshotBody,
+    SnapshotSerializer,
     TakingSerializer,
     WholeSnapshotSerializer,
-    given_in,
     snapshot_of,
     snapshot_row,
     taking_row,
     whole_row,
 )
 from labeling.curation.finding import FilterError
-from labeling.models import Role, SnapshotTaking
+from labeling.models import Role, Snapshot, SnapshotTaking
 from labeling.snapshots import taking
 from labeling.snapshots.filters import SnapshotFilter
 from labeling.snapshots.keeping import delete_snapshot, give_name
 from labeling.snapshots.taking import SnapshotRefused
 
 
-class ListParameters(Parameters):
-    before = serializers.IntegerField(min_value=1, max_value=BIGGEST_ID, required=False)
-    limit = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=100)
+class SnapshotParameters(PageParameters):
+    """No filters."""
 
 
 class SnapshotsView(APIView):
     @extend_schema(
         operation_id="v1_projects_snapshots_list",
         summary="Snapshots, the newest first",
-        parameters=[ListParameters],
-        responses=SnapshotPageSerializer,
+        description="For curators and admins, as all of snapshots.",
+        parameters=[SnapshotParameters],
+        responses=answers(page_of("Snapshot", SnapshotSerializer), 400),
     )
     def get(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug)
-        given = ListParameters.of(request)
-        rows = project.snapshots.select_related("created_by").order_by("-id")
-        if "before" in given:
-            rows = rows.filter(pk__lt=given["before"])
-        page = list(rows[: given["limit"] + 1])
-        is_cut = len(page) > given["limit"]
-        page = page[: given["limit"]]
-        following = page[-1].pk if is_cut else None
-        return Response({"results": [snapshot_row(row) for row in page], "next": following})
+        listed = ListOfRows("snapshots", project, SnapshotParameters.of(request))
+        rows = Snapshot.objects.filter(project=project).select_related("created_by")
+        return answer_page(request, listed, rows, lambda page: [snapshot_row(row) for row in page])
 
     @extend_schema(
         summary="Take a snapshot",
         description="201: it is there. 202: it is large, and a worker writes it; ask `takings`.",
-        request=NewSnapshotSerializer,
-        responses={201: WholeSnapshotSerializer, 202: TakingSerializer},
+        request=SnapshotBody,
+        responses={202: TakingSerializer, **answers_to_post(WholeSnapshotSerializer, status=201)},
     )
+    @once()
     def post(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug)
-        given = given_in(request, NewSnapshotSerializer)
+        given = SnapshotBody.of(request)
         try:
             wanted = SnapshotFilter.parse(
                 given["filters"], include_excluded=given["include_excluded"]
@@ -83,7 +77,7 @@ class SnapshotsView(APIView):
 class TakingsView(APIView):
     @extend_schema(
         summary="Snapshots that are being written, or could not be",
-        responses=TakingSerializer(many=True),
+        responses=answers(TakingSerializer(many=True)),
     )
     def get(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug)
@@ -91,18 +85,18 @@ class TakingsView(APIView):
 
 
 class SnapshotView(APIView):
-    @extend_schema(summary="One snapshot", responses=WholeSnapshotSerializer)
+    @extend_schema(summary="One snapshot", responses=answers(WholeSnapshotSerializer))
     def get(self, request: Request, slug: str, pk: int) -> Response:
         return Response(whole_row(snapshot_of(project_of(request, slug), pk)))
 
     @extend_schema(
         summary="Name a training's snapshot",
-        request=NameSerializer,
-        responses=WholeSnapshotSerializer,
+        request=NameBody,
+        responses=answers(WholeSnapshotSerializer, 400, 413, 415),
     )
     def patch(self, request: Request, slug: str, pk: int) -> Response:
         snapshot = snapshot_of(project_of(request, slug), pk)
-        given = given_in(request, NameSerializer)
+        given = NameBody.of(request)
         try:
             give_name(snapshot, user_of(request), given["name"])
         except SnapshotRefused as refused:
@@ -112,12 +106,12 @@ class SnapshotView(APIView):
     @extend_schema(
         summary="Delete a snapshot that nothing rests on",
         description="For admins. 409 says what rests on it.",
-        responses={204: None},
+        responses=answers(None, 409, status=204),
     )
     def delete(self, request: Request, slug: str, pk: int) -> Response:
         snapshot = snapshot_of(project_of(request, slug, Role.ADMIN), pk)
         try:
             delete_snapshot(snapshot, user_of(request))
         except SnapshotRefused as refused:
-            raise MustStay(str(refused)) from refused
+            raise Contradicted(str(refused)) from refused
         return Response(status=204)

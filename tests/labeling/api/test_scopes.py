@@ -31,7 +31,7 @@ ENDPOINTS = {name: keys for name, keys in endpoints().items() if name not in OPE
 
 
 def address(name: str, project) -> str:
-    values = {"slug": project.slug, "version": "1", "uuid": uuid4()}
+    values = {"slug": project.slug, "version": "1", "uuid": uuid4(), "pk": 1, "number": 1}
     return reverse(name, kwargs={key: values[key] for key in ENDPOINTS[name]})
 
 

@@ -1,6 +1,5 @@
 """Snapshots over HTTP: taken, listed, downloaded in parts, compared, named, deleted, pushed."""
 
-import base64
 import hashlib
 import json
 from typing import Any
@@ -76,12 +75,21 @@ def test_one_is_taken_listed_and_shown(project, curator):
     assert curator.get(url(project, f"{made['id']}/")).json() == made
 
 
-def test_the_list_goes_on_before_an_id(project, curator):
+def test_the_list_goes_on_after_a_page(project, curator):
     ids = [take(curator, project, name)["id"] for name in "ABC"]
     page = curator.get(url(project), {"limit": 2}).json()
     assert [row["id"] for row in page["results"]] == [ids[2], ids[1]]
-    page = curator.get(url(project), {"limit": 2, "before": page["next"]}).json()
+    page = curator.get(page["next"]).json()
     assert ([row["id"] for row in page["results"]], page["next"]) == ([ids[0]], None)
+
+
+def test_one_that_is_asked_for_again_under_its_key_is_taken_once(project, curator):
+    body, key = {"name": "Spring"}, {"Idempotency-Key": "a" * 20}
+    first, again = (
+        curator.post(url(project), body, content_type=JSON, headers=key) for _ in range(2)
+    )
+    assert (first.status_code, again.json()) == (201, first.json())
+    assert Snapshot.objects.count() == 1
 
 
 def test_a_filter_chooses_the_rows(project, curator):
@@ -137,41 +145,17 @@ def test_a_file_comes_with_its_hash(curator, file_url):
     sha256 = hashlib.sha256(content).hexdigest()
     assert answer["ETag"] == f'"{sha256}"' == f'"{Snapshot.objects.get().sha256}"'
     assert answer["Content-Length"] == str(len(content))
-    assert base64.b64decode(answer["Repr-Digest"][9:-1]).hex() == sha256
     assert (answer["Rows"], answer["Accept-Ranges"]) == ("3", "bytes")
-    assert "immutable" in answer["Cache-Control"] and "private" in answer["Cache-Control"]
+    assert "private" in answer["Cache-Control"]
 
 
-@pytest.mark.parametrize(
-    ("asked", "first", "last"),
-    [
-        ("bytes=0-9", 0, 9), ("bytes=5-", 5, None), ("bytes=-7", -7, None),
-        ("bytes=3-999999", 3, None),
-    ],
-)  # fmt: skip
-def test_a_download_goes_on_where_it_ended(curator, file_url, asked, first, last):
+def test_a_download_goes_on_where_it_ended(curator, file_url):
     whole = content_of(curator.get(file_url))
-    answer = curator.get(file_url, headers={"range": asked})
-    expected = whole[first : None if last is None else last + 1]
-    assert (answer.status_code, content_of(answer)) == (206, expected)
-    assert answer["Content-Length"] == str(len(expected))
-    start = whole.index(expected, first if first >= 0 else len(whole) + first)
-    assert answer["Content-Range"] == f"bytes {start}-{start + len(expected) - 1}/{len(whole)}"
-
-
-@pytest.mark.parametrize(
-    "asked", ["bytes=", "bytes=-", "bytes=9-3", "bytes=a-b", "rows=1-2", "bytes=0-1,4-5",
-              "bytes=" + "9" * 400 + "-", "bytes=²-"],
-)  # fmt: skip
-def test_what_is_no_range_is_answered_with_the_whole(curator, file_url, asked):
-    answer = curator.get(file_url, headers={"range": asked})
-    assert answer.status_code == 200 and len(content_of(answer)) == int(answer["Content-Length"])
-
-
-@pytest.mark.parametrize("asked", ["bytes=999999999-", "bytes=-0"])
-def test_a_range_behind_the_end_is_refused(curator, file_url, asked):
-    answer = curator.get(file_url, headers={"range": asked})
-    assert answer.status_code == 416 and answer["Content-Range"].startswith("bytes */")
+    answer = curator.get(file_url, headers={"range": "bytes=5-"})
+    assert (answer.status_code, content_of(answer)) == (206, whole[5:])
+    assert answer["Content-Range"] == f"bytes 5-{len(whole) - 1}/{len(whole)}"
+    behind = curator.get(file_url, headers={"range": "bytes=999999999-"})
+    assert behind.status_code == 416
 
 
 def test_who_has_it_already_is_told_so(curator, file_url):
