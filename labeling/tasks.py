@@ -9,6 +9,7 @@ from labeling.people import repeats
 from labeling.preferences import overlap
 from labeling.quality import weights
 from labeling.queue import leases
+from labeling.snapshots import pushing, taking
 from labeling.webhooks import delivering
 
 
@@ -23,6 +24,18 @@ def finish_changes() -> None:
     """Goes on with long work in short transactions that nobody is doing any more."""
     applying.finish_imports()
     overlap.finish_changes()
+    taking.go_on()
+    pushing.go_on()
+
+
+@shared_task(name="labeling.tasks.take_snapshots")
+def take_snapshots() -> None:
+    taking.go_on()
+
+
+@shared_task(name="labeling.tasks.push_snapshots")
+def push_snapshots() -> None:
+    pushing.go_on()
 
 
 @shared_task(name="labeling.tasks.send_webhooks")

@@ -63,6 +63,9 @@ from labeling.api.projects.webhooks import (
     WebhookTestView,
     WebhookView,
 )
+from labeling.api.snapshots.files import SnapshotDiffView, SnapshotFileView
+from labeling.api.snapshots.pushes import SnapshotPushesView
+from labeling.api.snapshots.views import SnapshotsView, SnapshotView, TakingsView
 
 PROJECT = "v1/projects/<slug:slug>/"
 MEMBER = f"{PROJECT}members/<int:pk>"
@@ -133,6 +136,28 @@ urlpatterns: list[URLPattern] = [
     path("v1/projects/<slug:slug>/preferences/", PreferencesView.as_view(), name="api-preferences"),
     path("v1/projects/<slug:slug>/judgments/", JudgmentsView.as_view(), name="api-judgments"),
     path("v1/projects/<slug:slug>/imports/", ImportsView.as_view(), name="api-imports"),
+    path(f"{PROJECT}snapshots/", SnapshotsView.as_view(), name="api-snapshots"),
+    path(
+        f"{PROJECT}snapshots/takings/",
+        TakingsView.as_view(),
+        name="api-snapshot-takings",
+    ),
+    path(
+        f"{PROJECT}snapshots/diff/",
+        SnapshotDiffView.as_view(),
+        name="api-snapshot-diff",
+    ),
+    path(f"{PROJECT}snapshots/<int:pk>/", SnapshotView.as_view(), name="api-snapshot"),
+    path(
+        f"{PROJECT}snapshots/<int:pk>/files/<str:name>",
+        SnapshotFileView.as_view(),
+        name="api-snapshot-file",
+    ),
+    path(
+        f"{PROJECT}snapshots/<int:pk>/pushes/",
+        SnapshotPushesView.as_view(),
+        name="api-snapshot-pushes",
+    ),
     path(f"{PROJECT}comments/", CommentsView.as_view(), name="api-comments"),
     path(f"{PROJECT}comments/<int:pk>/", CommentView.as_view(), name="api-comment"),
     path(WEBHOOKS, WebhooksView.as_view(), name="api-webhooks"),

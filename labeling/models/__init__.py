@@ -8,8 +8,9 @@ from labeling.models.keyed_requests import KeyedRequest
 from labeling.models.material import Comparison, ComparisonResponse, Prompt, Response
 from labeling.models.people import FormerMember, Invitation, Membership, Role, User
 from labeling.models.projects import AskReason, GuidelineVersion, Project, Scale
-from labeling.models.records import AuditEntry, Snapshot
+from labeling.models.records import AuditEntry
 from labeling.models.results import Doubt, Preference
+from labeling.models.snapshots import Snapshot, SnapshotFile, SnapshotPush, SnapshotTaking
 from labeling.models.tokens import ApiToken, Scope
 from labeling.models.webhooks import Delivery, EventType, Webhook
 from labeling.models.work import Assignment, FlagCategory, Judgment
@@ -45,6 +46,9 @@ __all__ = [
     "Scale",
     "Scope",
     "Snapshot",
+    "SnapshotFile",
+    "SnapshotPush",
+    "SnapshotTaking",
     "User",
     "Webhook",
 ]

@@ -10,6 +10,8 @@ from labeling.pages.curation import (
     preference_changes,
     preferences,
     quality_control,
+    snapshot_exchange,
+    snapshots,
 )
 from labeling.pages.curation import dashboard as curation
 from labeling.pages.judging import labeling, my_work
@@ -84,6 +86,39 @@ urlpatterns: list[URLPattern] = [
         "projects/<slug:slug>/preferences/undo/",
         preference_changes.preferences_undo,
         name="preferences-undo",
+    ),
+    path("projects/<slug:slug>/snapshots/", snapshots.snapshots, name="snapshots"),
+    path("projects/<slug:slug>/snapshots/new/", snapshots.snapshot_new, name="snapshot-new"),
+    path(
+        "projects/<slug:slug>/snapshots/diff/",
+        snapshot_exchange.snapshot_diff,
+        name="snapshot-diff",
+    ),
+    path("projects/<slug:slug>/snapshots/<int:pk>/", snapshots.snapshot, name="snapshot"),
+    path(
+        "projects/<slug:slug>/snapshots/<int:pk>/name/",
+        snapshots.snapshot_name,
+        name="snapshot-name",
+    ),
+    path(
+        "projects/<slug:slug>/snapshots/<int:pk>/delete/",
+        snapshots.snapshot_delete,
+        name="snapshot-delete",
+    ),
+    path(
+        "projects/<slug:slug>/snapshots/<int:pk>/push/",
+        snapshot_exchange.snapshot_push,
+        name="snapshot-push",
+    ),
+    path(
+        "projects/<slug:slug>/snapshots/takings/<int:pk>/call-off/",
+        snapshots.taking_call_off,
+        name="taking-call-off",
+    ),
+    path(
+        "projects/<slug:slug>/snapshots/takings/<int:pk>/again/",
+        snapshots.taking_again,
+        name="taking-again",
     ),
     path(
         "projects/<slug:slug>/quality-control/",

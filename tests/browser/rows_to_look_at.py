@@ -18,6 +18,9 @@ from labeling.models import (
     Project,
     Role,
     Scope,
+    Snapshot,
+    SnapshotPush,
+    SnapshotTaking,
     User,
 )
 from labeling.models.work import FlagCategory
@@ -26,6 +29,8 @@ from labeling.people.invitations import create_invitation, invite_account
 from labeling.people.signing_in.tokens import make_token
 from labeling.projects.webhooks import create_webhook, send_test
 from labeling.quality import gold
+from labeling.snapshots.filters import SnapshotFilter
+from labeling.snapshots.taking import take_by_hand
 from labeling.webhooks.delivering import Claimed, record
 from labeling.webhooks.sending import Outcome
 from modeling.models import Loop, Policy, Run, Score, versions
@@ -99,6 +104,7 @@ def make_rows_to_look_at() -> tuple[dict[Role, User], dict[str, Any]]:
         "comment-add.pk": comment.comparison_id,
         "skipped.pk": write_entry(project, people[Role.ADMIN], "import", project, **brought).pk,
         "preference.pk": Preference.objects.latest("pk").pk,
+        **_take_snapshots(project, people[Role.CURATOR]),
         "demo.secret": "x",
         "api.pk": 1,
         "confirm-email.token": "abc",
@@ -121,6 +127,36 @@ def _judge(project: Project, people: dict[Role, User]) -> None:
     if assignment is not None:
         flagged = Answer(kind=Judgment.Kind.FLAG, flag=FlagCategory.values[0], rationale="Look!")
         judge(assignment, flagged)
+
+
+def _take_snapshots(project: Project, curator: User) -> dict[str, Any]:
+    """Two that differ, one that could not be written, and pushes that ended in both ways."""
+    for name, filters in (("Spring", {}), ("Chosen ones", {"kind": "prefer"})):
+        snapshot = take_by_hand(
+            project, curator, name, SnapshotFilter.parse(filters), licence="cc-by-4.0",
+            description="What we agreed on.\nWithout the spam.",
+        )  # fmt: skip
+        assert isinstance(snapshot, Snapshot)
+    wish = SnapshotTaking.objects.create(
+        project=project, name="Summer", up_to=1, total=9, state="failed",
+        problem="No space left on device.", touched_at=timezone.now(),
+    )  # fmt: skip
+    ended = {"of": snapshot, "touched_at": timezone.now(), "created_by": curator}
+    SnapshotPush.objects.create(
+        repo_id="teatime/spring", state="done", commit="c" * 40, url="https://huggingface.co/x",
+        **ended,
+    )  # fmt: skip
+    SnapshotPush.objects.create(
+        repo_id="teatime/summer", state="failed", problem="The hub answered with 500.", **ended
+    )
+    return {
+        "snapshot.pk": snapshot.pk,
+        "taking.pk": wish.pk,
+        "api-snapshot.pk": snapshot.pk,
+        "api-snapshot-file.pk": snapshot.pk,
+        "api-snapshot-file.name": "README.md",
+        "api-snapshot-pushes.pk": snapshot.pk,
+    }
 
 
 def _learn(project: Project) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from labeling.models import (
     Role,
     Scope,
     Snapshot,
+    SnapshotTaking,
     User,
 )
 from labeling.people.invitations import create_invitation
@@ -99,6 +100,11 @@ def fill(project: Project, number: int) -> None:
     send_test(create_webhook(project, labeler, told).webhook, labeler)
     policy = Policy.objects.create(project=project, version=number, name="p", location="x")
     snapshot = Snapshot.objects.create(project=project, sha256=f"{number:064}", count=1)
+    snapshot.files.create(name=f"{number}.jsonl", sha256=f"{number:064}", size=1, rows=1)
+    snapshot.pushes.create(repo_id=f"a/{number}", touched_at=timezone.now())
+    SnapshotTaking.objects.create(
+        project=project, name=f"{number}", up_to=1, total=1, touched_at=timezone.now()
+    )
     run = Run.objects.create(
         project=project,
         kind="train_reward",
