@@ -105,7 +105,9 @@ def _take_step(job: Import) -> ImportStep:
         if other is not None:
             return ImportStep(report, waits_for=other)
         Import.objects.filter(pk=job.pk, state=State.STAGED).update(state=State.IN_FORCE)
-    storing = Storing(project=project, report=report, now=timezone.now(), **current.options)
+    report.import_id = current.pk
+    now, chosen = timezone.now(), current.options
+    storing = Storing(project=project, report=report, now=now, import_id=job.pk, **chosen)
     fewest = FEWEST_ROWS if current.state == State.STAGED else 1
     is_done = _add_chunks(current, storing, fewest, deadline)
     storing.finish()

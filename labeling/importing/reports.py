@@ -1,7 +1,7 @@
 """What an import did, or why it was refused: the words that command, page and API share."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypedDict
 
@@ -129,9 +129,11 @@ class ImportReport:
     """Counts of what a file brought. `…_new` was stored, `…_merged` was there already (in the
     project or earlier in the file)."""
 
+    import_id: int = 0  # 0: a dry run
     rows: int = 0
     prompts_new: int = 0
     prompts_merged: int = 0
+    prompts_known: int = 0  # of these, in the project before
     responses_new: int = 0
     responses_merged: int = 0
     comparisons_new: int = 0
@@ -146,6 +148,7 @@ class ImportReport:
     other_split: int = 0
     dry_run: bool = False
     seconds: float = 0.0
+    splits: dict[str, int] = field(default_factory=dict)  # of the new prompts
     notices: list[str] = field(default_factory=list)
     skipped_lines: list[SkippedLine] = field(default_factory=list)  # the first of them
 
@@ -155,6 +158,16 @@ class ImportReport:
             count = getattr(self, name)
             if count or name in ALWAYS_SHOWN:
                 yield words, count
+            if name == "prompts_new":
+                yield from ((f"of the new prompts, in {split}", n) for split, n in self._splits())
+
+    def _splits(self) -> list[tuple[str, int]]:
+        order = ["train", "calibration", "dev", "test"]
+        return sorted(self.splits.items(), key=lambda item: order.index(item[0]))
+
+    def count_splits(self, splits: Iterable[str]) -> None:
+        for split in splits:
+            self.splits[split] = self.splits.get(split, 0) + 1
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -164,6 +177,7 @@ WORDS = {
     "rows": "rows read",
     "prompts_new": "new prompts",
     "prompts_merged": "repeated prompts, merged",
+    "prompts_known": "of the repeated prompts, in the project before",
     "responses_new": "new responses",
     "responses_merged": "repeated responses, merged",
     "comparisons_new": "comparisons queued",

@@ -2,19 +2,22 @@
 and the preferences that they bring. Identical responses never become a comparison.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from django.db.models import Model
 from django.utils import timezone
 
 from labeling.importing.lines.opinions import Opinion
 from labeling.importing.lines.rows import CheckedRow, digests_of
+from labeling.importing.links import BROUGHT, rows_from_before
 from labeling.importing.pairing import pick_groups
 from labeling.importing.reports import ImportReport
 from labeling.material.adding import (
     Adding,
+    ColumnValues,
     ComparisonName,
     NewPrompt,
     ResponseName,
@@ -49,6 +52,21 @@ class Storing(Adding):
     responses_per_comparison: int
     report: ImportReport
     now: datetime
+    import_id: int = 0
+
+    def insert(
+        self, model: type[Model], rows: Iterable[ColumnValues], *, or_fail: bool = False
+    ) -> None:
+        rows = list(rows)
+        if model is Prompt:
+            self.report.count_splits(row["split"] for row in rows)
+        if model in BROUGHT:
+            rows = [{**row, "brought_by_id": self.import_id} for row in rows]
+        super().insert(model, rows, or_fail=or_fail)
+
+    def from_before(self, model: type[Model], ids: Collection[int]) -> set[int]:
+        """Those of these rows that the project had before the import."""
+        return rows_from_before(model, ids, self.import_id)
 
     def store(self, rows: Sequence[CheckedRow]) -> bool:
         """Adds the rows. True when it locked pairs that were in the queue."""
@@ -91,6 +109,9 @@ class Storing(Adding):
         added = self.add_prompts(prompts)
         self.report.prompts_new += added.new
         self.report.prompts_merged += len(rows) - added.new
+        if added.new < len(prompts):
+            before = self.from_before(Prompt, added.ids.values())
+            self.report.prompts_known += sum(added.ids[digest] in before for digest in digests)
         return added.ids
 
     def _store_responses(
@@ -112,6 +133,8 @@ class Storing(Adding):
         added = self.add_responses(wanted)
         self.report.responses_new += added.new
         self.report.responses_merged += count - added.new
+        if added.new < len(wanted):
+            self.from_before(Response, added.ids.values())
         return added.ids
 
     def _add_triple(
@@ -167,13 +190,17 @@ class Storing(Adding):
         added = self.queue_comparisons(groups)
         self.report.comparisons_new += added.new
         self.report.comparisons_merged += len(groups) - added.new
+        if added.new < len(groups):
+            self.from_before(Comparison, added.ids.values())
 
     def _store_triples(self, triples: dict[ComparisonName, tuple[Pair, Opinion]]) -> bool:
         """Stores finished comparisons with their imported preferences. True when it locked pairs
         that were in the queue."""
         if not triples:
             return False
-        for name, (earlier, kind) in self.preferences(triples.keys()).items():
+        settled = self.preferences(triples.keys())
+        self.note_settled(settled)
+        for name, (earlier, kind) in settled.items():
             pair, opinion = triples.pop(name)
             self._count_repeated(pair, opinion.kind, earlier, kind)
         known = self.comparison_ids(triples.keys())
@@ -181,6 +208,8 @@ class Storing(Adding):
         ids = {
             name: comparison_id for name, comparison_id in known.items() if comparison_id in taken
         }
+        if ids:
+            self.from_before(Comparison, ids.values())
         for name in known.keys() - ids.keys():
             del triples[name]
             self.report.left_to_people += 1
@@ -250,6 +279,21 @@ class Storing(Adding):
             for prompt_id, key, chosen_id, rejected_id, kind in rows
             if (prompt_id, key) in names
         }
+
+    def note_settled(self, names: Collection[ComparisonName]) -> None:
+        """Notes that the import has these preferences, too, with their comparisons."""
+        if not names:
+            return
+        rows = Preference.objects.filter(prompt_id__in={prompt_id for prompt_id, _ in names})
+        ids = {
+            pk: comparison_id
+            for pk, comparison_id, prompt_id, key in rows.values_list(
+                "pk", "comparison_id", "prompt_id", "pair_key"
+            )
+            if (prompt_id, key) in names
+        }
+        self.from_before(Preference, ids.keys())
+        self.from_before(Comparison, ids.values())
 
     def take_from_queue(self, comparison_ids: Collection[int]) -> set[int]:
         """Finishes those of these comparisons that nobody was ever asked about, and returns their

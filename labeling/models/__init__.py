@@ -2,7 +2,7 @@
 
 from labeling.models.changes import ChangeCounter
 from labeling.models.checks import Gold
-from labeling.models.imports import Import, ImportChunk, OverlapChange
+from labeling.models.imports import Import, ImportChunk, ImportedAgain, OverlapChange
 from labeling.models.material import Comparison, ComparisonResponse, Prompt, Response
 from labeling.models.people import FormerMember, Invitation, Membership, Role, User
 from labeling.models.projects import AskReason, GuidelineVersion, Project, Scale
@@ -26,6 +26,7 @@ __all__ = [
     "GuidelineVersion",
     "Import",
     "ImportChunk",
+    "ImportedAgain",
     "Invitation",
     "Judgment",
     "Membership",

@@ -95,9 +95,13 @@ class SkippedLineSerializer(serializers.Serializer[Any]):
 class ReportSerializer(serializers.Serializer[Any]):
     """Describes importing.ImportReport for the schema; a test compares the two."""
 
+    import_id = serializers.IntegerField(help_text="The import that holds it; 0 of a dry run.")
     rows = serializers.IntegerField()
     prompts_new = serializers.IntegerField()
     prompts_merged = serializers.IntegerField()
+    prompts_known = serializers.IntegerField(
+        help_text="Of `prompts_merged`, those that the project had before."
+    )
     responses_new = serializers.IntegerField()
     responses_merged = serializers.IntegerField()
     comparisons_new = serializers.IntegerField()
@@ -114,6 +118,9 @@ class ReportSerializer(serializers.Serializer[Any]):
     other_split = serializers.IntegerField()
     dry_run = serializers.BooleanField()
     seconds = serializers.FloatField()
+    splits = serializers.DictField(
+        child=serializers.IntegerField(), help_text="The new prompts by their split."
+    )
     notices = serializers.ListField(child=serializers.CharField())
     skipped_lines = SkippedLineSerializer(
         many=True, help_text=f"Of the rows with errors the first {SHOWN_SKIPPED}."
