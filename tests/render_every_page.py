@@ -66,9 +66,10 @@ def value_for(name: str, parameter: str, values: dict[str, Any]) -> Any:
 
 
 def make_rows() -> tuple[Any, dict[str, Any]]:
+    from django.utils import timezone
+
     from labeling.importing import ImportReport
-    from labeling.models import Judgment, Membership, Preference, Role
-    from labeling.people.audit import write_entry
+    from labeling.models import Import, Judgment, Membership, Preference, Role
     from labeling.people.invitations import create_invitation
     from modeling.models import RewardModel, Run
     from tests.factories import claim, claim_and_judge, make_comparisons, make_project, make_user
@@ -84,7 +85,10 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
     invitation, token = create_invitation(project, owner, Role.LABELER)
     run = make_run(project, Run.State.RUNNING, progress=0.5)
     log_metrics(run, "train/loss", [0.7, 0.6])
-    brought = {"file": "rows.jsonl", **ImportReport().as_dict()}
+    taken = Import.objects.create(
+        project=project, name="rows.jsonl", state=Import.State.DONE, touched_at=timezone.now(),
+        report=ImportReport(rows=2, prompts_new=1).as_dict(),
+    )  # fmt: skip
     return owner, {
         "slug": project.slug,
         "uuid": assignment.uuid,
@@ -101,7 +105,13 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
         "confirm-email.token": "abc",
         "member.pk": Membership.objects.get().pk,
         "preference.pk": Preference.objects.get().pk,
-        "skipped.pk": write_entry(project, owner, "import", project, **brought).pk,
+        "import.pk": taken.pk,
+        "import-skipped.format": "csv",
+        "api-import.pk": taken.pk,
+        "api-import-skipped.pk": taken.pk,
+        "api-import-undo.pk": taken.pk,
+        "api-import-take.pk": taken.pk,
+        "api-import-cancel.pk": taken.pk,
         "demo.secret": "x",
         "api.pk": 1,
         "set-password.uidb64": "MQ",

@@ -4,6 +4,13 @@ from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularAPIView
 
 from labeling.api.conventions import schema as schema  # registers itself with drf-spectacular
+from labeling.api.data.import_life import (
+    ImportCancelView,
+    ImportSkippedView,
+    ImportTakeView,
+    ImportUndoView,
+    ImportView,
+)
 from labeling.api.data.imports import ImportsView
 from labeling.api.data.judgments import JudgmentsView
 from labeling.api.data.preferences import PreferencesView
@@ -20,6 +27,27 @@ urlpatterns: list[URLPattern] = [
     path("v1/projects/<slug:slug>/preferences/", PreferencesView.as_view(), name="api-preferences"),
     path("v1/projects/<slug:slug>/judgments/", JudgmentsView.as_view(), name="api-judgments"),
     path("v1/projects/<slug:slug>/imports/", ImportsView.as_view(), name="api-imports"),
+    path("v1/projects/<slug:slug>/imports/<int:pk>/", ImportView.as_view(), name="api-import"),
+    path(
+        "v1/projects/<slug:slug>/imports/<int:pk>/skipped/",
+        ImportSkippedView.as_view(),
+        name="api-import-skipped",
+    ),
+    path(
+        "v1/projects/<slug:slug>/imports/<int:pk>/take/",
+        ImportTakeView.as_view(),
+        name="api-import-take",
+    ),
+    path(
+        "v1/projects/<slug:slug>/imports/<int:pk>/cancel/",
+        ImportCancelView.as_view(),
+        name="api-import-cancel",
+    ),
+    path(
+        "v1/projects/<slug:slug>/imports/<int:pk>/undo/",
+        ImportUndoView.as_view(),
+        name="api-import-undo",
+    ),
     path("v1/projects/<slug:slug>/next/", NextView.as_view(), name="api-next"),
     path("v1/hand-outs/<uuid:uuid>/answer/", AnswerView.as_view(), name="api-answer"),
     path("v1/hand-outs/<uuid:uuid>/skip/", SkipView.as_view(), name="api-skip"),

@@ -1,8 +1,9 @@
 """What an import did, or why it was refused: the words that command, page and API share."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypedDict
 
 # A file with more errors than this has one fault many times over: the rest is only counted.
@@ -11,6 +12,7 @@ SHOWN_NOTICES = 20
 SHOWN_LINES = 5
 # Kinds of notices counted one by one: a file may have another unknown field on each line.
 KINDS = 1_000
+LONGEST_BEGINNING = 300  # characters of a row, in the list of those left out
 FILE = "file"  # where another problem names a field
 COLUMNS = "columns"  # likewise, of a problem about columns that are not understood
 NO_PROMPT = ("prompt", "Is missing.")
@@ -25,10 +27,17 @@ class Problem:
     field: str
     problem: str
     advice: str = ""
+    beginning: str = dataclasses.field(default="", compare=False)  # of the row, as it was read
 
     def __post_init__(self) -> None:
-        for name in ("field", "problem", "advice"):
+        for name in ("field", "problem", "advice", "beginning"):
             object.__setattr__(self, name, printable(getattr(self, name)))
+
+    def of_row(self, beginning: str) -> "Problem":
+        """The same with the beginning of its row, where nobody has said it yet."""
+        if self.beginning:
+            return self
+        return replace(self, beginning=beginning[:LONGEST_BEGINNING])
 
     @property
     def is_of_file(self) -> bool:

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from labeling.importing.lines.opinions import Opinion
 from labeling.importing.lines.rows import CheckedRow, digests_of
-from labeling.importing.links import BROUGHT, rows_from_before
 from labeling.importing.pairing import pick_groups
 from labeling.importing.reports import ImportReport
+from labeling.importing.undoing.links import BROUGHT, rows_from_before
 from labeling.material.adding import (
     Adding,
     ColumnValues,

@@ -31,7 +31,7 @@ class Import(models.Model):
     It is read into `ImportChunk` rows, of which nothing else knows. The change of state to
     `in_force` is the moment at which it is taken, as a whole; then its chunks are added one after
     the other, by whoever comes (labeling/importing/applying.py). What it brought names it
-    (`brought_by`), so that it can be taken back (labeling/importing/undoing.py).
+    (`brought_by`), so that it can be taken back (labeling/importing/undoing/taking_back.py).
     """
 
     State = ImportState

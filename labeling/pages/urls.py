@@ -14,7 +14,15 @@ from labeling.pages.curation import dashboard as curation
 from labeling.pages.judging import labeling, my_work
 from labeling.pages.people import invitations, members, my_settings, person
 from labeling.pages.people.signing_in import account, accounts, demo, tokens
-from labeling.pages.projects import guidelines, home, importing, mapping, mode_forms, projects
+from labeling.pages.projects import (
+    guidelines,
+    home,
+    importing,
+    imports,
+    mapping,
+    mode_forms,
+    projects,
+)
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
@@ -141,10 +149,16 @@ urlpatterns: list[URLPattern] = [
     path("set-password/<uidb64>/<token>/", account.set_password, name="set-password"),
     path("projects/<slug:slug>/import/", importing.import_page, name="import"),
     path("projects/<slug:slug>/import/columns/", mapping.map_columns, name="map-columns"),
+    path("projects/<slug:slug>/imports/", imports.imports, name="imports"),
+    path("projects/<slug:slug>/imports/<int:pk>/", imports.import_detail, name="import-detail"),
+    path("projects/<slug:slug>/imports/<int:pk>/live/", imports.import_live, name="import-live"),
+    path("projects/<slug:slug>/imports/<int:pk>/take/", imports.take, name="import-take"),
+    path("projects/<slug:slug>/imports/<int:pk>/cancel/", imports.cancel, name="import-cancel"),
+    path("projects/<slug:slug>/imports/<int:pk>/undo/", imports.undo, name="import-undo"),
     path(
-        "projects/<slug:slug>/import/<int:pk>/skipped/",
-        importing.skipped_lines,
-        name="skipped-lines",
+        "projects/<slug:slug>/imports/<int:pk>/skipped.<str:format>",
+        imports.skipped,
+        name="import-skipped",
     ),
     path("account/", account.account, name="account"),
     path("account/name/", account.account_name, name="account-name"),

@@ -1,15 +1,15 @@
 """The import page: check, look, import; and the page that makes API tokens."""
 
+import csv
 import os
 import time
-from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
-from labeling.importing.uploads import keep_upload, kept_upload
-from labeling.models import Prompt, Role, User
-from labeling.people.audit import write_entry
+from labeling.importing.kept.uploads import keep_upload, kept_upload
+from labeling.models import Import, Prompt, Role, User
 from tests.factories import make_member, make_project, make_user
 
 pytestmark = pytest.mark.django_db
@@ -61,7 +61,8 @@ def test_the_second_click_imports_with_the_choices_of_the_first(client, url, pro
     page = response.content.decode()
     assert "rows.jsonl" in page
     assert "Comparisons queued" in page
-    assert "Earlier imports" in page
+    assert "Undo this import" in page
+    assert "rows.jsonl" in client.get(url).content.decode()
     assert [prompt.tags for prompt in project.prompts.all()] == [["x", "y"]] * 2
     assert kept_upload(fields["token"], User.objects.get().pk) is None
 
@@ -111,30 +112,23 @@ def test_rows_with_errors_are_skipped_where_that_is_ticked_and_can_be_downloaded
     assert "2 rows with errors, skipped" in page
     names = ("token", "name", "pairs", "tags", "skip_bad")
     fields = {name: response.context[name] for name in names}
-    done = client.post(url, fields, follow=True)
+    client.post(url, fields)
     assert project.prompts.count() == 2
-    assert "Download the list" in done.content.decode()
-    entry = done.context["done"]["pk"]
-    table = client.get(f"{url}{entry}/skipped/").content.decode().splitlines()
-    assert [line.split("\t")[:2] for line in table] == [
-        ["where", "field"],
-        ["line 2", "prompt"],
-        ["line 4", "line"],
+    job = Import.objects.get()
+    page = client.get(f"/projects/{project.slug}/imports/{job.pk}/").content.decode()
+    assert "2 rows with errors, skipped" in page
+    table = client.get(f"/projects/{project.slug}/imports/{job.pk}/skipped.csv")
+    rows = list(csv.DictReader(table.getvalue().decode().splitlines()))
+    assert [(row["file"], row["line"], row["field"], row["beginning"]) for row in rows] == [
+        ("rows.jsonl", "2", "prompt", '{"prompt": 7}'),
+        ("rows.jsonl", "4", "line", "nonsense"),
     ]
-
-
-def test_the_list_of_skipped_rows_is_for_curators_of_the_project(client, url, project):
-    upload(client, url, BAD, skip_bad="on")
-    client.force_login(make_member(project))
-    assert client.get(f"{url}1/skipped/").status_code == 403
-    client.force_login(make_user())
-    assert client.get(f"{url}1/skipped/").status_code == 404
 
 
 def test_a_form_without_file_says_so(client, url):
     response = client.post(url, {"pairs": 1})
     assert response.status_code == 422
-    assert "This field is required." in response.content.decode()
+    assert "Choose a file, paste rows or name a data set." in response.content.decode()
 
 
 @pytest.mark.parametrize("token", ["../../etc/passwd", "f" * 32, ""])
@@ -145,12 +139,12 @@ def test_only_own_tokens_name_a_file(client, url, token):
 
 
 def test_old_uploads_are_removed_when_a_new_one_comes(tmp_path):
-    token = keep_upload([b"old"], 1)
-    path = kept_upload(token, 1)
-    assert isinstance(path, Path)
+    token = keep_upload([("a", [b"old"])], 1)
+    upload = kept_upload(token, 1)
+    assert upload is not None
     day_before_yesterday = time.time() - 2 * 24 * 3600
-    os.utime(path, (day_before_yesterday, day_before_yesterday))
-    keep_upload([b"new"], 1)
+    os.utime(upload.folder, (day_before_yesterday, day_before_yesterday))
+    keep_upload([("b", [b"new"])], 1)
     assert kept_upload(token, 1) is None
 
 
@@ -206,13 +200,14 @@ def test_a_file_named_in_signs_is_shown_as_signs(client, url):
     assert "&lt;img src=x" in page
 
 
-@pytest.mark.parametrize("entry", ["0", "x", "9" * 30, "-1"])
-def test_an_import_that_is_none_is_left_out_of_the_page(client, url, entry):
-    answer = client.get(f"{url}?entry={entry}")
-    assert (answer.status_code, answer.context["done"]) == (200, None)
+@pytest.mark.parametrize("number", ["0", "9" * 30])
+def test_an_import_that_is_none_is_not_found(client, url, project, number):
+    assert client.get(f"/projects/{project.slug}/imports/{number}/").status_code == 404
 
 
-def test_an_import_of_another_project_is_not_told(client, url):
-    other = make_project()
-    entry = write_entry(other, None, "import", other, file="theirs.jsonl", rows=3)
-    assert "theirs.jsonl" not in client.get(f"{url}?entry={entry.pk}").content.decode()
+def test_an_import_of_another_project_is_not_told(client, url, project):
+    theirs = Import.objects.create(
+        project=make_project(), name="theirs.jsonl", touched_at=timezone.now()
+    )
+    assert "theirs.jsonl" not in client.get(url).content.decode()
+    assert client.get(f"/projects/{project.slug}/imports/{theirs.pk}/").status_code == 404

@@ -7,9 +7,16 @@ from typing import Any
 import pytest
 from django.apps import apps
 
-from labeling.importing import ImportOptions, import_file, undoing
-from labeling.importing.undo_rules import foresee
-from labeling.importing.undoing import CannotUndo, begin_undo, counts_of, finish_undos, go_on
+from labeling.importing import ImportOptions, import_file
+from labeling.importing.undoing import taking_back
+from labeling.importing.undoing.rules import foresee
+from labeling.importing.undoing.taking_back import (
+    CannotUndo,
+    begin_undo,
+    counts_of,
+    finish_undos,
+    go_on,
+)
 from labeling.models import (
     Assignment,
     AuditEntry,
@@ -241,8 +248,8 @@ def test_two_who_ask_at_once_are_told_that_it_is_under_way(project: Project) -> 
 def test_an_undo_that_was_cut_off_goes_on_where_it_was(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(undoing, "BATCH", 1)
-    monkeypatch.setattr(undoing, "SHORT_SECONDS", 0.0)
+    monkeypatch.setattr(taking_back, "BATCH", 1)
+    monkeypatch.setattr(taking_back, "SHORT_SECONDS", 0.0)
     job = take(project, *[pair(f"Question {number}?") for number in range(3)])
     begin_undo(job, None)
     assert not go_on(job, seconds=0.0)
@@ -261,8 +268,8 @@ def test_an_undo_that_was_cut_off_goes_on_where_it_was(
 def test_labelers_at_work_lose_nothing_to_an_undo(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(undoing, "BATCH", 1)
-    monkeypatch.setattr(undoing, "SHORT_SECONDS", 0.0)
+    monkeypatch.setattr(taking_back, "BATCH", 1)
+    monkeypatch.setattr(taking_back, "SHORT_SECONDS", 0.0)
     job = take(project, *[pair(f"Question {number}?") for number in range(12)])
     labelers = [make_member(project) for _ in range(2)]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
-from labeling.importing.links import kind_of
+from labeling.importing.undoing.links import kind_of
 from labeling.models import (
     Assignment,
     Comparison,
@@ -123,7 +123,7 @@ class Rules:
 def foresee(project: Project, job: Import) -> dict[str, int]:
     """Counts what an undo would do now, by the names of the counts that it leaves."""
     rules = Rules(project, job.pk)
-    mine = {
+    mine: dict[type[Any], QuerySet[Any]] = {
         model: model._default_manager.filter(~rules.shared(model), brought_by=job)
         for model in (Comparison, Preference, Response, Prompt)
     }

@@ -8,7 +8,7 @@ readers find it, and it counts no more. A row that a later import has as well is
 
 The work goes table by table in the order of ids, in short transactions under the project's lock;
 how far it is stands in the import's row. Whoever finds an undo that nobody goes on with finishes it
-(labeling.tasks.finish_changes). Rules are conditions (undo_rules.py), so that the preview counts
+(labeling.tasks.finish_changes). Rules are conditions (rules.py), so that the preview counts
 what the undo does.
 """
 
@@ -25,9 +25,8 @@ from django.utils import timezone
 from config.nudges import nudge
 from labeling.database.transactions import SHORT_SECONDS, let_others_write, retried
 from labeling.importing import staging
-from labeling.importing.applying import LEFT_ALONE_AFTER
-from labeling.importing.links import kind_of
-from labeling.importing.undo_rules import Rules
+from labeling.importing.undoing.links import kind_of
+from labeling.importing.undoing.rules import Rules
 from labeling.models import (
     Comparison,
     Import,
@@ -105,7 +104,7 @@ def go_on(job: Import, *, seconds: float | None = None) -> bool:
 
 def finish_undos() -> None:
     """Goes on with undos that were begun and then left alone."""
-    left_alone = staging.untouched_for(LEFT_ALONE_AFTER)
+    left_alone = staging.untouched_for(staging.LEFT_ALONE_AFTER)
     for job in Import.objects.filter(left_alone, state=State.UNDOING):
         try:
             go_on(job)
@@ -130,7 +129,8 @@ def _step(pk: int) -> bool:
     if is_done:
         job.state = State.UNDONE
         by = User.objects.filter(pk=job.undone.get("by")).first()
-        write_entry(project, by, "import undone", job, file=job.name, **counts_of(job))
+        counts: dict[str, Any] = {"file": job.name, **counts_of(job)}
+        write_entry(project, by, "import undone", job, **counts)
         transaction.on_commit(partial(nudge, "modeling.tasks.advance", project.pk))
     job.touched_at = timezone.now()
     job.save(update_fields=["undone", "state", "touched_at"])
