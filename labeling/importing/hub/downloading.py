@@ -137,7 +137,7 @@ def _progress_class(heard: Heard, before: int, of_all: int) -> Any:
     class Silent(tqdm):
         def __init__(self, *args: Any, **options: Any) -> None:
             options.pop("name", None)
-            super().__init__(*args, **{**options, "disable": True})
+            super().__init__(*args, **{**options, "disable": True})  # type: ignore[no-untyped-call]
             self.at = int(options.get("initial") or 0)
 
         def update(self, n: float | None = 1) -> None:

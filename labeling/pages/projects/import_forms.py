@@ -110,6 +110,11 @@ class UploadForm(OptionsForm):
     field_order = ["file", "pasted", "hub_id", "hub_config", "hub_split", "hub_revision", "pairs",
                    "tags", "skip_bad", "map_columns"]  # fmt: skip
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name in ("file", "pasted", "hub_id"):
+            self.fields[name].is_one_of_several = True  # type: ignore[attr-defined]
+
     def clean_file(self) -> list[UploadedFile]:
         files: list[UploadedFile] = self.cleaned_data["file"]
         if len(files) > MAX_FILES:

@@ -15,6 +15,7 @@ from labeling.importing.files import read_records
 from labeling.importing.hub.choosing import choose_files
 from labeling.importing.hub.downloading import download
 from labeling.importing.hub.naming import HubDataset, HubRefused
+from labeling.importing.reports import Problem
 from tests.labeling.importing.hub.fake_hub import FakeHub, fake_hub
 
 ROWS = b'{"prompt": "One?", "chosen": "a", "rejected": "b"}\n'
@@ -128,6 +129,7 @@ def test_several_files_are_one_import_with_their_names(hub: FakeHub, tmp_path: P
     upload = download(HubDataset("org/name"), tmp_path / "x")
     with upload.open() as source:
         (_, first), (place, fault) = read_records(source)
+    assert isinstance(first, dict) and isinstance(fault, Problem)
     assert first["prompt"] == "One?"
     assert f"{place}" == "line 1 of data/train-1.jsonl"
     assert fault.field == "line"
