@@ -46,7 +46,7 @@ State = Import.State
 # An undo that left something may be done again, when that is no longer used.
 CAN_BE_UNDONE = (State.DONE, State.FAILED, State.UNDONE)
 PHASES: tuple[type[Model], ...] = (Comparison, Preference, Judgment, Response, Prompt)
-BATCH = 100
+BATCH = 300
 MAX_REASON = 200
 # Each count of an undo in words, in the order in which they are told.
 WORDS = {
