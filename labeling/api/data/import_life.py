@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from labeling.api.conventions.errors import problems
 from labeling.api.conventions.parameters import Parameters
 from labeling.api.conventions.requests import project_of, user_of
 from labeling.api.conventions.streams import stream
@@ -97,7 +98,7 @@ class ImportTakeView(_DecisionView):
         summary="Take an import that waits for it",
         description="Of one that was read by a worker and is sound (`ready`).",
         request=None,
-        responses=ImportSerializer,
+        responses={200: ImportSerializer, **problems(409)},
     )
     def post(self, request: Request, slug: str, pk: int) -> Response:
         return self._decided(request, slug, pk)
@@ -109,7 +110,7 @@ class ImportCancelView(_DecisionView):
     @extend_schema(
         summary="Give up an import that was not taken yet",
         request=None,
-        responses=ImportSerializer,
+        responses={200: ImportSerializer, **problems(409)},
     )
     def post(self, request: Request, slug: str, pk: int) -> Response:
         return self._decided(request, slug, pk)
@@ -123,7 +124,7 @@ class ImportUndoView(APIView):
         "`dry_run` only the counts. 202: it goes on by itself.",
         parameters=[UndoParameters],
         request=None,
-        responses={200: UndoSerializer, 202: UndoSerializer},
+        responses={200: UndoSerializer, 202: UndoSerializer, **problems(409)},
     )
     def post(self, request: Request, slug: str, pk: int) -> Response:
         job = import_of(request, slug, pk)

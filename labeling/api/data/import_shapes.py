@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
-from labeling.api.conventions.parameters import MAX_PAGE, Parameters, WordListField
+from labeling.api.conventions.parameters import Parameters, WordListField
 from labeling.importing import MAX_PAIRS, ImportReport
 from labeling.importing.skipping import SHOWN_SKIPPED
 from labeling.importing.sources.mapping import LONGEST_JSON
@@ -115,15 +115,6 @@ class ReportSerializer(serializers.Serializer[Any]):
     )
 
 
-class PageParameters(Parameters):
-    before = serializers.IntegerField(
-        min_value=0, default=0, help_text="Only imports with a lower id, as `next` says."
-    )
-    limit = serializers.IntegerField(
-        min_value=1, max_value=MAX_PAGE, default=100, help_text="Imports on a page."
-    )
-
-
 class ProgressSerializer(serializers.Serializer[Any]):
     what = serializers.CharField(help_text="downloading, reading, counting or read.")
     at = serializers.IntegerField(help_text="Bytes of `of`; while counting, rows.")
@@ -180,11 +171,6 @@ class ImportSerializer(serializers.ModelSerializer[Import]):
     )
     def get_undone(self, job: Import) -> dict[str, int]:
         return counts_of(job)
-
-
-class ImportPageSerializer(serializers.Serializer[Any]):
-    results = ImportSerializer(many=True)
-    next = serializers.URLField(allow_null=True, help_text="The next page; null on the last.")
 
 
 class UndoParameters(Parameters):

@@ -1,14 +1,13 @@
 """Adds prompts, responses and triples to a project, by the same rules as page and command."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import IO, Any
-from urllib.parse import urlencode
 
 from django.http import QueryDict
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import APIException
 from rest_framework.parsers import BaseParser, MultiPartParser
@@ -16,12 +15,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from labeling.api.conventions.errors import problems
+from labeling.api.conventions.once import once
+from labeling.api.conventions.pages import ListOfRows, PageParameters, answer_page, page_of
 from labeling.api.conventions.requests import project_of, user_of
 from labeling.api.data.import_shapes import (
-    ImportPageSerializer,
     ImportParameters,
     ImportSerializer,
-    PageParameters,
     ReportSerializer,
     UploadSerializer,
 )
@@ -74,23 +74,18 @@ class ImportsView(APIView):
     @extend_schema(
         summary="The project's imports, newest first",
         parameters=[PageParameters],
-        responses=ImportPageSerializer,
+        responses=page_of("Imports", ImportSerializer),
     )
     def get(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug)
-        given = PageParameters.of(request)
-        rows = Import.objects.filter(project=project).order_by("-pk")
-        rows = rows.select_related("actor", "project")
-        if given["before"]:
-            rows = rows.filter(pk__lt=given["before"])
-        page = list(rows[: given["limit"] + 1])
+        listed = ListOfRows("imports", project, PageParameters.of(request))
+        rows = Import.objects.filter(project=project).select_related("actor", "project")
         context = {"request": request}
-        shown = ImportSerializer(page[: given["limit"]], many=True, context=context).data
-        following = None
-        if len(page) > given["limit"]:
-            query = urlencode({"limit": given["limit"], "before": page[given["limit"] - 1].pk})
-            following = request.build_absolute_uri(f"{request.path}?{query}")
-        return Response({"results": shown, "next": following})
+
+        def as_json(jobs: Sequence[Import]) -> list[dict[str, Any]]:
+            return list(ImportSerializer(jobs, many=True, context=context).data)
+
+        return answer_page(request, listed, rows, as_json)
 
     @extend_schema(
         summary="Add prompts, responses or triples",
@@ -107,8 +102,22 @@ class ImportsView(APIView):
             "application/x-ndjson": OpenApiTypes.BINARY,
             "multipart/form-data": UploadSerializer,
         },
-        responses={201: ReportSerializer, 200: ReportSerializer, 202: ImportSerializer},
+        responses={
+            201: ReportSerializer,
+            200: ReportSerializer,
+            (202, "application/json"): ImportSerializer,
+            **problems(202, 409),
+        },
+        examples=[
+            OpenApiExample(
+                "A prompt with two responses",
+                value='{"prompt": "Why?", "responses": ["Because.", "Why not?"]}\n',
+                media_type="application/x-ndjson",
+                request_only=True,
+            )
+        ],
     )
+    @once()
     def post(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug)
         given = ImportParameters.of(request)

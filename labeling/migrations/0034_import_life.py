@@ -15,7 +15,7 @@ def states_of_before(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('labeling', '0030_vote_share'),
+        ('labeling', '0033_webhooks'),
     ]
 
     operations = [
