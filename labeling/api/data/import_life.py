@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from labeling.api.conventions.errors import problems
+from labeling.api.conventions.once import once
 from labeling.api.conventions.parameters import Parameters
 from labeling.api.conventions.requests import project_of, user_of
 from labeling.api.conventions.streams import stream
@@ -100,6 +101,7 @@ class ImportTakeView(_DecisionView):
         request=None,
         responses={200: ImportSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str, pk: int) -> Response:
         return self._decided(request, slug, pk)
 
@@ -112,6 +114,7 @@ class ImportCancelView(_DecisionView):
         request=None,
         responses={200: ImportSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str, pk: int) -> Response:
         return self._decided(request, slug, pk)
 
@@ -126,6 +129,7 @@ class ImportUndoView(APIView):
         request=None,
         responses={200: UndoSerializer, 202: UndoSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str, pk: int) -> Response:
         job = import_of(request, slug, pk)
         given = UndoParameters.of(request)

@@ -81,7 +81,10 @@ class _Watched(io.RawIOBase):
         return size
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        return self.file.seek(offset, whence)
+        """What is read once more, such as the first bytes that tell the format, counts once."""
+        position = self.file.seek(offset, whence)
+        self.was_read = min(self.was_read, position)
+        return position
 
     def tell(self) -> int:
         return self.file.tell()

@@ -128,8 +128,7 @@ def test_an_upload_is_found_again_by_its_token_until_it_is_dropped(folder: Path)
     token = keep_upload([("a", [b"one\n", b"", b"two\n"])], 1)
     upload = kept_upload(token, 1)
     assert upload is not None
-    with upload.open() as file:
-        assert file.read() == b"one\ntwo\n"
+    assert upload.paths[0].read_bytes() == b"one\ntwo\n"
     drop_upload(token, 1)
     assert kept_upload(token, 1) is None
     drop_upload(token, 1)

@@ -177,7 +177,7 @@ def test_progress_is_told_while_it_is_read_and_giving_up_ends_it(
             cancel_import(job)
 
     monkeypatch.setattr(importing.staging, "keep", look)
-    job = hand_over(project, prompts(2000))
+    job = hand_over(project, prompts(5000))
     size = read_upload(job.pk).size
     tasks.go_on_with_import(job.pk)
     assert state_of(job) == State.CANCELLED
