@@ -128,6 +128,7 @@ class ImportsView(APIView):
             dry_run=given["dry_run"],
             skip_bad=given["skip_bad"],
             mapping=_mapping_in(request, given["mapping"]),
+            number_labelers=given["number_labelers"],
         )
         if given["hub"]:
             return self._of_hub(request, project, given, options)

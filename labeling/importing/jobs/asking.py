@@ -62,6 +62,7 @@ def options_of(job: Import) -> ImportOptions:
         tags=tuple(chosen["tags"]),
         skip_bad=job.asked.get("skip_bad", False),
         mapping=ColumnMapping.from_json(mapping) if mapping else None,
+        number_labelers=chosen.get("number_labelers", False),
     )
 
 

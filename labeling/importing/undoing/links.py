@@ -8,9 +8,9 @@ from collections.abc import Collection
 
 from django.db.models import Model
 
-from labeling.models import Comparison, ImportedAgain, Preference, Prompt, Response
+from labeling.models import Comparison, ImportedAgain, Judgment, Preference, Prompt, Response
 
-BROUGHT: frozenset[type[Model]] = frozenset({Prompt, Response, Comparison, Preference})
+BROUGHT: frozenset[type[Model]] = frozenset({Prompt, Response, Comparison, Preference, Judgment})
 
 
 def kind_of(model: type[Model]) -> str:

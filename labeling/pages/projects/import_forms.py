@@ -53,6 +53,7 @@ class OptionsForm(forms.Form):
             tags=tuple(self.cleaned_data["tags"]),
             skip_bad=self.cleaned_data["skip_bad"],
             mapping=mapping,
+            number_labelers=self.cleaned_data.get("number_labelers", False),
         )
 
 
@@ -180,6 +181,7 @@ class ConfirmForm(OptionsForm):
     token = forms.CharField(max_length=32)
     name = forms.CharField(max_length=300)
     mapping = forms.CharField(required=False, max_length=LONGEST_JSON)
+    number_labelers = forms.BooleanField(required=False)
 
     def clean_mapping(self) -> ColumnMapping | None:
         text = self.cleaned_data["mapping"]

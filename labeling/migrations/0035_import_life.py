@@ -15,7 +15,7 @@ def states_of_before(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('labeling', '0033_webhooks'),
+        ('labeling', '0034_outside_labelers'),
     ]
 
     operations = [
