@@ -27,6 +27,7 @@ from labeling.models import (
     GuidelineVersion,
     Import,
     ImportChunk,
+    ImportedAgain,
     Invitation,
     Judgment,
     KeyedRequest,
@@ -410,6 +411,14 @@ class ImportChunkAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImportChunk]:
         return super().get_queryset(request).defer("rows")
+
+
+@admin.register(ImportedAgain)
+class ImportedAgainAdmin(ReadOnlyAdmin):
+    list_display = ("id", "of", "kind", "row_id")
+    list_filter = ("kind",)
+    list_select_related = ("of",)
+    search_fields = ("=of__id", "=row_id")
 
 
 @admin.register(OverlapChange)

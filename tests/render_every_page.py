@@ -73,6 +73,7 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
     from labeling.curation.comments import add_comment
     from labeling.importing import ImportReport
     from labeling.models import (
+        Import,
         Judgment,
         Membership,
         Preference,
@@ -80,7 +81,6 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
         Snapshot,
         SnapshotTaking,
     )
-    from labeling.people.audit import write_entry
     from labeling.people.invitations import create_invitation
     from labeling.projects.webhooks import create_webhook, send_test
     from labeling.snapshots.filters import SnapshotFilter
@@ -104,10 +104,13 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
     invitation, token = create_invitation(project, owner, Role.LABELER)
     run = make_run(project, Run.State.RUNNING, progress=0.5)
     log_metrics(run, "train/loss", [0.7, 0.6])
+    taken = Import.objects.create(
+        project=project, name="rows.jsonl", state=Import.State.DONE, touched_at=timezone.now(),
+        report=ImportReport(rows=2, prompts_new=1).as_dict(),
+    )  # fmt: skip
     comment = add_comment(project, owner, assignment.comparison_id, "Ask @owner.")
     told = {"address": "https://1.1.1.1/hook", "events": ["judgment.made"]}
     hook = create_webhook(project, owner, told).webhook
-    brought = {"file": "rows.jsonl", **ImportReport().as_dict()}
     return owner, {
         "slug": project.slug,
         "uuid": assignment.uuid,
@@ -134,7 +137,13 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
         "api-snapshot-file.name": "README.md",
         "api-snapshot-pushes.pk": snapshot.pk,
         "preference.pk": Preference.objects.get().pk,
-        "skipped.pk": write_entry(project, owner, "import", project, **brought).pk,
+        "import.pk": taken.pk,
+        "import-skipped.format": "csv",
+        "api-import.pk": taken.pk,
+        "api-import-skipped.pk": taken.pk,
+        "api-import-undo.pk": taken.pk,
+        "api-import-take.pk": taken.pk,
+        "api-import-cancel.pk": taken.pk,
         "webhook.pk": hook.pk,
         "api-webhook.pk": hook.pk,
         "api-deliveries.pk": hook.pk,

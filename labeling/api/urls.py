@@ -5,6 +5,13 @@ from drf_spectacular.views import SpectacularAPIView
 
 from labeling.api.conventions import schema as schema  # registers itself with drf-spectacular
 from labeling.api.curation.comments import CommentsView, CommentView
+from labeling.api.data.import_life import (
+    ImportCancelView,
+    ImportSkippedView,
+    ImportTakeView,
+    ImportUndoView,
+    ImportView,
+)
 from labeling.api.data.imports import ImportsView
 from labeling.api.data.judgments import JudgmentsView
 from labeling.api.data.preferences import PreferencesView
@@ -135,7 +142,7 @@ urlpatterns: list[URLPattern] = [
     path("v1/projects/<slug:slug>/", ProjectView.as_view(), name="api-project"),
     path("v1/projects/<slug:slug>/preferences/", PreferencesView.as_view(), name="api-preferences"),
     path("v1/projects/<slug:slug>/judgments/", JudgmentsView.as_view(), name="api-judgments"),
-    path("v1/projects/<slug:slug>/imports/", ImportsView.as_view(), name="api-imports"),
+    path(f"{PROJECT}imports/", ImportsView.as_view(), name="api-imports"),
     path(f"{PROJECT}snapshots/", SnapshotsView.as_view(), name="api-snapshots"),
     path(
         f"{PROJECT}snapshots/takings/",
@@ -157,6 +164,27 @@ urlpatterns: list[URLPattern] = [
         f"{PROJECT}snapshots/<int:pk>/pushes/",
         SnapshotPushesView.as_view(),
         name="api-snapshot-pushes",
+    ),
+    path(f"{PROJECT}imports/<int:pk>/", ImportView.as_view(), name="api-import"),
+    path(
+        f"{PROJECT}imports/<int:pk>/skipped/",
+        ImportSkippedView.as_view(),
+        name="api-import-skipped",
+    ),
+    path(
+        f"{PROJECT}imports/<int:pk>/take/",
+        ImportTakeView.as_view(),
+        name="api-import-take",
+    ),
+    path(
+        f"{PROJECT}imports/<int:pk>/cancel/",
+        ImportCancelView.as_view(),
+        name="api-import-cancel",
+    ),
+    path(
+        f"{PROJECT}imports/<int:pk>/undo/",
+        ImportUndoView.as_view(),
+        name="api-import-undo",
     ),
     path(f"{PROJECT}comments/", CommentsView.as_view(), name="api-comments"),
     path(f"{PROJECT}comments/<int:pk>/", CommentView.as_view(), name="api-comment"),

@@ -13,14 +13,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import IO, Any, TypeAlias
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from labeling.importing import staging
 from labeling.importing.applying import put_in_force
-from labeling.importing.files import Folder, read_records
+from labeling.importing.files import Source, read_records
+from labeling.importing.kept.import_folder import skipped_list
 from labeling.importing.lines.checking import check_row
 from labeling.importing.lines.columns import UnknownColumns
 from labeling.importing.lines.opinions import Opinion
@@ -39,10 +40,10 @@ from labeling.importing.reports import (
     printable,
 )
 from labeling.importing.scratch_database import scratch_database
-from labeling.importing.skipping import SkippedRows
+from labeling.importing.skipping import SkippedRows, beginning_of
 from labeling.importing.sources import Recognised, rows_of_records
 from labeling.importing.sources.mapping import ColumnMapping
-from labeling.models import Import, Project, User
+from labeling.models import Import, ImportChunk, Project, User
 from labeling.texts.limits import COUNTED_PROBLEMS, UPLOADED, FileLimits
 
 __all__ = [
@@ -55,7 +56,9 @@ __all__ = [
     "ImportUnfinished",
     "Problem",
     "check_file",
+    "import_choices",
     "import_file",
+    "is_unknown_shape",
     "preview_rows",
 ]
 
@@ -66,11 +69,10 @@ CHUNK_ROWS = 200
 CHUNK_RESPONSES = 1000
 CHUNK_CHARACTERS = 2_000_000
 PROGRESS_EVERY = 5_000
+LOOKED_AT = 200  # rows, to see whether a file is of a known shape
 
 # Called with what is being done, the rows done so far, and all of them (None: not known yet).
 Progress = Callable[[str, int, int | None], None]
-# A file, or a folder of them.
-Source: TypeAlias = IO[bytes] | Folder
 
 
 @dataclass(frozen=True)
@@ -149,15 +151,7 @@ def import_file(
     options = options or ImportOptions()
     tell = progress or (lambda *_: None)
     started = time.monotonic()
-    choices = {
-        "source": options.source or name[:LONGEST_SOURCE],
-        "model": options.source,
-        "tags": list(options.tags),
-        "pairs_per_prompt": options.pairs,
-        "responses_per_comparison": options.responses_per_comparison
-        or project.responses_per_comparison,
-        "number_labelers": options.number_labelers,
-    }
+    choices = import_choices(project, name, options)
     if options.dry_run:
         report = _rehearse(project, file, name, options, choices, tell)
     else:
@@ -166,35 +160,54 @@ def import_file(
     return replace(report, seconds=round(time.monotonic() - started, 2))
 
 
+def import_choices(project: Project, name: str, options: ImportOptions) -> dict[str, Any]:
+    """What holds for every row while it is stored, as the import's row keeps it."""
+    return {
+        "source": options.source or name[:LONGEST_SOURCE],
+        "model": options.source,
+        "tags": list(options.tags),
+        "pairs_per_prompt": options.pairs,
+        "responses_per_comparison": options.responses_per_comparison
+        or project.responses_per_comparison,
+        "number_labelers": options.number_labelers,
+    }
+
+
 def _take(
     job: Import, file: Source, name: str, options: ImportOptions, tell: Progress
 ) -> ImportReport:
     try:
-        with scratch_database() as database:
-            votes = FileVotes(database)
-            checked = _Checked(
-                file,
-                name,
-                options.limits,
-                tell,
-                skip_bad=options.skip_bad,
-                mapping=options.mapping,
-            )
-            for number, rows in enumerate(_chunks(iter(checked))):
-                if checked.is_sound:
-                    votes.note(rows)
-                    staging.keep(job, number, rows)
-            findings = checked.findings()
-            if votes.close():
-                staging.change_rows(job, votes.counted)
-        job.report = findings.begin().as_dict()
-        job.save(update_fields=["report"])
+        findings = stage(job, file, name, options, tell)
         return put_in_force(job, lambda rows: tell("Storing", rows, findings.rows))
     except BaseException:
         # Where the database is gone, a worker removes it later.
         with suppress(DatabaseError, InterfaceError):
             staging.remove(job)
         raise
+
+
+def stage(job: Import, file: Source, name: str, options: ImportOptions, tell: Progress) -> Findings:
+    """Reads the file, and keeps its rows aside for `put_in_force`; raises ImportRefused."""
+    with scratch_database() as database, skipped_list(job.pk, name) as note:
+        votes = FileVotes(database)
+        checked = _Checked(
+            file,
+            name,
+            options.limits,
+            tell,
+            skipped=SkippedRows(note) if options.skip_bad else None,
+            mapping=options.mapping,
+        )
+        for number, rows in enumerate(_chunks(iter(checked))):
+            if checked.is_sound:
+                votes.note(rows)
+                staging.keep(job, number, rows)
+        findings = checked.findings()
+        if votes.close():
+            staging.change_rows(job, votes.counted)
+    job.report = findings.begin().as_dict()
+    job.save(update_fields=["report"])
+    return findings
 
 
 def _rehearse(
@@ -212,7 +225,7 @@ def _rehearse(
             name,
             options.limits,
             tell,
-            skip_bad=options.skip_bad,
+            skipped=SkippedRows() if options.skip_bad else None,
             mapping=options.mapping,
         )
         for rows in _chunks(iter(checked)):
@@ -234,6 +247,21 @@ def _rehearse(
     return report
 
 
+def expect(job: Import, findings: Findings, look: Callable[[], object]) -> ImportReport:
+    """What the rows that are kept aside would bring now, without storing them."""
+    report = findings.begin(dry_run=True)
+    with scratch_database() as database:
+        remembered = RememberedRows(database)
+        now = timezone.now()
+        rehearsing = Rehearsing(
+            project=job.project, report=report, now=now, remembered=remembered, **job.options
+        )
+        for pk in list(job.chunks.order_by("number").values_list("pk", flat=True)):
+            rehearsing.store(staging.rows_of(ImportChunk.objects.get(pk=pk)))
+            look()
+    return report
+
+
 def check_file(
     file: Source,
     *,
@@ -244,10 +272,25 @@ def check_file(
     mapping: ColumnMapping | None = None,
 ) -> Findings:
     """What the file holds, without touching the database; raises ImportRefused."""
-    checked = _Checked(file, name, limits, progress, skip_bad=skip_bad, mapping=mapping)
+    skipped = SkippedRows() if skip_bad else None
+    checked = _Checked(file, name, limits, progress, skipped=skipped, mapping=mapping)
     for _ in checked:
         pass
     return checked.findings()
+
+
+def is_unknown_shape(file: Source, name: str) -> bool:
+    """Whether the first rows of a file say that nobody knows what its columns are."""
+    checked = _Checked(file, name, UPLOADED, None)
+    rows = iter(checked)
+    with suppress(ImportRefused):
+        for _ in islice(rows, LOOKED_AT):
+            pass
+        if checked.is_sound:
+            return False
+        checked.findings()
+    problems = [*checked.columns.problems(), *checked.problems]
+    return ImportRefused(problems, len(problems)).is_unknown_shape
 
 
 class _Checked:
@@ -260,7 +303,7 @@ class _Checked:
         limits: FileLimits,
         progress: Progress | None,
         *,
-        skip_bad: bool = False,
+        skipped: SkippedRows | None = None,
         mapping: ColumnMapping | None = None,
     ) -> None:
         self.file, self.name, self.limits, self.progress = file, name, limits, progress
@@ -271,7 +314,7 @@ class _Checked:
         self.problems: list[Problem] = []
         self.faults = 0
         self.columns = UnknownColumns()
-        self.skipped = SkippedRows() if skip_bad else None
+        self.skipped = skipped
         self.labelers: set[bytes] = set()
         self.judgments = 0
 
@@ -290,7 +333,7 @@ class _Checked:
                     self._count_said(result.opinion)
                 yield result
             elif self.skipped is not None and not any(one.is_of_file for one in result):
-                self.skipped.add(result)
+                self.skipped.add([one.of_row(beginning_of(value)) for one in result])
             else:
                 self._refuse(result)
             if self.progress and line % PROGRESS_EVERY == 0:

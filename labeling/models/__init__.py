@@ -3,7 +3,7 @@
 from labeling.models.changes import ChangeCounter
 from labeling.models.checks import Gold
 from labeling.models.comments import Comment
-from labeling.models.imports import Import, ImportChunk, OverlapChange
+from labeling.models.imports import Import, ImportChunk, ImportedAgain, OverlapChange
 from labeling.models.keyed_requests import KeyedRequest
 from labeling.models.material import Comparison, ComparisonResponse, Prompt, Response
 from labeling.models.people import FormerMember, Invitation, Membership, Role, User
@@ -33,6 +33,7 @@ __all__ = [
     "GuidelineVersion",
     "Import",
     "ImportChunk",
+    "ImportedAgain",
     "Invitation",
     "Judgment",
     "KeyedRequest",

@@ -12,6 +12,7 @@ from labeling.importing import ImportReport
 from labeling.judging.recording import Answer
 from labeling.models import (
     GuidelineVersion,
+    Import,
     Judgment,
     Membership,
     Preference,
@@ -24,7 +25,6 @@ from labeling.models import (
     User,
 )
 from labeling.models.work import FlagCategory
-from labeling.people.audit import write_entry
 from labeling.people.invitations import create_invitation, invite_account
 from labeling.people.signing_in.tokens import make_token
 from labeling.projects.webhooks import create_webhook, send_test
@@ -87,7 +87,7 @@ def make_rows_to_look_at() -> tuple[dict[Role, User], dict[str, Any]]:
     values = _learn(project) | _manage(project, people)
     held = claim(people[Role.LABELER], project)
     assert held is not None
-    brought = {"file": "rows.jsonl", **ImportReport().as_dict()}
+    taken = _import(project, people[Role.CURATOR])
     of_preference = Preference.objects.latest("pk").comparison_id
     words = "The first one names a source; @labeler-of-teatime, did you open it?"
     comment = add_comment(project, people[Role.CURATOR], of_preference, words, to_labelers=True)
@@ -99,10 +99,16 @@ def make_rows_to_look_at() -> tuple[dict[Role, User], dict[str, Any]]:
         "my.pk": mine.pk,
         "flagged.pk": mine.pk,
         "gold.pk": 1,
+        "import.pk": taken.pk,
+        "import-skipped.format": "csv",
+        "api-import.pk": taken.pk,
+        "api-import-skipped.pk": taken.pk,
+        "api-import-undo.pk": taken.pk,
+        "api-import-take.pk": taken.pk,
+        "api-import-cancel.pk": taken.pk,
         "api.number": 1,
         "comment.pk": comment.pk,
         "comment-add.pk": comment.comparison_id,
-        "skipped.pk": write_entry(project, people[Role.ADMIN], "import", project, **brought).pk,
         "preference.pk": Preference.objects.latest("pk").pk,
         **_take_snapshots(project, people[Role.CURATOR]),
         "demo.secret": "x",
@@ -111,6 +117,29 @@ def make_rows_to_look_at() -> tuple[dict[Role, User], dict[str, Any]]:
         "set-password.uidb64": "MQ",
         "set-password.token": "abc-123",
     }
+
+
+def _import(project: Project, curator: User) -> Import:
+    """Imports in several states; the last can be undone."""
+    at = {"project": project, "actor": curator, "touched_at": timezone.now()}
+    fault = {"place": "row 7 of part.csv", "field": "prompt", "problem": "Is missing."}
+    Import.objects.create(
+        name="part.csv", state="refused", **at,
+        refusal={"summary": "The file was not imported: 1 error found.", "problems": [fault]},
+    )  # fmt: skip
+    Import.objects.create(
+        name="large.parquet", attempt=1, asked={"take": False, "source": "files"}, **at,
+        progress={"what": "reading", "at": 3_000_000, "of": 9_000_000, "rows": 12_000},
+    )  # fmt: skip
+    skipped = {"line": 3, "place": "line 3", "field": "prompt", "problem": "Must be a text."}
+    report = ImportReport(
+        rows=1204, prompts_new=1000, prompts_merged=204, comparisons_new=900, skipped=1,
+        splits={"train": 900, "dev": 100}, notices=["“language” ignored: 3 (lines 1, 2, 3)"],
+        skipped_lines=[skipped],  # type: ignore[list-item]
+    )  # fmt: skip
+    return Import.objects.create(
+        name="rows.jsonl, more.csv", state="done", report=report.as_dict(), **at
+    )
 
 
 def _judge(project: Project, people: dict[Role, User]) -> None:

@@ -88,6 +88,7 @@ def fill(project: Project, number: int) -> None:
     ChangeCounter.objects.update_or_create(project=project, of="preference")
     stored = Import.objects.create(project=project, name=f"{number}", touched_at=timezone.now())
     stored.chunks.create(number=1, rows=b"[]")
+    stored.again.create(kind="prompt", row_id=number)
     OverlapChange.objects.create(project=project, old=1, new=2, up_to=number)
     FormerMember.objects.create(project=project, user=labeler, reliability=0.5)
     create_invitation(project, labeler, Role.LABELER, f"number {number}")

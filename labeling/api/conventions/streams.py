@@ -29,7 +29,7 @@ def answer_rows(
     front."""
     if given["format"] != "json":
         some = first_of(rows, given.get("limit"))
-        return _stream(some, given["format"], file_name, columns)
+        return stream(some, given["format"], file_name, columns)
     page, after = page_of(rows, given["limit"])
     following = None if after is None else _address_with(request, after=str(after))
     return Response({"results": page, "next": following})
@@ -45,7 +45,7 @@ def answer_changes(
     """Answers with rows in the order of their changes, and with the cursor that goes on after
     them."""
     if given["format"] != "json":
-        answer: HttpResponseBase = _stream(changes.rows, given["format"], file_name, columns)
+        answer: HttpResponseBase = stream(changes.rows, given["format"], file_name, columns)
     else:
         following = _address_with(request, cursor=changes.cursor) if changes.is_cut else None
         page = {"results": list(changes.rows), "next": following, "cursor": changes.cursor}
@@ -54,7 +54,7 @@ def answer_changes(
     return answer
 
 
-def _stream(
+def stream(
     rows: Iterable[Row], name: str, file_name: str, columns: Columns | None
 ) -> StreamingHttpResponse:
     file = FORMATS[name]

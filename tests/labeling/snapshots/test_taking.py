@@ -18,7 +18,7 @@ from labeling.snapshots.filters import SnapshotFilter, in_public_words
 from labeling.snapshots.keeping import delete_snapshot, give_name, why_not_delete
 from labeling.snapshots.reading import rows_path, votes_path
 from labeling.snapshots.taking import SnapshotRefused, take_by_hand
-from tests.factories import claim_and_judge, make_comparisons, make_member, make_project
+from tests.factories import claim_and_judge, judge_for, make_comparisons, make_member, make_project
 
 pytestmark = pytest.mark.django_db
 
@@ -26,12 +26,13 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def project() -> Project:
     """Three settled preferences, each by two people; one is a tie."""
-    project = make_project(overlap=2)
+    project = make_project(overlap=2, random_share=0)
     make_comparisons(project, 3)
     for name in ("ada", "grace"):
         labeler = make_member(project, name=f"{name}-{project.slug}")
-        for choice in ("left", "left", "tie"):
-            claim_and_judge(labeler, project, choice)
+        for _ in range(2):
+            judge_for(labeler, project, "Good.")
+        claim_and_judge(labeler, project, "tie")
     return project
 
 
