@@ -179,11 +179,13 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 # and hub ids (labeling/projects/model_locations.py).
 MODEL_ROOTS = environment.folders("MODEL_ROOTS")
 # What policies' addresses may lead to beside public ones
-# (modeling/core/generating/servers/reachable.py). On a single machine a server for models on that
+# (labeling/network/reachable.py). On a single machine a server for models on that
 # machine is the usual case.
 POLICY_PRIVATE_HOSTS = environment.words(
     "POLICY_PRIVATE_HOSTS", default="localhost" if environment.is_one_machine() else "none"
 )
+# What webhooks' addresses may lead to beside public ones, also without TLS.
+WEBHOOK_PRIVATE_HOSTS = environment.words("WEBHOOK_PRIVATE_HOSTS", default="none")
 
 # What tells labelers' pages whether new comparisons are on their way (labeling/queue/prospects.py).
 PROSPECTS = "modeling.loop.prospects.prospect_of"
@@ -229,8 +231,19 @@ CELERY_BEAT_SCHEDULE = {
     "advance": {"task": "modeling.tasks.advance_all", **_EVERY},
     "expire-leases": {"task": "labeling.tasks.expire_leases", **_EVERY},
     "finish-changes": {"task": "labeling.tasks.finish_changes", **_EVERY},
+    "send-webhooks": {"task": "labeling.tasks.send_webhooks", **_EVERY},
+    "remove-old-deliveries": {
+        "task": "labeling.tasks.remove_old_deliveries",
+        "schedule": 3600,
+        "options": {"expires": 3600},
+    },
     "update-reliability": {
         "task": "labeling.tasks.update_reliability",
+        "schedule": 3600,
+        "options": {"expires": 3600},
+    },
+    "forget-requests": {
+        "task": "labeling.tasks.forget_requests",
         "schedule": 3600,
         "options": {"expires": 3600},
     },
@@ -292,10 +305,14 @@ SPECTACULAR_SETTINGS = {
     ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    # Several endpoints have a `kind`, a `state` or a `status`, and not the same.
+    # Several endpoints have a `kind`, a `state`, a `status` or a `role`, and not the same.
     "ENUM_NAME_OVERRIDES": {
         "JudgmentKindEnum": "labeling.models.Judgment.Kind",
+        "ComparisonStateEnum": "labeling.models.Comparison.State",
         "PreferenceKindEnum": "labeling.models.Preference.Kind",
+        "AskReasonEnum": "labeling.models.AskReason",
+        "RoleEnum": "labeling.models.Role",
+        "MessageRoleEnum": "labeling.texts.messages.ROLES",
         "RunKindEnum": "modeling.models.Run.Kind",
         "RunStateEnum": "modeling.models.Run.State",
         "RoundStateEnum": "modeling.models.Round.State",

@@ -12,7 +12,7 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 import preferable
-from labeling.models import Preference, Project, Role, Scope
+from labeling.models import Comparison, Preference, Project, Role, Scope
 from labeling.people.signing_in.tokens import make_token
 from modeling.reward_models import serving
 from tests.factories import claim, judge_for, make_comparisons, make_member, make_project
@@ -82,12 +82,17 @@ def test_the_commands_of_the_api_page_work(
     commands = [text for _, text in blocks_of("api.md") if "curl" in text]
     for text in commands:
         run_in_shell(text, tmp_path, HOST=live_server.url, TOKEN=key, ID=str(held.uuid))
-    assert len(commands) >= 8
+    assert len(commands) >= 12
     assert len((tmp_path / "loss.jsonl").read_text().splitlines()) == 2
     assert (tmp_path / "helpfulness-reward-model-v1" / "config.json").exists()
     assert project.policies.get().status == "candidate"
     assert held.judgments.get().rationale == "It says why."
     assert project.prompts.filter(messages__0__content="Why?").exists()
+    heap = project.comparisons.get(prompt__messages__0__content="What is a heap?")
+    assert (heap.wanted, heap.prompt.source) == (3, "january")
+    project.refresh_from_db()
+    assert (project.overlap, project.guidelines.text) == (2, "Prefer what is **true**.")
+    assert project.invitations.get().note == "Kim"
 
 
 @needs_curl
@@ -119,6 +124,8 @@ def test_the_client_page_works_from_its_beginning_to_its_end(
         names["client"].close()
     assert "'field': 'prompt'" in capsys.readouterr().out
     assert names["report"]["comparisons_new"] == 2
+    tree = Comparison.objects.get(pk=names["added"]["rows"][0]["id"])
+    assert (tree.wanted, tree.state) == (3, "withdrawn")
     assert names["preference"]["chosen"][-1]["content"] == "Air scatters blue light most."
     assert len(names["copy"]) == Preference.objects.count() == 4
     assert [score["mean"] for score in names["scores"]] == [17.0, 3.0]

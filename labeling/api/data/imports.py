@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from labeling.api.conventions.errors import problems
+from labeling.api.conventions.once import once
 from labeling.api.conventions.parameters import Parameters, WordListField
 from labeling.api.conventions.requests import project_of, user_of
 from labeling.importing import MAX_PAIRS, ImportOptions, import_file
@@ -147,6 +148,7 @@ class ImportsView(APIView):
             )
         ],
     )
+    @once()
     def post(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug)
         given = ImportParameters.of(request)

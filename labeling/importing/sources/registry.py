@@ -14,12 +14,12 @@ OWN = ALWAYS | TRIPLE | {"responses"}
 
 @cache
 def every_source() -> tuple[Source, ...]:
-    """Of every module beside this one, those that ask for more columns first."""
+    """Of every module beside and below this one, those that ask for more columns first."""
     package = __name__.rpartition(".")[0]
     path = importlib.import_module(package).__path__
     sources: list[Source] = []
-    for module in pkgutil.iter_modules(path):
-        reader = importlib.import_module(f"{package}.{module.name}")
+    for module in pkgutil.walk_packages(path, f"{package}."):
+        reader = importlib.import_module(module.name)
         sources += getattr(reader, "SOURCES", ())
     return tuple(sorted(sources, key=lambda source: (-len(source.needs), source.name)))
 

@@ -9,8 +9,9 @@ from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
+from labeling.curation.comments import readable
 from labeling.curation.decisions import audit_actions, audit_entries
 from labeling.curation.facets import LABELS, preference_counts
 from labeling.curation.flags import flags_of
@@ -30,7 +31,7 @@ AUDIT_PAGE = 50
 
 
 @login_required
-@require_GET
+@require_safe
 def dashboard(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
     kinds = figures.judgments_by_kind(project)
@@ -45,6 +46,7 @@ def dashboard(request: SignedInRequest, slug: str) -> HttpResponse:
         "is_one_sided": left is not None and left.excludes(0.5),
         "comparisons": project.comparisons.exclude(state=Comparison.State.CHECK).count(),
         "saved": adaptive.judgments_saved(project),
+        "comments": readable(project, request.user).filter(resolved_at__isnull=True).count(),
         "flagged": flags_of(project).count() + set_aside_in(project).count(),
     }
     if sum(kinds.values()) or counts["all"]:
@@ -155,7 +157,7 @@ def _band(estimate: Estimate | None) -> list[float] | None:
 
 
 @login_required
-@require_GET
+@require_safe
 def audit(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
     response = render(

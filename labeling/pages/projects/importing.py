@@ -32,10 +32,10 @@ EARLIER_IMPORTS = 10
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def import_page(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
-    if request.method == "GET":
+    if request.method != "POST":
         return _page(request, project, form=UploadForm(), done=_entry(request, project))
     if "token" in request.POST:
         return _import(request, project)

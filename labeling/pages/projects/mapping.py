@@ -67,7 +67,7 @@ def begin(request: SignedInRequest, project: Project, form: UploadForm) -> HttpR
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def map_columns(request: SignedInRequest, slug: str) -> HttpResponse:
     """Shows the columns of an upload, checks it by the mapping, or hands the mapping out."""
     project = project_for(request.user, slug, Role.CURATOR)

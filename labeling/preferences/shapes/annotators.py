@@ -3,22 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.utils.crypto import salted_hmac
-
 from labeling.models import Judgment
 from labeling.preferences.settling import counted, vote_on
 from labeling.preferences.shapes.styles import Row, VoteOfPair
+from labeling.texts.pseudonyms import pseudonym
 
 SAYS = {1: "chosen", -1: "rejected", 0: "tie", None: "both_bad"}
 NOT_ASKED = -1
-
-
-def pseudonym(project_id: int, user_id: int) -> str:
-    """A name for this person that is the same in all exports of the project, and another in every
-    other project. Nobody finds the person by it without the installation's secret key."""
-    of = f"{project_id}:{user_id}"
-    digest = salted_hmac("labeling.preferences.annotators", of, algorithm="sha256").hexdigest()
-    return f"annotator-{digest[:12]}"
 
 
 def votes_on(

@@ -55,7 +55,7 @@ class PolicyForm(forms.ModelForm):
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def policy_list(request: SignedInRequest, slug: str) -> HttpResponse:
     """Shows the versions; a POST registers one more."""
     is_post = request.method == "POST"
