@@ -92,7 +92,6 @@ class DeliveryParameters(Parameters):
 
 class WebhooksView(APIView):
     @extend_schema(
-        operation_id="v1_projects_webhooks_list",
         summary="The project's webhooks",
         description="For admins of the project.",
         responses={200: WebhookSerializer(many=True), **OF_READING},
@@ -188,7 +187,6 @@ class WebhookTestView(APIView):
 
 class DeliveriesView(APIView):
     @extend_schema(
-        operation_id="v1_projects_webhooks_deliveries_list",
         summary="What was sent to a webhook",
         description="For admins of the project, newest first. `next` leads to older ones. What was "
         "delivered or given up is kept for 30 days.",
