@@ -12,7 +12,7 @@ from typing import Any
 
 import django
 
-HEAVY = ("torch", "transformers", "accelerate", "peft", "safetensors", "datasets", "pyarrow")
+HEAVY = ("torch", "transformers", "accelerate", "peft", "safetensors", "datasets", "pyarrow", "mcp")
 
 
 def main() -> None:

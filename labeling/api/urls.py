@@ -54,7 +54,7 @@ from labeling.api.projects.guidelines import (
 )
 from labeling.api.projects.overview import IndexView, ProjectsView, ProjectView
 from labeling.api.projects.settings import ProjectSettingsView
-from labeling.api.webhooks import (
+from labeling.api.projects.webhooks import (
     DeliveriesView,
     DeliveryView,
     ResendView,
@@ -133,11 +133,6 @@ urlpatterns: list[URLPattern] = [
     path("v1/projects/<slug:slug>/preferences/", PreferencesView.as_view(), name="api-preferences"),
     path("v1/projects/<slug:slug>/judgments/", JudgmentsView.as_view(), name="api-judgments"),
     path("v1/projects/<slug:slug>/imports/", ImportsView.as_view(), name="api-imports"),
-    path("v1/projects/<slug:slug>/measures/", MeasuresView.as_view(), name="api-measures"),
-    path(
-        "v1/projects/<slug:slug>/measures/agreement/", AgreementView.as_view(), name="api-agreement"
-    ),
-    path("v1/projects/<slug:slug>/measures/labelers/", LabelersView.as_view(), name="api-labelers"),
     path(f"{PROJECT}comments/", CommentsView.as_view(), name="api-comments"),
     path(f"{PROJECT}comments/<int:pk>/", CommentView.as_view(), name="api-comment"),
     path(WEBHOOKS, WebhooksView.as_view(), name="api-webhooks"),
@@ -155,6 +150,9 @@ urlpatterns: list[URLPattern] = [
         ResendView.as_view(),
         name="api-delivery-resend",
     ),
+    path(f"{PROJECT}measures/", MeasuresView.as_view(), name="api-measures"),
+    path(f"{PROJECT}measures/agreement/", AgreementView.as_view(), name="api-agreement"),
+    path(f"{PROJECT}measures/labelers/", LabelersView.as_view(), name="api-labelers"),
     path("v1/projects/<slug:slug>/next/", NextView.as_view(), name="api-next"),
     path("v1/hand-outs/<uuid:uuid>/answer/", AnswerView.as_view(), name="api-answer"),
     path("v1/hand-outs/<uuid:uuid>/skip/", SkipView.as_view(), name="api-skip"),

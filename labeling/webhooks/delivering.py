@@ -156,7 +156,8 @@ def pause_after(failures: int, longest: timedelta = LONGEST_PAUSE) -> timedelta:
     """The pause after so many failures in a row, with jitter: those that failed together must not
     come back together."""
     grown = FIRST_PAUSE * GROWS_BY ** min(failures - 1, 12)
-    return min(grown, longest) * random.uniform(0.75, 1.25)
+    jitter = random.uniform(0.75, 1.25)
+    return timedelta(seconds=min(grown, longest).total_seconds() * jitter)
 
 
 def _note_with_webhook(webhook: Webhook, outcome: Outcome, now: datetime) -> None:

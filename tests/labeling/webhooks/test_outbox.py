@@ -122,7 +122,9 @@ def test_each_decision_of_a_curator_is_told(
     labeler = make_member(project)
     make_comparisons(project, 2)
     claim_and_judge(labeler, project)
-    claim_and_judge(labeler, project, Answer("flag", flag="unsafe"))
+    flagged_one = claim(labeler, project)
+    assert flagged_one is not None
+    judge(flagged_one, Answer("flag", flag="unsafe"))
     preference = Preference.objects.get()
     decisions.exclude(project, admin, [preference.pk], "Off topic")
     decisions.exclude(project, admin, [preference.pk], "Again")
