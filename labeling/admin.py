@@ -20,6 +20,7 @@ from labeling.models import (
     Comparison,
     ComparisonResponse,
     Doubt,
+    Export,
     FormerMember,
     Gold,
     GuidelineVersion,
@@ -350,6 +351,14 @@ class SnapshotAdmin(ReadOnlyAdmin):
     @admin.display(description="SHA-256")
     def short_hash(self, snapshot: Snapshot) -> Any:
         return snapshot.sha256[:12]
+
+
+@admin.register(Export)
+class ExportAdmin(ReadOnlyAdmin):
+    list_display = ("id", "project", "file_name", "actor", "rows", "started_at", "finished_at")
+    list_filter = ("project",)
+    list_select_related = ("project", "actor")
+    search_fields = ("sha256", "file_name", "project__name")
 
 
 @admin.register(ChangeCounter)

@@ -2,6 +2,7 @@
 
 from labeling.models.changes import ChangeCounter
 from labeling.models.checks import Gold
+from labeling.models.exports import Export
 from labeling.models.imports import Import, ImportChunk, OverlapChange
 from labeling.models.material import Comparison, ComparisonResponse, Prompt, Response
 from labeling.models.people import FormerMember, Invitation, Membership, Role, User
@@ -20,6 +21,7 @@ __all__ = [
     "Comparison",
     "ComparisonResponse",
     "Doubt",
+    "Export",
     "FlagCategory",
     "FormerMember",
     "Gold",

@@ -165,9 +165,9 @@ class PreferencesView(APIView):
             columns = columns_of(STYLES[wanted.style])
             if "cursor" in given:
                 changes = preference_changes(project, wanted, given["cursor"], given.get("limit"))
-                return answer_changes(request, changes, given, name, columns)
+                return answer_changes(request, changes, given, name, columns, project)
             rows = preference_rows(project, wanted)
-            return answer_rows(request, rows, given, name, columns)
+            return answer_rows(request, rows, given, name, columns, project)
         except (CannotBeTexts, StyleRefused) as problem:
             field = "format" if isinstance(problem, CannotBeColumns) else "style"
             raise serializers.ValidationError({field: [str(problem)]}) from problem

@@ -6,8 +6,8 @@ them, under the same names in every style.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
 
 from labeling.models import Preference
 from labeling.texts.messages import Extra, Message, extra_of, whole_message
@@ -20,12 +20,14 @@ MESSAGES: ColumnType = [{"role": str, "content": str}]
 SPEAKERS = {"system": "System", "user": "Human", "assistant": "Assistant"}
 
 
-@dataclass(frozen=True)
-class Answer:
+NOTHING: Extra = {}
+
+
+class Answer(NamedTuple):
     """A response: its text, and the further keys of its message."""
 
     text: str
-    extra: Extra = field(default_factory=dict)
+    extra: Extra = NOTHING
 
     @property
     def message(self) -> Message:
@@ -42,8 +44,7 @@ class VoteOfPair:
     strength: int
 
 
-@dataclass(frozen=True)
-class Pair:
+class Pair(NamedTuple):
     """A settled preference as styles see it. `is_both_bad`: neither response is any good."""
 
     prompt: list[Message]
@@ -81,7 +82,8 @@ class Style:
 def _in_order(message: Message) -> Message:
     """The message with role and content first: PostgreSQL keeps the keys of JSON in an order of its
     own."""
-    return {"role": message["role"], "content": message["content"], **extra_of(message)}
+    plain = {"role": message["role"], "content": message["content"]}
+    return plain if len(message) == 2 else {**plain, **extra_of(message)}
 
 
 def _messages(pair: Pair) -> list[Row]:
