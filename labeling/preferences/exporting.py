@@ -5,7 +5,7 @@ no transaction open, and whoever was cut off goes on after the last id they got.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby, islice
 from operator import itemgetter
@@ -20,15 +20,9 @@ from labeling.preferences.changes import CursorRefused, number_changes, read_cur
 from labeling.preferences.raw_values import pages
 from labeling.preferences.settling import counted
 from labeling.preferences.shapes.annotators import votes_on
-from labeling.preferences.shapes.styles import (
-    OF_PROMPT,
-    STYLES,
-    Answer,
-    Pair,
-    Row,
-    Style,
-    VoteOfPair,
-)
+from labeling.preferences.shapes.pairs import Answer, Pair, Ranking, Row, VoteOfPair
+from labeling.preferences.shapes.rankings import rankings_of
+from labeling.preferences.shapes.styles import STYLES, Style
 from labeling.texts.sameness import as_words, fingerprint
 
 # A row is stamped some moments before others can see it: who asks for what is new since the last
@@ -39,6 +33,10 @@ KINDS_IN_WORDS: dict[str, str] = {
     Preference.Kind.TIE: "ties",
     Preference.Kind.BOTH_BAD: "pairs where both are bad",
 }
+# What a cursor goes with; further ones where they are given.
+OF_CURSOR = (
+    "splits", "provenances", "min_weight", "include_ties", "include_both_bad", "include_excluded",
+)  # fmt: skip
 OPTIONS: dict[str, str] = {Preference.Kind.TIE: "ties", Preference.Kind.BOTH_BAD: "both_bad"}
 
 BOTH_BAD: str = Preference.Kind.BOTH_BAD.value
@@ -69,11 +67,16 @@ class ExportOptions:
     is_plain: bool = False
     # People under their own names, where the style has people in it.
     with_names: bool = False
+    # One kind alone, whatever is included.
+    kind: str = ""
+    # Which of them, beyond this: a narrower query, and what it asks for, by name.
+    among: QuerySet[Preference] | None = field(default=None, compare=False)
+    filters: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if self.style not in STYLES:
             raise ValueError(f"style must be one of {', '.join(STYLES)}, not {self.style!r}")
-        if self.with_names and not STYLES[self.style].is_of_votes:
+        if self.with_names and not STYLES[self.style].needs_votes:
             raise StyleRefused(
                 f"style={self.style} has no people in it: leave with_names out, or export with "
                 "style=judgments."
@@ -89,9 +92,8 @@ class ExportOptions:
     def of_cursor(self) -> Row:
         """The options that must be the same when a cursor goes on: which rows, not how they are
         written."""
-        which = asdict(self)
-        for name in ("after", "settled_since", "style", "is_plain", "with_names"):
-            del which[name]
+        which = {name: getattr(self, name) for name in OF_CURSOR}
+        which |= {name: value for name in ("kind", "filters") if (value := getattr(self, name))}
         return {
             name: sorted(value) if isinstance(value, frozenset) else value
             for name, value in which.items()
@@ -99,6 +101,8 @@ class ExportOptions:
 
     @property
     def kinds(self) -> list[str]:
+        if self.kind:
+            return [self.kind]
         kinds: list[str] = [Preference.Kind.PREFER]
         if self.include_ties:
             kinds.append(Preference.Kind.TIE)
@@ -108,7 +112,8 @@ class ExportOptions:
 
 
 def preferences_to_export(project: Project, wanted: ExportOptions) -> QuerySet[Preference]:
-    preferences = Preference.objects.filter(
+    preferences = Preference.objects.all() if wanted.among is None else wanted.among
+    preferences = preferences.filter(
         project=project, settled_at__isnull=False, kind__in=wanted.kinds
     )
     if not wanted.include_excluded:
@@ -123,6 +128,9 @@ def preferences_to_export(project: Project, wanted: ExportOptions) -> QuerySet[P
         preferences = preferences.filter(weight__gte=wanted.min_weight)
     if STYLES[wanted.style].is_of_prompts:
         earlier = preferences.filter(prompt=OuterRef("prompt"), pk__lt=OuterRef("pk"))
+        preferences = preferences.filter(~Exists(earlier))
+    if STYLES[wanted.style].is_of_comparisons:
+        earlier = preferences.filter(comparison=OuterRef("comparison"), pk__lt=OuterRef("pk"))
         preferences = preferences.filter(~Exists(earlier))
     if STYLES[wanted.style].is_of_votes:
         judgments = counted(project.pk).filter(comparison=OuterRef("comparison"))
@@ -155,7 +163,11 @@ def _refuse_what_would_be_lost(preferences: QuerySet[Preference], wanted: Export
     if style.is_text:
         refuse_beyond_text(preferences, wanted.style)
     elif wanted.is_plain:
-        refuse_beyond_content(preferences, of_prompts=style.is_of_prompts)
+        refuse_beyond_content(
+            preferences,
+            of_prompts=style.is_of_prompts,
+            of_comparisons=style.is_of_comparisons,
+        )
 
 
 @dataclass(frozen=True)
@@ -207,16 +219,23 @@ def _rows_of_pages(
 ) -> Iterator[Row]:
     style = STYLES[wanted.style]
     votes: dict[int, list[VoteOfPair]] = {}
+    rankings: dict[int, Ranking] = {}
     for page in read:
-        if style.is_of_votes:
+        if style.needs_votes:
             votes = votes_on(project.pk, page, with_names=wanted.with_names)
+        if style.is_of_comparisons:
+            rankings = rankings_of(values["comparison_id"] for values in page)
         for values in page:
-            yield from _preference_rows(values, style, votes.get(values["id"], []))
+            ranking = rankings.get(values["comparison_id"])
+            yield from _preference_rows(values, style, votes.get(values["id"], []), ranking)
 
 
-def _preference_rows(values: Row, style: Style, votes: list[VoteOfPair]) -> list[Row]:
+def _preference_rows(
+    values: Row, style: Style, votes: list[VoteOfPair], ranking: Ranking | None
+) -> list[Row]:
     """Writes a preference without nulls. The library `datasets` takes a column's type from the
     first rows it sees, and could not load a file whose first megabytes hold null there."""
+    beside = _beside(values)
     pair = Pair(
         prompt=values["prompt__messages"],
         chosen=Answer(values["chosen__text"], values["chosen__extra"]),
@@ -226,10 +245,14 @@ def _preference_rows(values: Row, style: Style, votes: list[VoteOfPair]) -> list
         project=values["project__slug"],
         split=values["split"],
         votes=votes,
+        ranking=ranking,
+        kind=values["kind"],
+        target=values["target"],
+        comparison=values["comparison_id"],
+        is_turned=beside["fingerprint"][-1] in "13579bdf",
     )
-    beside = _beside(values)
-    if style.is_of_prompts:
-        beside = {name: beside[name] for name in OF_PROMPT}
+    if len(style.beside) < len(beside):
+        beside = {name: beside[name] for name in style.beside}
     # Tools and the like are in few files, so no column of the others.
     return [
         {"id": values["id"], **own, **values["prompt__extra"], **beside}

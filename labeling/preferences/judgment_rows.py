@@ -10,7 +10,7 @@ from labeling.models import ComparisonResponse, Judgment, Project
 from labeling.preferences.changes import number_changes, read_cursor
 from labeling.preferences.exporting import Changes, end_of
 from labeling.preferences.raw_values import pages
-from labeling.preferences.shapes.styles import Row
+from labeling.preferences.shapes.pairs import Row
 from labeling.texts.sameness import as_words
 
 JUDGMENT_COLUMNS = (

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from labeling.database.transactions import retried
 from labeling.models import Export, Project, User
-from labeling.preferences.shapes.styles import Row
+from labeling.preferences.shapes.pairs import Row
 
 KEPT = timedelta(days=90)
 

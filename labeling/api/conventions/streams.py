@@ -14,7 +14,7 @@ from labeling.models import Project
 from labeling.preferences.exporting import Changes, first_of, page_of
 from labeling.preferences.receipts import Sealing, begin
 from labeling.preferences.shapes.files import FORMATS, Columns
-from labeling.preferences.shapes.styles import Row
+from labeling.preferences.shapes.pairs import Row
 
 JSONL = FORMATS["jsonl"].content_type
 CURSOR_HEADER = "Next-Cursor"

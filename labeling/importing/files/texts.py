@@ -211,6 +211,9 @@ FLAGS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no":
 # Keys of which one shows an object to be a message or an answer, and a list of them no plain text.
 OF_OBJECTS = frozenset({"role", "from", "content", "value", "answer", "response", "text", "score"})
 MAX_LITERAL = 2**20
+# Columns that only a table of our own export has together, and its columns of texts.
+OF_EXPORTS = frozenset({"provenance", "settled_at", "fingerprint"})
+TEXTS = frozenset({"prompt", "chosen", "rejected"})
 
 
 def read_table(file: IO[bytes], budget: Budget, format: Format) -> Iterator[Numbered]:
@@ -281,11 +284,27 @@ def _row(headings: list[str], cells: list[str]) -> dict[str, Any] | Problem:
     for name, cell in zip(headings, cells, strict=False):
         if not cell.isascii() and any("\udc80" <= letter <= "\udcff" for letter in cell):
             return Problem(0, name, "Not valid UTF-8.", "Save the file as UTF-8.")
+    if set(headings) >= OF_EXPORTS:
+        return _row_of_export(headings, cells)
     return {
         name: _value(name, cell)
         for name, cell in zip(headings, cells, strict=False)
         if cell.strip() != ""
     }
+
+
+def _row_of_export(headings: list[str], cells: list[str]) -> dict[str, Any]:
+    """A row that our own export wrote: an apostrophe in front of a cell is taken off again, and a
+    text is a text, whatever it looks like. Where messages are JSON, `tools` has a column."""
+    are_texts = "tools" not in headings
+    row: dict[str, Any] = {}
+    for name, cell in zip(headings, cells, strict=False):
+        cell = cell.removeprefix("'")
+        if are_texts and name in TEXTS:
+            row[name] = cell
+        elif cell.strip() != "":
+            row[name] = _value(name, cell)
+    return row
 
 
 def _value(name: str, cell: str) -> Any:

@@ -7,7 +7,7 @@ from django.utils.crypto import salted_hmac
 
 from labeling.models import Judgment
 from labeling.preferences.settling import counted, vote_on
-from labeling.preferences.shapes.styles import Row, VoteOfPair
+from labeling.preferences.shapes.pairs import Row, VoteOfPair
 
 SAYS = {1: "chosen", -1: "rejected", 0: "tie", None: "both_bad"}
 NOT_ASKED = -1

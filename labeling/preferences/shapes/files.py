@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from labeling.preferences.shapes.pairs import MESSAGES, ColumnType, Row
 from labeling.preferences.shapes.parquet import parquet_file
-from labeling.preferences.shapes.styles import MESSAGES, OF_TEMPLATES, ColumnType, Row
+from labeling.preferences.shapes.styles import OF_TEMPLATES
 
 Columns: TypeAlias = Mapping[str, ColumnType]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any
 
-from labeling.preferences.shapes.styles import ColumnType, Row
+from labeling.preferences.shapes.pairs import ColumnType, Row
 
 if TYPE_CHECKING:
     import pyarrow

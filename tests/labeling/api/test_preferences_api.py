@@ -13,7 +13,7 @@ from labeling.api.data.judgments import JudgmentSerializer
 from labeling.api.data.preferences import PreferenceSerializer
 from labeling.importing import import_file
 from labeling.models import Preference, Role
-from labeling.preferences import exporting
+from labeling.preferences import raw_values
 from tests.factories import (
     claim_and_judge,
     client_with_token,
@@ -58,7 +58,7 @@ def test_the_stream_has_every_preference(project, curator):
 
 
 def test_the_stream_starts_before_the_rest_is_read(project, curator, monkeypatch):
-    monkeypatch.setattr(exporting, "PAGE_ROWS", 2)
+    monkeypatch.setattr(raw_values, "PAGE_ROWS", 2)
     monkeypatch.setattr("labeling.api.conventions.streams.CHUNK_BYTES", 1)
     response = curator.get(url(project, format="jsonl"))
     first = next(iter(response.streaming_content))
