@@ -203,6 +203,8 @@ class _Items:
 INDEX = "__index_level_0__"  # what pandas calls a column of row numbers without a name
 # Columns of ours that hold other things than texts, as people write these in a table.
 LISTS = frozenset({"responses", "tags", "tools", "chat_template_kwargs"})
+# Columns of our own exports that hold objects or lists of them, whatever is in these.
+NESTED = frozenset({"comparison", "context", "completions"})
 NUMBERS = frozenset(
     {"strength", "weight", "target", "judgments", "vote_share", "agreement", "round"}
     | {"votes_chosen", "votes_rejected", "votes_tie", "votes_both_bad"}
@@ -302,6 +304,8 @@ def _row_of_export(headings: list[str], cells: list[str]) -> dict[str, Any]:
         cell = cell.removeprefix("'")
         if are_texts and name in TEXTS:
             row[name] = cell
+        elif name in NESTED:
+            row[name] = _parsed(cell)
         elif cell.strip() != "":
             row[name] = _value(name, cell)
     return row

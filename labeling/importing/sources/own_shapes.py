@@ -4,21 +4,23 @@ the columns of a trainer is the same in all of them, and is read as in any line 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from labeling.importing.lines.checking import ALWAYS, TRIPLE
 from labeling.importing.lines.message_fields import Tell
-from labeling.importing.lines.opinions import is_line_of_export
+from labeling.importing.lines.opinions import EXPORTED
 from labeling.importing.reports import Wrong
 from labeling.importing.sources.source import Data, Row, Source, columns
 
 LABELS = {"A": ("completion_A", "completion_B"), "B": ("completion_B", "completion_A")}
 LABELS["Tie"] = LABELS["A"]
-# What people said one by one came to what stands beside it, and is not counted twice.
-VOTES = "each person's vote in an export of everything: what they came to was taken over"
+
+
+BESIDE = EXPORTED | ALWAYS | TRIPLE
 
 
 def _tinker(records: Sequence[Data], _: Tell) -> Iterator[Row]:
     (data,) = records
     comparison, label = data["comparison"], data["label"]
-    if label not in LABELS:
+    if not isinstance(label, str) or label not in LABELS:
         raise Wrong("label", f"“{label!s:.40}” is none of {', '.join(LABELS)}.")
     names = ("prompt_conversation", "completion_A", "completion_B")
     if missing := [name for name in names if not isinstance(comparison.get(name), list)]:
@@ -50,12 +52,6 @@ def _nemo(records: Sequence[Data], _: Tell) -> Iterator[Row]:
     yield row | {"kind": "tie" if is_tie else "prefer"} | _beside(data, _NEMO.needs)
 
 
-def _full(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
-    (data,) = records
-    tell(VOTES)
-    yield _beside(data, frozenset({"ids", "votes"}))
-
-
 def _beside(data: Data, taken: frozenset[str]) -> dict[str, Any]:
     return {name: value for name, value in data.items() if name not in taken}
 
@@ -64,6 +60,7 @@ _TINKER = Source(
     name="Tinker comparisons",
     meaning="completion A or B is better, as the label says; Tie is a tie",
     needs=columns("comparison label"),
+    uses=BESIDE,
     fits=lambda data: isinstance(data["comparison"], Mapping),
     rows=_tinker,
 )
@@ -71,16 +68,7 @@ _NEMO = Source(
     name="NeMo RL preference",
     meaning="the completion of the lower rank is better, equal ranks are a tie",
     needs=columns("context completions"),
+    uses=BESIDE,
     rows=_nemo,
 )
-SOURCES = (
-    _TINKER,
-    _NEMO,
-    Source(
-        name="Preferable, everything",
-        meaning="chosen is better than rejected; each person's vote stays behind",
-        needs=columns("prompt chosen rejected ids votes"),
-        fits=is_line_of_export,
-        rows=_full,
-    ),
-)
+SOURCES = (_TINKER, _NEMO)

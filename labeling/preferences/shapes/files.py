@@ -40,10 +40,16 @@ def _json_line(row: Row) -> bytes:
 def csv_lines(rows: Iterable[Row], columns: Columns) -> Iterator[bytes]:
     """The names of the columns, then a record for each row. What is no text, number or truth value
     is written as JSON; nothing, as an empty cell."""
-    names = [*columns, *(OF_TEMPLATES if MESSAGES in columns.values() else ())]
+    names = [*columns, *(OF_TEMPLATES if _holds_messages(columns) else ())]
     yield _record(names)
     for row in rows:
         yield _record([_cell(row[name]) if name in row else "" for name in names])
+
+
+def _holds_messages(kind: ColumnType) -> bool:
+    if isinstance(kind, Mapping):
+        return any(map(_holds_messages, kind.values()))
+    return bool(kind == MESSAGES)
 
 
 def _record(cells: list[str]) -> bytes:
