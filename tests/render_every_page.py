@@ -67,7 +67,7 @@ def value_for(name: str, parameter: str, values: dict[str, Any]) -> Any:
 
 def make_rows() -> tuple[Any, dict[str, Any]]:
     from labeling.importing import ImportReport
-    from labeling.models import Judgment, Membership, Preference, Role
+    from labeling.models import Export, Judgment, Membership, Preference, Role
     from labeling.people.audit import write_entry
     from labeling.people.invitations import create_invitation
     from modeling.models import RewardModel, Run
@@ -102,6 +102,7 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
         "member.pk": Membership.objects.get().pk,
         "preference.pk": Preference.objects.get().pk,
         "skipped.pk": write_entry(project, owner, "import", project, **brought).pk,
+        "api-export.uuid": Export.objects.create(project=project, file_name="x").uuid,
         "demo.secret": "x",
         "api.pk": 1,
         "set-password.uidb64": "MQ",

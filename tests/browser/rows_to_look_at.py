@@ -10,6 +10,7 @@ from labeling.curation.doubts import Contradiction, note_doubts
 from labeling.importing import ImportReport
 from labeling.judging.recording import Answer
 from labeling.models import (
+    Export,
     GuidelineVersion,
     Judgment,
     Membership,
@@ -89,6 +90,7 @@ def make_rows_to_look_at() -> tuple[dict[Role, User], dict[str, Any]]:
         "gold.pk": 1,
         "skipped.pk": write_entry(project, people[Role.ADMIN], "import", project, **brought).pk,
         "preference.pk": Preference.objects.latest("pk").pk,
+        "api-export.uuid": Export.objects.create(project=project, file_name="x").uuid,
         "demo.secret": "x",
         "api.pk": 1,
         "confirm-email.token": "abc",

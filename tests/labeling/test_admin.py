@@ -20,6 +20,7 @@ from labeling.models import (
     AuditEntry,
     ChangeCounter,
     Doubt,
+    Export,
     FormerMember,
     Gold,
     Import,
@@ -84,6 +85,7 @@ def fill(project: Project, number: int) -> None:
     ChangeCounter.objects.update_or_create(project=project, of="preference")
     stored = Import.objects.create(project=project, name=f"{number}", touched_at=timezone.now())
     stored.chunks.create(number=1, rows=b"[]")
+    Export.objects.create(project=project, file_name=f"{number}.jsonl")
     OverlapChange.objects.create(project=project, old=1, new=2, up_to=number)
     FormerMember.objects.create(project=project, user=labeler, reliability=0.5)
     create_invitation(project, labeler, Role.LABELER, f"number {number}")
