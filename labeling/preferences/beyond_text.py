@@ -56,7 +56,7 @@ def refuse_beyond_content(
     plain = Q(prompt__extra={}) if of_prompts else PLAIN
     if of_comparisons:
         others = ComparisonResponse.objects.filter(comparison=OuterRef("comparison"))
-        plain &= ~Exists(others.exclude(response__extra={}))
+        plain = plain & Q(~Exists(others.exclude(response__extra={})))
     rows = preferences.alias(further=HoldsFurtherKeys("prompt__messages"))
     count = rows.filter(~plain | Q(further=True)).count()
     if count:

@@ -43,7 +43,8 @@ def pages(
 ) -> Iterator[list[Values]]:
     """These columns of the rows whose `by` is above `after`, in its order, page by page. A moment
     is a text, JSON is what it holds."""
-    read, json_places = _reading(rows.model, columns)
+    model: type[models.Model] = rows.model
+    read, json_places = _reading(model, columns)
     annotated = {name: expression for name, expression in read if expression is not None}
     names = [name for name, _ in read]
     wanted = rows.order_by(by).annotate(**annotated).values_list(*names)

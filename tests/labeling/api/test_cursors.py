@@ -161,5 +161,6 @@ def test_reading_on_costs_a_few_statements(
     project, labeler, curator, django_assert_max_num_queries
 ):
     _, cursor = read(curator, project, "")
-    with django_assert_max_num_queries(6):  # token, project, membership, unnumbered, counter, rows
+    # Token, project, membership, unnumbered, counter, rows; the receipt begun and sealed.
+    with django_assert_max_num_queries(13):
         read(curator, project, cursor)

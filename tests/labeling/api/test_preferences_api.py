@@ -69,7 +69,9 @@ def test_the_stream_starts_before_the_rest_is_read(project, curator, monkeypatch
 
 
 def test_a_stream_costs_a_few_statements(project, curator, django_assert_max_num_queries):
-    with django_assert_max_num_queries(5):  # token, its use, project, membership, one page
+    # Token, its use, project, membership, one page; the receipt begun and sealed, each in a
+    # transaction of its own.
+    with django_assert_max_num_queries(12):
         lines(curator.get(url(project, format="jsonl")))
 
 
