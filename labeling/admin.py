@@ -17,8 +17,10 @@ from labeling.models import (
     Assignment,
     AuditEntry,
     ChangeCounter,
+    Comment,
     Comparison,
     ComparisonResponse,
+    Delivery,
     Doubt,
     Export,
     FormerMember,
@@ -28,6 +30,7 @@ from labeling.models import (
     ImportChunk,
     Invitation,
     Judgment,
+    KeyedRequest,
     Membership,
     OverlapChange,
     Preference,
@@ -36,6 +39,7 @@ from labeling.models import (
     Response,
     Snapshot,
     User,
+    Webhook,
 )
 from labeling.templatetags.interface import excerpt
 
@@ -394,3 +398,42 @@ class OverlapChangeAdmin(ReadOnlyAdmin):
     list_filter = ("project",)
     list_select_related = ("project",)
     search_fields = ("=id", "project__name")
+
+
+@admin.register(KeyedRequest)
+class KeyedRequestAdmin(ReadOnlyAdmin):
+    list_display = ("id", "key", "user", "token", "status", "created_at")
+    list_filter = ("status",)
+    list_select_related = ("user", "token")
+    search_fields = ("=key", "user__username")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[KeyedRequest]:
+        return super().get_queryset(request).defer("answer")
+
+
+@admin.register(Comment)
+class CommentAdmin(ReadOnlyAdmin):
+    list_display = ("id", "project", "comparison_id", "author", "to_labelers", "resolved_at")
+    list_filter = ("to_labelers",)
+    list_select_related = ("project", "author")
+    search_fields = ("text",)
+
+
+@admin.register(Webhook)
+class WebhookAdmin(ReadOnlyAdmin):
+    """Webhooks are made and changed on the project's page, which checks addresses."""
+
+    list_display = ("id", "project", "is_active", "failures", "failing_since", "created_by",
+                    "created_at", "removed_at")  # fmt: skip
+    list_filter = ("is_active", "project")
+    list_select_related = ("project", "created_by")
+    search_fields = ("=id", "project__name")
+    exclude = ("address", "salt", "old_salt", "secret_check")
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    list_display = ("id", "webhook_id", "type", "event_id", "state", "attempts", "status",
+                    "next_try_at", "created_at")  # fmt: skip
+    list_filter = ("state", "type")
+    search_fields = ("=event_id", "=webhook__id")

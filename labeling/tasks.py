@@ -1,12 +1,15 @@
 """Celery's entry points for people's work."""
 
 from celery import shared_task
+from django.utils import timezone
 
 from labeling.importing import applying
 from labeling.models import Project
+from labeling.people import repeats
 from labeling.preferences import overlap
 from labeling.quality import weights
 from labeling.queue import leases
+from labeling.webhooks import delivering
 
 
 @shared_task(name="labeling.tasks.expire_leases")
@@ -22,6 +25,16 @@ def finish_changes() -> None:
     overlap.finish_changes()
 
 
+@shared_task(name="labeling.tasks.send_webhooks")
+def send_webhooks() -> None:
+    delivering.send_due()
+
+
+@shared_task(name="labeling.tasks.remove_old_deliveries")
+def remove_old_deliveries() -> None:
+    delivering.remove_old(timezone.now())
+
+
 @shared_task(name="labeling.tasks.update_reliability")
 def update_reliability(project_id: int | None = None) -> None:
     """Of one project, or of all."""
@@ -31,3 +44,9 @@ def update_reliability(project_id: int | None = None) -> None:
     project = Project.objects.filter(pk=project_id).first()
     if project is not None:
         weights.update_reliability(project)
+
+
+@shared_task(name="labeling.tasks.forget_requests")
+def forget_requests() -> None:
+    """Forgets the answers that nobody can ask for again by an idempotency key."""
+    repeats.forget_old()

@@ -140,6 +140,19 @@ def test_any_method_on_any_address(client: Client, addresses: dict[str, str]) ->
     assert ours(client, cases) == []
 
 
+def test_what_can_be_read_answers_head_the_same(client: Client, addresses: dict[str, str]) -> None:
+    """A monitor or a link checker asks with HEAD. The page of the next comparison takes none: it
+    hands one out."""
+    answers = {
+        name: (client.get(address).status_code, client.head(address).status_code)
+        for name, address in addresses.items()
+        if name not in ("sign-out", "label", "api-next")
+    }
+    read = {name: statuses for name, statuses in answers.items() if statuses[0] == 200}
+    assert len(read) > 30
+    assert {name: statuses for name, statuses in read.items() if statuses[1] != 200} == {}
+
+
 def test_any_body_at_any_address(client: Client, addresses: dict[str, str]) -> None:
     every = [*but_sign_out(addresses), "/admin/login/", "/admin/labeling/user/add/"]
     cases = [

@@ -25,7 +25,11 @@ OPEN = {
 # What a labeler may open or send in a project.
 OF_LABELERS = {
     "ahead",
+    "api-comments",
+    "api-guidelines-current",
     "api-next",
+    "comment-add",
+    "comments",
     "guidelines",
     "label",
     "my-judgment",
@@ -36,7 +40,7 @@ OF_LABELERS = {
     "undo",
 }
 TOKEN = re.compile(r"\b[A-Za-z0-9]{64}\b")  # of a form, new in each answer
-METHODS = ("get", "post")
+METHODS = ("get", "post", "patch", "delete")
 
 
 @pytest.fixture

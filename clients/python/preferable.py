@@ -1,4 +1,5 @@
-"""A client of Preferable in one file: preferences, judgments, imports, labeling, scores.
+"""A client of Preferable in one file: preferences, judgments, imports, labeling, scores, and any
+other endpoint of the API.
 
     project = Preferable("https://labels.example.org", token).project("demo")
     for row in project.preferences(split="train"):
@@ -21,6 +22,7 @@ from email.utils import parsedate_to_datetime
 from time import monotonic, sleep
 from typing import Any, TypeAlias
 from urllib.parse import quote, urljoin
+from uuid import uuid4
 
 import httpx
 
@@ -64,7 +66,7 @@ class Refused(PreferableError):
 
 
 class Invalid(Refused):
-    """What was sent is wrong: 400, 413."""
+    """What was sent is wrong: 400, 413, 422."""
 
 
 class NotAllowed(Refused):
@@ -90,6 +92,7 @@ KINDS: dict[int, type[Refused]] = {
     404: NotFound,
     409: Conflict,
     413: Invalid,
+    422: Invalid,
     429: Busy,
     503: Busy,
 }
@@ -161,8 +164,10 @@ class Preferable:
         for attempt in range(self.retries + 1):
             try:
                 return request()
-            except (Busy, Unreachable) as problem:
-                if not again or attempt == self.retries:
+            except (Busy, Conflict, Unreachable) as problem:
+                # A conflict that will be over names a time: an earlier try is still at work.
+                is_over = isinstance(problem, Conflict) and problem.retry_after is None
+                if is_over or not again or attempt == self.retries:
                     raise
                 pause(attempt, problem)
         raise AssertionError("unreachable: the last try returns or raises")
@@ -281,6 +286,26 @@ class Project:
         if since is not None:
             parameters[since_name] = _moment(since)
         return Rows(self.client, self._path + path, parameters, cursor)
+
+    def rows(self, path: str, **filters: Any) -> Iterator[Row]:
+        """The rows of any list of the project, such as `members/` or `comparisons/`, page by page.
+        Filters are those of the API."""
+        cursor: str | None = ""
+        asked = {name: _parameter(value) for name, value in filters.items()}
+        while cursor is not None:
+            parameters = {**asked, "cursor": cursor, "limit": str(PAGE)}
+            page = self.client.send("GET", self._path + path, params=parameters).json()
+            yield from page["results"]
+            cursor = page["cursor"]
+
+    def post(self, path: str, body: Mapping[str, Any], *, key: str | None = None) -> Row:
+        """Sends a body to any endpoint of the project, such as `comparisons/`, and returns the
+        answer. It is done once, also where it has to be sent again: under a `key` of yours, or one
+        that is drawn."""
+        headers = {"Idempotency-Key": key or str(uuid4())}
+        answer = self.client.send("POST", self._path + path, json=dict(body), headers=headers)
+        row: Row = answer.json() if answer.content else {}
+        return row
 
     def import_rows(self, rows: Iterable[Mapping[str, Any]], **options: Any) -> Row:
         """Adds rows and returns the report. All of them are taken, or none: what is wrong is raised

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from labeling.models import Comparison, FlagCategory, Judgment, Project, User
 from labeling.people.audit import write_entry
+from labeling.webhooks import events
 
 PAGE = 30
 
@@ -37,7 +38,9 @@ def flagged_page(project: Project, *, category: str = "", before: int | None = N
     return FlaggedPage(rows[:PAGE], following)
 
 
-def withdraw_comparison(project: Project, actor: User, comparison_id: int) -> bool:
+def withdraw_comparison(
+    project: Project, actor: User, comparison_id: int, reason: str = "flagged"
+) -> bool:
     """Takes an open comparison out of the queue. False: it is open no more.
 
     Who has it on screen right now keeps their answer; it is not counted.
@@ -53,5 +56,6 @@ def withdraw_comparison(project: Project, actor: User, comparison_id: int) -> bo
         Comparison.objects.filter(pk=comparison_id).update(
             state=Comparison.State.WITHDRAWN, slots_left=0, waiting_since=None
         )
-        write_entry(project, actor, "withdraw", comparison, "flagged")
+        write_entry(project, actor, "withdraw", comparison, reason)
+        events.comparison_reviewed(project, actor, "withdraw", comparison_id, reason)
     return True

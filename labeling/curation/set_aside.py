@@ -5,10 +5,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from labeling.models import Assignment, Comparison, Project, User
+from labeling.models import Assignment, Comparison, Gold, Project, User
 from labeling.models.material import MAX_REASON
 from labeling.people.audit import write_entry
 from labeling.preferences.resettling import resettle
+from labeling.webhooks import events
 
 State = Comparison.State
 
@@ -19,7 +20,6 @@ def set_aside(assignment: Assignment, reason: str) -> None:
     Work is withdrawn from the queue. A check stays what it is and is not handed out. Whoever has it
     on screen from before keeps their answer. Doing it twice changes nothing.
     """
-    reason = _storable(reason)
     with transaction.atomic():
         comparison = _lock(assignment.comparison_id)
         if comparison is None:
@@ -27,14 +27,30 @@ def set_aside(assignment: Assignment, reason: str) -> None:
         Assignment.objects.filter(pk=assignment.pk, state=Assignment.State.LEASED).update(
             state=Assignment.State.RELEASED
         )
-        if comparison.state == State.WITHDRAWN or comparison.set_aside_at:
-            return
-        is_open = comparison.state == State.OPEN
-        withdrawn = {"state": State.WITHDRAWN, "slots_left": 0, "waiting_since": None}
-        Comparison.objects.filter(pk=comparison.pk).update(
-            set_aside_at=timezone.now(), set_aside_reason=reason, **withdrawn if is_open else {}
-        )
-        write_entry(assignment.project, None, "set aside", comparison, reason)
+        _set_aside(comparison, None, reason)
+
+
+def set_aside_comparison(project: Project, actor: User, comparison_id: int, reason: str) -> bool:
+    """Stops handing out a comparison because a curator says so. False: it is withdrawn or set aside
+    already. Whoever has it on screen keeps their answer; it is not counted."""
+    with transaction.atomic():
+        comparison = _lock(comparison_id)
+        if comparison is None or comparison.project_id != project.pk:
+            return False
+        return _set_aside(comparison, actor, reason)
+
+
+def _set_aside(comparison: Comparison, actor: User | None, reason: str) -> bool:
+    if comparison.state == State.WITHDRAWN or comparison.set_aside_at:
+        return False
+    reason = _storable(reason)
+    is_open = comparison.state == State.OPEN
+    withdrawn = {"state": State.WITHDRAWN, "slots_left": 0, "waiting_since": None}
+    Comparison.objects.filter(pk=comparison.pk).update(
+        set_aside_at=timezone.now(), set_aside_reason=reason, **withdrawn if is_open else {}
+    )
+    write_entry(comparison.project, actor, "set aside", comparison, reason)
+    return True
 
 
 def hand_out_again(project: Project, actor: User, comparison_id: int) -> bool:
@@ -52,9 +68,27 @@ def hand_out_again(project: Project, actor: User, comparison_id: int) -> bool:
         Comparison.objects.filter(pk=comparison_id).update(
             set_aside_at=None, set_aside_reason="", **{"state": State.OPEN} if was_open else {}
         )
-        write_entry(project, actor, "restore", comparison, comparison.set_aside_reason)
+        reason = comparison.set_aside_reason
+        write_entry(project, actor, "restore", comparison, reason)
+        events.comparison_reviewed(project, actor, "hand_out_again", comparison_id, reason)
         if was_open:
             resettle(project, [comparison_id])
+    return True
+
+
+def restore_withdrawn(project: Project, actor: User, comparison_id: int, reason: str = "") -> bool:
+    """Asks people again about a comparison that a curator has withdrawn. False: it is not
+    withdrawn, is set aside, or has become gold meanwhile."""
+    with transaction.atomic():
+        comparison = _lock(comparison_id)
+        if comparison is None or comparison.project_id != project.pk:
+            return False
+        is_free = comparison.state == State.WITHDRAWN and comparison.set_aside_at is None
+        if not is_free or Gold.objects.filter(comparison=comparison).exists():
+            return False
+        Comparison.objects.filter(pk=comparison_id).update(state=State.OPEN)
+        write_entry(project, actor, "restore", comparison, reason)
+        resettle(project, [comparison_id])
     return True
 
 

@@ -2,14 +2,17 @@
 
 from labeling.models.changes import ChangeCounter
 from labeling.models.checks import Gold
+from labeling.models.comments import Comment
 from labeling.models.exports import Export
 from labeling.models.imports import Import, ImportChunk, OverlapChange
+from labeling.models.keyed_requests import KeyedRequest
 from labeling.models.material import Comparison, ComparisonResponse, Prompt, Response
 from labeling.models.people import FormerMember, Invitation, Membership, Role, User
 from labeling.models.projects import AskReason, GuidelineVersion, Project, Scale
 from labeling.models.records import AuditEntry, Snapshot
 from labeling.models.results import Doubt, Preference
 from labeling.models.tokens import ApiToken, Scope
+from labeling.models.webhooks import Delivery, EventType, Webhook
 from labeling.models.work import Assignment, FlagCategory, Judgment
 
 __all__ = [
@@ -18,9 +21,12 @@ __all__ = [
     "Assignment",
     "AuditEntry",
     "ChangeCounter",
+    "Comment",
     "Comparison",
     "ComparisonResponse",
+    "Delivery",
     "Doubt",
+    "EventType",
     "Export",
     "FlagCategory",
     "FormerMember",
@@ -30,6 +36,7 @@ __all__ = [
     "ImportChunk",
     "Invitation",
     "Judgment",
+    "KeyedRequest",
     "Membership",
     "OverlapChange",
     "Preference",
@@ -41,4 +48,5 @@ __all__ = [
     "Scope",
     "Snapshot",
     "User",
+    "Webhook",
 ]

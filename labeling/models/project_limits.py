@@ -23,6 +23,9 @@ LIMITS: dict[str, tuple[Any, Any]] = {
     "overlap_cap": (1, 20),
 }
 
+# Of the lists of short phrases: how many, and the characters of each.
+PHRASES: dict[str, tuple[int, int]] = {"aspects": (6, 30), "reason_chips": (9, 40)}
+
 
 def limited(name: str) -> list[Any]:
     """The validators of the field."""

@@ -7,6 +7,9 @@ MODE_FIELDS = (
     "ask_reason", "reason_chips", "allow_flags", "allow_rewrite",
 )  # fmt: skip
 
+# The few things to decide about a new project before its first comparison.
+NEW_PROJECT = ("name", "description", "question", "scale", "ranked_responses", "overlap")
+
 MODE_LABELS = {
     "scale": "Answers",
     "ranked_responses": "Responses to rank",

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from labeling.curation.comments import add_comment
 from labeling.curation.decisions import exclude
 from labeling.curation.doubts import Contradiction, note_doubts
 from labeling.importing import ImportReport
@@ -24,7 +25,10 @@ from labeling.models.work import FlagCategory
 from labeling.people.audit import write_entry
 from labeling.people.invitations import create_invitation, invite_account
 from labeling.people.signing_in.tokens import make_token
+from labeling.projects.webhooks import create_webhook, send_test
 from labeling.quality import gold
+from labeling.webhooks.delivering import Claimed, record
+from labeling.webhooks.sending import Outcome
 from modeling.models import Loop, Policy, Run, Score, versions
 from modeling.models.versions import loop_of
 from tests.factories import (
@@ -80,6 +84,9 @@ def make_rows_to_look_at() -> tuple[dict[Role, User], dict[str, Any]]:
     held = claim(people[Role.LABELER], project)
     assert held is not None
     brought = {"file": "rows.jsonl", **ImportReport().as_dict()}
+    of_preference = Preference.objects.latest("pk").comparison_id
+    words = "The first one names a source; @labeler-of-teatime, did you open it?"
+    comment = add_comment(project, people[Role.CURATOR], of_preference, words, to_labelers=True)
     mine = Judgment.objects.filter(labeler=people[Role.LABELER]).latest("pk")
     return people, values | {
         "slug": project.slug,
@@ -88,6 +95,9 @@ def make_rows_to_look_at() -> tuple[dict[Role, User], dict[str, Any]]:
         "my.pk": mine.pk,
         "flagged.pk": mine.pk,
         "gold.pk": 1,
+        "api.number": 1,
+        "comment.pk": comment.pk,
+        "comment-add.pk": comment.comparison_id,
         "skipped.pk": write_entry(project, people[Role.ADMIN], "import", project, **brought).pk,
         "preference.pk": Preference.objects.latest("pk").pk,
         "api-export.uuid": Export.objects.create(project=project, file_name="x").uuid,
@@ -156,11 +166,30 @@ def _manage(project: Project, people: dict[Role, User]) -> dict[str, Any]:
     guest = make_user("guest")
     invite_account(project, admin, guest.username, Role.LABELER, "")
     make_token(admin, "Nightly export", tuple(Scope))
+    hook, event = _told(project, admin)
     loop_of(project)
     return {
+        "webhook.pk": hook,
+        "delivery": event,
         "labeler.pk": labeler.pk,
         "member.pk": labeler.pk,
         "quality.pk": labeler.pk,
         "invitation.token": token,
         "invitation.pk": invitation.pk,
     }
+
+
+def _told(project: Project, admin: User) -> tuple[int, int]:
+    """A webhook that fails, and the event that was refused last."""
+    address = "https://1.1.1.1/a-path-that-is-long-and-cannot-be-broken-" + "x" * 80
+    hook = create_webhook(
+        project, admin, {"address": address, "events": ["judgment.made", "round.finished"]}
+    ).webhook
+    arrived, refused = send_test(hook, admin), send_test(hook, admin)
+    send_test(hook, admin)
+    now = timezone.now()
+    answer = Outcome(200, '{"ok": true}', seconds=0.21)
+    refusal = Outcome(503, "<h1>Außer Betrieb</h1> مرحبا", "It did not take the event.", 1.5)
+    record(Claimed(arrived, hook, arrived.next_try_at or now), answer, now)
+    record(Claimed(refused, hook, refused.next_try_at or now), refusal, now)
+    return hook.pk, refused.pk

@@ -12,11 +12,11 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 import preferable
-from labeling.models import Preference, Project, Role, Scope
+from labeling.models import Comparison, Preference, Project, Role, Scope
 from labeling.people.signing_in.tokens import make_token
 from modeling.reward_models import serving
 from tests.factories import claim, judge_for, make_comparisons, make_member, make_project
-from tests.modeling.page_helpers import make_reward_model
+from tests.modeling.page_helpers import log_metrics, make_reward_model, with_folder
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
@@ -46,6 +46,12 @@ def run_in_shell(text: str, folder: Path, **environment: str) -> str:
     return done.stdout
 
 
+@pytest.fixture(autouse=True)
+def data_dir_of_its_own(settings: Any, tmp_path: Path) -> None:
+    """Run numbers, and so folders, repeat."""
+    settings.DATA_DIR = tmp_path / "data"
+
+
 @pytest.fixture
 def scorer(monkeypatch: pytest.MonkeyPatch) -> None:
     def score(model: Any, texts: Any, *, way: Any) -> Any:
@@ -57,7 +63,8 @@ def scorer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make_demo(slug: str) -> tuple[Project, Any, str]:
     project = make_project(slug=slug, gold_share=0)
-    make_reward_model(project, status="live")
+    model = with_folder(make_reward_model(project, status="live"))
+    log_metrics(model.run, "train/loss", [0.7, 0.6])
     admin = make_member(project, Role.ADMIN)
     _, key = make_token(admin, "A program", tuple(Scope))
     return project, admin, key
@@ -75,9 +82,17 @@ def test_the_commands_of_the_api_page_work(
     commands = [text for _, text in blocks_of("api.md") if "curl" in text]
     for text in commands:
         run_in_shell(text, tmp_path, HOST=live_server.url, TOKEN=key, ID=str(held.uuid))
-    assert len(commands) >= 6
+    assert len(commands) >= 10
+    assert len((tmp_path / "loss.jsonl").read_text().splitlines()) == 2
+    assert (tmp_path / "helpfulness-reward-model-v1" / "config.json").exists()
+    assert project.policies.get().status == "candidate"
     assert held.judgments.get().rationale == "It says why."
     assert project.prompts.filter(messages__0__content="Why?").exists()
+    heap = project.comparisons.get(prompt__messages__0__content="What is a heap?")
+    assert (heap.wanted, heap.prompt.source) == (3, "january")
+    project.refresh_from_db()
+    assert (project.overlap, project.guidelines.text) == (2, "Prefer what is **true**.")
+    assert project.invitations.get().note == "Kim"
 
 
 @needs_curl
@@ -109,6 +124,8 @@ def test_the_client_page_works_from_its_beginning_to_its_end(
         names["client"].close()
     assert "'field': 'prompt'" in capsys.readouterr().out
     assert names["report"]["comparisons_new"] == 2
+    tree = Comparison.objects.get(pk=names["added"]["rows"][0]["id"])
+    assert (tree.wanted, tree.state) == (3, "withdrawn")
     assert names["preference"]["chosen"][-1]["content"] == "Air scatters blue light most."
     assert len(names["copy"]) == Preference.objects.count() == 4
     assert [score["mean"] for score in names["scores"]] == [17.0, 3.0]

@@ -384,3 +384,37 @@ def test_two_different_responses_are_compared(responses: list[str]) -> None:
     project, _ = with_answers()
     with pytest.raises(ValueError, match=r"^responses: "):
         project.compare("Why?", responses)
+
+
+def test_any_list_is_read_page_by_page(
+    project: preferable.Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preferable, "PAGE", 2)
+    make_comparisons(model_of(project), 5)
+    rows = list(project.rows("comparisons/", state="open"))
+    assert len({row["id"] for row in rows}) == len(rows) == 5
+
+
+def test_what_is_posted_is_done_once_though_its_answer_is_lost(
+    project: preferable.Project, pauses: list[float]
+) -> None:
+    send = project.client._http.send
+    lost: list[httpx.Response] = []
+
+    def lose_the_first(request: httpx.Request, **options: Any) -> httpx.Response:
+        answer = send(request, **options)
+        if not lost:
+            lost.append(answer)
+            raise httpx.ReadError("gone")
+        return answer
+
+    project.client._http.send = lose_the_first  # type: ignore[method-assign]
+    row = {"prompt": "Why?", "responses": ["A.", "B."]}
+    answer = project.post("comparisons/", {"rows": [row]})
+    assert (answer["new"], len(pauses)) == (1, 1)
+
+
+def test_another_body_under_the_same_key_is_refused(project: preferable.Project) -> None:
+    project.post("prompts/", {"rows": [{"prompt": "Why?"}]}, key="k")
+    with pytest.raises(preferable.Invalid, match="another request"):
+        project.post("prompts/", {"rows": [{"prompt": "How?"}]}, key="k")

@@ -37,7 +37,15 @@ RENAMED_COLUMNS: dict[str, str] = {"labeling.Preference.agreement": "vote_share"
 DROPPED_COLUMNS: dict[str, str] = {}
 
 # Made since the dump: it has no rows of them.
-NEW_TABLES = {"labeling.FormerMember", "modeling.LoopSettings"}
+NEW_TABLES = {
+    "labeling.Comment",
+    "labeling.Comment_mentions",
+    "labeling.Delivery",
+    "labeling.FormerMember",
+    "labeling.KeyedRequest",
+    "labeling.Webhook",
+    "modeling.LoopSettings",
+}
 
 EMPTY: Table = {"fields": [], "rows": []}
 

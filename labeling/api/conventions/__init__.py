@@ -1,1 +1,1 @@
-"""How every request of the API is read and answered: who asks, parameters, errors, long answers."""
+"""How every request of the API is read and answered: who asks, parameters, pages, errors, keys."""

@@ -1,6 +1,7 @@
 """Every error of the API in one shape: problem details (RFC 9457), with a sentence to read."""
 
 import math
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -9,6 +10,7 @@ from rest_framework.exceptions import APIException, Throttled, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from labeling.api.conventions.bulk import RowsRefused
 from labeling.importing import ImportInterrupted, ImportRefused, ImportUnfinished
 from labeling.preferences.changes import CursorRefused
 
@@ -16,8 +18,14 @@ CONTENT_TYPE = "application/problem+json"
 
 
 class FaultSerializer(serializers.Serializer[Any]):
+    index = serializers.IntegerField(
+        required=False, help_text="Of the row, from 0, where the body has `rows`."
+    )
     field = serializers.CharField()
     problem = serializers.CharField()
+    line = serializers.IntegerField(required=False, help_text="Of an import: of what was sent.")
+    place = serializers.CharField(required=False, help_text="Of an import: the line in words.")
+    advice = serializers.CharField(required=False, help_text="Of an import: what to do.")
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
@@ -30,11 +38,31 @@ class ProblemSerializer(serializers.Serializer[Any]):
     errors = FaultSerializer(  # type: ignore[assignment]
         many=True, required=False, help_text="Of a 400: each field at fault."
     )
+    total = serializers.IntegerField(
+        required=False, help_text="Of an import: all faults, where `errors` holds the first ones."
+    )
 
 
-def problems(*statuses: int) -> dict[tuple[int, str], type[ProblemSerializer]]:
+def problems(*statuses: int) -> dict[Any, Any]:
     """The statuses with which an endpoint refuses, for its description."""
     return {(status, CONTENT_TYPE): ProblemSerializer for status in statuses}
+
+
+def answers(body: Any, *refusals: int, status: int = 200) -> dict[Any, Any]:
+    """The answers of an endpoint, for its description: what it gives, and how it refuses. Every
+    endpoint of a project may say 401, 403, 404 and 429."""
+    return {status: body, **problems(*sorted({401, 403, 404, 429, *refusals}))}
+
+
+def answers_to_post(body: Any, *refusals: int, status: int = 200) -> dict[Any, Any]:
+    """As `answers`, of an endpoint that takes a body and an idempotency key."""
+    return answers(body, 400, 409, 413, 415, 422, *refusals, status=status)
+
+
+class Contradicted(APIException):
+    """What was asked for contradicts what is there by now. Nothing was changed."""
+
+    status_code = 409
 
 
 def problem_response(fault: Exception, context: dict[str, Any]) -> Response | None:
@@ -52,6 +80,9 @@ def problem_response(fault: Exception, context: dict[str, Any]) -> Response | No
             for problem in fault.problems
         ]
         return _problem(HTTPStatus.BAD_REQUEST, fault.summary, errors=errors, total=fault.total)
+    if isinstance(fault, RowsRefused):
+        errors = [asdict(one) for one in fault.faults]
+        return _problem(HTTPStatus.BAD_REQUEST, str(fault), errors=errors, total=fault.total)
     if isinstance(fault, ImportUnfinished):
         return _problem(HTTPStatus.ACCEPTED, str(fault))
     if isinstance(fault, ImportInterrupted):
@@ -73,6 +104,8 @@ def problem_response(fault: Exception, context: dict[str, Any]) -> Response | No
     for name in ("WWW-Authenticate", "Retry-After", "Allow"):
         if name in response.headers:
             problem.headers[name] = response.headers[name]
+    for name, value in getattr(fault, "headers", {}).items():
+        problem.headers[name] = value
     return problem
 
 
@@ -96,7 +129,25 @@ def _words(data: Any) -> str:
 
 def _field_errors(detail: Any, field: str = "") -> list[dict[str, str]]:
     if isinstance(detail, dict):
-        return [error for key, value in detail.items() for error in _field_errors(value, str(key))]
+        return [
+            error
+            for key, value in detail.items()
+            for error in _field_errors(value, _within(field, key))
+        ]
     if isinstance(detail, list):
-        return [error for value in detail for error in _field_errors(value, field)]
+        return [
+            error
+            for place, value in enumerate(detail)
+            # Sentences about one field stand in a list, too.
+            for error in _field_errors(
+                value, _within(field, place) if isinstance(value, dict) else field
+            )
+        ]
     return [{"field": field or "request", "problem": str(detail)}]
+
+
+def _within(field: str, key: Any) -> str:
+    """Names a field below another one: `ids[3]`, `matching.state`."""
+    if not field:
+        return str(key)
+    return f"{field}[{key}]" if isinstance(key, int) else f"{field}.{key}"

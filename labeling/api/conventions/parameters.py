@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from django.http import QueryDict
@@ -44,6 +45,47 @@ class Parameters(serializers.Serializer[Any]):
             problem = "Is given more than once: give it once, so that it is known which counts."
             raise serializers.ValidationError(dict.fromkeys(twice, problem))
         return {name: ",".join(map(str, values)) for name, values in given.lists()}
+
+
+# What JSON says for each kind of field: "5" is no number, and 5 is no text.
+JSON_TYPES: list[tuple[type[serializers.Field], type | tuple[type, ...], str]] = [
+    (serializers.BooleanField, bool, "true or false"),
+    (serializers.IntegerField, int, "a whole number"),
+    (serializers.FloatField, (int, float), "a number"),
+    (serializers.CharField, str, "a text"),
+    (serializers.ChoiceField, str, "a text"),
+]
+
+
+class Body(serializers.Serializer[Any]):
+    """The JSON object that an endpoint takes. An unknown name is an error, and so is a value of
+    another type."""
+
+    @classmethod
+    def of(cls, request: Request) -> dict[str, Any]:
+        given = cls(data=request.data)
+        given.is_valid(raise_exception=True)
+        return dict(given.validated_data)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            raise serializers.ValidationError({"request": "Send a JSON object."})
+        faults = {name: self._fault_of(name, value) for name, value in data.items()}
+        if faults := {name: fault for name, fault in faults.items() if fault}:
+            raise serializers.ValidationError(faults)
+        return super().to_internal_value(data)
+
+    def _fault_of(self, name: str, value: Any) -> str:
+        field = self.fields.get(name)
+        if field is None or field.read_only:
+            known = ", ".join(name for name, one in self.fields.items() if not one.read_only)
+            return f"There is no such field. Known are: {known}."
+        for kind, expected, words in JSON_TYPES:
+            if isinstance(field, kind) and value is not None:
+                is_one = isinstance(value, expected)
+                is_bool = isinstance(value, bool) and expected is not bool
+                return "" if is_one and not is_bool else f"Must be {words}."
+        return ""
 
 
 class WordListField(serializers.CharField):

@@ -6,20 +6,21 @@ from functools import cache
 
 from labeling.importing.lines.checking import ALWAYS, TRIPLE
 from labeling.importing.lines.columns import looks_like_content
+from labeling.importing.lines.named_votes import FIELDS as OF_NAMED_VOTE
 from labeling.importing.sources.source import Data, Source
 
 # Records of which nothing needs to be recognised: every column is one of ours.
-OWN = ALWAYS | TRIPLE | {"responses"}
+OWN = ALWAYS | TRIPLE | {"responses"} | OF_NAMED_VOTE
 
 
 @cache
 def every_source() -> tuple[Source, ...]:
-    """Of every module beside this one, those that ask for more columns first."""
+    """Of every module beside and below this one, those that ask for more columns first."""
     package = __name__.rpartition(".")[0]
     path = importlib.import_module(package).__path__
     sources: list[Source] = []
-    for module in pkgutil.iter_modules(path):
-        reader = importlib.import_module(f"{package}.{module.name}")
+    for module in pkgutil.walk_packages(path, f"{package}."):
+        reader = importlib.import_module(module.name)
         sources += getattr(reader, "SOURCES", ())
     return tuple(sorted(sources, key=lambda source: (-len(source.needs), source.name)))
 

@@ -5,7 +5,7 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from labeling.curation.flags import flagged_page, flags_of, withdraw_comparison
 from labeling.curation.set_aside import hand_out_again, set_aside_in
@@ -18,7 +18,7 @@ SET_ASIDE_SHOWN = 100
 
 
 @login_required
-@require_GET
+@require_safe
 def flagged(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
     category = request.GET.get("category", "")

@@ -144,7 +144,7 @@ def _answer(
     context = table_context(project, request.POST) | {"last_change": change}
     opened_row = Preference.objects.filter(project=project, pk=opened).first() if opened else None
     if opened_row:
-        context |= detail_context(opened_row, context["wanted"])
+        context |= detail_context(opened_row, context["wanted"], request.user)
     return render(request, "curation/preferences/_after_change.html", context)
 
 

@@ -8,7 +8,7 @@ from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from labeling.curation import decisions
 from labeling.curation.doubts import doubt_of
@@ -22,7 +22,8 @@ from labeling.curation.finding import (
     window_for,
 )
 from labeling.material.shown.showing import BesideTexts, ShownText, show_anyway
-from labeling.models import Doubt, Judgment, Preference, Project, Response, Role
+from labeling.models import Doubt, Judgment, Preference, Project, Response, Role, User
+from labeling.pages.curation.comments import thread_context
 from labeling.pages.numbers import BIGGEST_ID, number_in
 from labeling.pages.requests import SignedInRequest, wants_fragment
 from labeling.people.access import project_for
@@ -32,7 +33,7 @@ LAST_CHANGE = "last_change"
 
 
 @login_required
-@require_GET
+@require_safe
 def preferences(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
     try:
@@ -43,14 +44,15 @@ def preferences(request: SignedInRequest, slug: str) -> HttpResponse:
     opened = number_in(request.GET, "open")
     if opened is not None and not wants_fragment(request):
         opened_row = Preference.objects.filter(project=project, pk=opened).first()
-        context |= detail_context(opened_row, context["wanted"]) if opened_row else {}
+        if opened_row:
+            context |= detail_context(opened_row, context["wanted"], request.user)
     return _page_or_fragment(
         request, "preferences", context, status=422 if "error" in context else 200
     )
 
 
 @login_required
-@require_GET
+@require_safe
 def preference(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
     try:
@@ -60,7 +62,7 @@ def preference(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
     if pk > BIGGEST_ID:
         raise Http404("There is no such preference.")
     row = get_object_or_404(Preference, project=project, pk=pk)
-    context = {"project": project, **detail_context(row, wanted)}
+    context = {"project": project, **detail_context(row, wanted, request.user)}
     fragment = wants_fragment(request)
     context["last_change"] = None if fragment else request.session.pop(LAST_CHANGE, None)
     return _page_or_fragment(request, "preference", context)
@@ -168,7 +170,7 @@ def _source(version: int | None, name: str) -> str:
     return source_label(f"{'' if version is None else version}|{name}")
 
 
-def detail_context(row: Preference, wanted: PreferenceFilter) -> dict[str, Any]:
+def detail_context(row: Preference, wanted: PreferenceFilter, viewer: User) -> dict[str, Any]:
     joined = ("project", "prompt", "chosen", "rejected", "comparison", "excluded_by")
     shown = Preference.objects.select_related(*joined).get(pk=row.pk)
     beside = BesideTexts(shown.prompt.extra, [shown.chosen.extra, shown.rejected.extra], parts_of)
@@ -191,6 +193,7 @@ def detail_context(row: Preference, wanted: PreferenceFilter) -> dict[str, Any]:
             for judgment in decisions.judgments_behind(shown)
         ],
         "history": decisions.history_of(shown),
+        **thread_context(shown.project, shown.comparison, viewer),
         "table_url": table_url(shown.project, wanted, open=shown.pk),
         "back_url": table_url(shown.project, wanted),
         "filter_query": wanted.querystring(),

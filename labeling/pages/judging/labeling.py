@@ -17,7 +17,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
 from labeling.curation.set_aside import set_aside
@@ -254,7 +254,7 @@ def let_go(request: SignedInRequest) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def guidelines(request: SignedInRequest, slug: str) -> HttpResponse:
     """Shows what the project asks of its labelers, as a page or as the content of the drawer."""
     project = project_for(request.user, slug)

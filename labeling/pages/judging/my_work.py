@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from labeling.curation.comments import comment_page
 from labeling.database.transactions import Conflict
 from labeling.judging import correcting
 from labeling.judging.correcting import CannotCorrect
@@ -19,6 +20,7 @@ from labeling.judging.modes import LETTERS, SCALES, AnswerBar, answer_in
 from labeling.judging.recording import NotYours
 from labeling.material.shown.showing import BesideTexts, show_anyway
 from labeling.models import Judgment, Membership, Project, User
+from labeling.pages.curation.comments import thread_context
 from labeling.pages.people.measure_words import MeasureLine, own_lines
 from labeling.pages.projects.home import coarse_percent
 from labeling.pages.requests import SignedInRequest
@@ -26,6 +28,8 @@ from labeling.people.access import project_for
 from labeling.people.clock import midnight, server_midnight
 from labeling.quality import labelers
 from labeling.queue import handout
+
+COMMENTS_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ def my_work(request: SignedInRequest, slug: str) -> HttpResponse:
         "lines": _lines(request.user, project),
         "answers": answered(request.user, project),
         "shown": correcting.SHOWN,
+        "comments": comment_page(project, request.user).comments[:COMMENTS_SHOWN],
     }
     return render(request, "judging/my_work.html", context)
 
@@ -115,6 +120,7 @@ def _judgment_page(
         "problem": problem,
         "error": error,
         "until": _until(judgment, project),
+        **thread_context(project, judgment.comparison, request.user),
     }
     return render(request, "judging/my_judgment.html", context, status=status)
 

@@ -25,9 +25,9 @@ from labeling.people.habits import (
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def my_settings(request: SignedInRequest) -> HttpResponse:
-    if request.method == "GET":
+    if request.method != "POST":
         return _page(request, habits_of(request.user))
     if "reset" in request.POST:
         reset_keys(request.user)

@@ -10,7 +10,7 @@ from labeling.models.project_limits import LIMITS
 from labeling.pages.projects.mode_forms import mode_fields
 from labeling.pages.projects.sectioned_forms import PercentField, SectionedForm, as_percent
 from labeling.projects.editing import MAX_GUIDELINES
-from labeling.projects.settings_texts import GROUPS, HELP, LABELS
+from labeling.projects.settings_texts import GROUPS, HELP, LABELS, NEW_PROJECT
 
 
 class ProjectForm(forms.ModelForm):
@@ -18,7 +18,7 @@ class ProjectForm(forms.ModelForm):
 
     class Meta:
         model = Project
-        fields = ["name", "description", "question", "scale", "ranked_responses", "overlap"]
+        fields = NEW_PROJECT
         labels = LABELS
         help_texts = HELP
 

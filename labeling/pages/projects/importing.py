@@ -32,10 +32,10 @@ EARLIER_IMPORTS = 10
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def import_page(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
-    if request.method == "GET":
+    if request.method != "POST":
         return _page(request, project, form=UploadForm(), done=_entry(request, project))
     if "token" in request.POST:
         return _import(request, project)
@@ -84,6 +84,7 @@ def _import(request: SignedInRequest, project: Project) -> HttpResponse:
         tags=tuple(form.cleaned_data["tags"]),
         skip_bad=form.cleaned_data["skip_bad"],
         mapping=form.cleaned_data["mapping"],
+        number_labelers=form.cleaned_data["number_labelers"],
     )
     with path.open("rb") as file:
         try:

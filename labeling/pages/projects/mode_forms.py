@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 
 from labeling.judging.modes import LETTERS, AnswerBar
 from labeling.models import Project
+from labeling.models.project_limits import PHRASES
 from labeling.pages.requests import SignedInRequest
 from labeling.projects.settings_texts import MODE_FIELDS, MODE_HELP, MODE_LABELS
 
@@ -57,15 +58,10 @@ class WordsField(forms.CharField):
 def mode_fields() -> dict[str, forms.Field]:
     """Returns the fields that a model form would not make well by itself."""
     return {
-        "aspects": WordsField(
-            most=6, longest=30, label=MODE_LABELS["aspects"], help_text=MODE_HELP["aspects"]
-        ),
-        "reason_chips": WordsField(
-            most=9,
-            longest=40,
-            label=MODE_LABELS["reason_chips"],
-            help_text=MODE_HELP["reason_chips"],
-        ),
+        name: WordsField(
+            most=most, longest=longest, label=MODE_LABELS[name], help_text=MODE_HELP[name]
+        )
+        for name, (most, longest) in PHRASES.items()
     }
 
 

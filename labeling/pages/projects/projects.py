@@ -17,7 +17,7 @@ from labeling.projects.editing import change_settings, create_project
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def project_new(request: SignedInRequest) -> HttpResponse:
     if not can_create_projects(request.user):
         raise PermissionDenied("Only admins make projects. Ask one to make it or to add you.")
@@ -32,7 +32,7 @@ def project_new(request: SignedInRequest) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def project_settings(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.ADMIN)
     # The form gets a copy: it writes what was typed, valid or not, into its instance.

@@ -30,12 +30,18 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class VoteOfPair:
-    """What one person said of a pair. `strength` is −1 where nobody was asked how much better."""
+    """What one person said of a pair. `strength` is −1 where nobody was asked how much better,
+    `shown_first` empty where nobody knows which of the two stood on the left, `seconds` 0 where the
+    time is not known. `aspects` is JSON: chosen, rejected or null by aspect."""
 
     judgment: int
     annotator: str
     says: str
     strength: int
+    shown_first: str
+    aspects: str
+    seconds: float
+    judged_at: str
 
 
 class Ranking(NamedTuple):

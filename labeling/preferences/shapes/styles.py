@@ -108,6 +108,10 @@ def _votes(pair: Pair) -> list[Row]:
             "annotator": vote.annotator,
             "vote": vote.says,
             "vote_strength": vote.strength,
+            "shown_first": vote.shown_first,
+            "aspects": vote.aspects,
+            "seconds": vote.seconds,
+            "judged_at": vote.judged_at,
         }
         for vote in pair.votes
     ]
@@ -189,7 +193,17 @@ STYLES: dict[str, Style] = {
     "full": Style(further.full, {**PAIR_OF_MESSAGES, **further.FULL_COLUMNS}, has_votes=True),
     "judgments": Style(
         _votes,
-        {**PAIR_OF_MESSAGES, "judgment": int, "annotator": str, "vote": str, "vote_strength": int},
+        {
+            **PAIR_OF_MESSAGES,
+            "judgment": int,
+            "annotator": str,
+            "vote": str,
+            "vote_strength": int,
+            "shown_first": str,
+            "aspects": str,
+            "seconds": float,
+            "judged_at": str,
+        },
         is_of_votes=True,
     ),
 }

@@ -97,10 +97,10 @@ def test_a_refused_file_comes_with_every_problem_and_how_many_there_are() -> Non
 def test_wrong_fields_are_listed_however_deep_they_lie() -> None:
     told = problem(ValidationError({"texts": [{"prompt": ["Is missing."]}, {}], "top": ["Wrong."]}))
     assert told["errors"] == [
-        {"field": "prompt", "problem": "Is missing."},
+        {"field": "texts[0].prompt", "problem": "Is missing."},
         {"field": "top", "problem": "Wrong."},
     ]
-    assert told["detail"] == "prompt: Is missing. top: Wrong."
+    assert told["detail"] == "texts[0].prompt: Is missing. top: Wrong."
 
 
 def test_a_fault_of_the_whole_request_is_said_to_be_one() -> None:
@@ -117,7 +117,7 @@ def test_no_wrong_field_is_left_out(fields: dict[str, str]) -> None:
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 def test_a_method_that_an_address_does_not_have_is_named(method: str) -> None:
     client = client_with_token(make_user())
-    answer = getattr(client, method)("/api/v1/projects/")
+    answer = getattr(client, method)("/api/v1/")
     assert answer.status_code == 405
     assert answer.json()["detail"] == f'Method "{method.upper()}" not allowed.'
     assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"

@@ -408,6 +408,7 @@ def test_the_schema_names_every_status(tmp_path: Any) -> None:
         path.rsplit("/", 2)[1]: set(operation["responses"])
         for path, operations in paths.items()
         for operation in operations.values()
+        if "/hand-outs/" in path or path.endswith("/next/")
     }
     sent = {"200", "400", "401", "403", "404", "409", "413", "429"}
     assert responses["answer"] == responses["skip"] == sent

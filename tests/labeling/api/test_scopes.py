@@ -31,7 +31,7 @@ ENDPOINTS = {name: keys for name, keys in endpoints().items() if name not in OPE
 
 
 def address(name: str, project) -> str:
-    values = {"slug": project.slug, "version": "1", "uuid": uuid4()}
+    values = {"slug": project.slug, "version": "1", "uuid": uuid4(), "pk": 1, "number": 1}
     return reverse(name, kwargs={key: values[key] for key in ENDPOINTS[name]})
 
 
@@ -47,7 +47,8 @@ def needed_to_read(name: str) -> Scope:
 
 
 def needed_to_write(name: str) -> Scope:
-    of_labelers = {"api-judgments", "api-answer", "api-skip", "api-undo"}
+    of_hand_outs = {"api-answer", "api-skip", "api-undo", "api-keep", "api-release"}
+    of_labelers = {"api-judgments", *of_hand_outs}
     return Scope.LABEL if name in of_labelers else Scope.WRITE
 
 

@@ -25,7 +25,7 @@ class SignedOutMiddleware:
         sign_in = resolve_url(settings.LOGIN_URL)
         if not request.htmx or urlsplit(response.get("Location", "")).path != sign_in:
             return response
-        if request.method != "GET":
+        if request.method not in ("GET", "HEAD"):
             return HttpResponse(
                 "You are signed out. Sign in again in another tab; nothing is lost here.",
                 status=401,

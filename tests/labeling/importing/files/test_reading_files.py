@@ -6,8 +6,10 @@ import gzip
 import io
 import json
 import lzma
+import struct
 import tarfile
 import zipfile
+import zlib
 from typing import Any
 
 import pyarrow
@@ -72,6 +74,26 @@ def tar(*members: tuple[str, bytes], mode: Any = "w") -> bytes:
     return buffer.getvalue()
 
 
+def zipped_by_zstandard(name: str, content: bytes) -> bytes:
+    """A zip archive with one member whose method is 93, which Python 3.11 cannot write itself."""
+    packed = zstd(content)
+    archive = bytearray(zipped_as_it_is((name, packed)))
+    sizes = struct.pack("<3L", zlib.crc32(content), len(packed), len(content))
+    for sign, method, checksum in ((b"PK\x03\x04", 8, 14), (b"PK\x01\x02", 10, 16)):
+        start = archive.index(sign)
+        archive[start + method : start + method + 2] = struct.pack("<H", 93)
+        archive[start + checksum : start + checksum + 12] = sizes
+    return bytes(archive)
+
+
+def zipped_as_it_is(*members: tuple[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
 def zipped(*members: tuple[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -125,6 +147,15 @@ def test_each_format_may_be_packed_and_lie_in_an_archive(pack, content):
     assert without_nulls(values(pack(content))) == ROWS
     assert without_nulls(values(pack(tar(("part", pack(content)))))) == ROWS
     assert without_nulls(values(pack(zipped(("part", pack(content)))))) == ROWS
+
+
+def test_a_member_of_a_zip_archive_may_be_packed_with_zstandard():
+    archive = zipped_by_zstandard("samples/1.jsonl", LINES)
+    assert values(archive) == ROWS
+    wrong_sum = archive.replace(struct.pack("<L", zlib.crc32(LINES)), b"\0\0\0\0")
+    assert "The zip archive is damaged" in fault(wrong_sum)
+    cut = archive.replace(zstd(LINES)[20:30], bytes(10))
+    assert "The zip archive is damaged" in fault(cut)
 
 
 def test_places_say_where_a_record_stands():

@@ -1,22 +1,9 @@
 """For each source that is recognised: records of its shape, and what is read from them."""
 
-from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Input:
-    records: list[dict[str, Any]]
-    rows: list[str]  # as `shown` of test_sources.py writes them
-
-
-def talk(*texts: str) -> list[dict[str, str]]:
-    roles = ("user", "assistant")
-    return [{"role": roles[at % 2], "content": text} for at, text in enumerate(texts)]
-
-
-def says(text: str) -> list[dict[str, str]]:
-    return [{"role": "assistant", "content": text}]
+from tests.labeling.importing.sources.records import Input, says, talk
+from tests.labeling.importing.sources.trace_inputs import TRACES
 
 
 def rating(prompt: str, response: str, helpfulness: int) -> dict[str, Any]:
@@ -782,3 +769,4 @@ INPUTS = {
         ["u:Hi | Yo > Hello"],
     ),
 }
+INPUTS |= TRACES

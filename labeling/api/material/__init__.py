@@ -1,0 +1,1 @@
+"""Material over the API: prompts, responses, comparisons, preferences, gold."""

@@ -1,0 +1,1 @@
+"""Projects over the API: made, set, what labelers read in them, what was done in them."""

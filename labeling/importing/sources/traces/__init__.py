@@ -1,0 +1,1 @@
+"""Records of what models were asked in an application: spans, observations, samples."""
