@@ -22,6 +22,7 @@ from labeling.models import (
     ComparisonResponse,
     Delivery,
     Doubt,
+    Export,
     FormerMember,
     Gold,
     GuidelineVersion,
@@ -384,6 +385,14 @@ class SnapshotPushAdmin(ReadOnlyAdmin):
     list_select_related = ("of", "created_by")
     search_fields = ("repo_id", "of__name")
     exclude = ("sealed_token",)
+
+
+@admin.register(Export)
+class ExportAdmin(ReadOnlyAdmin):
+    list_display = ("id", "project", "file_name", "actor", "rows", "started_at", "finished_at")
+    list_filter = ("project",)
+    list_select_related = ("project", "actor")
+    search_fields = ("sha256", "file_name", "project__name")
 
 
 @admin.register(ChangeCounter)

@@ -73,6 +73,7 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
     from labeling.curation.comments import add_comment
     from labeling.importing import ImportReport
     from labeling.models import (
+        Export,
         Import,
         Judgment,
         Membership,
@@ -144,6 +145,7 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
         "api-import-undo.pk": taken.pk,
         "api-import-take.pk": taken.pk,
         "api-import-cancel.pk": taken.pk,
+        "api-export.uuid": Export.objects.create(project=project, file_name="x").uuid,
         "webhook.pk": hook.pk,
         "api-webhook.pk": hook.pk,
         "api-deliveries.pk": hook.pk,

@@ -5,6 +5,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from labeling.api.conventions import schema as schema  # registers itself with drf-spectacular
 from labeling.api.curation.comments import CommentsView, CommentView
+from labeling.api.data.exports import ExportsView, ExportView
 from labeling.api.data.import_life import (
     ImportCancelView,
     ImportSkippedView,
@@ -186,6 +187,8 @@ urlpatterns: list[URLPattern] = [
         ImportUndoView.as_view(),
         name="api-import-undo",
     ),
+    path(f"{PROJECT}exports/", ExportsView.as_view(), name="api-exports"),
+    path(f"{PROJECT}exports/<uuid:uuid>/", ExportView.as_view(), name="api-export"),
     path(f"{PROJECT}comments/", CommentsView.as_view(), name="api-comments"),
     path(f"{PROJECT}comments/<int:pk>/", CommentView.as_view(), name="api-comment"),
     path(WEBHOOKS, WebhooksView.as_view(), name="api-webhooks"),

@@ -3,6 +3,7 @@
 from labeling.models.changes import ChangeCounter
 from labeling.models.checks import Gold
 from labeling.models.comments import Comment
+from labeling.models.exports import Export
 from labeling.models.imports import Import, ImportChunk, ImportedAgain, OverlapChange
 from labeling.models.keyed_requests import KeyedRequest
 from labeling.models.material import Comparison, ComparisonResponse, Prompt, Response
@@ -27,6 +28,7 @@ __all__ = [
     "Delivery",
     "Doubt",
     "EventType",
+    "Export",
     "FlagCategory",
     "FormerMember",
     "Gold",

@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from labeling.pages.curation import (
     agreement,
     comments,
+    export,
     flagged,
     gold,
     preference_changes,
@@ -67,6 +68,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("projects/<slug:slug>/audit/", curation.audit, name="audit"),
     path("projects/<slug:slug>/preferences/", preferences.preferences, name="preferences"),
+    path("projects/<slug:slug>/export/", export.export_page, name="export"),
     path("projects/<slug:slug>/preferences/<int:pk>/", preferences.preference, name="preference"),
     path(
         "projects/<slug:slug>/preferences/exclude/",

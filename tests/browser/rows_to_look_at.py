@@ -11,6 +11,7 @@ from labeling.curation.doubts import Contradiction, note_doubts
 from labeling.importing import ImportReport
 from labeling.judging.recording import Answer
 from labeling.models import (
+    Export,
     GuidelineVersion,
     Import,
     Judgment,
@@ -111,6 +112,7 @@ def make_rows_to_look_at() -> tuple[dict[Role, User], dict[str, Any]]:
         "comment-add.pk": comment.comparison_id,
         "preference.pk": Preference.objects.latest("pk").pk,
         **_take_snapshots(project, people[Role.CURATOR]),
+        "api-export.uuid": Export.objects.create(project=project, file_name="x").uuid,
         "demo.secret": "x",
         "api.pk": 1,
         "confirm-email.token": "abc",

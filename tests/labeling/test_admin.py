@@ -21,6 +21,7 @@ from labeling.models import (
     ChangeCounter,
     Comment,
     Doubt,
+    Export,
     FormerMember,
     Gold,
     Import,
@@ -89,6 +90,7 @@ def fill(project: Project, number: int) -> None:
     stored = Import.objects.create(project=project, name=f"{number}", touched_at=timezone.now())
     stored.chunks.create(number=1, rows=b"[]")
     stored.again.create(kind="prompt", row_id=number)
+    Export.objects.create(project=project, file_name=f"{number}.jsonl")
     OverlapChange.objects.create(project=project, old=1, new=2, up_to=number)
     FormerMember.objects.create(project=project, user=labeler, reliability=0.5)
     create_invitation(project, labeler, Role.LABELER, f"number {number}")

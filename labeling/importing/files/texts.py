@@ -206,6 +206,8 @@ class _Items:
 INDEX = "__index_level_0__"  # what pandas calls a column of row numbers without a name
 # Columns of ours that hold other things than texts, as people write these in a table.
 LISTS = frozenset({"responses", "tags", "tools", "chat_template_kwargs"})
+# Columns of our own exports that hold objects or lists of them, whatever is in these.
+NESTED = frozenset({"comparison", "context", "completions"})
 NUMBERS = frozenset(
     {"strength", "weight", "target", "judgments", "vote_share", "agreement", "round"}
     | {"votes_chosen", "votes_rejected", "votes_tie", "votes_both_bad"}
@@ -214,6 +216,9 @@ FLAGS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no":
 # Keys of which one shows an object to be a message or an answer, and a list of them no plain text.
 OF_OBJECTS = frozenset({"role", "from", "content", "value", "answer", "response", "text", "score"})
 MAX_LITERAL = 2**20
+# Columns that only a table of our own export has together, and its columns of texts.
+OF_EXPORTS = frozenset({"provenance", "settled_at", "fingerprint"})
+TEXTS = frozenset({"prompt", "chosen", "rejected"})
 
 
 def read_table(file: IO[bytes], budget: Budget, format: Format) -> Iterator[Numbered]:
@@ -285,6 +290,8 @@ def _row(headings: list[str], cells: list[str]) -> dict[str, Any] | Problem:
         if not cell.isascii() and any("\udc80" <= letter <= "\udcff" for letter in cell):
             beginning = _beginning(cells)
             return Problem(0, name, "Not valid UTF-8.", "Save the file as UTF-8.", beginning)
+    if set(headings) >= OF_EXPORTS:
+        return _row_of_export(headings, cells)
     return {
         name: _value(name, cell)
         for name, cell in zip(headings, cells, strict=False)
@@ -294,6 +301,22 @@ def _row(headings: list[str], cells: list[str]) -> dict[str, Any] | Problem:
 
 def _beginning(cells: list[str]) -> str:
     return ",".join(cell[:LONGEST_BEGINNING] for cell in cells)[:LONGEST_BEGINNING]
+
+
+def _row_of_export(headings: list[str], cells: list[str]) -> dict[str, Any]:
+    """A row that our own export wrote: an apostrophe in front of a cell is taken off again, and a
+    text is a text, whatever it looks like. Where messages are JSON, `tools` has a column."""
+    are_texts = "tools" not in headings
+    row: dict[str, Any] = {}
+    for name, cell in zip(headings, cells, strict=False):
+        cell = cell.removeprefix("'")
+        if are_texts and name in TEXTS:
+            row[name] = cell
+        elif name in NESTED:
+            row[name] = _parsed(cell)
+        elif cell.strip() != "":
+            row[name] = _value(name, cell)
+    return row
 
 
 def _value(name: str, cell: str) -> Any:
