@@ -26,6 +26,7 @@ from labeling.models import (
     Assignment,
     Comparison,
     Preference,
+    Prompt,
     Response,
 )
 from labeling.texts.sameness import pairing_seed
