@@ -34,7 +34,7 @@ class Nothing:
 class Empty(types.ModuleType):
     """Stands in for a module."""
 
-    __path__: ClassVar[list[str]] = []
+    __path__: ClassVar[list[str]] = []  # type: ignore[misc]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
