@@ -1,6 +1,7 @@
 """Celery's entry points for people's work."""
 
 from celery import shared_task
+from django.utils import timezone
 
 from labeling.importing import applying
 from labeling.models import Project
@@ -8,6 +9,7 @@ from labeling.people import repeats
 from labeling.preferences import overlap
 from labeling.quality import weights
 from labeling.queue import leases
+from labeling.webhooks import delivering
 
 
 @shared_task(name="labeling.tasks.expire_leases")
@@ -21,6 +23,16 @@ def finish_changes() -> None:
     """Goes on with long work in short transactions that nobody is doing any more."""
     applying.finish_imports()
     overlap.finish_changes()
+
+
+@shared_task(name="labeling.tasks.send_webhooks")
+def send_webhooks() -> None:
+    delivering.send_due()
+
+
+@shared_task(name="labeling.tasks.remove_old_deliveries")
+def remove_old_deliveries() -> None:
+    delivering.remove_old(timezone.now())
 
 
 @shared_task(name="labeling.tasks.update_reliability")

@@ -11,6 +11,7 @@ from labeling.models.material import MAX_REASON
 from labeling.people.audit import write_entry
 from labeling.people.members import lock_project
 from labeling.preferences.resettling import resettle
+from labeling.webhooks import events
 
 State = Comparison.State
 
@@ -69,7 +70,9 @@ def hand_out_again(project: Project, actor: User, comparison_id: int) -> bool:
         Comparison.objects.filter(pk=comparison_id).update(
             set_aside_at=None, set_aside_reason="", **{"state": State.OPEN} if was_open else {}
         )
-        write_entry(project, actor, "restore", comparison, comparison.set_aside_reason)
+        reason = comparison.set_aside_reason
+        write_entry(project, actor, "restore", comparison, reason)
+        events.comparison_reviewed(project, actor, "hand_out_again", comparison_id, reason)
         if was_open:
             resettle(project, [comparison_id])
     return True

@@ -11,6 +11,7 @@ from labeling.models.projects import AskReason, GuidelineVersion, Project, Scale
 from labeling.models.records import AuditEntry, Snapshot
 from labeling.models.results import Doubt, Preference
 from labeling.models.tokens import ApiToken, Scope
+from labeling.models.webhooks import Delivery, EventType, Webhook
 from labeling.models.work import Assignment, FlagCategory, Judgment
 
 __all__ = [
@@ -22,7 +23,9 @@ __all__ = [
     "Comment",
     "Comparison",
     "ComparisonResponse",
+    "Delivery",
     "Doubt",
+    "EventType",
     "FlagCategory",
     "FormerMember",
     "Gold",
@@ -43,4 +46,5 @@ __all__ = [
     "Scope",
     "Snapshot",
     "User",
+    "Webhook",
 ]

@@ -18,6 +18,7 @@ from labeling.models import (
     Preference,
     Project,
     User,
+    Webhook,
 )
 
 
@@ -172,6 +173,14 @@ def _comparisons(project: Project, keys: Collection[int]) -> dict[int, Named]:
     return {key: Named(f"comparison {key}", links.get(key, "")) for key in keys}
 
 
+def _webhooks(project: Project, keys: Collection[int]) -> dict[int, Named]:
+    rows = Webhook.objects.filter(project=project, pk__in=keys, removed_at__isnull=True)
+    return {
+        pk: Named(f"webhook {pk}", reverse("webhook", args=[project.slug, pk]))
+        for pk in rows.values_list("pk", flat=True)
+    }
+
+
 _OWN: dict[str, Namer] = {
     "preference": Namer("preference", _preferences),
     "membership": Namer("member", _members),
@@ -181,6 +190,7 @@ _OWN: dict[str, Namer] = {
     "project": Namer("project", _projects),
     "invitation": Namer("invitation", _invitations),
     "comparison": Namer("comparison", _comparisons),
+    "webhook": Namer("webhook", _webhooks),
 }
 for _kind, _namer in _OWN.items():
     add_namer(_kind, _namer)
