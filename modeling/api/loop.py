@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from labeling.api.conventions.errors import problems
+from labeling.api.conventions.once import once
 from labeling.api.conventions.parameters import FiniteFloatField
 from labeling.api.conventions.requests import project_of, user_of
 from labeling.api.hand_outs.answers import StrictSerializer
@@ -153,6 +154,7 @@ class LoopResumeView(APIView):
         ],
         responses={200: LoopSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug, Role.ADMIN)
         reason = body_of(request, ResumeSerializer)["reason"]

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from labeling.api.conventions.errors import problems
+from labeling.api.conventions.once import once
 from labeling.api.conventions.requests import project_of, user_of
 from labeling.api.hand_outs.answers import StrictSerializer
 from labeling.models import Project, Role
@@ -99,6 +100,7 @@ class PoliciesView(APIView):
         ],
         responses={201: PolicyDetailSerializer},
     )
+    @once()
     def post(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug, Role.ADMIN)
         given = body_of(request, RegisterSerializer)
@@ -136,6 +138,7 @@ class PolicyPromoteView(APIView):
         request=PolicyPromoteSerializer,
         responses={200: PolicyDetailSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str, version: int) -> Response:
         project = project_of(request, slug, Role.ADMIN)
         given = body_of(request, PolicyPromoteSerializer)
@@ -156,6 +159,7 @@ class PolicyRejectView(APIView):
         request=ReasonSerializer,
         responses={200: PolicyDetailSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str, version: int) -> Response:
         project = project_of(request, slug, Role.ADMIN)
         reason = body_of(request, ReasonSerializer).get("reason") or BY_HAND
@@ -176,6 +180,7 @@ class PolicyCompareView(APIView):
         request=None,
         responses={200: PolicyDetailSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str, version: int) -> Response:
         project = project_of(request, slug, Role.ADMIN)
         policy = find_policy(project, version)

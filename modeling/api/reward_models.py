@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from labeling.api.conventions.errors import problems
+from labeling.api.conventions.once import once
 from labeling.api.conventions.requests import project_of, user_of
 from labeling.models import Project, Role
 from labeling.pages.numbers import whole_number
@@ -95,6 +96,7 @@ class RewardModelPromoteView(APIView):
         ],
         responses={200: RewardModelDetailSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str, version: str) -> Response:
         project = project_of(request, slug, Role.ADMIN)
         given = body_of(request, PromoteSerializer)
@@ -115,6 +117,7 @@ class RewardModelRejectView(APIView):
         request=ReasonSerializer,
         responses={200: RewardModelDetailSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str, version: str) -> Response:
         project = project_of(request, slug, Role.ADMIN)
         reason = body_of(request, ReasonSerializer).get("reason", "")

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from labeling.api.conventions.errors import problems
+from labeling.api.conventions.once import once
 from labeling.api.conventions.requests import project_of, user_of
 from labeling.api.hand_outs.answers import StrictSerializer
 from labeling.models import Project, Role, User
@@ -92,6 +93,7 @@ class RunsView(APIView):
         ],
         responses={201: RunDetailSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug, Role.ADMIN)
         start = STARTS[Start(body_of(request, StartSerializer)["start"])]
@@ -118,6 +120,7 @@ class RunCancelView(APIView):
         request=None,
         responses={200: RunDetailSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str, pk: int) -> Response:
         run = run_of(request, slug, pk, Role.ADMIN)
         if not lifecycle.request_cancel(run, user_of(request)):
@@ -132,6 +135,7 @@ class RunRetryView(APIView):
         request=None,
         responses={200: RunDetailSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str, pk: int) -> Response:
         run = run_of(request, slug, pk, Role.ADMIN)
         with refusing(lifecycle.CannotRetry):
