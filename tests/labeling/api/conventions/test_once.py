@@ -18,13 +18,8 @@ KEY = "4f1c-1"
 JSON: dict[str, Any] = {"content_type": "application/json"}
 # These answer alike however often they come, or store nothing.
 ALIKE_BY_NATURE = {
-    "api-answer",
-    "api-keep",
-    "api-release",
-    "api-score",
-    "api-skip",
-    "api-undo",
-}
+    "api-answer", "api-skip", "api-undo", "api-score", "api-keep", "api-release",
+}  # fmt: skip
 
 
 @pytest.fixture
