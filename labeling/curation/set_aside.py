@@ -5,9 +5,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from labeling.database.transactions import retried
 from labeling.models import Assignment, Comparison, Gold, Project, User
 from labeling.models.material import MAX_REASON
 from labeling.people.audit import write_entry
+from labeling.people.members import lock_project
 from labeling.preferences.resettling import resettle
 from labeling.webhooks import events
 
@@ -30,14 +32,14 @@ def set_aside(assignment: Assignment, reason: str) -> None:
         _set_aside(comparison, None, reason)
 
 
+@retried
 def set_aside_comparison(project: Project, actor: User, comparison_id: int, reason: str) -> bool:
     """Stops handing out a comparison because a curator says so. False: it is withdrawn or set aside
     already. Whoever has it on screen keeps their answer; it is not counted."""
-    with transaction.atomic():
-        comparison = _lock(comparison_id)
-        if comparison is None or comparison.project_id != project.pk:
-            return False
-        return _set_aside(comparison, actor, reason)
+    comparison = _lock(comparison_id)
+    if comparison is None or comparison.project_id != project.pk:
+        return False
+    return _set_aside(comparison, actor, reason)
 
 
 def _set_aside(comparison: Comparison, actor: User | None, reason: str) -> bool:
@@ -76,19 +78,20 @@ def hand_out_again(project: Project, actor: User, comparison_id: int) -> bool:
     return True
 
 
+@retried
 def restore_withdrawn(project: Project, actor: User, comparison_id: int, reason: str = "") -> bool:
     """Asks people again about a comparison that a curator has withdrawn. False: it is not
     withdrawn, is set aside, or has become gold meanwhile."""
-    with transaction.atomic():
-        comparison = _lock(comparison_id)
-        if comparison is None or comparison.project_id != project.pk:
-            return False
-        is_free = comparison.state == State.WITHDRAWN and comparison.set_aside_at is None
-        if not is_free or Gold.objects.filter(comparison=comparison).exists():
-            return False
-        Comparison.objects.filter(pk=comparison_id).update(state=State.OPEN)
-        write_entry(project, actor, "restore", comparison, reason)
-        resettle(project, [comparison_id])
+    lock_project(project.pk)  # gold of a file is made of what is withdrawn, under the same lock
+    comparison = _lock(comparison_id)
+    if comparison is None or comparison.project_id != project.pk:
+        return False
+    is_free = comparison.state == State.WITHDRAWN and comparison.set_aside_at is None
+    if not is_free or Gold.objects.filter(comparison=comparison).exists():
+        return False
+    Comparison.objects.filter(pk=comparison_id).update(state=State.OPEN)
+    write_entry(project, actor, "restore", comparison, reason)
+    resettle(project, [comparison_id])
     return True
 
 
