@@ -12,6 +12,7 @@ raised in the server's own words. The endpoints are described at /api/docs/ of t
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from time import monotonic, sleep
 from typing import Any, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 from uuid import uuid4
 
 import httpx
@@ -172,8 +173,9 @@ class Preferable:
         raise AssertionError("unreachable: the last try returns or raises")
 
     def lines(self, path: str, parameters: Mapping[str, Any]) -> Iterator[bytes]:
-        """Streams the whole lines of an answer. Raises Unreachable where it breaks off."""
-        rest = b""
+        """Streams the whole lines of an answer. Raises Unreachable where it breaks off, or is not
+        what the server says it has sent."""
+        rest, size, digest = b"", 0, hashlib.sha256()
         try:
             with self._http.stream("GET", path, params=parameters) as answer:
                 if answer.is_error or answer.is_redirect:
@@ -181,12 +183,25 @@ class Preferable:
                 _check(answer)
                 # Split at \n alone: a text may hold other characters that end a line elsewhere.
                 for piece in answer.iter_bytes():
+                    size += len(piece)
+                    digest.update(piece)
                     *lines, rest = (rest + piece).split(b"\n")
                     yield from lines
         except httpx.RequestError as fault:
             raise Unreachable(_no_answer(self.url, fault)) from None
         if rest:
             raise Unreachable(f"{self.url} stopped in the middle of a row.")
+        if receipt := answer.headers.get("Export-Receipt"):
+            self._compare(receipt, size, digest.hexdigest())
+
+    def _compare(self, address: str, size: int, sha256: str) -> None:
+        """Raises Unreachable where the receipt of a file is not that of what has arrived."""
+        place = urljoin(f"{self.url}/", address)
+        if not place.startswith(f"{self.url}/"):
+            raise PreferableError("The receipt of this export lies on another server.")
+        receipt = self.send("GET", place).json()
+        if (receipt["bytes"], receipt["sha256"]) != (size, sha256):
+            raise Unreachable(f"{self.url} has sent something else than what has arrived.")
 
 
 def pause(attempt: int, problem: PreferableError) -> None:

@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from django.db.models import BooleanField, Q, QuerySet
+from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet
 
 from labeling.database.templates import TemplateFunc
-from labeling.models import Preference
+from labeling.models import ComparisonResponse, Preference
 
 PLAIN = Q(chosen__extra={}, rejected__extra={}, prompt__extra={})
 
@@ -48,10 +48,15 @@ class HoldsFurtherKeys(TemplateFunc):
     )
 
 
-def refuse_beyond_content(preferences: QuerySet[Preference], *, of_prompts: bool) -> None:
+def refuse_beyond_content(
+    preferences: QuerySet[Preference], *, of_prompts: bool, of_comparisons: bool = False
+) -> None:
     """Raises CannotBeColumns where one of these messages is more than a role and a content.
-    `of_prompts`: only prompts are exported."""
+    `of_prompts`: only prompts are exported. `of_comparisons`: all responses that were compared."""
     plain = Q(prompt__extra={}) if of_prompts else PLAIN
+    if of_comparisons:
+        others = ComparisonResponse.objects.filter(comparison=OuterRef("comparison"))
+        plain = plain & Q(~Exists(others.exclude(response__extra={})))
     rows = preferences.alias(further=HoldsFurtherKeys("prompt__messages"))
     count = rows.filter(~plain | Q(further=True)).count()
     if count:

@@ -1,47 +1,45 @@
-"""Preferences and judgments as rows for training and for other programs, however many there are.
+"""Preferences as rows for training and for other programs, however many there are.
 
 Rows are read in keyset pages: the first leaves at once, memory stays flat, a slow reader holds
 no transaction open, and whoever was cut off goes on after the last id they got.
 """
 
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from labeling.models import Comparison, ComparisonResponse, Judgment, Preference, Project
+from labeling.models import Comparison, Judgment, Preference, Project
 from labeling.preferences import counts
 from labeling.preferences.beyond_text import refuse_beyond_content, refuse_beyond_text
 from labeling.preferences.changes import CursorRefused, number_changes, read_cursor
+from labeling.preferences.raw_values import pages
 from labeling.preferences.settling import counted
 from labeling.preferences.shapes.annotators import votes_on
-from labeling.preferences.shapes.styles import (
-    OF_PROMPT,
-    STYLES,
-    Answer,
-    Pair,
-    Row,
-    Style,
-    VoteOfPair,
-)
+from labeling.preferences.shapes.pairs import Answer, Pair, Ranking, Row, VoteOfPair
+from labeling.preferences.shapes.rankings import rankings_of
+from labeling.preferences.shapes.styles import STYLES, Style
 from labeling.texts.sameness import as_words, fingerprint
 
-PAGE_ROWS = 500
 # A row is stamped some moments before others can see it: who asks for what is new since the last
 # stamp they have is also given what came just before it. No transaction takes that long.
 OVERLAP = timedelta(minutes=5)
-
 
 KINDS_IN_WORDS: dict[str, str] = {
     Preference.Kind.TIE: "ties",
     Preference.Kind.BOTH_BAD: "pairs where both are bad",
 }
+# What a cursor goes with; further ones where they are given.
+OF_CURSOR = (
+    "splits", "provenances", "min_weight", "include_ties", "include_both_bad", "include_excluded",
+)  # fmt: skip
 OPTIONS: dict[str, str] = {Preference.Kind.TIE: "ties", Preference.Kind.BOTH_BAD: "both_bad"}
+
+BOTH_BAD: str = Preference.Kind.BOTH_BAD.value
 
 
 class StyleRefused(ValueError):
@@ -69,11 +67,16 @@ class ExportOptions:
     is_plain: bool = False
     # People under their own names, where the style has people in it.
     with_names: bool = False
+    # One kind alone, whatever is included.
+    kind: str = ""
+    # Which of them, beyond this: a narrower query, and what it asks for, by name.
+    among: QuerySet[Preference] | None = field(default=None, compare=False)
+    filters: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if self.style not in STYLES:
             raise ValueError(f"style must be one of {', '.join(STYLES)}, not {self.style!r}")
-        if self.with_names and not STYLES[self.style].is_of_votes:
+        if self.with_names and not STYLES[self.style].needs_votes:
             raise StyleRefused(
                 f"style={self.style} has no people in it: leave with_names out, or export with "
                 "style=judgments."
@@ -89,9 +92,8 @@ class ExportOptions:
     def of_cursor(self) -> Row:
         """The options that must be the same when a cursor goes on: which rows, not how they are
         written."""
-        which = asdict(self)
-        for name in ("after", "settled_since", "style", "is_plain", "with_names"):
-            del which[name]
+        which = {name: getattr(self, name) for name in OF_CURSOR}
+        which |= {name: value for name in ("kind", "filters") if (value := getattr(self, name))}
         return {
             name: sorted(value) if isinstance(value, frozenset) else value
             for name, value in which.items()
@@ -99,6 +101,8 @@ class ExportOptions:
 
     @property
     def kinds(self) -> list[str]:
+        if self.kind:
+            return [self.kind]
         kinds: list[str] = [Preference.Kind.PREFER]
         if self.include_ties:
             kinds.append(Preference.Kind.TIE)
@@ -108,7 +112,8 @@ class ExportOptions:
 
 
 def preferences_to_export(project: Project, wanted: ExportOptions) -> QuerySet[Preference]:
-    preferences = Preference.objects.filter(
+    preferences = Preference.objects.all() if wanted.among is None else wanted.among
+    preferences = preferences.filter(
         project=project, settled_at__isnull=False, kind__in=wanted.kinds
     )
     if not wanted.include_excluded:
@@ -123,6 +128,9 @@ def preferences_to_export(project: Project, wanted: ExportOptions) -> QuerySet[P
         preferences = preferences.filter(weight__gte=wanted.min_weight)
     if STYLES[wanted.style].is_of_prompts:
         earlier = preferences.filter(prompt=OuterRef("prompt"), pk__lt=OuterRef("pk"))
+        preferences = preferences.filter(~Exists(earlier))
+    if STYLES[wanted.style].is_of_comparisons:
+        earlier = preferences.filter(comparison=OuterRef("comparison"), pk__lt=OuterRef("pk"))
         preferences = preferences.filter(~Exists(earlier))
     if STYLES[wanted.style].is_of_votes:
         judgments = counted(project.pk).filter(comparison=OuterRef("comparison"))
@@ -146,8 +154,15 @@ def preference_rows(project: Project, wanted: ExportOptions) -> Iterator[Row]:
     at once for what the style cannot carry."""
     preferences = preferences_to_export(project, wanted)
     _refuse_what_would_be_lost(preferences.filter(pk__gt=wanted.after), wanted)
-    pages = _pages(preferences.values(*PREFERENCE_COLUMNS), wanted.after)
-    return _rows_of_pages(project, pages, wanted)
+    read = pages(preferences, PREFERENCE_COLUMNS, wanted.after)
+    return _rows_of_pages(project, read, wanted)
+
+
+def pages_as_messages(preferences: QuerySet[Preference]) -> Iterator[list[tuple[Row, Row]]]:
+    """Each preference, in id order, as its columns and as its row of the style `messages`."""
+    style = STYLES["messages"]
+    for page in _pages(preferences.values(*PREFERENCE_COLUMNS), 0):
+        yield [(values, row) for values in page for row in _preference_rows(values, style, [])]
 
 
 def _refuse_what_would_be_lost(preferences: QuerySet[Preference], wanted: ExportOptions) -> None:
@@ -155,7 +170,11 @@ def _refuse_what_would_be_lost(preferences: QuerySet[Preference], wanted: Export
     if style.is_text:
         refuse_beyond_text(preferences, wanted.style)
     elif wanted.is_plain:
-        refuse_beyond_content(preferences, of_prompts=style.is_of_prompts)
+        refuse_beyond_content(
+            preferences,
+            of_prompts=style.is_of_prompts,
+            of_comparisons=style.is_of_comparisons,
+        )
 
 
 @dataclass(frozen=True)
@@ -176,17 +195,16 @@ def preference_changes(
     start = read_cursor(cursor, Preference, project, wanted.of_cursor)
     last = number_changes(Preference, project)
     preferences = preferences_to_export(project, wanted)
-    end, is_cut = _end_of(preferences, start.number, last, limit)
+    end, is_cut = end_of(preferences, start.number, last, limit)
     _refuse_what_would_be_lost(
         preferences.filter(change_number__gt=start.number, change_number__lte=end), wanted
     )
-    columns = (*PREFERENCE_COLUMNS, "change_number")
-    upto = preferences.filter(change_number__lte=end).values(*columns)
-    pages = _pages(upto, start.number, "change_number")
-    return Changes(_rows_of_pages(project, pages, wanted), start.at(end), is_cut)
+    upto = preferences.filter(change_number__lte=end)
+    read = pages(upto, (*PREFERENCE_COLUMNS, "change_number"), start.number, "change_number")
+    return Changes(_rows_of_pages(project, read, wanted), start.at(end), is_cut)
 
 
-def _end_of(rows: QuerySet[Any], start: int, last: int, limit: int | None) -> tuple[int, bool]:
+def end_of(rows: QuerySet[Any], start: int, last: int, limit: int | None) -> tuple[int, bool]:
     """The change number up to which this answer goes, and whether rows are left beyond it. The end
     is the last change, or that of the last row within the limit."""
     if start > last:
@@ -204,33 +222,44 @@ def _end_of(rows: QuerySet[Any], start: int, last: int, limit: int | None) -> tu
 
 
 def _rows_of_pages(
-    project: Project, pages: Iterable[list[Row]], wanted: ExportOptions
+    project: Project, read: Iterable[list[Row]], wanted: ExportOptions
 ) -> Iterator[Row]:
     style = STYLES[wanted.style]
     votes: dict[int, list[VoteOfPair]] = {}
-    for page in pages:
-        if style.is_of_votes:
+    rankings: dict[int, Ranking] = {}
+    for page in read:
+        if style.needs_votes:
             votes = votes_on(project.pk, page, with_names=wanted.with_names)
+        if style.is_of_comparisons:
+            rankings = rankings_of(values["comparison_id"] for values in page)
         for values in page:
-            yield from _preference_rows(values, style, votes.get(values["id"], []))
+            ranking = rankings.get(values["comparison_id"])
+            yield from _preference_rows(values, style, votes.get(values["id"], []), ranking)
 
 
-def _preference_rows(values: Row, style: Style, votes: list[VoteOfPair]) -> list[Row]:
+def _preference_rows(
+    values: Row, style: Style, votes: list[VoteOfPair], ranking: Ranking | None
+) -> list[Row]:
     """Writes a preference without nulls. The library `datasets` takes a column's type from the
     first rows it sees, and could not load a file whose first megabytes hold null there."""
+    beside = _beside(values)
     pair = Pair(
         prompt=values["prompt__messages"],
         chosen=Answer(values["chosen__text"], values["chosen__extra"]),
         rejected=Answer(values["rejected__text"], values["rejected__extra"]),
-        is_both_bad=values["kind"] == Preference.Kind.BOTH_BAD,
+        is_both_bad=values["kind"] == BOTH_BAD,
         prompt_id=values["prompt_id"],
         project=values["project__slug"],
         split=values["split"],
         votes=votes,
+        ranking=ranking,
+        kind=values["kind"],
+        target=values["target"],
+        comparison=values["comparison_id"],
+        is_turned=beside["fingerprint"][-1] in "13579bdf",
     )
-    beside = _beside(values)
-    if style.is_of_prompts:
-        beside = {name: beside[name] for name in OF_PROMPT}
+    if len(style.beside) < len(beside):
+        beside = {name: beside[name] for name in style.beside}
     # Tools and the like are in few files, so no column of the others.
     return [
         {"id": values["id"], **own, **values["prompt__extra"], **beside}
@@ -240,18 +269,19 @@ def _preference_rows(values: Row, style: Style, votes: list[VoteOfPair]) -> list
 
 def _beside(values: Row) -> Row:
     """What is known of a preference beside what a trainer reads, the same in every style."""
-    votes = [values[f"votes_{side}"] for side in ("chosen", "rejected", "tie", "both_bad")]
+    for_chosen, for_rejected = values["votes_chosen"], values["votes_rejected"]
+    ties, both_bad = values["votes_tie"], values["votes_both_bad"]
     return {
         "kind": values["kind"],
-        "target": float(values["target"]),
-        "strength": float(values["strength"] or 0.0),
-        "weight": float(values["weight"]),
-        "vote_share": float(values["vote_share"] or 0.0),
-        "judgments": sum(votes),
-        "votes_chosen": votes[0],
-        "votes_rejected": votes[1],
-        "votes_tie": votes[2],
-        "votes_both_bad": votes[3],
+        "target": values["target"],
+        "strength": values["strength"] or 0.0,
+        "weight": values["weight"],
+        "vote_share": values["vote_share"] or 0.0,
+        "judgments": for_chosen + for_rejected + ties + both_bad,
+        "votes_chosen": for_chosen,
+        "votes_rejected": for_rejected,
+        "votes_tie": ties,
+        "votes_both_bad": both_bad,
         "split": values["split"],
         "provenance": values["provenance"],
         "arm": values["arm"],
@@ -259,105 +289,12 @@ def _beside(values: Row) -> Row:
         "chosen_model": values["chosen__source"],
         "rejected_model": values["rejected__source"],
         "tags": as_words(values["prompt__tags"]),
-        "excluded": values["excluded"],
+        "excluded": bool(values["excluded"]),
         "excluded_reason": values["excluded_reason"],
-        "settled_at": timestamp(values["settled_at"]),
+        "settled_at": values["settled_at"],
         "fingerprint": fingerprint(
             values["prompt__digest"], (values["chosen__digest"], values["rejected__digest"])
         ),
-    }
-
-
-def timestamp(at: datetime) -> str:
-    """The moment in UTC with Z, always in the same number of characters, so that a column has one
-    type. A plus sign would be a space in an address."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-JUDGMENT_COLUMNS = (
-    "id", "comparison_id", "comparison__prompt__messages", "labeler__username", "kind", "tiers",
-    "strength", "aspects", "rationale", "reasons", "flag", "rewrite__text", "seconds", "order",
-    "guidelines__number", "is_late", "is_surplus", "created_at", "superseded_at",
-)  # fmt: skip
-
-
-def judgment_rows(
-    project: Project,
-    *,
-    after: int = 0,
-    since: datetime | None = None,
-    include_superseded: bool = False,
-) -> Iterator[Row]:
-    """What people answered, in id order, each with the responses as they stood on screen."""
-    judgments = _judgments_to_export(project, include_superseded)
-    if since:
-        judgments = judgments.filter(created_at__gte=since)
-    return _judgment_rows(_pages(judgments.values(*JUDGMENT_COLUMNS), after))
-
-
-def judgment_changes(
-    project: Project, cursor: str, limit: int | None, *, include_superseded: bool = False
-) -> Changes:
-    """What was answered, taken back or corrected since the answer that gave out this cursor."""
-    wanted = {"include_superseded": include_superseded}
-    start = read_cursor(cursor, Judgment, project, wanted)
-    last = number_changes(Judgment, project)
-    judgments = _judgments_to_export(project, include_superseded)
-    end, is_cut = _end_of(judgments, start.number, last, limit)
-    values = judgments.filter(change_number__lte=end).values(*JUDGMENT_COLUMNS, "change_number")
-    rows = _judgment_rows(_pages(values, start.number, "change_number"))
-    return Changes(rows, start.at(end), is_cut)
-
-
-def _judgments_to_export(project: Project, include_superseded: bool) -> QuerySet[Judgment]:
-    judgments = Judgment.objects.filter(project=project, purpose=Judgment.Purpose.WORK)
-    return judgments if include_superseded else judgments.filter(superseded_at__isnull=True)
-
-
-def _judgment_rows(pages: Iterable[list[Row]]) -> Iterator[Row]:
-    for page in pages:
-        responses = _responses_of({values["comparison_id"] for values in page})
-        for values in page:
-            yield _judgment_row(values, responses)
-
-
-def _responses_of(comparison_ids: Iterable[int]) -> dict[int, Row]:
-    places = ComparisonResponse.objects.filter(comparison_id__in=comparison_ids)
-    columns = ("response_id", "response__text", "response__source", "response__extra")
-    return {
-        pk: {"id": pk, "text": text, "model": source} | ({"extra": extra} if extra else {})
-        for pk, text, source, extra in places.order_by().values_list(*columns)
-    }
-
-
-def _as_shown(values: Row) -> list[int]:
-    """The responses from left to right; by their ids where a file did not tell the sides."""
-    order: list[int] = values["order"]
-    return order or sorted(response_id for tier in values["tiers"] for response_id in tier)
-
-
-def _judgment_row(values: Row, responses: dict[int, Row]) -> Row:
-    superseded_at, strength = values["superseded_at"], values["strength"]
-    return {
-        "id": values["id"],
-        "comparison": values["comparison_id"],
-        "prompt": values["comparison__prompt__messages"],
-        "responses": [responses[response_id] for response_id in _as_shown(values)],
-        "labeler": values["labeler__username"],
-        "kind": values["kind"],
-        "tiers": values["tiers"],
-        "strength": -1 if strength is None else strength,
-        "aspects": json.dumps(values["aspects"], ensure_ascii=False, separators=(",", ":")),
-        "rationale": values["rationale"],
-        "reasons": as_words(values["reasons"]),
-        "flag": values["flag"],
-        "rewrite": values["rewrite__text"] or "",
-        "seconds": float(values["seconds"] or 0.0),
-        "guidelines": values["guidelines__number"] or 0,
-        "is_late": values["is_late"],
-        "is_surplus": values["is_surplus"],
-        "created_at": timestamp(values["created_at"]),
-        "superseded_at": timestamp(superseded_at) if superseded_at else "",
     }
 
 
@@ -373,19 +310,13 @@ def page_of(rows: Iterator[Row], size: int) -> tuple[list[Row], int | None]:
 def first_of(rows: Iterable[Row], size: int | None) -> Iterator[Row]:
     """The rows of the first `size` ids, or all: where a style writes two rows of one preference,
     whoever goes on after its id has both."""
+    if size is None:
+        return iter(rows)
     return (row for group in islice(_by_id(rows), size) for row in group)
 
 
 def _by_id(rows: Iterable[Row]) -> Iterator[list[Row]]:
     yield from (list(group) for _, group in groupby(rows, key=itemgetter("id")))
-
-
-def _pages(rows: QuerySet[Any, Row], after: int, by: str = "id") -> Iterator[list[Row]]:
-    while page := list(rows.filter(**{f"{by}__gt": after}).order_by(by)[:PAGE_ROWS]):
-        yield page
-        if len(page) < PAGE_ROWS:
-            return
-        after = page[-1][by]
 
 
 def project_counts(project: Project) -> dict[str, int]:

@@ -33,6 +33,7 @@ TABS = (
     Tab("curation", "Curation", "curation", Role.CURATOR),
     Tab("quality", "Quality control", "quality-control", Role.CURATOR),
     Tab("preferences", "Preferences", "preferences", Role.CURATOR),
+    Tab("export", "Export", "export", Role.CURATOR),
     Tab("rounds", "Rounds", "rounds", Role.CURATOR),
     Tab("runs", "Runs", "runs", Role.CURATOR),
     Tab("policies", "Policies", "policies", Role.CURATOR),

@@ -103,6 +103,9 @@ def words_in(text: str) -> list[str]:
 def as_words(words: Iterable[str]) -> str:
     """Writes words so that `words_in` reads them again. It is a text because an empty list has no
     type."""
+    words = list(words)
+    if not words:
+        return ""  # most prompts have none
     written = io.StringIO(newline="")
     csv.writer(written).writerow(words)
     return written.getvalue().removesuffix("\r\n")

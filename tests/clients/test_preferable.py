@@ -1,5 +1,6 @@
 """The Python client: against a live server, and against servers that break off or are busy."""
 
+import hashlib
 import json
 import traceback
 from collections.abc import Callable, Iterator
@@ -208,6 +209,37 @@ def test_a_server_that_breaks_off_between_two_rows_is_asked_for_the_rest() -> No
         httpx.Response(200, content=b""),
     )
     assert [row["id"] for row in project.judgments()] == [1, 2]
+
+
+RECEIPT = {"Export-Receipt": "/api/v1/projects/demo/exports/1/"}
+
+
+def receipt_of(content: bytes) -> httpx.Response:
+    said = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    return httpx.Response(200, json=said)
+
+
+def test_a_stream_that_is_not_what_was_sent_is_asked_for_the_rest(pauses: list[float]) -> None:
+    """A proxy may end an answer as if it were whole."""
+    project, asked = with_answers(
+        httpx.Response(200, content=jsonl(1), headers=RECEIPT),
+        receipt_of(jsonl(1, 2)),
+        httpx.Response(200, content=jsonl(2), headers=RECEIPT),
+        receipt_of(jsonl(2)),
+        httpx.Response(200, content=b"", headers=RECEIPT),
+        receipt_of(b""),
+    )
+    assert [row["id"] for row in project.preferences()] == [1, 2]
+    assert [request.url.path for request in asked[1::2]] == [RECEIPT["Export-Receipt"]] * 3
+    assert len(pauses) == 1
+
+
+def test_a_receipt_on_another_server_is_not_asked_for() -> None:
+    headers = {"Export-Receipt": "https://elsewhere.example/"}
+    project, asked = with_answers(httpx.Response(200, content=jsonl(1), headers=headers))
+    with pytest.raises(preferable.PreferableError, match="on another server"):
+        list(project.preferences())
+    assert {request.url.host for request in asked} == {"server"}
 
 
 def test_a_stream_that_brings_nothing_again_and_again_is_given_up(pauses: list[float]) -> None:

@@ -5,15 +5,21 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.http import HttpResponseBase, StreamingHttpResponse
+from django.urls import reverse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from labeling.api.conventions.requests import user_of
+from labeling.models import Project
 from labeling.preferences.exporting import Changes, first_of, page_of
+from labeling.preferences.receipts import Sealing, begin
 from labeling.preferences.shapes.files import FORMATS, Columns
-from labeling.preferences.shapes.styles import Row
+from labeling.preferences.shapes.pairs import Row
 
 JSONL = FORMATS["jsonl"].content_type
 CURSOR_HEADER = "Next-Cursor"
+# Where the file's receipt is: rows, bytes and SHA-256, once all of it was sent.
+RECEIPT_HEADER = "Export-Receipt"
 # Few writes to the socket, and still the first rows at once.
 CHUNK_BYTES = 2**16
 
@@ -24,12 +30,13 @@ def answer_rows(
     given: dict[str, Any],
     file_name: str,
     columns: Columns | None = None,
+    project: Project | None = None,
 ) -> HttpResponseBase:
     """Answers with a page, or with all rows as a file. `columns` are for files that name them in
-    front."""
+    front; with a `project`, a file has a receipt there."""
     if given["format"] != "json":
         some = first_of(rows, given.get("limit"))
-        return _stream(some, given["format"], file_name, columns)
+        return _stream(request, some, given["format"], file_name, columns, project)
     page, after = page_of(rows, given["limit"])
     following = None if after is None else _address_with(request, after=str(after))
     return Response({"results": page, "next": following})
@@ -41,11 +48,14 @@ def answer_changes(
     given: dict[str, Any],
     file_name: str,
     columns: Columns | None = None,
+    project: Project | None = None,
 ) -> HttpResponseBase:
     """Answers with rows in the order of their changes, and with the cursor that goes on after
     them."""
     if given["format"] != "json":
-        answer: HttpResponseBase = _stream(changes.rows, given["format"], file_name, columns)
+        answer: HttpResponseBase = _stream(
+            request, changes.rows, given["format"], file_name, columns, project
+        )
     else:
         following = _address_with(request, cursor=changes.cursor) if changes.is_cut else None
         page = {"results": list(changes.rows), "next": following, "cursor": changes.cursor}
@@ -54,14 +64,41 @@ def answer_changes(
     return answer
 
 
-def _stream(
+def stream(
     rows: Iterable[Row], name: str, file_name: str, columns: Columns | None
 ) -> StreamingHttpResponse:
+    """Answers with a file of the format `name`, which leaves row by row."""
     file = FORMATS[name]
-    answer = StreamingHttpResponse(
-        _chunks(file.write(rows, columns or {})), content_type=file.content_type
-    )
-    answer["Content-Disposition"] = f'attachment; filename="{file_name}.{name}"'
+    answer = StreamingHttpResponse(_chunks(file.write(rows, columns or {})))
+    return _as_download(answer, file.content_type, f"{file_name}.{name}")
+
+
+def _stream(
+    request: Request,
+    rows: Iterable[Row],
+    name: str,
+    file_name: str,
+    columns: Columns | None,
+    project: Project | None,
+) -> StreamingHttpResponse:
+    """The same; of a project's export with a receipt, which says what the whole of it was."""
+    if project is None:
+        return stream(rows, name, file_name, columns)
+    file, whole_name = FORMATS[name], f"{file_name}.{name}"
+    asked = {key: values[-1] for key, values in request.query_params.lists()}
+    export = begin(project, user_of(request), whole_name, asked)
+    sealing = Sealing(export)
+    chunks = _chunks(file.write(sealing.counted(rows), columns or {}))
+    answer = StreamingHttpResponse(sealing.sealed(chunks))
+    answer[RECEIPT_HEADER] = reverse("api-export", args=[project.slug, export.uuid])
+    return _as_download(answer, file.content_type, whole_name)
+
+
+def _as_download(
+    answer: StreamingHttpResponse, content_type: str, file_name: str
+) -> StreamingHttpResponse:
+    answer["Content-Type"] = content_type
+    answer["Content-Disposition"] = f'attachment; filename="{file_name}"'
     return answer
 
 

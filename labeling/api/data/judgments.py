@@ -14,7 +14,7 @@ from labeling.api.conventions.requests import project_of
 from labeling.api.conventions.streams import JSONL, answer_changes, answer_rows
 from labeling.api.conventions.whole_messages import MessageSerializer
 from labeling.models import Judgment, Scope
-from labeling.preferences.exporting import judgment_changes, judgment_rows
+from labeling.preferences.judgment_rows import judgment_changes, judgment_rows
 
 
 class JudgmentParameters(StreamParameters):
@@ -34,7 +34,7 @@ class ShownResponseSerializer(serializers.Serializer[Any]):
 
 
 class JudgmentSerializer(serializers.Serializer[Any]):
-    """Describes the rows of exporting.judgment_rows for the schema; a test compares the two."""
+    """Describes the rows of judgment_rows.judgment_rows for the schema; a test compares the two."""
 
     id = serializers.IntegerField()
     comparison = serializers.IntegerField()
@@ -94,8 +94,8 @@ class JudgmentsView(APIView):
             changes = judgment_changes(
                 project, given["cursor"], given.get("limit"), include_superseded=superseded
             )
-            return answer_changes(request, changes, given, file_name)
+            return answer_changes(request, changes, given, file_name, project=project)
         rows = judgment_rows(
             project, after=given["after"], since=given.get("since"), include_superseded=superseded
         )
-        return answer_rows(request, rows, given, file_name)
+        return answer_rows(request, rows, given, file_name, project=project)

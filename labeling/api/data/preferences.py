@@ -19,7 +19,10 @@ from labeling.api.conventions.parameters import (
 from labeling.api.conventions.requests import project_of
 from labeling.api.conventions.streams import answer_changes, answer_rows
 from labeling.api.conventions.whole_messages import MessageSerializer
-from labeling.models import Preference
+from labeling.curation.doubts import DOUBTS
+from labeling.curation.exports import narrowing
+from labeling.curation.finding import ARMS, STATES, FilterError
+from labeling.models import Judgment, Preference, Project
 from labeling.models.material import Split
 from labeling.preferences.beyond_text import CannotBeColumns, CannotBeTexts
 from labeling.preferences.exporting import (
@@ -77,6 +80,35 @@ class PreferenceParameters(StreamParameters):
         default=False,
         help_text="Of `style=judgments`: labelers by their own names, in place of pseudonyms that "
         "stay the same in this project.",
+    )
+
+    kind = serializers.ChoiceField(
+        choices=Preference.Kind.choices, required=False, help_text="This kind alone."
+    )
+    state = serializers.ChoiceField(
+        choices=list(STATES),
+        required=False,
+        help_text="`excluded`: with `include_excluded`, what curators have excluded, alone. What "
+        "is being judged again is never exported.",
+    )
+    q = serializers.CharField(
+        required=False, max_length=200, help_text="Prompt, response or labeler holds this text."
+    )
+    arm = serializers.ChoiceField(choices=ARMS, required=False, help_text="How it was handed out.")
+    source = serializers.CharField(
+        required=False, help_text="`3|helper`: version 3 of helper wrote one of the two; `|gpt`."
+    )
+    labeler = serializers.CharField(required=False, help_text="Judged by this person.")
+    answer = serializers.ChoiceField(
+        choices=Judgment.Kind.choices, required=False, help_text="With a judgment of this kind."
+    )
+    judged_on = serializers.CharField(required=False, help_text="A day, in the server's zone.")
+    settled_on = serializers.CharField(required=False, help_text="A day, in the server's zone.")
+    doubt = serializers.ChoiceField(
+        choices=list(DOUBTS), required=False, help_text="What the reward model contradicts."
+    )
+    near = serializers.ChoiceField(
+        choices=["prompts"], required=False, help_text="Those whose prompt has near copies."
     )
 
 
@@ -143,8 +175,11 @@ class PreferencePageSerializer(serializers.Serializer[Any]):
     )
 
 
-def options_of(given: dict[str, Any]) -> ExportOptions:
+def options_of(project: Project, given: dict[str, Any]) -> ExportOptions:
+    """The options of an export. Raises FilterError for what cannot be looked for."""
     return ExportOptions(
+        **narrowing(project, given),
+        kind=given.get("kind", ""),
         after=given["after"],
         settled_since=given.get("settled_since"),
         splits=frozenset(given.get("split", [])),
@@ -175,13 +210,15 @@ class PreferencesView(APIView):
         given = PreferenceParameters.of(request)
         name = f"{project.slug}-preferences"
         try:
-            wanted = options_of(given)
+            wanted = options_of(project, given)
             columns = columns_of(STYLES[wanted.style])
             if "cursor" in given:
                 changes = preference_changes(project, wanted, given["cursor"], given.get("limit"))
-                return answer_changes(request, changes, given, name, columns)
+                return answer_changes(request, changes, given, name, columns, project)
             rows = preference_rows(project, wanted)
-            return answer_rows(request, rows, given, name, columns)
+            return answer_rows(request, rows, given, name, columns, project)
+        except FilterError as problem:
+            raise serializers.ValidationError({problem.field: [str(problem)]}) from problem
         except (CannotBeTexts, StyleRefused) as problem:
             field = "format" if isinstance(problem, CannotBeColumns) else "style"
             raise serializers.ValidationError({field: [str(problem)]}) from problem

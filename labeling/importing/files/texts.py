@@ -14,7 +14,7 @@ from labeling.importing.files.kinds import HOLDERS, UTF8_BOM, Format
 from labeling.importing.files.places import ITEM, LINE, ROW
 from labeling.importing.lines import reading
 from labeling.importing.lines.reading import name_of_type, parse_line
-from labeling.importing.reports import Problem
+from labeling.importing.reports import LONGEST_BEGINNING, Problem
 from labeling.texts.limits import MAX_KEYS, MAX_VALUES
 
 # A record's own number, what is counted, and the record or what is wrong with it. Problems have the
@@ -45,7 +45,10 @@ def read_lines(file: IO[bytes], budget: Budget) -> Iterator[Numbered]:
         is_blank = not line.strip()
         budget.count_line(is_blank=is_blank)
         if not is_blank:
-            yield number, LINE, parse_line(line)
+            value = parse_line(line)
+            if isinstance(value, Problem):
+                value = value.of_row(line[: 4 * LONGEST_BEGINNING].decode(errors="replace").strip())
+            yield number, LINE, value
 
 
 def read_array(file: IO[bytes], budget: Budget) -> Iterator[Numbered]:
@@ -68,7 +71,7 @@ def _as_record(value: Any) -> dict[str, Any] | Problem:
         return value
     if not isinstance(value, dict):
         problem = f"A row must be an object in braces, not {name_of_type(value)}."
-        return Problem(0, ITEM, problem, reading.JSON_ADVICE)
+        return Problem(0, ITEM, problem, reading.JSON_ADVICE, f"{value}"[:LONGEST_BEGINNING])
     row = value.get("row")
     # As the hub's viewer answers: {"row_idx": 0, "row": {…}}.
     return row if isinstance(row, dict) and "row_idx" in value else value
@@ -203,6 +206,8 @@ class _Items:
 INDEX = "__index_level_0__"  # what pandas calls a column of row numbers without a name
 # Columns of ours that hold other things than texts, as people write these in a table.
 LISTS = frozenset({"responses", "tags", "tools", "chat_template_kwargs"})
+# Columns of our own exports that hold objects or lists of them, whatever is in these.
+NESTED = frozenset({"comparison", "context", "completions"})
 NUMBERS = frozenset(
     {"strength", "weight", "target", "judgments", "vote_share", "agreement", "round"}
     | {"votes_chosen", "votes_rejected", "votes_tie", "votes_both_bad"}
@@ -211,6 +216,9 @@ FLAGS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no":
 # Keys of which one shows an object to be a message or an answer, and a list of them no plain text.
 OF_OBJECTS = frozenset({"role", "from", "content", "value", "answer", "response", "text", "score"})
 MAX_LITERAL = 2**20
+# Columns that only a table of our own export has together, and its columns of texts.
+OF_EXPORTS = frozenset({"provenance", "settled_at", "fingerprint"})
+TEXTS = frozenset({"prompt", "chosen", "rejected"})
 
 
 def read_table(file: IO[bytes], budget: Budget, format: Format) -> Iterator[Numbered]:
@@ -277,15 +285,38 @@ def _row(headings: list[str], cells: list[str]) -> dict[str, Any] | Problem:
     if any(extra) or len(cells) < len(headings):
         problem = f"{len(cells)} cells, and {len(headings)} columns in the first line."
         advice = "Put cells with the separator or a line break in them in quotes."
-        return Problem(0, ROW, problem, advice)
+        return Problem(0, ROW, problem, advice, _beginning(cells))
     for name, cell in zip(headings, cells, strict=False):
         if not cell.isascii() and any("\udc80" <= letter <= "\udcff" for letter in cell):
-            return Problem(0, name, "Not valid UTF-8.", "Save the file as UTF-8.")
+            beginning = _beginning(cells)
+            return Problem(0, name, "Not valid UTF-8.", "Save the file as UTF-8.", beginning)
+    if set(headings) >= OF_EXPORTS:
+        return _row_of_export(headings, cells)
     return {
         name: _value(name, cell)
         for name, cell in zip(headings, cells, strict=False)
         if cell.strip() != ""
     }
+
+
+def _beginning(cells: list[str]) -> str:
+    return ",".join(cell[:LONGEST_BEGINNING] for cell in cells)[:LONGEST_BEGINNING]
+
+
+def _row_of_export(headings: list[str], cells: list[str]) -> dict[str, Any]:
+    """A row that our own export wrote: an apostrophe in front of a cell is taken off again, and a
+    text is a text, whatever it looks like. Where messages are JSON, `tools` has a column."""
+    are_texts = "tools" not in headings
+    row: dict[str, Any] = {}
+    for name, cell in zip(headings, cells, strict=False):
+        cell = cell.removeprefix("'")
+        if are_texts and name in TEXTS:
+            row[name] = cell
+        elif name in NESTED:
+            row[name] = _parsed(cell)
+        elif cell.strip() != "":
+            row[name] = _value(name, cell)
+    return row
 
 
 def _value(name: str, cell: str) -> Any:

@@ -27,6 +27,7 @@ from labeling.texts.limits import MAX_KEYS, MAX_RESPONSES
 SHOWN_COLUMNS = 12
 # Rows of ours with no further columns are others' as well, and named so.
 PAIR = frozenset({"prompt", "chosen", "rejected"})
+SIDES = frozenset({"chosen", "rejected"})
 TABLE = (
     "CREATE TABLE held (source TEXT, name TEXT, number INTEGER, own INTEGER, unit TEXT, file TEXT, "
     "data TEXT)"
@@ -83,7 +84,7 @@ def rows_of_records(
         number = max(last + 1, int(place))
         place = place if number == place else place.at(number)
         if isinstance(value, Problem) and value.line != place:
-            value = Problem(place, value.field, value.problem, value.advice)
+            value = replace(value, line=place)
         last = number
         yield place, value
 
@@ -96,7 +97,8 @@ def _rows(records: Records, recognised: Recognised, tell: Callable[[str, int], o
                 yield place, value
                 continue
             data = {name: inner for name, inner in value.items() if inner is not None}
-            source = None if is_line_of_export(data) else recognise(data)
+            is_triple_of_export = is_line_of_export(data) and data.keys() >= SIDES
+            source = None if is_triple_of_export else recognise(data)
             if source is None:
                 yield place, value
                 continue

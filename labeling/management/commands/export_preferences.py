@@ -23,7 +23,8 @@ from labeling.preferences.exporting import (
     preference_rows,
 )
 from labeling.preferences.shapes.files import FORMATS
-from labeling.preferences.shapes.styles import STYLES, Row, columns_of
+from labeling.preferences.shapes.pairs import Row
+from labeling.preferences.shapes.styles import STYLES, columns_of
 
 
 class Command(BaseCommand):

@@ -8,7 +8,7 @@ from typing import Any
 
 from labeling.models import Judgment
 from labeling.preferences.settling import counted, vote_on
-from labeling.preferences.shapes.styles import Row, VoteOfPair
+from labeling.preferences.shapes.pairs import Row, VoteOfPair
 from labeling.texts.pseudonyms import pseudonym
 
 SAYS = {1: "chosen", -1: "rejected", 0: "tie", None: "both_bad"}

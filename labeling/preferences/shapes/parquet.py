@@ -3,10 +3,11 @@
 pyarrow is loaded here and not at the top: the web process needs it only for such a file.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any
 
-from labeling.preferences.shapes.styles import ColumnType, Row
+from labeling.preferences.shapes.pairs import ColumnType, Row
 
 if TYPE_CHECKING:
     import pyarrow
@@ -27,7 +28,8 @@ def parquet_file(rows: Iterable[Row], columns: Mapping[str, ColumnType]) -> Iter
     sink = _Sink()
     with pyarrow.parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
         for group in _groups(rows, columns):
-            writer.write_table(pyarrow.Table.from_pylist(group, schema=schema))
+            arrays = _fields(group, columns, "row")
+            writer.write_batch(pyarrow.RecordBatch.from_arrays(arrays, schema=schema))
             yield sink.taken()
     yield sink.taken()
 
@@ -45,10 +47,14 @@ def _arrow(kind: ColumnType) -> "pyarrow.DataType":
 
 def _groups(rows: Iterable[Row], columns: Mapping[str, ColumnType]) -> Iterator[list[Row]]:
     """The rows in groups, each within both limits or of one row."""
+    characters_of = _counter(columns) or (lambda row: 0)
     group: list[Row] = []
     size = 0
     for row in rows:
-        characters = _characters(row, columns, "row")
+        try:
+            characters = characters_of(row)
+        except KeyError as missing:
+            raise DoesNotFit(f"A row has no {missing}.") from None
         if group and (len(group) == GROUP_ROWS or size + characters > GROUP_CHARACTERS):
             yield group
             group, size = [], 0
@@ -58,16 +64,52 @@ def _groups(rows: Iterable[Row], columns: Mapping[str, ColumnType]) -> Iterator[
         yield group
 
 
-def _characters(value: Any, kind: ColumnType, name: str) -> int:
-    """The characters of all texts in the value. Raises DoesNotFit where it has another shape:
-    pyarrow would leave out a key that the schema lacks, and say nothing."""
+def _counter(kind: ColumnType) -> Callable[[Any], int] | None:
+    """Counts the characters of all texts in a value of this type; None where it has no text. Made
+    once for a file: to look at the type of each value of each row takes as long as to read it."""
+    if kind is str:
+        return len
     if isinstance(kind, list):
-        return sum(_characters(item, kind[0], name) for item in value)
+        each = _counter(kind[0])
+        return (lambda items: sum(map(each, items))) if each else None
     if isinstance(kind, Mapping):
-        if value.keys() != kind.keys():
-            raise DoesNotFit(f"{name} has {', '.join(value)}, where {', '.join(kind)} is written.")
-        return sum(_characters(value[key], inner, key) for key, inner in kind.items())
-    return len(value) if kind is str else 0
+        fields = [(key, count) for key, inner in kind.items() if (count := _counter(inner))]
+        return (lambda value: sum([count(value[key]) for key, count in fields])) if fields else None
+    return None
+
+
+def _fields(values: Sequence[Any], kind: Mapping[str, ColumnType], name: str) -> list[Any]:
+    """An array for each field of these objects. Raises DoesNotFit where one has other keys: pyarrow
+    would leave out a key that the schema lacks, and say nothing."""
+    keys = [*kind]
+    if all([*value] == keys for value in values):
+        # All in one order, as nearly always: taken apart by zip, in a third of the time.
+        by_field: Iterable[Sequence[Any]] = zip(*map(dict.values, values), strict=True)
+        if not values:
+            by_field = [()] * len(keys)
+    else:
+        for value in values:
+            if value.keys() != kind.keys():
+                here, there = ", ".join(value), ", ".join(kind)
+                raise DoesNotFit(f"{name} has {here}, where {there} is written.")
+        by_field = [[value[key] for value in values] for key in keys]
+    return [_array(some, kind[key], key) for key, some in zip(keys, by_field, strict=True)]
+
+
+def _array(values: Sequence[Any], kind: ColumnType, name: str) -> Any:
+    """The values of one column as an array, column by column all the way down: five times as fast
+    as to let pyarrow take each row apart."""
+    import pyarrow
+
+    if isinstance(kind, list):
+        ends = accumulate(map(len, values), initial=0)
+        items = _array([*chain.from_iterable(values)], kind[0], name)
+        offsets = pyarrow.array(ends, pyarrow.int32())
+        return pyarrow.ListArray.from_arrays(offsets, items, type=_arrow(kind))
+    if isinstance(kind, Mapping):
+        fields = _fields(values, kind, name)
+        return pyarrow.StructArray.from_arrays(fields, fields=[*_arrow(kind)])
+    return pyarrow.array(values, _arrow(kind))
 
 
 class _Sink:

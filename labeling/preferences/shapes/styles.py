@@ -5,65 +5,13 @@ A style writes the columns that its trainer reads. What else is known of a prefe
 them, under the same names in every style.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from labeling.models import Preference
-from labeling.texts.messages import Extra, Message, extra_of, whole_message
-
-Row: TypeAlias = dict[str, Any]
-# str, int, float or bool; a list with the type of its items; a dictionary with those of its fields.
-ColumnType: TypeAlias = Any
-
-MESSAGES: ColumnType = [{"role": str, "content": str}]
-SPEAKERS = {"system": "System", "user": "Human", "assistant": "Assistant"}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A response: its text, and the further keys of its message."""
-
-    text: str
-    extra: Extra = field(default_factory=dict)
-
-    @property
-    def message(self) -> Message:
-        return whole_message(self.text, self.extra)
-
-
-@dataclass(frozen=True)
-class VoteOfPair:
-    """What one person said of a pair. `strength` is −1 where nobody was asked how much better,
-    `shown_first` empty where nobody knows which of the two stood on the left, `seconds` 0 where the
-    time is not known. `aspects` is JSON: chosen, rejected or null by aspect."""
-
-    judgment: int
-    annotator: str
-    says: str
-    strength: int
-    shown_first: str
-    aspects: str
-    seconds: float
-    judged_at: str
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A settled preference as styles see it. `is_both_bad`: neither response is any good."""
-
-    prompt: list[Message]
-    chosen: Answer
-    rejected: Answer
-    is_both_bad: bool = False
-    prompt_id: int = 0
-    project: str = ""
-    split: str = ""
-    votes: Sequence[VoteOfPair] = ()
-
-    @property
-    def messages(self) -> list[Message]:
-        return [*map(_in_order, self.prompt)]
+from labeling.preferences.shapes import further
+from labeling.preferences.shapes.dialogues import dialogues, texts
+from labeling.preferences.shapes.pairs import MESSAGES, ColumnType, Pair, Row
 
 
 @dataclass(frozen=True)
@@ -73,7 +21,9 @@ class Style:
     `write` gives the rows of a pair, with the `columns`. `cannot_say` names kinds of preferences
     that have no place in the shape. `is_text`: there is no place for what a message holds beside
     its text. `is_of_prompts`: one row for each prompt, with nothing about the pair.
-    `is_of_votes`: one row for each person's vote.
+    `is_of_votes`: one row for each person's vote; `has_votes`: the votes are part of each row.
+    `is_of_comparisons`: one row for each comparison, with all its responses. `file`: the format
+    that its trainer loads best.
     """
 
     write: Callable[[Pair], list[Row]]
@@ -82,12 +32,20 @@ class Style:
     is_text: bool = False
     is_of_prompts: bool = False
     is_of_votes: bool = False
+    has_votes: bool = False
+    is_of_comparisons: bool = False
+    file: str = "jsonl"
 
+    @property
+    def needs_votes(self) -> bool:
+        return self.is_of_votes or self.has_votes
 
-def _in_order(message: Message) -> Message:
-    """The message with role and content first: PostgreSQL keeps the keys of JSON in an order of its
-    own."""
-    return {"role": message["role"], "content": message["content"], **extra_of(message)}
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The columns of a preference that stand beside those of the style."""
+        if self.is_of_prompts:
+            return OF_PROMPT
+        return OF_COMPARISON if self.is_of_comparisons else tuple(OF_PREFERENCE)
 
 
 def _messages(pair: Pair) -> list[Row]:
@@ -159,45 +117,13 @@ def _votes(pair: Pair) -> list[Row]:
     ]
 
 
-def _texts(pair: Pair) -> list[Row]:
-    """Plain texts. A conversation becomes one dialogue, which the importer splits again."""
-    return [
-        {
-            "prompt": _text_of(pair.prompt),
-            "chosen": pair.chosen.text,
-            "rejected": pair.rejected.text,
-        }
-    ]
-
-
-def _text_of(prompt: list[Message]) -> str:
-    if len(prompt) == 1 and prompt[0]["role"] == "user":
-        return str(prompt[0]["content"])
-    return "\n\n".join([*_turns(prompt), "Assistant:"])
-
-
-def _dialogues(pair: Pair) -> list[Row]:
-    """Both dialogues as a whole, each turn after an empty line, as HH-RLHF has them."""
-    before = "".join(f"\n\n{turn}" for turn in _turns(pair.prompt))
-    return [
-        {
-            side: f"{before}\n\nAssistant: {answer.text}"
-            for side, answer in (("chosen", pair.chosen), ("rejected", pair.rejected))
-        }
-    ]
-
-
-def _turns(prompt: list[Message]) -> list[str]:
-    return [f"{SPEAKERS[message['role']]}: {message['content']}" for message in prompt]
-
-
 TEXT = "text"
 PAIR_OF_MESSAGES = {"prompt": MESSAGES, "chosen": MESSAGES, "rejected": MESSAGES}
 CONVERSATIONS = {"chosen": MESSAGES, "rejected": MESSAGES}
 
 STYLES: dict[str, Style] = {
     "messages": Style(_messages, PAIR_OF_MESSAGES),
-    TEXT: Style(_texts, {"prompt": str, "chosen": str, "rejected": str}, is_text=True),
+    TEXT: Style(texts, {"prompt": str, "chosen": str, "rejected": str}, is_text=True),
     "trl": Style(_messages, PAIR_OF_MESSAGES),
     "trl-implicit": Style(_whole_conversations, CONVERSATIONS),
     # A tie says of neither response whether it is good.
@@ -214,7 +140,7 @@ STYLES: dict[str, Style] = {
         {"context": MESSAGES, "completions": [{"rank": int, "completion": MESSAGES}]},
         cannot_say=frozenset({Preference.Kind.TIE, Preference.Kind.BOTH_BAD}),
     ),
-    "hh": Style(_dialogues, {"chosen": str, "rejected": str}, is_text=True),
+    "hh": Style(dialogues, {"chosen": str, "rejected": str}, is_text=True),
     "verl": Style(
         _prompt_row,
         {
@@ -225,7 +151,46 @@ STYLES: dict[str, Style] = {
             "extra_info": {"split": str, "index": int},
         },
         is_of_prompts=True,
+        file="parquet",
     ),
+    "skyrl": Style(
+        further.skyrl,
+        {
+            "data_source": str,
+            "prompt": MESSAGES,
+            "env_class": str,
+            "reward_spec": {"method": str, "ground_truth": str},
+            "extra_info": {"split": str, "index": int},
+        },
+        is_of_prompts=True,
+        file="parquet",
+    ),
+    "areal": Style(
+        further.areal,
+        {"messages": MESSAGES, "answer": str, "data_source": str, "index": int},
+        is_of_prompts=True,
+        file="parquet",
+    ),
+    "tinker": Style(
+        further.tinker,
+        {
+            "comparison": {
+                "prompt_conversation": MESSAGES,
+                "completion_A": MESSAGES,
+                "completion_B": MESSAGES,
+            },
+            "label": str,
+        },
+        cannot_say=frozenset({Preference.Kind.BOTH_BAD}),
+    ),
+    "argilla": Style(further.argilla, further.ARGILLA_COLUMNS, is_text=True, has_votes=True),
+    "rankings": Style(
+        further.rankings,
+        {"prompt": MESSAGES, "responses": MESSAGES, "models": [str], "tiers": [[int]]},
+        cannot_say=frozenset({Preference.Kind.BOTH_BAD}),
+        is_of_comparisons=True,
+    ),
+    "full": Style(further.full, {**PAIR_OF_MESSAGES, **further.FULL_COLUMNS}, has_votes=True),
     "judgments": Style(
         _votes,
         {
@@ -253,13 +218,9 @@ OF_PREFERENCE: dict[str, ColumnType] = {
     "excluded_reason": str, "settled_at": str, "fingerprint": str,
 }  # fmt: skip
 OF_PROMPT = ("split", "tags")
+OF_COMPARISON = ("split", "arm", "round", "tags", "settled_at")
 
 
 def columns_of(style: Style) -> dict[str, ColumnType]:
     """All columns that every row of this style has, with their types, in their order."""
-    beside = {
-        name: kind
-        for name, kind in OF_PREFERENCE.items()
-        if not style.is_of_prompts or name in OF_PROMPT
-    }
-    return {"id": int, **style.columns, **beside}
+    return {"id": int, **style.columns, **{name: OF_PREFERENCE[name] for name in style.beside}}

@@ -113,7 +113,7 @@ def test_a_stream_with_a_limit_tells_where_it_was_cut(project, labeler, curator)
 
 
 def test_what_changes_while_a_stream_is_read_is_not_lost(project, labeler, curator, monkeypatch):
-    monkeypatch.setattr("labeling.preferences.exporting.PAGE_ROWS", 2)
+    monkeypatch.setattr("labeling.preferences.raw_values.PAGE_ROWS", 2)
     monkeypatch.setattr("labeling.api.conventions.streams.CHUNK_BYTES", 1)
     answer = get(curator, project, cursor="")
     stream = iter(answer.streaming_content)
@@ -161,5 +161,6 @@ def test_reading_on_costs_a_few_statements(
     project, labeler, curator, django_assert_max_num_queries
 ):
     _, cursor = read(curator, project, "")
-    with django_assert_max_num_queries(6):  # token, project, membership, unnumbered, counter, rows
+    # Token, project, membership, unnumbered, counter, rows; the receipt begun and sealed.
+    with django_assert_max_num_queries(13):
         read(curator, project, cursor)

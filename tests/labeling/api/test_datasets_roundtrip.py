@@ -11,11 +11,8 @@ import pytest
 
 from labeling.judging.recording import Answer, undo_last
 from labeling.models import Judgment, Preference, Project, User
-from labeling.preferences.exporting import (
-    ExportOptions,
-    judgment_rows,
-    preference_rows,
-)
+from labeling.preferences.exporting import ExportOptions, preference_rows
+from labeling.preferences.judgment_rows import judgment_rows
 from labeling.preferences.shapes.files import json_lines
 from labeling.preferences.shapes.styles import STYLES
 from tests.factories import claim, judge, make_comparisons, make_member, make_project

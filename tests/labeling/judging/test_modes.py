@@ -10,7 +10,7 @@ from labeling.curation.flags import flagged_page, withdraw_comparison
 from labeling.judging.modes import read_answer
 from labeling.judging.recording import Answer, undo_last
 from labeling.models import Comparison, Judgment, Preference, Project, Response, Role
-from labeling.preferences.exporting import judgment_rows
+from labeling.preferences.judgment_rows import judgment_rows
 from labeling.preferences.settling import settled
 from tests.factories import (
     claim,

@@ -14,7 +14,8 @@ from labeling.importing import import_file
 from labeling.judging.modes import parse_choice
 from labeling.models import Judgment, Preference, Role
 from labeling.preferences.changes import number_changes
-from labeling.preferences.exporting import ExportOptions, judgment_changes, preference_changes
+from labeling.preferences.exporting import ExportOptions, preference_changes
+from labeling.preferences.judgment_rows import judgment_changes
 from labeling.preferences.resettling import resettle
 from labeling.preferences.settling import store_preferences
 from tests.factories import (

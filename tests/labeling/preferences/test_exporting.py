@@ -13,8 +13,9 @@ from django.utils import timezone
 from labeling.importing import import_file
 from labeling.judging.recording import undo_last
 from labeling.models import Preference
-from labeling.preferences import exporting
-from labeling.preferences.exporting import ExportOptions, judgment_rows, page_of, preference_rows
+from labeling.preferences import raw_values
+from labeling.preferences.exporting import ExportOptions, page_of, preference_rows
+from labeling.preferences.judgment_rows import judgment_rows
 from tests.factories import claim_and_judge, make_comparison, make_member, make_project
 
 pytestmark = pytest.mark.django_db
@@ -142,14 +143,14 @@ def test_other_projects_stay_out():
 
 @pytest.mark.parametrize("count", [0, 2, 3, 4, 6, 7])
 def test_pages_hold_every_row_once(monkeypatch, count):
-    monkeypatch.setattr(exporting, "PAGE_ROWS", 3)
+    monkeypatch.setattr(raw_values, "PAGE_ROWS", 3)
     project = make_project()
     made = [preference.pk for preference in make_preferences(project, count)] if count else []
     assert ids(project) == made
 
 
 def test_one_statement_per_page_and_one_page_for_the_first_row(monkeypatch):
-    monkeypatch.setattr(exporting, "PAGE_ROWS", 10)
+    monkeypatch.setattr(raw_values, "PAGE_ROWS", 10)
     project = make_project()
     make_preferences(project, 35)
     with CaptureQueriesContext(connection) as first:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from labeling.judging.checks import gold_results
 from labeling.models import Assignment, Comparison, Gold, Judgment, Preference, Project, User
 from labeling.preferences.counts import judgments_of_every_kind
-from labeling.preferences.exporting import judgment_rows
+from labeling.preferences.judgment_rows import judgment_rows
 from labeling.preferences.settling import settled
 from labeling.quality import gold, worse_copies
 from labeling.queue.leases import expire_leases, release_lease, renew_lease

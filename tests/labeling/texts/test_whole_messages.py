@@ -14,7 +14,8 @@ from labeling.importing.lines.rows import CheckedRow
 from labeling.importing.reports import NoticeCounter
 from labeling.models import Comparison, Preference, Prompt, Response
 from labeling.preferences.beyond_text import CannotBeTexts
-from labeling.preferences.exporting import ExportOptions, judgment_rows, preference_rows
+from labeling.preferences.exporting import ExportOptions, preference_rows
+from labeling.preferences.judgment_rows import judgment_rows
 from labeling.preferences.snapshots import snapshot_path, take_snapshot
 from labeling.quality.gold import CannotMakeGold, construct
 from labeling.texts.messages import in_words, is_empty, parts_for_labelers

@@ -35,6 +35,33 @@ def picked(side: str, **more: Any) -> dict[str, Any]:
 
 
 INPUTS = {
+    "Tinker comparisons": Input(
+        [
+            {
+                "comparison": {
+                    "prompt_conversation": talk("Why?"),
+                    "completion_A": says("Bad."),
+                    "completion_B": says("Good."),
+                },
+                "label": label,
+            }
+            for label in ("B", "A", "Tie")
+        ],
+        ["u:Why? | Good. > Bad.", "u:Why? | Bad. > Good.", "u:Why? | Bad. = Good."],
+    ),
+    "NeMo RL preference": Input(
+        [
+            {
+                "context": talk("Why?"),
+                "completions": [
+                    {"rank": 1, "completion": says("Bad.")},
+                    {"rank": rank, "completion": says("Good.")},
+                ],
+            }
+            for rank in (0, 1)
+        ],
+        ["u:Why? | Good. > Bad.", "u:Why? | Bad. = Good."],
+    ),
     "TRL preference": Input(
         [
             {"prompt": "Why?", "chosen": "Good.", "rejected": "Bad."},

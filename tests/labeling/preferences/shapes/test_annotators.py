@@ -13,7 +13,7 @@ from labeling.importing import import_file
 from labeling.judging.recording import Answer, undo_last
 from labeling.models import Judgment, Preference, Project, Role
 from labeling.models.work import Purpose
-from labeling.preferences import exporting
+from labeling.preferences import raw_values
 from labeling.preferences.exporting import ExportOptions, StyleRefused, preference_rows
 from labeling.preferences.shapes.annotators import pseudonym
 from tests.factories import (
@@ -140,7 +140,7 @@ def test_one_more_statement_for_each_page(
     project = judged()
     with django_assert_num_queries(2):
         export(project)
-    monkeypatch.setattr(exporting, "PAGE_ROWS", 1)
+    monkeypatch.setattr(raw_values, "PAGE_ROWS", 1)
     with django_assert_num_queries(3):  # and one that finds no further page
         export(project)
 

@@ -82,6 +82,57 @@ def test_datasets_loads_dialogues_from_csv(project: Project, tmp_path: Path, end
         assert [row[side] for row in rows] == [row[side] for row in expected]
 
 
+WHEELS = ROOT / "var" / "consumers"
+
+
+def read_by(name: str, path: Path) -> list[Any]:
+    """What the loader of the wheel makes of the file. In a process of its own: it imports much."""
+    module = "tests.labeling.preferences.shapes.load_in_others"
+    cache = str(path.parent / "cache")
+    done = subprocess.run(
+        [sys.executable, "-m", module, str(WHEELS), name, str(path)],
+        cwd=ROOT, env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": cache},
+        capture_output=True, text=True, timeout=170, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    made: list[Any] = json.loads(done.stdout.splitlines()[-1])
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not WHEELS.is_dir(), reason="see requirements-consumers.txt")
+@pytest.mark.parametrize(
+    ("name", "end", "last"),
+    [
+        ("verl", "parquet", [TURNS, {"ground_truth": "", "style": "model"}, "ours"]),
+        ("skyrl", "parquet", [TURNS, "preference", {"ground_truth": "", "method": "model"}]),
+        ("areal", "parquet", [TURNS, ""]),
+    ],
+)
+def test_prompts_arrive_in_the_loaders_of_samplers(
+    project: Project, tmp_path: Path, name: str, end: str, last: list[Any]
+) -> None:
+    made = read_by(name, exported(tmp_path / f"a.{end}", name))
+    assert len(made) == 9
+    assert last in made
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not WHEELS.is_dir(), reason="see requirements-consumers.txt")
+def test_pairs_arrive_in_the_loaders_of_trainers(project: Project, tmp_path: Path) -> None:
+    openrlhf = read_by("openrlhf", exported(tmp_path / "openrlhf.jsonl", "openrlhf"))
+    assert len(openrlhf) == 9
+    chosen, rejected, margin = next(row for row in openrlhf if "And?" in row[0])
+    assert "c" in chosen and "d" in rejected and chosen != rejected
+    assert margin == 0
+    assert read_by("hh", exported(tmp_path / "hh.jsonl", "hh")) == [True] * 9
+    tinker = read_by("tinker", exported(tmp_path / "tinker.jsonl", "tinker"))
+    assert len(tinker) == 9
+    prompt, first, second, label = next(row for row in tinker if row[0] == TURNS)
+    better, worse = (first, second) if label == "A" else (second, first)
+    assert (prompt, better[0]["content"], worse[0]["content"]) == (TURNS, "c", "d")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not find_spec("trl"), reason="trl is not installed")
 def test_trl_prepares_its_styles_for_training(project: Project, tmp_path: Path) -> None:
