@@ -28,9 +28,9 @@ from modeling.models import Policy, deciding
 from modeling.policies import promotion, registry
 
 BY_HAND = "by hand"  # the reason where none was given, as on the page
-LONGEST = {
-    field.name: getattr(field, "max_length", None)
-    for field in map(Policy._meta.get_field, ("name", "location", "notes"))
+LONGEST: dict[str, int] = {
+    name: getattr(Policy._meta.get_field(name), "max_length", 0)
+    for name in ("name", "location", "notes")
 }
 
 
