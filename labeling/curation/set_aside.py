@@ -49,7 +49,10 @@ def _set_aside(comparison: Comparison, actor: User | None, reason: str) -> bool:
     Comparison.objects.filter(pk=comparison.pk).update(
         set_aside_at=timezone.now(), set_aside_reason=reason, **withdrawn if is_open else {}
     )
-    write_entry(comparison.project, actor, "set aside", comparison, reason)
+    project = comparison.project
+    write_entry(project, actor, "set aside", comparison, reason)
+    if actor is not None:
+        events.comparison_reviewed(project, actor, "set_aside", comparison.pk, reason)
     return True
 
 
@@ -88,6 +91,7 @@ def restore_withdrawn(project: Project, actor: User, comparison_id: int, reason:
             return False
         Comparison.objects.filter(pk=comparison_id).update(state=State.OPEN)
         write_entry(project, actor, "restore", comparison, reason)
+        events.comparison_reviewed(project, actor, "hand_out_again", comparison_id, reason)
         resettle(project, [comparison_id])
     return True
 
