@@ -285,21 +285,27 @@ REST_FRAMEWORK = {
         "labeling.people.signing_in.throttles.PerToken",
         "labeling.people.signing_in.throttles.PerAddress",
     ],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "labeling.api.conventions.schema.ApiSchema",
     "DEFAULT_PARSER_CLASSES": ["labeling.api.conventions.parsers.PlainJSONParser"],
     # OPTIONS is answered like any method that an endpoint does not have.
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "labeling.api.conventions.negotiation.OneType",
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "labeling.api.conventions.errors.problem_response",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Preferable API",
-    "DESCRIPTION": "Projects, preferences and reward models over HTTP.",
+    "DESCRIPTION": "Projects, preferences, runs and reward models over HTTP. Errors are problem "
+    "details (RFC 9457), the same for every operation.",
     "VERSION": "1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "labeling.api.conventions.schema.complete_schema",
+    ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    # Several endpoints have a `kind`, a `state` or a `role`, and not the same.
+    # Several endpoints have a `kind`, a `state`, a `status` or a `role`, and not the same.
     "ENUM_NAME_OVERRIDES": {
         "JudgmentKindEnum": "labeling.models.Judgment.Kind",
         "ComparisonStateEnum": "labeling.models.Comparison.State",
@@ -307,6 +313,11 @@ SPECTACULAR_SETTINGS = {
         "AskReasonEnum": "labeling.models.AskReason",
         "RoleEnum": "labeling.models.Role",
         "MessageRoleEnum": "labeling.texts.messages.ROLES",
+        "RunKindEnum": "modeling.models.Run.Kind",
+        "RunStateEnum": "modeling.models.Run.State",
+        "RoundStateEnum": "modeling.models.Round.State",
+        "PolicyStatusEnum": "modeling.models.Policy.Status",
+        "RewardModelStatusEnum": "modeling.models.RewardModel.Status",
     },
 }
 

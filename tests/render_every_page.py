@@ -59,7 +59,9 @@ def named_addresses() -> list[tuple[str, list[str]]]:
 
 def value_for(name: str, parameter: str, values: dict[str, Any]) -> Any:
     """A row of the kind that the address is about: `run-live` and `pk` mean the run."""
-    for key in (f"{name}.{parameter}", f"{name.split('-')[0]}.{parameter}", parameter):
+    first, *rest = name.split("-")
+    of_api = f"api-{rest[0]}.{parameter}" if first == "api" and rest else ""
+    for key in (f"{name}.{parameter}", of_api, f"{first}.{parameter}", parameter):
         if key in values:
             return values[key]
     raise SystemExit(f"Teach tests/render_every_page.py what {parameter!r} is for {name!r}.")
@@ -86,9 +88,9 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
     invitation, token = create_invitation(project, owner, Role.LABELER)
     run = make_run(project, Run.State.RUNNING, progress=0.5)
     log_metrics(run, "train/loss", [0.7, 0.6])
+    comment = add_comment(project, owner, assignment.comparison_id, "Ask @owner.")
     told = {"address": "https://1.1.1.1/hook", "events": ["judgment.made"]}
     hook = create_webhook(project, owner, told).webhook
-    comment = add_comment(project, owner, assignment.comparison_id, "Ask @owner.")
     brought = {"file": "rows.jsonl", **ImportReport().as_dict()}
     return owner, {
         "slug": project.slug,
@@ -118,6 +120,7 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
         "delivery": send_test(hook, owner).pk,
         "demo.secret": "x",
         "api.pk": 1,
+        "api-run.pk": run.pk,
         "set-password.uidb64": "MQ",
         "set-password.token": "abc-123",
     }

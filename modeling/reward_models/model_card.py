@@ -1,4 +1,5 @@
-"""The model card: README.md in a reward model's folder, so that it explains itself anywhere."""
+"""What goes out of the house with a reward model: its card, README.md in its folder, so that it
+explains itself anywhere; and its folders as an archive."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -9,12 +10,21 @@ from modeling.models import RewardModel
 from modeling.reward_models.accuracy import Accuracy, accuracy_of
 from modeling.reward_models.using import uses_on_card
 from modeling.run_data.stored import Evaluation
+from modeling.runs.archive import FolderArchive
 
 
 def write_card(model: RewardModel) -> None:
     """Writes the card into the model's folder; a later call writes it anew."""
     if model.path.is_dir():
         (model.path / "README.md").write_text(card_of(model), encoding="utf-8")
+
+
+def archive_of(model: RewardModel) -> tuple[str, FolderArchive]:
+    """The folders of the model and its members as a tar, with the name of what it unpacks to."""
+    name = f"{model.project.slug}-reward-model-v{model.version}"
+    own, *others = model.member_paths
+    folders = {name: own} | {f"{name}/members/{at}": path for at, path in enumerate(others, 1)}
+    return name, FolderArchive(folders, f"{name}.sha256")
 
 
 def card_of(model: RewardModel) -> str:

@@ -90,13 +90,13 @@ def fill(project: Project, number: int) -> None:
     OverlapChange.objects.create(project=project, old=1, new=2, up_to=number)
     FormerMember.objects.create(project=project, user=labeler, reliability=0.5)
     create_invitation(project, labeler, Role.LABELER, f"number {number}")
-    told = {"address": "https://1.1.1.1/", "events": ["round.finished"]}
-    send_test(create_webhook(project, labeler, told).webhook, labeler)
     token, _key = make_token(labeler, f"number {number}", [Scope.READ])
     Comment.objects.create(
         project=project, comparison_id=preference.comparison_id, author=labeler, text=f"{number}"
     )
     KeyedRequest.objects.create(user=labeler, token=token, key=f"{number}", fingerprint="0" * 64)
+    told = {"address": "https://1.1.1.1/", "events": ["round.finished"]}
+    send_test(create_webhook(project, labeler, told).webhook, labeler)
     policy = Policy.objects.create(project=project, version=number, name="p", location="x")
     snapshot = Snapshot.objects.create(project=project, sha256=f"{number:064}", count=1)
     run = Run.objects.create(
