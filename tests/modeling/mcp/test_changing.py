@@ -228,6 +228,9 @@ def test_a_prompt_gets_other_tags(call: Call, project: Project) -> None:
     assert call("tag_prompt", **asked, confirmation=preview["confirmation"])["changed"]
     prompt.refresh_from_db()
     assert prompt.tags == ["maths", "hard"]
-    for wrong in ({"tags": ["x" * 121]}, {"tags": ["a"] * 101}, {"prompt": 2**50}):
+    refused: list[dict[str, Any]] = [
+        {"tags": ["x" * 121]}, {"tags": ["a"] * 101}, {"prompt": 2**50},
+    ]  # fmt: skip
+    for wrong in refused:
         with pytest.raises(Refused):
             call("tag_prompt", **asked | wrong)
