@@ -70,6 +70,10 @@ class ImportParameters(Parameters):
         help_text="Leave out rows with errors, and say how many and which, instead of refusing the "
         "file.",
     )
+    number_labelers = serializers.BooleanField(
+        default=False,
+        help_text="Call labelers whom the file names annotator 1, 2, … and do not store the names.",
+    )
     mapping = serializers.CharField(
         max_length=LONGEST_JSON,
         default="",
@@ -108,6 +112,18 @@ class ReportSerializer(serializers.Serializer[Any]):
     preferences_merged = serializers.IntegerField()
     votes_counted = serializers.IntegerField(
         help_text="Triples beyond the first of a pair: together they are its votes."
+    )
+    labelers_new = serializers.IntegerField(
+        help_text="Outside labelers: whom the file names, and the project did not know."
+    )
+    judgments_new = serializers.IntegerField(help_text="Of outside labelers.")
+    judgments_merged = serializers.IntegerField()
+    judgments_replaced = serializers.IntegerField(
+        help_text="Earlier ones of a labeler about a pair, in whose place the last one stands."
+    )
+    preferences_resettled = serializers.IntegerField()
+    votes_unnamed = serializers.IntegerField(
+        help_text="Left out: they name nobody, and named labelers judged their pairs."
     )
     skipped = serializers.IntegerField(help_text="Rows with errors, with `skip_bad`.")
     identical_pairs = serializers.IntegerField()
@@ -163,6 +179,7 @@ class ImportsView(APIView):
                 dry_run=given["dry_run"],
                 skip_bad=given["skip_bad"],
                 mapping=_mapping_in(request, given["mapping"]),
+                number_labelers=given["number_labelers"],
             )
             report = import_file(
                 project, user_of(request), file, name=_name_of(file), options=options

@@ -40,6 +40,7 @@ def dashboard(request: SignedInRequest, slug: str) -> HttpResponse:
     context = {
         "project": project,
         "judgments": sum(kinds[kind] for kind in Judgment.ANSWERS),
+        "outside_judgments": figures.outside_judgments(project),
         "counts": counts,
         "agreement": figures.agreement(project),
         "left": left,
