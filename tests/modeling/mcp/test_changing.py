@@ -215,7 +215,10 @@ def test_comparisons_are_handed_out_sooner(call: Call, project: Project) -> None
     assert call("set_priority", **asked, confirmation=preview["confirmation"])["count"] == 1
     open_one.refresh_from_db()
     assert open_one.priority == 7.5
-    for wrong in ({"comparisons": []}, {"comparisons": [2**50]}, {"priority": float("inf")}):
+    refused: list[dict[str, Any]] = [
+        {"comparisons": []}, {"comparisons": [2**50]}, {"priority": float("inf")},
+    ]  # fmt: skip
+    for wrong in refused:
         with pytest.raises(Refused):
             call("set_priority", **asked | wrong)
 
