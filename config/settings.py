@@ -179,11 +179,13 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 # and hub ids (labeling/projects/model_locations.py).
 MODEL_ROOTS = environment.folders("MODEL_ROOTS")
 # What policies' addresses may lead to beside public ones
-# (modeling/core/generating/servers/reachable.py). On a single machine a server for models on that
+# (labeling/network/reachable.py). On a single machine a server for models on that
 # machine is the usual case.
 POLICY_PRIVATE_HOSTS = environment.words(
     "POLICY_PRIVATE_HOSTS", default="localhost" if environment.is_one_machine() else "none"
 )
+# What webhooks' addresses may lead to beside public ones, also without TLS.
+WEBHOOK_PRIVATE_HOSTS = environment.words("WEBHOOK_PRIVATE_HOSTS", default="none")
 
 # What tells labelers' pages whether new comparisons are on their way (labeling/queue/prospects.py).
 PROSPECTS = "modeling.loop.prospects.prospect_of"
@@ -236,6 +238,12 @@ CELERY_BEAT_SCHEDULE = {
     "advance": {"task": "modeling.tasks.advance_all", **_EVERY},
     "expire-leases": {"task": "labeling.tasks.expire_leases", **_EVERY},
     "finish-changes": {"task": "labeling.tasks.finish_changes", **_EVERY},
+    "send-webhooks": {"task": "labeling.tasks.send_webhooks", **_EVERY},
+    "remove-old-deliveries": {
+        "task": "labeling.tasks.remove_old_deliveries",
+        "schedule": 3600,
+        "options": {"expires": 3600},
+    },
     "update-reliability": {
         "task": "labeling.tasks.update_reliability",
         "schedule": 3600,
@@ -284,21 +292,27 @@ REST_FRAMEWORK = {
         "labeling.people.signing_in.throttles.PerToken",
         "labeling.people.signing_in.throttles.PerAddress",
     ],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "labeling.api.conventions.schema.ApiSchema",
     "DEFAULT_PARSER_CLASSES": ["labeling.api.conventions.parsers.PlainJSONParser"],
     # OPTIONS is answered like any method that an endpoint does not have.
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "labeling.api.conventions.negotiation.OneType",
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "labeling.api.conventions.errors.problem_response",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Preferable API",
-    "DESCRIPTION": "Projects, preferences and reward models over HTTP.",
+    "DESCRIPTION": "Projects, preferences, runs and reward models over HTTP. Errors are problem "
+    "details (RFC 9457), the same for every operation.",
     "VERSION": "1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "labeling.api.conventions.schema.complete_schema",
+    ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    # Several endpoints have a `kind`, a `state` or a `role`, and not the same.
+    # Several endpoints have a `kind`, a `state`, a `status` or a `role`, and not the same.
     "ENUM_NAME_OVERRIDES": {
         "SnapshotOriginEnum": "labeling.models.snapshots.SnapshotOrigin",
         "SnapshotWorkEnum": "labeling.models.snapshots.WorkState",
@@ -308,6 +322,11 @@ SPECTACULAR_SETTINGS = {
         "AskReasonEnum": "labeling.models.AskReason",
         "RoleEnum": "labeling.models.Role",
         "MessageRoleEnum": "labeling.texts.messages.ROLES",
+        "RunKindEnum": "modeling.models.Run.Kind",
+        "RunStateEnum": "modeling.models.Run.State",
+        "RoundStateEnum": "modeling.models.Round.State",
+        "PolicyStatusEnum": "modeling.models.Policy.Status",
+        "RewardModelStatusEnum": "modeling.models.RewardModel.Status",
     },
 }
 

@@ -20,6 +20,7 @@ from labeling.models import (
     Comment,
     Comparison,
     ComparisonResponse,
+    Delivery,
     Doubt,
     FormerMember,
     Gold,
@@ -40,6 +41,7 @@ from labeling.models import (
     SnapshotPush,
     SnapshotTaking,
     User,
+    Webhook,
 )
 from labeling.templatetags.interface import excerpt
 
@@ -435,3 +437,23 @@ class CommentAdmin(ReadOnlyAdmin):
     list_filter = ("to_labelers",)
     list_select_related = ("project", "author")
     search_fields = ("text",)
+
+
+@admin.register(Webhook)
+class WebhookAdmin(ReadOnlyAdmin):
+    """Webhooks are made and changed on the project's page, which checks addresses."""
+
+    list_display = ("id", "project", "is_active", "failures", "failing_since", "created_by",
+                    "created_at", "removed_at")  # fmt: skip
+    list_filter = ("is_active", "project")
+    list_select_related = ("project", "created_by")
+    search_fields = ("=id", "project__name")
+    exclude = ("address", "salt", "old_salt", "secret_check")
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    list_display = ("id", "webhook_id", "type", "event_id", "state", "attempts", "status",
+                    "next_try_at", "created_at")  # fmt: skip
+    list_filter = ("state", "type")
+    search_fields = ("=event_id", "=webhook__id")

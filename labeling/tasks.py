@@ -1,6 +1,7 @@
 """Celery's entry points for people's work."""
 
 from celery import shared_task
+from django.utils import timezone
 
 from labeling.importing import applying
 from labeling.models import Project
@@ -9,6 +10,7 @@ from labeling.preferences import overlap
 from labeling.quality import weights
 from labeling.queue import leases
 from labeling.snapshots import pushing, taking
+from labeling.webhooks import delivering
 
 
 @shared_task(name="labeling.tasks.expire_leases")
@@ -34,6 +36,16 @@ def take_snapshots() -> None:
 @shared_task(name="labeling.tasks.push_snapshots")
 def push_snapshots() -> None:
     pushing.go_on()
+
+
+@shared_task(name="labeling.tasks.send_webhooks")
+def send_webhooks() -> None:
+    delivering.send_due()
+
+
+@shared_task(name="labeling.tasks.remove_old_deliveries")
+def remove_old_deliveries() -> None:
+    delivering.remove_old(timezone.now())
 
 
 @shared_task(name="labeling.tasks.update_reliability")

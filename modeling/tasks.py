@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from config.nudges import nudge
 from labeling.models import Project
-from modeling.loop import rounds
+from modeling.loop import new_alarms, rounds
 from modeling.pipeline import executing
 from modeling.runs import lifecycle
 from modeling.selection import ordering
@@ -17,6 +17,7 @@ def advance(project_id: int) -> None:
     if project is not None:
         rounds.advance(project)
         ordering.follow(project)
+        new_alarms.tell(project)
 
 
 @shared_task(name="modeling.tasks.advance_all")
@@ -26,6 +27,7 @@ def advance_all() -> None:
     lifecycle.requeue_abandoned(now)
     rounds.advance_all(now)
     ordering.follow_all()
+    new_alarms.tell_all()
     for run_id in lifecycle.waiting(now):
         nudge("modeling.tasks.execute", run_id)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import django
 
-HEAVY = ("torch", "transformers", "accelerate", "peft", "safetensors", "datasets", "pyarrow")
+HEAVY = ("torch", "transformers", "accelerate", "peft", "safetensors", "datasets", "pyarrow", "mcp")
 
 
 def main() -> None:
@@ -59,7 +59,9 @@ def named_addresses() -> list[tuple[str, list[str]]]:
 
 def value_for(name: str, parameter: str, values: dict[str, Any]) -> Any:
     """A row of the kind that the address is about: `run-live` and `pk` mean the run."""
-    for key in (f"{name}.{parameter}", f"{name.split('-')[0]}.{parameter}", parameter):
+    first, *rest = name.split("-")
+    of_api = f"api-{rest[0]}.{parameter}" if first == "api" and rest else ""
+    for key in (f"{name}.{parameter}", of_api, f"{first}.{parameter}", parameter):
         if key in values:
             return values[key]
     raise SystemExit(f"Teach tests/render_every_page.py what {parameter!r} is for {name!r}.")
@@ -80,6 +82,7 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
     )
     from labeling.people.audit import write_entry
     from labeling.people.invitations import create_invitation
+    from labeling.projects.webhooks import create_webhook, send_test
     from labeling.snapshots.filters import SnapshotFilter
     from labeling.snapshots.taking import take_by_hand
     from modeling.models import RewardModel, Run
@@ -102,6 +105,8 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
     run = make_run(project, Run.State.RUNNING, progress=0.5)
     log_metrics(run, "train/loss", [0.7, 0.6])
     comment = add_comment(project, owner, assignment.comparison_id, "Ask @owner.")
+    told = {"address": "https://1.1.1.1/hook", "events": ["judgment.made"]}
+    hook = create_webhook(project, owner, told).webhook
     brought = {"file": "rows.jsonl", **ImportReport().as_dict()}
     return owner, {
         "slug": project.slug,
@@ -130,8 +135,14 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
         "api-snapshot-pushes.pk": snapshot.pk,
         "preference.pk": Preference.objects.get().pk,
         "skipped.pk": write_entry(project, owner, "import", project, **brought).pk,
+        "webhook.pk": hook.pk,
+        "api-webhook.pk": hook.pk,
+        "api-deliveries.pk": hook.pk,
+        "api-delivery.pk": hook.pk,
+        "delivery": send_test(hook, owner).pk,
         "demo.secret": "x",
         "api.pk": 1,
+        "api-run.pk": run.pk,
         "set-password.uidb64": "MQ",
         "set-password.token": "abc-123",
     }

@@ -9,6 +9,7 @@ from labeling.api.data.imports import ImportsView
 from labeling.api.data.judgments import JudgmentsView
 from labeling.api.data.preferences import PreferencesView
 from labeling.api.docs import docs
+from labeling.api.hand_outs.holding import KeepView, ReleaseView
 from labeling.api.hand_outs.views import AnswerView, NextView, SkipView, UndoView
 from labeling.api.material.comparison_decisions import (
     PrioritiesView,
@@ -36,6 +37,7 @@ from labeling.api.material.preferences import (
 from labeling.api.material.prompts import PromptsView, PromptView
 from labeling.api.material.questions import DoubtsView, FlagsView
 from labeling.api.material.responses import ResponsesView
+from labeling.api.measures import AgreementView, LabelersView, MeasuresView
 from labeling.api.people.decisions import (
     ExcludeMemberView,
     ReadmitMemberView,
@@ -52,6 +54,15 @@ from labeling.api.projects.guidelines import (
 )
 from labeling.api.projects.overview import IndexView, ProjectsView, ProjectView
 from labeling.api.projects.settings import ProjectSettingsView
+from labeling.api.projects.webhooks import (
+    DeliveriesView,
+    DeliveryView,
+    ResendView,
+    WebhookSecretView,
+    WebhooksView,
+    WebhookTestView,
+    WebhookView,
+)
 from labeling.api.snapshots.files import SnapshotDiffView, SnapshotFileView
 from labeling.api.snapshots.pushes import SnapshotPushesView
 from labeling.api.snapshots.views import SnapshotsView, SnapshotView, TakingsView
@@ -61,6 +72,7 @@ MEMBER = f"{PROJECT}members/<int:pk>"
 PROMPT = f"{PROJECT}prompts/<int:pk>"
 COMPARISON = f"{PROJECT}comparisons/<int:pk>"
 PREFERENCE = f"{PROJECT}preferences/<int:pk>"
+WEBHOOKS = f"{PROJECT}webhooks/"
 
 urlpatterns: list[URLPattern] = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
@@ -148,8 +160,28 @@ urlpatterns: list[URLPattern] = [
     ),
     path(f"{PROJECT}comments/", CommentsView.as_view(), name="api-comments"),
     path(f"{PROJECT}comments/<int:pk>/", CommentView.as_view(), name="api-comment"),
+    path(WEBHOOKS, WebhooksView.as_view(), name="api-webhooks"),
+    path(f"{WEBHOOKS}<int:pk>/", WebhookView.as_view(), name="api-webhook"),
+    path(f"{WEBHOOKS}<int:pk>/secret/", WebhookSecretView.as_view(), name="api-webhook-secret"),
+    path(f"{WEBHOOKS}<int:pk>/test/", WebhookTestView.as_view(), name="api-webhook-test"),
+    path(f"{WEBHOOKS}<int:pk>/deliveries/", DeliveriesView.as_view(), name="api-deliveries"),
+    path(
+        f"{WEBHOOKS}<int:pk>/deliveries/<int:delivery>/",
+        DeliveryView.as_view(),
+        name="api-delivery",
+    ),
+    path(
+        f"{WEBHOOKS}<int:pk>/deliveries/<int:delivery>/resend/",
+        ResendView.as_view(),
+        name="api-delivery-resend",
+    ),
+    path(f"{PROJECT}measures/", MeasuresView.as_view(), name="api-measures"),
+    path(f"{PROJECT}measures/agreement/", AgreementView.as_view(), name="api-agreement"),
+    path(f"{PROJECT}measures/labelers/", LabelersView.as_view(), name="api-labelers"),
     path("v1/projects/<slug:slug>/next/", NextView.as_view(), name="api-next"),
     path("v1/hand-outs/<uuid:uuid>/answer/", AnswerView.as_view(), name="api-answer"),
     path("v1/hand-outs/<uuid:uuid>/skip/", SkipView.as_view(), name="api-skip"),
+    path("v1/hand-outs/<uuid:uuid>/keep/", KeepView.as_view(), name="api-keep"),
+    path("v1/hand-outs/<uuid:uuid>/release/", ReleaseView.as_view(), name="api-release"),
     path("v1/hand-outs/<uuid:uuid>/undo/", UndoView.as_view(), name="api-undo"),
 ]

@@ -89,7 +89,7 @@ def add_comparisons(
 ) -> list[AddedComparison]:
     """Queues comparisons for people, with prompts and responses that are not there yet. One that
     exists stays as it is, whatever has become of it."""
-    named = [one.row and _Named.of(one.row) for one in new]
+    named = [_Named.of(one.row) if one.row else None for one in new]
     add = partial(_add_comparisons, new, named, source)
     return _all_or_none(project, actor, "add comparisons", add)
 

@@ -16,6 +16,7 @@ from labeling.curation.finding import PreferenceFilter, Window, matching
 from labeling.database.inserting import insert_rows
 from labeling.database.transactions import retried
 from labeling.models import AuditEntry, Comparison, Judgment, Preference, Project, User
+from labeling.webhooks import events
 
 BULK_LIMIT = 10_000
 EXCLUDE = "exclude"
@@ -235,7 +236,9 @@ def _record(
         AuditEntry,
         (_entry(project, actor, action, row, batch, len(rows), *describe(row)) for row in rows),
     )
-    return Change(action, [row.pk for row in rows], asked - len(rows), batch, last + 1)
+    changed = [row.pk for row in rows]
+    events.preferences_reviewed(project, actor, action, changed, describe(rows[0])[0])
+    return Change(action, changed, asked - len(rows), batch, last + 1)
 
 
 def _entry(

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from labeling.models import Doubt, Preference, Project, User
 from labeling.people.audit import write_entry
+from labeling.webhooks import events
 
 CONFIRM = "confirm"
 DOUBT_AGAIN = "doubt again"
@@ -109,4 +110,6 @@ def _settle(
         changed = waiting.update(confirmed_at=confirmed_at, confirmed_by=confirmed_by)
         if changed:
             write_entry(preference.project, actor, action, preference)
+            decision = action.replace(" ", "_")
+            events.preferences_reviewed(preference.project, actor, decision, [preference.pk], "")
     return bool(changed)

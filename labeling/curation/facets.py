@@ -6,13 +6,15 @@ A choice is counted under all the other filters, so that the numbers say what a 
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, Q
 
 from labeling.curation.doubts import DOUBTS
 from labeling.curation.finding import STATES, PreferenceFilter, Window, matching
 from labeling.material.adding import prompts_with_near_copies
-from labeling.models import Judgment, Project
+from labeling.models import Judgment, Preference, Project
+from labeling.models.material import Split
 
 SHOWN = 12  # choices of an open-ended facet; the rest can be reached by search
 
@@ -196,3 +198,24 @@ def _facet(
         if number or value == chosen
     ]
     return Facet(name, TITLES[name], choices, left_out=max(0, len(counts) - len(shown)))
+
+
+def preference_counts(project: Project) -> dict[str, Any]:
+    """Counts the preferences of each state, provenance and split, in one query."""
+    groups = {
+        "state": STATES,
+        "provenance": {name: Q(provenance=name) for name in Preference.Provenance.values},
+        "split": {name: Q(split=name) for name in Split.values},
+    }
+    counts = Preference.objects.filter(project=project).aggregate(
+        all=Count("id"),
+        **{
+            f"{group}_{name}": Count("id", filter=condition)
+            for group, conditions in groups.items()
+            for name, condition in conditions.items()
+        },
+    )
+    return {"all": counts["all"]} | {
+        group: {name: counts[f"{group}_{name}"] for name in conditions}
+        for group, conditions in groups.items()
+    }

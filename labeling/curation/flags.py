@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from labeling.models import Comparison, FlagCategory, Judgment, Project, User
 from labeling.people.audit import write_entry
+from labeling.webhooks import events
 
 PAGE = 30
 
@@ -56,4 +57,5 @@ def withdraw_comparison(
             state=Comparison.State.WITHDRAWN, slots_left=0, waiting_since=None
         )
         write_entry(project, actor, "withdraw", comparison, reason)
+        events.comparison_reviewed(project, actor, "withdraw", comparison_id, reason)
     return True

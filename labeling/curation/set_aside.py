@@ -9,6 +9,7 @@ from labeling.models import Assignment, Comparison, Gold, Project, User
 from labeling.models.material import MAX_REASON
 from labeling.people.audit import write_entry
 from labeling.preferences.resettling import resettle
+from labeling.webhooks import events
 
 State = Comparison.State
 
@@ -67,7 +68,9 @@ def hand_out_again(project: Project, actor: User, comparison_id: int) -> bool:
         Comparison.objects.filter(pk=comparison_id).update(
             set_aside_at=None, set_aside_reason="", **{"state": State.OPEN} if was_open else {}
         )
-        write_entry(project, actor, "restore", comparison, comparison.set_aside_reason)
+        reason = comparison.set_aside_reason
+        write_entry(project, actor, "restore", comparison, reason)
+        events.comparison_reviewed(project, actor, "hand_out_again", comparison_id, reason)
         if was_open:
             resettle(project, [comparison_id])
     return True

@@ -6,6 +6,7 @@ moment, and its rows are added in short transactions for which nobody waits (app
 formats are in docs/data-formats.md.
 """
 
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from labeling.importing.applying import put_in_force
 from labeling.importing.files import Folder, read_records
 from labeling.importing.lines.checking import check_row
 from labeling.importing.lines.columns import UnknownColumns
+from labeling.importing.lines.opinions import Opinion
 from labeling.importing.lines.rows import CheckedRow
 from labeling.importing.lines.votes import FileVotes
 from labeling.importing.rehearsing import Rehearsing, RememberedRows
@@ -80,6 +82,8 @@ class Findings:
     notices: list[str]
     skipped: int = 0
     skipped_lines: list[SkippedLine] = field(default_factory=list)
+    labelers: int = 0
+    judgments: int = 0  # of named labelers
 
     def begin(self, *, dry_run: bool = False) -> ImportReport:
         """The report of an import that has brought nothing so far."""
@@ -99,7 +103,8 @@ class ImportOptions:
     Each is of two responses, or of as many as the project ranks, unless `responses_per_comparison`
     says otherwise. With `skip_bad`, rows with errors are left out, counted and listed; what makes
     the whole file unreadable is an error all the same. A `mapping` says what the columns are;
-    without one they are recognised.
+    without one they are recognised. With `number_labelers`, labelers whom the file names are called
+    annotator 1, 2, … here.
     """
 
     pairs: int = 1
@@ -109,6 +114,7 @@ class ImportOptions:
     dry_run: bool = False
     skip_bad: bool = False
     mapping: ColumnMapping | None = None
+    number_labelers: bool = False
     limits: FileLimits = UPLOADED
 
     def __post_init__(self) -> None:
@@ -150,6 +156,7 @@ def import_file(
         "pairs_per_prompt": options.pairs,
         "responses_per_comparison": options.responses_per_comparison
         or project.responses_per_comparison,
+        "number_labelers": options.number_labelers,
     }
     if options.dry_run:
         report = _rehearse(project, file, name, options, choices, tell)
@@ -265,6 +272,8 @@ class _Checked:
         self.faults = 0
         self.columns = UnknownColumns()
         self.skipped = SkippedRows() if skip_bad else None
+        self.labelers: set[bytes] = set()
+        self.judgments = 0
 
     def __iter__(self) -> Iterator[CheckedRow]:
         tell = self.notices.add
@@ -277,6 +286,8 @@ class _Checked:
             result = [value] if isinstance(value, Problem) else check_row(line, value, self.notices)
             if isinstance(result, CheckedRow):
                 self.shapes[result.shape] += 1
+                if result.opinion and result.opinion.said:
+                    self._count_said(result.opinion)
                 yield result
             elif self.skipped is not None and not any(one.is_of_file for one in result):
                 self.skipped.add(result)
@@ -284,6 +295,12 @@ class _Checked:
                 self._refuse(result)
             if self.progress and line % PROGRESS_EVERY == 0:
                 self.progress("Checking", line, None)
+
+    def _count_said(self, opinion: Opinion) -> None:
+        for vote in opinion.said:
+            # Short, since a file may name very many.
+            self.labelers.add(hashlib.md5(vote.labeler.encode(), usedforsecurity=False).digest())
+            self.judgments += 1
 
     def _refuse(self, problems: list[Problem]) -> None:
         self.faults += len(problems)
@@ -314,7 +331,15 @@ class _Checked:
         ]
         rows = self.shapes.total()
         notices = [printable(notice) for notice in notices]
-        return Findings(rows, dict(self.shapes), notices, skipped.count, skipped.lines)
+        return Findings(
+            rows,
+            dict(self.shapes),
+            notices,
+            skipped.count,
+            skipped.lines,
+            len(self.labelers),
+            self.judgments,
+        )
 
 
 def preview_rows(

@@ -1,7 +1,7 @@
 """Guesses which column is what, by names and by contents. A person sees the guess and corrects
 it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from labeling.importing.lines.columns import ABOUT, ANSWERS, OPINIONS, SIDES, SURELY
@@ -15,6 +15,11 @@ MORE_PROMPTS = frozenset({"task", "request", "source", "title", "user", "sentenc
 TAGS = frozenset({"tag", "tags", "category", "topic", "domain", "subset"})
 WRITERS = frozenset({"model", "models", "system", "systems", "generator", "engine", "by"})
 SCORES = frozenset({"score", "scores", "rating", "ratings", "rank", "ranks", "reward", "points"})
+LABELERS = frozenset(
+    {"annotator", "annotators", "labeler", "labelers", "labeller", "labellers", "worker", "workers"}
+    | {"rater", "raters", "judge", "judges", "evaluator", "evaluators", "reviewer", "reviewers"}
+    | {"assessor", "assessors", "crowdworker", "user", "username", "voter", "voters"}
+)
 LOWER_IS_BETTER = frozenset({"rank", "ranks", "loss", "place"})
 # A verdict has few values; an id or a score has many.
 FEW_VALUES = 8
@@ -57,8 +62,27 @@ def guess_roles(sample: Sample) -> dict[str, str]:
             roles[column.path] = "system"
     if answers and not any(role.startswith("score") for role in roles.values()):
         rest = [one for one in rest if one.path not in roles]
-        roles |= {one.path: "verdict" for one in _verdicts(rest)}
+        verdicts = _verdicts([one for one in rest if not _names_people(one)])
+        roles |= {one.path: "verdict" for one in verdicts}
+        people = [one for one in rest if one.path not in roles and _names_people(one)]
+        roles |= {one.path: "labeler" for one in _beside_verdicts(people, verdicts)}
     return roles
+
+
+def guess_labeler_per_verdict(sample: Sample, roles: Mapping[str, str]) -> bool:
+    """Whether each verdict column, or each place in its list, is most likely one person: there are
+    several, as many in every row, and no column names people."""
+    if "labeler" in roles.values():
+        return False
+    columns = [sample.column(path) for path, role in roles.items() if role == "verdict"]
+    if len(columns) == 1:
+        lengths = {
+            len(value) if isinstance(value, list) else 1
+            for value in columns[0].values
+            if value is not None
+        }
+        return len(lengths) == 1 and min(lengths) > 1 and "[]" not in columns[0].path
+    return len(columns) > 1
 
 
 def guess_higher_is_better(paths: Sequence[str]) -> bool:
@@ -133,6 +157,27 @@ def _beside(
 
 def _side(column: Column) -> str:
     return "".join(word for word in words_of(column.path) if word in SIDES)
+
+
+def _names_people(column: Column) -> bool:
+    """Whether the column says who judged, and not how: `annotator_1` may hold either."""
+    words = words_of(column.path)
+    if not LABELERS & set(words):
+        return False
+    values = column.words
+    is_id = words[-1] in {"id", "ids", "name", "names"}
+    return is_id or not values or len(guess_meanings(values)) < len(values)
+
+
+def _beside_verdicts(people: Sequence[Column], verdicts: Sequence[Column]) -> list[Column]:
+    """The columns of people that say who gave each verdict: as many, in the same order."""
+    fitting = [
+        one
+        for one in people
+        if all(one.holds_lists == verdict.holds_lists for verdict in verdicts)
+        and not _is_item_of(one, dict.fromkeys((other.path for other in people), ""))
+    ]
+    return fitting[: len(verdicts)] if len(fitting) >= len(verdicts) else []
 
 
 def _verdicts(columns: Sequence[Column]) -> list[Column]:

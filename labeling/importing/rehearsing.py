@@ -6,15 +6,17 @@ which SQLite keeps on disk when it grows, so memory stays bounded.
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import models
 
+from labeling.importing.outside_judgments import AskedAbout
 from labeling.importing.storing import Earlier, Storing
 from labeling.material.adding import ComparisonName, ResponseName
-from labeling.models import Comparison, Preference, Prompt, Response
+from labeling.models import Comparison, Preference, Prompt, Response, User
+from labeling.people.outside import Labeler
 
 # Below every id of the database, ascending as they would.
 FIRST_ID = -(2**50)
@@ -23,6 +25,7 @@ NAMED_BY = {
     Response: ("prompt_id", "digest"),
     Comparison: ("prompt_id", "responses_key"),
     Preference: ("prompt_id", "pair_key"),
+    User: ("outside_project_id", "outside_key"),
 }
 REMEMBERED = {Prompt: ["split"], Preference: ["chosen_id", "rejected_id", "kind"]}
 NEAR_COPIES = "near copies"
@@ -91,6 +94,36 @@ class Rehearsing(Storing):
         )
         of_file = {pk for pk in comparison_ids if pk < 0}
         return of_file | set(open_ids.values_list("pk", flat=True))
+
+    # What named people said
+
+    def labeler_ids(self, keys: Iterable[str]) -> dict[str, int]:
+        keys = list(keys)
+        names = [(self.project.pk, key) for key in keys]
+        of_file = self.remembered.find(User.__name__, names)
+        return super().labeler_ids(keys) | {key: pk for (_, key), (pk, _) in of_file.items()}
+
+    def count_labelers(self) -> int:
+        return 0  # a dry run names nobody
+
+    def lock_members(self, user_ids: Iterable[int]) -> dict[int, Labeler]:
+        """Reads without a lock."""
+        return self.members(pk for pk in user_ids if pk > 0)
+
+    def lock_for_judgments(self, ids: Collection[int], asked: Collection[int]) -> AskedAbout:
+        """Reads without a lock. Pairs that the file itself would have queued are free."""
+        of_file = {pk for pk in asked if pk < 0}
+        of_project = self.may_be_judged([pk for pk in asked if pk > 0])
+        return AskedAbout(of_project.free | of_file, of_project.judged)
+
+    def finish_comparisons(self, ids: Collection[int], *, wanted: int) -> None:
+        """Does nothing: none is taken out of the queue."""
+
+    def supersede(self, judgment_ids: Collection[int]) -> None:
+        """Does nothing: all judgments stand."""
+
+    def settle_anew(self, comparison_ids: Sequence[int]) -> None:
+        """Does nothing: no preference changes."""
 
 
 class RememberedRows:

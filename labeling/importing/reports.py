@@ -139,6 +139,12 @@ class ImportReport:
     preferences_new: int = 0
     preferences_merged: int = 0
     votes_counted: int = 0
+    labelers_new: int = 0
+    judgments_new: int = 0
+    judgments_merged: int = 0
+    judgments_replaced: int = 0
+    preferences_resettled: int = 0
+    votes_unnamed: int = 0
     skipped: int = 0
     identical_pairs: int = 0
     contradictory: int = 0
@@ -171,6 +177,12 @@ WORDS = {
     "preferences_new": "preferences stored",
     "preferences_merged": "preferences that were there already",
     "votes_counted": "further votes for a pair of the file, counted",
+    "labelers_new": "new outside labelers",
+    "judgments_new": "judgments of outside labelers stored",
+    "judgments_merged": "judgments of outside labelers that were there already",
+    "judgments_replaced": "earlier judgments of a pair, replaced by their labeler's last one",
+    "preferences_resettled": "preferences settled anew with these judgments",
+    "votes_unnamed": "votes that name nobody, left out: named labelers judged their pairs",
     "skipped": "rows with errors, skipped",
     "identical_pairs": "pairs of identical responses, not compared",
     "contradictory": "triples that contradict one before them, left out",

@@ -17,13 +17,16 @@ def _of_responses(role: str, words: str, of_list: str) -> list[tuple[str, str]]:
 ROLES: list[tuple[str, list[tuple[str, str]]]] = [
     ("What is asked", [("prompt", "Prompt"), ("system", "System text")]),
     ("Responses", _of_responses("response", "Response", "All responses (a list)")),
-    ("What people thought", [("verdict", "Verdict: which is better")]),
+    (
+        "What people thought",
+        [("verdict", "Verdict: which is better"), ("labeler", "Labeler: who gave the verdict")],
+    ),
     ("Scores", _of_responses("score", "Score of", "All scores (a list)")),
     ("Who wrote them", _of_responses("model", "Model of", "All models (a list)")),
     ("About the row", [("tags", "Tags")]),
 ]
 LABELS = {role: label for _, group in ROLES for role, label in group}
-MAY_BE_SEVERAL = frozenset({"verdict", "tags"})
+MAY_BE_SEVERAL = frozenset({"verdict", "labeler", "tags"})
 MEANINGS = [
     ("first", "A is better"),
     ("second", "B is better"),
@@ -34,10 +37,15 @@ MEANINGS = [
 
 
 def mapping_of(
-    roles: Mapping[str, str], meanings: Mapping[str, str], *, higher_is_better: bool
+    roles: Mapping[str, str],
+    meanings: Mapping[str, str],
+    *,
+    higher_is_better: bool,
+    labeler_per_verdict: bool = False,
 ) -> ColumnMapping:
     """The mapping of the chosen roles, by column, and of the meanings of a verdict's values.
-    Raises MappingRefused for choices that contradict each other."""
+    Columns that name labelers go before `labeler_per_verdict`. Raises MappingRefused for choices
+    that contradict each other."""
     paths: dict[str, list[str]] = {}
     for path, role in roles.items():
         if role and role not in LABELS:
@@ -61,6 +69,8 @@ def mapping_of(
         scores=_in_order(paths, "score"),
         higher_is_better=higher_is_better,
         verdicts=tuple(paths.get("verdict", [])),
+        labelers=tuple(paths.get("labeler", [])),
+        labeler_per_verdict=labeler_per_verdict and has_verdict and "labeler" not in paths,
         tags=tuple(paths.get("tags", [])),
         **values,
     )
@@ -97,6 +107,7 @@ def roles_of(mapping: ColumnMapping) -> dict[str, str]:
         else:
             roles |= {path: f"{role}_{one}" for path, one in zip(paths, LETTERS, strict=False)}
     roles |= dict.fromkeys(mapping.verdicts, "verdict") | dict.fromkeys(mapping.tags, "tags")
+    roles |= dict.fromkeys(mapping.labelers, "labeler")
     return roles
 
 

@@ -18,10 +18,9 @@ from labeling.importing.sources.mapping import (
     LONGEST_PATH,
     ColumnMapping,
     MappedRecord,
-    value_at,
-    word_of,
 )
 from labeling.importing.sources.parts import Verdict
+from labeling.importing.sources.paths import value_at, word_of
 from labeling.importing.sources.source import Data
 from labeling.texts.limits import MAX_KEYS
 
@@ -105,6 +104,7 @@ class ShownRow:
     messages: Messages = field(default_factory=list)
     answers: list[ShownAnswer] = field(default_factory=list)
     verdict: str = ""
+    labelers: list[str] = field(default_factory=list)  # with what each of them says
     tags: list[str] = field(default_factory=list)
 
 
@@ -153,7 +153,9 @@ def _shown_row(place: Place, data: Data, mapping: ColumnMapping) -> ShownRow:
         ShownAnswer(_letter(index), answer, counts[index] if record.verdicts and index < 2 else 0)
         for index, answer in enumerate(answers)
     ]
-    return ShownRow(at, [], row.messages, shown, _verdict(record, mapping), row.tags)
+    return ShownRow(
+        at, [], row.messages, shown, _verdict(record, mapping), _labelers(record), row.tags
+    )
 
 
 def _in_order(place: Place, row: CheckedRow, record: MappedRecord) -> list[NewResponse]:
@@ -169,6 +171,23 @@ def _letter(index: int) -> str:
     return chr(ord("A") + index) if index < 26 else f"{index + 1}"
 
 
+VERDICTS = {
+    Verdict.FIRST: "A is better",
+    Verdict.SECOND: "B is better",
+    Verdict.TIE: "tie",
+    Verdict.BOTH_BAD: "both bad",
+}
+
+
+def _labelers(record: MappedRecord) -> list[str]:
+    """The labelers who are named, each with what they say."""
+    return [
+        f"{labeler}: {VERDICTS[verdict]}"
+        for labeler, verdict in zip(record.labelers, record.verdicts, strict=True)
+        if labeler
+    ]
+
+
 def _verdict(record: MappedRecord, mapping: ColumnMapping) -> str:
     """What was said of the responses, in words."""
     ranks = [one.rank for one in record.answers]
@@ -180,13 +199,9 @@ def _verdict(record: MappedRecord, mapping: ColumnMapping) -> str:
             if rank is not None
         ]
         return f"Scores: {', '.join(scores)}"
-    words = {
-        Verdict.FIRST: "A is better",
-        Verdict.SECOND: "B is better",
-        Verdict.TIE: "tie",
-        Verdict.BOTH_BAD: "both bad",
+    counts = {
+        VERDICTS[one]: record.verdicts.count(one) for one in Verdict if one in record.verdicts
     }
-    counts = {words[one]: record.verdicts.count(one) for one in Verdict if one in record.verdicts}
     if len(record.verdicts) == 1:
         return next(iter(counts)).capitalize()
     total = len(record.verdicts)

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from labeling.database.transactions import let_others_write, retried
 from labeling.importing.lines.answer_fields import NewResponse
+from labeling.importing.lines.named_votes import NamedVote
 from labeling.importing.lines.opinions import Opinion
 from labeling.importing.lines.rows import CheckedRow
 from labeling.importing.reports import ImportInterrupted
@@ -26,6 +27,8 @@ from labeling.models import Import, ImportChunk, Project, User
 ABANDONED_AFTER = timedelta(minutes=10)
 REMOVED_AT_ONCE = 20
 OPINION = [field.name for field in fields(Opinion)]
+SAID = ("said", "said_before")
+NAMED_VOTE = [field.name for field in fields(NamedVote)]
 
 
 def begin(project: Project, actor: User | None, name: str, options: dict[str, object]) -> Import:
@@ -77,13 +80,20 @@ def _written(rows: Sequence[CheckedRow]) -> bytes:
 
 def _opinion(opinion: Opinion) -> list[Any]:
     """The arguments of `Opinion`, in order. `dataclasses.astuple` takes ten times as long."""
-    return [getattr(opinion, name) for name in OPINION]
+    values = [getattr(opinion, name) for name in OPINION]
+    for name in SAID:
+        if votes := getattr(opinion, name):
+            written = [[getattr(vote, column) for column in NAMED_VOTE] for vote in votes]
+            values[OPINION.index(name)] = written
+    return values
 
 
 def _read(values: list[Any]) -> Opinion:
     opinion = Opinion(*values)
     first, second, ties, both_bad = opinion.votes  # a list, as JSON has it
-    return replace(opinion, votes=(first, second, ties, both_bad))
+    said, before = (tuple(NamedVote(*vote) for vote in getattr(opinion, name)) for name in SAID)
+    votes = (first, second, ties, both_bad)
+    return replace(opinion, votes=votes, said=said, said_before=before)
 
 
 def rows_of(chunk: ImportChunk) -> list[CheckedRow]:

@@ -1,20 +1,19 @@
 """Writes checked rows: their prompts, responses and comparisons by labeling/material/adding.py,
-and the preferences that they bring. Identical responses never become a comparison.
+and the preferences that they bring; what named people said by outside_judgments.py. Identical
+responses never become a comparison.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeAlias
 
 from django.utils import timezone
 
 from labeling.importing.lines.opinions import Opinion
 from labeling.importing.lines.rows import CheckedRow, digests_of
+from labeling.importing.outside_judgments import OutsideJudgments, finished
 from labeling.importing.pairing import pick_groups
-from labeling.importing.reports import ImportReport
 from labeling.material.adding import (
-    Adding,
     ComparisonName,
     NewPrompt,
     ResponseName,
@@ -24,7 +23,6 @@ from labeling.models import (
     Assignment,
     Comparison,
     Preference,
-    Prompt,
     Response,
 )
 from labeling.texts.sameness import pairing_seed
@@ -35,7 +33,7 @@ Earlier: TypeAlias = tuple[Pair, str]  # chosen and rejected of a preference, it
 
 
 @dataclass(frozen=True)
-class Storing(Adding):
+class Storing(OutsideJudgments):
     """One transaction of an import: the project, and the choices that hold for the whole file.
 
     `project` is locked and as it is now. A comparison made while the overlap is being changed would
@@ -47,8 +45,6 @@ class Storing(Adding):
     tags: Sequence[str]
     pairs_per_prompt: int
     responses_per_comparison: int
-    report: ImportReport
-    now: datetime
 
     def store(self, rows: Sequence[CheckedRow]) -> bool:
         """Adds the rows. True when it locked pairs that were in the queue."""
@@ -62,13 +58,15 @@ class Storing(Adding):
         responses = self._store_responses(rows, keys)
         open_groups: dict[ComparisonName, Group] = {}
         triples: dict[ComparisonName, tuple[Pair, Opinion]] = {}
+        said: dict[ComparisonName, tuple[Pair, Opinion]] = {}
         for row, prompt_id, row_keys in zip(rows, prompt_ids, keys, strict=True):
             ids = [responses[key] for key in row_keys]
             if row.opinion:
-                self._add_triple(triples, prompt_id, (ids[0], ids[1]), row.opinion)
+                self._add_triple(triples, said, prompt_id, (ids[0], ids[1]), row.opinion)
             else:
                 self._add_open_groups(open_groups, prompt_id, ids, row)
-        has_locked = self._store_triples(triples)
+        has_locked = self.store_said(said, beside=triples.keys())
+        has_locked = self._store_triples(triples) or has_locked
         self._queue(open_groups)
         self.report.rows += len(rows)
         return has_locked
@@ -77,7 +75,7 @@ class Storing(Adding):
         """Stamps the preferences as settled now, as near to the commit as can be: call it last in
         the transaction."""
         stored = Preference.objects.filter(project=self.project, settled_at=self.now)
-        stored.filter(provenance=Preference.Provenance.IMPORTED).update(settled_at=timezone.now())
+        stored.filter(arm=Comparison.Arm.IMPORTED).update(settled_at=timezone.now())
 
     def _store_prompts(self, rows: Sequence[CheckedRow], digests: Sequence[str]) -> dict[str, int]:
         """Stores the prompts and returns their ids by digest. Of several rows alike, the first is
@@ -117,6 +115,7 @@ class Storing(Adding):
     def _add_triple(
         self,
         triples: dict[ComparisonName, tuple[Pair, Opinion]],
+        said: dict[ComparisonName, tuple[Pair, Opinion]],
         prompt_id: int,
         pair: Pair,
         opinion: Opinion,
@@ -125,7 +124,13 @@ class Storing(Adding):
             self.report.identical_pairs += 1
             return
         name = (prompt_id, responses_key(pair))
-        if opinion.is_counted:
+        if opinion.is_gathered:
+            return
+        if opinion.said:
+            said[name] = (pair, opinion)
+        elif opinion.is_unnamed:
+            self.report.votes_unnamed += 1
+        elif opinion.is_counted:
             self.report.votes_counted += 1
         elif name not in triples:
             triples[name] = (pair, opinion)
@@ -186,7 +191,7 @@ class Storing(Adding):
             self.report.left_to_people += 1
         pairs = {name: pair for name, (pair, _) in triples.items() if name not in ids}
         # One opinion settles them: a file's row asks for nothing more.
-        ids |= self.add_comparisons(pairs, _finished(self.now) | {"wanted": 1}).ids
+        ids |= self.add_comparisons(pairs, finished(self.now) | {"wanted": 1}).ids
         splits = self.splits({prompt_id for prompt_id, _ in triples})
         self.insert(
             Preference,
@@ -233,11 +238,6 @@ class Storing(Adding):
             "settled_at": self.now,
         }
 
-    def splits(self, prompt_ids: Collection[int]) -> dict[int, str]:
-        """The splits of these prompts, by id. A prompt keeps the split that it was given first,
-        whatever the rule says now."""
-        return dict(Prompt.objects.filter(pk__in=prompt_ids).values_list("pk", "split"))
-
     # Names prompts only: with two long IN lists a database may try every combination of them. A
     # prompt has few preferences.
     def preferences(self, names: Collection[ComparisonName]) -> dict[ComparisonName, Earlier]:
@@ -264,14 +264,5 @@ class Storing(Adding):
         waiting = set(locked.order_by("pk").values_list("pk", flat=True))
         handed_out = Assignment.objects.filter(comparison_id__in=waiting)
         free = waiting - set(handed_out.values_list("comparison_id", flat=True))
-        Comparison.objects.filter(pk__in=free).update(**_finished(self.now), waiting_since=None)
+        Comparison.objects.filter(pk__in=free).update(**finished(self.now), waiting_since=None)
         return free
-
-
-def _finished(now: datetime) -> dict[str, object]:
-    return {
-        "state": str(Comparison.State.FINISHED),
-        "slots_left": 0,
-        "arm": str(Comparison.Arm.IMPORTED),
-        "finished_at": now,
-    }

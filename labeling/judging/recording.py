@@ -24,6 +24,7 @@ from labeling.preferences.settling import counted_judgments, settle, unsettle
 from labeling.preferences.slots import TakenSlots, refill
 from labeling.queue import handout, leases, locking
 from labeling.queue.locking import Locked
+from labeling.webhooks import events
 
 Kind = Judgment.Kind
 Purpose = Assignment.Purpose
@@ -153,6 +154,7 @@ def record_judgment(
         raise NoMember("you are no longer a member of this project")
     _check_answer(answer, assignment)
     judgment = _write_judgment(locked, answer)
+    events.judgment_made(assignment.project, judgment, assignment.comparison.prompt_id)
     if judgment.purpose != Purpose.WORK:
         outcome = checks.after_check(locked, judgment)
         return Recorded(judgment, locked, is_new=True, outcome=outcome)
@@ -315,7 +317,7 @@ def _take_back(user: User, project: Project, judgment_id: int) -> Assignment:
     if not locked.is_active:
         raise CannotUndo("A curator has paused your work in this project.")
     _refuse_in_first_round(last, locked)
-    _supersede(last)
+    _supersede(last, project)
     _reopen(locked.assignment, last)
     return locked.assignment
 
@@ -330,7 +332,7 @@ def judge_again(judgment: Judgment, locked: Locked, answer: Answer | AnswerTo) -
     a transaction. Until when this may be done is in labeling/judging/correcting.py."""
     assignment = locked.assignment
     _refuse_in_first_round(judgment, locked)
-    _supersede(judgment)
+    _supersede(judgment, assignment.project)
     _reopen(assignment, judgment)
     return record_judgment(assignment.uuid, assignment.labeler_id, answer)
 
@@ -340,13 +342,14 @@ def _refuse_in_first_round(judgment: Judgment, locked: Locked) -> None:
         raise CannotUndo("Answers of the first round stand: you have seen how they were meant.")
 
 
-def _supersede(judgment: Judgment) -> None:
+def _supersede(judgment: Judgment, project: Project) -> None:
     changed = Judgment.objects.filter(pk=judgment.pk, superseded_at__isnull=True).update(
         superseded_at=timezone.now()
     )
     if not changed:
         raise CannotUndo("This answer was taken back already.")
     refresh_rewrites([judgment.rewrite_id])
+    events.judgment_withdrawn(project, judgment)
 
 
 def _reopen(assignment: Assignment, judgment: Judgment) -> None:

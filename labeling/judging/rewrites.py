@@ -13,6 +13,7 @@ from django.utils import timezone
 from labeling.material.adding import Adding, responses_key
 from labeling.models import Assignment, Comparison, Judgment, Preference, Project, Response
 from labeling.texts.sameness import normalise
+from labeling.webhooks import events
 
 SOURCE = "rewrite"
 
@@ -50,6 +51,7 @@ def prefer_rewrite(
         if pair.state == Comparison.State.FINISHED:
             preferences += _prefer(pair, judgment.rewrite_id, original_id, weight)
     refresh_rewrites([judgment.rewrite_id])
+    events.preferences_settled(assignment.project, preferences)
     return preferences
 
 

@@ -12,6 +12,7 @@ from labeling.models.records import AuditEntry
 from labeling.models.results import Doubt, Preference
 from labeling.models.snapshots import Snapshot, SnapshotFile, SnapshotPush, SnapshotTaking
 from labeling.models.tokens import ApiToken, Scope
+from labeling.models.webhooks import Delivery, EventType, Webhook
 from labeling.models.work import Assignment, FlagCategory, Judgment
 
 __all__ = [
@@ -23,7 +24,9 @@ __all__ = [
     "Comment",
     "Comparison",
     "ComparisonResponse",
+    "Delivery",
     "Doubt",
+    "EventType",
     "FlagCategory",
     "FormerMember",
     "Gold",
@@ -47,4 +50,5 @@ __all__ = [
     "SnapshotPush",
     "SnapshotTaking",
     "User",
+    "Webhook",
 ]

@@ -19,7 +19,8 @@ class People(UserManager["User"]):
 
 
 class User(AbstractUser):
-    """A person who signs in. Superusers are admins of every project."""
+    """A person who signs in, or an outside labeler: one whose judgments a file brought into a
+    project, and who never signs in. Superusers are admins of every project."""
 
     # What makes two accounts the same: `Case0` and `case0` are one name, and one address.
     username_key = FoldedField(of="username", max_length=450, unique=True, editable=False)
@@ -50,13 +51,59 @@ class User(AbstractUser):
         help_text="Keys, text size and the like; read and written by labeling/people/habits.py.",
     )
 
+    outside_project = models.ForeignKey(
+        "labeling.Project",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="outside_labelers",
+        help_text="Of an outside labeler: the project that a file brought their judgments into.",
+    )
+    outside_key = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="By which a file's name finds them again (labeling/people/outside.py).",
+    )
+
     objects: ClassVar[People] = People()
+
+    class Meta(AbstractUser.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["outside_project", "outside_key"],
+                condition=models.Q(outside_project__isnull=False),
+                name="outside_labeler_once_per_project",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(outside_project__isnull=True, outside_key="")
+                | (models.Q(outside_project__isnull=False) & ~models.Q(outside_key="")),
+                name="outside_labeler_has_key",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(outside_project__isnull=True)
+                | models.Q(is_active=False, is_staff=False, is_superuser=False, email=""),
+                name="outside_labeler_cannot_sign_in",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.get_full_name() or self.username
 
+    @property
+    def is_outside(self) -> bool:
+        return self.outside_project_id is not None
+
     def clean(self) -> None:
         super().clean()
+        if self.is_outside and (self.is_active or self.is_staff or self.is_superuser or self.email):
+            raise ValidationError(
+                "Nobody signs in as an outside labeler: leave the account switched off, without "
+                "an address and without rights."
+            )
         others = User.objects.exclude(pk=self.pk)
         if others.filter(username_key=fold(self.username)).exists():
             raise ValidationError({"username": "Somebody has this user name already."})

@@ -126,6 +126,12 @@ class Project(models.Model):
     )
 
     is_paused = models.BooleanField(default=False, help_text="Nobody gets comparisons.")
+    webhook_events = models.JSONField(
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="The types that some webhook is sent: others cost no statement.",
+    )
 
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -19,6 +19,7 @@ from labeling.models import (
     Project,
     Snapshot,
     User,
+    Webhook,
 )
 
 
@@ -180,6 +181,14 @@ def _snapshots(project: Project, keys: Collection[int]) -> dict[int, Named]:
     }
 
 
+def _webhooks(project: Project, keys: Collection[int]) -> dict[int, Named]:
+    rows = Webhook.objects.filter(project=project, pk__in=keys, removed_at__isnull=True)
+    return {
+        pk: Named(f"webhook {pk}", reverse("webhook", args=[project.slug, pk]))
+        for pk in rows.values_list("pk", flat=True)
+    }
+
+
 _OWN: dict[str, Namer] = {
     "preference": Namer("preference", _preferences),
     "membership": Namer("member", _members),
@@ -190,6 +199,7 @@ _OWN: dict[str, Namer] = {
     "invitation": Namer("invitation", _invitations),
     "snapshot": Namer("snapshot", _snapshots),
     "comparison": Namer("comparison", _comparisons),
+    "webhook": Namer("webhook", _webhooks),
 }
 for _kind, _namer in _OWN.items():
     add_namer(_kind, _namer)

@@ -17,7 +17,15 @@ from labeling.pages.curation import dashboard as curation
 from labeling.pages.judging import labeling, my_work
 from labeling.pages.people import invitations, members, my_settings, person
 from labeling.pages.people.signing_in import account, accounts, demo, tokens
-from labeling.pages.projects import guidelines, home, importing, mapping, mode_forms, projects
+from labeling.pages.projects import (
+    guidelines,
+    home,
+    importing,
+    mapping,
+    mode_forms,
+    projects,
+    webhooks,
+)
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
@@ -192,6 +200,31 @@ urlpatterns: list[URLPattern] = [
         "projects/<slug:slug>/import/<int:pk>/skipped/",
         importing.skipped_lines,
         name="skipped-lines",
+    ),
+    path("projects/<slug:slug>/webhooks/", webhooks.webhooks, name="webhooks"),
+    path("projects/<slug:slug>/webhooks/<int:pk>/", webhooks.webhook, name="webhook"),
+    path(
+        "projects/<slug:slug>/webhooks/<int:pk>/secret/",
+        webhooks.webhook_rotate,
+        name="webhook-rotate",
+    ),
+    path(
+        "projects/<slug:slug>/webhooks/<int:pk>/test/", webhooks.webhook_test, name="webhook-test"
+    ),
+    path(
+        "projects/<slug:slug>/webhooks/<int:pk>/remove/",
+        webhooks.webhook_remove,
+        name="webhook-remove",
+    ),
+    path(
+        "projects/<slug:slug>/webhooks/<int:pk>/deliveries/<int:delivery>/",
+        webhooks.webhook_delivery,
+        name="webhook-delivery",
+    ),
+    path(
+        "projects/<slug:slug>/webhooks/<int:pk>/deliveries/<int:delivery>/resend/",
+        webhooks.webhook_resend,
+        name="webhook-resend",
     ),
     path("account/", account.account, name="account"),
     path("account/name/", account.account_name, name="account-name"),

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
+from django.db.models import Count, F, Max, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from labeling.database.transactions import retried
@@ -29,15 +29,23 @@ class MembersError(ValueError):
 
 
 def members_of(project: Project) -> QuerySet[Membership]:
-    """The members by role and name, with how much each has judged and when last."""
+    """The people of the project by role and name, with how much each has judged and when last."""
+    people = everybody_of(project).filter(user__outside_project__isnull=True)
+    return people.order_by("role", "user__username")
+
+
+def outside_members_of(project: Project) -> QuerySet[Membership]:
+    """The outside labelers, likewise, who judged most first."""
+    outside = everybody_of(project).filter(user__outside_project__isnull=False)
+    return outside.order_by(F("judged").desc(nulls_last=True), "pk")
+
+
+def everybody_of(project: Project) -> QuerySet[Membership]:
+    """The members, outside labelers too, with how much each has judged and when last."""
     answers = judgments(project).filter(labeler=OuterRef("user")).order_by().values("labeler")
-    return (
-        project.memberships.select_related("user")
-        .annotate(
-            judged=Subquery(answers.annotate(n=Count("pk")).values("n")),
-            last_judged_at=Subquery(answers.annotate(at=Max("created_at")).values("at")),
-        )
-        .order_by("role", "user__username")
+    return project.memberships.select_related("user").annotate(
+        judged=Subquery(answers.annotate(n=Count("pk")).values("n")),
+        last_judged_at=Subquery(answers.annotate(at=Max("created_at")).values("at")),
     )
 
 
@@ -84,6 +92,7 @@ def change_member(
     `membership` is what the actor saw. A value that they left as it was there is not touched,
     whatever it has become since.
     """
+    _refuse_outside(membership)
     choices = {"role": role and str(role), "is_paused": is_paused}
     values: dict[str, Any] = {
         name: value
@@ -109,6 +118,16 @@ def change_member(
     return bool(changes)
 
 
+def _refuse_outside(membership: Membership) -> None:
+    """An outside labeler has no work here that could be paused, and no role; and they stay in the
+    list as long as their judgments do."""
+    if membership.user.is_outside:
+        raise MembersError(
+            f"{membership.user} is an outside labeler, whose judgments a file brought. Take their "
+            "judgments out of training instead."
+        )
+
+
 def _may_go_on(current: Membership, seen: Membership) -> None:
     if current.excluded_at is not None:
         raise MembersError(
@@ -126,6 +145,7 @@ def remove_member(membership: Membership, actor: User) -> None:
     Answers that are still to be settled anew are settled first: the mark for it is on the
     membership, which goes.
     """
+    _refuse_outside(membership)
     while not _remove(membership, actor):
         resettle_pending(membership.project)
 

@@ -337,13 +337,19 @@ def _responses_of(comparison_ids: Iterable[int]) -> dict[int, Row]:
     }
 
 
+def _as_shown(values: Row) -> list[int]:
+    """The responses from left to right; by their ids where a file did not tell the sides."""
+    order: list[int] = values["order"]
+    return order or sorted(response_id for tier in values["tiers"] for response_id in tier)
+
+
 def _judgment_row(values: Row, responses: dict[int, Row]) -> Row:
     superseded_at, strength = values["superseded_at"], values["strength"]
     return {
         "id": values["id"],
         "comparison": values["comparison_id"],
         "prompt": values["comparison__prompt__messages"],
-        "responses": [responses[response_id] for response_id in values["order"]],
+        "responses": [responses[response_id] for response_id in _as_shown(values)],
         "labeler": values["labeler__username"],
         "kind": values["kind"],
         "tiers": values["tiers"],

@@ -17,6 +17,7 @@ from labeling.database.transactions import retried
 from labeling.models import Comparison, Judgment, Membership, Preference, Project
 from labeling.preferences.settling import counted, draw_up, store_preferences
 from labeling.preferences.slots import TakenSlots, held_by_people
+from labeling.webhooks import events
 
 State = Comparison.State
 
@@ -119,7 +120,9 @@ def _resettle_batch(project: Project, ids: Sequence[int]) -> Resettled:
     ]
     changed, turned = _store_changes(drawn, ids)
     _finish([comparison for comparison in settled if comparison.state == State.OPEN], now)
-    return Resettled(changed, turned, reopened)
+    # Those whose weights alone are new keep their time: nothing was settled.
+    events.preferences_settled(project, [one for one in changed if one.settled_at == now])
+    return Resettled(len(changed), turned, reopened)
 
 
 def _reopen(
@@ -139,8 +142,9 @@ def _reopen(
     return len(reopened)
 
 
-def _store_changes(drawn: Sequence[Preference], ids: Sequence[int]) -> tuple[int, int]:
-    """Stores the preferences that differ from what is there.
+def _store_changes(drawn: Sequence[Preference], ids: Sequence[int]) -> tuple[list[Preference], int]:
+    """Stores the preferences that differ from what is there, and returns them, and how many have
+    another winner or kind.
 
     The time of settling stays unless the answer became another one: new weights alone are no new
     preferences, and start no training.
@@ -161,7 +165,7 @@ def _store_changes(drawn: Sequence[Preference], ids: Sequence[int]) -> tuple[int
             preference.settled_at = old.settled_at
             changed.append(preference)
     store_preferences(changed)
-    return len(changed), turned
+    return changed, turned
 
 
 def _differs(old: Preference, new: Preference) -> bool:

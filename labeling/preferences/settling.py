@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from labeling.material.adding import responses_key
 from labeling.models import Comparison, FormerMember, Judgment, Membership, Preference, Project
+from labeling.webhooks import events
 
 Kind = Preference.Kind
 Provenance = Preference.Provenance
@@ -84,6 +85,7 @@ def settle(comparison: Comparison, judgments: Sequence[Judgment] | None = None) 
         wanted=comparison.wanted,
         planned=comparison.planned,
     )
+    events.preferences_settled(comparison.project, preferences)
     return preferences
 
 

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 
 from labeling.models import Preference, Project, Snapshot
 from labeling.preferences.settling import settled
 from labeling.texts.messages import text_or_message
+from labeling.webhooks import events
 
 READ_ROWS = 1000
 
@@ -47,12 +49,15 @@ def take_snapshot(project: Project) -> Snapshot:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-    snapshot, _ = Snapshot.objects.get_or_create(
-        project=project,
-        sha256=sha256,
-        origin=Snapshot.Origin.TRAINING,
-        defaults={"count": count, "last_settled_at": newest},
-    )
+    with transaction.atomic():
+        snapshot, is_new = Snapshot.objects.get_or_create(
+            project=project,
+            sha256=sha256,
+            origin=Snapshot.Origin.TRAINING,
+            defaults={"count": count, "last_settled_at": newest},
+        )
+        if is_new:
+            events.snapshot_taken(project, snapshot)
     return snapshot
 
 

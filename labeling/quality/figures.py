@@ -79,6 +79,13 @@ def judgments_by_kind(project: Project) -> dict[str, int]:
     return {kind: numbers.get(kind, 0) for kind in Judgment.Kind.values}
 
 
+def outside_judgments(project: Project) -> int:
+    """How many of the judgments that stand are of outside labelers."""
+    if not project.outside_labelers.exists():
+        return 0
+    return counts.judgments(project).filter(labeler__outside_project=project).count()
+
+
 def last_days(days: int) -> list[date]:
     today = server_today()
     return [today - timedelta(days=back) for back in reversed(range(days))]
@@ -111,6 +118,7 @@ def _side_rows(project: Project) -> QuerySet[Judgment]:
     return (
         counts.judgments(project)
         .filter(kind=Judgment.Kind.PREFER, comparison__size=2)
+        .exclude(order=[])  # of a judgment that a file brought, which may not tell the sides
         .annotate(
             prompt_id=F("comparison__prompt_id"),
             agreeing=Case(When(chose_left, then=1), default=0, output_field=IntegerField()),

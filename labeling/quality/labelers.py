@@ -1,5 +1,6 @@
 """What the answers say about each labeler of a project: the numbers for quality/measures."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,9 +31,12 @@ class ProjectMeasures:
 
 
 def measure_everybody(
-    project: Project, only: int | None = None, at: datetime | None = None
+    project: Project,
+    only: int | None = None,
+    at: datetime | None = None,
+    among: Collection[int] | None = None,
 ) -> ProjectMeasures:
-    """Measures each labeler of the project.
+    """Measures each labeler of the project, or those `among` them, of the same answers.
 
     With `only`, just this labeler, from what they judged lately and the others' answers to the same
     comparisons. With `at`, as it was at that moment.
@@ -47,6 +51,8 @@ def measure_everybody(
     labeler_ids = {*np.unique(votes.labeler).tolist(), *(pk for pk, _ in gold + repeats)}
     if only is not None:
         labeler_ids &= {only}
+    if among is not None:
+        labeler_ids &= set(among)
     of = {
         labeler_id: _measure(
             labeler_id,

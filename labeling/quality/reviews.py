@@ -89,7 +89,8 @@ def _decided(membership: Membership, decision: str, note: str) -> dict[str, Any]
 
 
 def checked_members(project: Project) -> list[Checked]:
-    """Every member with what the checks say of them, in two queries."""
+    """Every member who may be checked, with what the checks say of them, in two queries. Nobody
+    checks an outside labeler."""
     standing = Judgment.objects.filter(
         project=project, superseded_at__isnull=True, kind__in=Judgment.ANSWERS
     )
@@ -103,7 +104,11 @@ def checked_members(project: Project) -> list[Checked]:
     rows: list[dict[str, Any]] = [{**row} for row in counts.order_by()]
     by_labeler = {row.pop("labeler_id"): row for row in rows}
     nothing = dict.fromkeys(("gold", "right", "repeats", "too_fast", "answers"), 0)
-    members = Membership.objects.filter(project=project).select_related("user").order_by("pk")
+    members = (
+        Membership.objects.filter(project=project, user__outside_project__isnull=True)
+        .select_related("user")
+        .order_by("pk")
+    )
     return [Checked(member, **by_labeler.get(member.user_id, nothing)) for member in members]
 
 

@@ -144,13 +144,14 @@ def votes_from(rows: Iterable[Sequence[Any]]) -> Votes:
         for first, second in combinations(sorted(tier_of), 2):
             pair = numbers.setdefault((comparison, first, second), len(numbers))
             direction = (tier_of[second] > tier_of[first]) - (tier_of[second] < tier_of[first])
-            sided = len(tier_of) == 2  # a ranking has no sides
-            on_left = place_of.get(first, 0) < place_of.get(second, 1)
+            # A ranking has no sides, and a file may not tell those of its judgments.
+            sided = len(tier_of) == 2 and bool(order)
+            on_left = _is_on_left(place_of, first, second, pair)
             entries.append(
                 (
                     pair, comparison, prompt, labeler, _value(kind, direction, strength),
                     (direction if on_left else -direction) if sided else 0,
-                    _longer(lengths) if sided else 0,
+                    _longer(lengths) if len(tier_of) == 2 else 0,
                     on_left, guidelines or 0, _seconds(at),
                 )
             )  # fmt: skip
@@ -162,6 +163,14 @@ def votes_from(rows: Iterable[Sequence[Any]]) -> Votes:
             for field, column in zip(fields(Votes), columns, strict=True)
         )
     )
+
+
+def _is_on_left(place_of: dict[int, int], first: int, second: int, pair: int) -> bool:
+    """Whether the first stood left of the second. Where nobody knows, every other pair is taken so:
+    that tells of no habit."""
+    if not place_of:
+        return pair % 2 == 0
+    return place_of.get(first, 0) < place_of.get(second, 1)
 
 
 def _value(kind: str, direction: int, strength: int | None) -> int:

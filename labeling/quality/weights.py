@@ -39,9 +39,12 @@ def update_reliability(project: Project) -> ReliabilityUpdate:
     reliabilities = estimate_labelers(project)
     now = timezone.now().isoformat(timespec="seconds")
     members = project.memberships.filter(user__in=reliabilities).order_by("pk")
+    people = list(members.values_list("user_id", "user__outside_project_id"))
     changed = sum(
         _write_weight(project.pk, user_id, reliabilities[user_id], now)
-        for user_id in list(members.values_list("user_id", flat=True))
+        for user_id, outside_project in people
+        # A file may bring very many who share no pair with anybody: there is nothing to say.
+        if outside_project is None or reliabilities[user_id].shared
     )
     return ReliabilityUpdate(changed, resettle_pending(project))
 

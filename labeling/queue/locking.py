@@ -145,7 +145,7 @@ def _locked_of(row: tuple[Any, ...]) -> Locked:
         _instance(part, values) for part in PARTS
     )
     assignment.comparison, assignment.project, assignment.labeler = comparison, project, labeler
-    comparison.prompt = prompt
+    comparison.prompt, comparison.project = prompt, project
     expected, others_judged, held_by_others, other_lease_id, last_judgment_id = values
     return Locked(
         assignment=assignment,

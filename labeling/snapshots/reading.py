@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from labeling.models import Snapshot
-from labeling.preferences.shapes.annotators import NOT_ASKED
 from labeling.preferences.shapes.styles import Answer, Pair, Row, VoteOfPair
 from labeling.preferences.snapshots import SnapshotDamaged
 from labeling.snapshots.files import path_of
 from labeling.texts.messages import extra_of
 
 EVEN = 1e-6
+# What the file beside the rows keeps of a vote under the names of VoteOfPair.
+KEPT_OF_VOTES = ("annotator", "strength", "shown_first", "aspects", "seconds", "judged_at")
 # What a training's rows do not say.
 TRAINED = {"kind": "prefer", "provenance": "", "excluded": False, "excluded_reason": ""}
 
@@ -79,7 +80,11 @@ def pair_of(row: Row, beside: Row, project: str) -> Pair:
         project=project,
         split=row["split"],
         votes=[
-            VoteOfPair(vote["id"], vote["annotator"], vote["vote"], vote.get("strength", NOT_ASKED))
+            VoteOfPair(
+                judgment=vote["id"],
+                says=vote["vote"],
+                **{name: vote[name] for name in KEPT_OF_VOTES},
+            )
             for vote in beside["judgments"]
         ],
     )

@@ -85,6 +85,7 @@ def _can_create_projects(context: RequestContext) -> bool:
 SETTINGS_TABS = (
     Tab("project-settings", "People and answers", "project-settings", Role.ADMIN),
     Tab("project-loop-settings", "Models and the loop", "project-loop-settings", Role.CURATOR),
+    Tab("webhooks", "Webhooks", "webhooks", Role.ADMIN),
 )
 
 

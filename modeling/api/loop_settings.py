@@ -4,7 +4,7 @@ of it follows from the declarations of modeling/settings."""
 from collections.abc import Mapping
 from typing import Any
 
-from drf_spectacular.utils import extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiExample, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -162,6 +162,13 @@ class LoopSettingsView(APIView):
             "LoopSettingsChange", {name: field_of(one) for name, one in SETTINGS.items()}
         ),
         responses=SettingSerializer(many=True),
+        examples=[
+            OpenApiExample(
+                "Two settings",
+                value={"retrain_after": 50, "reward_label_smoothing": 0.05},
+                request_only=True,
+            )
+        ],
     )
     def patch(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug)

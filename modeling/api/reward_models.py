@@ -1,79 +1,59 @@
-"""A project's reward models, and scores by one of them."""
+"""A project's reward models: which there are, how good each is, and which one is in service."""
 
-from typing import Any
-
-from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
-from rest_framework.exceptions import APIException, NotFound, ValidationError
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from labeling.api.conventions.requests import project_of
-from labeling.api.conventions.whole_messages import MessageField, ResponseField
-from labeling.models import Project
+from labeling.api.conventions.errors import problems
+from labeling.api.conventions.requests import project_of, user_of
+from labeling.models import Project, Role
 from labeling.pages.numbers import whole_number
-from labeling.texts.shown_paths import without_paths
-from modeling.core.messages import OPTION_NAMES
-from modeling.models import RewardModel
-from modeling.reward_models import serving
-from modeling.reward_models.accuracy import accuracy_of, yardsticks_of
-from modeling.settings import declared
-from modeling.settings.choices import Aggregate
-from modeling.settings.declaring import Number
+from labeling.projects.model_locations import NotUsable
+from modeling.api.bodies import ReasonSerializer, Refused, body_of, refusing, seen_version
+from modeling.api.reward_model_rows import (
+    RewardModelDetailSerializer,
+    RewardModelSerializer,
+    model_detail,
+    model_row,
+)
+from modeling.models import RewardModel, deciding
+from modeling.reward_models import service
+from modeling.reward_models.model_card import archive_of, card_of
 
 LIVE = "live"
+TAR = "application/x-tar"
+OTHERS = ("project", "run", "snapshot")
 
 
-class NobodyAnswers(APIException):
-    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+def find_version(project: Project, version: str) -> RewardModel:
+    """By number, or the one in service."""
+    reward_models = RewardModel.objects.filter(project=project).select_related(*OTHERS)
+    if version == LIVE:
+        model = reward_models.filter(status=RewardModel.Status.LIVE).first()
+        words = "No reward model is in service yet."
+    else:
+        number = whole_number(version)
+        model = reward_models.filter(version=number).first() if number is not None else None
+        words = f"There is no reward model {version}."
+    if model is None:
+        raise NotFound(words)
+    return model
 
 
-class FigureSerializer(serializers.Serializer[Any]):
-    value = serializers.FloatField()
-    low = serializers.FloatField(
-        allow_null=True, help_text="Of the 95 % interval; null where none was measured."
+class PromoteSerializer(ReasonSerializer):
+    instead_of = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        help_text="The version that you saw in service (null: none). If another one is there by "
+        "now, nothing is changed: 409. Left out: whichever is there.",
     )
-    high = serializers.FloatField(allow_null=True)
-    n = serializers.IntegerField(help_text="Comparisons.")
-    split = serializers.CharField()
-
-
-class RewardModelSerializer(serializers.Serializer[Any]):
-    version = serializers.IntegerField()
-    status = serializers.ChoiceField(choices=RewardModel.Status.choices)
-    accuracy = FigureSerializer(allow_null=True, help_text="On what was held out.")
-    agreement = serializers.FloatField(
-        allow_null=True, help_text="Of pairs of judgments of these comparisons: the same answer."
-    )
-    longer_wins = serializers.FloatField(
-        allow_null=True, help_text="What the longer response always winning would score on them."
-    )
-    members = serializers.IntegerField(help_text="How many opinions it has of a text.")
-    is_plain = serializers.BooleanField(
-        help_text="Whether its folder loads as AutoModelForSequenceClassification."
-    )
-    base_model = serializers.CharField()
-    preferences = serializers.IntegerField(help_text="In the snapshot it was trained on.")
-    snapshot = serializers.CharField(help_text="SHA-256.")
-    created_at = serializers.DateTimeField()
-
-
-def model_row(model: RewardModel) -> dict[str, Any]:
-    yardsticks = yardsticks_of(model)
-    return {
-        "version": model.version,
-        "status": model.status,
-        "accuracy": accuracy_of(model),
-        "agreement": yardsticks.agreement,
-        "longer_wins": yardsticks.longer_wins,
-        "members": model.member_count,
-        "is_plain": not model.why_not_plain,
-        "base_model": without_paths(model.base_model),
-        "preferences": model.snapshot.count,
-        "snapshot": model.snapshot.sha256,
-        "created_at": model.created_at,
-    }
 
 
 class RewardModelsView(APIView):
@@ -88,107 +68,90 @@ class RewardModelsView(APIView):
         return Response(RewardModelSerializer(rows, many=True).data)
 
 
-class TextSerializer(serializers.Serializer[Any]):
-    prompt = serializers.ListField(child=MessageField(), allow_empty=False)
-    response = ResponseField(help_text="A text, or the assistant's whole message.")
-    tools = serializers.ListField(
-        child=serializers.DictField(), required=False, help_text="Functions it may call."
-    )
-    chat_template_kwargs = serializers.DictField(
-        required=False, help_text="Arguments for the chat template."
-    )
-
-
-UWO_WEIGHT = declared("uwo_weight", Number)
-
-
-class ScoreRequestSerializer(serializers.Serializer[Any]):
-    texts = TextSerializer(many=True, allow_empty=False)
-    aggregate = serializers.ChoiceField(
-        choices=Aggregate.pairs(),
-        required=False,
-        help_text="How the rewards of several members become one; else as the project has it.",
-    )
-    uwo_weight = serializers.FloatField(
-        required=False,
-        min_value=UWO_WEIGHT.low,
-        max_value=UWO_WEIGHT.high,
-        help_text="Times the variance, with `uwo`.",
-    )
-
-
-class ScoredSerializer(serializers.Serializer[Any]):
-    reward = serializers.FloatField(
-        help_text="Of all members together. Higher is better; only differences for the same "
-        "prompt mean something."
-    )
-    mean = serializers.FloatField(help_text="Of the members.")
-    std = serializers.FloatField(help_text="Over the members: how unsure they are; 0 for one.")
-    members = serializers.ListField(
-        child=serializers.FloatField(), help_text="The reward by each member, on one scale."
-    )
-    probability = serializers.FloatField(
-        allow_null=True,
-        help_text="That people prefer this response to the first one of the same prompt, by the "
-        "model's calibration (temperature 1 until one can be fitted); null for a first one.",
-    )
-    truncated = serializers.BooleanField(
-        help_text="Whether prompt and response are longer than the model reads, so that the "
-        "beginning of the prompt, or the end of the response, was cut off."
-    )
-
-
-class ScoreResponseSerializer(serializers.Serializer[Any]):
-    version = serializers.IntegerField()
-    aggregate = serializers.CharField()
-    scores = ScoredSerializer(many=True, help_text="In the order of the texts.")
-
-
-class ScoreView(APIView):
+class RewardModelView(APIView):
     @extend_schema(
-        summary="Score responses with a reward model",
-        description=(
-            "For curators and admins. `version` is a number, or `live` for the one in service. At "
-            f"most {serving.MOST_TEXTS} texts. 503 while the scorer or Redis is away."
-        ),
-        request=ScoreRequestSerializer,
-        responses=ScoreResponseSerializer,
+        summary="A reward model with all its figures",
+        description="For curators and admins. `version` is a number, or `live` for the one in "
+        "service.",
+        responses=RewardModelDetailSerializer,
+    )
+    def get(self, request: Request, slug: str, version: str) -> Response:
+        return Response(model_detail(find_version(project_of(request, slug), version)))
+
+
+class RewardModelPromoteView(APIView):
+    @extend_schema(
+        summary="Put a reward model in service, or an earlier one back",
+        description="For admins. Whatever the gate said; the version before is retired, and can be "
+        "put back in the same way. Sending it again changes nothing. 409: its folder is gone or "
+        "was changed, or another one than `instead_of` is in service.",
+        request=PromoteSerializer,
+        examples=[
+            OpenApiExample(
+                "In the place of v3",
+                value={"reason": "It is calibrated better.", "instead_of": 3},
+                request_only=True,
+            ),
+        ],
+        responses={200: RewardModelDetailSerializer, **problems(409)},
     )
     def post(self, request: Request, slug: str, version: str) -> Response:
+        project = project_of(request, slug, Role.ADMIN)
+        given = body_of(request, PromoteSerializer)
+        model = find_version(project, version)
+        seen = seen_version(given, RewardModel.objects.filter(project=project))
+        with refusing(NotUsable, deciding.Outrun):
+            service.promote_reward_model(
+                model, user_of(request), given.get("reason", ""), instead_of=seen
+            )
+        return Response(model_detail(find_version(project, str(model.version))))
+
+
+class RewardModelRejectView(APIView):
+    @extend_schema(
+        summary="Reject a reward model",
+        description="For admins. 409: it is in service, so put another one there first; or it is "
+        "rejected already.",
+        request=ReasonSerializer,
+        responses={200: RewardModelDetailSerializer, **problems(409)},
+    )
+    def post(self, request: Request, slug: str, version: str) -> Response:
+        project = project_of(request, slug, Role.ADMIN)
+        reason = body_of(request, ReasonSerializer).get("reason", "")
+        model = find_version(project, version)
+        if not service.reject_reward_model(model, user_of(request), reason):
+            raise Refused(
+                f"Reward model v{model.version} is in service, or rejected already. To take it out "
+                "of service put another one there."
+            )
+        return Response(model_detail(find_version(project, str(model.version))))
+
+
+class RewardModelCardView(APIView):
+    @extend_schema(
+        summary="The model card of a reward model",
+        description="For curators and admins. The README.md of its folder, in Markdown.",
+        responses={(200, "text/markdown"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request, slug: str, version: str) -> HttpResponse:
         model = find_version(project_of(request, slug), version)
-        given = ScoreRequestSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        asked = given.validated_data
-        texts = [_text_of(text) for text in asked["texts"]]
-        usual = serving.way_of(model.project)
-        way = serving.Aggregation(
-            asked.get("aggregate", usual.aggregate), asked.get("uwo_weight", usual.uwo_weight)
-        )
-        try:
-            scored = serving.score(model, texts, way=way)
-        except serving.CannotScore as problem:
-            raise ValidationError({"texts": [str(problem)]}) from problem
-        except serving.Unavailable as problem:
-            raise NobodyAnswers(str(problem)) from problem
-        answer = {"version": model.version, "aggregate": way.aggregate, "scores": scored}
-        return Response(ScoreResponseSerializer(answer).data)
+        return HttpResponse(card_of(model), content_type="text/markdown; charset=utf-8")
 
 
-def _text_of(asked: dict[str, Any]) -> serving.TextToScore:
-    options = {name: value for name, value in asked.items() if name in OPTION_NAMES and value}
-    return serving.TextToScore(asked["prompt"], asked["response"], options)
-
-
-def find_version(project: Project, version: str) -> RewardModel:
-    """By number, or the one in service."""
-    reward_models = RewardModel.objects.filter(project=project).select_related("project")
-    if version == LIVE:
-        model = reward_models.filter(status=RewardModel.Status.LIVE).first()
-        words = "No reward model is in service yet."
-    else:
-        number = whole_number(version)
-        model = reward_models.filter(version=number).first() if number is not None else None
-        words = f"There is no reward model {version}."
-    if model is None:
-        raise NotFound(words)
-    return model
+class RewardModelDownloadView(APIView):
+    @extend_schema(
+        summary="The folder of a reward model as a tar",
+        description="For curators and admins. The folders of all its members, with the card; the "
+        "last file holds the SHA-256 of all the others (`sha256sum --check`). `Content-Length` "
+        "tells whether all of it has arrived. 409: the folder is gone, or is not what it was.",
+        responses={(200, TAR): OpenApiTypes.BINARY, **problems(409)},
+    )
+    def get(self, request: Request, slug: str, version: str) -> HttpResponseBase:
+        model = find_version(project_of(request, slug), version)
+        with refusing(NotUsable):
+            service.check_reward_model(model)
+        name, archive = archive_of(model)
+        answer = StreamingHttpResponse(archive.stream(), content_type=TAR)
+        answer["Content-Length"] = str(archive.size)
+        answer["Content-Disposition"] = f'attachment; filename="{name}.tar"'
+        return answer

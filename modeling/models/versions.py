@@ -208,6 +208,12 @@ class Loop(models.Model):
     guarded_from = models.PositiveIntegerField(
         default=0, help_text="The guard looks at policy versions after this one."
     )
+    told_alarms = models.JSONField(
+        default=list,
+        db_default=[],
+        editable=False,
+        help_text="The alarms that stand and that webhooks were told of, by their digests.",
+    )
 
     class Meta:
         constraints = [between("gate_margin", 0.0, 1.0, "loop_gate_margin_in_0_1")]

@@ -18,6 +18,9 @@ from labeling.database.transactions import retried
 from labeling.models import Project, User
 from labeling.people.audit import write_entry
 from labeling.projects.model_locations import NotUsable
+from labeling.texts.shown_paths import without_paths
+from labeling.webhooks import events
+from labeling.webhooks.outbox import link
 from modeling.models import Loop, Policy, Round, deciding
 from modeling.models.deciding import NOW, Now, Outrun
 from modeling.policies import blind, improving, registry
@@ -119,12 +122,22 @@ def close(round_: Round, state: str, reason: str, **values: Any) -> bool:
         values["results"] = replace(round_.figures, blind=result).as_json()
         # The round's own reason says why it was compared at all, where that is known.
         reason = f"{round_.reason} {reason}".strip()
+    now = timezone.now()
     with transaction.atomic():
         closed = Round.objects.filter(pk=round_.pk, state=round_.state).update(
-            state=state, reason=reason, finished_at=timezone.now(), **values
+            state=state, reason=reason, finished_at=now, **values
         )
         if closed:
             blind.release(round_)
+            events.round_finished(
+                round_.project,
+                number=round_.number,
+                state=state,
+                reason=without_paths(reason),
+                started_at=round_.started_at,
+                finished_at=now,
+                url=link("rounds", round_.project.slug),
+            )
     return bool(closed)
 
 

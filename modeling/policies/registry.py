@@ -16,14 +16,16 @@ from django.db import transaction
 
 from config.nudges import nudge
 from labeling.models import Project, User
+from labeling.network.reachable import look_up
 from labeling.people.audit import write_entry
 from labeling.projects.model_locations import NotUsable, check_model, written
 from labeling.texts.shown_paths import without_paths
+from labeling.webhooks import events
+from labeling.webhooks.outbox import link
 from modeling.core.generating.servers.chat_server import HOSTS, ChatServer, is_server, parse_server
 from modeling.core.generating.servers.reachable import (
     check_addresses,
     check_unasked,
-    look_up,
     reach_of,
 )
 from modeling.core.program.errors import ProgramError
@@ -67,7 +69,7 @@ def _architectures(folder: Path) -> list[str]:
 def _check_server(location: str, *, look: bool = False) -> None:
     """Raises NotUsable for an address that nobody may connect to. `look`: the name's addresses are
     checked too, where it has any here. Whoever connects checks them again
-    (modeling/core/generating/servers/checked_network.py): this is to say at once what would fail a
+    (labeling/network/checked_network.py): this is to say at once what would fail a
     minute later."""
     try:
         server = parse_server(location)
@@ -167,6 +169,16 @@ def point_at(policy: Policy, by: User | None, loop: Loop) -> bool:
         "policy put in service",
         policy,
         instead_of=before.version if before else None,
+    )
+    events.model_promoted(
+        policy.project,
+        by,
+        kind="policy",
+        version=policy.version,
+        name=policy.name,
+        instead_of=before.version if before else None,
+        reason=without_paths(policy.verdict),
+        url=link("policies", policy.project.slug),
     )
     transaction.on_commit(partial(nudge, "modeling.tasks.advance", policy.project_id))
     return True

@@ -1,4 +1,5 @@
-"""The model card: README.md in a reward model's folder, so that it explains itself anywhere."""
+"""What goes out of the house with a reward model: its card, README.md in its folder, so that it
+explains itself anywhere; and its folders as an archive."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +11,7 @@ from modeling.reward_models.accuracy import Accuracy, accuracy_of
 from modeling.reward_models.eval_results import write_eval_results
 from modeling.reward_models.using import uses_on_card
 from modeling.run_data.stored import Evaluation
+from modeling.runs.archive import FolderArchive
 
 
 def write_card(model: RewardModel) -> None:
@@ -18,6 +20,19 @@ def write_card(model: RewardModel) -> None:
     if model.path.is_dir():
         (model.path / "README.md").write_text(card_of(model), encoding="utf-8")
         write_eval_results(model)
+
+
+def archive_of(model: RewardModel) -> tuple[str, FolderArchive]:
+    """The folders of the model and its members as a tar, with the name of what it unpacks to.
+
+    Its results for the hub are written now: the snapshot may have been pushed since it was
+    trained.
+    """
+    write_eval_results(model)
+    name = f"{model.project.slug}-reward-model-v{model.version}"
+    own, *others = model.member_paths
+    folders = {name: own} | {f"{name}/members/{at}": path for at, path in enumerate(others, 1)}
+    return name, FolderArchive(folders, f"{name}.sha256")
 
 
 def card_of(model: RewardModel) -> str:

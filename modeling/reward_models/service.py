@@ -14,6 +14,8 @@ from labeling.models import Project, User
 from labeling.people.audit import write_entry
 from labeling.projects.model_locations import NotUsable
 from labeling.texts.shown_paths import without_paths
+from labeling.webhooks import events
+from labeling.webhooks.outbox import link
 from modeling.models import Loop, RewardModel, Round
 from modeling.models.deciding import NOW, Now, Outrun, deciding, in_service, moved_to
 from modeling.reward_models.doubting import raise_doubts
@@ -61,6 +63,16 @@ def point_at_model(model: RewardModel, by: User | None, reason: str, loop: Loop)
         model,
         reason,
         instead_of=before.version if before else None,
+    )
+    events.model_promoted(
+        project,
+        by,
+        kind="reward_model",
+        version=model.version,
+        name=without_paths(model.base_model),
+        instead_of=before.version if before else None,
+        reason=without_paths(reason),
+        url=link("reward-model", model.pk),
     )
     transaction.on_commit(partial(nudge, "modeling.tasks.advance", project.pk))
     return True

@@ -176,3 +176,10 @@ def write_prompts(folder: Path, ids: Sequence[int]) -> None:
     rows = Prompt.objects.filter(pk__in=ids).values_list("pk", "messages", "extra")
     prompts = {pk: {"id": str(pk), "prompt": messages, **extra} for pk, messages, extra in rows}
     write_jsonl(folder / "prompts.jsonl", (prompts[pk] for pk in ids if pk in prompts))
+
+
+def predictions_of(run: Run) -> Path | None:
+    """The file in which a training's model says what it thinks of each preference; None where there
+    is none."""
+    path = run.folder / "predictions.jsonl"
+    return path if run.kind == Run.Kind.TRAIN_REWARD and path.is_file() else None

@@ -44,6 +44,20 @@ def log_tail(run: Run, lines: int = 80) -> str:
     return without_paths(programs.tail(log_path(run), lines))
 
 
+def whole_log(run: Run) -> str:
+    """The run's log; "" when there is none yet. While the run goes on, only whole lines: what
+    follows then never changes what was there."""
+    try:
+        with log_path(run).open("rb") as file:
+            # The log is cut while it grows, so it may be somewhat larger for a moment.
+            text = file.read(2 * programs.LOG_BYTES)
+    except FileNotFoundError:
+        return ""
+    if run.state in Run.ACTIVE:
+        text = text[: text.rfind(b"\n") + 1]
+    return without_paths(text.decode(errors="replace"))
+
+
 def curves(run: Run, names: Iterable[str] | None = None) -> dict[str, list[tuple[int, float]]]:
     """Metric name -> [(step, value)], by step."""
     metrics = Metric.objects.filter(run=run)

@@ -22,7 +22,7 @@ from modeling.runs.several_gpus import command_for, processes_for
 
 CANCELLED = 128 + signal.SIGTERM
 LOG_LINES_IN_ERROR = 15
-# How an error is put together as text; modeling/pages/runs/run_results.py takes it apart again.
+# How an error is put together as text; modeling/loop/run_outcomes.py takes it apart again.
 LOG_FOLLOWS = "Last lines of the log:"
 WHERE = "Where: "
 MOVED_AT_ONCE = 2**20

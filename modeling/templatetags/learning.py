@@ -6,8 +6,8 @@ from django import template
 
 from labeling.texts.shown_paths import without_paths
 from modeling.loop import doing as words
+from modeling.loop.run_outcomes import outcome_of
 from modeling.models import Policy, RewardModel, Round, Run
-from modeling.pages.runs.run_results import outcome_of
 
 register = template.Library()
 

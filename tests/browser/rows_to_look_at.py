@@ -27,9 +27,12 @@ from labeling.models.work import FlagCategory
 from labeling.people.audit import write_entry
 from labeling.people.invitations import create_invitation, invite_account
 from labeling.people.signing_in.tokens import make_token
+from labeling.projects.webhooks import create_webhook, send_test
 from labeling.quality import gold
 from labeling.snapshots.filters import SnapshotFilter
 from labeling.snapshots.taking import take_by_hand
+from labeling.webhooks.delivering import Claimed, record
+from labeling.webhooks.sending import Outcome
 from modeling.models import Loop, Policy, Run, Score, versions
 from modeling.models.versions import loop_of
 from tests.factories import (
@@ -197,11 +200,30 @@ def _manage(project: Project, people: dict[Role, User]) -> dict[str, Any]:
     guest = make_user("guest")
     invite_account(project, admin, guest.username, Role.LABELER, "")
     make_token(admin, "Nightly export", tuple(Scope))
+    hook, event = _told(project, admin)
     loop_of(project)
     return {
+        "webhook.pk": hook,
+        "delivery": event,
         "labeler.pk": labeler.pk,
         "member.pk": labeler.pk,
         "quality.pk": labeler.pk,
         "invitation.token": token,
         "invitation.pk": invitation.pk,
     }
+
+
+def _told(project: Project, admin: User) -> tuple[int, int]:
+    """A webhook that fails, and the event that was refused last."""
+    address = "https://1.1.1.1/a-path-that-is-long-and-cannot-be-broken-" + "x" * 80
+    hook = create_webhook(
+        project, admin, {"address": address, "events": ["judgment.made", "round.finished"]}
+    ).webhook
+    arrived, refused = send_test(hook, admin), send_test(hook, admin)
+    send_test(hook, admin)
+    now = timezone.now()
+    answer = Outcome(200, '{"ok": true}', seconds=0.21)
+    refusal = Outcome(503, "<h1>Außer Betrieb</h1> مرحبا", "It did not take the event.", 1.5)
+    record(Claimed(arrived, hook, arrived.next_try_at or now), answer, now)
+    record(Claimed(refused, hook, refused.next_try_at or now), refusal, now)
+    return hook.pk, refused.pk

@@ -16,7 +16,7 @@ from labeling.models import Comparison, Preference, Project, Role, Scope
 from labeling.people.signing_in.tokens import make_token
 from modeling.reward_models import serving
 from tests.factories import claim, judge_for, make_comparisons, make_member, make_project
-from tests.modeling.page_helpers import make_reward_model
+from tests.modeling.page_helpers import log_metrics, make_reward_model, with_folder
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
@@ -46,6 +46,12 @@ def run_in_shell(text: str, folder: Path, **environment: str) -> str:
     return done.stdout
 
 
+@pytest.fixture(autouse=True)
+def data_dir_of_its_own(settings: Any, tmp_path: Path) -> None:
+    """Run numbers, and so folders, repeat."""
+    settings.DATA_DIR = tmp_path / "data"
+
+
 @pytest.fixture
 def scorer(monkeypatch: pytest.MonkeyPatch) -> None:
     def score(model: Any, texts: Any, *, way: Any) -> Any:
@@ -57,7 +63,8 @@ def scorer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make_demo(slug: str) -> tuple[Project, Any, str]:
     project = make_project(slug=slug, gold_share=0)
-    make_reward_model(project, status="live")
+    model = with_folder(make_reward_model(project, status="live"))
+    log_metrics(model.run, "train/loss", [0.7, 0.6])
     admin = make_member(project, Role.ADMIN)
     _, key = make_token(admin, "A program", tuple(Scope))
     return project, admin, key
@@ -76,6 +83,9 @@ def test_the_commands_of_the_api_page_work(
     for text in commands:
         run_in_shell(text, tmp_path, HOST=live_server.url, TOKEN=key, ID=str(held.uuid))
     assert len(commands) >= 10
+    assert len((tmp_path / "loss.jsonl").read_text().splitlines()) == 2
+    assert (tmp_path / "helpfulness-reward-model-v1" / "config.json").exists()
+    assert project.policies.get().status == "candidate"
     assert held.judgments.get().rationale == "It says why."
     assert project.prompts.filter(messages__0__content="Why?").exists()
     heap = project.comparisons.get(prompt__messages__0__content="What is a heap?")

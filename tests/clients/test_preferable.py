@@ -366,7 +366,8 @@ def test_any_list_is_read_page_by_page(
 def test_what_is_posted_is_done_once_though_its_answer_is_lost(
     project: preferable.Project, pauses: list[float]
 ) -> None:
-    send, lost = project.client._http.send, []
+    send = project.client._http.send
+    lost: list[httpx.Response] = []
 
     def lose_the_first(request: httpx.Request, **options: Any) -> httpx.Response:
         answer = send(request, **options)

@@ -39,6 +39,7 @@ from labeling.models import (
 )
 from labeling.people.invitations import create_invitation
 from labeling.people.signing_in.tokens import make_token
+from labeling.projects.webhooks import create_webhook, send_test
 from modeling.models import (
     ArmLift,
     BlindPair,
@@ -95,6 +96,8 @@ def fill(project: Project, number: int) -> None:
         project=project, comparison_id=preference.comparison_id, author=labeler, text=f"{number}"
     )
     KeyedRequest.objects.create(user=labeler, token=token, key=f"{number}", fingerprint="0" * 64)
+    told = {"address": "https://1.1.1.1/", "events": ["round.finished"]}
+    send_test(create_webhook(project, labeler, told).webhook, labeler)
     policy = Policy.objects.create(project=project, version=number, name="p", location="x")
     snapshot = Snapshot.objects.create(project=project, sha256=f"{number:064}", count=1)
     snapshot.files.create(name=f"{number}.jsonl", sha256=f"{number:064}", size=1, rows=1)

@@ -40,8 +40,10 @@ DROPPED_COLUMNS: dict[str, str] = {}
 NEW_TABLES = {
     "labeling.Comment",
     "labeling.Comment_mentions",
+    "labeling.Delivery",
     "labeling.FormerMember",
     "labeling.KeyedRequest",
+    "labeling.Webhook",
     "modeling.LoopSettings",
 }
 

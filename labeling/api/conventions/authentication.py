@@ -47,9 +47,13 @@ class TokenScope(BasePermission):
         token = request.auth
         if not isinstance(token, ApiToken):
             return True
-        if request.method in SAFE_METHODS:
-            needed = getattr(view, "read_scope", Scope.READ)
-        else:
-            needed = getattr(view, "write_scope", Scope.WRITE)
+        needed = needed_scope(request.method or "", view)
         self.message = f"This token lacks the scope “{needed.value}”: make one that has it."
         return token.allows(needed)
+
+
+def needed_scope(method: str, view: "APIView") -> Scope:
+    """The scope that a token needs to send such a request to this view."""
+    if method in SAFE_METHODS:
+        return getattr(view, "read_scope", Scope.READ)
+    return getattr(view, "write_scope", Scope.WRITE)

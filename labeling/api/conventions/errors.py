@@ -23,6 +23,9 @@ class FaultSerializer(serializers.Serializer[Any]):
     )
     field = serializers.CharField()
     problem = serializers.CharField()
+    line = serializers.IntegerField(required=False, help_text="Of an import: of what was sent.")
+    place = serializers.CharField(required=False, help_text="Of an import: the line in words.")
+    advice = serializers.CharField(required=False, help_text="Of an import: what to do.")
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
@@ -34,6 +37,9 @@ class ProblemSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField(help_text="A sentence to read.")
     errors = FaultSerializer(  # type: ignore[assignment]
         many=True, required=False, help_text="Of a 400: each field at fault."
+    )
+    total = serializers.IntegerField(
+        required=False, help_text="Of an import: all faults, where `errors` holds the first ones."
     )
 
 
@@ -98,6 +104,8 @@ def problem_response(fault: Exception, context: dict[str, Any]) -> Response | No
     for name in ("WWW-Authenticate", "Retry-After", "Allow"):
         if name in response.headers:
             problem.headers[name] = response.headers[name]
+    for name, value in getattr(fault, "headers", {}).items():
+        problem.headers[name] = value
     return problem
 
 

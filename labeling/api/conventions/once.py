@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from labeling.api.conventions.requests import user_of
-from labeling.models import ApiToken
+from labeling.models import ApiToken, KeyedRequest
 from labeling.models.keyed_requests import LONGEST_KEY
 from labeling.people import repeats
 
@@ -60,17 +60,13 @@ def once(*, told_once: tuple[str, ...] = ()) -> Callable[[Method], Method]:
             key = request.headers.get(HEADER)
             if key is None:
                 return method(view, request, *args, **kwargs)
-            token = request.auth if isinstance(request.auth, ApiToken) else None
-            noted, is_first = _begin(request, token, _checked(key))
-            if not is_first:
-                return Response(noted.answer, status=noted.status, headers={REPLAYED: "true"})
             try:
-                answer = method(view, request, *args, **kwargs)
-            except BaseException:
-                repeats.free_key(noted)
-                raise
-            repeats.keep_answer(noted, answer.status_code, _kept(answer.data, told_once))
-            return answer
+                noted, is_first = _begin(request, _checked(key))
+                if not is_first:
+                    return Response(noted.answer, status=noted.status, headers={REPLAYED: "true"})
+                return _answer(noted, told_once, partial(method, view, request, *args, **kwargs))
+            finally:
+                _close_files(request)
 
         post.takes_key = True  # type: ignore[attr-defined]  # a test asks every endpoint for it
         described: Method = extend_schema(parameters=[KEY])(post)
@@ -79,7 +75,21 @@ def once(*, told_once: tuple[str, ...] = ()) -> Callable[[Method], Method]:
     return decorate
 
 
-def _begin(request: Request, token: ApiToken | None, key: str) -> tuple[Any, bool]:
+def _answer(
+    noted: KeyedRequest, told_once: tuple[str, ...], do: Callable[[], Response]
+) -> Response:
+    """Does what was asked and keeps the answer. What is refused frees the key."""
+    try:
+        answer = do()
+    except BaseException:
+        repeats.free_key(noted)
+        raise
+    repeats.keep_answer(noted, answer.status_code, _kept(answer.data, told_once))
+    return answer
+
+
+def _begin(request: Request, key: str) -> tuple[KeyedRequest, bool]:
+    token = request.auth if isinstance(request.auth, ApiToken) else None
     try:
         return repeats.begin(user_of(request), token, key, fingerprint_of(request))
     except repeats.KeyIsOfAnother as fault:
@@ -106,10 +116,21 @@ def fingerprint_of(request: Request) -> str:
 
 def _digest_of_file(part: Any) -> str:
     digest = hashlib.sha256()
+    part.seek(0)  # it was just written
     while piece := part.read(CHUNK):
         digest.update(piece)
     part.seek(0)
     return digest.hexdigest()
+
+
+def _close_files(request: Request) -> None:
+    """Closes what was uploaded: nobody else does where the view is not called."""
+    if not hasattr(request, "_full_data"):
+        return  # nobody has read the body
+    body: Any = request.data
+    for part in body.values() if isinstance(body, Mapping) else ():
+        if hasattr(part, "close"):
+            part.close()
 
 
 def _kept(body: Any, told_once: tuple[str, ...]) -> Any:

@@ -4,7 +4,7 @@ import tempfile
 from typing import IO, Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import APIException
 from rest_framework.parsers import BaseParser, MultiPartParser
@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from labeling.api.conventions.errors import problems
 from labeling.api.conventions.once import once
 from labeling.api.conventions.parameters import Parameters, WordListField
 from labeling.api.conventions.requests import project_of, user_of
@@ -69,6 +70,10 @@ class ImportParameters(Parameters):
         help_text="Leave out rows with errors, and say how many and which, instead of refusing the "
         "file.",
     )
+    number_labelers = serializers.BooleanField(
+        default=False,
+        help_text="Call labelers whom the file names annotator 1, 2, … and do not store the names.",
+    )
     mapping = serializers.CharField(
         max_length=LONGEST_JSON,
         default="",
@@ -108,6 +113,18 @@ class ReportSerializer(serializers.Serializer[Any]):
     votes_counted = serializers.IntegerField(
         help_text="Triples beyond the first of a pair: together they are its votes."
     )
+    labelers_new = serializers.IntegerField(
+        help_text="Outside labelers: whom the file names, and the project did not know."
+    )
+    judgments_new = serializers.IntegerField(help_text="Of outside labelers.")
+    judgments_merged = serializers.IntegerField()
+    judgments_replaced = serializers.IntegerField(
+        help_text="Earlier ones of a labeler about a pair, in whose place the last one stands."
+    )
+    preferences_resettled = serializers.IntegerField()
+    votes_unnamed = serializers.IntegerField(
+        help_text="Left out: they name nobody, and named labelers judged their pairs."
+    )
     skipped = serializers.IntegerField(help_text="Rows with errors, with `skip_bad`.")
     identical_pairs = serializers.IntegerField()
     contradictory = serializers.IntegerField()
@@ -137,24 +154,33 @@ class ImportsView(APIView):
             "application/x-ndjson": OpenApiTypes.BINARY,
             "multipart/form-data": UploadSerializer,
         },
-        responses={201: ReportSerializer, 200: ReportSerializer},
+        responses={201: ReportSerializer, 200: ReportSerializer, **problems(202, 409)},
+        examples=[
+            OpenApiExample(
+                "A prompt with two responses",
+                value='{"prompt": "Why?", "responses": ["Because.", "Why not?"]}\n',
+                media_type="application/x-ndjson",
+                request_only=True,
+            )
+        ],
     )
     @once()
     def post(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug)
         given = ImportParameters.of(request)
-        options = ImportOptions(
-            pairs=given["pairs"],
-            source=given["source"],
-            tags=tuple(given.get("tags", [])),
-            dry_run=given["dry_run"],
-            skip_bad=given["skip_bad"],
-            mapping=_mapping_in(request, given["mapping"]),
-        )
         file = request.data.get("file") if isinstance(request.data, dict) else None
         if file is None or not hasattr(file, "read"):
             raise serializers.ValidationError({"file": "Send the rows as a form's `file`."})
         with file:
+            options = ImportOptions(
+                pairs=given["pairs"],
+                source=given["source"],
+                tags=tuple(given.get("tags", [])),
+                dry_run=given["dry_run"],
+                skip_bad=given["skip_bad"],
+                mapping=_mapping_in(request, given["mapping"]),
+                number_labelers=given["number_labelers"],
+            )
             report = import_file(
                 project, user_of(request), file, name=_name_of(file), options=options
             )

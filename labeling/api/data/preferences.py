@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import HttpResponseBase
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -121,8 +122,21 @@ class PreferenceSerializer(serializers.Serializer[Any]):
     )
 
 
+class PreferenceRow(serializers.Field):
+    """A row in the shape of a style, for the schema."""
+
+
+class PreferenceRowInSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = PreferenceRow
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        usual = auto_schema.resolve_serializer(PreferenceSerializer, direction).ref
+        said = "Of another `style`: its columns are in docs/data-formats.md."
+        return {"anyOf": [usual, {"type": "object", "description": said}]}
+
+
 class PreferencePageSerializer(serializers.Serializer[Any]):
-    results = PreferenceSerializer(many=True)
+    results = serializers.ListField(child=PreferenceRow())
     next = serializers.URLField(allow_null=True, help_text="The next page; null on the last.")
     cursor = serializers.CharField(
         required=False, help_text="To go on after this page, where `cursor` was given."

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, NotFound, PermissionDenied, ValidationError
 from rest_framework.request import Request
@@ -214,6 +214,7 @@ class NextView(APIView):
 
     @extend_schema(
         summary="The comparison to judge now",
+        tags=["hand-outs"],
         description="For every member. The one that you hold, or the next one, which is then yours "
         "until `expires_at`; else `nothing` says why there is none. Asking again changes nothing.",
         responses={200: NextSerializer, **problems(401, 403, 404, 409, 429)},
@@ -251,6 +252,18 @@ class AnswerView(HandOutView):
         description="By the rules of the page. Sending it again changes nothing, and returns what "
         "stands. What is not asked for is refused by its name.",
         request=AnswerSerializer,
+        examples=[
+            OpenApiExample(
+                "Of a pair",
+                value={"choice": "left", "rationale": "It says why.", "seconds": 31.5},
+                request_only=True,
+            ),
+            OpenApiExample(
+                "Of a ranking",
+                value={"choice": "rank", "places": {"A": 2, "B": 1, "C": 2}},
+                request_only=True,
+            ),
+        ],
         responses={200: RecordedSerializer, **problems(400, 401, 403, 404, 409, 413, 429)},
     )
     def post(self, request: Request, uuid: UUID) -> Response:

@@ -38,7 +38,7 @@ class ChangeBody(Body):
         required=False, min_value=1, help_text="With `matching`: how many you expect to match."
     )
     reason = serializers.CharField(
-        default="", allow_blank=True, help_text="At most 300 characters; needed to exclude."
+        default="", allow_blank=True, max_length=300, help_text="Needed to exclude."
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -46,6 +46,8 @@ class ChangeBody(Body):
             raise ValidationError({"ids": "Send either ids, or matching with expected."})
         if ("matching" in attrs) != ("expected" in attrs):
             raise ValidationError({"expected": "Goes with matching: send both, or neither."})
+        if attrs.get("expected", 0) > BULK_LIMIT:
+            raise ValidationError({"expected": f"At most {BULK_LIMIT:,}: narrow the filter."})
         return attrs
 
 
@@ -74,14 +76,16 @@ def changed_row(done: Change) -> dict[str, Any]:
 def change(request: Request, slug: str, action: str) -> Response:
     project = project_of(request, slug)
     given = ChangeBody.of(request)
+    if action == EXCLUDE and not given["reason"]:
+        raise ValidationError({"reason": "Say in a few words why, so that others can follow it."})
     try:
-        if action == EXCLUDE:
-            decisions.checked_reason(given["reason"])
         done = _change(project, user_of(request), action, given)
     except FilterError as fault:
         raise ValidationError({f"matching.{fault.field}": str(fault)}) from fault
     except CannotChange as fault:
-        raise _refusal(fault, given) from fault
+        if "matching" in given:
+            raise Contradicted(str(fault)) from fault  # others than expected match by now
+        raise ValidationError({"ids": str(fault)}) from fault
     return Response(changed_row(done))
 
 
@@ -101,18 +105,6 @@ def _change(project: Project, actor: User, action: str, given: dict[str, Any]) -
         )
     act = decisions.exclude if action == EXCLUDE else decisions.restore
     return act(project, actor, given["ids"], given["reason"])
-
-
-def _refusal(fault: CannotChange, given: dict[str, Any]) -> Exception:
-    """A reason that is no reason and ids that are none are faults of the request; other numbers
-    than expected are not."""
-    try:
-        decisions.checked_reason(given["reason"] or "-")
-    except CannotChange:
-        return ValidationError({"reason": str(fault)})
-    if "matching" in given:
-        return Contradicted(str(fault))
-    return ValidationError({"reason" if "why" in str(fault) else "ids": str(fault)})
 
 
 class PreferenceView(APIView):

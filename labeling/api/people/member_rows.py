@@ -8,13 +8,16 @@ from rest_framework import serializers
 
 from labeling.models import Membership, Project, Role
 from labeling.models.people import PausedBy, Qualification
-from labeling.people.members import members_of
+from labeling.people.members import everybody_of
 
 
 class MemberSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     username = serializers.CharField()
     full_name = serializers.CharField()
+    is_outside = serializers.BooleanField(
+        help_text="An outside labeler: a file brought their judgments, and nobody signs in as them."
+    )
     role = serializers.ChoiceField(choices=Role.choices)
     is_paused = serializers.BooleanField(help_text="Gets no comparisons.")
     paused_by_rule = serializers.ChoiceField(
@@ -35,7 +38,7 @@ class MemberSerializer(serializers.Serializer[Any]):
 
 
 def members_to_show(project: Project) -> QuerySet[Membership]:
-    return members_of(project).select_related("project")
+    return everybody_of(project).select_related("project")
 
 
 def member_rows(members: Sequence[Membership]) -> list[dict[str, Any]]:
@@ -48,6 +51,7 @@ def member_row(member: Any) -> dict[str, Any]:
         "id": member.pk,
         "username": member.user.username,
         "full_name": member.user.get_full_name(),
+        "is_outside": member.user.is_outside,
         "role": member.role,
         "is_paused": member.is_paused,
         "paused_by_rule": member.paused_by_rule,

@@ -36,6 +36,12 @@ class MemberParameters(PageParameters):
         default=None,
         help_text="Whether their judgments are out of training.",
     )
+    is_outside = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Whether a file brought their judgments: outside labelers.",
+    )
     to_review = serializers.BooleanField(
         default=False, help_text="Only those whom a check has paused and nobody has reviewed."
     )
@@ -83,6 +89,8 @@ class MembersView(APIView):
             members = members.filter(is_paused=given["is_paused"])
         if given["is_excluded"] is not None:
             members = members.filter(excluded_at__isnull=not given["is_excluded"])
+        if given["is_outside"] is not None:
+            members = members.filter(user__outside_project__isnull=not given["is_outside"])
         if given["to_review"]:
             members = members.filter(is_paused=True).exclude(paused_by_rule=PausedBy.NOBODY)
         if "username" in given:

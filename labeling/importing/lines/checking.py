@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
-from labeling.importing.lines import answer_fields, opinions, prompt_fields
+from labeling.importing.lines import answer_fields, named_votes, opinions, prompt_fields
 from labeling.importing.lines.answer_fields import NewResponse
 from labeling.importing.lines.message_fields import name_in, tag_in, text_in
 from labeling.importing.lines.opinions import Opinion
@@ -84,6 +84,8 @@ class _Check:
     def _tell_ignored(self, known: frozenset[str] | set[str]) -> None:
         if opinions.is_line_of_export(self.data):
             known = known | opinions.EXPORTED
+        if named_votes.names_annotator(self.data) and known >= TRIPLE:
+            known = known | named_votes.FIELDS | named_votes.EXPORTED
         for key in self.data.keys() - known:
             self.notices.add(f"field “{key:.40}” ignored", self.line)
 

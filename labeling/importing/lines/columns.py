@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from labeling.importing.lines import named_votes
 from labeling.importing.lines.checking import ALWAYS, TRIPLE
-from labeling.importing.lines.opinions import EXPORTED
+from labeling.importing.lines.opinions import EXPORTED, is_line_of_export
 from labeling.importing.lines.prompt_fields import PROMPT_FIELDS
 from labeling.importing.reports import COLUMNS, Problem
 from labeling.texts.messages import words_of
@@ -83,8 +84,8 @@ COUNTED = _words("length lengths len tokens token chars characters words size")
 SIDES = frozenset({"a", "b", "0", "1", "2", "3", "4", "i", "j", "k", "x", "y", "left", "right"})
 ADVICE = (
     "Understood are prompt, responses (text, model), or chosen and rejected, with "
-    "tags, model, kind, target, strength, weight, chosen_model, rejected_model, system, tools and "
-    "chat_template_kwargs: rename what is one of these, and take the rest out."
+    "tags, model, kind, target, strength, weight, chosen_model, rejected_model, annotator, system, "
+    "tools and chat_template_kwargs: rename what is one of these, and take the rest out."
 )
 # So many lines are read on after the first, for the names of further columns.
 READ_ON = 1_000
@@ -96,6 +97,10 @@ def not_understood(data: Mapping[str, Any]) -> Iterator[str]:
     is_triple = any(data.get(name) is not None for name in ("chosen", "rejected"))
     is_alone = not is_triple and not _holds(data.get("responses"))
     known = ALWAYS | (TRIPLE if is_triple else {"responses"})
+    if is_triple and named_votes.names_annotator(data):
+        known = known | named_votes.FIELDS
+        if is_line_of_export(data):
+            known = known | named_votes.EXPORTED
     # Many files say the same thing twice, for another program: that loses nothing.
     said = [data.get(name) for name in ("prompt", "chosen", "rejected")]
     for name, value in data.items():

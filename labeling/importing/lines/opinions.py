@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from labeling.importing.lines.message_fields import text_in
+from labeling.importing.lines.named_votes import ANNOTATOR, NamedVote, named_vote_in
 from labeling.importing.lines.reading import name_of_type
 from labeling.importing.reports import Wrong
 from labeling.models import Preference
@@ -60,6 +61,11 @@ class Opinion:
     excluded_reason: str = ""  # empty: not excluded
     is_settled: bool = False  # a line of an export: what people's votes came to, not a vote
     is_counted: bool = False  # a vote that an earlier row of the file carries already
+    # What named people said: the row's own, and in a pair's first row all of the file's.
+    said: tuple[NamedVote, ...] = ()
+    is_gathered: bool = False  # the row's own stands in an earlier row
+    said_before: tuple[NamedVote, ...] = ()  # earlier answers of the same people, in order
+    is_unnamed: bool = False  # a vote that names nobody, of a pair that named people judged
 
 
 def is_line_of_export(data: Data) -> bool:
@@ -82,11 +88,15 @@ def opinion_in(data: Data, tell: Tell) -> Opinion:
     weight = _number(data, "weight", 0.0001, 1.0)
     is_settled = is_line_of_export(data)
     votes = _votes(data) if is_settled else NO_VOTES
+    strength = _strength(data, kind)
+    said = None
+    if ANNOTATOR in data:
+        said = named_vote_in(data, kind, strength, is_exported=is_settled)
     judgments = sum(votes) or (is_settled and _number(data, "judgments", 0, 1e9))
     split = data.get("split")
     return Opinion(
         kind=kind,
-        strength=_strength(data, kind),
+        strength=strength,
         weight=1.0 if weight is None else weight,
         target=target,
         vote_share=_vote_share(data) if judgments else None,
@@ -94,6 +104,7 @@ def opinion_in(data: Data, tell: Tell) -> Opinion:
         split=split if is_settled and isinstance(split, str) and split in SPLITS else "",
         excluded_reason=_exclusion(data, tell),
         is_settled=is_settled,
+        said=(said,) if said else (),
     )
 
 

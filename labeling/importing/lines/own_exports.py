@@ -14,6 +14,9 @@ CHANGED = (
     "cannot carry all of it: style=messages carries more than style=text)"
 )
 SETTLED = "how it was settled (provenance, arm, round, settled_at) not taken over: now imported"
+SETTLED_ANEW = (
+    "how it was settled (arm, round, settled_at) not taken over: settled anew from its judgments"
+)
 IMPORTED = ("imported", "imported", 0)
 
 
@@ -25,7 +28,7 @@ def as_exported(
     if not is_line_of_export(data):
         return row
     if (data["provenance"], data.get("arm"), data.get("round", 0)) != IMPORTED:
-        tell(SETTLED)
+        tell(SETTLED_ANEW if row.opinion and row.opinion.said else SETTLED)
     mark = data.get("fingerprint")
     if not isinstance(mark, str) or _mark(row) == mark:
         return row

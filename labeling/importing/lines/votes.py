@@ -5,15 +5,17 @@ it grows. Then the first triple of each pair carries what all of them come to, b
 judgments (labeling/preferences/settling.py), and the others say that they are counted.
 
 A line of an export is what people's votes came to already: it is no vote, and the first counts.
+What people who are named said is gathered, and not counted (said.py).
 """
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from labeling.importing.lines.opinions import MOST_VOTES, Opinion
 from labeling.importing.lines.rows import CheckedRow, digests_of
+from labeling.importing.lines.said import FileSaid
 from labeling.models import Preference
 from labeling.preferences.settling import EVEN
 
@@ -52,10 +54,21 @@ class FileVotes:
     def __init__(self, database: sqlite3.Connection) -> None:
         self.database = database
         database.execute(TABLE)
+        self.said = FileSaid(database)
+        self.has_said = False
 
-    def note(self, rows: Iterable[CheckedRow]) -> None:
+    def note(self, rows: Sequence[CheckedRow]) -> None:
         noted = [values for row in rows if (values := _noted(row))]
         self.database.executemany("INSERT INTO votes VALUES (?, ?, ?, ?, ?, ?, ?)", noted)
+        said = [
+            (*pair, vote)
+            for row in rows
+            if row.opinion and row.opinion.said and (pair := _pair_of(row))
+            for vote in row.opinion.said
+        ]
+        if said:
+            self.has_said = True
+            self.said.note((pair, line, side, vote) for pair, line, side, vote in said)
 
     def close(self) -> bool:
         """Call when all rows were noted; True when some pair has several votes."""
@@ -65,13 +78,21 @@ class FileVotes:
             "GROUP BY pair HAVING count(*) > 1"
         )
         self.database.execute("CREATE UNIQUE INDEX several_once ON several (pair)")
-        return self.database.execute("SELECT 1 FROM several").fetchone() is not None
+        has_several = self.database.execute("SELECT 1 FROM several").fetchone() is not None
+        return (self.has_said and self.said.close()) or has_several
 
     def counted(self, rows: Sequence[CheckedRow]) -> list[CheckedRow]:
         """The rows, with what all votes on a pair come to in the first of them."""
         return [self._counted(row) for row in rows]
 
     def _counted(self, row: CheckedRow) -> CheckedRow:
+        if self.has_said and row.opinion and (place := _pair_of(row)):
+            pair, line, side = place
+            if row.opinion.said:
+                said = self.said.gathered(row.opinion, pair, line, side)
+                return row if said is row.opinion else replace(row, opinion=said)
+            if self.said.has(pair):
+                return replace(row, opinion=replace(row.opinion, is_unnamed=True))
         noted = _noted(row)
         if noted is None or row.opinion is None:
             return row
@@ -86,16 +107,25 @@ class FileVotes:
         return _with_verdict(row, row.opinion, sums)
 
 
-def _noted(row: CheckedRow) -> tuple[object, ...] | None:
-    opinion = row.opinion
-    if opinion is None or opinion.is_settled:
-        return None
+def _pair_of(row: CheckedRow) -> tuple[bytes, int, int] | None:
+    """The pair of a triple, its line, and +1 where chosen is the pair's first response; None where
+    both are one."""
     prompt, (chosen, rejected) = digests_of(row)
     if chosen == rejected:
         return None
     low, high = sorted((chosen, rejected))
     pair = hashlib.sha256(f"{prompt}{low}{high}".encode()).digest()[:16]
-    side = 1 if chosen == low else -1
+    return pair, row.line, 1 if chosen == low else -1
+
+
+def _noted(row: CheckedRow) -> tuple[bytes, int, str, int, float, float, float | None] | None:
+    opinion = row.opinion
+    if opinion is None or opinion.is_settled or opinion.said:
+        return None
+    place = _pair_of(row)
+    if place is None:
+        return None
+    pair, _, side = place
     way = side if opinion.kind == Kind.PREFER else 0
     target = 0.5 if opinion.kind == Kind.BOTH_BAD else opinion.target
     share = target if side > 0 else 1 - target

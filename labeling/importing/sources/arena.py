@@ -15,6 +15,7 @@ from labeling.importing.sources.parts import (
     messages_in,
     number,
     pair_of_conversations,
+    said_by,
     triple,
     user,
 )
@@ -47,7 +48,17 @@ def _conversations(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         both = [_up_to_turn(messages, turn) for messages in both]
     if number(data.get("evaluation_order", 1), "evaluation_order") > 1:
         tell("later votes of a session, read without what was said before them")
-    yield _compared(both, data, verdict_of(data["winner"]), tell)
+    by = said_by(_judge(data), judged_at=data.get("tstamp"))
+    # The arena has model_a on the left; the releases of others do not tell.
+    yield _compared(both, data, verdict_of(data["winner"]), tell, by, is_first_left="anony" in data)
+
+
+def _judge(data: Data) -> Any:
+    """Who judged. Of a model as the judge, a list holds its name and how it was asked."""
+    judge = data.get("judge")
+    if isinstance(judge, list):
+        return " ".join(part for part in judge if isinstance(part, str))
+    return judge
 
 
 def _up_to_turn(messages: list[Data], turn: int) -> list[Data]:
@@ -56,10 +67,19 @@ def _up_to_turn(messages: list[Data], turn: int) -> list[Data]:
     return messages[: answers[turn - 1] + 1] if 1 <= turn <= len(answers) else messages
 
 
-def _compared(both: list[list[Data]], data: Data, verdict: Verdict, tell: Tell) -> Row:
+def _compared(
+    both: list[list[Data]],
+    data: Data,
+    verdict: Verdict,
+    tell: Tell,
+    by: Row,
+    *,
+    is_first_left: bool = False,
+) -> Row:
     prompt, first, second = pair_of_conversations(both[0], both[1], FIELDS, tell)
     models = data.get("model_a"), data.get("model_b")
-    return triple(prompt, Answer(first, models[0]), Answer(second, models[1]), verdict)
+    answers = Answer(first, models[0]), Answer(second, models[1])
+    return triple(prompt, *answers, verdict, is_first_left=is_first_left, **by)
 
 
 def _texts(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
@@ -75,7 +95,7 @@ def _texts(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
             raise Wrong(f"response_{side}", problem)
         turns = zip(prompts, given, strict=True)
         both.append([message for one, other in turns for message in (user(one), assistant(other))])
-    yield _compared(both, data, verdict, tell)
+    yield _compared(both, data, verdict, tell, {})
 
 
 def _winner_of_columns(data: Data) -> Verdict:
@@ -114,7 +134,7 @@ PAIR = columns("conversation_a conversation_b winner")
 SOURCES = (
     Source(
         name="MT-bench human judgments",
-        meaning=f"{MEANING}; each judge's is a vote, about the conversation up to its turn",
+        meaning=f"{MEANING}; each judge's is theirs, about the conversation up to its turn",
         needs=PAIR | columns("question_id judge turn"),
         uses=MODELS,
         fits=lambda data: "anony" not in data,
@@ -122,9 +142,9 @@ SOURCES = (
     ),
     Source(
         name="Chatbot Arena conversations",
-        meaning=MEANING,
+        meaning=f"{MEANING}, for its judge",
         needs=PAIR,
-        uses=MODELS | {"turn"},
+        uses=MODELS | {"turn", "judge", "tstamp"},
         rows=_conversations,
     ),
     Source(

@@ -14,6 +14,7 @@ from labeling.importing.sources.parts import (
     number,
     objects_in,
     ranked,
+    said_by,
     to_compare,
     triple,
 )
@@ -23,7 +24,6 @@ from labeling.importing.sources.source import Data, Row, Source, columns
 NOT_SUBMITTED = frozenset({"discarded", "draft", "pending"})
 USERS = ".responses.users"
 ABOUT = columns("id status _server_id external_id metadata vectors inserted_at updated_at")
-ANNOTATORS = "annotators of records, who are not kept: each one's answer is a vote"
 
 
 def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
@@ -36,13 +36,13 @@ def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     given = [*_answers_of(data.get("responses") or {})]
     rows: list[Row] = []
     unread: dict[str, None] = {}
-    for question, value in given:
-        opinions = [*_opinions(prompt, names, answers, value, tell, system)]
+    for question, value, user in given:
+        more = {"system": system, **said_by(user)}
+        opinions = [*_opinions(prompt, names, answers, value, tell, more)]
         rows += opinions
         if not opinions:
             unread[question] = None
     if rows:
-        tell(ANNOTATORS)
         for question in unread:
             tell(f"answers to “{question:.40}” left out: they name none of the responses")
         yield from rows
@@ -68,18 +68,22 @@ def _flat(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         name = f"{question}.responses"
         values = list_in(data.get(name) or [], name)
         states = list_in(data.get(f"{name}.status") or ["submitted"] * len(values), name)
-        pairs = zip(values, states, strict=False)
-        responses[question] = [{"value": value, "status": state} for value, state in pairs]
+        users = list_in(data[f"{question}{USERS}"] or [], f"{question}{USERS}")
+        users += [None] * (len(values) - len(users))
+        answered = zip(values, states, users, strict=False)
+        responses[question] = [
+            {"value": value, "status": state, "user_id": user} for value, state, user in answered
+        ]
     yield from _rows([{"fields": fields, "responses": responses}], tell)
 
 
-def _answers_of(responses: Any) -> Iterator[tuple[str, Any]]:
-    """Each question with what one person answered."""
+def _answers_of(responses: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Each question with what one person answered, and who it was."""
     if isinstance(responses, Mapping):
         for question, given in responses.items():
             for one in objects_in(given, f"responses.{question:.40}"):
                 if str(one.get("status")) not in NOT_SUBMITTED and one.get("value") is not None:
-                    yield question, one["value"]
+                    yield question, one["value"], one.get("user_id")
         return
     for one in objects_in(responses, "responses"):
         values = one.get("values")
@@ -88,11 +92,11 @@ def _answers_of(responses: Any) -> Iterator[tuple[str, Any]]:
         for question, answer in values.items():
             value = answer.get("value") if isinstance(answer, Mapping) else answer
             if value is not None:
-                yield question, value
+                yield question, value, one.get("user_id")
 
 
 def _opinions(
-    prompt: Any, names: list[str], answers: list[Answer], value: Any, tell: Tell, system: Any
+    prompt: Any, names: list[str], answers: list[Answer], value: Any, tell: Tell, more: Row
 ) -> Iterator[Row]:
     """What one answer says: a ranking, or the name of the better one. Nothing where it says
     neither."""
@@ -103,7 +107,7 @@ def _opinions(
             for name, answer in zip(names, answers, strict=True)
         ]
         if len(ranks) > 1:
-            yield from ranked(prompt, known, tell, system=system)
+            yield from ranked(prompt, known, tell, **more)
         return
     if isinstance(value, list) and sorted(map(str, value)) == sorted(names) and len(names) > 1:
         places = {name: index for index, name in enumerate(value)}  # all of them, the best first
@@ -111,17 +115,17 @@ def _opinions(
             Answer(answer.content, rank=places[name])
             for name, answer in zip(names, answers, strict=True)
         ]
-        yield from ranked(prompt, known, tell, system=system)
+        yield from ranked(prompt, known, tell, **more)
         return
     if len(answers) == 2:
         verdict = verdict_of(value, names)
         if verdict is not None:
-            yield triple(prompt, answers[0], answers[1], verdict, system=system)
+            yield triple(prompt, answers[0], answers[1], verdict, **more)
     elif isinstance(value, str) and value in names:
         best = names.index(value)
         for index, answer in enumerate(answers):
             if index != best:
-                yield triple(prompt, answers[best], answer, Verdict.FIRST, system=system)
+                yield triple(prompt, answers[best], answer, Verdict.FIRST, **more)
 
 
 def _is_rank(value: Any, names: list[str]) -> bool:

@@ -10,6 +10,7 @@ from labeling.importing.sources.parts import (
     Answer,
     Verdict,
     assistant,
+    said_by,
     to_compare,
     triple,
     user,
@@ -28,6 +29,7 @@ READ = frozenset(
 def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     (data,) = records
     path: list[Data] = []
+    by = said_by(data.get("annotator_id"))
     for turn in TURNS:
         prompt = data.get(f"{turn}_turn_prompt")
         if not prompt:
@@ -45,7 +47,7 @@ def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
             return
         for side, text in answers.items():
             if side != best:
-                yield triple(path, Answer(answers[best]), Answer(text), Verdict.FIRST)
+                yield triple(path, Answer(answers[best]), Answer(text), Verdict.FIRST, **by)
         path = [*path, assistant(answers[best])]
 
 
@@ -61,10 +63,10 @@ def _side_of(value: Any, answers: dict[str, Any], field: str) -> str | None:
 SOURCES = (
     Source(
         name="Community Alignment",
-        meaning="in each turn the preferred response is better than each of the others; people who "
-        "saw the same responses are votes",
+        meaning="in each turn the preferred response is better than each of the others, for its "
+        "annotator_id",
         needs=columns("first_turn_prompt first_turn_response_a first_turn_response_b"),
-        uses=READ,
+        uses=READ | {"annotator_id"},
         rows=_rows,
     ),
 )

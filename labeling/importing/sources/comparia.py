@@ -11,6 +11,7 @@ from labeling.importing.sources.parts import (
     flag,
     messages_in,
     pair_of_conversations,
+    said_by,
     to_compare,
     triple,
 )
@@ -34,7 +35,10 @@ def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         tell("votes that name no model and no tie, to be compared")
         yield to_compare(prompt, answers, system=system)
     else:
-        yield triple(prompt, answers[0], answers[1], verdict, system=system)
+        by = said_by(data.get("visitor_id"), judged_at=data.get("timestamp"))
+        yield triple(
+            prompt, answers[0], answers[1], verdict, is_first_left=True, system=system, **by
+        )
 
 
 def _without_system(messages: list[Data]) -> list[Data]:
@@ -58,11 +62,12 @@ def _verdict(data: Data, names: list[Any]) -> Verdict | None:
 SOURCES = (
     Source(
         name="ComparIA votes",
-        meaning="the answer of chosen_model_name is the better one, both_equal is a tie",
+        meaning="the answer of chosen_model_name is the better one, both_equal is a tie, for its "
+        "visitor_id",
         needs=columns("conversation_a conversation_b model_a_name model_b_name"),
         uses=columns(
             "chosen_model_name both_equal system_prompt_a system_prompt_b opening_msg conv_turns "
-            "model_pair_name"
+            "model_pair_name visitor_id"
         ),
         rows=_rows,
     ),

@@ -11,12 +11,12 @@ from labeling.importing.sources.parts import (
     Verdict,
     flag,
     objects_in,
+    said_by,
     to_compare,
     triple,
 )
 from labeling.importing.sources.source import Data, Row, Source, columns
 
-ANNOTATORS = "annotators of tasks, who are not kept: each one's answer is a vote"
 ABOUT = columns(
     "id annotator annotation_id created_at updated_at lead_time agreement inner_id project "
     "file_upload drafts predictions meta total_annotations cancelled_annotations "
@@ -32,7 +32,7 @@ def _task(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     prompt, fields, system = split_fields(data["data"], "data")
     answers = [Answer(text) for text in fields.values()]
     names = list(fields)
-    verdicts = []
+    votes: list[tuple[Verdict, Row]] = []
     for index, one in enumerate(objects_in(data["annotations"], "annotations")):
         if flag(one.get("was_cancelled") or False, "was_cancelled"):
             continue
@@ -43,22 +43,28 @@ def _task(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
             kinds = ", ".join(sorted({str(result.get("type")) for result in results}))
             problem = f"Holds {kinds[:100]}, which names none of {', '.join(names)[:200]}."
             raise Wrong(where, problem, "Understood are pairwise and choices of a side.")
-        verdicts += named[:1]
-    yield from _rows(prompt, answers, verdicts, system, tell)
+        by = said_by(
+            one.get("completed_by"),
+            judged_at=one.get("created_at"),
+            seconds=one.get("lead_time"),
+        )
+        votes += [(verdict, by) for verdict in named[:1]]
+    yield from _rows(prompt, answers, votes, system)
 
 
 def _rows(
-    prompt: Any, answers: list[Answer], verdicts: list[Verdict], system: Any, tell: Tell
+    prompt: Any, answers: list[Answer], votes: Sequence[tuple[Verdict, Row]], system: Any
 ) -> Iterator[Row]:
-    if not verdicts:
+    if not votes:
         yield to_compare(prompt, answers, system=system)
         return
     if len(answers) != 2:
         problem = f"Names the better one of two, and there are {len(answers)} answers."
         raise Wrong("annotations", problem)
-    tell(ANNOTATORS)
-    for verdict in verdicts:
-        yield triple(prompt, answers[0], answers[1], verdict, system=system)
+    for verdict, by in votes:
+        yield triple(
+            prompt, answers[0], answers[1], verdict, is_first_left=True, system=system, **by
+        )
 
 
 def _verdict(result: Data, names: list[str]) -> Verdict | None:
@@ -83,7 +89,11 @@ def _row_of_table(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     )
     verdicts = [verdict_of(value, list(answers)) for value in said.values()]
     named = [verdict for verdict in verdicts if verdict is not None]
-    yield from _rows(prompt, [Answer(text) for text in answers.values()], named[:1], system, tell)
+    by = said_by(
+        data.get("annotator"), judged_at=data.get("created_at"), seconds=data.get("lead_time")
+    )
+    votes = [(verdict, by) for verdict in named[:1]]
+    yield from _rows(prompt, [Answer(text) for text in answers.values()], votes, system)
 
 
 MEANING = "the side that an annotation names is better: left is the first answer of the task's data"

@@ -7,13 +7,13 @@ what they do to a record stand together: a field is added in one place.
 """
 
 import json
-import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
 from labeling.importing.lines.message_fields import Tell
+from labeling.importing.lines.named_votes import labeler_in
 from labeling.importing.lines.reading import name_of_type
 from labeling.importing.reports import Wrong
 from labeling.importing.sources.parts import (
@@ -25,16 +25,21 @@ from labeling.importing.sources.parts import (
     to_compare,
     triple,
 )
+from labeling.importing.sources.paths import (
+    SHOWN_COLUMNS,
+    beside,
+    each_value,
+    person_of,
+    required,
+    value_at,
+    word_of,
+)
 from labeling.importing.sources.source import Data, Row, Source
-from labeling.texts.limits import MAX_KEYS, MAX_RESPONSES
+from labeling.texts.limits import MAX_KEYS
 
 MAPPED = "mapping"  # the name of what a mapping reads, among the sources
 LONGEST_PATH = 300
 LONGEST_JSON = 100_000
-SHOWN_COLUMNS = 20
-STEP = re.compile(r"\[(\d{0,6})\]|\.?([^.\[\]]+)")
-# Numbers as tables write them where another row has none: 1.0 for 1.
-WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+")
 # The fields that say what a verdict's values mean.
 MEANINGS = {
     "first": Verdict.FIRST,
@@ -55,7 +60,9 @@ class ColumnMapping:
 
     Responses are one column that holds a list, or a column for each; models and scores likewise.
     Each verdict column is a vote, or holds a list of votes. `first`, `second`, `tie`, `both_bad`
-    and `ignored` are the values that a verdict may have.
+    and `ignored` are the values that a verdict may have. Who gave them is said by columns of
+    `labelers`, in the order of the verdicts; or, with `labeler_per_verdict`, by where each stands:
+    every column, or place in its list, is one person.
     """
 
     prompt: str
@@ -65,6 +72,8 @@ class ColumnMapping:
     scores: tuple[str, ...] = ()
     higher_is_better: bool = True
     verdicts: tuple[str, ...] = ()
+    labelers: tuple[str, ...] = ()
+    labeler_per_verdict: bool = False
     first: tuple[str, ...] = ()
     second: tuple[str, ...] = ()
     tie: tuple[str, ...] = ()
@@ -103,7 +112,10 @@ class ColumnMapping:
         if twice := sorted({word for word in meant if meant.count(word) > 1}):
             raise MappingRefused(f"“{twice[0]}” is named twice among the values of a verdict.")
         if not self.verdicts:
+            if self.labelers or self.labeler_per_verdict:
+                raise MappingRefused("Labelers are named, and no verdict that they gave.")
             return
+        self._check_labelers()
         if not self.responses or len(self.responses) > 2:
             raise MappingRefused(
                 "A verdict is about two responses: name two columns, or one that holds a list."
@@ -114,9 +126,28 @@ class ColumnMapping:
                 "tie, or that both are bad."
             )
 
+    def _check_labelers(self) -> None:
+        if self.labelers and self.labeler_per_verdict:
+            raise MappingRefused(
+                "Labelers are named by columns, and each verdict is to be a labeler of its own: "
+                "keep one of the two."
+            )
+        if self.labelers and len(self.labelers) != len(self.verdicts):
+            raise MappingRefused(
+                f"labelers names {len(self.labelers)} and verdicts {len(self.verdicts)} columns: "
+                "name as many, each the person who gave the verdict in the same place."
+            )
+
     def paths(self) -> list[str]:
         """Every column that is read."""
-        several = (self.responses, self.models, self.scores, self.verdicts, self.tags)
+        several = (
+            self.responses,
+            self.models,
+            self.scores,
+            self.verdicts,
+            self.labelers,
+            self.tags,
+        )
         system = [self.system] if self.system else []
         return [self.prompt, *system, *(path for paths in several for path in paths)]
 
@@ -150,6 +181,8 @@ class ColumnMapping:
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         if not self.scores:
             del given["higher_is_better"]
+        if not self.labeler_per_verdict:
+            del given["labeler_per_verdict"]
         written = {name: value for name, value in given.items() if value not in ("", ())}
         return json.dumps(written, ensure_ascii=False, indent=2) + "\n"
 
@@ -159,15 +192,17 @@ class ColumnMapping:
         """What the record says, by this mapping; raises Wrong with the column's name."""
         answers = self._answers(data)
         system = value_at(data, self.system) if self.system else None
-        verdicts = list(self._votes(data, tell))
+        votes = list(self._votes(data, tell))
+        verdicts = [verdict for verdict, _ in votes]
         if verdicts and len(answers) != 2:
             problem = f"Holds {len(answers):,} responses, and a verdict is about two."
             raise Wrong(self.responses[0], problem)
         return MappedRecord(
-            prompt=_prompt(_required(data, self.prompt), self.prompt),
+            prompt=_prompt(required(data, self.prompt), self.prompt),
             system=system if system not in ("", []) else None,
             answers=answers,
             verdicts=verdicts,
+            labelers=[labeler for _, labeler in votes],
             tags=[tag for path in self.tags for tag in _tags(value_at(data, path), path)],
         )
 
@@ -182,11 +217,12 @@ class ColumnMapping:
 
     def _answers(self, data: Data) -> list[Answer]:
         contents = [
-            _content(value, path) for value, path in _each(data, self.responses, is_needed=True)
+            _content(value, path)
+            for value, path in each_value(data, self.responses, is_needed=True)
         ]
         count = len(contents)
-        models = _beside(data, self.models, count)
-        scores = _beside(data, self.scores, count)
+        models = beside(data, self.models, count)
+        scores = beside(data, self.scores, count)
         sign = -1 if self.higher_is_better else 1
         ranks = [
             sign * number(value, path) if value not in (None, "") else None
@@ -197,9 +233,11 @@ class ColumnMapping:
             for content, (model, _), rank in zip(contents, models, ranks, strict=True)
         ]
 
-    def _votes(self, data: Data, tell: Tell) -> Iterator[Verdict]:
+    def _votes(self, data: Data, tell: Tell) -> Iterator[tuple[Verdict, Any]]:
+        """Each vote with who gave it, None where nobody is named."""
         known = self._meanings
-        for value, path in _each(data, self.verdicts):
+        values = list(each_value(data, self.verdicts))
+        for (value, path), labeler in zip(values, self._labelers(data, values), strict=True):
             if value is None or value == "":
                 continue
             word = word_of(value) if isinstance(value, str | int | float) else None
@@ -209,7 +247,19 @@ class ColumnMapping:
             if (verdict := known[word]) is None:
                 tell("verdicts with a value that the mapping ignores")
             else:
-                yield verdict
+                yield verdict, labeler
+
+    def _labelers(self, data: Data, values: Sequence[tuple[Any, str]]) -> list[Any]:
+        """Who gave each of these verdicts."""
+        if self.labeler_per_verdict:
+            return [person_of(path) for _, path in values]
+        if not self.labelers or all(value in (None, "") for value, _ in values):
+            return [None] * len(values)
+        names = list(each_value(data, self.labelers))
+        if len(names) != len(values):
+            problem = f"Holds {len(names):,} labelers for {len(values):,} verdicts."
+            raise Wrong(self.labelers[0], problem)
+        return [labeler_in(name, path) if name is not None else None for name, path in names]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,6 +270,7 @@ class MappedRecord:
     system: Any
     answers: Sequence[Answer]
     verdicts: Sequence[Verdict]
+    labelers: Sequence[Any]  # who gave them, in the same order; None where nobody is named
     tags: Sequence[str]
 
     def rows(self, tell: Tell = lambda _: None) -> Iterator[Row]:
@@ -227,8 +278,8 @@ class MappedRecord:
         more = {"system": self.system, "tags": list(self.tags) or None}
         if self.verdicts:
             first, second = self.answers
-            for verdict in self.verdicts:
-                yield triple(self.prompt, first, second, verdict, **more)
+            for verdict, labeler in zip(self.verdicts, self.labelers, strict=True):
+                yield triple(self.prompt, first, second, verdict, annotator=labeler, **more)
         elif any(one.rank is not None for one in self.answers):
             yield from ranked(self.prompt, self.answers, tell, **more)
         else:
@@ -261,6 +312,10 @@ def _meaning(mapping: ColumnMapping) -> str:
         words += f", responses are in {_quoted(mapping.responses)}"
     if mapping.verdicts:
         words += f", votes in {_quoted(mapping.verdicts)}"
+    if mapping.labelers:
+        words += f", given by the labelers in {_quoted(mapping.labelers)}"
+    if mapping.labeler_per_verdict:
+        words += ", each place of a vote by a labeler of its own"
     if mapping.scores:
         better = "higher" if mapping.higher_is_better else "lower"
         words += f", scores in {_quoted(mapping.scores)}: {better} is better"
@@ -269,92 +324,6 @@ def _meaning(mapping: ColumnMapping) -> str:
 
 def _quoted(paths: Sequence[str]) -> str:
     return ", ".join(f"“{path:.60}”" for path in paths)
-
-
-# Paths
-
-
-def column_of(path: str, columns: Collection[str]) -> str | None:
-    """The column that a path leads into: the longest name that it begins with."""
-    if path in columns:
-        return path
-    fitting = [
-        name for name in columns if path == name or path.startswith((f"{name}.", f"{name}["))
-    ]
-    return max(fitting, key=len, default=None)
-
-
-def value_at(data: Data, path: str) -> Any:
-    """What the path leads to; None where there is nothing. Of `[]`, a list of what each item
-    has, where None stands for an item that has nothing."""
-    if path in data:
-        return data[path]
-    column = column_of(path, data)
-    if column is None:
-        return None
-    rest = path[len(column) :]
-    steps = list(STEP.finditer(rest))
-    if "".join(step.group() for step in steps) != rest:
-        return None
-    return _follow(data[column], [(step.group(1), step.group(2)) for step in steps])
-
-
-def _follow(value: Any, steps: Sequence[tuple[str | None, str | None]]) -> Any:
-    for place, (index, name) in enumerate(steps):
-        if index == "":
-            if not isinstance(value, list):
-                return None
-            return [_follow(item, steps[place + 1 :]) for item in value]
-        if index is not None:
-            is_there = isinstance(value, list) and int(index) < len(value)
-            value = value[int(index)] if is_there else None
-        else:
-            value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
-def _required(data: Data, path: str) -> Any:
-    value = value_at(data, path)
-    if value is None:
-        columns = ", ".join(f"{name:.40}" for name in list(data)[:SHOWN_COLUMNS])
-        raise Wrong(path, "Is missing.", f"The row has {columns or 'no columns'}.")
-    return value
-
-
-def _each(
-    data: Data, paths: Sequence[str], *, is_needed: bool = False
-) -> Iterator[tuple[Any, str]]:
-    """The values of all paths with where each stands; a list is as many values as it has items."""
-    for path in paths:
-        value = _required(data, path) if is_needed else value_at(data, path)
-        if isinstance(value, list) and not (len(paths) > 1 and is_needed):
-            if len(value) > MAX_RESPONSES:
-                raise Wrong(path, f"{len(value):,} items; at most {MAX_RESPONSES:,} are read.")
-            yield from ((item, f"{path}[{index}]") for index, item in enumerate(value))
-        else:
-            yield value, path
-
-
-def _beside(data: Data, paths: Sequence[str], count: int) -> list[tuple[Any, str]]:
-    """As many values as there are responses; None for each where nothing is named or given."""
-    values = list(_each(data, paths))
-    if not paths or (len(values) == 1 and values[0][0] is None):
-        return [(None, "")] * count
-    if len(values) != count:
-        raise Wrong(paths[0], f"Holds {len(values):,} values for {count:,} responses.")
-    return values
-
-
-# Values
-
-
-def word_of(value: object) -> str:
-    """A verdict's value as it is compared: 1, 1.0 and "1" are one, and capitals do not count."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    word = str(value).strip().casefold()
-    whole = WHOLE_NUMBER.fullmatch(word)
-    return whole.group(1) if whole else word
 
 
 def _prompt(value: Any, path: str) -> Any:
@@ -396,7 +365,7 @@ def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _value_in(value: Any, name: str) -> Any:
     """The value of a field of the JSON, in the field's type."""
-    if name == "higher_is_better":
+    if name in ("higher_is_better", "labeler_per_verdict"):
         if not isinstance(value, bool):
             raise MappingRefused(f"{name} is true or false, not {name_of_type(value)}.")
         return value

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from labeling.importing.lines.message_fields import Tell
 from labeling.importing.reports import Wrong
-from labeling.importing.sources.parts import Answer, objects_in, to_compare, votes
+from labeling.importing.sources.parts import Answer, objects_in, said_by, to_compare, votes
 from labeling.importing.sources.source import Data, Row, Source, columns
 
 SCORES = {
@@ -24,7 +24,7 @@ def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     prompt = data.get("text", data.get("prompt"))
     first = Answer(data["completion_a"], data.get("model_a"))
     second = Answer(data["completion_b"], data.get("model_b"))
-    scores = []
+    scores, by = [], []
     for field in ANNOTATIONS:
         for index, one in enumerate(objects_in(data.get(field, []), field)):
             opinion = one.get("overall_pref")
@@ -36,8 +36,10 @@ def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
                 problem = f"{opinion!r:.60} is none of {known}."
                 raise Wrong(f"{field}[{index}].overall_pref", problem)
             scores.append(score)
+            moment, seconds = one.get("timestamp"), one.get("time_spent")
+            by.append(said_by(one.get("evaluator"), judged_at=moment, seconds=seconds))
     if scores:
-        yield from votes(prompt, first, second, scores, None, tell)
+        yield from votes(prompt, first, second, scores, None, tell, by)
     else:
         yield to_compare(prompt, [first, second])
 
@@ -45,7 +47,7 @@ def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
 SOURCES = (
     Source(
         name="MultiPref",
-        meaning="each worker's overall_pref is a vote: slightly better is strength 1, clearly "
+        meaning="each worker's overall_pref is a judgment: slightly better is strength 1, clearly "
         "better 2",
         needs=columns("completion_a completion_b normal_worker_annotations"),
         uses=columns("text prompt model_a model_b expert_worker_annotations"),

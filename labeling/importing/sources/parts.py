@@ -10,6 +10,7 @@ from itertools import combinations, pairwise
 from typing import Any
 
 from labeling.importing.lines.message_fields import Tell
+from labeling.importing.lines.named_votes import MOST_SECONDS, moment_of
 from labeling.importing.lines.reading import name_of_type
 from labeling.importing.reports import Wrong
 from labeling.importing.sources.source import Data, Row
@@ -53,9 +54,13 @@ def triple(
     verdict: Verdict,
     *,
     strength: float | None = None,
+    is_first_left: bool = False,
     **more: Any,
 ) -> Row:
-    """A preference between two answers."""
+    """A preference between two answers. `is_first_left`: whoever is named saw the first on the left
+    side."""
+    if is_first_left and more.get("annotator"):
+        more["shown_first"] = "rejected" if verdict == Verdict.SECOND else "chosen"
     if verdict == Verdict.SECOND:
         first, second = second, first
     row = {
@@ -112,17 +117,19 @@ def votes(
     scores: Sequence[float],
     settled: tuple[Verdict, float] | None,
     tell: Tell,
-    **more: Any,
+    by: Sequence[Row] = (),
 ) -> Iterator[Row]:
     """One preference for each score, or the settled one alone where the scores do not add up to
-    it. A negative score says that the first is better."""
+    it. A negative score says that the first is better. `by` says who gave each, where it is
+    known."""
     opinions = [signed(score) for score in scores]
     if settled is not None and _majority(opinions) != settled[0]:
         if scores:
             tell("single votes that do not come to the overall one, which is taken")
-        opinions = [settled]
-    for verdict, strength in opinions:
-        yield triple(prompt, first, second, verdict, strength=strength, **more)
+        opinions, by = [settled], ()
+    people = by or [Row()] * len(opinions)
+    for (verdict, strength), person in zip(opinions, people, strict=True):
+        yield triple(prompt, first, second, verdict, strength=strength, **person)
 
 
 def _majority(opinions: Sequence[tuple[Verdict, float]]) -> Verdict | None:
@@ -146,6 +153,22 @@ def signed(score: float) -> tuple[Verdict, float]:
         raise Wrong("preference", f"{score:g} is not between -3 and 3.")
     verdict = Verdict.FIRST if score < 0 else Verdict.SECOND if score > 0 else Verdict.TIE
     return verdict, abs(score)
+
+
+def said_by(labeler: Any, *, judged_at: Any = None, seconds: Any = None) -> Row:
+    """The fields of a row that say who thought so, when, and how long it took. What a data set has
+    there in no form of ours is left out: it is no part of the opinion."""
+    if isinstance(labeler, Mapping):
+        labeler = labeler.get("email") or labeler.get("username") or labeler.get("id")
+    if isinstance(labeler, bool) or not isinstance(labeler, str | int | float) or labeler == "":
+        return {}
+    fields: Row = {"annotator": labeler}
+    if moment := moment_of(judged_at):
+        fields["judged_at"] = moment.isoformat()
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if is_number and 0 < seconds < MOST_SECONDS:
+        fields["seconds"] = seconds
+    return fields
 
 
 def number(value: Any, field: str) -> float:

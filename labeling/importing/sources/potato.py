@@ -15,6 +15,7 @@ from labeling.importing.sources.parts import (
     Verdict,
     list_in,
     number,
+    said_by,
     to_compare,
     triple,
 )
@@ -63,7 +64,11 @@ def _opinions(
     for labels in schemes.values():
         verdict, strength = _verdict(labels)
         if verdict is not None:
-            yield triple(prompt, first, second, verdict, strength=strength, system=system)
+            by = said_by(data.get("user_id"))
+            if by and strength is not None and strength != int(strength):
+                tell("places between those of the scale, of which the direction alone is kept")
+                strength = None
+            yield triple(prompt, first, second, verdict, strength=strength, system=system, **by)
             return  # further schemes ask about single aspects
     tell(NO_VERDICT)
 
@@ -114,7 +119,8 @@ def _is_annotation(data: Data) -> bool:
 SOURCES = (
     Source(
         name="Potato items and annotations",
-        meaning="the text that a person selected is better, or the one that their scale points to",
+        meaning="the text that a person selected is better, or the one that their scale points to, "
+        "for its user_id",
         needs=frozenset(),
         uses=columns("id instance_id user_id labels spans links text items") | {*PROMPTS, *SYSTEMS},
         fits=lambda data: _is_annotation(data) or _is_item(data),

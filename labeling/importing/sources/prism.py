@@ -11,6 +11,7 @@ from labeling.importing.sources.parts import (
     number,
     objects_in,
     required,
+    said_by,
     to_compare,
     triple,
     user,
@@ -29,7 +30,7 @@ def _conversation(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
             asked.append(required(one, "content", where))
         else:
             answers.append({**one, "model_response": required(one, "content", where)})
-    yield from _rows_of(turns)
+    yield from _rows_of(turns, said_by(data.get("user_id")))
 
 
 def _utterances(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
@@ -38,14 +39,14 @@ def _utterances(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         asked, answers = turns.setdefault(_turn(data, ""), ([], []))
         asked[:] = [data["user_prompt"]]
         answers.append(data)
-    yield from _rows_of(turns)
+    yield from _rows_of(turns, said_by(records[0].get("user_id")))
 
 
 def _turn(data: Data, where: str) -> int:
     return int(number(required(data, "turn", where), "turn"))
 
 
-def _rows_of(turns: dict[int, tuple[list[str], list[Data]]]) -> Iterator[Row]:
+def _rows_of(turns: dict[int, tuple[list[str], list[Data]]], by: Row) -> Iterator[Row]:
     path: list[Data] = []
     for _, (asked, given) in sorted(turns.items()):
         if not asked:
@@ -60,7 +61,7 @@ def _rows_of(turns: dict[int, tuple[list[str], list[Data]]]) -> Iterator[Row]:
             return
         for answer, is_chosen in answers:
             if not is_chosen:
-                yield triple(path, best, answer, Verdict.FIRST)
+                yield triple(path, best, answer, Verdict.FIRST, **by)
         if len(answers) == 1:
             yield to_compare(path, [best])
         path = [*path, assistant(best.content)]
@@ -73,17 +74,18 @@ def _is_chosen(data: Data) -> bool:
 SOURCES = (
     Source(
         name="PRISM conversations",
-        meaning="in each turn the response with if_chosen is better than each of the others",
+        meaning="in each turn the response with if_chosen is better than each of the others, for "
+        "its user_id",
         needs=columns("conversation_id conversation_history"),
-        uses=columns("opening_prompt conversation_turns"),
+        uses=columns("opening_prompt conversation_turns user_id"),
         rows=_conversation,
     ),
     Source(
         name="PRISM utterances",
         meaning="in each turn of a conversation the response with if_chosen is better than each of "
-        "the others",
+        "the others, for its user_id",
         needs=columns("conversation_id turn user_prompt model_response if_chosen"),
-        uses=columns("model_name utterance_id interaction_id within_turn_id score"),
+        uses=columns("model_name utterance_id interaction_id within_turn_id score user_id"),
         rows=_utterances,
         group=lambda data: str(data["conversation_id"]),
     ),

@@ -6,10 +6,11 @@ from functools import cache
 
 from labeling.importing.lines.checking import ALWAYS, TRIPLE
 from labeling.importing.lines.columns import looks_like_content
+from labeling.importing.lines.named_votes import FIELDS as OF_NAMED_VOTE
 from labeling.importing.sources.source import Data, Source
 
 # Records of which nothing needs to be recognised: every column is one of ours.
-OWN = ALWAYS | TRIPLE | {"responses"}
+OWN = ALWAYS | TRIPLE | {"responses"} | OF_NAMED_VOTE
 
 
 @cache

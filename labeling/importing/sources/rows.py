@@ -18,7 +18,8 @@ from labeling.importing.lines.message_fields import Tell
 from labeling.importing.lines.opinions import is_line_of_export
 from labeling.importing.reports import FILE, Problem, Wrong
 from labeling.importing.scratch_database import scratch_database
-from labeling.importing.sources.mapping import MAPPED, ColumnMapping, column_of, source_of, value_at
+from labeling.importing.sources.mapping import MAPPED, ColumnMapping, source_of
+from labeling.importing.sources.paths import column_of, value_at
 from labeling.importing.sources.registry import OWN, every_source, recognise
 from labeling.importing.sources.source import Data, Row, Source
 from labeling.texts.limits import MAX_KEYS, MAX_RESPONSES

@@ -14,6 +14,7 @@ from labeling.importing.sources.parts import (
     plain_text,
     ranked,
     required,
+    said_by,
     to_compare,
     triple,
 )
@@ -46,7 +47,8 @@ def _comparison(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         for index, one in enumerate(summaries)
     ]
     verdict = Verdict.SECOND if choice else Verdict.FIRST
-    yield triple(_prompt(data["info"]), answers[0], answers[1], verdict)
+    by = said_by(data.get("worker"))
+    yield triple(_prompt(data["info"]), answers[0], answers[1], verdict, **by)
 
 
 def _ratings(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
@@ -74,9 +76,9 @@ def _ratings(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
 SOURCES = (
     Source(
         name="Summarize from feedback, comparisons",
-        meaning="the summary that choice counts to, from 0, is the better one; several workers' "
-        "choices about one pair are its votes",
+        meaning="the summary that choice counts to, from 0, is the better one, for its worker",
         needs=columns("info summaries choice"),
+        uses=columns("worker"),
         rows=_comparison,
     ),
     Source(

@@ -96,6 +96,11 @@ class Command(BaseCommand):
             help="JSON that says what each column is (docs/data-formats.md), for a file whose "
             "shape is not known.",
         )
+        parser.add_argument(
+            "--number-labelers",
+            action="store_true",
+            help="Call labelers whom the file names annotator 1, 2, … and do not store the names.",
+        )
 
     def handle(self, *_: Any, **given: Any) -> None:
         mapping = _mapping_in(given["mapping"])
@@ -109,6 +114,7 @@ class Command(BaseCommand):
                 dry_run=given["dry_run"],
                 skip_bad=given["skip_bad"],
                 mapping=mapping,
+                number_labelers=given["number_labelers"],
                 limits=ON_THE_SERVER,
             )
             with _opened(given["file"]) as file:

@@ -5,6 +5,7 @@ itself."""
 
 from typing import Any
 
+import numpy as np
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -19,6 +20,7 @@ from labeling.quality import agreement
 from labeling.quality import votes as answers
 from labeling.quality.agreement import Agreement, Slice
 from labeling.quality.measures.intervals import Estimate
+from labeling.quality.votes import Votes
 
 
 @login_required
@@ -30,6 +32,7 @@ def agreement_page(request: SignedInRequest, slug: str) -> HttpResponse:
     context: dict[str, Any] = {
         "project": project,
         "judgments": len(votes),
+        "outside": _outside_among(project, votes),
         "newest": answers.NEWEST,
         "whole": whole,
         "coefficients": _coefficients(whole),
@@ -46,6 +49,12 @@ def agreement_page(request: SignedInRequest, slug: str) -> HttpResponse:
     response = render(request, template, context)
     patch_vary_headers(response, ["HX-Request"])
     return response
+
+
+def _outside_among(project: Project, votes: Votes) -> int:
+    """How many of those who judged are outside labelers."""
+    outside = project.outside_labelers.values_list("pk", flat=True)
+    return len(set(outside) & set(np.unique(votes.labeler).tolist()))
 
 
 def _coefficients(whole: Agreement) -> list[tuple[str, str, str, str]]:

@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, Q
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,13 +13,11 @@ from django.views.decorators.http import require_safe
 
 from labeling.curation.comments import readable
 from labeling.curation.decisions import audit_actions, audit_entries
-from labeling.curation.facets import LABELS
-from labeling.curation.finding import STATES
+from labeling.curation.facets import LABELS, preference_counts
 from labeling.curation.flags import flags_of
 from labeling.curation.set_aside import set_aside_in
 from labeling.judging import adaptive
-from labeling.models import Comparison, Judgment, Preference, Project, Role
-from labeling.models.material import Split
+from labeling.models import Comparison, Judgment, Project, Role
 from labeling.pages.curation.audit_lines import lines_of
 from labeling.pages.naming import key_asked
 from labeling.pages.numbers import number_in
@@ -43,6 +40,7 @@ def dashboard(request: SignedInRequest, slug: str) -> HttpResponse:
     context = {
         "project": project,
         "judgments": sum(kinds[kind] for kind in Judgment.ANSWERS),
+        "outside_judgments": figures.outside_judgments(project),
         "counts": counts,
         "agreement": figures.agreement(project),
         "left": left,
@@ -62,27 +60,6 @@ def dashboard(request: SignedInRequest, slug: str) -> HttpResponse:
             _counts_chart(project, "Preferences by state", "state", counts),
         ]
     return render(request, "curation/dashboard.html", context)
-
-
-def preference_counts(project: Project) -> dict[str, Any]:
-    """Counts the preferences of each state, provenance and split, in one query."""
-    groups = {
-        "state": STATES,
-        "provenance": {name: Q(provenance=name) for name in Preference.Provenance.values},
-        "split": {name: Q(split=name) for name in Split.values},
-    }
-    counts = Preference.objects.filter(project=project).aggregate(
-        all=Count("id"),
-        **{
-            f"{group}_{name}": Count("id", filter=condition)
-            for group, conditions in groups.items()
-            for name, condition in conditions.items()
-        },
-    )
-    return {"all": counts["all"]} | {
-        group: {name: counts[f"{group}_{name}"] for name in conditions}
-        for group, conditions in groups.items()
-    }
 
 
 def _chart(

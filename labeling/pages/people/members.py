@@ -27,6 +27,9 @@ from labeling.people.signing_in.who_signs_in import AccountMark, mark_of
 from labeling.quality import labelers
 from labeling.quality.measures.one_labeler import LabelerMeasures
 
+# A file may bring thousands: the page shows who judged most.
+OUTSIDE_SHOWN = 50
+
 
 @dataclass(frozen=True)
 class MemberRow:
@@ -65,14 +68,20 @@ def people(request: SignedInRequest, slug: str) -> HttpResponse:
 def _page(request: SignedInRequest, project: Project, **context: Any) -> HttpResponse:
     forms = {"add_form": AddMemberForm(prefix="add"), "invite_form": InviteForm(prefix="invite")}
     context = forms | {"link": None} | context
-    everybody = labelers.measure_everybody(project)
-    memberships = list(members.members_of(project))
+    own = list(members.members_of(project))
+    outside = list(members.outside_members_of(project)[:OUTSIDE_SHOWN])
+    memberships = [*own, *outside]
+    measured = labelers.measure_everybody(project, among={one.user_id for one in memberships})
+    rows, outside_rows = (
+        [MemberRow.of(member, measured.measures_of(member.user_id)) for member in shown]
+        for shown in (own, outside)
+    )
     context |= {
         "project": project,
-        "rows": [
-            MemberRow.of(member, everybody.measures_of(member.user_id)) for member in memberships
-        ],
-        "members": memberships,
+        "rows": rows,
+        "outside_rows": outside_rows,
+        "outside_count": project.outside_labelers.count(),
+        "members": own,
         "weighed_at": max(
             (datetime.fromisoformat(m.measured["at"]) for m in memberships if "at" in m.measured),
             default=None,

@@ -66,6 +66,7 @@ class ConfirmForm(OptionsForm):
     token = forms.CharField(max_length=32)
     name = forms.CharField(max_length=300)
     mapping = forms.CharField(required=False, max_length=LONGEST_JSON)
+    number_labelers = forms.BooleanField(required=False)
 
     def clean_mapping(self) -> ColumnMapping | None:
         text = self.cleaned_data["mapping"]

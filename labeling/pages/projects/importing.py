@@ -84,6 +84,7 @@ def _import(request: SignedInRequest, project: Project) -> HttpResponse:
         tags=tuple(form.cleaned_data["tags"]),
         skip_bad=form.cleaned_data["skip_bad"],
         mapping=form.cleaned_data["mapping"],
+        number_labelers=form.cleaned_data["number_labelers"],
     )
     with path.open("rb") as file:
         try:

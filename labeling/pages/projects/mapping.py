@@ -13,10 +13,16 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from labeling.importing import ImportRefused, check_file, preview_rows
-from labeling.importing.guessing import guess_higher_is_better, guess_meanings, guess_roles
+from labeling.importing.guessing import (
+    guess_higher_is_better,
+    guess_labeler_per_verdict,
+    guess_meanings,
+    guess_roles,
+)
 from labeling.importing.roles import MEANINGS, ROLES, mapping_of, meanings_of, roles_of
 from labeling.importing.sampling import LONGEST_VALUE, Sample, sample_of, shown_rows
-from labeling.importing.sources.mapping import ColumnMapping, MappingRefused, word_of
+from labeling.importing.sources.mapping import ColumnMapping, MappingRefused
+from labeling.importing.sources.paths import word_of
 from labeling.importing.uploads import keep_upload, kept_upload
 from labeling.models import Project, Role
 from labeling.pages.projects.import_forms import ConfirmForm, UploadForm
@@ -33,9 +39,15 @@ class Choices:
     meanings: dict[str, str]
     higher_is_better: bool = True
     added: tuple[str, ...] = ()  # values that the person has written: no sampled row has them
+    labeler_per_verdict: bool = False
 
     def mapping(self) -> ColumnMapping:
-        return mapping_of(self.roles, self.meanings, higher_is_better=self.higher_is_better)
+        return mapping_of(
+            self.roles,
+            self.meanings,
+            higher_is_better=self.higher_is_better,
+            labeler_per_verdict=self.labeler_per_verdict,
+        )
 
     def words(self, sample: Sample) -> list[str]:
         """The values that the verdict columns have, and those that the person has added."""
@@ -119,6 +131,7 @@ def _guessed(sample: Sample) -> Choices:
         choices,
         meanings=guess_meanings(choices.words(sample)),
         higher_is_better=guess_higher_is_better(scores),
+        labeler_per_verdict=guess_labeler_per_verdict(sample, roles),
     )
 
 
@@ -133,7 +146,13 @@ def _chosen(post: QueryDict, mapping: ColumnMapping | None) -> Choices | None:
         if mapping is None:
             return None
         meanings = meanings_of(mapping)
-        return Choices(roles_of(mapping), meanings, mapping.higher_is_better, tuple(meanings))
+        return Choices(
+            roles_of(mapping),
+            meanings,
+            mapping.higher_is_better,
+            tuple(meanings),
+            mapping.labeler_per_verdict,
+        )
     meanings = {
         word_of(value[:LONGEST_VALUE]): post.get(f"meaning-{number}", "")
         for number in [*range(MAX_KEYS), "new"]
@@ -141,7 +160,9 @@ def _chosen(post: QueryDict, mapping: ColumnMapping | None) -> Choices | None:
     }
     added = [word_of(value) for value in (*post.getlist("added"), post.get("value-new", ""))]
     added = [word for word in added if word in meanings]
-    return Choices(roles, meanings, post.get("higher_is_better") != "no", tuple(added))
+    per_verdict = post.get("labeler_per_verdict") == "yes"
+    higher_is_better = post.get("higher_is_better") != "no"
+    return Choices(roles, meanings, higher_is_better, tuple(added), per_verdict)
 
 
 def _download(mapping: ColumnMapping) -> HttpResponse:
@@ -184,6 +205,8 @@ def _page(
         "has_verdict": has_verdict,
         "has_scores": any(role.startswith("score") for role in choices.roles.values()),
         "higher_is_better": choices.higher_is_better,
+        "has_labeler": "labeler" in choices.roles.values(),
+        "labeler_per_verdict": choices.labeler_per_verdict,
         "added": choices.added,
         "fault": fault,
         "rows": rows,

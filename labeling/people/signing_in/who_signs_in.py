@@ -23,11 +23,16 @@ SUPERUSER = AccountMark(
     "superuser, no password",
     "Cannot sign in until a password is set with manage.py changepassword.",
 )
+OUTSIDE = AccountMark(
+    "outside", "Judged elsewhere: a file brought their judgments. Nobody signs in as them."
+)
 NO_PASSWORD = AccountMark("no password", "Cannot sign in until a superuser sets a password.")
 
 
 def mark_of(user: User) -> AccountMark | None:
     """The mark beside the account's name; None for whoever signs in with a password."""
+    if user.is_outside:
+        return OUTSIDE
     if user.has_usable_password():
         return None
     if user.username in USERS.values():

@@ -1,24 +1,29 @@
 """What each person said of a settled pair, under a name of the project that is not their own."""
 
+import json
+import re
 from collections.abc import Iterable
+from datetime import UTC
 from typing import Any
-
-from django.utils.crypto import salted_hmac
 
 from labeling.models import Judgment
 from labeling.preferences.settling import counted, vote_on
 from labeling.preferences.shapes.styles import Row, VoteOfPair
+from labeling.texts.pseudonyms import pseudonym
 
 SAYS = {1: "chosen", -1: "rejected", 0: "tie", None: "both_bad"}
 NOT_ASKED = -1
+PSEUDONYM = re.compile(r"annotator-[0-9a-f]{12}")
 
 
-def pseudonym(project_id: int, user_id: int) -> str:
-    """A name for this person that is the same in all exports of the project, and another in every
-    other project. Nobody finds the person by it without the installation's secret key."""
-    of = f"{project_id}:{user_id}"
-    digest = salted_hmac("labeling.preferences.annotators", of, algorithm="sha256").hexdigest()
-    return f"annotator-{digest[:12]}"
+def _name_of(judgment: Judgment, *, with_names: bool) -> str:
+    labeler = judgment.labeler
+    if with_names:
+        return labeler.username
+    # Whom our own export brought has a pseudonym already: it stays theirs.
+    if labeler.is_outside and PSEUDONYM.fullmatch(labeler.first_name):
+        return labeler.first_name
+    return pseudonym(judgment.project_id, judgment.labeler_id)
 
 
 def votes_on(
@@ -44,10 +49,18 @@ def votes_on(
 
 def _vote(judgment: Judgment, pair: tuple[int, int], *, with_names: bool) -> VoteOfPair:
     vote = vote_on(pair, judgment)
-    name = judgment.labeler.username
+    sides = dict(zip(pair, ("chosen", "rejected"), strict=True))
+    aspects = {name: sides.get(better) for name, better in judgment.aspects.items()}
+    shown = [sides[response] for response in judgment.order if response in sides]
     return VoteOfPair(
         judgment=judgment.pk,
-        annotator=name if with_names else pseudonym(judgment.project_id, judgment.labeler_id),
+        annotator=_name_of(judgment, with_names=with_names),
         says=SAYS[vote.direction],
         strength=NOT_ASKED if vote.strength is None else vote.strength,
+        shown_first=shown[0] if shown else "",
+        aspects=json.dumps(aspects, ensure_ascii=False, separators=(",", ":")),
+        seconds=judgment.seconds or 0.0,
+        judged_at=judgment.created_at.astimezone(UTC)
+        .isoformat(timespec="microseconds")
+        .replace("+00:00", "Z"),
     )

@@ -34,12 +34,18 @@ class Answer:
 
 @dataclass(frozen=True)
 class VoteOfPair:
-    """What one person said of a pair. `strength` is −1 where nobody was asked how much better."""
+    """What one person said of a pair. `strength` is −1 where nobody was asked how much better,
+    `shown_first` empty where nobody knows which of the two stood on the left, `seconds` 0 where the
+    time is not known. `aspects` is JSON: chosen, rejected or null by aspect."""
 
     judgment: int
     annotator: str
     says: str
     strength: int
+    shown_first: str
+    aspects: str
+    seconds: float
+    judged_at: str
 
 
 @dataclass(frozen=True)
@@ -144,6 +150,10 @@ def _votes(pair: Pair) -> list[Row]:
             "annotator": vote.annotator,
             "vote": vote.says,
             "vote_strength": vote.strength,
+            "shown_first": vote.shown_first,
+            "aspects": vote.aspects,
+            "seconds": vote.seconds,
+            "judged_at": vote.judged_at,
         }
         for vote in pair.votes
     ]
@@ -218,7 +228,17 @@ STYLES: dict[str, Style] = {
     ),
     "judgments": Style(
         _votes,
-        {**PAIR_OF_MESSAGES, "judgment": int, "annotator": str, "vote": str, "vote_strength": int},
+        {
+            **PAIR_OF_MESSAGES,
+            "judgment": int,
+            "annotator": str,
+            "vote": str,
+            "vote_strength": int,
+            "shown_first": str,
+            "aspects": str,
+            "seconds": float,
+            "judged_at": str,
+        },
         is_of_votes=True,
     ),
 }

@@ -22,11 +22,11 @@ from labeling.quality import figures
 from labeling.queue.outlook import outlook_for
 from modeling.loop import by_hand
 from modeling.loop.overview import LoopSummary, loop_summary
+from modeling.loop.round_rows import latest_rounds
 from modeling.loop.steps import StepKind
 from modeling.models import RewardModel, Run
 from modeling.pages import chart_specs
 from modeling.pages.loop import ring
-from modeling.pages.loop.round_rows import latest_rounds
 from modeling.pages.polling import PagePart, answer_poll, render_part, with_marks
 from modeling.selection.report import in_one_line
 

@@ -15,10 +15,10 @@ from labeling.pages.requests import SignedInRequest
 from labeling.people.access import project_for
 from modeling.loop import by_hand
 from modeling.loop.overview import loop_alarms
+from modeling.loop.round_rows import latest_rounds
 from modeling.loop.rulebook import decide_next_step
 from modeling.loop.situation import Situation
 from modeling.models import RewardModel
-from modeling.pages.loop.round_rows import latest_rounds
 from modeling.pages.policies.guard_report import GuardReport, guard_report
 from modeling.pages.polling import PagePart, answer_poll, render_part, with_marks
 from modeling.policies import promotion

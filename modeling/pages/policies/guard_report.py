@@ -12,6 +12,7 @@ from django.utils.functional import cached_property
 from labeling.models import Project
 from labeling.pages.naming import Named
 from labeling.quality.measures.intervals import Z
+from modeling.loop.run_outcomes import REWARD_ROLES
 from modeling.measures.best_of_n import best_of_n_kl
 from modeling.models import Policy, Run
 from modeling.pages.chart_specs import Spec
@@ -23,7 +24,7 @@ from modeling.pages.policies.guard_charts import (
     length_chart,
     variance_chart,
 )
-from modeling.pages.runs.run_inputs import REWARD_ROLES, inputs_of
+from modeling.pages.runs.run_inputs import inputs_of
 from modeling.policies import improving
 from modeling.policies.guard import Curve, Form, fit_curve
 

@@ -14,8 +14,8 @@ from labeling.pages.naming import Named, names_of
 from labeling.pages.requests import SignedInRequest
 from labeling.people.access import project_for
 from labeling.projects.model_locations import NotUsable
+from modeling.loop.run_outcomes import reward_model_role
 from modeling.models import Loop, Policy, deciding
-from modeling.pages.runs.run_inputs import reward_model_role
 from modeling.pages.versions import seen_in_service
 from modeling.policies import promotion, registry
 

@@ -22,19 +22,18 @@ from modeling.models.versions import reward_model_by
 from modeling.pages import chart_specs
 from modeling.pages.reward_models import report as model_report
 from modeling.pages.reward_models.gate_report import gate_report
-from modeling.pages.reward_models.shadow import compare_with_shadow
 from modeling.pages.runs.run_results import flat_rows
-from modeling.pages.runs.runs import TRAINING_CURVES, has_predictions
+from modeling.pages.runs.runs import TRAINING_CURVES
 from modeling.pages.versions import offered_versions, seen_in_service, version_asked
 from modeling.reward_models import drift, gates, service
 from modeling.reward_models.accuracy import accuracy_of, yardsticks_of
-from modeling.reward_models.archive import tar_stream
-from modeling.reward_models.eval_results import FILE_NAME, eval_results_of
 from modeling.reward_models.evaluating import agreement_on, on_same_rows
-from modeling.reward_models.model_card import card_of
+from modeling.reward_models.model_card import archive_of, card_of
+from modeling.reward_models.shadow_comparison import compare_with_shadow
 from modeling.reward_models.using import uses_on_page
 from modeling.run_data.stored import RewardModelFigures
 from modeling.runs import lifecycle
+from modeling.runs.files import predictions_of
 
 PAGE_SIZE = 50
 SHOWN_ELSEWHERE = (
@@ -99,7 +98,7 @@ def reward_model_page(request: SignedInRequest, pk: int) -> HttpResponse:
         "doubts": open_doubts(project) if model.status == RewardModel.Status.LIVE else 0,
         "loss_curve": chart_specs.run_curves(curves, "loss"),
         "accuracy_curve": chart_specs.run_curves(curves, "accuracy"),
-        "has_predictions": has_predictions(model.run),
+        "has_predictions": predictions_of(model.run) is not None,
         "made_with": model_report.made_with(model),
         "uses": uses_on_page(model),
         "warnings": details_without_paths(figures.warnings),
@@ -238,16 +237,11 @@ def card(request: SignedInRequest, pk: int) -> HttpResponse:
 @require_safe
 def download(request: SignedInRequest, pk: int) -> HttpResponseBase:
     """Sends the folders of the model and its members with the card, as a tar."""
-    model, project = _model_for(request, pk, Role.CURATOR)
+    model, _ = _model_for(request, pk, Role.CURATOR)
     if not model.is_here:
         raise Http404("The model's folder is gone.")
-    name = f"{project.slug}-reward-model-v{model.version}"
-    own, *others = model.member_paths
-    folders = {name: own} | {f"{name}/members/{at}": path for at, path in enumerate(others, 1)}
-    # Made now: the snapshot may have been pushed to the hub since the model was trained.
-    results = eval_results_of(model)
-    texts = {f"{name}/{FILE_NAME}": results} if results else {}
-    tar = tar_stream(folders, texts)
-    response = StreamingHttpResponse(tar, content_type="application/x-tar")
+    name, archive = archive_of(model)
+    response = StreamingHttpResponse(archive.stream(), content_type="application/x-tar")
+    response["Content-Length"] = str(archive.size)
     response["Content-Disposition"] = f'attachment; filename="{name}.tar"'
     return response

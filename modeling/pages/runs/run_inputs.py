@@ -4,31 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from labeling.pages.naming import Named, names_of
+from modeling.loop.run_outcomes import INPUT_KEYS, reward_model_role
 from modeling.models import Run
 from modeling.pages.runs.run_results import flat_rows
-from modeling.settings.choices import Improvement
 
-# Where a configuration holds a key, and the kind of row that it is the key of.
-KEYS = {
-    "reward_model": "rewardmodel",
-    "incumbent": "rewardmodel",
-    "shadow": "rewardmodel",
-    "policy": "policy",
-    "reference": "policy",
-    "candidate": "policy",
-}
 TOLD = {
     "incumbent": "Measured against",
     "shadow": "In the shadow",
     "reference": "KL is measured to",
     "candidate": "New policy",
 }
-REWARD_ROLES = CHOSEN, RATED, IMPROVED, REWARDED = (
-    "Chosen with",
-    "Rated by",
-    "Improved with",
-    "Rewards by",
-)
 
 
 @dataclass(frozen=True)
@@ -36,16 +21,6 @@ class ConfigRow:
     name: str
     text: str
     url: str = ""
-
-
-def reward_model_role(run: Run) -> str:
-    """Names what the run used its reward model for."""
-    if run.kind == Run.Kind.TRAIN_POLICY:
-        if run.asked.only_estimates:
-            return CHOSEN
-        # DPO learns from the preferences themselves; the model only rates before and after.
-        return RATED if run.asked.train_policy.get("algorithm") == Improvement.DPO else IMPROVED
-    return REWARDED
 
 
 def inputs_of(run: Run) -> list[tuple[str, Named]]:
@@ -73,7 +48,7 @@ def _names(run: Run) -> dict[str, Named]:
     config: dict[str, Any] = run.config
     keys = {
         name: (kind, str(config[name]))
-        for name, kind in KEYS.items()
+        for name, kind in INPUT_KEYS.items()
         if isinstance(config.get(name), int)
     }
     named = names_of(run.project, keys.values())

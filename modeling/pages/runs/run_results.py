@@ -1,36 +1,15 @@
-"""What a run came to, as people read it: the reason of a failure, one line, a table of figures."""
+"""What a run came to, as its page shows it: the settings to change, a table of figures."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from labeling.texts.shown_paths import without_paths
+from modeling.loop.run_outcomes import Failure
 from modeling.models import Run
-from modeling.policies.improving import is_estimate
-from modeling.reward_models.accuracy import accuracy_of, yardsticks_of
-from modeling.runs.programs import LOG_FOLLOWS, WHERE
 from modeling.settings import SETTINGS
 
 MOST_ROWS = 400
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a run failed: what was wrong, what to do about it, where; and the log's last lines."""
-
-    words: str
-    hint: str
-    where: str
-    log: str
-
-
-def failure_of(run: Run) -> Failure:
-    sentences, _, log = without_paths(run.error.strip()).partition(LOG_FOLLOWS)
-    first, *rest = sentences.strip().split("\n")
-    where = [line.removeprefix(WHERE) for line in rest if line.startswith(WHERE)]
-    hint = [line for line in rest if line and not line.startswith(WHERE)]
-    return Failure(first, "\n".join(hint), "\n".join(where), log.strip())
 
 
 # What a failed training advises -> the setting of the project that it is about.
@@ -49,43 +28,6 @@ def settings_advised(run: Run, failure: Failure) -> dict[str, str]:
         return {}
     advice = f"{failure.words} {failure.hint}"
     return {name: SETTINGS[name].label for words, name in ADVICE.items() if words in advice}
-
-
-def outcome_of(run: Run) -> str:
-    """Says what a run has come to, in a few words for a list."""
-    if run.state == Run.State.FAILED:
-        return failure_of(run).words
-    if run.state != Run.State.SUCCEEDED:
-        return run.progress_text
-    if run.kind == Run.Kind.TRAIN_REWARD:
-        model = getattr(run, "reward_model", None)
-        accuracy = accuracy_of(model)
-        name = str(model) if model else "no model"
-        if accuracy is None:
-            return name
-        held_against = str(yardsticks_of(model))
-        outcome = f"{name}: {100 * accuracy.value:.1f} % accurate"
-        if not accuracy.is_above_chance:
-            outcome = f"{name}: {100 * accuracy.value:.1f} % right, {accuracy.chance_words}"
-        return f"{outcome} ({held_against})" if held_against else outcome
-    figures = run.figures
-    if run.kind == Run.Kind.SAMPLE and figures.comparisons is not None:
-        return f"{figures.comparisons} new pairs for {figures.prompts or 0} prompts"
-    if is_estimate(run):
-        return "best of n estimated, no new policy"
-    if run.kind == Run.Kind.TRAIN_POLICY and "policy" in run.results:
-        return f"policy v{figures.policy}" if figures.policy else "no new policy"
-    if run.kind == Run.Kind.COMPARE and figures.comparisons is not None:
-        return f"{figures.comparisons} pairs to compare blind"
-    return run.progress_text
-
-
-def warnings_of(run: Run) -> list[str]:
-    """Lists the warnings of a run's program, or of all its stages, each once. Stages are sorted by
-    name, since the order that a JSON column keeps depends on the database."""
-    stages = [result for _, result in sorted(run.results.items()) if isinstance(result, Mapping)]
-    warnings = [one for result in (run.results, *stages) for one in result.get("warnings") or ()]
-    return list(dict.fromkeys(without_paths(str(one)) for one in warnings))
 
 
 def flat_rows(values: Mapping[str, Any], leave_out: tuple[str, ...] = ()) -> list[tuple[str, str]]:

@@ -18,13 +18,15 @@ from labeling.people.access import project_for, projects_of
 from labeling.preferences.snapshots import SnapshotDamaged, verify
 from modeling.loop import by_hand
 from modeling.loop.new_runs import has_other_settings
+from modeling.loop.run_outcomes import failure_of, warnings_of
 from modeling.loop.situation import Situation
 from modeling.models import RewardModel, Run
 from modeling.pages import chart_specs
 from modeling.pages.polling import PagePart, answer_poll, render_part, with_marks
 from modeling.pages.runs.run_inputs import config_rows, inputs_of
-from modeling.pages.runs.run_results import failure_of, flat_rows, settings_advised, warnings_of
+from modeling.pages.runs.run_results import flat_rows, settings_advised
 from modeling.runs import lifecycle
+from modeling.runs.files import predictions_of
 
 PAGE_SIZE = 50
 POLL_SECONDS = 2
@@ -77,7 +79,7 @@ def run_page(request: SignedInRequest, pk: int) -> HttpResponse:
         "config_rows": config_rows(run),
         "inputs": inputs_of(run),
         "folder": f"runs/{run.pk}",
-        "has_predictions": has_predictions(run),
+        "has_predictions": predictions_of(run) is not None,
     }
     return render(request, "modeling/runs/run.html", context)
 
@@ -162,17 +164,10 @@ def run_predictions(request: SignedInRequest, pk: int) -> HttpResponseBase:
     """Sends what a training's model says of each preference; docs/learning-programs.md has the
     format."""
     run, project = _run_for(request, pk, Role.CURATOR)
-    if not has_predictions(run):
+    path = predictions_of(run)
+    if path is None:
         raise Http404("The run has left no predictions.")
-    return _sent(predictions_path(run), f"{project.slug}-run-{run.pk}-predictions.jsonl")
-
-
-def predictions_path(run: Run) -> Path:
-    return run.folder / "predictions.jsonl"
-
-
-def has_predictions(run: Run) -> bool:
-    return run.kind == Run.Kind.TRAIN_REWARD and predictions_path(run).is_file()
+    return _sent(path, f"{project.slug}-run-{run.pk}-predictions.jsonl")
 
 
 def _sent(path: Path, name: str) -> FileResponse:

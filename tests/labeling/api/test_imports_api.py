@@ -251,3 +251,38 @@ def test_a_mapping_that_is_none_is_refused_and_nothing_stored(
     assert answer.status_code == 400
     assert words in json.dumps(answer.json(), ensure_ascii=False)
     assert not project.prompts.exists()
+
+
+# Named labelers
+
+NAMED = [
+    {"prompt": "Tea?", "chosen": "Yes", "rejected": "No", "annotator": "ana", "rationale": "Warm."},
+    {"prompt": "Tea?", "chosen": "No", "rejected": "Yes", "annotator": "ben"},
+]
+
+
+def judgments_of(client: Client, project: Project) -> list[dict[str, Any]]:
+    answer = client.get(f"/api/v1/projects/{project.slug}/judgments/")
+    rows: list[dict[str, Any]] = answer.json()["results"]
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("", ["ana (outside", "ben (outside"]),
+        ("number_labelers=true", ["annotator 1", "annotator 2"]),
+    ],
+)
+def test_judgments_of_named_labelers_come_out_as_theirs(
+    curator: Client, project: Project, query: str, names: list[str]
+) -> None:
+    body = "\n".join(json.dumps(row) for row in NAMED).encode()
+    answer = send(curator, project, body, query)
+    assert (answer.json()["labelers_new"], answer.json()["judgments_new"]) == (2, 2)
+    rows = judgments_of(curator, project)
+    assert [row["labeler"].startswith(name) for row, name in zip(rows, names, strict=True)] == [
+        True, True,
+    ]  # fmt: skip
+    assert rows[0]["rationale"] == "Warm."
+    assert sorted(one["text"] for one in rows[0]["responses"]) == ["No", "Yes"]

@@ -47,7 +47,8 @@ def needed_to_read(name: str) -> Scope:
 
 
 def needed_to_write(name: str) -> Scope:
-    of_labelers = {"api-judgments", "api-answer", "api-skip", "api-undo"}
+    of_hand_outs = {"api-answer", "api-skip", "api-undo", "api-keep", "api-release"}
+    of_labelers = {"api-judgments", *of_hand_outs}
     return Scope.LABEL if name in of_labelers else Scope.WRITE
 
 

@@ -15,17 +15,18 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_of_several_with_one_key_one_begins() -> None:
     user = make_member(make_project())
-    barrier, outcomes = threading.Barrier(4), []
+    barrier = threading.Barrier(4)
+    outcomes: list[str] = []
 
     def begin() -> None:
         barrier.wait(timeout=10)
         try:
-            outcomes.append(repeats.begin(user, None, "k", "0")[1])
+            outcomes.append(str(repeats.begin(user, None, "k", "0")[1]))
         except StillAtWork:
             outcomes.append("waits")
 
     in_threads(*[begin] * 4)
-    assert sorted(map(str, outcomes)) == ["True", "waits", "waits", "waits"]
+    assert sorted(outcomes) == ["True", "waits", "waits", "waits"]
     assert KeyedRequest.objects.count() == 1
 
 

@@ -5,7 +5,7 @@ import gzip
 import pytest
 from django.core.management import CommandError, call_command
 
-from labeling.models import Project, Prompt
+from labeling.models import Project, Prompt, User
 from tests.factories import make_project, make_user
 
 pytestmark = pytest.mark.django_db
@@ -123,3 +123,12 @@ def test_a_file_that_breaks_off_is_refused_all_the_same(tmp_path):
     with pytest.raises(CommandError, match="1 error found"):
         call_command("import_data", project.slug, path, skip_bad=True)
     assert not project.prompts.exists()
+
+
+def test_labelers_whom_the_file_names_can_be_numbered(tmp_path, capsys):
+    path = tmp_path / "named.jsonl"
+    path.write_text('{"prompt": "Q", "chosen": "a", "rejected": "b", "annotator": "ana"}\n')
+    project = make_project()
+    call_command("import_data", project.slug, path, number_labelers=True)
+    assert "1  new outside labelers" in capsys.readouterr().out
+    assert str(User.objects.get(outside_project=project)) == "annotator 1"

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from labeling.importing import ImportOptions, ImportRefused, check_file, import_file
 from labeling.importing.reports import Wrong
-from labeling.importing.sources.mapping import ColumnMapping, MappingRefused, value_at, word_of
+from labeling.importing.sources.mapping import ColumnMapping, MappingRefused
+from labeling.importing.sources.paths import value_at, word_of
 from labeling.models import Preference, Project
+from labeling.quality import figures
 from tests.factories import make_project
 
 DOCS = Path(__file__).parents[3] / "docs" / "data-formats.md"
@@ -331,3 +333,71 @@ def test_the_documentation_names_every_field_of_a_mapping() -> None:
     section = DOCS.read_text().split("## Mapping", 1)[1].split("\n## ", 1)[0]
     table = "".join(line for line in section.splitlines() if line.startswith("| `"))
     assert set(re.findall(r"`([a-z_]{3,})`", table)) >= {one.name for one in fields(ColumnMapping)}
+
+
+# Who gave the verdicts
+
+BY_PLACE = replace(THREE_PEOPLE, labeler_per_verdict=True)
+WITH_NAMES = replace(THREE_PEOPLE, labelers=("who",))
+NAMED_ROW = {"task": "Name a fruit.", "outputs": ["Plum.", "Rain."], "by": ["m", "n"]}
+
+
+def test_each_place_of_a_list_may_be_one_person() -> None:
+    rows = rows_of(BY_PLACE, **ROWS[0])
+    assert [(row["annotator"], row["chosen"]) for row in rows] == [
+        ("people 1", "Plum."), ("people 2", "Plum."), ("people 3", "Rain."),
+    ]  # fmt: skip
+
+
+def test_each_verdict_column_may_be_one_person() -> None:
+    mapping = replace(BY_PLACE, verdicts=("ana", "ben"))
+    rows = rows_of(mapping, **NAMED_ROW, ana=1, ben=None)
+    assert [row["annotator"] for row in rows] == ["ana"]
+
+
+def test_a_column_may_name_who_gave_the_verdicts() -> None:
+    rows = rows_of(WITH_NAMES, **NAMED_ROW, people=[1, None, 2], who=["ana", "ben", 7])
+    assert [(row["annotator"], row["chosen"]) for row in rows] == [("ana", "Plum."), ("7", "Rain.")]
+
+
+def test_a_verdict_without_a_name_beside_it_is_a_vote_of_nobody() -> None:
+    rows = rows_of(WITH_NAMES, **NAMED_ROW, people=[1, 2], who=["ana", None])
+    assert [row.get("annotator") for row in rows] == ["ana", None]
+
+
+def test_as_many_labelers_as_verdicts_are_needed() -> None:
+    with pytest.raises(Wrong, match="Holds 1 labelers for 2 verdicts"):
+        rows_of(WITH_NAMES, **NAMED_ROW, people=[1, 2], who=["ana"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"labelers": ("a", "b")}, "labelers names 2 and verdicts 1 columns"),
+        ({"labelers": ("a",), "labeler_per_verdict": True}, "keep one of the two"),
+        ({"labelers": ("a",), "verdicts": ()}, "no verdict that they gave"),
+        ({"labeler_per_verdict": True, "verdicts": ()}, "no verdict that they gave"),
+    ],
+)
+def test_labelers_that_contradict_the_verdicts_are_refused(
+    changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(MappingRefused, match=words):
+        replace(THREE_PEOPLE, **changes)
+
+
+def test_who_judged_is_read_from_json_and_written_again() -> None:
+    for mapping in (BY_PLACE, WITH_NAMES):
+        assert ColumnMapping.from_json(mapping.to_json()) == mapping
+
+
+@pytest.mark.django_db
+def test_people_of_a_mapping_agree_as_far_as_they_do() -> None:
+    project = make_project()
+    report = import_file(
+        project, None, as_file(ROWS), name="rows", options=ImportOptions(mapping=BY_PLACE)
+    )
+    assert (report.labelers_new, report.judgments_new) == (3, 9)
+    measured = figures.agreement(project)
+    assert measured is not None
+    assert measured.value == pytest.approx((1 + 3 + 0) / 9)

@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from labeling.importing.guessing import guess_higher_is_better, guess_meanings, guess_roles
+from labeling.importing.guessing import (
+    guess_higher_is_better,
+    guess_labeler_per_verdict,
+    guess_meanings,
+    guess_roles,
+)
 from labeling.importing.roles import mapping_of, meanings_of, roles_of
 from labeling.importing.sampling import SAMPLED_RECORDS, Sample, sample_of, shown_rows
 from labeling.importing.sources.mapping import ColumnMapping, MappingRefused
@@ -241,3 +246,45 @@ def test_whole_conversations_as_responses_are_shown_by_their_answers() -> None:
     (row,) = shown_rows(sample({"q": head, "x": answers[0], "y": answers[1], "v": "b"}), mapping)
     assert [one.response.text for one in row.answers] == ["One", "Two"]
     assert json.dumps(row.messages) == json.dumps(head)
+
+
+# Who gave the verdicts
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([{"votes": [1, 2, 1]}, {"votes": [2, 2, 2]}], True),
+        ([{"votes": [1, 2, 1]}, {"votes": [2, 2]}], False),
+        ([{"votes": [1]}, {"votes": [2]}], False),
+        ([{"vote_ana": 1, "vote_ben": 2}, {"vote_ana": 2, "vote_ben": 1}], True),
+        ([{"vote": 1}, {"vote": 2}], False),
+        ([{"vote": 1, "annotator_id": 5}, {"vote": 2, "annotator_id": 6}], False),
+    ],
+)
+def test_places_of_verdicts_are_people_where_there_are_as_many_in_every_row(
+    rows: list[dict[str, Any]], expected: bool
+) -> None:
+    both = sample(*({"prompt": "Q", "responses": ["a b", "c d"], **row} for row in rows))
+    assert guess_labeler_per_verdict(both, guess_roles(both)) is expected
+
+
+@pytest.mark.parametrize("name", ["annotator", "worker_id", "judge", "rater"])
+def test_a_column_that_names_people_is_guessed(name: str) -> None:
+    rows = ({"q": "Q", "a": "x y", "b": "z", "winner": side, name: who} for side, who in PEOPLE)
+    roles = guess_roles(sample(*rows))
+    assert (roles[name], roles["winner"]) == ("labeler", "verdict")
+
+
+PEOPLE = [("a", "w-1"), ("b", "w-2"), ("a", "w-3")]
+
+
+def test_choices_of_people_make_a_mapping_and_come_back() -> None:
+    roles = {"p": "prompt", "r": "response_list", "v": "verdict", "w": "labeler"}
+    meanings = {"1": "first", "2": "second"}
+    mapping = mapping_of(roles, meanings, higher_is_better=True, labeler_per_verdict=True)
+    assert (mapping.labelers, mapping.labeler_per_verdict) == (("w",), False)
+    assert roles_of(mapping) == roles
+    del roles["w"]
+    mapping = mapping_of(roles, meanings, higher_is_better=True, labeler_per_verdict=True)
+    assert mapping.labeler_per_verdict

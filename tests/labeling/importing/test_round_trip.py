@@ -12,7 +12,7 @@ from labeling.importing import ImportOptions, ImportReport, import_file
 from labeling.importing.lines.checking import ALWAYS, TRIPLE
 from labeling.importing.lines.opinions import EXPORTED
 from labeling.importing.lines.own_exports import CHANGED, SETTLED
-from labeling.models import Preference, Project, Prompt
+from labeling.models import Judgment, Preference, Project, Prompt
 from labeling.preferences.exporting import ExportOptions, preference_rows
 from labeling.preferences.shapes.files import json_lines
 from labeling.texts.sameness import as_words, words_in
@@ -235,3 +235,48 @@ def test_a_generated_project_comes_back_or_it_is_said_what_it_lacks(
         return
     assert report.contradictory == report.other_split == report.preferences_merged == 0
     assert comparable(exported(again, style)) == comparable(before)
+
+
+def of_judgments(project: Project) -> list[dict[str, Any]]:
+    """What an export of judgments says, without what belongs to a project."""
+    rows = exported(project, "judgments")
+    apart = {"id", "judgment", "arm", "round", "settled_at"}
+    plain = [{name: value for name, value in row.items() if name not in apart} for row in rows]
+    return sorted(plain, key=json.dumps)
+
+
+def test_an_export_of_judgments_comes_back_as_the_same_judgments() -> None:
+    project = make_project(scale="strength", overlap=2, random_share=0)
+    for _ in range(3):
+        make_comparison(project)
+    ada, ben = make_member(project, name="ada"), make_member(project, name="ben")
+    for person, texts in ((ada, ("Good.", "Good.", "Bad.")), (ben, ("Good.", "Bad.", "Bad."))):
+        for text in texts:
+            judge_for(person, project, text, strength=2)
+    Judgment.objects.filter(labeler=ada).update(seconds=7.5)
+    before = of_judgments(project)
+    assert len(before) == 6
+    again = make_project()
+    report = take(again, *exported(project, "judgments"))
+    assert (report.labelers_new, report.judgments_new, report.preferences_new) == (2, 6, 3)
+    assert of_judgments(again) == before
+    assert take(again, *exported(project, "judgments")).judgments_new == 0
+
+
+def test_a_pseudonym_of_an_export_stays_the_same_when_it_comes_back() -> None:
+    project, again = make_project(), make_project()
+    make_comparison(project)
+    claim_and_judge(make_member(project), project)
+    take(again, *exported(project, "judgments"))
+    take(third := make_project(), *exported(again, "judgments"))
+    names = {row["annotator"] for one in (project, again, third) for row in of_judgments(one)}
+    assert len(names) == 1
+
+
+def test_an_export_with_names_comes_back_with_names() -> None:
+    project, again = make_project(), make_project()
+    make_comparison(project)
+    claim_and_judge(make_member(project, name="ada"), project)
+    wanted = ExportOptions(style="judgments", with_names=True)
+    take(again, *(json.loads(line) for line in json_lines(preference_rows(project, wanted))))
+    assert str(Judgment.objects.get(project=again).labeler) == "ada"

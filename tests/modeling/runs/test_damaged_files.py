@@ -9,8 +9,8 @@ import pytest
 
 from modeling.core.program import seal
 from modeling.core.program.run_dir import smaller
+from modeling.loop.run_outcomes import warnings_of
 from modeling.models import Policy, RewardModel, Run, Score
-from modeling.pages.runs.run_results import warnings_of
 from modeling.pipeline import executing
 from modeling.policies import registry
 from modeling.reward_models import gates, service

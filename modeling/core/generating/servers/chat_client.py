@@ -14,10 +14,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 import httpx2
 
+from labeling.network.checked_network import checked_client
 from modeling.core.generating.servers.chat_answer import (
     Completions,
     Unusable,
@@ -27,8 +29,11 @@ from modeling.core.generating.servers.chat_answer import (
     read_json,
 )
 from modeling.core.generating.servers.chat_server import ChatServer
-from modeling.core.generating.servers.checked_network import checked_client
-from modeling.core.generating.servers.reachable import check_unasked, reach_of_program
+from modeling.core.generating.servers.reachable import (
+    check_addresses,
+    check_unasked,
+    reach_of_program,
+)
 from modeling.core.program.errors import ProgramError
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds
@@ -80,7 +85,11 @@ class ChatClient:
         self.key = server.api_key()
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         self.http = checked_client(
-            server.base_url, headers, server.timeout_seconds, server.concurrency, reach
+            server.base_url,
+            headers,
+            server.timeout_seconds,
+            server.concurrency,
+            partial(check_addresses, reach=reach),
         )
         self.next_start = 0.0  # when the rate limit or a Retry-After lets the next request go
         self.said: set[str] = set()

@@ -21,7 +21,12 @@ from math import isfinite
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
-from modeling.core.generating.servers.reachable import literal_address
+from labeling.network.web_addresses import (
+    WrongAddress,
+    is_web_address,
+    split_address,
+    written_origin,
+)
 from modeling.core.program.errors import ProgramError
 
 
@@ -97,16 +102,11 @@ KEY_VARIABLE = re.compile(r"POLICY_API_KEY(_[A-Z0-9_]+)?(?<!_HOSTS)")
 COUNTS = {"concurrency": 64, "samples_per_request": 64, "attempts": 20}
 AMOUNTS = {"requests_per_minute": 60_000.0, "timeout_seconds": 3600.0}
 MOST_CHARACTERS = 500  # as long as a policy's location can be
-PORTS = {"http": 80, "https": 443}
-NAME = re.compile(
-    r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*"
-)
-NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # as the last part of a host's name
 
 
 def is_server(source: str) -> bool:
     """Whether a policy's location is an address and not a folder or a Hub id."""
-    return source.strip().lower().startswith(("http://", "https://"))
+    return is_web_address(source)
 
 
 def parse_server(address: str) -> ChatServer:
@@ -146,38 +146,17 @@ def origin_of(url: str) -> str:
 
 
 def _split(address: str) -> SplitResult:
-    """Take an address apart. Raises ProgramError for all that two readers of an address could read
-    differently."""
-    if not is_server(address):
-        raise wrong("is no http or https URL")
-    place = address.partition("?")[0]
-    if not (place.isascii() and address.isprintable()) or set(place) & set(" \\#"):
-        raise wrong("holds characters that no address has (write names of hosts in ASCII: xn--…)")
     try:
-        url = urlsplit(address)
-        has_host, port = bool(url.hostname), url.port
-    except ValueError:
-        raise wrong("has a host or port that cannot be read") from None
-    if not has_host or port == 0:
-        raise wrong("is no http or https URL" if not has_host else "has the port 0")
-    if "@" in url.netloc:
-        raise wrong("holds a user name or password, which would be stored and logged")
-    return url
+        return split_address(address)
+    except WrongAddress as problem:
+        raise wrong(str(problem)) from None
 
 
 def _origin(url: SplitResult) -> str:
-    host = (url.hostname or "").removesuffix(".")
-    literal = literal_address(host)
-    is_name = "[" not in url.netloc and NAME.fullmatch(host)
-    if literal is None and (not is_name or NUMBER.fullmatch(host.split(".")[-1])):
-        raise wrong("has a host that is neither a name nor an address (four numbers from 0 to 255)")
-    if "%" in host:
-        raise wrong("has a host that only this machine's network card knows")
-    written = host if literal is None else str(literal)
-    written = f"[{written}]" if literal is not None and literal.version == 6 else written
-    scheme = url.scheme.lower()
-    port = "" if url.port in (None, PORTS[scheme]) else f":{url.port}"
-    return f"{scheme}://{written}{port}"
+    try:
+        return written_origin(url)
+    except WrongAddress as problem:
+        raise wrong(str(problem)) from None
 
 
 def _number(key: str, text: str) -> float:

@@ -4,16 +4,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import get_resolver
 from django.utils import timezone
 
-from labeling.models import GuidelineVersion, KeyedRequest, Project, Role
+from labeling.models import GuidelineVersion, KeyedRequest, Membership, Project, Role
 from labeling.people import repeats
 from tests.factories import client_with_token, make_member, make_project
 
 pytestmark = pytest.mark.django_db
 
 KEY = "4f1c-1"
+JSON: dict[str, Any] = {"content_type": "application/json"}
 # These answer alike however often they come, or store nothing.
 ALIKE_BY_NATURE = {"api-answer", "api-skip", "api-undo", "api-score"}
 
@@ -112,6 +114,37 @@ def test_old_answers_are_forgotten():
     KeyedRequest.objects.create(user=user, key="b", fingerprint="0")
     assert repeats.forget_old() == 1
     assert [one.key for one in KeyedRequest.objects.all()] == ["b"]
+
+
+def test_a_file_is_taken_once(client, project):
+    url = f"/api/v1/projects/{project.slug}/imports/"
+
+    def send_file(text: bytes, form: bool):
+        body: Any = {"file": SimpleUploadedFile("rows.jsonl", text)} if form else text
+        kind = {} if form else {"content_type": "application/x-ndjson"}
+        return client.post(url, body, headers={"Idempotency-Key": f"{form}"}, **kind)
+
+    for form in (True, False):
+        row = b'{"prompt": "Why %d?", "responses": ["A.", "B."]}' % form
+        first, second = send_file(row, form), send_file(row, form)
+        assert first.status_code == second.status_code == 201
+        assert first.json() == second.json()
+        assert first.json()["comparisons_new"] == 1
+        assert second.headers["Idempotent-Replayed"] == "true"
+        assert send_file(row + b"\n" + row, form).status_code == 422
+
+
+def test_an_answer_without_a_body_is_repeated_too(client, project):
+    url = f"/api/v1/projects/{project.slug}/members/weigh/"
+    answers = [client.post(url, headers={"Idempotency-Key": "w"}, **JSON) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert [answer.content for answer in answers] == [b"", b""]
+
+
+def test_a_role_that_was_lost_meanwhile_is_lost_for_new_requests(client, project):
+    send(client, project)
+    Membership.objects.filter(project=project).update(role=Role.LABELER)
+    assert send(client, project, "Two.", key="other", written_on=2).status_code == 403
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "é", "a\tb"])

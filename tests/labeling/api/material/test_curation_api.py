@@ -91,6 +91,7 @@ def test_all_that_match_are_changed_if_they_are_as_many_as_expected(project, cli
         ({"matching": {"state": "in_use"}, "reason": "x"}, "expected"),
         ({"matching": {"state": "lost"}, "expected": 1, "reason": "x"}, "matching.state"),
         ({"matching": {"colour": "red"}, "expected": 1, "reason": "x"}, "matching.colour"),
+        ({"matching": {}, "expected": 10_001, "reason": "x"}, "expected"),
         ({"matching": {"source": "x"}, "expected": 1, "reason": "x"}, "matching.source"),
         ({"ids": [1], "matching": {}, "expected": 1, "reason": "x"}, "ids"),
         ({"id": 1, "reason": "x"}, "id"),

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.django_db
 MULTIPREF = INPUTS["MultiPref"].records[0]
 
 
-def opinion(name: str) -> dict[str, str]:
-    return {"evaluator": "x", "overall_pref": name}
+def opinion(name: str, worker: str) -> dict[str, str]:
+    return {"evaluator": worker, "overall_pref": name}
 
 
 def take(project: Project, *records: dict[str, Any], **options: Any) -> ImportReport:
@@ -30,13 +30,13 @@ def take(project: Project, *records: dict[str, Any], **options: Any) -> ImportRe
     )
 
 
-def test_several_annotators_of_one_record_are_its_votes():
+def test_several_annotators_of_one_record_are_its_labelers():
     record = MULTIPREF | {
-        "normal_worker_annotations": [opinion("A-is-clearly-better"), opinion("Tie")],
+        "normal_worker_annotations": [opinion("A-is-clearly-better", "v"), opinion("Tie", "w")],
         "expert_worker_annotations": [
-            opinion("A-is-slightly-better"),
-            opinion("B-is-clearly-better"),
-            opinion("A-is-clearly-better"),
+            opinion("A-is-slightly-better", "x"),
+            opinion("B-is-clearly-better", "y"),
+            opinion("A-is-clearly-better", "z"),
         ],
     }
     project = make_project()
@@ -46,7 +46,7 @@ def test_several_annotators_of_one_record_are_its_votes():
     assert preference.chosen.text == "A."
     assert (preference.votes_chosen, preference.votes_rejected, preference.votes_tie) == (3, 1, 1)
     assert preference.target == pytest.approx(0.7)
-    assert (report.preferences_new, report.votes_counted) == (1, 4)
+    assert (report.preferences_new, report.judgments_new, report.labelers_new) == (1, 5, 5)
     assert report.as_dict() | {"dry_run": True, "seconds": 0.0} == (
         rehearsed.as_dict() | {"seconds": 0.0}
     )

@@ -11,8 +11,8 @@ from django.urls import reverse
 from labeling.models import Project, User
 from labeling.people.audit import write_entry
 from labeling.projects.editing import change_settings
+from modeling.loop.round_rows import latest_rounds
 from modeling.models import Policy, RewardModel, Round, versions
-from modeling.pages.loop.round_rows import latest_rounds
 from modeling.pages.runs.run_results import MOST_ROWS, flat_rows
 from modeling.reward_models import service
 from tests.factories import make_member, make_project

@@ -5,8 +5,8 @@ import shutil
 import pytest
 from django.urls import reverse
 
+from modeling.loop.run_outcomes import outcome_of
 from modeling.models import Loop, Policy, RewardModel
-from modeling.pages.runs.run_results import outcome_of
 from tests.factories import make_project
 from tests.modeling.loop_helpers import make_policy, model_folder
 from tests.modeling.page_helpers import hold_against, make_history, make_reward_model

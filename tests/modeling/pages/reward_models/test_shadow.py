@@ -7,8 +7,8 @@ import pytest
 from labeling.models import Project
 from modeling.loop import rounds
 from modeling.models import Foretold, Loop, RewardModel, Round, Run, Score, versions
-from modeling.pages.reward_models.shadow import compare_with_shadow
 from modeling.reward_models import drift, service
+from modeling.reward_models.shadow_comparison import compare_with_shadow
 from tests.factories import claim_and_judge, make_member
 from tests.modeling.loop_helpers import advance_one, execute, label, loop_project, train_once
 

@@ -18,8 +18,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from labeling.models import Preference, Role
 from modeling.core.program.run_dir import run_program
 from modeling.loop import rounds
+from modeling.loop.run_outcomes import failure_of
 from modeling.models import LoopSettings, Policy, RewardModel, Run, versions
-from modeling.pages.runs.run_results import failure_of
 from modeling.pipeline import executing
 from modeling.runs import lifecycle, programs
 from tests.factories import make_comparisons, make_member, make_project

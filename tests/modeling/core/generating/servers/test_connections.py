@@ -4,22 +4,18 @@ import asyncio
 import ipaddress
 import socket
 import threading
+from functools import partial
 from typing import Any
 
 import httpcore2
 import pytest
 
+from labeling.network.checked_network import MOST_TRIED, CheckedBackend
+from labeling.network.reachable import Reach, addresses_in, look_up, read_reach
 from modeling.core.generating.servers import chat_client, reachable
 from modeling.core.generating.servers.chat_client import ChatClient, Reply, RequestRefused
 from modeling.core.generating.servers.chat_server import parse_server
-from modeling.core.generating.servers.checked_network import MOST_TRIED, CheckedBackend
-from modeling.core.generating.servers.reachable import (
-    Reach,
-    addresses_in,
-    look_up,
-    reach_of_program,
-    read_reach,
-)
+from modeling.core.generating.servers.reachable import check_addresses, reach_of_program
 from modeling.core.program.errors import ProgramError
 
 PUBLIC = [f"1.1.1.{number}" for number in range(1, 7)]
@@ -41,7 +37,7 @@ class Inner:
 
 
 def backend(inner: Inner, reach: Reach | None = None) -> CheckedBackend:
-    made = CheckedBackend(reach or Reach())
+    made = CheckedBackend(partial(check_addresses, reach=reach or Reach()))
     made.inner = inner  # type: ignore[assignment]
     return made
 

@@ -21,7 +21,7 @@ def remove_doubles(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('labeling', '0032_comments'),
+        ('labeling', '0034_outside_labelers'),
     ]
 
     operations = [

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from labeling.models import Project
 from labeling.preferences.counts import judgments
+from modeling.loop.run_outcomes import reward_model_role
 from modeling.models import BlindPair, RewardModel, Round, Run
-from modeling.pages.runs.run_inputs import reward_model_role
 from modeling.reward_models.accuracy import Accuracy, accuracy_of
 from modeling.run_data.rounds import GoldMeans, WinRate
 
@@ -78,6 +78,13 @@ def latest_rounds(
     if before is not None:
         wanted = wanted.filter(number__lt=before)
     rounds = list(wanted.select_related("policy", "reward_model", "candidate")[:shown])
+    return rows_of(project, rounds, reward_models)
+
+
+def rows_of(
+    project: Project, rounds: Sequence[Round], reward_models: Sequence[RewardModel]
+) -> list[RoundRow]:
+    """Makes rows of these rounds, in a fixed number of statements. `reward_models` as above."""
     if not rounds:
         return []
     judged = _judgments_in(project, rounds)

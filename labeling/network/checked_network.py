@@ -1,4 +1,4 @@
-"""Connections to a policy's server: to an address that was checked, and to no other.
+"""Connections to an address that was checked, and to no other.
 
 A name is looked up here, once for each connection; every address it has must be allowed, and the
 connection is made to one of these very addresses. So a name that leads elsewhere a moment later
@@ -8,29 +8,26 @@ not followed: both would put somebody else's choice of an address in the place o
 
 import asyncio
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpcore2
 import httpx2
 
-from modeling.core.generating.servers.reachable import (
-    Address,
-    Reach,
-    addresses_in,
-    check_addresses,
-    literal_address,
-)
+from labeling.network.reachable import Address, addresses_in, literal_address
 
+# Raises what the caller understands where a connection of this host to these addresses may not be
+# made.
+Check = Callable[[str, list[Address]], object]
 CONNECT_SECONDS = 10.0
 MOST_TRIED = 4  # of a name's addresses
 
 
 class CheckedBackend(httpcore2.AsyncNetworkBackend):
-    """Makes the connections of a pool. Raises ProgramError for what `reach` does not allow."""
+    """Makes the connections of a pool. Raises what `check` raises for addresses it refuses."""
 
-    def __init__(self, reach: Reach) -> None:
-        self.reach = reach
+    def __init__(self, check: Check) -> None:
+        self.check = check
         self.inner = httpcore2.AnyIOBackend()
 
     async def connect_tcp(
@@ -42,7 +39,7 @@ class CheckedBackend(httpcore2.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         addresses = await self._addresses(host, port, timeout)
-        check_addresses(host, addresses, self.reach)
+        self.check(host, addresses)
         tried = addresses[:MOST_TRIED]
         seconds = None if timeout is None else timeout / len(tried)
         for number, address in enumerate(tried, start=1):
@@ -58,7 +55,7 @@ class CheckedBackend(httpcore2.AsyncNetworkBackend):
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore2.AsyncNetworkStream:
-        raise httpcore2.ConnectError("A policy's server has a network address.")
+        raise httpcore2.ConnectError("a server has a network address")
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -82,15 +79,15 @@ class CheckedBackend(httpcore2.AsyncNetworkBackend):
 
 
 def checked_client(
-    base_url: str, headers: dict[str, str], timeout_seconds: float, connections: int, reach: Reach
+    base_url: str, headers: dict[str, str], timeout_seconds: float, connections: int, check: Check
 ) -> httpx2.AsyncClient:
-    """Make an HTTP client that connects only where `reach` allows."""
+    """Make an HTTP client that connects only where `check` raises nothing."""
     transport = httpx2.AsyncHTTPTransport()
     # httpx2 has no argument for this, and its version is pinned; a test connects through it.
     transport._pool = httpcore2.AsyncConnectionPool(
         ssl_context=httpx2.create_ssl_context(),
         max_connections=connections,
-        network_backend=CheckedBackend(reach),
+        network_backend=CheckedBackend(check),
     )
     return httpx2.AsyncClient(
         base_url=base_url.rstrip("/") + "/",

@@ -1,0 +1,1 @@
+"""Tells other programs, by signed requests, what happens in a project."""
