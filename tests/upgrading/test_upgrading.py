@@ -43,6 +43,9 @@ NEW_TABLES = {
     "labeling.Delivery",
     "labeling.FormerMember",
     "labeling.KeyedRequest",
+    "labeling.SnapshotFile",
+    "labeling.SnapshotPush",
+    "labeling.SnapshotTaking",
     "labeling.Webhook",
     "modeling.LoopSettings",
 }

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def project() -> Project:
     """Three settled preferences, each by two people; one is a tie."""
-    project = make_project(overlap=2)
+    project = make_project(overlap=2, random_share=0)
     make_comparisons(project, 3)
     for name in ("ada", "grace"):
         labeler = make_member(project, name=f"{name}-{project.slug}")
