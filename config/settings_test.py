@@ -14,8 +14,8 @@ atexit.register(shutil.rmtree, _data_dir, ignore_errors=True)
 # A developer's own settings must not decide whether the tests pass.
 for _name in (
     "REDIS_URL", "DEMO_MODE", "DEBUG", "ALLOWED_HOSTS", "SITE_URL", "HTTPS", "SECRET_KEY", "HOST",
-    "CSRF_TRUSTED_ORIGINS", "POLICY_PRIVATE_HOSTS", "WEBHOOK_PRIVATE_HOSTS",
     "CSRF_TRUSTED_ORIGINS", "POLICY_PRIVATE_HOSTS", "HF_ENDPOINT", "HF_TOKEN",
+    "WEBHOOK_PRIVATE_HOSTS",
 ):  # fmt: skip
     os.environ.pop(_name, None)
 # Tests make their models in temporary folders.

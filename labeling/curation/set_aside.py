@@ -2,10 +2,12 @@
 brings them back."""
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from labeling.database.transactions import retried
 from labeling.models import Assignment, Comparison, Gold, Project, User
+from labeling.models.material import MAX_REASON
 from labeling.people.audit import write_entry
 from labeling.people.members import lock_project
 from labeling.preferences.resettling import resettle
@@ -95,3 +97,26 @@ def restore_withdrawn(project: Project, actor: User, comparison_id: int, reason:
     events.comparison_reviewed(project, actor, "hand_out_again", comparison_id, reason)
     resettle(project, [comparison_id])
     return True
+
+
+def set_aside_in(project: Project) -> QuerySet[Comparison]:
+    """The project's comparisons that are set aside, newest first, with their prompts."""
+    rows = Comparison.objects.filter(project=project, set_aside_at__isnull=False)
+    return rows.select_related("prompt").order_by("-set_aside_at")
+
+
+def _lock(comparison_id: int) -> Comparison | None:
+    """Locks the comparison and reads it; None where it is gone."""
+    list(
+        Comparison.objects.select_for_update(of=("self",))
+        .filter(pk=comparison_id)
+        .values_list("pk", flat=True)
+    )
+    return Comparison.objects.filter(pk=comparison_id).first()
+
+
+def _storable(reason: str) -> str:
+    """The reason in characters that every database takes: it may quote the text that is at
+    fault."""
+    text = reason.replace("\x00", "�").encode(errors="replace").decode()
+    return text[:MAX_REASON] or "It could not be shown."

@@ -174,18 +174,18 @@ def _comparisons(project: Project, keys: Collection[int]) -> dict[int, Named]:
     return {key: Named(f"comparison {key}", links.get(key, "")) for key in keys}
 
 
+def _snapshots(project: Project, keys: Collection[int]) -> dict[int, Named]:
+    rows = Snapshot.objects.filter(project=project, pk__in=keys)
+    return {
+        row.pk: Named(row.title, reverse("snapshot", args=[project.slug, row.pk])) for row in rows
+    }
+
+
 def _webhooks(project: Project, keys: Collection[int]) -> dict[int, Named]:
     rows = Webhook.objects.filter(project=project, pk__in=keys, removed_at__isnull=True)
     return {
         pk: Named(f"webhook {pk}", reverse("webhook", args=[project.slug, pk]))
         for pk in rows.values_list("pk", flat=True)
-    }
-
-
-def _snapshots(project: Project, keys: Collection[int]) -> dict[int, Named]:
-    rows = Snapshot.objects.filter(project=project, pk__in=keys)
-    return {
-        row.pk: Named(row.title, reverse("snapshot", args=[project.slug, row.pk])) for row in rows
     }
 
 

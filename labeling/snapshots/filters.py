@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from labeling.curation.facets import LABELS, TITLES, source_label
 from labeling.curation.finding import FilterError, PreferenceFilter, Window, matching
 from labeling.models import Preference, Project, User
-from labeling.preferences.shapes.annotators import pseudonym
+from labeling.texts.pseudonyms import pseudonym
 
 EXCLUDED = "include_excluded"
 WORDS = {

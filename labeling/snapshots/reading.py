@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from labeling.models import Snapshot
-from labeling.preferences.shapes.annotators import NOT_ASKED
 from labeling.preferences.shapes.pairs import Answer, Pair, Row, VoteOfPair
 from labeling.preferences.snapshots import SnapshotDamaged
 from labeling.snapshots.files import path_of
 from labeling.texts.messages import extra_of
 
 EVEN = 1e-6
+# What the file beside the rows keeps of a vote under the names of VoteOfPair.
+KEPT_OF_VOTES = ("annotator", "strength", "shown_first", "aspects", "seconds", "judged_at")
 # What a training's rows do not say.
 TRAINED = {"kind": "prefer", "provenance": "", "excluded": False, "excluded_reason": ""}
 
@@ -78,24 +79,18 @@ def pair_of(row: Row, beside: Row, project: str) -> Pair:
         prompt_id=beside["prompt"],
         project=project,
         split=row["split"],
-        votes=[_vote(vote) for vote in beside["judgments"]],
+        votes=[
+            VoteOfPair(
+                judgment=vote["id"],
+                says=vote["vote"],
+                **{name: vote[name] for name in KEPT_OF_VOTES},
+            )
+            for vote in beside["judgments"]
+        ],
         kind=row["kind"],
         target=row["target"],
         comparison=beside.get("comparison", 0),
         is_turned=row.get("fingerprint", "0")[-1] in "13579bdf",
-    )
-
-
-def _vote(vote: Row) -> VoteOfPair:
-    return VoteOfPair(
-        judgment=vote["id"],
-        annotator=vote["annotator"],
-        says=vote["vote"],
-        strength=vote.get("strength", NOT_ASKED),
-        shown_first=vote.get("shown_first", ""),
-        aspects=vote.get("aspects", "{}"),
-        seconds=vote.get("seconds", 0.0),
-        judged_at=vote.get("judged_at", ""),
     )
 
 

@@ -27,6 +27,7 @@ from labeling.preferences.shapes.styles import Row
 from labeling.snapshots import files
 from labeling.snapshots.counting import Counting
 from labeling.snapshots.filters import SnapshotFilter
+from labeling.snapshots.reading import KEPT_OF_VOTES
 from labeling.webhooks import events
 
 log = logging.getLogger(__name__)
@@ -239,13 +240,8 @@ def _beside(project_id: int, page: list[tuple[Row, Row]]) -> list[Row]:
             "judgments": [
                 {
                     "id": vote.judgment,
-                    "annotator": vote.annotator,
                     "vote": vote.says,
-                    "strength": vote.strength,
-                    "shown_first": vote.shown_first,
-                    "aspects": vote.aspects,
-                    "seconds": vote.seconds,
-                    "judged_at": vote.judged_at,
+                    **{name: getattr(vote, name) for name in KEPT_OF_VOTES},
                     "guidelines": guidelines.get(vote.judgment) or 0,
                 }
                 for vote in votes.get(values["id"], [])
@@ -275,11 +271,11 @@ def _store(taking: SnapshotTaking, sha256: str, votes_sha256: str, counting: Cou
         last_settled_at=_newest(taking),
         created_by=taking.created_by,
     )
+    events.snapshot_taken(taking.project, snapshot)
     write_entry(
         taking.project, taking.created_by, "take_snapshot", snapshot,
         name=snapshot.name, preferences=snapshot.count, sha256=sha256, filters=taking.filters,
     )  # fmt: skip
-    events.snapshot_taken(taking.project, snapshot)
     return snapshot
 
 

@@ -23,7 +23,12 @@ def write_card(model: RewardModel) -> None:
 
 
 def archive_of(model: RewardModel) -> tuple[str, FolderArchive]:
-    """The folders of the model and its members as a tar, with the name of what it unpacks to."""
+    """The folders of the model and its members as a tar, with the name of what it unpacks to.
+
+    Its results for the hub are written now: the snapshot may have been pushed since it was
+    trained.
+    """
+    write_eval_results(model)
     name = f"{model.project.slug}-reward-model-v{model.version}"
     own, *others = model.member_paths
     folders = {name: own} | {f"{name}/members/{at}": path for at, path in enumerate(others, 1)}

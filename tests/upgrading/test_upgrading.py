@@ -186,8 +186,12 @@ def test_every_page_of_the_project_opens(upgraded: Upgraded, slug: str) -> None:
 
 
 NOTHING_TO_SHOW: dict[str, dict[str, int]] = {
-    "demo": {},
-    "second": {"/projects/second/reward-models/compare/": 404},
+    # Two snapshots have to be named.
+    "demo": {"/api/v1/projects/demo/snapshots/diff/": 400},
+    "second": {
+        "/projects/second/reward-models/compare/": 404,
+        "/api/v1/projects/second/snapshots/diff/": 400,
+    },
 }
 
 

@@ -59,8 +59,7 @@ class SnapshotFileView(APIView):
             (200, "application/octet-stream"): OpenApiTypes.BINARY,
             (206, "application/octet-stream"): OpenApiTypes.BINARY,
             304: None,
-            416: None,
-            **refusals(400, 410),
+            **refusals(400, 410, 416),
         },
     )
     def get(self, request: Request, slug: str, pk: int, name: str) -> HttpResponseBase:

@@ -17,7 +17,6 @@ from labeling.snapshots.taking import SnapshotRefused
 
 class SnapshotPushesView(APIView):
     @extend_schema(
-        operation_id="v1_projects_snapshots_pushes_list",
         summary="Its pushes to the hub",
         responses=answers(PushSerializer(many=True)),
     )

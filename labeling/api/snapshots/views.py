@@ -35,7 +35,6 @@ class SnapshotParameters(PageParameters):
 
 class SnapshotsView(APIView):
     @extend_schema(
-        operation_id="v1_projects_snapshots_list",
         summary="Snapshots, the newest first",
         description="For curators and admins, as all of snapshots.",
         parameters=[SnapshotParameters],
