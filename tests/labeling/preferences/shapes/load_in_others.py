@@ -88,6 +88,8 @@ def openrlhf(path: str) -> Any:
 
 
 def verl(path: str) -> Any:
+    import datasets  # noqa: F401 (looks itself whether there is a PIL)
+
     standing_in("PIL", "omegaconf", "verl", "verl.utils", "verl.utils.import_utils")
     standing_in("verl.utils.tokenizer", "verl.utils.fs")
     sys.modules["omegaconf"].ListConfig = list  # type: ignore[attr-defined]
