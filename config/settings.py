@@ -193,6 +193,13 @@ PROSPECTS = "modeling.loop.prospects.prospect_of"
 # (modeling/policies/gold.py).
 ORACLES = "modeling.demo.gold.oracle_of"
 
+# What knows which runs and reward models learnt from a snapshot (labeling/snapshots/uses.py).
+SNAPSHOT_USES = "modeling.runs.snapshot_uses.uses_of"
+
+# Where snapshots are pushed to, and with which token where nobody types one.
+HF_ENDPOINT = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+HF_TOKEN = os.environ.get("HF_TOKEN") or ""
+
 REDIS_URL = os.environ.get("REDIS_URL") or environment.embedded_redis_url(DATA_DIR)
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
@@ -307,6 +314,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     # Several endpoints have a `kind`, a `state`, a `status` or a `role`, and not the same.
     "ENUM_NAME_OVERRIDES": {
+        "SnapshotOriginEnum": "labeling.models.snapshots.SnapshotOrigin",
+        "SnapshotWorkEnum": "labeling.models.snapshots.WorkState",
         "JudgmentKindEnum": "labeling.models.Judgment.Kind",
         "ComparisonStateEnum": "labeling.models.Comparison.State",
         "PreferenceKindEnum": "labeling.models.Preference.Kind",

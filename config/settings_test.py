@@ -15,6 +15,7 @@ atexit.register(shutil.rmtree, _data_dir, ignore_errors=True)
 for _name in (
     "REDIS_URL", "DEMO_MODE", "DEBUG", "ALLOWED_HOSTS", "SITE_URL", "HTTPS", "SECRET_KEY", "HOST",
     "CSRF_TRUSTED_ORIGINS", "POLICY_PRIVATE_HOSTS", "WEBHOOK_PRIVATE_HOSTS",
+    "CSRF_TRUSTED_ORIGINS", "POLICY_PRIVATE_HOSTS", "HF_ENDPOINT", "HF_TOKEN",
 ):  # fmt: skip
     os.environ.pop(_name, None)
 # Tests make their models in temporary folders.

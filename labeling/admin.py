@@ -28,6 +28,7 @@ from labeling.models import (
     GuidelineVersion,
     Import,
     ImportChunk,
+    ImportedAgain,
     Invitation,
     Judgment,
     KeyedRequest,
@@ -38,6 +39,9 @@ from labeling.models import (
     Prompt,
     Response,
     Snapshot,
+    SnapshotFile,
+    SnapshotPush,
+    SnapshotTaking,
     User,
     Webhook,
 )
@@ -347,14 +351,40 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
 @admin.register(Snapshot)
 class SnapshotAdmin(ReadOnlyAdmin):
-    list_display = ("id", "project", "short_hash", "count", "last_settled_at", "created_at")
-    list_filter = ("project",)
+    list_display = ("id", "name", "project", "origin", "short_hash", "count", "last_settled_at",
+                    "created_at")  # fmt: skip
+    list_filter = ("origin", "project")
     list_select_related = ("project",)
-    search_fields = ("sha256", "project__name")
+    search_fields = ("name", "sha256", "project__name")
 
     @admin.display(description="SHA-256")
     def short_hash(self, snapshot: Snapshot) -> Any:
         return snapshot.sha256[:12]
+
+
+@admin.register(SnapshotFile)
+class SnapshotFileAdmin(ReadOnlyAdmin):
+    list_display = ("id", "of", "name", "rows", "left_out", "size", "created_at")
+    list_select_related = ("of",)
+    search_fields = ("name", "sha256", "of__name")
+
+
+@admin.register(SnapshotTaking)
+class SnapshotTakingAdmin(ReadOnlyAdmin):
+    list_display = ("id", "project", "name", "state", "done", "total", "created_by", "touched_at")
+    list_filter = ("state", "project")
+    list_select_related = ("project", "created_by")
+    search_fields = ("name", "project__name")
+
+
+@admin.register(SnapshotPush)
+class SnapshotPushAdmin(ReadOnlyAdmin):
+    list_display = ("id", "of", "repo_id", "is_private", "state", "tries", "created_by",
+                    "touched_at")  # fmt: skip
+    list_filter = ("state", "is_private")
+    list_select_related = ("of", "created_by")
+    search_fields = ("repo_id", "of__name")
+    exclude = ("sealed_token",)
 
 
 @admin.register(Export)
@@ -390,6 +420,14 @@ class ImportChunkAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImportChunk]:
         return super().get_queryset(request).defer("rows")
+
+
+@admin.register(ImportedAgain)
+class ImportedAgainAdmin(ReadOnlyAdmin):
+    list_display = ("id", "of", "kind", "row_id")
+    list_filter = ("kind",)
+    list_select_related = ("of",)
+    search_fields = ("=of__id", "=row_id")
 
 
 @admin.register(OverlapChange)

@@ -4,11 +4,15 @@ from celery import shared_task
 from django.utils import timezone
 
 from labeling.importing import applying
+from labeling.importing.jobs import reading
+from labeling.importing.kept.import_folder import remove_old_folders
+from labeling.importing.undoing import taking_back
 from labeling.models import Project
 from labeling.people import repeats
 from labeling.preferences import overlap
 from labeling.quality import weights
 from labeling.queue import leases
+from labeling.snapshots import pushing, taking
 from labeling.webhooks import delivering
 
 
@@ -22,7 +26,28 @@ def expire_leases() -> None:
 def finish_changes() -> None:
     """Goes on with long work in short transactions that nobody is doing any more."""
     applying.finish_imports()
+    reading.go_on_with_all()
+    taking_back.finish_undos()
+    remove_old_folders()
     overlap.finish_changes()
+    taking.go_on()
+    pushing.go_on()
+
+
+@shared_task(name="labeling.tasks.take_snapshots")
+def take_snapshots() -> None:
+    taking.go_on()
+
+
+@shared_task(name="labeling.tasks.push_snapshots")
+def push_snapshots() -> None:
+    pushing.go_on()
+
+
+@shared_task(name="labeling.tasks.go_on_with_import")
+def go_on_with_import(import_id: int) -> None:
+    """Of the import that was just handed over, taken or is to be taken back."""
+    reading.go_on(import_id)
 
 
 @shared_task(name="labeling.tasks.send_webhooks")

@@ -68,12 +68,24 @@ def value_for(name: str, parameter: str, values: dict[str, Any]) -> Any:
 
 
 def make_rows() -> tuple[Any, dict[str, Any]]:
+    from django.utils import timezone
+
     from labeling.curation.comments import add_comment
     from labeling.importing import ImportReport
-    from labeling.models import Export, Judgment, Membership, Preference, Role
-    from labeling.people.audit import write_entry
+    from labeling.models import (
+        Export,
+        Import,
+        Judgment,
+        Membership,
+        Preference,
+        Role,
+        Snapshot,
+        SnapshotTaking,
+    )
     from labeling.people.invitations import create_invitation
     from labeling.projects.webhooks import create_webhook, send_test
+    from labeling.snapshots.filters import SnapshotFilter
+    from labeling.snapshots.taking import take_by_hand
     from modeling.models import RewardModel, Run
     from tests.factories import claim, claim_and_judge, make_comparisons, make_project, make_user
     from tests.modeling.page_helpers import log_metrics, make_history, make_run
@@ -85,13 +97,21 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
     assignment = claim(owner, project)
     assert assignment is not None
     make_history(project, 2)
+    snapshot = take_by_hand(project, owner, "Spring", SnapshotFilter.parse({}))
+    assert isinstance(snapshot, Snapshot)
+    wish = SnapshotTaking.objects.create(
+        project=project, name="Summer", up_to=1, total=1, touched_at=timezone.now()
+    )
     invitation, token = create_invitation(project, owner, Role.LABELER)
     run = make_run(project, Run.State.RUNNING, progress=0.5)
     log_metrics(run, "train/loss", [0.7, 0.6])
+    taken = Import.objects.create(
+        project=project, name="rows.jsonl", state=Import.State.DONE, touched_at=timezone.now(),
+        report=ImportReport(rows=2, prompts_new=1).as_dict(),
+    )  # fmt: skip
     comment = add_comment(project, owner, assignment.comparison_id, "Ask @owner.")
     told = {"address": "https://1.1.1.1/hook", "events": ["judgment.made"]}
     hook = create_webhook(project, owner, told).webhook
-    brought = {"file": "rows.jsonl", **ImportReport().as_dict()}
     return owner, {
         "slug": project.slug,
         "uuid": assignment.uuid,
@@ -111,8 +131,20 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
         "invitation.pk": invitation.pk,
         "confirm-email.token": "abc",
         "member.pk": Membership.objects.get().pk,
+        "snapshot.pk": snapshot.pk,
+        "taking.pk": wish.pk,
+        "api-snapshot.pk": snapshot.pk,
+        "api-snapshot-file.pk": snapshot.pk,
+        "api-snapshot-file.name": "README.md",
+        "api-snapshot-pushes.pk": snapshot.pk,
         "preference.pk": Preference.objects.get().pk,
-        "skipped.pk": write_entry(project, owner, "import", project, **brought).pk,
+        "import.pk": taken.pk,
+        "import-skipped.format": "csv",
+        "api-import.pk": taken.pk,
+        "api-import-skipped.pk": taken.pk,
+        "api-import-undo.pk": taken.pk,
+        "api-import-take.pk": taken.pk,
+        "api-import-cancel.pk": taken.pk,
         "api-export.uuid": Export.objects.create(project=project, file_name="x").uuid,
         "webhook.pk": hook.pk,
         "api-webhook.pk": hook.pk,

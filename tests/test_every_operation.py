@@ -30,7 +30,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from labeling.api.conventions.schema import names_of_paths
-from labeling.models import Assignment, Membership, Project, Role, Scope, User
+from labeling.models import Assignment, Project, Role, Scope, User
 from labeling.people.signing_in.tokens import make_token
 from labeling.preferences.snapshots import take_snapshot
 from modeling.models import Loop, Policy, Run
@@ -49,8 +49,8 @@ CHECKS = [
     response_schema_conformance,
 ]
 NOBODY, WITHOUT_SCOPE = "nobody", "a token without the scope"
-EXAMPLES = {Role.ADMIN: 30, Role.CURATOR: 6, Role.LABELER: 6, NOBODY: 3, WITHOUT_SCOPE: 3}
-AT_LIMITS = 100
+EXAMPLES = {Role.ADMIN: 12, Role.CURATOR: 3, Role.LABELER: 3, NOBODY: 2, WITHOUT_SCOPE: 2}
+AT_LIMITS = 30
 
 
 @schemathesis.serializer("application/x-ndjson")
@@ -209,15 +209,12 @@ def has_something(operation: Any) -> bool:
     return bool([*operation.query, *operation.body, *operation.path_parameters])
 
 
-@pytest.mark.parametrize("role", EXAMPLES)
 @pytest.mark.parametrize("name", operations())
-def test_every_answer_is_one_that_the_description_has(
-    name: str, role: str, values: dict[str, Any]
-) -> None:
+def test_every_answer_is_one_that_the_description_has(name: str, values: dict[str, Any]) -> None:
     operation = operations()[name]
     path = real_path(operation, values)
-    headers = sender(role, values, operation.definition.raw.get("x-scope", ""))
-    if role == Role.ADMIN:
-        assert Membership.objects.filter(user__username="owner", role=role).exists()
-        send(at_limits(operation, path), headers)
-    send_at_random(operation, path, headers, EXAMPLES[role])
+    for role, most in EXAMPLES.items():
+        headers = sender(role, values, operation.definition.raw.get("x-scope", ""))
+        if role == Role.ADMIN:
+            send(at_limits(operation, path), headers)
+        send_at_random(operation, path, headers, most)

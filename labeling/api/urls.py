@@ -6,6 +6,13 @@ from drf_spectacular.views import SpectacularAPIView
 from labeling.api.conventions import schema as schema  # registers itself with drf-spectacular
 from labeling.api.curation.comments import CommentsView, CommentView
 from labeling.api.data.exports import ExportsView, ExportView
+from labeling.api.data.import_life import (
+    ImportCancelView,
+    ImportSkippedView,
+    ImportTakeView,
+    ImportUndoView,
+    ImportView,
+)
 from labeling.api.data.imports import ImportsView
 from labeling.api.data.judgments import JudgmentsView
 from labeling.api.data.preferences import PreferencesView
@@ -64,6 +71,9 @@ from labeling.api.projects.webhooks import (
     WebhookTestView,
     WebhookView,
 )
+from labeling.api.snapshots.files import SnapshotDiffView, SnapshotFileView
+from labeling.api.snapshots.pushes import SnapshotPushesView
+from labeling.api.snapshots.views import SnapshotsView, SnapshotView, TakingsView
 
 PROJECT = "v1/projects/<slug:slug>/"
 MEMBER = f"{PROJECT}members/<int:pk>"
@@ -133,9 +143,52 @@ urlpatterns: list[URLPattern] = [
     path("v1/projects/<slug:slug>/", ProjectView.as_view(), name="api-project"),
     path("v1/projects/<slug:slug>/preferences/", PreferencesView.as_view(), name="api-preferences"),
     path("v1/projects/<slug:slug>/judgments/", JudgmentsView.as_view(), name="api-judgments"),
-    path("v1/projects/<slug:slug>/exports/", ExportsView.as_view(), name="api-exports"),
-    path("v1/projects/<slug:slug>/exports/<uuid:uuid>/", ExportView.as_view(), name="api-export"),
-    path("v1/projects/<slug:slug>/imports/", ImportsView.as_view(), name="api-imports"),
+    path(f"{PROJECT}imports/", ImportsView.as_view(), name="api-imports"),
+    path(f"{PROJECT}snapshots/", SnapshotsView.as_view(), name="api-snapshots"),
+    path(
+        f"{PROJECT}snapshots/takings/",
+        TakingsView.as_view(),
+        name="api-snapshot-takings",
+    ),
+    path(
+        f"{PROJECT}snapshots/diff/",
+        SnapshotDiffView.as_view(),
+        name="api-snapshot-diff",
+    ),
+    path(f"{PROJECT}snapshots/<int:pk>/", SnapshotView.as_view(), name="api-snapshot"),
+    path(
+        f"{PROJECT}snapshots/<int:pk>/files/<str:name>",
+        SnapshotFileView.as_view(),
+        name="api-snapshot-file",
+    ),
+    path(
+        f"{PROJECT}snapshots/<int:pk>/pushes/",
+        SnapshotPushesView.as_view(),
+        name="api-snapshot-pushes",
+    ),
+    path(f"{PROJECT}imports/<int:pk>/", ImportView.as_view(), name="api-import"),
+    path(
+        f"{PROJECT}imports/<int:pk>/skipped/",
+        ImportSkippedView.as_view(),
+        name="api-import-skipped",
+    ),
+    path(
+        f"{PROJECT}imports/<int:pk>/take/",
+        ImportTakeView.as_view(),
+        name="api-import-take",
+    ),
+    path(
+        f"{PROJECT}imports/<int:pk>/cancel/",
+        ImportCancelView.as_view(),
+        name="api-import-cancel",
+    ),
+    path(
+        f"{PROJECT}imports/<int:pk>/undo/",
+        ImportUndoView.as_view(),
+        name="api-import-undo",
+    ),
+    path(f"{PROJECT}exports/", ExportsView.as_view(), name="api-exports"),
+    path(f"{PROJECT}exports/<uuid:uuid>/", ExportView.as_view(), name="api-export"),
     path(f"{PROJECT}comments/", CommentsView.as_view(), name="api-comments"),
     path(f"{PROJECT}comments/<int:pk>/", CommentView.as_view(), name="api-comment"),
     path(WEBHOOKS, WebhooksView.as_view(), name="api-webhooks"),

@@ -6,44 +6,38 @@ moment, and its rows are added in short transactions for which nobody waits (app
 formats are in docs/data-formats.md.
 """
 
-import hashlib
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import IO, Any, TypeAlias
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from labeling.importing import staging
 from labeling.importing.applying import put_in_force
-from labeling.importing.files import Folder, read_records
+from labeling.importing.checking_files import CheckedFile, Findings, Progress
+from labeling.importing.files import Source, read_records
+from labeling.importing.kept.import_folder import skipped_list
 from labeling.importing.lines.checking import check_row
-from labeling.importing.lines.columns import UnknownColumns
-from labeling.importing.lines.opinions import Opinion
 from labeling.importing.lines.rows import CheckedRow
 from labeling.importing.lines.votes import FileVotes
 from labeling.importing.rehearsing import Rehearsing, RememberedRows
 from labeling.importing.reports import (
-    SHOWN_PROBLEMS,
     ImportInterrupted,
     ImportRefused,
     ImportReport,
     ImportUnfinished,
-    NoticeCounter,
     Problem,
-    SkippedLine,
-    printable,
 )
 from labeling.importing.scratch_database import scratch_database
 from labeling.importing.skipping import SkippedRows
-from labeling.importing.sources import Recognised, rows_of_records
+from labeling.importing.sources import rows_of_records
 from labeling.importing.sources.mapping import ColumnMapping
-from labeling.models import Import, Project, User
-from labeling.texts.limits import COUNTED_PROBLEMS, UPLOADED, FileLimits
+from labeling.models import Import, ImportChunk, Project, User
+from labeling.texts.limits import UPLOADED, FileLimits
 
 __all__ = [
     "MAX_PAIRS",
@@ -55,7 +49,9 @@ __all__ = [
     "ImportUnfinished",
     "Problem",
     "check_file",
+    "import_choices",
     "import_file",
+    "is_unknown_shape",
     "preview_rows",
 ]
 
@@ -65,34 +61,7 @@ LONGEST_SOURCE = 120  # of the column of prompts
 CHUNK_ROWS = 200
 CHUNK_RESPONSES = 1000
 CHUNK_CHARACTERS = 2_000_000
-PROGRESS_EVERY = 5_000
-
-# Called with what is being done, the rows done so far, and all of them (None: not known yet).
-Progress = Callable[[str, int, int | None], None]
-# A file, or a folder of them.
-Source: TypeAlias = IO[bytes] | Folder
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What a sound file holds: its rows by shape, and notices about them."""
-
-    rows: int
-    shapes: dict[str, int]
-    notices: list[str]
-    skipped: int = 0
-    skipped_lines: list[SkippedLine] = field(default_factory=list)
-    labelers: int = 0
-    judgments: int = 0  # of named labelers
-
-    def begin(self, *, dry_run: bool = False) -> ImportReport:
-        """The report of an import that has brought nothing so far."""
-        return ImportReport(
-            notices=self.notices,
-            skipped=self.skipped,
-            skipped_lines=self.skipped_lines,
-            dry_run=dry_run,
-        )
+LOOKED_AT = 200  # rows, to see whether a file is of a known shape
 
 
 @dataclass(frozen=True)
@@ -149,15 +118,7 @@ def import_file(
     options = options or ImportOptions()
     tell = progress or (lambda *_: None)
     started = time.monotonic()
-    choices = {
-        "source": options.source or name[:LONGEST_SOURCE],
-        "model": options.source,
-        "tags": list(options.tags),
-        "pairs_per_prompt": options.pairs,
-        "responses_per_comparison": options.responses_per_comparison
-        or project.responses_per_comparison,
-        "number_labelers": options.number_labelers,
-    }
+    choices = import_choices(project, name, options)
     if options.dry_run:
         report = _rehearse(project, file, name, options, choices, tell)
     else:
@@ -166,35 +127,54 @@ def import_file(
     return replace(report, seconds=round(time.monotonic() - started, 2))
 
 
+def import_choices(project: Project, name: str, options: ImportOptions) -> dict[str, Any]:
+    """What holds for every row while it is stored, as the import's row keeps it."""
+    return {
+        "source": options.source or name[:LONGEST_SOURCE],
+        "model": options.source,
+        "tags": list(options.tags),
+        "pairs_per_prompt": options.pairs,
+        "responses_per_comparison": options.responses_per_comparison
+        or project.responses_per_comparison,
+        "number_labelers": options.number_labelers,
+    }
+
+
 def _take(
     job: Import, file: Source, name: str, options: ImportOptions, tell: Progress
 ) -> ImportReport:
     try:
-        with scratch_database() as database:
-            votes = FileVotes(database)
-            checked = _Checked(
-                file,
-                name,
-                options.limits,
-                tell,
-                skip_bad=options.skip_bad,
-                mapping=options.mapping,
-            )
-            for number, rows in enumerate(_chunks(iter(checked))):
-                if checked.is_sound:
-                    votes.note(rows)
-                    staging.keep(job, number, rows)
-            findings = checked.findings()
-            if votes.close():
-                staging.change_rows(job, votes.counted)
-        job.report = findings.begin().as_dict()
-        job.save(update_fields=["report"])
+        findings = stage(job, file, name, options, tell)
         return put_in_force(job, lambda rows: tell("Storing", rows, findings.rows))
     except BaseException:
         # Where the database is gone, a worker removes it later.
         with suppress(DatabaseError, InterfaceError):
             staging.remove(job)
         raise
+
+
+def stage(job: Import, file: Source, name: str, options: ImportOptions, tell: Progress) -> Findings:
+    """Reads the file, and keeps its rows aside for `put_in_force`; raises ImportRefused."""
+    with scratch_database() as database, skipped_list(job.pk, name) as note:
+        votes = FileVotes(database)
+        checked = CheckedFile(
+            file,
+            name,
+            options.limits,
+            tell,
+            skipped=SkippedRows(note) if options.skip_bad else None,
+            mapping=options.mapping,
+        )
+        for number, rows in enumerate(_chunks(iter(checked))):
+            if checked.is_sound:
+                votes.note(rows)
+                staging.keep(job, number, rows)
+        findings = checked.findings()
+        if votes.close():
+            staging.change_rows(job, votes.counted)
+    job.report = findings.begin().as_dict()
+    job.save(update_fields=["report"])
+    return findings
 
 
 def _rehearse(
@@ -207,12 +187,12 @@ def _rehearse(
 ) -> ImportReport:
     with scratch_database() as database:
         votes = FileVotes(database)
-        checked = _Checked(
+        checked = CheckedFile(
             file,
             name,
             options.limits,
             tell,
-            skip_bad=options.skip_bad,
+            skipped=SkippedRows() if options.skip_bad else None,
             mapping=options.mapping,
         )
         for rows in _chunks(iter(checked)):
@@ -234,6 +214,21 @@ def _rehearse(
     return report
 
 
+def expect(job: Import, findings: Findings, look: Callable[[], object]) -> ImportReport:
+    """What the rows that are kept aside would bring now, without storing them."""
+    report = findings.begin(dry_run=True)
+    with scratch_database() as database:
+        remembered = RememberedRows(database)
+        now = timezone.now()
+        rehearsing = Rehearsing(
+            project=job.project, report=report, now=now, remembered=remembered, **job.options
+        )
+        for pk in list(job.chunks.order_by("number").values_list("pk", flat=True)):
+            rehearsing.store(staging.rows_of(ImportChunk.objects.get(pk=pk)))
+            look()
+    return report
+
+
 def check_file(
     file: Source,
     *,
@@ -244,102 +239,25 @@ def check_file(
     mapping: ColumnMapping | None = None,
 ) -> Findings:
     """What the file holds, without touching the database; raises ImportRefused."""
-    checked = _Checked(file, name, limits, progress, skip_bad=skip_bad, mapping=mapping)
+    skipped = SkippedRows() if skip_bad else None
+    checked = CheckedFile(file, name, limits, progress, skipped=skipped, mapping=mapping)
     for _ in checked:
         pass
     return checked.findings()
 
 
-class _Checked:
-    """Iterates over the sound rows of a file, and counts what is wrong with the others."""
-
-    def __init__(
-        self,
-        file: Source,
-        name: str,
-        limits: FileLimits,
-        progress: Progress | None,
-        *,
-        skip_bad: bool = False,
-        mapping: ColumnMapping | None = None,
-    ) -> None:
-        self.file, self.name, self.limits, self.progress = file, name, limits, progress
-        self.mapping = mapping
-        self.notices = NoticeCounter()
-        self.recognised = Recognised()
-        self.shapes: Counter[str] = Counter()
-        self.problems: list[Problem] = []
-        self.faults = 0
-        self.columns = UnknownColumns()
-        self.skipped = SkippedRows() if skip_bad else None
-        self.labelers: set[bytes] = set()
-        self.judgments = 0
-
-    def __iter__(self) -> Iterator[CheckedRow]:
-        tell = self.notices.add
-        records = read_records(self.file, self.name, limits=self.limits, tell=tell)
-        for line, value in rows_of_records(records, self.recognised, tell, self.mapping):
-            if isinstance(value, dict) and not self.columns.look(line, value):
-                if self.columns.has_read_enough:
-                    break
-                continue
-            result = [value] if isinstance(value, Problem) else check_row(line, value, self.notices)
-            if isinstance(result, CheckedRow):
-                self.shapes[result.shape] += 1
-                if result.opinion and result.opinion.said:
-                    self._count_said(result.opinion)
-                yield result
-            elif self.skipped is not None and not any(one.is_of_file for one in result):
-                self.skipped.add(result)
-            else:
-                self._refuse(result)
-            if self.progress and line % PROGRESS_EVERY == 0:
-                self.progress("Checking", line, None)
-
-    def _count_said(self, opinion: Opinion) -> None:
-        for vote in opinion.said:
-            # Short, since a file may name very many.
-            self.labelers.add(hashlib.md5(vote.labeler.encode(), usedforsecurity=False).digest())
-            self.judgments += 1
-
-    def _refuse(self, problems: list[Problem]) -> None:
-        self.faults += len(problems)
-        self.problems += problems[: SHOWN_PROBLEMS - len(self.problems)]
-        if self.faults > COUNTED_PROBLEMS:
-            raise ImportRefused(self.problems, COUNTED_PROBLEMS, read_on=False)
-
-    @property
-    def is_sound(self) -> bool:
-        return not self.faults and not self.columns.names
-
-    def findings(self) -> Findings:
-        """Raises ImportRefused for a faulty file."""
-        if columns := self.columns.problems():
-            raise ImportRefused([*columns, *self.problems], len(columns) + self.faults)
-        skipped = self.skipped or SkippedRows()
-        if self.is_sound and not self.shapes and skipped.count:
-            raise ImportRefused(skipped.problems, skipped.count, nothing_left=True)
-        if not self.shapes and self.is_sound:
-            advice = "Give one row for each line, such as JSON objects."
-            raise ImportRefused([Problem(0, "file", "Holds no rows.", advice)], 1)
-        if not self.is_sound:
-            raise ImportRefused(self.problems, self.faults)
-        notices = [
-            *self.recognised.sentences(),
-            *self.notices.sentences(),
-            *skipped.sentences(),
-        ]
-        rows = self.shapes.total()
-        notices = [printable(notice) for notice in notices]
-        return Findings(
-            rows,
-            dict(self.shapes),
-            notices,
-            skipped.count,
-            skipped.lines,
-            len(self.labelers),
-            self.judgments,
-        )
+def is_unknown_shape(file: Source, name: str) -> bool:
+    """Whether the first rows of a file say that nobody knows what its columns are."""
+    checked = CheckedFile(file, name, UPLOADED, None)
+    rows = iter(checked)
+    with suppress(ImportRefused):
+        for _ in islice(rows, LOOKED_AT):
+            pass
+        if checked.is_sound:
+            return False
+        checked.findings()
+    problems = [*checked.columns.problems(), *checked.problems]
+    return ImportRefused(problems, len(problems)).is_unknown_shape
 
 
 def preview_rows(

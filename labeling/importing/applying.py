@@ -15,7 +15,6 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
@@ -33,9 +32,9 @@ from labeling.people.audit import write_entry
 log = logging.getLogger(__name__)
 State = Import.State
 
+UNTAKEN = (State.STAGED, State.READY)
 # An import in force whose process stands still for this time is finished by whoever waits for it.
 HELPED_AFTER_SECONDS = 10.0
-LEFT_ALONE_AFTER = timedelta(seconds=30)
 WAIT_SECONDS = 0.1
 # Faults that are not of the moment. After three the import is set aside, and others go on.
 MOST_FAILURES = 3
@@ -78,7 +77,9 @@ def put_in_force(job: Import, tell: Callable[[int], None] = lambda _: None) -> I
 def finish_imports() -> None:
     """Goes on with imports that were taken and then left alone; removes those never taken."""
     staging.remove_abandoned()
-    abandoned = Import.objects.filter(staging.untouched_for(LEFT_ALONE_AFTER), state=State.IN_FORCE)
+    abandoned = Import.objects.filter(
+        staging.untouched_for(staging.LEFT_ALONE_AFTER), state=State.IN_FORCE
+    )
     for job in abandoned:
         try:
             put_in_force(job)
@@ -100,13 +101,17 @@ def _take_step(job: Import) -> ImportStep:
         return ImportStep(report, is_done=True)
     if current.state == State.FAILED:
         raise ImportInterrupted("The import was set aside after it had failed several times.")
-    if current.state == State.STAGED:
+    if current.state in (State.CANCELLED, State.REFUSED):
+        raise ImportInterrupted("The import was given up; nothing of it was stored.")
+    if current.state in UNTAKEN:
         other = Import.objects.filter(project=project, state=State.IN_FORCE).first()
         if other is not None:
             return ImportStep(report, waits_for=other)
-        Import.objects.filter(pk=job.pk, state=State.STAGED).update(state=State.IN_FORCE)
-    storing = Storing(project=project, report=report, now=timezone.now(), **current.options)
-    fewest = FEWEST_ROWS if current.state == State.STAGED else 1
+        Import.objects.filter(pk=job.pk, state__in=UNTAKEN).update(state=State.IN_FORCE)
+    report.import_id = current.pk
+    now, chosen = timezone.now(), current.options
+    storing = Storing(project=project, report=report, now=now, import_id=job.pk, **chosen)
+    fewest = FEWEST_ROWS if current.state in UNTAKEN else 1
     is_done = _add_chunks(current, storing, fewest, deadline)
     storing.finish()
     Import.objects.filter(pk=job.pk).update(

@@ -44,6 +44,9 @@ class Rehearsing(Storing):
         *,
         or_fail: bool = False,
     ) -> None:
+        rows = list(rows)
+        if model is Prompt:
+            self.report.count_splits(row["split"] for row in rows)
         if model in NAMED_BY:
             parent, name = NAMED_BY[model]
             for row in rows:
@@ -51,6 +54,12 @@ class Rehearsing(Storing):
                 self.remembered.add(model.__name__, row.get(parent, 0), row[name], columns)
                 if model is Prompt:
                     self.remembered.add(NEAR_COPIES, 0, row["near_digest"], columns)
+
+    def from_before(self, model: type[models.Model], ids: Collection[int]) -> set[int]:
+        return {pk for pk in ids if pk > 0}
+
+    def note_settled(self, names: Collection[ComparisonName]) -> None:
+        """Does nothing: nothing is stored."""
 
     def finish(self) -> None:
         """Does nothing: no preference was settled."""

@@ -1,8 +1,9 @@
 """What an import did, or why it was refused: the words that command, page and API share."""
 
+import dataclasses
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypedDict
 
 # A file with more errors than this has one fault many times over: the rest is only counted.
@@ -11,6 +12,7 @@ SHOWN_NOTICES = 20
 SHOWN_LINES = 5
 # Kinds of notices counted one by one: a file may have another unknown field on each line.
 KINDS = 1_000
+LONGEST_BEGINNING = 300  # characters of a row, in the list of those left out
 FILE = "file"  # where another problem names a field
 COLUMNS = "columns"  # likewise, of a problem about columns that are not understood
 NO_PROMPT = ("prompt", "Is missing.")
@@ -25,10 +27,17 @@ class Problem:
     field: str
     problem: str
     advice: str = ""
+    beginning: str = dataclasses.field(default="", compare=False)  # of the row, as it was read
 
     def __post_init__(self) -> None:
-        for name in ("field", "problem", "advice"):
+        for name in ("field", "problem", "advice", "beginning"):
             object.__setattr__(self, name, printable(getattr(self, name)))
+
+    def of_row(self, beginning: str) -> "Problem":
+        """The same with the beginning of its row, where nobody has said it yet."""
+        if self.beginning:
+            return self
+        return replace(self, beginning=beginning[:LONGEST_BEGINNING])
 
     @property
     def is_of_file(self) -> bool:
@@ -129,9 +138,11 @@ class ImportReport:
     """Counts of what a file brought. `…_new` was stored, `…_merged` was there already (in the
     project or earlier in the file)."""
 
+    import_id: int = 0  # 0: a dry run
     rows: int = 0
     prompts_new: int = 0
     prompts_merged: int = 0
+    prompts_known: int = 0  # of these, in the project before
     responses_new: int = 0
     responses_merged: int = 0
     comparisons_new: int = 0
@@ -152,6 +163,7 @@ class ImportReport:
     other_split: int = 0
     dry_run: bool = False
     seconds: float = 0.0
+    splits: dict[str, int] = field(default_factory=dict)  # of the new prompts
     notices: list[str] = field(default_factory=list)
     skipped_lines: list[SkippedLine] = field(default_factory=list)  # the first of them
 
@@ -161,6 +173,16 @@ class ImportReport:
             count = getattr(self, name)
             if count or name in ALWAYS_SHOWN:
                 yield words, count
+            if name == "prompts_new":
+                yield from ((f"of the new prompts, in {split}", n) for split, n in self._splits())
+
+    def _splits(self) -> list[tuple[str, int]]:
+        order = ["train", "calibration", "dev", "test"]
+        return sorted(self.splits.items(), key=lambda item: order.index(item[0]))
+
+    def count_splits(self, splits: Iterable[str]) -> None:
+        for split in splits:
+            self.splits[split] = self.splits.get(split, 0) + 1
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -170,6 +192,7 @@ WORDS = {
     "rows": "rows read",
     "prompts_new": "new prompts",
     "prompts_merged": "repeated prompts, merged",
+    "prompts_known": "of the repeated prompts, in the project before",
     "responses_new": "new responses",
     "responses_merged": "repeated responses, merged",
     "comparisons_new": "comparisons queued",

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import IO, Any
+from typing import Any
 
-from labeling.importing.files import Place, read_records
+from labeling.importing.files import Place, Source, read_records
 from labeling.importing.lines.answer_fields import NewResponse
 from labeling.importing.lines.checking import check_row
 from labeling.importing.lines.rows import CheckedRow
@@ -108,7 +108,7 @@ class ShownRow:
     tags: list[str] = field(default_factory=list)
 
 
-def sample_of(file: IO[bytes], name: str) -> Sample:
+def sample_of(file: Source, name: str) -> Sample:
     """The sample of a file; without records where it cannot be read."""
     records: list[tuple[Place, Data]] = []
     columns: dict[str, Column] = {}

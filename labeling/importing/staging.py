@@ -16,6 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from labeling.database.transactions import let_others_write, retried
+from labeling.importing.kept.import_folder import remove_folder
 from labeling.importing.lines.answer_fields import NewResponse
 from labeling.importing.lines.named_votes import NamedVote
 from labeling.importing.lines.opinions import Opinion
@@ -23,6 +24,7 @@ from labeling.importing.lines.rows import CheckedRow
 from labeling.importing.reports import ImportInterrupted
 from labeling.models import Import, ImportChunk, Project, User
 
+LEFT_ALONE_AFTER = timedelta(seconds=30)
 # Nobody takes this long to read a chunk: whoever staged the import is gone.
 ABANDONED_AFTER = timedelta(minutes=10)
 REMOVED_AT_ONCE = 20
@@ -31,21 +33,35 @@ SAID = ("said", "said_before")
 NAMED_VOTE = [field.name for field in fields(NamedVote)]
 
 
-def begin(project: Project, actor: User | None, name: str, options: dict[str, object]) -> Import:
+def begin(
+    project: Project,
+    actor: User | None,
+    name: str,
+    options: dict[str, object],
+    asked: dict[str, Any] | None = None,
+) -> Import:
+    """`asked` is what a worker is to read; without it whoever calls reads."""
     return Import.objects.create(
-        project=project, actor=actor, name=name[:300], options=options, touched_at=timezone.now()
-    )
+        project=project, actor=actor, name=name[:300], options=options, asked=asked or {},
+        touched_at=timezone.now(),
+    )  # fmt: skip
 
 
 @retried
 def keep(job: Import, number: int, rows: Sequence[CheckedRow]) -> None:
-    touched = Import.objects.filter(pk=job.pk, state=Import.State.STAGED)
-    if not touched.update(touched_at=timezone.now()):
-        raise ImportInterrupted(
-            "The import was given up because nothing was heard of it for ten minutes, or its "
-            "project was deleted; nothing of it was stored. Import the file again."
-        )
+    touch(job)
     ImportChunk.objects.create(of=job, number=number, rows=_written(rows))
+
+
+def touch(job: Import, **progress: object) -> None:
+    """Says that somebody is at work on it. Raises ImportInterrupted where it was cancelled, or
+    another one has begun to read it."""
+    jobs = Import.objects.filter(pk=job.pk, state=Import.State.STAGED, attempt=job.attempt)
+    if not jobs.update(touched_at=timezone.now(), **progress):
+        raise ImportInterrupted(
+            "The import was cancelled, or given up because nothing was heard of it for ten "
+            "minutes, or its project was deleted; nothing of it was stored. Import the file again."
+        )
 
 
 def change_rows(
@@ -59,7 +75,7 @@ def change_rows(
         changed = change(rows)
         if changed != rows:
             ImportChunk.objects.filter(pk=pk).update(rows=_written(changed))
-        Import.objects.filter(pk=job.pk).update(touched_at=timezone.now())
+        touch(job)
         let_others_write(time.monotonic() - started)
 
 
@@ -112,16 +128,26 @@ def rows_of(chunk: ImportChunk) -> list[CheckedRow]:
 
 def remove(job: Import) -> None:
     """Takes back a staged import; one that is in force stays."""
-    chunks = ImportChunk.objects.filter(of=job.pk, of__state=Import.State.STAGED)
+    remove_chunks(job)
+    if Import.objects.filter(pk=job.pk, state=Import.State.STAGED).delete()[0]:
+        remove_folder(job.pk)
+
+
+def remove_chunks(job: Import, *states: str) -> None:
+    """Removes what was staged, in short transactions, while the import is in one of the states."""
+    in_state = states or (Import.State.STAGED,)
+    chunks = ImportChunk.objects.filter(of=job.pk, of__state__in=in_state)
     while ids := list(chunks.values_list("pk", flat=True)[:REMOVED_AT_ONCE]):
-        ImportChunk.objects.filter(pk__in=ids, of__state=Import.State.STAGED).delete()
+        ImportChunk.objects.filter(pk__in=ids, of__state__in=in_state).delete()
         let_others_write()
-    Import.objects.filter(pk=job.pk, state=Import.State.STAGED).delete()
 
 
 def remove_abandoned() -> int:
-    """Removes what processes that have ended left behind before their file was taken."""
-    jobs = Import.objects.filter(untouched_for(ABANDONED_AFTER), state=Import.State.STAGED)
+    """Removes what processes that have ended left behind before their file was taken. What a
+    worker is to read stays: the next one begins anew."""
+    jobs = Import.objects.filter(
+        untouched_for(ABANDONED_AFTER), state=Import.State.STAGED, asked={}
+    )
     for job in jobs:
         remove(job)
     return len(jobs)

@@ -3,17 +3,20 @@ and the preferences that they bring; what named people said by outside_judgments
 responses never become a comparison.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from django.db.models import Model
 from django.utils import timezone
 
 from labeling.importing.lines.opinions import Opinion
 from labeling.importing.lines.rows import CheckedRow, digests_of
 from labeling.importing.outside_judgments import OutsideJudgments, finished
 from labeling.importing.pairing import pick_groups
+from labeling.importing.undoing.links import BROUGHT, rows_from_before
 from labeling.material.adding import (
+    ColumnValues,
     ComparisonName,
     NewPrompt,
     ResponseName,
@@ -23,6 +26,7 @@ from labeling.models import (
     Assignment,
     Comparison,
     Preference,
+    Prompt,
     Response,
 )
 from labeling.texts.sameness import pairing_seed
@@ -45,6 +49,21 @@ class Storing(OutsideJudgments):
     tags: Sequence[str]
     pairs_per_prompt: int
     responses_per_comparison: int
+    import_id: int = 0
+
+    def insert(
+        self, model: type[Model], rows: Iterable[ColumnValues], *, or_fail: bool = False
+    ) -> None:
+        rows = list(rows)
+        if model is Prompt:
+            self.report.count_splits(row["split"] for row in rows)
+        if model in BROUGHT:
+            rows = [{**row, "brought_by_id": self.import_id} for row in rows]
+        super().insert(model, rows, or_fail=or_fail)
+
+    def from_before(self, model: type[Model], ids: Collection[int]) -> set[int]:
+        """Those of these rows that the project had before the import."""
+        return rows_from_before(model, ids, self.import_id)
 
     def store(self, rows: Sequence[CheckedRow]) -> bool:
         """Adds the rows. True when it locked pairs that were in the queue."""
@@ -89,6 +108,9 @@ class Storing(OutsideJudgments):
         added = self.add_prompts(prompts)
         self.report.prompts_new += added.new
         self.report.prompts_merged += len(rows) - added.new
+        if added.new < len(prompts):
+            before = self.from_before(Prompt, added.ids.values())
+            self.report.prompts_known += sum(added.ids[digest] in before for digest in digests)
         return added.ids
 
     def _store_responses(
@@ -110,6 +132,8 @@ class Storing(OutsideJudgments):
         added = self.add_responses(wanted)
         self.report.responses_new += added.new
         self.report.responses_merged += count - added.new
+        if added.new < len(wanted):
+            self.from_before(Response, added.ids.values())
         return added.ids
 
     def _add_triple(
@@ -172,13 +196,17 @@ class Storing(OutsideJudgments):
         added = self.queue_comparisons(groups)
         self.report.comparisons_new += added.new
         self.report.comparisons_merged += len(groups) - added.new
+        if added.new < len(groups):
+            self.from_before(Comparison, added.ids.values())
 
     def _store_triples(self, triples: dict[ComparisonName, tuple[Pair, Opinion]]) -> bool:
         """Stores finished comparisons with their imported preferences. True when it locked pairs
         that were in the queue."""
         if not triples:
             return False
-        for name, (earlier, kind) in self.preferences(triples.keys()).items():
+        settled = self.preferences(triples.keys())
+        self.note_settled(settled)
+        for name, (earlier, kind) in settled.items():
             pair, opinion = triples.pop(name)
             self._count_repeated(pair, opinion.kind, earlier, kind)
         known = self.comparison_ids(triples.keys())
@@ -186,6 +214,8 @@ class Storing(OutsideJudgments):
         ids = {
             name: comparison_id for name, comparison_id in known.items() if comparison_id in taken
         }
+        if ids:
+            self.from_before(Comparison, ids.values())
         for name in known.keys() - ids.keys():
             del triples[name]
             self.report.left_to_people += 1
@@ -250,6 +280,21 @@ class Storing(OutsideJudgments):
             for prompt_id, key, chosen_id, rejected_id, kind in rows
             if (prompt_id, key) in names
         }
+
+    def note_settled(self, names: Collection[ComparisonName]) -> None:
+        """Notes that the import has these preferences, too, with their comparisons."""
+        if not names:
+            return
+        rows = Preference.objects.filter(prompt_id__in={prompt_id for prompt_id, _ in names})
+        ids = {
+            pk: comparison_id
+            for pk, comparison_id, prompt_id, key in rows.values_list(
+                "pk", "comparison_id", "prompt_id", "pair_key"
+            )
+            if (prompt_id, key) in names
+        }
+        self.from_before(Preference, ids.keys())
+        self.from_before(Comparison, ids.values())
 
     def take_from_queue(self, comparison_ids: Collection[int]) -> set[int]:
         """Finishes those of these comparisons that nobody was ever asked about, and returns their

@@ -4,13 +4,14 @@ from labeling.models.changes import ChangeCounter
 from labeling.models.checks import Gold
 from labeling.models.comments import Comment
 from labeling.models.exports import Export
-from labeling.models.imports import Import, ImportChunk, OverlapChange
+from labeling.models.imports import Import, ImportChunk, ImportedAgain, OverlapChange
 from labeling.models.keyed_requests import KeyedRequest
 from labeling.models.material import Comparison, ComparisonResponse, Prompt, Response
 from labeling.models.people import FormerMember, Invitation, Membership, Role, User
 from labeling.models.projects import AskReason, GuidelineVersion, Project, Scale
-from labeling.models.records import AuditEntry, Snapshot
+from labeling.models.records import AuditEntry
 from labeling.models.results import Doubt, Preference
+from labeling.models.snapshots import Snapshot, SnapshotFile, SnapshotPush, SnapshotTaking
 from labeling.models.tokens import ApiToken, Scope
 from labeling.models.webhooks import Delivery, EventType, Webhook
 from labeling.models.work import Assignment, FlagCategory, Judgment
@@ -34,6 +35,7 @@ __all__ = [
     "GuidelineVersion",
     "Import",
     "ImportChunk",
+    "ImportedAgain",
     "Invitation",
     "Judgment",
     "KeyedRequest",
@@ -47,6 +49,9 @@ __all__ = [
     "Scale",
     "Scope",
     "Snapshot",
+    "SnapshotFile",
+    "SnapshotPush",
+    "SnapshotTaking",
     "User",
     "Webhook",
 ]

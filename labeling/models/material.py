@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from labeling.models.constraints import between, one_of
+from labeling.models.imports import brought_by, brought_by_index
 from labeling.texts.messages import in_words
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Prompt(models.Model):
     )
     tags = models.JSONField(default=list, blank=True)
     source = models.CharField(max_length=120, blank=True)
+    brought_by = brought_by()
     created_at = models.DateTimeField(auto_now_add=True)
 
     if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class Prompt(models.Model):
         ]
         indexes = [
             models.Index(fields=["project", "near_digest"], name="prompt_near_copies"),
+            brought_by_index("prompt"),
         ]
 
     def __str__(self) -> str:
@@ -118,6 +121,7 @@ class Response(models.Model):
     seed = models.BigIntegerField(null=True, blank=True)
     temperature = models.FloatField(null=True, blank=True)
     finished = models.BooleanField(default=True, help_text="False: cut off at the token limit.")
+    brought_by = brought_by()
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -129,6 +133,7 @@ class Response(models.Model):
                 name="response_of_policy_names_version",
             ),
         ]
+        indexes = [brought_by_index("response")]
 
     def __str__(self) -> str:
         return self.in_words[:80]
@@ -196,6 +201,7 @@ class Comparison(models.Model):
     random_key = models.FloatField(default=new_random_key)
     arm = models.CharField(max_length=8, choices=Arm.choices, default=Arm.UNDECIDED, blank=True)
     round_number = models.PositiveIntegerField(null=True, blank=True)
+    brought_by = brought_by()
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     set_aside_at = models.DateTimeField(
@@ -253,6 +259,7 @@ class Comparison(models.Model):
                 condition=Q(set_aside_at__isnull=False),
                 name="comparison_set_aside",
             ),
+            brought_by_index("comparison"),
         ]
 
     def __str__(self) -> str:

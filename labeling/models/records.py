@@ -1,4 +1,4 @@
-"""What was done and with which data: the audit log and the snapshots that runs train on."""
+"""What was done: the audit log."""
 
 from django.conf import settings
 from django.db import models
@@ -31,27 +31,3 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.target_type} {self.target_id}"
-
-
-class Snapshot(models.Model):
-    """An immutable, hashed set of preferences that a run trained on. The rows lie in a file of
-    DATA_DIR/snapshots, named by their SHA-256."""
-
-    project = models.ForeignKey(
-        "labeling.Project", on_delete=models.CASCADE, related_name="snapshots"
-    )
-    sha256 = models.CharField(max_length=64)
-    count = models.PositiveIntegerField()
-    last_settled_at = models.DateTimeField(
-        null=True, help_text="Preferences settled after this are not in it."
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["-id"]
-        constraints = [
-            models.UniqueConstraint(fields=["project", "sha256"], name="snapshot_once_per_content"),
-        ]
-
-    def __str__(self) -> str:
-        return f"snapshot {self.sha256[:12]} of {self.count} preferences"

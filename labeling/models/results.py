@@ -6,6 +6,7 @@ from django.db.models import F, Q
 
 from labeling.models.changes import Numbered, numbered_indexes
 from labeling.models.constraints import between, one_of
+from labeling.models.imports import brought_by, brought_by_index
 from labeling.models.material import Comparison, Split
 
 
@@ -77,6 +78,7 @@ class Preference(Numbered):
         blank=True,
         related_name="+",
     )
+    brought_by = brought_by()
     created_at = models.DateTimeField(auto_now_add=True)
     settled_at = models.DateTimeField(null=True, blank=True)
 
@@ -101,6 +103,7 @@ class Preference(Numbered):
         indexes = [
             models.Index(fields=["project", "id"], name="preference_of_project"),
             models.Index(fields=["project", "settled_at"], name="preference_by_settled"),
+            brought_by_index("preference"),
             *numbered_indexes("preference"),
         ]
 

@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from labeling.models.changes import Numbered, numbered_indexes
 from labeling.models.constraints import between, one_of
+from labeling.models.imports import brought_by, brought_by_index
 
 if TYPE_CHECKING:
     from labeling.models.material import Response
@@ -183,6 +184,7 @@ class Judgment(Numbered):
         blank=True,
         help_text="Taken out of training with its labeler's other judgments: not counted.",
     )
+    brought_by = brought_by()
     created_at = models.DateTimeField()
     superseded_at = models.DateTimeField(null=True, blank=True)
     supersedes = models.OneToOneField(
@@ -235,6 +237,7 @@ class Judgment(Numbered):
                 condition=~Q(purpose="work"),
                 name="judgment_of_check",
             ),
+            brought_by_index("judgment"),
             *numbered_indexes("judgment"),
         ]
 

@@ -17,6 +17,7 @@ from labeling.models import (
     Membership,
     Preference,
     Project,
+    Snapshot,
     User,
     Webhook,
 )
@@ -181,6 +182,13 @@ def _webhooks(project: Project, keys: Collection[int]) -> dict[int, Named]:
     }
 
 
+def _snapshots(project: Project, keys: Collection[int]) -> dict[int, Named]:
+    rows = Snapshot.objects.filter(project=project, pk__in=keys)
+    return {
+        row.pk: Named(row.title, reverse("snapshot", args=[project.slug, row.pk])) for row in rows
+    }
+
+
 _OWN: dict[str, Namer] = {
     "preference": Namer("preference", _preferences),
     "membership": Namer("member", _members),
@@ -189,6 +197,7 @@ _OWN: dict[str, Namer] = {
     "guidelineversion": Namer("guidelines", _guidelines, _guideline_version),
     "project": Namer("project", _projects),
     "invitation": Namer("invitation", _invitations),
+    "snapshot": Namer("snapshot", _snapshots),
     "comparison": Namer("comparison", _comparisons),
     "webhook": Namer("webhook", _webhooks),
 }

@@ -11,6 +11,8 @@ from labeling.pages.curation import (
     preference_changes,
     preferences,
     quality_control,
+    snapshot_exchange,
+    snapshots,
 )
 from labeling.pages.curation import dashboard as curation
 from labeling.pages.judging import labeling, my_work
@@ -20,6 +22,7 @@ from labeling.pages.projects import (
     guidelines,
     home,
     importing,
+    imports,
     mapping,
     mode_forms,
     projects,
@@ -86,6 +89,39 @@ urlpatterns: list[URLPattern] = [
         "projects/<slug:slug>/preferences/undo/",
         preference_changes.preferences_undo,
         name="preferences-undo",
+    ),
+    path("projects/<slug:slug>/snapshots/", snapshots.snapshots, name="snapshots"),
+    path("projects/<slug:slug>/snapshots/new/", snapshots.snapshot_new, name="snapshot-new"),
+    path(
+        "projects/<slug:slug>/snapshots/diff/",
+        snapshot_exchange.snapshot_diff,
+        name="snapshot-diff",
+    ),
+    path("projects/<slug:slug>/snapshots/<int:pk>/", snapshots.snapshot, name="snapshot"),
+    path(
+        "projects/<slug:slug>/snapshots/<int:pk>/name/",
+        snapshots.snapshot_name,
+        name="snapshot-name",
+    ),
+    path(
+        "projects/<slug:slug>/snapshots/<int:pk>/delete/",
+        snapshots.snapshot_delete,
+        name="snapshot-delete",
+    ),
+    path(
+        "projects/<slug:slug>/snapshots/<int:pk>/push/",
+        snapshot_exchange.snapshot_push,
+        name="snapshot-push",
+    ),
+    path(
+        "projects/<slug:slug>/snapshots/takings/<int:pk>/call-off/",
+        snapshots.taking_call_off,
+        name="taking-call-off",
+    ),
+    path(
+        "projects/<slug:slug>/snapshots/takings/<int:pk>/again/",
+        snapshots.taking_again,
+        name="taking-again",
     ),
     path(
         "projects/<slug:slug>/quality-control/",
@@ -163,10 +199,16 @@ urlpatterns: list[URLPattern] = [
     path("set-password/<uidb64>/<token>/", account.set_password, name="set-password"),
     path("projects/<slug:slug>/import/", importing.import_page, name="import"),
     path("projects/<slug:slug>/import/columns/", mapping.map_columns, name="map-columns"),
+    path("projects/<slug:slug>/imports/", imports.imports, name="imports"),
+    path("projects/<slug:slug>/imports/<int:pk>/", imports.import_detail, name="import-detail"),
+    path("projects/<slug:slug>/imports/<int:pk>/live/", imports.import_live, name="import-live"),
+    path("projects/<slug:slug>/imports/<int:pk>/take/", imports.take, name="import-take"),
+    path("projects/<slug:slug>/imports/<int:pk>/cancel/", imports.cancel, name="import-cancel"),
+    path("projects/<slug:slug>/imports/<int:pk>/undo/", imports.undo, name="import-undo"),
     path(
-        "projects/<slug:slug>/import/<int:pk>/skipped/",
-        importing.skipped_lines,
-        name="skipped-lines",
+        "projects/<slug:slug>/imports/<int:pk>/skipped.<str:format>",
+        imports.skipped,
+        name="import-skipped",
     ),
     path("projects/<slug:slug>/webhooks/", webhooks.webhooks, name="webhooks"),
     path("projects/<slug:slug>/webhooks/<int:pk>/", webhooks.webhook, name="webhook"),

@@ -158,6 +158,13 @@ def preference_rows(project: Project, wanted: ExportOptions) -> Iterator[Row]:
     return _rows_of_pages(project, read, wanted)
 
 
+def pages_as_messages(preferences: QuerySet[Preference]) -> Iterator[list[tuple[Row, Row]]]:
+    """Each preference, in id order, as its columns and as its row of the style `messages`."""
+    style = STYLES["messages"]
+    for page in _pages(preferences.values(*PREFERENCE_COLUMNS), 0):
+        yield [(values, row) for values in page for row in _preference_rows(values, style, [])]
+
+
 def _refuse_what_would_be_lost(preferences: QuerySet[Preference], wanted: ExportOptions) -> None:
     style = STYLES[wanted.style]
     if style.is_text:

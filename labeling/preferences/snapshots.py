@@ -35,7 +35,7 @@ def take_snapshot(project: Project) -> Snapshot:
     Both-bad preferences are left out, since they do not say which response is better. Contested
     pairs are in as ties. Curators' exclusions are left out.
     """
-    folder = _folder()
+    folder = snapshot_folder()
     folder.mkdir(parents=True, exist_ok=True)
     # Everything up to here, and nothing that is settled while this runs.
     newest = settled(project).order_by("-settled_at").values_list("settled_at", flat=True).first()
@@ -45,13 +45,16 @@ def take_snapshot(project: Project) -> Snapshot:
             sha256, count = _write(file, _lines(project, newest))
             file.flush()
             os.fsync(file.fileno())
-            _move(temporary, folder / f"{sha256}.jsonl")
+            move_into_place(temporary, folder / f"{sha256}.jsonl")
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
     with transaction.atomic():
         snapshot, is_new = Snapshot.objects.get_or_create(
-            project=project, sha256=sha256, defaults={"count": count, "last_settled_at": newest}
+            project=project,
+            sha256=sha256,
+            origin=Snapshot.Origin.TRAINING,
+            defaults={"count": count, "last_settled_at": newest},
         )
         if is_new:
             events.snapshot_taken(project, snapshot)
@@ -59,7 +62,7 @@ def take_snapshot(project: Project) -> Snapshot:
 
 
 def snapshot_path(snapshot: Snapshot) -> Path:
-    return _folder() / f"{snapshot.sha256}.jsonl"
+    return snapshot_folder() / f"{snapshot.sha256}.jsonl"
 
 
 def verify(snapshot: Snapshot) -> Path:
@@ -75,11 +78,11 @@ def verify(snapshot: Snapshot) -> Path:
     return path
 
 
-def _folder() -> Path:
+def snapshot_folder() -> Path:
     return Path(settings.DATA_DIR) / "snapshots"
 
 
-def _move(temporary: Path, path: Path) -> None:
+def move_into_place(temporary: Path, path: Path) -> None:
     """Gives the file its final name in one step, so that a file of that name is always whole."""
     os.chmod(temporary, 0o444)
     os.replace(temporary, path)

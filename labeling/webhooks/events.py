@@ -136,7 +136,7 @@ def snapshot_taken(project: Project, snapshot: Snapshot) -> None:
         "sha256": snapshot.sha256,
         "count": snapshot.count,
         "last_settled_at": in_json(snapshot.last_settled_at),
-        "url": link("preferences", project.slug),
+        "url": link("snapshot", project.slug, snapshot.pk),
     }
     tell(project, EventType.SNAPSHOT_TAKEN, [fields])
 

@@ -6,19 +6,12 @@ from typing import Any
 
 from django.db.models import QuerySet
 from rest_framework import serializers
-from rest_framework.exceptions import APIException
-from rest_framework.request import Request
 
-from labeling.api.hand_outs.answers import StrictSerializer
+from labeling.api.conventions.errors import Contradicted
+from labeling.api.conventions.parameters import Body
 from modeling.models import deciding
 
 LONGEST_REASON = 300  # as on the pages
-
-
-class Refused(APIException):
-    """It does not go with how things stand. Nothing was changed; the detail is a sentence."""
-
-    status_code = 409
 
 
 @contextmanager
@@ -27,10 +20,10 @@ def refusing(*faults: type[Exception]) -> Iterator[None]:
     try:
         yield
     except faults as fault:
-        raise Refused(str(fault)) from fault
+        raise Contradicted(str(fault)) from fault
 
 
-class ReasonSerializer(StrictSerializer):
+class ReasonSerializer(Body):
     reason = serializers.CharField(
         required=False,
         allow_blank=True,
@@ -49,10 +42,3 @@ def seen_version(given: dict[str, Any], versions: QuerySet[Any]) -> int | decidi
     if key is None:
         raise serializers.ValidationError({"instead_of": "There is no such version."})
     return int(key)
-
-
-def body_of(request: Request, serializer: type[StrictSerializer]) -> dict[str, Any]:
-    """The checked body. An empty one counts as an empty object."""
-    given = serializer(data=request.data if request.data is not None else {})
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)

@@ -8,13 +8,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from labeling.api.conventions.errors import problems
-from labeling.api.conventions.parameters import FiniteFloatField
+from labeling.api.conventions.errors import Contradicted, problems
+from labeling.api.conventions.once import once
+from labeling.api.conventions.parameters import Body, FiniteFloatField
 from labeling.api.conventions.requests import project_of, user_of
-from labeling.api.hand_outs.answers import StrictSerializer
 from labeling.models import Project, Role
 from labeling.texts.shown_paths import without_paths
-from modeling.api.bodies import LONGEST_REASON, Refused, body_of
+from modeling.api.bodies import LONGEST_REASON
 from modeling.api.run_rows import BESIDE_RUN, RunSerializer, run_rows
 from modeling.loop import by_hand
 from modeling.loop.overview import LoopAlarm, loop_alarms, outgrown, queue_of, stopped_by_guard
@@ -78,13 +78,13 @@ class LoopSerializer(serializers.Serializer[Any]):
     why_not_start = WhyNotSerializer()
 
 
-class ResumeSerializer(StrictSerializer):
+class ResumeSerializer(Body):
     reason = serializers.CharField(
         max_length=LONGEST_REASON, help_text="Why it may go on: the audit log keeps it."
     )
 
 
-class GateMarginSerializer(StrictSerializer):
+class GateMarginSerializer(Body):
     margin = FiniteFloatField(
         min_value=0, max_value=100, help_text="Points of accuracy, from 0 to 100."
     )
@@ -153,11 +153,12 @@ class LoopResumeView(APIView):
         ],
         responses={200: LoopSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug, Role.ADMIN)
-        reason = body_of(request, ResumeSerializer)["reason"]
+        reason = ResumeSerializer.of(request)["reason"]
         if not promotion.resume_improvement(project, user_of(request), reason):
-            raise Refused("Improvement was not stopped.")
+            raise Contradicted("Improvement was not stopped.")
         return Response(loop_row(project))
 
 
@@ -179,7 +180,7 @@ class GateView(APIView):
     )
     def put(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug, Role.ADMIN)
-        margin = body_of(request, GateMarginSerializer)["margin"]
+        margin = GateMarginSerializer.of(request)["margin"]
         gates.change_margin(project, user_of(request), margin)
         return Response(_margin(project))
 

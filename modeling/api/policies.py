@@ -9,13 +9,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from labeling.api.conventions.errors import problems
+from labeling.api.conventions.errors import Contradicted, problems
+from labeling.api.conventions.once import once
+from labeling.api.conventions.pages import ListOfRows, PageParameters, answer_page, page_of
+from labeling.api.conventions.parameters import Body
 from labeling.api.conventions.requests import project_of, user_of
-from labeling.api.hand_outs.answers import StrictSerializer
 from labeling.models import Project, Role
 from labeling.projects.model_locations import NotUsable
-from modeling.api.bodies import ReasonSerializer, Refused, body_of, refusing, seen_version
-from modeling.api.lists import ListParameters, answer_list, page_of
+from modeling.api.bodies import ReasonSerializer, refusing, seen_version
 from modeling.api.policy_rows import (
     BESIDE_POLICY,
     PolicyDetailSerializer,
@@ -30,11 +31,11 @@ BY_HAND = "by hand"  # the reason where none was given, as on the page
 LONGEST = {name: Policy._meta.get_field(name).max_length for name in ("name", "location", "notes")}
 
 
-class PolicyListParameters(ListParameters):
+class PolicyListParameters(PageParameters):
     status = serializers.ChoiceField(choices=Policy.Status.choices, required=False)
 
 
-class RegisterSerializer(StrictSerializer):
+class RegisterSerializer(Body):
     location = serializers.CharField(
         max_length=LONGEST["location"],
         help_text="A model of one of this project's runs (runs/12/model), a folder below those "
@@ -69,7 +70,7 @@ class PolicyPromoteSerializer(ReasonSerializer):
 class PoliciesView(APIView):
     @extend_schema(
         summary="Policies, newest first",
-        description="For curators and admins. `before` counts by version.",
+        description="For curators and admins.",
         parameters=[PolicyListParameters],
         responses=page_of("Policy", PolicySerializer),
     )
@@ -80,9 +81,8 @@ class PoliciesView(APIView):
         if "status" in given:
             policies = policies.filter(status=given["status"])
         current = deciding.in_service(project)[0]
-        return answer_list(
-            request, policies, given, lambda page: policy_rows(page, current), by="version"
-        )
+        listed = ListOfRows("policies", project, given)
+        return answer_page(request, listed, policies, lambda page: policy_rows(page, current))
 
     @extend_schema(
         summary="Register a policy",
@@ -99,9 +99,10 @@ class PoliciesView(APIView):
         ],
         responses={201: PolicyDetailSerializer},
     )
+    @once()
     def post(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug, Role.ADMIN)
-        given = body_of(request, RegisterSerializer)
+        given = RegisterSerializer.of(request)
         try:
             policy = registry.register_policy(
                 project,
@@ -136,9 +137,10 @@ class PolicyPromoteView(APIView):
         request=PolicyPromoteSerializer,
         responses={200: PolicyDetailSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str, version: int) -> Response:
         project = project_of(request, slug, Role.ADMIN)
-        given = body_of(request, PolicyPromoteSerializer)
+        given = PolicyPromoteSerializer.of(request)
         policy = find_policy(project, version)
         seen = seen_version(given, Policy.objects.filter(project=project))
         with refusing(NotUsable, deciding.Outrun):
@@ -156,12 +158,13 @@ class PolicyRejectView(APIView):
         request=ReasonSerializer,
         responses={200: PolicyDetailSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str, version: int) -> Response:
         project = project_of(request, slug, Role.ADMIN)
-        reason = body_of(request, ReasonSerializer).get("reason") or BY_HAND
+        reason = ReasonSerializer.of(request).get("reason") or BY_HAND
         policy = find_policy(project, version)
         if not promotion.reject_policy(policy, user_of(request), reason):
-            raise Refused(
+            raise Contradicted(
                 f"{policy} is in service, or rejected already. To take it out of service put "
                 "another one there."
             )
@@ -176,11 +179,12 @@ class PolicyCompareView(APIView):
         request=None,
         responses={200: PolicyDetailSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str, version: int) -> Response:
         project = project_of(request, slug, Role.ADMIN)
         policy = find_policy(project, version)
         if not promotion.compare_again(policy, user_of(request)):
-            raise Refused(f"{policy} is in service, or waits for its comparison already.")
+            raise Contradicted(f"{policy} is in service, or waits for its comparison already.")
         return Response(_detail(project, version))
 
 

@@ -25,7 +25,9 @@ class PolicySerializer(serializers.Serializer[Any]):
     verdict = serializers.CharField(help_text="Why it was accepted or rejected.")
     algorithm = serializers.CharField(help_text="Empty: it was made elsewhere.")
     kl = serializers.FloatField(allow_null=True, help_text="Nats to the reference.")
-    parent = serializers.IntegerField(allow_null=True, help_text="The version before it.")
+    parent = serializers.IntegerField(  # type: ignore[assignment]
+        allow_null=True, help_text="The version before it."
+    )
     reference = serializers.IntegerField(
         allow_null=True, help_text="The version that its KL is measured to."
     )

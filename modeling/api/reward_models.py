@@ -10,12 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from labeling.api.conventions.errors import problems
+from labeling.api.conventions.errors import Contradicted, problems
+from labeling.api.conventions.once import once
 from labeling.api.conventions.requests import project_of, user_of
 from labeling.models import Project, Role
 from labeling.pages.numbers import whole_number
 from labeling.projects.model_locations import NotUsable
-from modeling.api.bodies import ReasonSerializer, Refused, body_of, refusing, seen_version
+from modeling.api.bodies import ReasonSerializer, refusing, seen_version
 from modeling.api.reward_model_rows import (
     RewardModelDetailSerializer,
     RewardModelSerializer,
@@ -95,9 +96,10 @@ class RewardModelPromoteView(APIView):
         ],
         responses={200: RewardModelDetailSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str, version: str) -> Response:
         project = project_of(request, slug, Role.ADMIN)
-        given = body_of(request, PromoteSerializer)
+        given = PromoteSerializer.of(request)
         model = find_version(project, version)
         seen = seen_version(given, RewardModel.objects.filter(project=project))
         with refusing(NotUsable, deciding.Outrun):
@@ -115,12 +117,13 @@ class RewardModelRejectView(APIView):
         request=ReasonSerializer,
         responses={200: RewardModelDetailSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str, version: str) -> Response:
         project = project_of(request, slug, Role.ADMIN)
-        reason = body_of(request, ReasonSerializer).get("reason", "")
+        reason = ReasonSerializer.of(request).get("reason", "")
         model = find_version(project, version)
         if not service.reject_reward_model(model, user_of(request), reason):
-            raise Refused(
+            raise Contradicted(
                 f"Reward model v{model.version} is in service, or rejected already. To take it out "
                 "of service put another one there."
             )

@@ -11,10 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from labeling.api.conventions.pages import ListOfRows, PageParameters, answer_page, page_of
 from labeling.api.conventions.requests import project_of
 from labeling.models import Project
 from labeling.texts.shown_paths import without_paths
-from modeling.api.lists import ListParameters, answer_list, page_of
 from modeling.api.policy_rows import WinRateSerializer
 from modeling.api.reward_model_rows import AccuracySerializer
 from modeling.loop.round_rows import RoundRow, rows_of
@@ -106,7 +106,7 @@ def _rounds_of(project: Project) -> Any:
     )
 
 
-class RoundListParameters(ListParameters):
+class RoundListParameters(PageParameters):
     # The judgments of each round are counted in one statement with a column for each.
     limit = serializers.IntegerField(
         min_value=1, max_value=MOST_ROUNDS, default=30, help_text=f"Up to {MOST_ROUNDS} on a page."
@@ -116,20 +116,16 @@ class RoundListParameters(ListParameters):
 class RoundsView(APIView):
     @extend_schema(
         summary="Rounds, newest first",
-        description="For curators and admins. `before` counts by number.",
+        description="For curators and admins.",
         parameters=[RoundListParameters],
         responses=page_of("Round", RoundSerializer),
     )
     def get(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug)
         given = RoundListParameters.of(request)
-        return answer_list(
-            request,
-            _rounds_of(project),
-            given,
-            lambda page: round_rows(project, page),
-            by="number",
-        )
+        listed = ListOfRows("rounds", project, given)
+        rounds = _rounds_of(project)
+        return answer_page(request, listed, rounds, lambda page: round_rows(project, page))
 
 
 class RoundView(APIView):

@@ -10,12 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from labeling.api.conventions.errors import problems
+from labeling.api.conventions.errors import Contradicted, problems
+from labeling.api.conventions.once import once
+from labeling.api.conventions.pages import ListOfRows, PageParameters, answer_page, page_of
+from labeling.api.conventions.parameters import Body
 from labeling.api.conventions.requests import project_of, user_of
-from labeling.api.hand_outs.answers import StrictSerializer
 from labeling.models import Project, Role, User
-from modeling.api.bodies import Refused, body_of, refusing
-from modeling.api.lists import ListParameters, answer_list, page_of
+from modeling.api.bodies import refusing
 from modeling.api.run_rows import (
     BESIDE_RUN,
     RunDetailSerializer,
@@ -45,12 +46,12 @@ STARTS: dict[Start, Callable[[Project, User], Run]] = {
 }
 
 
-class RunListParameters(ListParameters):
+class RunListParameters(PageParameters):
     kind = serializers.ChoiceField(choices=Run.Kind.choices, required=False)
     state = serializers.ChoiceField(choices=Run.State.choices, required=False)
 
 
-class StartSerializer(StrictSerializer):
+class StartSerializer(Body):
     start = serializers.ChoiceField(
         choices=[one.value for one in Start],
         help_text="`training` of the reward model on all that is settled; `sampling` of new pairs "
@@ -81,7 +82,7 @@ class RunsView(APIView):
         given = RunListParameters.of(request)
         wanted = {name: given[name] for name in ("kind", "state") if name in given}
         runs = Run.objects.filter(project=project, **wanted).select_related(*BESIDE_RUN)
-        return answer_list(request, runs, given, run_rows)
+        return answer_page(request, ListOfRows("runs", project, given), runs, run_rows)
 
     @extend_schema(
         summary="Start a run by hand",
@@ -92,9 +93,10 @@ class RunsView(APIView):
         ],
         responses={201: RunDetailSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug, Role.ADMIN)
-        start = STARTS[Start(body_of(request, StartSerializer)["start"])]
+        start = STARTS[Start(StartSerializer.of(request)["start"])]
         with refusing(by_hand.CannotStart):
             run = start(project, user_of(request))
         return Response(run_detail(run_of(request, slug, run.pk)), status=201)
@@ -118,10 +120,11 @@ class RunCancelView(APIView):
         request=None,
         responses={200: RunDetailSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str, pk: int) -> Response:
         run = run_of(request, slug, pk, Role.ADMIN)
         if not lifecycle.request_cancel(run, user_of(request)):
-            raise Refused("There was nothing to cancel: the run is not under way.")
+            raise Contradicted("There was nothing to cancel: the run is not under way.")
         return Response(run_detail(run_of(request, slug, pk)))
 
 
@@ -132,6 +135,7 @@ class RunRetryView(APIView):
         request=None,
         responses={200: RunDetailSerializer, **problems(409)},
     )
+    @once()
     def post(self, request: Request, slug: str, pk: int) -> Response:
         run = run_of(request, slug, pk, Role.ADMIN)
         with refusing(lifecycle.CannotRetry):

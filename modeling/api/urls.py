@@ -27,6 +27,7 @@ from modeling.api.run_files import (
     RunSnapshotView,
 )
 from modeling.api.runs import RunCancelView, RunRetryView, RunsView, RunView
+from modeling.api.samples import SamplesView
 from modeling.api.scoring import ScoreView
 
 PROJECT = "v1/projects/<slug:slug>/"
@@ -46,6 +47,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{POLICY}/promote/", PolicyPromoteView.as_view(), name="api-policy-promote"),
     path(f"{POLICY}/reject/", PolicyRejectView.as_view(), name="api-policy-reject"),
     path(f"{POLICY}/compare/", PolicyCompareView.as_view(), name="api-policy-compare"),
+    path(f"{PROJECT}samples/", SamplesView.as_view(), name="api-samples"),
     path(f"{PROJECT}rounds/", RoundsView.as_view(), name="api-rounds"),
     path(f"{PROJECT}rounds/<int:number>/", RoundView.as_view(), name="api-round"),
     path(f"{PROJECT}loop/", LoopView.as_view(), name="api-loop"),

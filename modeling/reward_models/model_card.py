@@ -8,15 +8,18 @@ from typing import Any
 from labeling.texts.shown_paths import without_paths
 from modeling.models import RewardModel
 from modeling.reward_models.accuracy import Accuracy, accuracy_of
+from modeling.reward_models.eval_results import FILE_NAME, eval_results_of, write_eval_results
 from modeling.reward_models.using import uses_on_card
 from modeling.run_data.stored import Evaluation
 from modeling.runs.archive import FolderArchive
 
 
 def write_card(model: RewardModel) -> None:
-    """Writes the card into the model's folder; a later call writes it anew."""
+    """Writes the card into the model's folder, and its results for the hub beside it; a later call
+    writes both anew."""
     if model.path.is_dir():
         (model.path / "README.md").write_text(card_of(model), encoding="utf-8")
+        write_eval_results(model)
 
 
 def archive_of(model: RewardModel) -> tuple[str, FolderArchive]:
@@ -24,7 +27,10 @@ def archive_of(model: RewardModel) -> tuple[str, FolderArchive]:
     name = f"{model.project.slug}-reward-model-v{model.version}"
     own, *others = model.member_paths
     folders = {name: own} | {f"{name}/members/{at}": path for at, path in enumerate(others, 1)}
-    return name, FolderArchive(folders, f"{name}.sha256")
+    # Made now: the snapshot may have been pushed to the hub since the model was trained.
+    results = eval_results_of(model)
+    texts = {f"{name}/{FILE_NAME}": results} if results else {}
+    return name, FolderArchive(folders, f"{name}.sha256", texts)
 
 
 def card_of(model: RewardModel) -> str:

@@ -13,20 +13,25 @@ from labeling.judging.recording import Answer
 from labeling.models import (
     Export,
     GuidelineVersion,
+    Import,
     Judgment,
     Membership,
     Preference,
     Project,
     Role,
     Scope,
+    Snapshot,
+    SnapshotPush,
+    SnapshotTaking,
     User,
 )
 from labeling.models.work import FlagCategory
-from labeling.people.audit import write_entry
 from labeling.people.invitations import create_invitation, invite_account
 from labeling.people.signing_in.tokens import make_token
 from labeling.projects.webhooks import create_webhook, send_test
 from labeling.quality import gold
+from labeling.snapshots.filters import SnapshotFilter
+from labeling.snapshots.taking import take_by_hand
 from labeling.webhooks.delivering import Claimed, record
 from labeling.webhooks.sending import Outcome
 from modeling.models import Loop, Policy, Run, Score, versions
@@ -83,7 +88,7 @@ def make_rows_to_look_at() -> tuple[dict[Role, User], dict[str, Any]]:
     values = _learn(project) | _manage(project, people)
     held = claim(people[Role.LABELER], project)
     assert held is not None
-    brought = {"file": "rows.jsonl", **ImportReport().as_dict()}
+    taken = _import(project, people[Role.CURATOR])
     of_preference = Preference.objects.latest("pk").comparison_id
     words = "The first one names a source; @labeler-of-teatime, did you open it?"
     comment = add_comment(project, people[Role.CURATOR], of_preference, words, to_labelers=True)
@@ -95,11 +100,18 @@ def make_rows_to_look_at() -> tuple[dict[Role, User], dict[str, Any]]:
         "my.pk": mine.pk,
         "flagged.pk": mine.pk,
         "gold.pk": 1,
+        "import.pk": taken.pk,
+        "import-skipped.format": "csv",
+        "api-import.pk": taken.pk,
+        "api-import-skipped.pk": taken.pk,
+        "api-import-undo.pk": taken.pk,
+        "api-import-take.pk": taken.pk,
+        "api-import-cancel.pk": taken.pk,
         "api.number": 1,
         "comment.pk": comment.pk,
         "comment-add.pk": comment.comparison_id,
-        "skipped.pk": write_entry(project, people[Role.ADMIN], "import", project, **brought).pk,
         "preference.pk": Preference.objects.latest("pk").pk,
+        **_take_snapshots(project, people[Role.CURATOR]),
         "api-export.uuid": Export.objects.create(project=project, file_name="x").uuid,
         "demo.secret": "x",
         "api.pk": 1,
@@ -107,6 +119,29 @@ def make_rows_to_look_at() -> tuple[dict[Role, User], dict[str, Any]]:
         "set-password.uidb64": "MQ",
         "set-password.token": "abc-123",
     }
+
+
+def _import(project: Project, curator: User) -> Import:
+    """Imports in several states; the last can be undone."""
+    at = {"project": project, "actor": curator, "touched_at": timezone.now()}
+    fault = {"place": "row 7 of part.csv", "field": "prompt", "problem": "Is missing."}
+    Import.objects.create(
+        name="part.csv", state="refused", **at,
+        refusal={"summary": "The file was not imported: 1 error found.", "problems": [fault]},
+    )  # fmt: skip
+    Import.objects.create(
+        name="large.parquet", attempt=1, asked={"take": False, "source": "files"}, **at,
+        progress={"what": "reading", "at": 3_000_000, "of": 9_000_000, "rows": 12_000},
+    )  # fmt: skip
+    skipped = {"line": 3, "place": "line 3", "field": "prompt", "problem": "Must be a text."}
+    report = ImportReport(
+        rows=1204, prompts_new=1000, prompts_merged=204, comparisons_new=900, skipped=1,
+        splits={"train": 900, "dev": 100}, notices=["“language” ignored: 3 (lines 1, 2, 3)"],
+        skipped_lines=[skipped],  # type: ignore[list-item]
+    )  # fmt: skip
+    return Import.objects.create(
+        name="rows.jsonl, more.csv", state="done", report=report.as_dict(), **at
+    )
 
 
 def _judge(project: Project, people: dict[Role, User]) -> None:
@@ -123,6 +158,36 @@ def _judge(project: Project, people: dict[Role, User]) -> None:
     if assignment is not None:
         flagged = Answer(kind=Judgment.Kind.FLAG, flag=FlagCategory.values[0], rationale="Look!")
         judge(assignment, flagged)
+
+
+def _take_snapshots(project: Project, curator: User) -> dict[str, Any]:
+    """Two that differ, one that could not be written, and pushes that ended in both ways."""
+    for name, filters in (("Spring", {}), ("Chosen ones", {"kind": "prefer"})):
+        snapshot = take_by_hand(
+            project, curator, name, SnapshotFilter.parse(filters), licence="cc-by-4.0",
+            description="What we agreed on.\nWithout the spam.",
+        )  # fmt: skip
+        assert isinstance(snapshot, Snapshot)
+    wish = SnapshotTaking.objects.create(
+        project=project, name="Summer", up_to=1, total=9, state="failed",
+        problem="No space left on device.", touched_at=timezone.now(),
+    )  # fmt: skip
+    ended = {"of": snapshot, "touched_at": timezone.now(), "created_by": curator}
+    SnapshotPush.objects.create(
+        repo_id="teatime/spring", state="done", commit="c" * 40, url="https://huggingface.co/x",
+        **ended,
+    )  # fmt: skip
+    SnapshotPush.objects.create(
+        repo_id="teatime/summer", state="failed", problem="The hub answered with 500.", **ended
+    )
+    return {
+        "snapshot.pk": snapshot.pk,
+        "taking.pk": wish.pk,
+        "api-snapshot.pk": snapshot.pk,
+        "api-snapshot-file.pk": snapshot.pk,
+        "api-snapshot-file.name": "README.md",
+        "api-snapshot-pushes.pk": snapshot.pk,
+    }
 
 
 def _learn(project: Project) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from labeling.models import (
     Role,
     Scope,
     Snapshot,
+    SnapshotTaking,
     User,
 )
 from labeling.people.invitations import create_invitation
@@ -88,6 +89,7 @@ def fill(project: Project, number: int) -> None:
     ChangeCounter.objects.update_or_create(project=project, of="preference")
     stored = Import.objects.create(project=project, name=f"{number}", touched_at=timezone.now())
     stored.chunks.create(number=1, rows=b"[]")
+    stored.again.create(kind="prompt", row_id=number)
     Export.objects.create(project=project, file_name=f"{number}.jsonl")
     OverlapChange.objects.create(project=project, old=1, new=2, up_to=number)
     FormerMember.objects.create(project=project, user=labeler, reliability=0.5)
@@ -101,6 +103,11 @@ def fill(project: Project, number: int) -> None:
     send_test(create_webhook(project, labeler, told).webhook, labeler)
     policy = Policy.objects.create(project=project, version=number, name="p", location="x")
     snapshot = Snapshot.objects.create(project=project, sha256=f"{number:064}", count=1)
+    snapshot.files.create(name=f"{number}.jsonl", sha256=f"{number:064}", size=1, rows=1)
+    snapshot.pushes.create(repo_id=f"a/{number}", touched_at=timezone.now())
+    SnapshotTaking.objects.create(
+        project=project, name=f"{number}", up_to=1, total=1, touched_at=timezone.now()
+    )
     run = Run.objects.create(
         project=project,
         kind="train_reward",

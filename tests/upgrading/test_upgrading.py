@@ -41,8 +41,13 @@ NEW_TABLES = {
     "labeling.Comment",
     "labeling.Comment_mentions",
     "labeling.Delivery",
+    "labeling.Export",
     "labeling.FormerMember",
+    "labeling.ImportedAgain",
     "labeling.KeyedRequest",
+    "labeling.SnapshotFile",
+    "labeling.SnapshotPush",
+    "labeling.SnapshotTaking",
     "labeling.Webhook",
     "modeling.LoopSettings",
 }

@@ -99,6 +99,7 @@ HEADERS = {
 }
 PROBLEM = "#/components/schemas/Problem"
 EVERYWHERE = (429, 503)
+ONCE = "Idempotency-Key"
 
 
 class TokenInSchema(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -161,6 +162,8 @@ class ApiSchema(AutoSchema):
             statuses |= {400, 413}
         if any(one["in"] == "query" for one in self._get_parameters()):
             statuses.add(400)
+        if any(one["name"] == ONCE for one in self._get_parameters()):
+            statuses |= {409, 415, 422}
         if self._get_request_body() and "*/*" not in self.map_parsers():
             statuses.add(415)
         return statuses

@@ -64,6 +64,15 @@ def answer_changes(
     return answer
 
 
+def stream(
+    rows: Iterable[Row], name: str, file_name: str, columns: Columns | None
+) -> StreamingHttpResponse:
+    """Answers with a file of the format `name`, which leaves row by row."""
+    file = FORMATS[name]
+    answer = StreamingHttpResponse(_chunks(file.write(rows, columns or {})))
+    return _as_download(answer, file.content_type, f"{file_name}.{name}")
+
+
 def _stream(
     request: Request,
     rows: Iterable[Row],
@@ -72,17 +81,23 @@ def _stream(
     columns: Columns | None,
     project: Project | None,
 ) -> StreamingHttpResponse:
-    file, file_name = FORMATS[name], f"{file_name}.{name}"
+    """The same; of a project's export with a receipt, which says what the whole of it was."""
     if project is None:
-        answer = StreamingHttpResponse(_chunks(file.write(rows, columns or {})))
-    else:
-        asked = {key: values[-1] for key, values in request.query_params.lists()}
-        export = begin(project, user_of(request), file_name, asked)
-        sealing = Sealing(export)
-        chunks = _chunks(file.write(sealing.counted(rows), columns or {}))
-        answer = StreamingHttpResponse(sealing.sealed(chunks))
-        answer[RECEIPT_HEADER] = reverse("api-export", args=[project.slug, export.uuid])
-    answer["Content-Type"] = file.content_type
+        return stream(rows, name, file_name, columns)
+    file, whole_name = FORMATS[name], f"{file_name}.{name}"
+    asked = {key: values[-1] for key, values in request.query_params.lists()}
+    export = begin(project, user_of(request), whole_name, asked)
+    sealing = Sealing(export)
+    chunks = _chunks(file.write(sealing.counted(rows), columns or {}))
+    answer = StreamingHttpResponse(sealing.sealed(chunks))
+    answer[RECEIPT_HEADER] = reverse("api-export", args=[project.slug, export.uuid])
+    return _as_download(answer, file.content_type, whole_name)
+
+
+def _as_download(
+    answer: StreamingHttpResponse, content_type: str, file_name: str
+) -> StreamingHttpResponse:
+    answer["Content-Type"] = content_type
     answer["Content-Disposition"] = f'attachment; filename="{file_name}"'
     return answer
 

@@ -76,7 +76,6 @@ def comment_rows(rows: Sequence[Comment]) -> list[dict[str, Any]]:
 
 class CommentsView(APIView):
     @extend_schema(
-        operation_id="v1_projects_comments_list",
         summary="What was said about comparisons",
         description="Curators read all comments. A labeler reads their own, and those for labelers "
         "on comparisons that they have answered. The newest first.",

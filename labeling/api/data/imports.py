@@ -1,8 +1,11 @@
 """Adds prompts, responses and triples to a project, by the same rules as page and command."""
 
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import IO, Any
 
+from django.http import QueryDict
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
@@ -14,12 +17,28 @@ from rest_framework.views import APIView
 
 from labeling.api.conventions.errors import problems
 from labeling.api.conventions.once import once
-from labeling.api.conventions.parameters import Parameters, WordListField
+from labeling.api.conventions.pages import ListOfRows, PageParameters, answer_page, page_of
 from labeling.api.conventions.requests import project_of, user_of
-from labeling.importing import MAX_PAIRS, ImportOptions, import_file
-from labeling.importing.skipping import SHOWN_SKIPPED
+from labeling.api.data.import_shapes import (
+    ImportParameters,
+    ImportSerializer,
+    ReportSerializer,
+    UploadSerializer,
+)
+from labeling.importing import ImportOptions, import_file
+from labeling.importing.files import Several
+from labeling.importing.hub.naming import HubDataset, HubRefused
+from labeling.importing.jobs.asking import ask_worker
+from labeling.importing.kept.uploads import (
+    MAX_FILES,
+    MAX_UPLOAD_BYTES,
+    KeptFiles,
+    keep_upload,
+    kept_upload,
+    name_of_all,
+)
 from labeling.importing.sources.mapping import LONGEST_JSON, ColumnMapping, MappingRefused
-from labeling.importing.uploads import MAX_UPLOAD_BYTES
+from labeling.models import Import, Project
 
 
 class FileTooLarge(APIException):
@@ -49,97 +68,24 @@ class WholeBody(BaseParser):
         return {"file": file}
 
 
-class ImportParameters(Parameters):
-    pairs = serializers.IntegerField(
-        min_value=0,
-        max_value=MAX_PAIRS,
-        default=1,
-        help_text="Comparisons to queue for each prompt that comes with two or more responses.",
-    )
-    source = serializers.CharField(  # type: ignore[assignment]
-        max_length=120, default="", help_text="Where the rows are from; the file's name if empty."
-    )
-    tags = WordListField(
-        required=False, help_text="For every new prompt; with commas between them."
-    )
-    dry_run = serializers.BooleanField(
-        default=False, help_text="Say what would happen and store nothing."
-    )
-    skip_bad = serializers.BooleanField(
-        default=False,
-        help_text="Leave out rows with errors, and say how many and which, instead of refusing the "
-        "file.",
-    )
-    number_labelers = serializers.BooleanField(
-        default=False,
-        help_text="Call labelers whom the file names annotator 1, 2, … and do not store the names.",
-    )
-    mapping = serializers.CharField(
-        max_length=LONGEST_JSON,
-        default="",
-        help_text="JSON that says what each column is (docs/data-formats.md), for a shape that is "
-        "not known. A form may hold it as its part `mapping` instead.",
-    )
-
-
-class UploadSerializer(serializers.Serializer[Any]):
-    file = serializers.FileField(
-        help_text="JSONL, JSON, CSV, Parquet or Arrow; plain, packed, or in a .zip or .tar."
-    )
-    mapping = serializers.CharField(
-        required=False, help_text="A mapping as JSON: a text, or a file of it."
-    )
-
-
-class SkippedLineSerializer(serializers.Serializer[Any]):
-    line = serializers.IntegerField(help_text="The number of the record in all that was sent.")
-    place = serializers.CharField(help_text="In words: “line 7”, “row 7 of part.csv”.")
-    field = serializers.CharField()
-    problem = serializers.CharField()
-
-
-class ReportSerializer(serializers.Serializer[Any]):
-    """Describes importing.ImportReport for the schema; a test compares the two."""
-
-    rows = serializers.IntegerField()
-    prompts_new = serializers.IntegerField()
-    prompts_merged = serializers.IntegerField()
-    responses_new = serializers.IntegerField()
-    responses_merged = serializers.IntegerField()
-    comparisons_new = serializers.IntegerField()
-    comparisons_merged = serializers.IntegerField()
-    preferences_new = serializers.IntegerField()
-    preferences_merged = serializers.IntegerField()
-    votes_counted = serializers.IntegerField(
-        help_text="Triples beyond the first of a pair: together they are its votes."
-    )
-    labelers_new = serializers.IntegerField(
-        help_text="Outside labelers: whom the file names, and the project did not know."
-    )
-    judgments_new = serializers.IntegerField(help_text="Of outside labelers.")
-    judgments_merged = serializers.IntegerField()
-    judgments_replaced = serializers.IntegerField(
-        help_text="Earlier ones of a labeler about a pair, in whose place the last one stands."
-    )
-    preferences_resettled = serializers.IntegerField()
-    votes_unnamed = serializers.IntegerField(
-        help_text="Left out: they name nobody, and named labelers judged their pairs."
-    )
-    skipped = serializers.IntegerField(help_text="Rows with errors, with `skip_bad`.")
-    identical_pairs = serializers.IntegerField()
-    contradictory = serializers.IntegerField()
-    left_to_people = serializers.IntegerField()
-    other_split = serializers.IntegerField()
-    dry_run = serializers.BooleanField()
-    seconds = serializers.FloatField()
-    notices = serializers.ListField(child=serializers.CharField())
-    skipped_lines = SkippedLineSerializer(
-        many=True, help_text=f"Of the rows with errors the first {SHOWN_SKIPPED}."
-    )
-
-
 class ImportsView(APIView):
     parser_classes = [MultiPartParser, WholeBody]
+
+    @extend_schema(
+        summary="The project's imports, newest first",
+        parameters=[PageParameters],
+        responses=page_of("Imports", ImportSerializer),
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        project = project_of(request, slug)
+        listed = ListOfRows("imports", project, PageParameters.of(request))
+        rows = Import.objects.filter(project=project).select_related("actor", "project")
+        context = {"request": request}
+
+        def as_json(jobs: Sequence[Import]) -> list[dict[str, Any]]:
+            return list(ImportSerializer(jobs, many=True, context=context).data)
+
+        return answer_page(request, listed, rows, as_json)
 
     @extend_schema(
         summary="Add prompts, responses or triples",
@@ -148,13 +94,20 @@ class ImportsView(APIView):
         "not at all: an error names line and field. "
         "A `mapping` says what the columns of any other shape are. "
         "With `skip_bad` rows with errors are left out, counted and listed. "
-        "202: it was taken, and rows that could not be added yet follow by themselves.",
+        "Several `file` parts are one import. "
+        "202: it was taken, and rows that could not be added yet follow by themselves; with "
+        "`background` or `hub` it is the import that a worker reads.",
         parameters=[ImportParameters],
         request={
             "application/x-ndjson": OpenApiTypes.BINARY,
             "multipart/form-data": UploadSerializer,
         },
-        responses={201: ReportSerializer, 200: ReportSerializer, **problems(202, 409)},
+        responses={
+            201: ReportSerializer,
+            200: ReportSerializer,
+            (202, "application/json"): ImportSerializer,
+            **problems(202, 409),
+        },
         examples=[
             OpenApiExample(
                 "A prompt with two responses",
@@ -168,23 +121,77 @@ class ImportsView(APIView):
     def post(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug)
         given = ImportParameters.of(request)
-        file = request.data.get("file") if isinstance(request.data, dict) else None
-        if file is None or not hasattr(file, "read"):
-            raise serializers.ValidationError({"file": "Send the rows as a form's `file`."})
-        with file:
-            options = ImportOptions(
-                pairs=given["pairs"],
-                source=given["source"],
-                tags=tuple(given.get("tags", [])),
-                dry_run=given["dry_run"],
-                skip_bad=given["skip_bad"],
-                mapping=_mapping_in(request, given["mapping"]),
-                number_labelers=given["number_labelers"],
+        options = ImportOptions(
+            pairs=given["pairs"],
+            source=given["source"],
+            tags=tuple(given.get("tags", [])),
+            dry_run=given["dry_run"],
+            skip_bad=given["skip_bad"],
+            mapping=_mapping_in(request, given["mapping"]),
+            number_labelers=given["number_labelers"],
+        )
+        if given["hub"]:
+            return self._of_hub(request, project, given, options)
+        files = _files_in(request)
+        if given["background"]:
+            token = keep_upload(
+                [(name, _chunks(file)) for name, file in files], user_of(request).pk
             )
+            upload = kept_upload(token, user_of(request).pk)
+            assert upload is not None  # written a moment ago
+            return _handed_over(request, project, upload, options)
+        names = [name for name, _ in files]
+        with ExitStack() as until_read:
+            for _, file in files:
+                until_read.enter_context(file)
+            source = files[0][1] if len(files) == 1 else Several(files)
             report = import_file(
-                project, user_of(request), file, name=_name_of(file), options=options
+                project, user_of(request), source, name=name_of_all(names), options=options
             )
         return Response(report.as_dict(), status=200 if report.dry_run else 201)
+
+    def _of_hub(
+        self, request: Request, project: Project, given: dict[str, Any], options: ImportOptions
+    ) -> Response:
+        if options.dry_run:
+            problem = "A worker reads a data set of the hub: leave `dry_run` out, and undo it."
+            raise serializers.ValidationError({"dry_run": problem})
+        try:
+            dataset = HubDataset(given["hub"], given["config"], given["split"], given["revision"])
+        except HubRefused as fault:
+            raise serializers.ValidationError({"hub": str(fault)}) from fault
+        return _handed_over(request, project, dataset, options)
+
+
+def _handed_over(
+    request: Request, project: Project, source: KeptFiles | HubDataset, options: ImportOptions
+) -> Response:
+    """Answers with the import that a worker will read and take."""
+    if options.dry_run:
+        raise serializers.ValidationError({"dry_run": "Goes without `background`."})
+    job = ask_worker(project, user_of(request), source, options, take=True)
+    body = ImportSerializer(job, context={"request": request}).data
+    return Response(body, status=202, headers={"Location": body["url"]})
+
+
+def _files_in(request: Request) -> list[tuple[str, IO[bytes]]]:
+    data = request.data
+    if isinstance(data, QueryDict):
+        files = request.FILES.getlist("file")
+    else:
+        files = [data["file"]] if isinstance(data, dict) and "file" in data else []
+    if not files:
+        raise serializers.ValidationError({"file": "Send the rows as a form's `file`."})
+    if len(files) > MAX_FILES:
+        problem = f"At most {MAX_FILES} files at once: pack them in a .zip."
+        raise serializers.ValidationError({"file": problem})
+    return [(_name_of(file), file) for file in files]
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    while piece := file.read(2**18):
+        yield piece
 
 
 def _mapping_in(request: Request, of_address: str) -> ColumnMapping | None:

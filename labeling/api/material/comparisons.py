@@ -82,7 +82,6 @@ class AddedComparisonsSerializer(serializers.Serializer[Any]):
 
 class ComparisonsView(APIView):
     @extend_schema(
-        operation_id="v1_projects_comparisons_list",
         summary="Comparisons, by their state",
         description="For curators and admins. The newest first.",
         parameters=[ComparisonParameters],
@@ -101,7 +100,6 @@ class ComparisonsView(APIView):
         return answer_page(request, listed, comparisons, comparison_rows)
 
     @extend_schema(
-        operation_id="v1_projects_comparisons_create",
         summary="Queue up to 10,000 comparisons",
         description="For curators and admins. Whole or not at all: each fault is named by row and "
         "field. All responses of a row are compared with each other. What is there already, be it "

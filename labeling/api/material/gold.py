@@ -137,7 +137,6 @@ def state_of(gold: Gold) -> str:
 
 class GoldsView(APIView):
     @extend_schema(
-        operation_id="v1_projects_gold_list",
         summary="Gold: comparisons whose answer is known",
         description="For curators and admins. The newest first. `GET …/comparisons/{id}/` has the "
         "texts.",
@@ -155,7 +154,6 @@ class GoldsView(APIView):
         return answer_page(request, ListOfRows("gold", project, given), golds, gold_rows)
 
     @extend_schema(
-        operation_id="v1_projects_gold_create",
         summary="Make gold",
         description="For curators and admins. Of preferences that labelers agreed on, by rule, or "
         "of your own rows, whole or not at all.",
@@ -270,7 +268,6 @@ class CandidateParameters(PageParameters):
 
 class GoldCandidatesView(APIView):
     @extend_schema(
-        operation_id="v1_projects_gold_candidates_list",
         summary="Preferences that can become gold",
         description="For curators and admins. At least two labelers judged, and all said the same.",
         parameters=[CandidateParameters],

@@ -109,7 +109,6 @@ def _change(project: Project, actor: User, action: str, given: dict[str, Any]) -
 
 class PreferenceView(APIView):
     @extend_schema(
-        operation_id="v1_projects_preference_retrieve",
         summary="A preference with everything behind it",
         description="For curators and admins: its judgments, its doubt, what was done to it.",
         responses=answers(PreferenceDetailSerializer),

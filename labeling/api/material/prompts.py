@@ -132,7 +132,6 @@ def answer_added(added: Sequence[AddedRow], notices: NoticeCounter) -> Response:
 
 class PromptsView(APIView):
     @extend_schema(
-        operation_id="v1_projects_prompts_list",
         summary="Prompts, by tag, source, split or text",
         description="For curators and admins. The newest first.",
         parameters=[PromptParameters],
@@ -154,7 +153,6 @@ class PromptsView(APIView):
         return answer_page(request, listed, matching, prompt_rows, searched=prompts)
 
     @extend_schema(
-        operation_id="v1_projects_prompts_create",
         summary="Add up to 10,000 prompts",
         description="For curators and admins. Whole or not at all: each fault is named by row and "
         "field. A prompt that is there already is found again, and keeps its tags. 200: all of "

@@ -57,7 +57,6 @@ def doubt_rows(preferences: Sequence[Preference]) -> list[dict[str, Any]]:
 
 class FlagsView(APIView):
     @extend_schema(
-        operation_id="v1_projects_flags_list",
         summary="What labelers have flagged",
         description="For curators and admins. The newest first. The answer to a flag is to "
         "withdraw the comparison, or to leave it to others.",
@@ -75,7 +74,6 @@ class FlagsView(APIView):
 
 class DoubtsView(APIView):
     @extend_schema(
-        operation_id="v1_projects_doubts_list",
         summary="Preferences that the reward model contradicts",
         description="For curators and admins. The newest preference first.",
         parameters=[DoubtParameters],

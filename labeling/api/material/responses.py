@@ -70,7 +70,6 @@ def response_rows(responses: Sequence[Response]) -> list[dict[str, Any]]:
 
 class ResponsesView(APIView):
     @extend_schema(
-        operation_id="v1_projects_responses_list",
         summary="The responses of a prompt",
         description="For curators and admins. In the order in which they came.",
         parameters=[ResponseParameters],
@@ -85,7 +84,6 @@ class ResponsesView(APIView):
         return answer_page(request, listed, prompt.responses.all(), response_rows)
 
     @extend_schema(
-        operation_id="v1_projects_responses_create",
         summary="Add up to 10,000 responses to a prompt",
         description="For curators and admins. Whole or not at all. A response that is there "
         "already is found again. Nothing is queued: `POST …/comparisons/` says what is compared.",

@@ -100,7 +100,6 @@ def invitation_rows(rows: Sequence[Invitation]) -> list[dict[str, Any]]:
 
 class InvitationsView(APIView):
     @extend_schema(
-        operation_id="v1_projects_invitations_list",
         summary="The invitations that still let somebody in",
         description="For curators and admins. The newest first.",
         parameters=[InvitationParameters],

@@ -73,7 +73,6 @@ def member_of(project: Project, pk: int) -> Any:
 
 class MembersView(APIView):
     @extend_schema(
-        operation_id="v1_projects_members_list",
         summary="The members of a project",
         description="For curators and admins. In the order in which they joined.",
         parameters=[MemberParameters],

@@ -34,7 +34,6 @@ class AuditParameters(PageParameters):
 
 class AuditView(APIView):
     @extend_schema(
-        operation_id="v1_projects_audit_list",
         summary="Who changed what, when and why",
         description="For curators and admins. The newest first.",
         parameters=[AuditParameters],

@@ -55,7 +55,6 @@ def version_rows(versions: Sequence[GuidelineVersion]) -> list[dict[str, Any]]:
 
 class GuidelinesView(APIView):
     @extend_schema(
-        operation_id="v1_projects_guidelines_list",
         summary="The versions of the guidelines",
         description="For curators and admins. The newest first.",
         parameters=[GuidelinesParameters],

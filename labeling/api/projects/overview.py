@@ -93,7 +93,6 @@ class NewProjectSerializer(ModelBody):
 
 class ProjectsView(APIView):
     @extend_schema(
-        operation_id="v1_projects_list",
         summary="The projects you can open",
         responses={200: ProjectSerializer(many=True), **problems(401, 403, 429)},
     )

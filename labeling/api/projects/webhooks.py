@@ -92,7 +92,6 @@ def delivery_rows(deliveries: Sequence[Delivery]) -> list[dict[str, Any]]:
 
 class WebhooksView(APIView):
     @extend_schema(
-        operation_id="v1_projects_webhooks_list",
         summary="The project's webhooks",
         description="For admins. The oldest first.",
         parameters=[PageParameters],
@@ -105,7 +104,6 @@ class WebhooksView(APIView):
         return answer_page(request, listed, webhooks_of(project), webhook_rows)
 
     @extend_schema(
-        operation_id="v1_projects_webhooks_create",
         summary="Add a webhook",
         description="For admins. The answer holds its secret, once: under an `Idempotency-Key` a "
         "repeated answer has none.",
@@ -197,7 +195,6 @@ class WebhookTestView(APIView):
 
 class DeliveriesView(APIView):
     @extend_schema(
-        operation_id="v1_projects_webhooks_deliveries_list",
         summary="What was sent to a webhook",
         description="For admins. The newest first. What was delivered or given up is kept for 30 "
         "days.",

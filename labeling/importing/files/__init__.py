@@ -5,7 +5,8 @@ in an archive or a folder. Memory stays the same however large the file is.
 """
 
 from labeling.importing.files.folders import Folder
-from labeling.importing.files.opening import Records, read_records
+from labeling.importing.files.opening import Records, Source, read_records
 from labeling.importing.files.places import Place
+from labeling.importing.files.several import Several
 
-__all__ = ["Folder", "Place", "Records", "read_records"]
+__all__ = ["Folder", "Place", "Records", "Several", "Source", "read_records"]

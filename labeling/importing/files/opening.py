@@ -29,7 +29,8 @@ from labeling.importing.files.kinds import (
     format_of,
 )
 from labeling.importing.files.packed import unpacked
-from labeling.importing.files.places import LINE, Place
+from labeling.importing.files.places import LINE, Place, shown_name
+from labeling.importing.files.several import Several
 from labeling.importing.files.texts import (
     Numbered,
     read_array,
@@ -41,6 +42,8 @@ from labeling.importing.reports import FILE, Problem
 from labeling.texts.limits import UPLOADED, FileLimits
 
 Records: TypeAlias = Iterator[tuple[Place, dict[str, Any] | Problem]]
+# A file, a folder of them, or several.
+Source: TypeAlias = IO[bytes] | Folder | Several
 # Hears what is worth saying that is no fault, and where.
 Tell: TypeAlias = Callable[[str, int], object]
 
@@ -51,7 +54,7 @@ SEEKABLE = frozenset({Kind.PARQUET, Kind.ARROW_FILE, Kind.ZIP})
 
 
 def read_records(
-    source: IO[bytes] | Folder,
+    source: Source,
     name: str = "",
     *,
     limits: FileLimits = UPLOADED,
@@ -60,7 +63,7 @@ def read_records(
     """Each record's place with the record, or with what is wrong with it. A file is read from its
     start; reading ends at a fault that leaves nothing to read on from. Everything that is read
     counts for the limits: packed, unpacked, and lines that hold nothing."""
-    size = source.size if isinstance(source, Folder) else _size_of(source)
+    size = source.size if isinstance(source, Folder | Several) else _size_of(source)
     return _Opening(Budget(limits, size), tell).records(source, name)
 
 
@@ -85,19 +88,44 @@ class _Opening:
         self.place = Place(0)  # of the last record
         self.base = 0  # number of the last record before this file
         self.name = ""  # of the file, where there are several
+        self.outer = ""  # of the given file that holds it, where several were given
 
-    def records(self, source: IO[bytes] | Folder, name: str) -> Records:
+    def records(self, source: Source, name: str) -> Records:
+        if isinstance(source, Several):
+            yield from self._several(source)
+            return
         try:
             if isinstance(source, Folder):
                 yield from self._folder(source)
             else:
                 yield from self._file(source, name, _Stage.GIVEN)
         except Unreadable as fault:
-            place = self._place_of_fault()
-            problem = fault.problem
-            if self.name and not place:
-                problem = f"{self.name}: {problem}"
-            yield place, Problem(place, FILE, problem, fault.advice)
+            yield self._fault(fault)
+
+    def _several(self, several: Several) -> Records:
+        """A fault ends the reading of its file only, so that those of the others are told, too."""
+        for name, file in several.files():
+            self.outer = ""
+            self._begin(name)
+            self.outer = name
+            is_empty = True
+            try:
+                for place, value in self._file(file, name, _Stage.GIVEN):
+                    is_empty = False
+                    yield place, value
+                if is_empty:
+                    raise Unreadable("Holds no rows.", "Leave this file out.")
+            except Unreadable as fault:
+                yield self._fault(fault)
+
+    def _fault(self, fault: Unreadable) -> tuple[Place, Problem]:
+        place = self._place_of_fault()
+        problem = fault.problem
+        if self.name and not place:
+            problem = f"{self.name}: {problem}"
+        # No other record has its number: what follows is of the next file.
+        self.place = place
+        return place, Problem(place, FILE, problem, fault.advice)
 
     def _place_of_fault(self) -> Place:
         """After the last record; 0, the file as a whole, where nothing was read."""
@@ -118,7 +146,7 @@ class _Opening:
 
     def _begin(self, name: str) -> None:
         """The next of several files."""
-        self.name = name
+        self.name = shown_name(f"{self.outer}/{name}") if self.outer else name
         self.base = int(self.place)
         self.budget.lines_of_file = 0
 

@@ -14,7 +14,7 @@ from labeling.importing.files.kinds import HOLDERS, UTF8_BOM, Format
 from labeling.importing.files.places import ITEM, LINE, ROW
 from labeling.importing.lines import reading
 from labeling.importing.lines.reading import name_of_type, parse_line
-from labeling.importing.reports import Problem
+from labeling.importing.reports import LONGEST_BEGINNING, Problem
 from labeling.texts.limits import MAX_KEYS, MAX_VALUES
 
 # A record's own number, what is counted, and the record or what is wrong with it. Problems have the
@@ -45,7 +45,10 @@ def read_lines(file: IO[bytes], budget: Budget) -> Iterator[Numbered]:
         is_blank = not line.strip()
         budget.count_line(is_blank=is_blank)
         if not is_blank:
-            yield number, LINE, parse_line(line)
+            value = parse_line(line)
+            if isinstance(value, Problem):
+                value = value.of_row(line[: 4 * LONGEST_BEGINNING].decode(errors="replace").strip())
+            yield number, LINE, value
 
 
 def read_array(file: IO[bytes], budget: Budget) -> Iterator[Numbered]:
@@ -68,7 +71,7 @@ def _as_record(value: Any) -> dict[str, Any] | Problem:
         return value
     if not isinstance(value, dict):
         problem = f"A row must be an object in braces, not {name_of_type(value)}."
-        return Problem(0, ITEM, problem, reading.JSON_ADVICE)
+        return Problem(0, ITEM, problem, reading.JSON_ADVICE, f"{value}"[:LONGEST_BEGINNING])
     row = value.get("row")
     # As the hub's viewer answers: {"row_idx": 0, "row": {…}}.
     return row if isinstance(row, dict) and "row_idx" in value else value
@@ -282,10 +285,11 @@ def _row(headings: list[str], cells: list[str]) -> dict[str, Any] | Problem:
     if any(extra) or len(cells) < len(headings):
         problem = f"{len(cells)} cells, and {len(headings)} columns in the first line."
         advice = "Put cells with the separator or a line break in them in quotes."
-        return Problem(0, ROW, problem, advice)
+        return Problem(0, ROW, problem, advice, _beginning(cells))
     for name, cell in zip(headings, cells, strict=False):
         if not cell.isascii() and any("\udc80" <= letter <= "\udcff" for letter in cell):
-            return Problem(0, name, "Not valid UTF-8.", "Save the file as UTF-8.")
+            beginning = _beginning(cells)
+            return Problem(0, name, "Not valid UTF-8.", "Save the file as UTF-8.", beginning)
     if set(headings) >= OF_EXPORTS:
         return _row_of_export(headings, cells)
     return {
@@ -293,6 +297,10 @@ def _row(headings: list[str], cells: list[str]) -> dict[str, Any] | Problem:
         for name, cell in zip(headings, cells, strict=False)
         if cell.strip() != ""
     }
+
+
+def _beginning(cells: list[str]) -> str:
+    return ",".join(cell[:LONGEST_BEGINNING] for cell in cells)[:LONGEST_BEGINNING]
 
 
 def _row_of_export(headings: list[str], cells: list[str]) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def rows_of_records(
         number = max(last + 1, int(place))
         place = place if number == place else place.at(number)
         if isinstance(value, Problem) and value.line != place:
-            value = Problem(place, value.field, value.problem, value.advice)
+            value = replace(value, line=place)
         last = number
         yield place, value
 

@@ -1,10 +1,14 @@
-"""`manage.py import_data PROJECT FILE`: takes a file or a folder of data into a project."""
+"""`manage.py import_data PROJECT FILE …`: takes files, a folder of data or a data set of a hub into
+a project."""
 
 import sys
+import tempfile
 from argparse import ArgumentParser
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
@@ -18,7 +22,11 @@ from labeling.importing import (
     ImportUnfinished,
     import_file,
 )
-from labeling.importing.files import Folder
+from labeling.importing.files import Folder, Several, Source
+from labeling.importing.hub.downloading import download
+from labeling.importing.hub.naming import HubDataset, HubRefused
+from labeling.importing.kept.import_folder import KEPT_DAYS
+from labeling.importing.kept.uploads import name_of_all
 from labeling.importing.sources.mapping import LONGEST_JSON, ColumnMapping, MappingRefused
 from labeling.models import Project, User
 from labeling.people.signing_in.ways_in import way_in
@@ -34,8 +42,47 @@ Comparisons wait for your answers there. On its page Settings choose the model t
 start from, and after how many answers the first is trained; “Retrain now” does not wait."""
 
 
-def _opened(path: Path) -> AbstractContextManager[IO[bytes] | Folder]:
-    return nullcontext(Folder(path)) if path.is_dir() else path.open("rb")
+@dataclass(frozen=True)
+class Given:
+    """What is to be imported: files by their paths, or a data set of a hub."""
+
+    paths: list[Path]
+    dataset: HubDataset | None = None
+
+    @property
+    def name(self) -> str:
+        return self.dataset.name if self.dataset else name_of_all([one.name for one in self.paths])
+
+    @contextmanager
+    def open(self, heard: Callable[[int, int], object]) -> Iterator[Source]:
+        with ExitStack() as until_read:
+            if self.dataset:
+                folder = until_read.enter_context(tempfile.TemporaryDirectory(prefix="import-"))
+                upload = download(self.dataset, Path(folder) / "files", heard)
+                yield until_read.enter_context(upload.open())
+            elif len(self.paths) == 1 and self.paths[0].is_dir():
+                yield Folder(self.paths[0])
+            else:
+                files = [until_read.enter_context(path.open("rb")) for path in self.paths]
+                names = [str(path) for path in self.paths]
+                several = Several(list(zip(names, files, strict=True)))
+                yield files[0] if len(files) == 1 else several
+
+
+def _given(given: dict[str, Any]) -> Given:
+    paths, hub = given["file"], given["hub"]
+    if bool(paths) == bool(hub):
+        raise CommandError("Give files, or --hub with the id of a data set: one of the two.")
+    if not hub:
+        if given["config"] or given["split"] or given["revision"]:
+            raise CommandError("--config, --split and --revision go with --hub.")
+        if len(paths) > 1 and (folders := [path for path in paths if path.is_dir()]):
+            raise CommandError(f"{folders[0]} is a folder: give it alone, or the files in it.")
+        return Given(paths)
+    try:
+        return Given([], HubDataset(hub, given["config"], given["split"], given["revision"]))
+    except HubRefused as fault:
+        raise CommandError(f"{fault} Nothing was imported.") from fault
 
 
 def _mapping_in(path: Path | None) -> ColumnMapping | None:
@@ -58,7 +105,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("project", help="The project's slug.")
-        parser.add_argument("file", type=Path, help=FILE)
+        parser.add_argument("file", type=Path, nargs="*", help=f"{FILE} Several are one import.")
+        parser.add_argument(
+            "--hub",
+            metavar="ID",
+            help="Instead of files: a data set of the hub by its id, such as org/name.",
+        )
+        parser.add_argument("--config", default="", help="With --hub: its configuration.")
+        parser.add_argument("--split", default="", help="With --hub: its split (all).")
+        parser.add_argument("--revision", default="", help="With --hub: branch, tag or commit.")
         parser.add_argument(
             "--create", action="store_true", help="Make the project if there is none."
         )
@@ -103,7 +158,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_: Any, **given: Any) -> None:
-        mapping = _mapping_in(given["mapping"])
+        mapping, what = _mapping_in(given["mapping"]), _given(given)
         project, owner, is_new = self._project(given["project"], given["create"], given["owner"])
         try:
             options = ImportOptions(
@@ -117,19 +172,19 @@ class Command(BaseCommand):
                 number_labelers=given["number_labelers"],
                 limits=ON_THE_SERVER,
             )
-            with _opened(given["file"]) as file:
+            with what.open(self._downloaded) as file:
                 report = import_file(
                     project,
                     None,
                     file,
-                    name=given["file"].name,
+                    name=what.name,
                     options=options,
                     progress=self._progress,
                 )
         except BaseException as fault:
             if is_new:
                 owners.take_back(project, owner)
-            raise self._in_words(fault, given["file"]) from fault
+            raise self._in_words(fault) from fault
         if options.dry_run:
             if is_new:
                 owners.take_back(project, owner)
@@ -167,12 +222,14 @@ class Command(BaseCommand):
         if slugify(slug) != slug or not slug or len(slug) > 60 or slug in ("new", "preview"):
             raise CommandError(f"“{slug}” cannot be an address: use small letters, digits and -.")
 
-    def _in_words(self, fault: BaseException, path: Path) -> BaseException:
+    def _in_words(self, fault: BaseException) -> BaseException:
         if isinstance(fault, ImportRefused):
             self._print_problems(fault)
             return CommandError(fault.summary)
         if isinstance(fault, OSError) and fault.filename:
-            return CommandError(f"{path} cannot be read: {fault.strerror}.")
+            return CommandError(f"{fault.filename} cannot be read: {fault.strerror}.")
+        if isinstance(fault, HubRefused):
+            return CommandError(f"{fault} Nothing was imported.")
         if isinstance(fault, (ValueError, ImportInterrupted, ImportUnfinished)):
             return CommandError(str(fault))
         return fault
@@ -183,6 +240,10 @@ class Command(BaseCommand):
         of_all = f" of {total:,}" if total is not None else ""
         self.stderr.write(f"\r{what}: {done:,}{of_all} rows", ending="")
         self.stderr.flush()
+
+    def _downloaded(self, there: int, of_all: int) -> None:
+        if sys.stderr.isatty():
+            self.stderr.write(f"\rDownloaded: {there:,} of {of_all:,} bytes", ending="")
 
     def _print_problems(self, refused: ImportRefused) -> None:
         self._print_table([(one.place, one.field, one.words) for one in refused.problems])
@@ -206,7 +267,10 @@ class Command(BaseCommand):
         if report.skipped:
             shown = report.skipped_lines
             of_all = f", the first {len(shown):,}" if report.skipped > len(shown) else ""
-            self.stderr.write(f"Rows with errors, skipped{of_all}:")
+            whole = f" (all of them on the page of import {report.import_id}, for {KEPT_DAYS} days)"
+            self.stderr.write(
+                f"Rows with errors, skipped{of_all}{'' if report.dry_run else whole}:"
+            )
             self._print_table([(row["place"], row["field"], row["problem"]) for row in shown])
 
     def _print_way_on(self, project: Project) -> None:

@@ -11,8 +11,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from labeling.importing.kept.uploads import MAX_UPLOAD_BYTES
 from labeling.importing.reports import ImportRefused
-from labeling.importing.uploads import MAX_UPLOAD_BYTES
 from labeling.models import Gold, Project, Role
 from labeling.pages.curation.quality_control import page_context
 from labeling.pages.numbers import whole_number, whole_numbers

@@ -6,24 +6,31 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from labeling.importing import ImportRefused, check_file, preview_rows
+from labeling.importing import (
+    ImportRefused,
+    ImportReport,
+    check_file,
+    import_file,
+    preview_rows,
+)
+from labeling.importing.files import Source
 from labeling.importing.guessing import (
     guess_higher_is_better,
     guess_labeler_per_verdict,
     guess_meanings,
     guess_roles,
 )
+from labeling.importing.jobs.asking import IN_BACKGROUND_BYTES, ask_worker
+from labeling.importing.kept.uploads import KeptFiles, keep_upload, kept_upload
 from labeling.importing.roles import MEANINGS, ROLES, mapping_of, meanings_of, roles_of
 from labeling.importing.sampling import LONGEST_VALUE, Sample, sample_of, shown_rows
 from labeling.importing.sources.mapping import ColumnMapping, MappingRefused
 from labeling.importing.sources.paths import word_of
-from labeling.importing.uploads import keep_upload, kept_upload
 from labeling.models import Project, Role
 from labeling.pages.projects.import_forms import ConfirmForm, UploadForm
 from labeling.pages.requests import SignedInRequest
@@ -62,15 +69,12 @@ class Choices:
 
 def begin(request: SignedInRequest, project: Project, form: UploadForm) -> HttpResponse | None:
     """Keeps the upload and asks what its columns are; None where it holds no records."""
-    upload: UploadedFile = form.cleaned_data["file"]
-    name = upload.name or "upload"
-    sample = sample_of(upload, name)
+    sample = sample_of(form.source, form.name)
     if not sample.records:
         return None
-    upload.seek(0)
     options = {
-        "name": name,
-        "token": keep_upload(upload.chunks(), request.user.pk),
+        "name": form.name,
+        "token": keep_upload(form.chunks(), request.user.pk),
         "pairs": form.cleaned_data["pairs"],
         "tags": ",".join(form.cleaned_data["tags"]),
         "skip_bad": form.cleaned_data["skip_bad"],
@@ -84,8 +88,8 @@ def map_columns(request: SignedInRequest, slug: str) -> HttpResponse:
     """Shows the columns of an upload, checks it by the mapping, or hands the mapping out."""
     project = project_for(request.user, slug, Role.CURATOR)
     form = ConfirmForm(request.POST)
-    path = kept_upload(form.cleaned_data["token"], request.user.pk) if form.is_valid() else None
-    if path is None:
+    upload = kept_upload(form.cleaned_data["token"], request.user.pk) if form.is_valid() else None
+    if upload is None:
         if request.method == "POST":
             messages.warning(request, "That upload is gone: choose the file again.")
         if request.htmx:
@@ -94,7 +98,7 @@ def map_columns(request: SignedInRequest, slug: str) -> HttpResponse:
         return redirect("import", project.slug)
     options = {name: form.cleaned_data[name] for name in ("token", "name", "pairs", "skip_bad")}
     options["tags"] = ",".join(form.cleaned_data["tags"])
-    with path.open("rb") as file:
+    with upload.open() as file:
         sample = sample_of(file, options["name"])
         choices = _chosen(request.POST, form.cleaned_data["mapping"]) or _guessed(sample)
         action = request.POST.get("do")
@@ -107,6 +111,8 @@ def map_columns(request: SignedInRequest, slug: str) -> HttpResponse:
             return _download(mapping)
         if action != "check":
             return _page(request, project, sample, choices, options)
+        if upload.size > IN_BACKGROUND_BYTES:
+            return hand_over(request, project, upload, form, mapping)
         sources = {"name": options["name"], "skip_bad": options["skip_bad"], "mapping": mapping}
         try:
             checked = check_file(file, **sources)
@@ -116,10 +122,35 @@ def map_columns(request: SignedInRequest, slug: str) -> HttpResponse:
             **options,
             "project": project,
             "checked": checked,
+            "expected": rehearse(project, file, form, options["name"], mapping),
             "rows": preview_rows(file, **sources),
             "mapping": mapping.to_json(),
         }
         return render(request, "projects/importing/import.html", context)
+
+
+def hand_over(
+    request: SignedInRequest,
+    project: Project,
+    upload: KeptFiles,
+    form: ConfirmForm | UploadForm,
+    mapping: ColumnMapping | None = None,
+) -> HttpResponse:
+    """Lets a worker read a large upload, and shows how far it is."""
+    job = ask_worker(project, request.user, upload, form.options(mapping))
+    return redirect("import-detail", project.slug, job.pk)
+
+
+def rehearse(
+    project: Project,
+    file: Source,
+    form: ConfirmForm | UploadForm,
+    name: str,
+    mapping: ColumnMapping | None = None,
+) -> ImportReport:
+    """What a sound file would bring now."""
+    options = replace(form.options(mapping), dry_run=True)
+    return import_file(project, None, file, name=name, options=options)
 
 
 def _guessed(sample: Sample) -> Choices:

@@ -1,63 +1,30 @@
-"""Samples: what versions of the policy wrote for the same prompt, side by side, with rewards.
+"""Samples: what versions of the policy wrote for the same prompt, side by side, with rewards."""
 
-Two sources: responses in the project, by any versions; and for a version that was trained here,
-what was written to the held-out prompts before and after, which needs no comparison by people.
-"""
-
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from labeling.material.excerpts import AllContents
-from labeling.models import Project, Prompt, Response, Role
+from labeling.models import Project, Role
 from labeling.pages.numbers import whole_number, whole_numbers
 from labeling.pages.requests import SignedInRequest
 from labeling.people.access import project_for
-from modeling.models import Policy, RewardModel, Score
+from modeling.models import Policy
 from modeling.models.versions import reward_model_by
-from modeling.policies.gold import Oracle, oracle_of
-from modeling.policies.held_out import HeldOutPair, Written, held_out_pairs
+from modeling.policies.samples import (
+    MOST_VERSIONS,
+    chosen_versions,
+    trained_here,
+    versions_with_responses,
+    written_in_project,
+    written_in_training,
+)
 
 PAGE_SIZE = 12
-MOST_TRAINED = 12
-MOST_VERSIONS = 4
-MOST_OTHERS = 5
-
-
-@dataclass(frozen=True)
-class ShownSample:
-    """One response. `reward` is by the page's reward model; `gold` is there in the demo only."""
-
-    text: str
-    finished: bool
-    reward: float | None
-    gold: float | None
-
-
-@dataclass
-class Column:
-    """What one version wrote for a prompt, the latest first. `when`: before or after training."""
-
-    version: int
-    samples: list[ShownSample] = field(default_factory=list)
-    when: str = ""
-
-
-@dataclass(frozen=True)
-class PromptRow:
-    """A prompt with what each version wrote for it. `key` names the prompt on the page."""
-
-    key: str
-    prompt: str
-    columns: list[Column]
 
 
 @login_required
@@ -67,12 +34,12 @@ def sample_browser(request: SignedInRequest, slug: str) -> HttpResponse:
     whole state, so a view can be sent to somebody. Without a choice, a page that would be empty
     shows what the newest trained version wrote."""
     project = project_for(request.user, slug, Role.CURATOR)
-    trained = _trained_here(project)
+    trained = trained_here(project)
     asked = next((p for p in trained if str(p.version) == request.GET.get("trained")), None)
     text = request.GET.get("q", "").strip()
     start = whole_number(request.GET.get("after"))
     chosen = request.GET.getlist("version")
-    known = sorted(_versions_with_responses(project), reverse=True)
+    known = sorted(versions_with_responses(project), reverse=True)
     context: dict[str, Any] = {
         "project": project,
         "known": known,
@@ -89,29 +56,17 @@ def sample_browser(request: SignedInRequest, slug: str) -> HttpResponse:
     return render(request, "modeling/policies/samples.html", context)
 
 
-def _trained_here(project: Project) -> list[Policy]:
-    """Lists the versions that a run has trained from another version, newest first."""
-    made = Policy.objects.filter(project=project, run__isnull=False, parent__isnull=False)
-    return list(made.select_related("run", "parent").order_by("-version")[:MOST_TRAINED])
-
-
 def _from_project(
     project: Project, known: Sequence[int], chosen: Sequence[str], text: str, after: int | None
 ) -> dict[str, Any]:
-    asked = set(whole_numbers(list(chosen)))
-    versions = sorted(sorted(asked & set(known), reverse=True)[:MOST_VERSIONS] or known[:2])
-    prompts = _prompts(project, versions, text)
-    if after is not None:
-        prompts = prompts.filter(pk__gt=after)
-    page = list(prompts[: PAGE_SIZE + 1])
-    responses = _responses(page[:PAGE_SIZE], versions)
-    model = _reward_model(responses)
+    versions = chosen_versions(known, whole_numbers(list(chosen)))
+    page = written_in_project(project, versions, text, after, PAGE_SIZE)
     pairs = [("version", version) for version in versions]
     return {
-        "rows": _rows(project, page[:PAGE_SIZE], versions, responses, model),
+        "rows": page.rows,
         "versions": versions,
-        "reward_model": model,
-        "next_page": _address(pairs, text, page[PAGE_SIZE - 1].pk) if len(page) > PAGE_SIZE else "",
+        "reward_model": page.reward_model,
+        "next_page": _address(pairs, text, page.after) if page.after is not None else "",
         "first_page": _address(pairs, text) if after is not None else "",
     }
 
@@ -120,45 +75,18 @@ def _from_training(
     project: Project, policy: Policy, text: str, after: int | None
 ) -> dict[str, Any]:
     """Shows prompts of the run's file; `?after=` counts them."""
-    assert policy.run is not None and policy.parent is not None
-    pairs = held_out_pairs(policy.run)
-    samples = [
-        (number, pair)
-        for number, pair in enumerate(pairs or [], start=1)
-        if text.lower() in _contents(pair) and number > (after or 0)
-    ]
-    page, is_more = samples[:PAGE_SIZE], len(samples) > PAGE_SIZE
-    oracle = oracle_of(project)
+    assert policy.run is not None
+    page = written_in_training(project, policy, text, after, PAGE_SIZE)
     address = [("trained", policy.version)]
+    following = page.after if page else None
     return {
-        "rows": [_pair_row(policy, number, pair, oracle) for number, pair in page],
+        "rows": page.rows if page else [],
         "shown": policy,
-        "is_gone": pairs is None,
+        "is_gone": page is None,
         "reward_model": reward_model_by(policy.run.asked.reward_model),
-        "next_page": _address(address, text, page[-1][0]) if is_more else "",
+        "next_page": _address(address, text, following) if following is not None else "",
         "first_page": _address(address, text) if after is not None else "",
     }
-
-
-def _contents(pair: HeldOutPair) -> str:
-    return "\n".join(message["content"] for message in pair.messages).lower()
-
-
-def _pair_row(policy: Policy, number: int, pair: HeldOutPair, oracle: Oracle | None) -> PromptRow:
-    def samples(written: Sequence[Written]) -> list[ShownSample]:
-        return [
-            ShownSample(
-                w.text, w.finished, w.reward, oracle(pair.messages, w.text) if oracle else None
-            )
-            for w in written[: MOST_OTHERS + 1]
-        ]
-
-    assert policy.parent is not None
-    columns = [
-        Column(policy.parent.version, samples(pair.before), "before"),
-        Column(policy.version, samples(pair.after), "after"),
-    ]
-    return PromptRow(str(number), pair.messages[-1]["content"], columns)
 
 
 def _address(chosen: Sequence[tuple[str, int]], text: str, after: int | None = None) -> str:
@@ -168,69 +96,3 @@ def _address(chosen: Sequence[tuple[str, int]], text: str, after: int | None = N
     if after is not None:
         pairs.append(("after", after))
     return f"?{urlencode(pairs)}"
-
-
-def _versions_with_responses(project: Project) -> set[int]:
-    written = Response.objects.filter(
-        prompt__project=project, origin=Response.Origin.POLICY
-    ).values_list("policy_version", flat=True)
-    return {version for version in written.distinct().order_by() if version is not None}
-
-
-def _prompts(project: Project, versions: Sequence[int], text: str) -> QuerySet[Prompt]:
-    """Finds the prompts that all of these versions have answered."""
-    prompts = Prompt.objects.filter(
-        project=project,
-        responses__origin=Response.Origin.POLICY,
-        responses__policy_version__in=versions,
-    ).annotate(writers=Count("responses__policy_version", distinct=True))
-    prompts = prompts.filter(writers=len(versions)).order_by("pk")
-    if text:
-        prompts = prompts.annotate(contents=AllContents("messages"))
-        prompts = prompts.filter(contents__icontains=text)
-    return prompts
-
-
-def _reward_model(responses: Sequence[Response]) -> RewardModel | None:
-    """Chooses the reward model that has scored most of these responses, so that rewards side by
-    side are comparable. Of several it takes the newest."""
-    shown = Score.objects.filter(response__in=[response.pk for response in responses])
-    by_model = shown.values("reward_model").annotate(scored=Count("pk"))
-    most = by_model.order_by("-scored", "-reward_model__version").first()
-    return RewardModel.objects.get(pk=most["reward_model"]) if most else None
-
-
-def _responses(prompts: Sequence[Prompt], versions: Sequence[int]) -> list[Response]:
-    responses = Response.objects.filter(
-        prompt__in=prompts, origin=Response.Origin.POLICY, policy_version__in=versions
-    )
-    return list(responses.order_by("-pk"))
-
-
-def _rows(
-    project: Project,
-    prompts: Sequence[Prompt],
-    versions: Sequence[int],
-    responses: Sequence[Response],
-    model: RewardModel | None,
-) -> list[PromptRow]:
-    scores = Score.objects.filter(reward_model=model, response__in=[r.pk for r in responses])
-    rewards = dict(scores.values_list("response_id", "value")) if model else {}
-    oracle = oracle_of(project)
-    messages = {prompt.pk: prompt.messages for prompt in prompts}
-    written: dict[tuple[int, int | None], list[ShownSample]] = defaultdict(list)
-    # Those with a reward lead: they can be compared.
-    for response in sorted(responses, key=lambda response: response.pk not in rewards):
-        samples = written[response.prompt_id, response.policy_version]
-        if len(samples) <= MOST_OTHERS:
-            gold = oracle(messages[response.prompt_id], response.text) if oracle else None
-            reward = rewards.get(response.pk)
-            samples.append(ShownSample(response.in_words, response.finished, reward, gold))
-    return [
-        PromptRow(
-            str(prompt.pk),
-            prompt.last_message,
-            [Column(version, written[prompt.pk, version]) for version in versions],
-        )
-        for prompt in prompts
-    ]

@@ -62,6 +62,8 @@ def test_every_operation_has_a_name_a_summary_a_tag_and_a_scope_of_its_own():
     names = [one["operationId"] for one in operations()]
     assert len(names) == len(set(names))
     assert {"get_preferences", "post_imports", "patch_loop_settings"} <= set(names)
+    methods = ("get_", "post_", "put_", "patch_", "delete_")
+    assert [name for name in names if not name.startswith(methods)] == []
     tags = {tag["name"]: tag["description"] for tag in schema()["tags"]}
     for operation in operations():
         assert operation["summary"], operation["operationId"]

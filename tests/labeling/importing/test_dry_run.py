@@ -28,7 +28,7 @@ def take(project: Project, *rows: dict[str, Any], **options: Any) -> ImportRepor
 
 
 def counts(report: ImportReport) -> dict[str, Any]:
-    apart = ("seconds", "dry_run")
+    apart = ("seconds", "dry_run", "import_id")
     return {name: value for name, value in report.as_dict().items() if name not in apart}
 
 

@@ -63,7 +63,8 @@ def pairs(count: int) -> list[dict]:
 
 def figures(report) -> dict:
     counts = report.as_dict()
-    return {name: counts[name] for name in counts if name not in ("seconds", "notices", "dry_run")}
+    apart = ("seconds", "notices", "dry_run", "import_id")
+    return {name: counts[name] for name in counts if name not in apart}
 
 
 def long_ago() -> None:

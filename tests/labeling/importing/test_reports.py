@@ -77,7 +77,7 @@ def test_a_report_tells_what_occurred_and_how_many_rows_were_read() -> None:
 
 def test_every_count_of_a_report_has_words() -> None:
     counts = {name for name, value in ImportReport().as_dict().items() if type(value) is int}
-    assert counts == set(reports.WORDS)
+    assert counts - {"import_id"} == set(reports.WORDS)
 
 
 def test_a_report_comes_back_from_its_row() -> None:

@@ -11,12 +11,13 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labeling.importing import staging, uploads
+from labeling.importing import staging
+from labeling.importing.kept import uploads
+from labeling.importing.kept.uploads import drop_upload, keep_upload, kept_upload
 from labeling.importing.lines.answer_fields import NewResponse
 from labeling.importing.lines.opinions import Opinion
 from labeling.importing.lines.rows import CheckedRow
 from labeling.importing.reports import ImportInterrupted
-from labeling.importing.uploads import drop_upload, keep_upload, kept_upload
 from labeling.models import Import, ImportChunk, Project
 from tests.factories import make_member, make_project
 
@@ -124,10 +125,10 @@ def folder(settings: Any, tmp_path: Path) -> Path:
 
 
 def test_an_upload_is_found_again_by_its_token_until_it_is_dropped(folder: Path) -> None:
-    token = keep_upload([b"one\n", b"", b"two\n"], 1)
-    path = kept_upload(token, 1)
-    assert path is not None
-    assert path.read_bytes() == b"one\ntwo\n"
+    token = keep_upload([("a", [b"one\n", b"", b"two\n"])], 1)
+    upload = kept_upload(token, 1)
+    assert upload is not None
+    assert upload.paths[0].read_bytes() == b"one\ntwo\n"
     drop_upload(token, 1)
     assert kept_upload(token, 1) is None
     drop_upload(token, 1)
@@ -137,7 +138,7 @@ def test_an_upload_is_found_again_by_its_token_until_it_is_dropped(folder: Path)
     "token", ["", "x", "../secret", "A" * 32, "a" * 31, "a" * 33, "a" * 32 + "\n", "0" * 32]
 )
 def test_no_other_name_leads_to_a_file(token: str, folder: Path) -> None:
-    keep_upload([b"rows"], 1)
+    keep_upload([("a", [b"rows"])], 1)
     (folder.parent / "secret").write_text("secret")
     (folder / ("A" * 32)).write_text("not one of ours")
     assert kept_upload(token, 1) is None
@@ -146,11 +147,11 @@ def test_no_other_name_leads_to_a_file(token: str, folder: Path) -> None:
 
 
 def test_uploads_of_yesterday_go_with_the_next_one(folder: Path) -> None:
-    old, recent = keep_upload([b"old"], 1), keep_upload([b"recent"], 1)
+    old, recent = keep_upload([("a", [b"old"])], 1), keep_upload([("a", [b"recent"])], 1)
     day = uploads.KEPT_SECONDS
     os.utime(folder / f"{old}-1", (0, time.time() - day - 60))
     os.utime(folder / f"{recent}-1", (0, time.time() - day + 60))
-    keep_upload([b"new"], 1)
+    keep_upload([("a", [b"new"])], 1)
     assert kept_upload(old, 1) is None
     assert kept_upload(recent, 1) is not None
 
@@ -158,19 +159,20 @@ def test_uploads_of_yesterday_go_with_the_next_one(folder: Path) -> None:
 def test_an_upload_that_somebody_else_removes_at_this_moment_is_no_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep_upload([b"old"], 1)
+    keep_upload([("a", [b"old"])], 1)
     real = Path.iterdir
 
     def with_one_that_is_gone(path: Path) -> Any:
         return [*real(path), path / ("f" * 32)]
 
     monkeypatch.setattr(Path, "iterdir", with_one_that_is_gone)
-    assert kept_upload(keep_upload([b"new"], 1), 1) is not None
+    assert kept_upload(keep_upload([("a", [b"new"])], 1), 1) is not None
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 @given(chunks=st.lists(st.binary(max_size=50), max_size=5))
 def test_an_upload_holds_every_byte(chunks: list[bytes], folder: Path) -> None:
-    path = kept_upload(keep_upload(chunks, 1), 1)
-    assert path is not None
+    upload = kept_upload(keep_upload([("a", chunks)], 1), 1)
+    assert upload is not None
+    path = upload.paths[0]
     assert path.read_bytes() == b"".join(chunks)

@@ -17,7 +17,9 @@ pytestmark = pytest.mark.django_db
 KEY = "4f1c-1"
 JSON: dict[str, Any] = {"content_type": "application/json"}
 # These answer alike however often they come, or store nothing.
-ALIKE_BY_NATURE = {"api-answer", "api-skip", "api-undo", "api-score"}
+ALIKE_BY_NATURE = {
+    "api-answer", "api-skip", "api-undo", "api-score", "api-keep", "api-release",
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -1,15 +1,17 @@
 """The import page: check, look, import; and the page that makes API tokens."""
 
+import csv
 import os
 import time
-from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
-from labeling.importing.uploads import keep_upload, kept_upload
-from labeling.models import Prompt, Role, User
-from labeling.people.audit import write_entry
+from labeling import tasks
+from labeling.importing.kept.uploads import keep_upload, kept_upload
+from labeling.models import AuditEntry, Import, Prompt, Role, User
+from labeling.pages.projects import importing
 from tests.factories import make_member, make_project, make_user
 
 pytestmark = pytest.mark.django_db
@@ -61,7 +63,8 @@ def test_the_second_click_imports_with_the_choices_of_the_first(client, url, pro
     page = response.content.decode()
     assert "rows.jsonl" in page
     assert "Comparisons queued" in page
-    assert "Earlier imports" in page
+    assert "Undo this import" in page
+    assert "rows.jsonl" in client.get(url).content.decode()
     assert [prompt.tags for prompt in project.prompts.all()] == [["x", "y"]] * 2
     assert kept_upload(fields["token"], User.objects.get().pk) is None
 
@@ -111,30 +114,23 @@ def test_rows_with_errors_are_skipped_where_that_is_ticked_and_can_be_downloaded
     assert "2 rows with errors, skipped" in page
     names = ("token", "name", "pairs", "tags", "skip_bad")
     fields = {name: response.context[name] for name in names}
-    done = client.post(url, fields, follow=True)
+    client.post(url, fields)
     assert project.prompts.count() == 2
-    assert "Download the list" in done.content.decode()
-    entry = done.context["done"]["pk"]
-    table = client.get(f"{url}{entry}/skipped/").content.decode().splitlines()
-    assert [line.split("\t")[:2] for line in table] == [
-        ["where", "field"],
-        ["line 2", "prompt"],
-        ["line 4", "line"],
+    job = Import.objects.get()
+    page = client.get(f"/projects/{project.slug}/imports/{job.pk}/").content.decode()
+    assert "2 rows with errors, skipped" in page
+    table = client.get(f"/projects/{project.slug}/imports/{job.pk}/skipped.csv")
+    rows = list(csv.DictReader(table.getvalue().decode().splitlines()))
+    assert [(row["file"], row["line"], row["field"], row["beginning"]) for row in rows] == [
+        ("rows.jsonl", "2", "prompt", '{"prompt": 7}'),
+        ("rows.jsonl", "4", "line", "nonsense"),
     ]
-
-
-def test_the_list_of_skipped_rows_is_for_curators_of_the_project(client, url, project):
-    upload(client, url, BAD, skip_bad="on")
-    client.force_login(make_member(project))
-    assert client.get(f"{url}1/skipped/").status_code == 403
-    client.force_login(make_user())
-    assert client.get(f"{url}1/skipped/").status_code == 404
 
 
 def test_a_form_without_file_says_so(client, url):
     response = client.post(url, {"pairs": 1})
     assert response.status_code == 422
-    assert "This field is required." in response.content.decode()
+    assert "Choose a file, paste rows or name a data set." in response.content.decode()
 
 
 @pytest.mark.parametrize("token", ["../../etc/passwd", "f" * 32, ""])
@@ -145,12 +141,12 @@ def test_only_own_tokens_name_a_file(client, url, token):
 
 
 def test_old_uploads_are_removed_when_a_new_one_comes(tmp_path):
-    token = keep_upload([b"old"], 1)
-    path = kept_upload(token, 1)
-    assert isinstance(path, Path)
+    token = keep_upload([("a", [b"old"])], 1)
+    upload = kept_upload(token, 1)
+    assert upload is not None
     day_before_yesterday = time.time() - 2 * 24 * 3600
-    os.utime(path, (day_before_yesterday, day_before_yesterday))
-    keep_upload([b"new"], 1)
+    os.utime(upload.folder, (day_before_yesterday, day_before_yesterday))
+    keep_upload([("b", [b"new"])], 1)
     assert kept_upload(token, 1) is None
 
 
@@ -206,13 +202,145 @@ def test_a_file_named_in_signs_is_shown_as_signs(client, url):
     assert "&lt;img src=x" in page
 
 
-@pytest.mark.parametrize("entry", ["0", "x", "9" * 30, "-1"])
-def test_an_import_that_is_none_is_left_out_of_the_page(client, url, entry):
-    answer = client.get(f"{url}?entry={entry}")
-    assert (answer.status_code, answer.context["done"]) == (200, None)
+@pytest.mark.parametrize("number", ["0", "9" * 30])
+def test_an_import_that_is_none_is_not_found(client, url, project, number):
+    assert client.get(f"/projects/{project.slug}/imports/{number}/").status_code == 404
 
 
-def test_an_import_of_another_project_is_not_told(client, url):
-    other = make_project()
-    entry = write_entry(other, None, "import", other, file="theirs.jsonl", rows=3)
-    assert "theirs.jsonl" not in client.get(f"{url}?entry={entry.pk}").content.decode()
+def test_an_import_of_another_project_is_not_told(client, url, project):
+    theirs = Import.objects.create(
+        project=make_project(), name="theirs.jsonl", touched_at=timezone.now()
+    )
+    assert "theirs.jsonl" not in client.get(url).content.decode()
+    assert client.get(f"/projects/{project.slug}/imports/{theirs.pk}/").status_code == 404
+
+
+def several(client, url, *contents: bytes, **fields):
+    files = [SimpleUploadedFile(f"{n}.jsonl", content) for n, content in enumerate(contents)]
+    return client.post(url, {"file": files, "pairs": 1, "tags": "", **fields})
+
+
+def confirm(client, url, response):
+    fields = {name: response.context[name] for name in ("token", "name", "pairs", "tags")}
+    return client.post(url, fields, follow=True)
+
+
+def test_several_files_are_one_import(client, url, project):
+    response = several(client, url, b'{"prompt": "One?"}\n', b'{"prompt": "Two?"}\n')
+    assert "Import 2 rows" in response.content.decode()
+    page = confirm(client, url, response).content.decode()
+    assert "0.jsonl, 1.jsonl" in page
+    assert (Import.objects.count(), project.prompts.count()) == (1, 2)
+
+
+def test_a_fault_in_one_of_several_files_names_the_file(client, url):
+    response = several(client, url, b'{"prompt": 7}\n', b'{"prompt": "One?"}\n', b"PAR1 no more")
+    page = response.content.decode()
+    assert response.status_code == 422
+    assert "line 1 of 0.jsonl" in page
+    assert "2.jsonl" in page
+    assert not Prompt.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"prompt": "One?"}\r\n{"prompt": "Two?"}',
+        '[{"prompt": "One?"}, {"prompt": "Two?"}]',
+        'prompt,chosen,rejected\r\nOne?,a,b\r\n"Two\r\nlines?",a,b\r\n',
+    ],
+)
+def test_rows_can_be_pasted(client, url, project, text):
+    response = client.post(url, {"pasted": text, "pairs": 1, "tags": ""})
+    assert "Import 2 rows" in response.content.decode()
+    assert "pasted rows" in confirm(client, url, response).content.decode()
+    prompts = [prompt.last_message for prompt in project.prompts.order_by("pk")]
+    assert prompts[0] == "One?"
+    assert prompts[1] in ("Two?", "Two\nlines?")
+
+
+def test_pasted_rows_are_checked_as_files_are(client, url):
+    response = client.post(url, {"pasted": '{"prompt": 7}', "pairs": 1, "tags": ""})
+    assert response.status_code == 422
+    assert "Must be a text" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"pasted": "x", "hub_id": "org/name"}, "hub_id"),
+        ({"hub_id": "../../etc/passwd"}, "hub_id"),
+        ({"hub_id": "http://169.254.169.254/x"}, "hub_id"),
+        ({"hub_id": "org/name", "hub_revision": "../x"}, "hub_id"),
+        ({"hub_split": "train"}, "file"),
+    ],
+)
+def test_what_contradicts_itself_or_is_no_data_set_is_named(client, url, fields, field):
+    response = client.post(url, {"pairs": 1, "tags": "", **fields})
+    assert response.status_code == 422
+    assert field in response.context["form"].errors
+    assert not Import.objects.exists()
+
+
+def test_what_comes_of_it_is_told_before_it_is_done(client, url, project):
+    confirm(client, url, upload(client, url, b'{"prompt": "One?"}\n'))
+    page = upload(client, url, b'{"prompt": "One?"}\n{"prompt": "Two?"}\n{"prompt": "Two?"}\n')
+    lines = dict(page.context["expected"].lines())
+    assert lines["new prompts"] == 1
+    assert lines["repeated prompts, merged"] == 2
+    assert lines["of the repeated prompts, in the project before"] == 1
+    assert "What it would bring" in page.content.decode()
+    assert project.prompts.count() == 1
+
+
+def test_a_large_upload_goes_to_a_worker_and_its_page_tells_how_far_it_is(
+    client, url, project, monkeypatch
+):
+    monkeypatch.setattr(importing, "IN_BACKGROUND_BYTES", 10)
+    response = upload(client, url)
+    job = Import.objects.get()
+    detail = f"/projects/{project.slug}/imports/{job.pk}/"
+    assert response.url == detail
+    page = client.get(detail).content.decode()
+    assert "waits for a worker" in page
+    assert f'hx-get="{detail}live/"' in page
+    tasks.go_on_with_import(job.pk)
+    page = client.get(f"{detail}live/").content.decode()
+    assert "waits for you" in page
+    assert "Import 2 rows" in page
+    assert "hx-get" not in page
+    assert client.post(f"{detail}take/").url == detail
+    tasks.go_on_with_import(job.pk)
+    assert project.prompts.count() == 2
+    assert "Undo this import" in client.get(detail).content.decode()
+
+
+def test_a_large_upload_of_an_unknown_shape_is_mapped_first(client, url, monkeypatch):
+    monkeypatch.setattr(importing, "IN_BACKGROUND_BYTES", 10)
+    response = upload(client, url, b'{"frage": "One?", "antwort": "x"}\n')
+    assert "What the columns are" in response.content.decode()
+    assert not Import.objects.exists()
+
+
+def test_it_can_be_given_up(client, url, project, monkeypatch):
+    monkeypatch.setattr(importing, "IN_BACKGROUND_BYTES", 10)
+    upload(client, url)
+    job = Import.objects.get()
+    client.post(f"/projects/{project.slug}/imports/{job.pk}/cancel/")
+    job.refresh_from_db()
+    assert job.state == "cancelled"
+    page = client.get(f"/projects/{project.slug}/imports/{job.pk}/").content.decode()
+    assert "gave it up" in page
+
+
+def test_an_undo_is_shown_before_it_is_done(client, url, project):
+    confirm(client, url, upload(client, url))
+    job = Import.objects.get()
+    detail = f"/projects/{project.slug}/imports/{job.pk}/"
+    page = client.get(f"{detail}undo/").content.decode()
+    assert "Prompts taken back" in page
+    assert project.prompts.count() == 2
+    page = client.post(f"{detail}undo/", {"reason": "Wrong file"}, follow=True).content.decode()
+    assert "What was taken back" in page
+    assert project.prompts.count() == 0
+    assert AuditEntry.objects.get(action="undo import").reason == "Wrong file"

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('labeling', '0034_outside_labelers'),
+        ('labeling', '0036_import_life'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import connection
 
 from labeling.models import Project, Response
 from modeling.models import RewardModel, Score
-from modeling.pages.policies import samples
+from modeling.policies import samples
 from tests.factories import make_project, make_prompt, make_response
 from tests.modeling.page_helpers import make_reward_model
 

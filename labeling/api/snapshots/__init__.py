@@ -1,0 +1,1 @@
+"""Snapshots over HTTP: taken, downloaded, compared, pushed."""
