@@ -27,6 +27,10 @@ T = TypeVar("T")
 BATCH = 500
 
 
+class MaterialGone(ValueError):
+    """What was to be added to is there no more; nothing was stored."""
+
+
 @dataclass(frozen=True)
 class AddedRow:
     """The id that a row has now. `is_new`: it was not there before."""
@@ -78,7 +82,8 @@ def add_prompts(
 
 
 def add_responses(prompt: Prompt, actor: User, responses: Sequence[NewResponse]) -> list[AddedRow]:
-    """Adds the responses that the prompt does not have, and returns the id of each."""
+    """Adds the responses that the prompt does not have, and returns the id of each. Raises
+    MaterialGone."""
     named = [(response_digest(one.text, one.extra), one) for one in responses]
     add = partial(_add_responses, [(prompt.pk, *one) for one in named])
     return _all_or_none(prompt.project, actor, "add responses", add)
@@ -88,7 +93,7 @@ def add_comparisons(
     project: Project, actor: User, new: Sequence[NewComparison], source: str = ""
 ) -> list[AddedComparison]:
     """Queues comparisons for people, with prompts and responses that are not there yet. One that
-    exists stays as it is, whatever has become of it."""
+    exists stays as it is, whatever has become of it. Raises MaterialGone."""
     named = [_Named.of(one.row) if one.row else None for one in new]
     add = partial(_add_comparisons, new, named, source)
     return _all_or_none(project, actor, "add comparisons", add)
@@ -131,6 +136,7 @@ def _add_responses(
     """Adds responses, each with its prompt's id and its digest."""
     added: list[AddedRow] = []
     for batch in _batches(responses):
+        _require(Prompt, {prompt_id for prompt_id, _, _ in batch})
         names: list[ResponseName] = [(prompt_id, digest) for prompt_id, digest, _ in batch]
         known = adding.response_ids(set(names))
         wanted: dict[ResponseName, dict[str, Any]] = {}
@@ -152,6 +158,7 @@ def _add_comparisons(
     ids: dict[ComparisonName, int] = {}
     are_new: list[bool] = []
     for batch in _batches(list(zip(names, groups, new, strict=True))):
+        _require(Response, {pk for _, (_, responses), _ in batch for pk in responses})
         ids |= adding.comparison_ids({name for name, _, _ in batch})
         by_wanted: dict[int, dict[ComparisonName, tuple[Sequence[int], float]]] = {}
         for name, (_, responses), one in batch:
@@ -166,6 +173,13 @@ def _add_comparisons(
         AddedComparison(ids[name], is_new, prompt, responses)
         for name, is_new, (prompt, responses) in zip(names, are_new, groups, strict=True)
     ]
+
+
+def _require(model: type[Prompt] | type[Response], ids: set[int]) -> None:
+    """Raises MaterialGone where somebody has deleted one since the request was read."""
+    there = model._default_manager.filter(pk__in=ids).count()
+    if there < len(ids):
+        raise MaterialGone(f"A {model._meta.model_name} was deleted meanwhile. Nothing was stored.")
 
 
 def _queue(

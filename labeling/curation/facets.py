@@ -13,7 +13,7 @@ from django.db.models import Count, Q
 from labeling.curation.doubts import DOUBTS
 from labeling.curation.finding import STATES, PreferenceFilter, Window, matching
 from labeling.material.adding import prompts_with_near_copies
-from labeling.models import Judgment, Preference, Project
+from labeling.models import Preference, Project
 from labeling.models.material import Split
 
 SHOWN = 12  # choices of an open-ended facet; the rest can be reached by search
@@ -163,15 +163,18 @@ def _source_value(version: int | None, source: str) -> str:
 
 
 def _labelers(project: Project, wanted: PreferenceFilter, window: Window) -> list[tuple[str, int]]:
+    # From preferences to judgments: the other way round SQLite would look through all of these
+    # preferences for each judgment.
     rows = matching(project, wanted.without("labeler"), window).order_by()
+    name = "comparison__judgments__labeler__username"
     judged = (
-        Judgment.objects.filter(
-            project=project, superseded_at__isnull=True, comparison__preferences__in=rows
+        rows.filter(
+            comparison__judgments__superseded_at__isnull=True,
+            comparison__judgments__labeler__isnull=False,
         )
-        .order_by()
-        .values_list("labeler__username")
-        .annotate(number=Count("comparison__preferences"))
-        .order_by("-number", "labeler__username")
+        .values_list(name)
+        .annotate(number=Count("pk"))
+        .order_by("-number", name)
     )
     return list(judged)
 

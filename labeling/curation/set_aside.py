@@ -2,12 +2,12 @@
 brings them back."""
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
+from labeling.database.transactions import retried
 from labeling.models import Assignment, Comparison, Gold, Project, User
-from labeling.models.material import MAX_REASON
 from labeling.people.audit import write_entry
+from labeling.people.members import lock_project
 from labeling.preferences.resettling import resettle
 from labeling.webhooks import events
 
@@ -30,14 +30,14 @@ def set_aside(assignment: Assignment, reason: str) -> None:
         _set_aside(comparison, None, reason)
 
 
+@retried
 def set_aside_comparison(project: Project, actor: User, comparison_id: int, reason: str) -> bool:
     """Stops handing out a comparison because a curator says so. False: it is withdrawn or set aside
     already. Whoever has it on screen keeps their answer; it is not counted."""
-    with transaction.atomic():
-        comparison = _lock(comparison_id)
-        if comparison is None or comparison.project_id != project.pk:
-            return False
-        return _set_aside(comparison, actor, reason)
+    comparison = _lock(comparison_id)
+    if comparison is None or comparison.project_id != project.pk:
+        return False
+    return _set_aside(comparison, actor, reason)
 
 
 def _set_aside(comparison: Comparison, actor: User | None, reason: str) -> bool:
@@ -49,7 +49,10 @@ def _set_aside(comparison: Comparison, actor: User | None, reason: str) -> bool:
     Comparison.objects.filter(pk=comparison.pk).update(
         set_aside_at=timezone.now(), set_aside_reason=reason, **withdrawn if is_open else {}
     )
-    write_entry(comparison.project, actor, "set aside", comparison, reason)
+    project = comparison.project
+    write_entry(project, actor, "set aside", comparison, reason)
+    if actor is not None:
+        events.comparison_reviewed(project, actor, "set_aside", comparison.pk, reason)
     return True
 
 
@@ -76,40 +79,19 @@ def hand_out_again(project: Project, actor: User, comparison_id: int) -> bool:
     return True
 
 
+@retried
 def restore_withdrawn(project: Project, actor: User, comparison_id: int, reason: str = "") -> bool:
     """Asks people again about a comparison that a curator has withdrawn. False: it is not
     withdrawn, is set aside, or has become gold meanwhile."""
-    with transaction.atomic():
-        comparison = _lock(comparison_id)
-        if comparison is None or comparison.project_id != project.pk:
-            return False
-        is_free = comparison.state == State.WITHDRAWN and comparison.set_aside_at is None
-        if not is_free or Gold.objects.filter(comparison=comparison).exists():
-            return False
-        Comparison.objects.filter(pk=comparison_id).update(state=State.OPEN)
-        write_entry(project, actor, "restore", comparison, reason)
-        resettle(project, [comparison_id])
+    lock_project(project.pk)  # gold of a file is made of what is withdrawn, under the same lock
+    comparison = _lock(comparison_id)
+    if comparison is None or comparison.project_id != project.pk:
+        return False
+    is_free = comparison.state == State.WITHDRAWN and comparison.set_aside_at is None
+    if not is_free or Gold.objects.filter(comparison=comparison).exists():
+        return False
+    Comparison.objects.filter(pk=comparison_id).update(state=State.OPEN)
+    write_entry(project, actor, "restore", comparison, reason)
+    events.comparison_reviewed(project, actor, "hand_out_again", comparison_id, reason)
+    resettle(project, [comparison_id])
     return True
-
-
-def set_aside_in(project: Project) -> QuerySet[Comparison]:
-    """The project's comparisons that are set aside, newest first, with their prompts."""
-    rows = Comparison.objects.filter(project=project, set_aside_at__isnull=False)
-    return rows.select_related("prompt").order_by("-set_aside_at")
-
-
-def _lock(comparison_id: int) -> Comparison | None:
-    """Locks the comparison and reads it; None where it is gone."""
-    list(
-        Comparison.objects.select_for_update(of=("self",))
-        .filter(pk=comparison_id)
-        .values_list("pk", flat=True)
-    )
-    return Comparison.objects.filter(pk=comparison_id).first()
-
-
-def _storable(reason: str) -> str:
-    """The reason in characters that every database takes: it may quote the text that is at
-    fault."""
-    text = reason.replace("\x00", "�").encode(errors="replace").decode()
-    return text[:MAX_REASON] or "It could not be shown."

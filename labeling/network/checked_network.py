@@ -8,7 +8,9 @@ not followed: both would put somebody else's choice of an address in the place o
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import httpcore2
@@ -78,6 +80,12 @@ class CheckedBackend(httpcore2.AsyncNetworkBackend):
         return addresses_in(answer)
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """Reads the certificates of authorities once: that takes longer than many a request."""
+    return httpx2.create_ssl_context()
+
+
 def checked_client(
     base_url: str, headers: dict[str, str], timeout_seconds: float, connections: int, check: Check
 ) -> httpx2.AsyncClient:
@@ -85,7 +93,7 @@ def checked_client(
     transport = httpx2.AsyncHTTPTransport()
     # httpx2 has no argument for this, and its version is pinned; a test connects through it.
     transport._pool = httpcore2.AsyncConnectionPool(
-        ssl_context=httpx2.create_ssl_context(),
+        ssl_context=_tls(),
         max_connections=connections,
         network_backend=CheckedBackend(check),
     )

@@ -161,8 +161,10 @@ def preference_rows(project: Project, wanted: ExportOptions) -> Iterator[Row]:
 def pages_as_messages(preferences: QuerySet[Preference]) -> Iterator[list[tuple[Row, Row]]]:
     """Each preference, in id order, as its columns and as its row of the style `messages`."""
     style = STYLES["messages"]
-    for page in _pages(preferences.values(*PREFERENCE_COLUMNS), 0):
-        yield [(values, row) for values in page for row in _preference_rows(values, style, [])]
+    for page in pages(preferences, PREFERENCE_COLUMNS, 0):
+        yield [
+            (values, row) for values in page for row in _preference_rows(values, style, [], None)
+        ]
 
 
 def _refuse_what_would_be_lost(preferences: QuerySet[Preference], wanted: ExportOptions) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from labeling.models import Snapshot
 from labeling.preferences.shapes.annotators import NOT_ASKED
-from labeling.preferences.shapes.styles import Answer, Pair, Row, VoteOfPair
+from labeling.preferences.shapes.pairs import Answer, Pair, Row, VoteOfPair
 from labeling.preferences.snapshots import SnapshotDamaged
 from labeling.snapshots.files import path_of
 from labeling.texts.messages import extra_of
@@ -79,6 +79,10 @@ def pair_of(row: Row, beside: Row, project: str) -> Pair:
         project=project,
         split=row["split"],
         votes=[_vote(vote) for vote in beside["judgments"]],
+        kind=row["kind"],
+        target=row["target"],
+        comparison=beside.get("comparison", 0),
+        is_turned=row.get("fingerprint", "0")[-1] in "13579bdf",
     )
 
 

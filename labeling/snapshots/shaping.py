@@ -13,15 +13,12 @@ from django.db import transaction
 from labeling.models import Preference, Snapshot, SnapshotFile
 from labeling.preferences.beyond_text import CannotBeColumns, CannotBeTexts
 from labeling.preferences.shapes.files import FORMATS
+from labeling.preferences.shapes.pairs import SPEAKERS, ColumnType, Pair, Row
 from labeling.preferences.shapes.parquet import DoesNotFit
 from labeling.preferences.shapes.styles import (
     OF_PROMPT,
     OF_TEMPLATES,
-    SPEAKERS,
     STYLES,
-    ColumnType,
-    Pair,
-    Row,
     Style,
     columns_of,
 )
@@ -52,12 +49,13 @@ class ReadyFile:
 
 
 def styles_of(snapshot: Snapshot) -> list[str]:
-    """The shapes that the snapshot can be had in. A training kept neither who judged nor which
-    prompts are one."""
+    """The shapes that the snapshot can be had in. None keeps the other responses of a comparison;
+    a training kept neither who judged nor which prompts are one."""
     return [
         name
         for name, style in STYLES.items()
-        if snapshot.is_by_hand or not (style.is_of_votes or style.is_of_prompts)
+        if not style.is_of_comparisons
+        and (snapshot.is_by_hand or not (style.needs_votes or style.is_of_prompts))
     ]
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from config.nudges import nudge
@@ -84,13 +84,13 @@ def claim(delivery: Delivery, now: datetime) -> bool:
 
 
 def _ready(now: datetime) -> list[Webhook]:
-    """The webhooks that have something due, those that have waited longest first."""
+    """The webhooks that have something due; those that fail come last."""
     due = Delivery.objects.filter(webhook=OuterRef("pk"), state=State.WAITING, next_try_at__lte=now)
     is_open = Q(paused_until__isnull=True) | Q(paused_until__lte=now)
     return list(
         Webhook.objects.filter(is_open, Exists(due), is_active=True)
         .select_related("project")
-        .order_by("paused_until", "pk")
+        .order_by(F("paused_until").asc(nulls_first=True), "pk")
     )
 
 

@@ -34,7 +34,8 @@ FIELDS: dict[str, dict[str, str]] = {
         "`weight`, `provenance`, `split` and `url`",
     },
     EventType.REVIEW_DECIDED: {
-        "decision": "`exclude`, `restore`, `confirm`, `doubt_again`, `withdraw`, `hand_out_again`",
+        "decision": "`exclude`, `restore`, `confirm`, `doubt_again`, `withdraw`, `set_aside`, "
+        "`hand_out_again`",
         "preferences": "ids of the preferences it changed, at most 500 in one event",
         "comparison": "id of the comparison, where the decision is about one",
         "of": "how many the whole decision has changed; it may come in several events",

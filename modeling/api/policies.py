@@ -28,7 +28,10 @@ from modeling.models import Policy, deciding
 from modeling.policies import promotion, registry
 
 BY_HAND = "by hand"  # the reason where none was given, as on the page
-LONGEST = {name: Policy._meta.get_field(name).max_length for name in ("name", "location", "notes")}
+LONGEST: dict[str, int] = {
+    name: getattr(Policy._meta.get_field(name), "max_length", 0)
+    for name in ("name", "location", "notes")
+}
 
 
 class PolicyListParameters(PageParameters):

@@ -10,14 +10,20 @@ from labeling.curation import decisions, doubts
 from labeling.curation.decisions import BULK_LIMIT, EXCLUDE, RESTORE, Change
 from labeling.curation.finding import matching, window_for
 from labeling.curation.flags import withdraw_comparison as withdraw
+from labeling.curation.prioritising import prioritise
+from labeling.curation.prompt_tags import change_tags
+from labeling.importing.lines.message_fields import tag_in
+from labeling.importing.reports import Wrong
 from labeling.material.excerpts import with_excerpts
-from labeling.models import Comparison, Preference, Project
+from labeling.models import Comparison, Preference, Project, Prompt
+from labeling.texts.limits import MAX_TAGS
 from modeling.mcp.acting import acting, checked_id, curated
 from modeling.mcp.confirming import asked_to_confirm, check
 from modeling.mcp.finding import checked_filter
 from modeling.mcp.texts import excerpt
 
 EXAMPLES = 5
+MOST_PRIORITY = 1e300
 
 
 def exclude_preferences(
@@ -177,3 +183,57 @@ def confirm_preference(project: str, preference: int, confirmation: str = "") ->
         "action": "confirm",
         "preference": pk,
     }
+
+
+def set_priority(
+    project: str, comparisons: list[int], priority: float, confirmation: str = ""
+) -> dict[str, Any]:
+    """Say how soon comparisons are handed out that nobody has begun: a higher priority goes first.
+    While a reward model is in service, the project's way to choose pairs writes priorities anew.
+    At most 10,000 at once. Call it first without `confirmation`."""
+    row = curated(project)
+    ids = sorted({checked_id(pk, "comparisons") for pk in comparisons})
+    if not ids or len(ids) > BULK_LIMIT:
+        raise ToolError(f"Give 1 to {BULK_LIMIT:,} comparisons. Nothing was changed.")
+    if not abs(priority) <= MOST_PRIORITY:
+        raise ToolError("priority: give a number that is not so large.")
+    rows = Comparison.objects.filter(project=row, pk__in=ids).order_by("pk")
+    before = list(rows.values_list("pk", "priority"))
+    missing = sorted(set(ids) - {pk for pk, _ in before})
+    if missing:
+        raise ToolError(
+            f"{len(missing)} of these are not in this project, such as {missing[0]}. Nothing was "
+            "changed."
+        )
+    change = {"tool": "priority", "project": row.pk, "priority": priority, "rows": before}
+    if not confirmation:
+        different = sum(value != priority for _, value in before)
+        return asked_to_confirm(
+            change, would_change=different, already_so=len(before) - different, priority=priority
+        )
+    check(confirmation, change)
+    count = prioritise(row, acting().user, dict.fromkeys(ids, priority))
+    return {"changed": bool(count), "action": "change priority", "count": count}
+
+
+def tag_prompt(
+    project: str, prompt: int, tags: list[str], confirmation: str = ""
+) -> dict[str, Any]:
+    """Give a prompt these tags in place of those it has. Call it first without `confirmation`."""
+    row, pk = curated(project), checked_id(prompt, "prompt")
+    found = Prompt.objects.filter(project=row, pk=pk).select_related("project").first()
+    if found is None:
+        raise ToolError(f"There is no prompt {pk} in this project.")
+    if len(tags) > MAX_TAGS:
+        raise ToolError(f"tags: at most {MAX_TAGS} are kept, and these are {len(tags):,}.")
+    try:
+        words = [tag_in(tag, f"tags[{place}]") for place, tag in enumerate(tags)]
+    except Wrong as fault:
+        raise ToolError(f"{fault.field}: {fault.problem}") from fault
+    wanted = list(dict.fromkeys(word for word in words if word))
+    change = {"tool": "tag", "project": row.pk, "prompt": pk, "tags": [found.tags, wanted]}
+    if not confirmation:
+        return asked_to_confirm(change, tags_now=found.tags, tags_then=wanted)
+    check(confirmation, change)
+    changed = change_tags(found, acting().user, wanted)
+    return {"changed": changed, "action": "change tags", "prompt": pk, "tags": wanted}

@@ -43,6 +43,8 @@ WRITE = (
     changing.undo_change,
     changing.withdraw_comparison,
     changing.confirm_preference,
+    changing.set_priority,
+    changing.tag_prompt,
 )
 LOOKS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 CHANGES = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)

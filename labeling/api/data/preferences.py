@@ -95,7 +95,7 @@ class PreferenceParameters(StreamParameters):
         required=False, max_length=200, help_text="Prompt, response or labeler holds this text."
     )
     arm = serializers.ChoiceField(choices=ARMS, required=False, help_text="How it was handed out.")
-    source = serializers.CharField(  # type: ignore[assignment]
+    source = serializers.CharField(  # type: ignore[assignment]  # a filter, not DRF's source
         required=False, help_text="`3|helper`: version 3 of helper wrote one of the two; `|gpt`."
     )
     labeler = serializers.CharField(required=False, help_text="Judged by this person.")

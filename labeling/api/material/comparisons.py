@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from labeling.api.conventions.bulk import body_of_rows, rows_in
-from labeling.api.conventions.errors import answers, answers_to_post
+from labeling.api.conventions.errors import Contradicted, answers, answers_to_post
 from labeling.api.conventions.once import once
 from labeling.api.conventions.pages import ListOfRows, PageParameters, answer_page, page_of
 from labeling.api.conventions.requests import project_of, row_of, user_of
@@ -21,7 +21,7 @@ from labeling.api.material.comparison_rows import (
 )
 from labeling.api.material.comparisons_sent import BIGGEST_ID, comparisons_in
 from labeling.api.material.prompts import NewPromptsParameters, PromptBodySerializer
-from labeling.curation.additions import add_comparisons
+from labeling.curation.additions import MaterialGone, add_comparisons
 from labeling.importing.reports import NoticeCounter
 from labeling.models import Comparison
 from labeling.models.project_limits import LIMITS
@@ -115,7 +115,10 @@ class ComparisonsView(APIView):
         source = NewPromptsParameters.of(request)["source"]
         notices = NoticeCounter()
         new = comparisons_in(project, rows_in(request), notices)
-        added = add_comparisons(project, user_of(request), new, source)
+        try:
+            added = add_comparisons(project, user_of(request), new, source)
+        except MaterialGone as fault:
+            raise Contradicted(str(fault)) from fault
         rows = [
             {
                 "id": one.id,

@@ -10,14 +10,14 @@ from rest_framework.response import Response as Answer
 from rest_framework.views import APIView
 
 from labeling.api.conventions.bulk import body_of_rows, rows_in
-from labeling.api.conventions.errors import answers, answers_to_post
+from labeling.api.conventions.errors import Contradicted, answers, answers_to_post
 from labeling.api.conventions.once import once
 from labeling.api.conventions.pages import ListOfRows, PageParameters, answer_page, page_of
 from labeling.api.conventions.requests import project_of, row_of, user_of
 from labeling.api.conventions.whole_messages import MessageSerializer
 from labeling.api.material.prompts import AddedRowsSerializer, answer_added
 from labeling.api.material.rows_sent import responses_in
-from labeling.curation.additions import add_responses
+from labeling.curation.additions import MaterialGone, add_responses
 from labeling.importing.reports import NoticeCounter
 from labeling.models import Project, Prompt, Response
 from labeling.texts.messages import whole_message
@@ -95,7 +95,11 @@ class ResponsesView(APIView):
         prompt = _prompt(project_of(request, slug), pk)
         notices = NoticeCounter()
         responses = responses_in(rows_in(request), notices)
-        return answer_added(add_responses(prompt, user_of(request), responses), notices)
+        try:
+            added = add_responses(prompt, user_of(request), responses)
+        except MaterialGone as fault:
+            raise Contradicted(str(fault)) from fault
+        return answer_added(added, notices)
 
 
 def _prompt(project: Project, pk: int) -> Prompt:

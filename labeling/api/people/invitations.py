@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -63,7 +64,11 @@ class InvitationBody(Body):
         "page. Nobody is told whether there is one. For admins.",
     )
     username = serializers.CharField(
-        max_length=150, default="", allow_blank=True, help_text="A proposal to whoever comes."
+        max_length=150,
+        default="",
+        allow_blank=True,
+        validators=[UnicodeUsernameValidator()],
+        help_text="A proposal to whoever comes. For admins.",
     )
     full_name = serializers.CharField(max_length=120, default="", allow_blank=True)
 

@@ -10,12 +10,12 @@ from labeling.api.conventions.requests import row_of
 from labeling.curation.finding import PreferenceFilter
 from labeling.models import Project, Snapshot, SnapshotPush, SnapshotTaking
 from labeling.models.snapshots import DESCRIPTION_LENGTH, LICENCE_LENGTH, NAME_LENGTH
-from labeling.preferences.exporting import timestamp
 from labeling.snapshots import comparing
 from labeling.snapshots.counting import counts_of
 from labeling.snapshots.keeping import why_not_delete
 from labeling.snapshots.shaping import names_of
 from labeling.snapshots.uses import uses_of
+from labeling.texts.moments import timestamp
 
 BIGGEST_ID = 2**63 - 1
 CARD = "README.md"

@@ -3,12 +3,12 @@
 import json
 import re
 from collections.abc import Iterable
-from datetime import UTC
 from typing import Any
 
 from labeling.models import Judgment
 from labeling.preferences.settling import counted, vote_on
 from labeling.preferences.shapes.pairs import Row, VoteOfPair
+from labeling.texts.moments import timestamp
 from labeling.texts.pseudonyms import pseudonym
 
 SAYS = {1: "chosen", -1: "rejected", 0: "tie", None: "both_bad"}
@@ -60,7 +60,5 @@ def _vote(judgment: Judgment, pair: tuple[int, int], *, with_names: bool) -> Vot
         shown_first=shown[0] if shown else "",
         aspects=json.dumps(aspects, ensure_ascii=False, separators=(",", ":")),
         seconds=judgment.seconds or 0.0,
-        judged_at=judgment.created_at.astimezone(UTC)
-        .isoformat(timespec="microseconds")
-        .replace("+00:00", "Z"),
+        judged_at=timestamp(judgment.created_at),
     )

@@ -31,7 +31,14 @@ ENDPOINTS = {name: keys for name, keys in endpoints().items() if name not in OPE
 
 
 def address(name: str, project) -> str:
-    values = {"slug": project.slug, "version": "1", "uuid": uuid4(), "pk": 1, "number": 1}
+    values = {
+        "slug": project.slug,
+        "version": "1",
+        "uuid": uuid4(),
+        "pk": 1,
+        "number": 1,
+        "delivery": 1,
+    }
     return reverse(name, kwargs={key: values[key] for key in ENDPOINTS[name]})
 
 

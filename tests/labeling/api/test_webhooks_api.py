@@ -74,10 +74,8 @@ def test_what_cannot_be_is_a_400_that_names_the_field(
 
 def test_a_webhook_that_was_asked_for_twice_is_made_once(api: Client, project: Project) -> None:
     fields = {"address": ADDRESS, "events": ["judgment.made"]}
-    keyed = {"headers": {"idempotency-key": "one"}}
-    first, again = (
-        api.post(at("webhooks", project.slug), fields, JSON, **keyed).json() for _ in range(2)
-    )
+    place, key = at("webhooks", project.slug), {"idempotency-key": "one"}
+    first, again = (api.post(place, fields, JSON, headers=key).json() for _ in range(2))
     assert first["id"] == again["id"] and Webhook.objects.count() == 1
     assert first["secret"].startswith("whsec_") and again["secret"] is None
 

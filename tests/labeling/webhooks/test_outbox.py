@@ -10,6 +10,12 @@ from django.test.utils import CaptureQueriesContext
 from labeling.curation import decisions
 from labeling.curation.doubts import Contradiction, confirm, note_doubts
 from labeling.curation.flags import withdraw_comparison
+from labeling.curation.set_aside import (
+    hand_out_again,
+    restore_withdrawn,
+    set_aside,
+    set_aside_comparison,
+)
 from labeling.judging.recording import Answer, undo_last
 from labeling.models import Delivery, EventType, Preference, Project, User, Webhook
 from labeling.preferences.snapshots import take_snapshot
@@ -138,6 +144,26 @@ def test_each_decision_of_a_curator_is_told(
     assert [row["preferences"] for row in rows] == [[preference.pk]] * 3 + [[]]
     assert (rows[0]["reason"], rows[0]["by"]) == ("Off topic", pseudonym(project.pk, admin.pk))
     assert rows[3]["comparison"] == flagged
+
+
+def test_what_becomes_of_a_comparison_is_told(
+    project: Project, admin: User, webhook: Webhook
+) -> None:
+    asks_for(webhook, admin, project, "review.decided")
+    withdrawn, aside, by_a_rule = (one.pk for one in make_comparisons(project, 3))
+    withdraw_comparison(project, admin, withdrawn)
+    restore_withdrawn(project, admin, withdrawn)
+    set_aside_comparison(project, admin, aside, "Shown wrongly")
+    hand_out_again(project, admin, aside)
+    assignment = claim(make_member(project), project)
+    assert assignment is not None
+    set_aside(assignment, "It is too long.")
+    rows = told(of="review.decided")
+    assert [(row["decision"], row["comparison"]) for row in rows] == [
+        ("withdraw", withdrawn), ("hand_out_again", withdrawn),
+        ("set_aside", aside), ("hand_out_again", aside),
+    ]  # fmt: skip
+    assert by_a_rule not in {row["comparison"] for row in rows}, "what a rule did is no decision"
 
 
 def test_a_decision_about_many_names_all_of_them_in_several_events(

@@ -201,3 +201,39 @@ def test_a_doubt_is_answered(call: Call, project: Project) -> None:
     assert call("confirm_preference", **asked, confirmation=preview["confirmation"])["changed"]
     with pytest.raises(Refused, match="no open doubt"):
         call("confirm_preference", **asked)
+
+
+def test_comparisons_are_handed_out_sooner(call: Call, project: Project) -> None:
+    open_one = Comparison.objects.get(project=project, state="open")
+    asked = {"project": project.slug, "comparisons": [open_one.pk], "priority": 7.5}
+    preview = call("set_priority", **asked)
+    assert preview["would_change"] == 1
+    more = list(project.comparisons.values_list("pk", flat=True))
+    for other in ({"priority": 8.0}, {"comparisons": more}):
+        with pytest.raises(Refused, match="for another change"):
+            call("set_priority", **asked | other, confirmation=preview["confirmation"])
+    assert call("set_priority", **asked, confirmation=preview["confirmation"])["count"] == 1
+    open_one.refresh_from_db()
+    assert open_one.priority == 7.5
+    refused: list[dict[str, Any]] = [
+        {"comparisons": []}, {"comparisons": [2**50]}, {"priority": float("inf")},
+    ]  # fmt: skip
+    for wrong in refused:
+        with pytest.raises(Refused):
+            call("set_priority", **asked | wrong)
+
+
+def test_a_prompt_gets_other_tags(call: Call, project: Project) -> None:
+    prompt = project.prompts.earliest("pk")
+    asked = {"project": project.slug, "prompt": prompt.pk, "tags": ["maths", "maths", " hard "]}
+    preview = call("tag_prompt", **asked)
+    assert (preview["tags_now"], preview["tags_then"]) == ([], ["maths", "hard"])
+    assert call("tag_prompt", **asked, confirmation=preview["confirmation"])["changed"]
+    prompt.refresh_from_db()
+    assert prompt.tags == ["maths", "hard"]
+    refused: list[dict[str, Any]] = [
+        {"tags": ["x" * 121]}, {"tags": ["a"] * 101}, {"prompt": 2**50},
+    ]  # fmt: skip
+    for wrong in refused:
+        with pytest.raises(Refused):
+            call("tag_prompt", **asked | wrong)

@@ -64,7 +64,7 @@ def test_a_token_that_may_only_read_changes_nothing(
 ) -> None:
     reads = make_token(curator, "reads", [Scope.READ])[1]
     ids = list(Preference.objects.values_list("pk", flat=True))
-    asked = {"project": project.slug, "ids": ids, "reason": "Spam"}
+    asked: dict[str, Any] = {"project": project.slug, "ids": ids, "reason": "Spam"}
     assert "lacks the scope" in answer_of(ask(web, reads, "exclude_preferences", **asked))
 
 

@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from labeling.curation.additions import NewComparison
 from labeling.models import AuditEntry, Comparison, Gold, Prompt, Response, Role
 from labeling.quality.gold import construct
 from tests.factories import (
@@ -116,6 +117,21 @@ def test_what_was_made_to_check_labelers_is_not_compared_as_work(project, client
     assert faults(answer) == [(0, "response_ids")]
 
 
+def test_what_was_deleted_meanwhile_is_said_and_nothing_stored(project, client, monkeypatch):
+    prompt = make_prompt(project)
+    ids = [make_response(prompt, text).pk for text in "ab"]
+
+    def delete_and_count(*given):
+        Response.objects.filter(pk=ids[0]).delete()
+        return [NewComparison(None, prompt.pk, tuple(ids))]
+
+    monkeypatch.setattr("labeling.api.material.comparisons.comparisons_in", delete_and_count)
+    answer = post(client, project, "comparisons/", rows=[{"response_ids": ids}])
+    assert (answer.status_code, Comparison.objects.count()) == (409, 0)
+    assert "deleted meanwhile" in answer.json()["detail"]
+
+
+@pytest.mark.slow
 def test_ten_thousand_go_into_one_request(project, client):
     rows = [pair(f"Question {number}?") for number in range(10_000)]
     answer = post(client, project, "comparisons/", rows=rows)

@@ -1,6 +1,8 @@
 """Invitations over the API: told once, up to one's own role, withdrawn."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from labeling.models import Invitation, KeyedRequest, Role
 from tests.factories import client_with_token, make_member, make_project, make_user
@@ -77,6 +79,7 @@ def test_a_member_is_not_invited_again(project):
         ({"email": "kim"}, "email"),
         ({"role": "king"}, "role"),
         ({"note": "x" * 121}, "note"),
+        ({"username": "two words"}, "username"),
         ({"who": "kim", "email": "", "username": "kim"}, "who"),
         ({"link": "https://example.org"}, "link"),
     ],
@@ -106,3 +109,16 @@ def test_a_used_link_stays_on_record(project, client):
     client.post(made["link"])
     url = f"/api/v1/projects/{project.slug}/invitations/{made['id']}/"
     assert admin.delete(url).status_code == 409
+
+
+def test_the_list_costs_the_same_however_many_there_are(project):
+    client, counts = client_of(project), []
+    invite(client, project)
+    url = f"/api/v1/projects/{project.slug}/invitations/"
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as statements:
+            client.get(url)
+        counts.append(len(statements))
+        for _ in range(3):
+            invite(client, project)
+    assert counts[0] == counts[1]

@@ -13,7 +13,7 @@ import sys
 import types
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 
 class Nothing:
@@ -34,9 +34,7 @@ class Nothing:
 class Empty(types.ModuleType):
     """Stands in for a module."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.__path__ = []
+    __path__: ClassVar[list[str]] = []  # type: ignore[misc]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -90,8 +88,6 @@ def openrlhf(path: str) -> Any:
 
 
 def verl(path: str) -> Any:
-    import datasets  # noqa: F401 (looks itself whether there is a PIL)
-
     standing_in("PIL", "omegaconf", "verl", "verl.utils", "verl.utils.import_utils")
     standing_in("verl.utils.tokenizer", "verl.utils.fs")
     sys.modules["omegaconf"].ListConfig = list  # type: ignore[attr-defined]
