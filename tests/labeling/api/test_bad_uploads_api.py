@@ -43,7 +43,7 @@ def parquet_of_another_schema() -> bytes:
         (b'{"foo": 1}', "prompt", "Is missing"),
         (b'{"prompt": "' + b"x" * (17 * 2**20) + b'"}', "file", "longer than 16 MB"),
         (gzip.compress(b"\n" * 20_000_000), "file", "are blank"),
-        (zipped(b" " * 20_000_000), "file", "longer than 16 MB"),
+        (zipped(b" " * 20_000_000), "file", "more than 100 times its size"),
         (parquet_of_another_schema(), "columns", "not understood"),
         (b"prompt,chosen,rejected\na,b\n", "row", "2 cells, and 3 columns"),
         (b"", "file", "Holds no rows"),
