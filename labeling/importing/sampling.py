@@ -18,10 +18,10 @@ from labeling.importing.sources.mapping import (
     LONGEST_PATH,
     ColumnMapping,
     MappedRecord,
-    value_at,
     word_of,
 )
 from labeling.importing.sources.parts import Verdict
+from labeling.importing.sources.paths import value_at
 from labeling.importing.sources.source import Data
 from labeling.texts.limits import MAX_KEYS
 
@@ -106,6 +106,7 @@ class ShownRow:
     answers: list[ShownAnswer] = field(default_factory=list)
     verdict: str = ""
     tags: list[str] = field(default_factory=list)
+    metadata: list[str] = field(default_factory=list)  # the names of what is kept of the prompt
 
 
 def sample_of(file: IO[bytes], name: str) -> Sample:
@@ -153,7 +154,8 @@ def _shown_row(place: Place, data: Data, mapping: ColumnMapping) -> ShownRow:
         ShownAnswer(_letter(index), answer, counts[index] if record.verdicts and index < 2 else 0)
         for index, answer in enumerate(answers)
     ]
-    return ShownRow(at, [], row.messages, shown, _verdict(record, mapping), row.tags)
+    verdict = _verdict(record, mapping)
+    return ShownRow(at, [], row.messages, shown, verdict, row.tags, list(row.metadata))
 
 
 def _in_order(place: Place, row: CheckedRow, record: MappedRecord) -> list[NewResponse]:

@@ -2,10 +2,10 @@
 and the preferences that they bring. Identical responses never become a comparison.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from django.utils import timezone
 
@@ -14,6 +14,7 @@ from labeling.importing.lines.rows import CheckedRow, digests_of
 from labeling.importing.pairing import pick_groups
 from labeling.importing.reports import ImportReport
 from labeling.material.adding import (
+    Added,
     Adding,
     ComparisonName,
     NewPrompt,
@@ -27,10 +28,15 @@ from labeling.models import (
     Prompt,
     Response,
 )
+from labeling.texts.metadata import Metadata, merged
 from labeling.texts.sameness import pairing_seed
 
 Pair: TypeAlias = tuple[int, int]  # response ids
 Group: TypeAlias = tuple[int, ...]  # response ids to compare: two, or up to nine to rank
+# Asking an enumeration for its values takes longer than the rest of a row.
+IMPORTED = str(Response.Origin.IMPORTED)
+Name = TypeVar("Name")
+
 Earlier: TypeAlias = tuple[Pair, str]  # chosen and rejected of a preference, its kind
 
 
@@ -81,16 +87,22 @@ class Storing(Adding):
 
     def _store_prompts(self, rows: Sequence[CheckedRow], digests: Sequence[str]) -> dict[str, int]:
         """Stores the prompts and returns their ids by digest. Of several rows alike, the first is
-        stored."""
+        stored, with the metadata of all."""
         prompts: dict[str, NewPrompt] = {}
+        told: dict[str, Metadata] = {}
         for digest, row in zip(digests, rows, strict=True):
             if digest not in prompts:
                 split = row.opinion.split if row.opinion else ""
                 tags = [*row.tags, *self.tags]
                 prompts[digest] = NewPrompt(row.messages, row.extra, tags, self.source, split)
+            if row.metadata:
+                self._gather(told, digest, row.metadata)
+        for digest, metadata in told.items():
+            prompts[digest] = replace(prompts[digest], metadata=metadata)
         added = self.add_prompts(prompts)
         self.report.prompts_new += added.new
         self.report.prompts_merged += len(rows) - added.new
+        self._add_metadata(Prompt, added, told)
         return added.ids
 
     def _store_responses(
@@ -99,6 +111,7 @@ class Storing(Adding):
         """Stores the responses and returns their ids by prompt and digest."""
         count = 0
         wanted: dict[ResponseName, dict[str, object]] = {}
+        told: dict[ResponseName, Metadata] = {}
         for row, row_keys in zip(rows, keys, strict=True):
             for response, key in zip(row.responses, row_keys, strict=True):
                 count += 1
@@ -106,13 +119,30 @@ class Storing(Adding):
                     wanted[key] = {
                         "text": response.text,
                         "extra": response.extra,
-                        "origin": str(Response.Origin.IMPORTED),
+                        "origin": IMPORTED,
                         "source": response.source or self.model,
                     }
+                if response.metadata:
+                    self._gather(told, key, response.metadata)
+        for key, metadata in told.items():
+            wanted[key]["metadata"] = metadata
         added = self.add_responses(wanted)
         self.report.responses_new += added.new
         self.report.responses_merged += count - added.new
+        self._add_metadata(Response, added, told)
         return added.ids
+
+    def _gather(self, told: dict[Name, Metadata], name: Name, metadata: Metadata) -> None:
+        """Adds metadata to what earlier rows of the chunk say of the same prompt or response."""
+        told[name], left_out = merged(told.get(name, {}), metadata)
+        self.report.metadata_left_out += left_out
+
+    def _add_metadata(
+        self, model: type[Prompt | Response], added: Added[Name], told: Mapping[Name, Metadata]
+    ) -> None:
+        """Adds the metadata of those that were there already: new ones were written with it."""
+        earlier = {added.ids[name]: one for name, one in told.items() if name in added.known}
+        self.report.metadata_left_out += self.add_metadata(model, earlier)
 
     def _add_triple(
         self,

@@ -14,6 +14,7 @@ from django.db.models import Count, Model, QuerySet
 
 from labeling.database.inserting import insert_rows
 from labeling.models import Comparison, ComparisonResponse, Project, Prompt, Response
+from labeling.texts.metadata import Metadata, merged
 from labeling.texts.sameness import near_digest, prompt_digest, response_digest, split_of
 
 T = TypeVar("T")
@@ -26,10 +27,12 @@ ColumnValues: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Added(Generic[Name]):
-    """The ids of all rows that were to be there, by name. `new` is how many of them were added."""
+    """The ids of all rows that were to be there, by name. `new` is how many of them were added, and
+    `known` are the names of those that were there already."""
 
     ids: dict[Name, int]
     new: int
+    known: Collection[Name] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class NewPrompt:
     tags: Iterable[str] = ()
     source: str = ""
     split: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class Adding:
         known = self.prompt_ids(prompts)
         missing = {digest: prompt for digest, prompt in prompts.items() if digest not in known}
         if not missing:
-            return Added(known, 0)
+            return Added(known, 0, known)
         near = {digest: near_digest(prompt.messages) for digest, prompt in missing.items()}
         splits = self._splits(near, missing)
         rows = [
@@ -106,11 +110,12 @@ class Adding:
                 "split": splits[near[digest]],
                 "tags": list(dict.fromkeys(prompt.tags)),
                 "source": prompt.source,
+                "metadata": dict(prompt.metadata),
             }
             for digest, prompt in missing.items()
         ]
         self.insert(Prompt, rows)
-        return Added(known | self.prompt_ids(missing), len(missing))
+        return Added(known | self.prompt_ids(missing), len(missing), known)
 
     def _splits(self, near: Mapping[str, str], prompts: Mapping[str, NewPrompt]) -> dict[str, str]:
         """The split for each near digest: that of near copies in the project, else what the first
@@ -135,13 +140,13 @@ class Adding:
         known = self.response_ids(responses.keys())
         missing = {name: row for name, row in responses.items() if name not in known}
         if not missing:
-            return Added(known, 0)
+            return Added(known, 0, known)
         rows = [
             {**row, "prompt_id": prompt_id, "digest": digest}
             for (prompt_id, digest), row in missing.items()
         ]
         self.insert(Response, rows)
-        return Added(known | self.response_ids(missing.keys()), len(missing))
+        return Added(known | self.response_ids(missing.keys()), len(missing), known)
 
     def add_response(
         self, prompt: Prompt, text: str, *, extra: ColumnValues | None = None, **columns: Any
@@ -153,6 +158,31 @@ class Adding:
         response = Response.objects.get(pk=added.ids[name])
         response.prompt = prompt
         return response
+
+    def metadata_of(self, model: type[Prompt | Response], ids: Collection[int]) -> dict[int, Any]:
+        """The metadata of these prompts or responses, by id."""
+        return dict(model.objects.filter(pk__in=ids).values_list("pk", "metadata"))
+
+    def write_metadata(self, model: type[Prompt | Response], rows: Mapping[int, Metadata]) -> None:
+        for pk, metadata in sorted(rows.items()):
+            model.objects.filter(pk=pk).update(metadata=metadata)
+
+    def add_metadata(
+        self, model: type[Prompt | Response], given: Mapping[int, Mapping[str, Any]]
+    ) -> int:
+        """Adds what was not known yet of these rows, by id, and returns how many values were left
+        out: where two say something else of one key, the first counts."""
+        if not given:
+            return 0
+        left_out = 0
+        changed: dict[int, Metadata] = {}
+        for pk, known in self.metadata_of(model, given.keys()).items():
+            metadata, number = merged(known, given[pk])
+            left_out += number
+            if metadata != known:
+                changed[pk] = metadata
+        self.write_metadata(model, changed)
+        return left_out
 
     def add_comparisons(
         self,

@@ -53,6 +53,12 @@ class Prompt(models.Model):
         help_text="What goes with the messages to the chat template: tools, chat_template_kwargs.",
     )
     tags = models.JSONField(default=list, blank=True)
+    metadata = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text="What else is known of it (labeling/texts/metadata.py). Never shown to labelers.",
+    )
     source = models.CharField(max_length=120, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -106,6 +112,12 @@ class Response(models.Model):
         db_default={},
         blank=True,
         help_text="Every key of the assistant's message beside role and content, as given.",
+    )
+    metadata = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text="What else is known of it, such as scores. Never shown to labelers.",
     )
     digest = models.CharField(
         max_length=64, help_text="SHA-256 of the normalised text and of what else was said."

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from labeling.material.metadata_conditions import MetadataCondition, with_metadata
 from labeling.models import Comparison, ComparisonResponse, Judgment, Preference, Project
 from labeling.preferences import counts
 from labeling.preferences.beyond_text import refuse_beyond_content, refuse_beyond_text
@@ -29,6 +30,7 @@ from labeling.preferences.shapes.styles import (
     Style,
     VoteOfPair,
 )
+from labeling.texts.metadata import as_json
 from labeling.texts.sameness import as_words, fingerprint
 
 PAGE_ROWS = 500
@@ -69,6 +71,7 @@ class ExportOptions:
     is_plain: bool = False
     # People under their own names, where the style has people in it.
     with_names: bool = False
+    metadata: tuple[MetadataCondition, ...] = ()
 
     def __post_init__(self) -> None:
         if self.style not in STYLES:
@@ -92,6 +95,8 @@ class ExportOptions:
         which = asdict(self)
         for name in ("after", "settled_since", "style", "is_plain", "with_names"):
             del which[name]
+        if not self.metadata:  # cursors of before there were such conditions go on
+            del which["metadata"]
         return {
             name: sorted(value) if isinstance(value, frozenset) else value
             for name, value in which.items()
@@ -111,6 +116,7 @@ def preferences_to_export(project: Project, wanted: ExportOptions) -> QuerySet[P
     preferences = Preference.objects.filter(
         project=project, settled_at__isnull=False, kind__in=wanted.kinds
     )
+    preferences = with_metadata(preferences, wanted.metadata)
     if not wanted.include_excluded:
         preferences = preferences.filter(excluded=False)
     if wanted.settled_since:
@@ -138,6 +144,7 @@ PREFERENCE_COLUMNS = (
     "prompt__tags", "excluded", "excluded_reason", "settled_at", "prompt__digest",
     "chosen__digest", "rejected__digest", "prompt_id", "project__slug",
     "comparison_id", "chosen_id", "rejected_id",
+    "prompt__metadata", "chosen__metadata", "rejected__metadata",
 )  # fmt: skip
 
 
@@ -265,6 +272,9 @@ def _beside(values: Row) -> Row:
         "fingerprint": fingerprint(
             values["prompt__digest"], (values["chosen__digest"], values["rejected__digest"])
         ),
+        "metadata": as_json(values["prompt__metadata"]),
+        "chosen_metadata": as_json(values["chosen__metadata"]),
+        "rejected_metadata": as_json(values["rejected__metadata"]),
     }
 
 
@@ -275,7 +285,8 @@ def timestamp(at: datetime) -> str:
 
 
 JUDGMENT_COLUMNS = (
-    "id", "comparison_id", "comparison__prompt__messages", "labeler__username", "kind", "tiers",
+    "id", "comparison_id", "comparison__prompt__messages", "comparison__prompt__metadata",
+    "labeler__username", "kind", "tiers",
     "strength", "aspects", "rationale", "reasons", "flag", "rewrite__text", "seconds", "order",
     "guidelines__number", "is_late", "is_surplus", "created_at", "superseded_at",
 )  # fmt: skip
@@ -325,8 +336,11 @@ def _responses_of(comparison_ids: Iterable[int]) -> dict[int, Row]:
     places = ComparisonResponse.objects.filter(comparison_id__in=comparison_ids)
     columns = ("response_id", "response__text", "response__source", "response__extra")
     return {
-        pk: {"id": pk, "text": text, "model": source} | ({"extra": extra} if extra else {})
-        for pk, text, source, extra in places.order_by().values_list(*columns)
+        pk: {"id": pk, "text": text, "model": source, "metadata": as_json(metadata)}
+        | ({"extra": extra} if extra else {})
+        for pk, text, source, extra, metadata in places.order_by().values_list(
+            *columns, "response__metadata"
+        )
     }
 
 
@@ -336,6 +350,7 @@ def _judgment_row(values: Row, responses: dict[int, Row]) -> Row:
         "id": values["id"],
         "comparison": values["comparison_id"],
         "prompt": values["comparison__prompt__messages"],
+        "metadata": as_json(values["comparison__prompt__metadata"]),
         "responses": [responses[response_id] for response_id in values["order"]],
         "labeler": values["labeler__username"],
         "kind": values["kind"],

@@ -73,7 +73,7 @@ def opinion_in(data: Data, tell: Tell) -> Opinion:
     """What the row says; raises Wrong where it contradicts itself. `data` holds no nulls."""
     for pair in SCORES:
         if any(name in data for name in pair):
-            tell(f"{' and '.join(pair)} read to tell ties, not kept")
+            tell(f"{' and '.join(pair)} read to tell ties, kept as metadata of the responses")
     target = _number(data, "target", 0.0, 1.0)
     kind = _kind(data, target, tell)
     if target is None:

@@ -10,6 +10,7 @@ from labeling.importing.reports import Wrong
 from labeling.importing.sources.parts import (
     Answer,
     Verdict,
+    about_side,
     assistant,
     flag,
     messages_in,
@@ -58,8 +59,11 @@ def _up_to_turn(messages: list[Data], turn: int) -> list[Data]:
 
 def _compared(both: list[list[Data]], data: Data, verdict: Verdict, tell: Tell) -> Row:
     prompt, first, second = pair_of_conversations(both[0], both[1], FIELDS, tell)
-    models = data.get("model_a"), data.get("model_b")
-    return triple(prompt, Answer(first, models[0]), Answer(second, models[1]), verdict)
+    answers = [
+        Answer(text, data.get(f"model_{side}"), None, about_side(data, side, ("a", "b"), READ))
+        for side, text in zip("ab", (first, second), strict=True)
+    ]
+    return triple(prompt, answers[0], answers[1], verdict)
 
 
 def _texts(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
@@ -110,6 +114,9 @@ def _turns(value: Any, field: str) -> list[Any]:
 MEANING = "winner is the better one; tie is a tie, and “bothbad” both bad"
 MODELS = columns("model_a model_b")
 PAIR = columns("conversation_a conversation_b winner")
+TABLE = columns("prompt response_a response_b winner_model_a winner_model_b")
+READ = PAIR | MODELS | TABLE | {"winner_tie"}
+SIDES = ("a", "b")
 
 SOURCES = (
     Source(
@@ -119,6 +126,7 @@ SOURCES = (
         uses=MODELS,
         fits=lambda data: "anony" not in data,
         rows=_conversations,
+        keeps=columns("question_id turn"),
     ),
     Source(
         name="Chatbot Arena conversations",
@@ -126,6 +134,9 @@ SOURCES = (
         needs=PAIR,
         uses=MODELS | {"turn"},
         rows=_conversations,
+        keeps=columns("turn"),
+        leaves=columns("country"),
+        sides=SIDES,
     ),
     Source(
         name="Arena human preference, 140k",
@@ -133,13 +144,17 @@ SOURCES = (
         needs=PAIR | columns("evaluation_order"),
         uses=MODELS | {"full_conversation"},
         rows=_conversations,
+        keeps=columns("evaluation_order"),
+        leaves=columns("country"),
+        sides=SIDES,
     ),
     Source(
         name="Chatbot Arena, 55k",
         meaning="the answer of the model whose column is 1 is the better one, winner_tie is a tie",
-        needs=columns("prompt response_a response_b winner_model_a winner_model_b"),
+        needs=TABLE,
         uses=MODELS | {"winner_tie"},
         rows=_texts,
+        sides=SIDES,
     ),
     Source(
         name="Arena pairs",
@@ -148,5 +163,6 @@ SOURCES = (
         uses=MODELS,
         is_strict=True,
         rows=_texts,
+        sides=SIDES,
     ),
 )

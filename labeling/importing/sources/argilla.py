@@ -23,6 +23,7 @@ from labeling.importing.sources.source import Data, Row, Source, columns
 NOT_SUBMITTED = frozenset({"discarded", "draft", "pending"})
 USERS = ".responses.users"
 ABOUT = columns("id status _server_id external_id metadata vectors inserted_at updated_at")
+KEPT = ABOUT - {"_server_id", "vectors"}
 ANNOTATORS = "annotators of records, who are not kept: each one's answer is a vote"
 
 
@@ -30,14 +31,14 @@ def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     (data,) = records
     if not isinstance(data["fields"], Mapping):
         raise Wrong("fields", f"Must be an object, not {name_of_type(data['fields'])}.")
-    prompt, fields, system = split_fields(data["fields"], "fields")
+    prompt, fields, more = split_fields(data["fields"], "fields")
     names = list(fields)
     answers = [Answer(text) for text in fields.values()]
     given = [*_answers_of(data.get("responses") or {})]
     rows: list[Row] = []
     unread: dict[str, None] = {}
     for question, value in given:
-        opinions = [*_opinions(prompt, names, answers, value, tell, system)]
+        opinions = [*_opinions(prompt, names, answers, value, tell, more)]
         rows += opinions
         if not opinions:
             unread[question] = None
@@ -50,7 +51,7 @@ def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         problem = f"Answers to {', '.join(unread)[:100]} name none of {', '.join(names)[:200]}."
         raise Wrong("responses", problem, "Write there the name of the better field.")
     else:
-        yield to_compare(prompt, answers, system=system)
+        yield to_compare(prompt, answers, **more)
 
 
 def _flat(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
@@ -92,7 +93,7 @@ def _answers_of(responses: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _opinions(
-    prompt: Any, names: list[str], answers: list[Answer], value: Any, tell: Tell, system: Any
+    prompt: Any, names: list[str], answers: list[Answer], value: Any, tell: Tell, more: Row
 ) -> Iterator[Row]:
     """What one answer says: a ranking, or the name of the better one. Nothing where it says
     neither."""
@@ -103,7 +104,7 @@ def _opinions(
             for name, answer in zip(names, answers, strict=True)
         ]
         if len(ranks) > 1:
-            yield from ranked(prompt, known, tell, system=system)
+            yield from ranked(prompt, known, tell, **more)
         return
     if isinstance(value, list) and sorted(map(str, value)) == sorted(names) and len(names) > 1:
         places = {name: index for index, name in enumerate(value)}  # all of them, the best first
@@ -111,17 +112,17 @@ def _opinions(
             Answer(answer.content, rank=places[name])
             for name, answer in zip(names, answers, strict=True)
         ]
-        yield from ranked(prompt, known, tell, system=system)
+        yield from ranked(prompt, known, tell, **more)
         return
     if len(answers) == 2:
         verdict = verdict_of(value, names)
         if verdict is not None:
-            yield triple(prompt, answers[0], answers[1], verdict, system=system)
+            yield triple(prompt, answers[0], answers[1], verdict, **more)
     elif isinstance(value, str) and value in names:
         best = names.index(value)
         for index, answer in enumerate(answers):
             if index != best:
-                yield triple(prompt, answers[best], answer, Verdict.FIRST, system=system)
+                yield triple(prompt, answers[best], answer, Verdict.FIRST, **more)
 
 
 def _is_rank(value: Any, names: list[str]) -> bool:
@@ -141,6 +142,7 @@ SOURCES = (
             and not data.keys().isdisjoint({"responses", "suggestions", "metadata", "vectors"})
         ),
         rows=_rows,
+        keeps=columns("id status external_id metadata"),
     ),
     Source(
         name="Argilla records, as a data set",
@@ -148,5 +150,7 @@ SOURCES = (
         needs=columns("id status"),
         fits=lambda data: any(name.endswith(USERS) for name in data),
         rows=_flat,
+        keeps=KEPT,
+        others=lambda data: {name: data[name] for name in data if name in KEPT},
     ),
 )

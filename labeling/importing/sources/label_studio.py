@@ -25,11 +25,14 @@ ABOUT = columns(
 )
 
 
+KEPT = columns("id inner_id project created_at updated_at lead_time agreement meta")
+
+
 def _task(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     (data,) = records
     if not isinstance(data["data"], Mapping):
         raise Wrong("data", "Must be an object.")
-    prompt, fields, system = split_fields(data["data"], "data")
+    prompt, fields, more = split_fields(data["data"], "data")
     answers = [Answer(text) for text in fields.values()]
     names = list(fields)
     verdicts = []
@@ -44,21 +47,21 @@ def _task(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
             problem = f"Holds {kinds[:100]}, which names none of {', '.join(names)[:200]}."
             raise Wrong(where, problem, "Understood are pairwise and choices of a side.")
         verdicts += named[:1]
-    yield from _rows(prompt, answers, verdicts, system, tell)
+    yield from _rows(prompt, answers, verdicts, more, tell)
 
 
 def _rows(
-    prompt: Any, answers: list[Answer], verdicts: list[Verdict], system: Any, tell: Tell
+    prompt: Any, answers: list[Answer], verdicts: list[Verdict], more: Row, tell: Tell
 ) -> Iterator[Row]:
     if not verdicts:
-        yield to_compare(prompt, answers, system=system)
+        yield to_compare(prompt, answers, **more)
         return
     if len(answers) != 2:
         problem = f"Names the better one of two, and there are {len(answers)} answers."
         raise Wrong("annotations", problem)
     tell(ANNOTATORS)
     for verdict in verdicts:
-        yield triple(prompt, answers[0], answers[1], verdict, system=system)
+        yield triple(prompt, answers[0], answers[1], verdict, **more)
 
 
 def _verdict(result: Data, names: list[str]) -> Verdict | None:
@@ -78,12 +81,12 @@ def _row_of_table(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         given = value.get("selected", value.get("choices")) if isinstance(value, dict) else value
         if verdict_of(given, []) is not None:
             said[name] = given
-    prompt, answers, system = split_fields(
+    prompt, answers, more = split_fields(
         {name: value for name, value in fields.items() if name not in said}, "data"
     )
     verdicts = [verdict_of(value, list(answers)) for value in said.values()]
     named = [verdict for verdict in verdicts if verdict is not None]
-    yield from _rows(prompt, [Answer(text) for text in answers.values()], named[:1], system, tell)
+    yield from _rows(prompt, [Answer(text) for text in answers.values()], named[:1], more, tell)
 
 
 MEANING = "the side that an annotation names is better: left is the first answer of the task's data"
@@ -95,6 +98,7 @@ SOURCES = (
         needs=columns("annotations data"),
         uses=ABOUT,
         rows=_task,
+        keeps=KEPT,
     ),
     Source(
         name="Label Studio, one annotation to a row",
@@ -103,5 +107,8 @@ SOURCES = (
         uses=ABOUT,
         fits=lambda data: any(name in data for name in ("annotator", "updated_at")),
         rows=_row_of_table,
+        keeps=KEPT | {"annotation_id"},
+        # What else a row has is a field of the task, which its reader keeps.
+        others=lambda data: {name: data[name] for name in data if name in KEPT | {"annotation_id"}},
     ),
 )

@@ -1,6 +1,7 @@
 """The page for a file whose shape nobody knows: its columns, what each is, and how the first rows
 would look. The mapping that comes of it goes the way of every import."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,14 @@ from django.views.decorators.http import require_http_methods
 
 from labeling.importing import ImportRefused, check_file, preview_rows
 from labeling.importing.guessing import guess_higher_is_better, guess_meanings, guess_roles
-from labeling.importing.roles import MEANINGS, ROLES, mapping_of, meanings_of, roles_of
+from labeling.importing.roles import (
+    LEFT_OUT,
+    MEANINGS,
+    ROLES,
+    mapping_of,
+    meanings_of,
+    roles_of,
+)
 from labeling.importing.sampling import LONGEST_VALUE, Sample, sample_of, shown_rows
 from labeling.importing.sources.mapping import ColumnMapping, MappingRefused, word_of
 from labeling.importing.uploads import keep_upload, kept_upload
@@ -84,7 +92,8 @@ def map_columns(request: SignedInRequest, slug: str) -> HttpResponse:
     options["tags"] = ",".join(form.cleaned_data["tags"])
     with path.open("rb") as file:
         sample = sample_of(file, options["name"])
-        choices = _chosen(request.POST, form.cleaned_data["mapping"]) or _guessed(sample)
+        paths = [column.path for column in sample.columns]
+        choices = _chosen(request.POST, form.cleaned_data["mapping"], paths) or _guessed(sample)
         action = request.POST.get("do")
         try:
             mapping = choices.mapping()
@@ -122,7 +131,7 @@ def _guessed(sample: Sample) -> Choices:
     )
 
 
-def _chosen(post: QueryDict, mapping: ColumnMapping | None) -> Choices | None:
+def _chosen(post: QueryDict, mapping: ColumnMapping | None, paths: Sequence[str]) -> Choices | None:
     """The choices of the form, or those that a mapping holds; None where there are none yet."""
     roles = {
         path: post.get(f"role-{number}", "")
@@ -133,7 +142,9 @@ def _chosen(post: QueryDict, mapping: ColumnMapping | None) -> Choices | None:
         if mapping is None:
             return None
         meanings = meanings_of(mapping)
-        return Choices(roles_of(mapping), meanings, mapping.higher_is_better, tuple(meanings))
+        others = dict.fromkeys(() if mapping.keep_others else paths, LEFT_OUT)
+        roles = others | roles_of(mapping)
+        return Choices(roles, meanings, mapping.higher_is_better, tuple(meanings))
     meanings = {
         word_of(value[:LONGEST_VALUE]): post.get(f"meaning-{number}", "")
         for number in [*range(MAX_KEYS), "new"]

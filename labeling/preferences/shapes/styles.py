@@ -231,8 +231,10 @@ OF_PREFERENCE: dict[str, ColumnType] = {
     "votes_both_bad": int, "split": str, "provenance": str, "arm": str, "round": int,
     "chosen_model": str, "rejected_model": str, "tags": str, "excluded": bool,
     "excluded_reason": str, "settled_at": str, "fingerprint": str,
+    # JSON as a text: the keys are the users' own, and a column has one type.
+    "metadata": str, "chosen_metadata": str, "rejected_metadata": str,
 }  # fmt: skip
-OF_PROMPT = ("split", "tags")
+OF_PROMPT = ("split", "tags", "metadata")
 
 
 def columns_of(style: Style) -> dict[str, ColumnType]:
