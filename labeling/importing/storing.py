@@ -183,8 +183,11 @@ class Storing(Adding):
             self.report.identical_pairs += 1
         if len(distinct) < 2:
             return
-        size, seed = self.responses_per_comparison, pairing_seed(row.messages)
-        for group in pick_groups(distinct, self.pairs_per_prompt, size, seed=seed):
+        chosen: list[Group] = [(distinct[0], distinct[1])] if self.pairs_per_prompt else []
+        if len(distinct) > 2:
+            size, seed = self.responses_per_comparison, pairing_seed(row.messages)
+            chosen = pick_groups(distinct, self.pairs_per_prompt, size, seed=seed)
+        for group in chosen:
             name = (prompt_id, responses_key(group))
             if name in groups:
                 self.report.comparisons_merged += 1

@@ -105,7 +105,10 @@ class Response(models.Model):
 
     Origin = ResponseOrigin
 
-    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="responses")
+    # Without an index of its own, as others below: that of the constraint begins with this column.
+    prompt = models.ForeignKey(
+        Prompt, on_delete=models.CASCADE, related_name="responses", db_index=False
+    )
     text = models.TextField(blank=True)
     extra = models.JSONField(
         default=dict,
@@ -186,7 +189,9 @@ class Comparison(models.Model):
     project = models.ForeignKey(
         "labeling.Project", on_delete=models.CASCADE, related_name="comparisons"
     )
-    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="comparisons")
+    prompt = models.ForeignKey(
+        Prompt, on_delete=models.CASCADE, related_name="comparisons", db_index=False
+    )
     responses = models.ManyToManyField(Response, through="ComparisonResponse")
     responses_key = models.CharField(
         max_length=200,
@@ -275,7 +280,7 @@ class ComparisonResponse(models.Model):
     """A response's place in a comparison (its order on screen is the assignment's)."""
 
     comparison = models.ForeignKey(
-        Comparison, on_delete=models.CASCADE, related_name="comparison_responses"
+        Comparison, on_delete=models.CASCADE, related_name="comparison_responses", db_index=False
     )
     response = models.ForeignKey(
         Response, on_delete=models.CASCADE, related_name="comparison_responses"

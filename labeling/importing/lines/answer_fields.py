@@ -19,6 +19,7 @@ OF_MESSAGE = frozenset(
     {"tool_calls", "function_call", "reasoning_content", "reasoning", "thinking", "refusal"}
 )
 RESPONSE = frozenset({"text", "model", "extra", "role", "content", "metadata"}) | OF_MESSAGE
+PLAIN = {"text", "model"}
 # A shorter prompt may begin an answer by chance.
 SURELY_REPEATED = 40
 # What separates an answer from its prompt; more of it is the answer's own.
@@ -49,6 +50,9 @@ def response_in(value: Any, where: str, model: str, tell: Tell) -> NewResponse:
         value = value[0]
     if not isinstance(value, dict):
         return NewResponse(text_in(value, where), model)
+    if value.keys() == PLAIN:
+        source = name_in(value["model"], f"{where}.model") or model
+        return NewResponse(text_in(value["text"], f"{where}.text"), source)
     source = name_in(value.get("model"), f"{where}.model") or model
     metadata = metadata_fields.metadata_in(value.get("metadata"), f"{where}.metadata")
     if "role" in value:
