@@ -69,10 +69,8 @@ class MetadataCondition:
             return [self.value]
         if isinstance(read, str):
             return [read, self.value]
-        if isinstance(read, int) and abs(read) > BIGGEST_INTEGER:
-            read = float(read) if abs(read) < 10**300 else None
-        is_finite = isinstance(read, bool) or (isinstance(read, int | float) and abs(read) < 1e300)
-        return [self.value, read] if is_finite else [self.value]
+        is_number = isinstance(read, int | float) and abs(read) < 10**300
+        return [self.value, read] if is_number else [self.value]
 
 
 def conditions_in(data: Mapping[str, Any]) -> tuple[MetadataCondition, ...]:
@@ -173,5 +171,6 @@ class HoldsValue(Func):
                 continue
             types = "'text'" if isinstance(value, str) else "'integer', 'real'"
             tests.append(f"{table}.type IN ({types}) AND {table}.atom = %s")
-            values.append(value)
+            is_big = isinstance(value, int) and abs(value) > BIGGEST_INTEGER
+            values.append(float(value) if is_big else value)
         return f"({' OR '.join(f'({test})' for test in tests)})", values
