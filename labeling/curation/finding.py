@@ -115,10 +115,8 @@ class PreferenceFilter:
         return urlencode({name: value for name, value in values.items() if value})
 
     def without(self, *names: str) -> "PreferenceFilter":
-        return replace(self, **dict.fromkeys(names, ""))
-
-    def without_condition(self, key: str) -> "PreferenceFilter":
-        return replace(self, metadata=tuple(one for one in self.metadata if one.key != key))
+        empty: dict[str, Any] = dict.fromkeys(names, "")
+        return replace(self, **empty)
 
     @property
     def fields(self) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 # Types whose values the database's driver does not take as they are.
 ADAPTED = (models.JSONField, models.DateTimeField)
-EMPTY = {dict: "{}", list: "[]"}
+EMPTY: dict[Any, str] = {dict: "{}", list: "[]"}
 
 
 def insert_rows(
@@ -68,8 +68,8 @@ def _values_of(
     drawn = [(len(names) + place, make) for place, make in enumerate(rest) if callable(make)]
     values = []
     for row in rows:
-        is_whole = take is not None and len(row) == len(given)
-        taken = list(take(row)) if is_whole else [row.get(name) for name in names]
+        is_whole = len(row) == len(given)
+        taken = list(take(row)) if take and is_whole else [row.get(name) for name in names]
         for place, adapt in adapted.items():
             taken[place] = adapt(taken[place])
         if not is_whole:

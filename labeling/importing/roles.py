@@ -2,6 +2,7 @@
 choices make."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from labeling.importing.sources.mapping import ColumnMapping, MappingRefused
 
@@ -56,7 +57,7 @@ def mapping_of(
                 f"{LABELS[role]} is chosen for {len(several)} columns: {', '.join(several)[:200]}."
             )
     has_verdict = bool(paths.get("verdict"))
-    values = {
+    values: dict[str, Any] = {
         name: tuple(word for word, meaning in meanings.items() if has_verdict and meaning == name)
         for name, _ in MEANINGS
     }

@@ -8,7 +8,7 @@ an object: `info.language`.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from django.db.models import BooleanField, F, Func, Q, QuerySet
 
@@ -21,6 +21,7 @@ MOST_CONDITIONS = 10
 LONGEST_VALUE = 500
 # Beyond this SQLite takes no integer, and keeps such numbers of JSON as floats.
 BIGGEST_INTEGER = 2**63 - 1
+Rows = TypeVar("Rows", bound=QuerySet[Preference])
 COLUMNS = ("prompt__metadata", "chosen__metadata", "rejected__metadata")
 
 
@@ -88,9 +89,7 @@ def conditions_in(data: Mapping[str, Any]) -> tuple[MetadataCondition, ...]:
     return tuple(conditions)
 
 
-def with_metadata(
-    rows: QuerySet[Preference], conditions: Iterable[MetadataCondition]
-) -> QuerySet[Preference]:
+def with_metadata(rows: Rows, conditions: Iterable[MetadataCondition]) -> Rows:
     """The preferences that meet every condition, each by its prompt or by one of its responses."""
     for number, condition in enumerate(conditions):
         names = [f"holds_{number}_{column}" for column in COLUMNS]
@@ -135,7 +134,7 @@ class HoldsValue(Func):
                         document = {step: document}
                     yield as_json(document)
 
-    def as_sqlite(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:
+    def as_sqlite(self, compiler: Any, connection: Any, **_: Any) -> Any:
         column, parameters = compiler.compile(self.source_expressions[0])
         tests, given = [], list(parameters)
         for path in self.condition.paths:

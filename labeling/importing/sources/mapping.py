@@ -132,7 +132,7 @@ class ColumnMapping:
 
     def paths_read(self) -> list[str]:
         """Every column that is read."""
-        several = (self.responses, self.models, self.scores, self.verdicts, self.tags)
+        several = [self.responses, self.models, self.scores, self.verdicts, self.tags]
         several += self.response_metadata
         system = [self.system] if self.system else []
         return [self.prompt, *system, *(path for paths in several for path in paths)]

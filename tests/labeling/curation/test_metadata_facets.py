@@ -1,5 +1,7 @@
 """The filter offers the metadata that preferences have, and the page finds and shows it."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -16,7 +18,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def project() -> Project:
     made = make_project()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "prompt": f"{n}?",
             "chosen": "a",
