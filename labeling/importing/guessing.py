@@ -49,6 +49,8 @@ def guess_roles(sample: Sample) -> dict[str, str]:
         roles[prompt.path] = "prompt"
     rest = [one for one in columns if one.path not in roles]
     answers = _answers(rest)
+    if answers and not prompt and (prompt := _first_prose(rest, answers)):
+        roles[prompt.path] = "prompt"
     roles |= _lettered("response", answers)
     rest = [one for one in rest if one.path not in roles and not _is_item_of(one, roles)]
     for role, names in (("model", WRITERS), ("score", SCORES)):
@@ -138,9 +140,40 @@ def _answers(columns: Sequence[Column]) -> list[Column]:
     if several:
         return sorted(several[0], key=lambda one: words_of(one.path))
     named = [
-        one for one in columns if _is_text(one) and (ANSWERS | SURELY) & set(words_of(one.path))
+        one
+        for one in columns
+        if _is_text(one) and (ANSWERS | SURELY) & set(words_of(one.path)) and not _is_of_few(one)
     ]
-    return named[: len(LETTERS)] if len(named) > 1 else named
+    return named[: len(LETTERS)] or _alike(columns)
+
+
+def _alike(columns: Sequence[Column]) -> list[Column]:
+    """The first columns of prose whose names begin with the same word, in any language."""
+    groups: dict[tuple[str, ...], list[Column]] = {}
+    for column in columns:
+        if _is_prose(column):
+            groups.setdefault(words_of(column.path)[:1], []).append(column)
+    several = [one for stem, one in groups.items() if stem and 1 < len(one) <= len(LETTERS)]
+    return several[0] if several else []
+
+
+def _first_prose(columns: Sequence[Column], answers: Sequence[Column]) -> Column | None:
+    """What is most likely asked where no name says it: the first texts that are no responses."""
+    return next((one for one in columns if one not in answers and _is_prose(one)), None)
+
+
+def _is_prose(column: Column) -> bool:
+    """Whether most of the texts have several words."""
+    texts = list(_texts(column))
+    spaced = sum(" " in text.strip() for text in texts)
+    return _is_text(column) and 2 * spaced > len(texts)
+
+
+def _is_of_few(column: Column) -> bool:
+    """Whether single words come again and again: they name something, and answer nothing."""
+    texts = list(_texts(column))
+    is_spaced = any(" " in text.strip() for text in texts)
+    return len(texts) > 2 and 2 * len(set(texts)) <= len(texts) and not is_spaced
 
 
 def _beside(
