@@ -148,13 +148,17 @@ def _answers(columns: Sequence[Column]) -> list[Column]:
 
 
 def _alike(columns: Sequence[Column]) -> list[Column]:
-    """The first columns of prose whose names begin with the same word, in any language."""
-    groups: dict[tuple[str, ...], list[Column]] = {}
-    for column in columns:
-        if _is_prose(column):
-            groups.setdefault(words_of(column.path)[:1], []).append(column)
-    several = [one for stem, one in groups.items() if stem and 1 < len(one) <= len(LETTERS)]
-    return several[0] if several else []
+    """The first columns of prose whose names begin, or end, with the same word, in any language."""
+    prose = [one for one in columns if _is_prose(one)]
+    for place in (0, -1):
+        groups: dict[str, list[Column]] = {}
+        for column in prose:
+            if words := words_of(column.path):
+                groups.setdefault(words[place], []).append(column)
+        for group in groups.values():
+            if 1 < len(group) <= len(LETTERS):
+                return group
+    return []
 
 
 def _first_prose(columns: Sequence[Column], answers: Sequence[Column]) -> Column | None:

@@ -135,6 +135,15 @@ def test_names_in_another_language_are_guessed_by_contents_and_what_they_share()
     }
 
 
+def test_responses_may_share_the_last_word_of_their_names() -> None:
+    row = {"frage": "Was ist das?", "gute Antwort": "Ein Hund.", "schlechte Antwort": "Ein Haus."}
+    assert guess_roles(sample(row)) == {
+        "frage": "prompt",
+        "gute Antwort": "response_a",
+        "schlechte Antwort": "response_b",
+    }
+
+
 def test_short_answers_that_differ_are_still_answers() -> None:
     rows = [
         {"question": "Why?", "human answer": one, "bot": two} for one, two in ("ab", "cd", "ef")
