@@ -126,6 +126,7 @@ def make_rows() -> tuple[Any, dict[str, Any]]:
         "api.number": 1,
         "comment.pk": comment.pk,
         "comment-add.pk": comment.comparison_id,
+        "note-add.pk": Judgment.objects.get(labeler=owner).pk,
         "quality.pk": Membership.objects.get().pk,
         "invitation.token": token,
         "invitation.pk": invitation.pk,

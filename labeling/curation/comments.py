@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from labeling.models import Comment, Comparison, Judgment, Project, Role, User
+from labeling.models import Comment, Comparison, Judgment, Membership, Project, Role, User
 from labeling.models.comments import MAX_COMMENT
 from labeling.models.folding import fold
 from labeling.people.access import RANK, role_in
@@ -106,7 +106,7 @@ def add_comment(
             text=text,
             to_labelers=to_labelers and by_curator,
         )
-        comment.mentions.set(_mentioned(project, text))
+        comment.mentions.set(_mentioned(project, text, by_curator=by_curator))
     return comment
 
 
@@ -127,11 +127,15 @@ def resolve(project: Project, actor: User, comment_id: int, *, resolved: bool = 
     return True
 
 
-def _mentioned(project: Project, text: str) -> list[User]:
-    """Members whose names stand in the text. A full stop after a name ends a sentence."""
+def _mentioned(project: Project, text: str, *, by_curator: bool) -> list[User]:
+    """Members whose names stand in the text. A full stop after a name ends a sentence. Of what a
+    labeler writes only curators are told: no labeler learns who the others are."""
     names = {name for match in MENTION.findall(text) for name in (match, match.rstrip(".@+-"))}
     keys = {fold(name) for name in names if name}
-    return list(User.objects.filter(username_key__in=keys, memberships__project=project))
+    members = Membership.objects.filter(project=project, user__username_key__in=keys)
+    if not by_curator:
+        members = members.exclude(role=Role.LABELER)
+    return [member.user for member in members.select_related("user")]
 
 
 def _answers(user: User) -> QuerySet[Judgment]:

@@ -157,6 +157,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("projects/<slug:slug>/my-work/", my_work.my_work, name="my-work"),
     path("projects/<slug:slug>/my-work/<int:pk>/", my_work.my_judgment, name="my-judgment"),
+    path("projects/<slug:slug>/my-work/<int:pk>/note/", comments.note_add, name="note-add"),
     path("projects/<slug:slug>/people/", members.people, name="members"),
     path("projects/<slug:slug>/people/weigh/", members.weigh_now, name="members-weigh"),
     path(

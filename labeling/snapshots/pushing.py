@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from config.nudges import nudge
 from labeling.database.transactions import retried
-from labeling.models import Preference, Snapshot, SnapshotPush, User
+from labeling.models import AuditEntry, Preference, Snapshot, SnapshotPush, User
 from labeling.people.audit import write_entry
 from labeling.preferences.beyond_text import CannotBeTexts
 from labeling.preferences.shapes.files import FORMATS, json_lines
@@ -82,6 +82,13 @@ def _ask_for(
     # Whoever deletes the snapshot, or pushes it too, waits.
     if Snapshot.objects.select_for_update().filter(pk=snapshot.pk).first() is None:
         raise SnapshotRefused("snapshot", "The snapshot was deleted meanwhile.")
+    # With their own token people write where the hub lets them; the server's is everybody's.
+    if not token and _is_of_another(snapshot, repo_id):
+        raise SnapshotRefused(
+            "token",
+            f"{repo_id} was pushed by another project with the server's token. Choose another "
+            "name, or give a token of yours that may write there.",
+        )
     under_way = SnapshotPush.objects.filter(repo_id__iexact=repo_id, state__in=SnapshotPush.ACTIVE)
     if under_way.exists():
         raise SnapshotRefused(
@@ -99,6 +106,19 @@ def _ask_for(
         snapshot.project, actor, "push_snapshot", snapshot, repository=repo_id, private=is_private
     )
     return push
+
+
+def _is_of_another(snapshot: Snapshot, repo_id: str) -> bool:
+    """Whether another project has pushed to the repository, or is about to. Its deleted snapshots
+    are in the audit log alone."""
+    pushes = SnapshotPush.objects.filter(repo_id__iexact=repo_id)
+    entries = AuditEntry.objects.filter(
+        action="push_snapshot", details__repository__iexact=repo_id, project__isnull=False
+    )
+    return (
+        pushes.exclude(of__project=snapshot.project_id).exists()
+        or entries.exclude(project=snapshot.project_id).exists()
+    )
 
 
 def go_on() -> None:

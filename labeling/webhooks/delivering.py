@@ -64,14 +64,21 @@ def send_due() -> int:
 
 
 def claim_due(now: datetime) -> list[Claimed]:
-    """Claims deliveries whose time has come, some of each webhook."""
+    """Claims deliveries whose time has come, some of each webhook. Projects share what goes at
+    once: the backlog of one does not keep others from theirs."""
     claimed: list[Claimed] = []
-    for webhook in _ready(now):
-        most = min(1 if webhook.failures else AT_ONCE, MOST_AT_ONCE - len(claimed))
+    ready = _ready(now)
+    projects = list({webhook.project_id for webhook in ready})
+    random.shuffle(projects)  # where there are more than places, each has its turn
+    left = dict.fromkeys(projects[:MOST_AT_ONCE], MOST_AT_ONCE // max(1, len(projects)) or 1)
+    for webhook in ready:
+        share = left.get(webhook.project_id, 0)
+        most = min(1 if webhook.failures else AT_ONCE, share)
         waiting = webhook.deliveries.filter(state=State.WAITING, next_try_at__lte=now)
         for delivery in waiting.order_by("next_try_at", "id")[: max(0, most)]:
             if claim(delivery, now):
                 claimed.append(Claimed(delivery, webhook, now + CLAIMED_FOR))
+                left[webhook.project_id] -= 1
     return claimed
 
 

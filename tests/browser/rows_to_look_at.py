@@ -110,6 +110,7 @@ def make_rows_to_look_at() -> tuple[dict[Role, User], dict[str, Any]]:
         "api.number": 1,
         "comment.pk": comment.pk,
         "comment-add.pk": comment.comparison_id,
+        "note-add.pk": mine.pk,
         "preference.pk": Preference.objects.latest("pk").pk,
         **_take_snapshots(project, people[Role.CURATOR]),
         "api-export.uuid": Export.objects.create(project=project, file_name="x").uuid,

@@ -1,6 +1,7 @@
 """Comments: listed, written, settled."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -17,15 +18,21 @@ from labeling.api.conventions.parameters import Body
 from labeling.api.conventions.requests import project_of, row_of, user_of
 from labeling.curation import comments
 from labeling.curation.comments import CannotComment
-from labeling.models import Comment, Role
+from labeling.models import Comment, Judgment, Project, Role, User
 from labeling.models.comments import MAX_COMMENT
+from labeling.people.access import require
 
 BIGGEST_ID = 2**63 - 1  # that a database takes
 
 
 class CommentSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
-    comparison = serializers.IntegerField(help_text="Its id.")
+    comparison = serializers.IntegerField(
+        allow_null=True, help_text="Its id; null to labelers, whom it could tell what is a check."
+    )
+    hand_out = serializers.UUIDField(
+        allow_null=True, help_text="To labelers: of the answer of theirs that it is about."
+    )
     author = serializers.CharField(allow_null=True, help_text="A user name; null: has left.")
     text = serializers.CharField()
     to_labelers = serializers.BooleanField(help_text="Whoever has answered it reads the comment.")
@@ -36,7 +43,10 @@ class CommentSerializer(serializers.Serializer[Any]):
 
 class CommentParameters(PageParameters):
     comparison = serializers.IntegerField(
-        required=False, min_value=1, max_value=BIGGEST_ID, help_text="Of this comparison alone."
+        required=False,
+        min_value=1,
+        max_value=BIGGEST_ID,
+        help_text="Of this comparison alone. For curators.",
     )
     resolved = serializers.BooleanField(
         required=False, allow_null=True, default=None, help_text="Settled ones, or open ones."
@@ -45,7 +55,12 @@ class CommentParameters(PageParameters):
 
 
 class CommentBody(Body):
-    comparison = serializers.IntegerField(min_value=1, max_value=BIGGEST_ID)
+    comparison = serializers.IntegerField(
+        required=False, min_value=1, max_value=BIGGEST_ID, help_text="Its id. For curators."
+    )
+    hand_out = serializers.UUIDField(
+        required=False, help_text="An answer of yours, by the id that came with the comparison."
+    )
     text = serializers.CharField(
         max_length=MAX_COMMENT, help_text="`@name` mentions a member of the project."
     )
@@ -53,16 +68,31 @@ class CommentBody(Body):
         default=False, help_text="Of a curator: whoever has answered it reads the comment."
     )
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("comparison" in attrs) == ("hand_out" in attrs):
+            raise ValidationError({"comparison": "Give either this or hand_out."})
+        return attrs
+
 
 class ResolveBody(Body):
     resolved = serializers.BooleanField(help_text="false: open again.")
 
 
-def comment_rows(rows: Sequence[Comment]) -> list[dict[str, Any]]:
+def comment_rows(project: Project, user: User, rows: Sequence[Comment]) -> list[dict[str, Any]]:
+    """Describes comments as this person may know them. The number of a comparison is for curators:
+    gold is made together, and a repeat has that of the answer before."""
+    is_curator = comments.is_curator(user, project)
+    own: dict[int, Any] = {}
+    if not is_curator:
+        answers = Judgment.objects.filter(
+            labeler=user, comparison__in={row.comparison_id for row in rows}
+        )
+        own = dict(answers.order_by("pk").values_list("comparison_id", "assignment__uuid"))
     return [
         {
             "id": row.pk,
-            "comparison": row.comparison_id,
+            "comparison": row.comparison_id if is_curator else None,
+            "hand_out": own.get(row.comparison_id),
             "author": row.author.username if row.author else None,
             "text": row.text,
             "to_labelers": row.to_labelers,
@@ -87,16 +117,17 @@ class CommentsView(APIView):
         listed = ListOfRows("comments", project, CommentParameters.of(request))
         rows = comments.readable(project, user_of(request)).prefetch_related("mentions")
         if (comparison := listed.given.get("comparison")) is not None:
+            require(Role(project.role_of_viewer), Role.CURATOR)
             rows = rows.filter(comparison=comparison)
         if (resolved := listed.given.get("resolved")) is not None:
             rows = rows.filter(resolved_at__isnull=not resolved)
         if listed.given["mentioned"]:
             rows = rows.filter(mentions=user_of(request))
-        return answer_page(request, listed, rows, comment_rows)
+        return answer_page(request, listed, rows, partial(comment_rows, project, user_of(request)))
 
     @extend_schema(
         summary="Comment on a comparison",
-        description="Curators on every comparison, labelers on those that they have answered.",
+        description="Curators on every comparison, labelers on answers of their own.",
         request=CommentBody,
         responses=answers_to_post(CommentSerializer, status=201),
     )
@@ -104,12 +135,27 @@ class CommentsView(APIView):
     def post(self, request: Request, slug: str) -> Response:
         project = project_of(request, slug, Role.LABELER)
         given = CommentBody.of(request)
-        comparison = given.pop("comparison")
+        user = user_of(request)
+        comparison = _comparison_meant(project, user, given)
         try:
-            comment = comments.add_comment(project, user_of(request), comparison, **given)
+            comment = comments.add_comment(project, user, comparison, **given)
         except CannotComment as problem:
             raise ValidationError({problem.field: str(problem)}) from problem
-        return Response(comment_rows([comment])[0], status=201)
+        return Response(comment_rows(project, user, [comment])[0], status=201)
+
+
+def _comparison_meant(project: Project, user: User, given: dict[str, Any]) -> int:
+    """Takes what names the comparison out of the body."""
+    if "comparison" in given:
+        require(Role(project.role_of_viewer), Role.CURATOR)
+        return int(given.pop("comparison"))
+    own = Judgment.objects.filter(
+        assignment__uuid=given.pop("hand_out"), labeler=user, project=project
+    )
+    comparison = own.values_list("comparison_id", flat=True).first()
+    if comparison is None:
+        raise ValidationError({"hand_out": "This is not an answer of yours."})
+    return comparison
 
 
 class CommentView(APIView):
@@ -126,4 +172,4 @@ class CommentView(APIView):
             raise NotFound(f"There is no comment {pk} in this project.")
         comments.resolve(project, user_of(request), pk, resolved=given["resolved"])
         rows = Comment.objects.filter(project=project).select_related("author")
-        return Response(comment_rows([row_of(rows, "comment", pk)])[0])
+        return Response(comment_rows(project, user_of(request), [row_of(rows, "comment", pk)])[0])

@@ -3,6 +3,7 @@ names."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -18,6 +19,9 @@ CALLED = {
     "test": ("test", "testing", "eval", "evaluation"),
 }
 SHOWN = 12
+# Of a card's patterns of files.
+SIGNS = re.compile(r"(\*\*/|\*\*|\*|\?)")
+LONGEST_PATTERN = 500
 
 
 def choose_files(names: Iterable[str], card: Mapping[str, Any], wanted: HubDataset) -> list[str]:
@@ -70,9 +74,12 @@ def _splits_of(files: list[str], config: Mapping[str, Any]) -> dict[str, list[st
         if isinstance(entry, Mapping):
             split, paths = str(entry.get("split", "train")), entry.get("path", [])
         for path in paths if isinstance(paths, list) else [paths]:
-            pattern = _pattern_of(f"{folder}/{path}".lstrip("/"))
-            known = splits.setdefault(split, [])
-            known += [name for name in files if pattern.fullmatch(name) and name not in known]
+            pattern = f"{folder}/{path}".lstrip("/")
+            if len(pattern) > LONGEST_PATTERN:
+                raise HubRefused(f"Its card names files by more than {LONGEST_PATTERN} characters.")
+            parts = [part for part in SIGNS.split(pattern) if part]
+            known = dict.fromkeys(splits.get(split, []))
+            splits[split] = [*(known | dict.fromkeys(n for n in files if _matches(parts, n)))]
     return splits
 
 
@@ -120,11 +127,30 @@ def _holds_rows(name: str) -> bool:
     return bool(suffixes) and suffixes[-1] in SUFFIXES and path.name.lower() not in NO_ROWS
 
 
-def _pattern_of(path: str) -> re.Pattern[str]:
-    """A card's pattern: `*` stands for anything within one folder, `**` across folders."""
-    signs = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", path)
-    return re.compile("".join(signs.get(part, re.escape(part)) for part in parts))
+def _matches(parts: Sequence[str], name: str) -> bool:
+    """Whether a card's pattern names this file: `*` stands for anything within one folder, `**`
+    across folders. The card is a stranger's, so all readings are followed side by side: tried one
+    after the other, a name could take years."""
+    ends = {0}
+    for part in parts:
+        if part == "**":
+            ends = set(range(min(ends), len(name) + 1))
+        elif part == "**/":
+            ends |= {at for at in range(min(ends) + 1, len(name) + 1) if name[at - 1] == "/"}
+        elif part == "*":
+            ends = set(chain.from_iterable(_within_folder(name, at) for at in ends))
+        elif part == "?":
+            ends = {at + 1 for at in ends if at < len(name)}
+        else:
+            ends = {at + len(part) for at in ends if name.startswith(part, at)}
+        if not ends:
+            return False
+    return len(name) in ends
+
+
+def _within_folder(name: str, start: int) -> range:
+    slash = name.find("/", start)
+    return range(start, (len(name) if slash < 0 else slash) + 1)
 
 
 def _list(names: Iterable[str]) -> str:

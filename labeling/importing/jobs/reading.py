@@ -10,7 +10,7 @@ import logging
 from datetime import timedelta
 
 from django.db import DatabaseError, InterfaceError
-from django.db.models import F
+from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from config.nudges import nudge
@@ -39,11 +39,28 @@ def go_on(pk: int) -> None:
     if job is None:
         return
     if job.state == State.STAGED and job.asked:
-        read(job)
+        read(_in_turn(job))
     elif job.state == State.READY and job.asked.get("take"):
         _take(job)
     elif job.state == State.UNDOING:
         go_on_undoing(job)
+
+
+def _in_turn(job: Import) -> Import:
+    """The import to read when this one is asked for: where several wait that nobody has begun, that
+    of the project which was served longest ago. One that hands over many keeps no other waiting for
+    all of them."""
+    if job.attempt:
+        return job
+    return _waiting().select_related("project").first() or job
+
+
+def _waiting() -> QuerySet[Import]:
+    """Imports that nobody has begun to read, in turn."""
+    read = Import.objects.filter(project=OuterRef("project"), attempt__gt=0).order_by("-touched_at")
+    served_at = Subquery(read.values("touched_at")[:1])
+    waiting = Import.objects.filter(state=State.STAGED, attempt=0).exclude(asked={})
+    return waiting.alias(served_at=served_at).order_by(F("served_at").asc(nulls_first=True), "pk")
 
 
 def go_on_with_all() -> None:
@@ -75,8 +92,7 @@ def read(job: Import) -> None:
         log.info("%s was given up, or another worker reads it", job)
     except (DatabaseError, InterfaceError, OSError):
         log.exception("%s is read again later", job)
-    waiting = Import.objects.filter(state=State.STAGED, attempt=0).exclude(asked={})
-    if (pk := waiting.order_by("pk").values_list("pk", flat=True).first()) is not None:
+    if (pk := _waiting().values_list("pk", flat=True).first()) is not None:
         nudge(GO_ON, pk)
 
 

@@ -50,17 +50,34 @@ def comments_page(request: SignedInRequest, slug: str) -> HttpResponse:
 @login_required
 @require_POST
 def comment_add(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
+    """Adds a curator's comment on a comparison."""
+    return _add(request, project_for(request.user, slug, Role.CURATOR), min(pk, BIGGEST_ID))
+
+
+@login_required
+@require_POST
+def note_add(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
+    """Adds somebody's note on an answer of their own. The number of a comparison would tell what
+    is a check: gold is made together, and a repeat has that of the answer before."""
     project = project_for(request.user, slug)
+    own = Judgment.objects.filter(pk=min(pk, BIGGEST_ID), labeler=request.user, project=project)
+    judgment = own.first()
+    if judgment is None:
+        raise Http404("This is not an answer of yours.")
+    return _add(request, project, judgment.comparison_id, judgment)
+
+
+def _add(
+    request: SignedInRequest, project: Project, comparison: int, own: Judgment | None = None
+) -> HttpResponse:
     error, text = "", request.POST.get("text", "")
     try:
         to_labelers = "to_labelers" in request.POST
-        comments.add_comment(
-            project, request.user, min(pk, BIGGEST_ID), text, to_labelers=to_labelers
-        )
+        comments.add_comment(project, request.user, comparison, text, to_labelers=to_labelers)
         text = ""
     except CannotComment as problem:
         error = str(problem)
-    return _answer(request, project, pk, error=error, draft=text)
+    return _answer(request, project, comparison, own, error=error, draft=text)
 
 
 @login_required
@@ -74,26 +91,40 @@ def comment_resolve(request: SignedInRequest, slug: str, pk: int) -> HttpRespons
     return _answer(request, project, comparison)
 
 
-def thread_context(project: Project, comparison: Comparison, user: User) -> dict[str, Any]:
-    """What curation/_comments.html shows below a comparison."""
+def thread_context(
+    project: Project, comparison: Comparison, user: User, own: Judgment | None = None
+) -> dict[str, Any]:
+    """What curation/_comments.html shows below a comparison, or below an answer of one's own."""
+    is_curator = comments.is_curator(user, project)
+    if own is None:
+        number, address = comparison.pk, reverse("comment-add", args=[project.slug, comparison.pk])
+    else:
+        number, address = own.pk, reverse("note-add", args=[project.slug, own.pk])
     return {
         "thread_project": project,
-        "thread_comparison": comparison.pk,
+        "thread_number": number,
+        "thread_address": address,
+        "thread_comparison": comparison.pk if is_curator else None,
         "thread": comments.about(comparison, user),
-        "thread_is_curators": comments.is_curator(user, project),
+        "thread_is_curators": is_curator,
         "thread_longest": MAX_COMMENT,
     }
 
 
 def _answer(
-    request: SignedInRequest, project: Project, comparison_id: int, error: str = "", draft: str = ""
+    request: SignedInRequest,
+    project: Project,
+    comparison_id: int,
+    own: Judgment | None = None,
+    error: str = "",
+    draft: str = "",
 ) -> HttpResponse:
     """The thread as it is now, or the page that the form stands on."""
     if wants_fragment(request):
         comparison = Comparison.objects.filter(project=project, pk=comparison_id).first()
-        if comparison is None or not _may_see(request.user, project, comparison):
+        if comparison is None:
             raise Http404("There is no such comparison.")
-        context = thread_context(project, comparison, request.user)
+        context = thread_context(project, comparison, request.user, own)
         context |= {"project": project, "thread_error": error, "thread_draft": draft}
         return render(request, "curation/_comments.html", context, status=422 if error else 200)
     if error:
@@ -102,11 +133,6 @@ def _answer(
     if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
         back = reverse("comments", args=[project.slug])
     return redirect(back)
-
-
-def _may_see(user: User, project: Project, comparison: Comparison) -> bool:
-    answered = Judgment.objects.filter(labeler=user, comparison=comparison)
-    return comments.is_curator(user, project) or answered.exists()
 
 
 def _places(project: Project, user: User, comparison_ids: list[int]) -> dict[int, str]:

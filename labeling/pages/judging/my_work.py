@@ -120,7 +120,7 @@ def _judgment_page(
         "problem": problem,
         "error": error,
         "until": _until(judgment, project),
-        **thread_context(project, judgment.comparison, request.user),
+        **thread_context(project, judgment.comparison, request.user, judgment),
     }
     return render(request, "judging/my_judgment.html", context, status=status)
 

@@ -100,6 +100,13 @@ def test_an_at_sign_before_a_members_name_mentions_them(project, curator, labele
     assert {person.username for person in comment.mentions.all()} == names
 
 
+def test_a_labeler_learns_by_no_mention_who_else_is_there(project, curator, labeler):
+    make_member(project, Role.LABELER, "olly")
+    comparison = judged_by(labeler, project)
+    comment = add_comment(project, labeler, comparison, "@olly @cora @lee @nobody")
+    assert [person.username for person in comment.mentions.all()] == ["cora"]
+
+
 @pytest.mark.parametrize("text", ["", "  \n", "a\0b", "x" * 5_001])
 def test_nothing_and_too_much_are_refused(project, curator, labeler, text):
     with pytest.raises(CannotComment):

@@ -336,3 +336,26 @@ def test_a_token_sealed_with_another_key_is_asked_for_again(hub, snapshot, admin
     tasks.push_snapshots()
     asked = SnapshotPush.objects.get()
     assert asked.state == "failed" and asked.problem and hub.requests == []
+
+
+def test_nobody_writes_over_another_projects_repository_with_the_servers_token(
+    hub: FakeHub, snapshot, admin, settings
+):
+    settings.HF_TOKEN = TOKEN
+    assert push(snapshot, admin, token="").state == "done"
+    before = hub.repositories[REPO].sha
+    elsewhere = make_project(name="Coffee")
+    make_comparisons(elsewhere, 1)
+    claim_and_judge(make_member(elsewhere, name="bob"), elsewhere, "left")
+    stranger = make_member(elsewhere, Role.ADMIN, name="other-admin")
+    theirs = take(elsewhere, stranger, "Mine")
+    for repo_id in (REPO, REPO.upper()):
+        with pytest.raises(SnapshotRefused, match="another project") as refusal:
+            push(theirs, stranger, token="", repo_id=repo_id)
+        assert refusal.value.field == "token"
+    snapshot.pushes.all().delete()  # as when its snapshot is deleted
+    with pytest.raises(SnapshotRefused, match="another project"):
+        push(theirs, stranger, token="")
+    assert hub.repositories[REPO].sha == before
+    assert push(snapshot, admin, token="").state == "done"
+    assert push(theirs, stranger).state == "done", "with a token of one's own the hub decides"

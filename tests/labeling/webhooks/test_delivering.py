@@ -15,11 +15,18 @@ import pytest
 from django.utils import timezone
 
 from labeling.models import AuditEntry, Delivery, Project, User, Webhook
-from labeling.projects.webhooks import change_webhook, resend, rotate_secret, send_test
+from labeling.projects.webhooks import (
+    change_webhook,
+    create_webhook,
+    resend,
+    rotate_secret,
+    send_test,
+)
 from labeling.tasks import remove_old_deliveries, send_webhooks
 from labeling.webhooks import delivering, sending, signing
 from labeling.webhooks.delivering import Claimed, claim, claim_due, record, send_due
 from labeling.webhooks.sending import Outcome
+from tests.factories import make_member, make_project
 from tests.webhook_receiver import Received, Receiver
 
 State = Delivery.State
@@ -368,3 +375,19 @@ def test_one_slow_receiver_does_not_keep_others_from_theirs(
         delivering.deliver(claimed)
     slow = Delivery.objects.get(webhook=other)
     assert len(receiver.requests) == 1 and "No whole answer" not in slow.problem
+
+
+def test_the_backlog_of_one_project_leaves_room_for_another(
+    webhook: Webhook, admin: User, receiver: Receiver
+) -> None:
+    fields = {"address": receiver.url, "events": ["round.finished"]}
+    many = [create_webhook(webhook.project, admin, fields).webhook for _ in range(5)]
+    for hook in many:
+        for _ in range(2 * delivering.AT_ONCE):
+            send_test(hook, admin)
+    other = make_project()
+    theirs = create_webhook(other, make_member(other, "admin"), fields).webhook
+    waiting = send_test(theirs, admin)
+    claimed = claim_due(timezone.now())
+    assert waiting in [one.delivery for one in claimed]
+    assert len(claimed) <= delivering.MOST_AT_ONCE

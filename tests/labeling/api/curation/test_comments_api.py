@@ -2,7 +2,7 @@
 
 import pytest
 
-from labeling.models import Preference, Role, Scope
+from labeling.models import Judgment, Preference, Role, Scope
 from tests.factories import (
     claim_and_judge,
     client_with_token,
@@ -93,3 +93,37 @@ def test_a_comment_is_written_once_under_its_key(project, labeler, curator):
         for _ in range(2)
     }
     assert len(ids) == 1
+
+
+def test_no_labeler_learns_or_tries_the_number_of_a_comparison(project, labeler, curator):
+    """It would tell gold, which is made together, from work."""
+    judgment = Judgment.objects.get()
+    client = client_with_token(labeler, Scope.READ, Scope.WRITE)
+    mine = str(judgment.assignment.uuid)
+    body = {"hand_out": mine, "text": "I was unsure."}
+    written = client.post(address(project), body, "application/json")
+    assert written.status_code == 201
+    for row in (written.json(), client.get(address(project)).json()["results"][0]):
+        assert (row["comparison"], row["hand_out"]) == (None, mine)
+    for number in (judgment.comparison_id, judgment.comparison_id + 1):
+        body = {"comparison": number, "text": "x"}
+        assert client.post(address(project), body, "application/json").status_code == 403
+        assert client.get(address(project), {"comparison": number}).status_code == 403
+    by_curator = client_with_token(curator, Scope.READ, Scope.WRITE)
+    (row,) = by_curator.get(address(project)).json()["results"]
+    assert (row["comparison"], row["hand_out"]) == (judgment.comparison_id, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"text": "a"}, "comparison"),
+        ({"hand_out": "0" * 32, "text": "a"}, "hand_out"),
+        ({"hand_out": "x", "text": "a"}, "hand_out"),
+    ],
+)
+def test_a_labeler_names_an_answer_of_their_own(project, labeler, body, field):
+    client = client_with_token(labeler, Scope.WRITE)
+    answer = client.post(address(project), body, "application/json")
+    assert answer.status_code == 400
+    assert [one["field"] for one in answer.json()["errors"]] == [field]

@@ -78,6 +78,34 @@ def test_a_card_says_which_files_make_a_split() -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "chosen"),
+    [
+        ("**/1.jsonl", ["1.jsonl", "a/1.jsonl", "a/b/1.jsonl"]),
+        ("a/**", ["a/1.jsonl", "a/2.csv", "a/b/1.jsonl"]),
+        ("a/*", ["a/1.jsonl", "a/2.csv"]),
+        ("**b*l", []),
+        ("a/?.*", ["a/1.jsonl", "a/2.csv"]),
+        ("**a**b/*.jsonl", ["a/b/1.jsonl"]),
+        ("[a]/(1).jsonl", []),
+    ],
+)
+def test_a_cards_patterns_stay_in_a_folder_or_cross_it(path: str, chosen: list[str]) -> None:
+    names = ("1.jsonl", "a/1.jsonl", "a/2.csv", "a/b/1.jsonl")
+    card = {"configs": [{"config_name": "default", "data_files": path}]}
+    assert choose(*names, card=card) == chosen
+
+
+def test_a_card_of_many_stars_holds_no_worker() -> None:
+    """Tried one after the other, the readings of this pattern take longer than a life."""
+    path = "*a" * 30 + "b"
+    card = {"configs": [{"config_name": "default", "data_files": path}]}
+    assert choose("a" * 200 + ".jsonl", card=card) == []
+    card["configs"][0]["data_files"] = "*" * 501
+    with pytest.raises(HubRefused, match="more than 500 characters"):
+        choose("a.jsonl", card=card)
+
+
+@pytest.mark.parametrize(
     ("wanted", "words"),
     [
         ({"split": "train"}, "no split “train”: choose one of train_prefs, test_prefs"),

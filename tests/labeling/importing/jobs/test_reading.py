@@ -244,3 +244,16 @@ def test_a_data_set_of_a_hub_that_is_not_asked_is_refused_in_words(project: Proj
     tasks.go_on_with_import(job.pk)
     assert state_of(job) == State.REFUSED
     assert "HF_HUB_OFFLINE" in job.refusal["summary"]
+
+
+def test_a_project_that_hands_over_many_keeps_no_other_waiting_for_all(project: Project) -> None:
+    many = [hand_over(project, prompts(1, start=number)) for number in range(3)]
+    other = hand_over(make_project(), prompts(1))
+    for job in many[:2]:  # the worker's messages come in the order in which all was handed over
+        tasks.go_on_with_import(job.pk)
+    assert [state_of(job) for job in (*many, other)] == ["ready", "staged", "staged", "ready"]
+    for job in (*many[2:], other):
+        tasks.go_on_with_import(job.pk)
+    long_ago()
+    tasks.finish_changes()
+    assert {state_of(job) for job in many} == {State.READY}

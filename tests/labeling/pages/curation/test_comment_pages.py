@@ -109,3 +109,27 @@ def test_the_list_costs_the_same_however_many_there_are(
         client = signed_in(person)
         with django_assert_max_num_queries(14):
             assert client.get(reverse("comments", args=[project.slug])).status_code == 200
+
+
+def test_no_page_tells_a_labeler_the_number_of_a_comparison(project, labeler, curator):
+    """It would tell gold, which is made together, from work."""
+    judgment = Judgment.objects.get()
+    client = signed_in(labeler)
+    note = reverse("note-add", args=[project.slug, judgment.pk])
+    said = client.post(note, {"text": "I was unsure."}, headers=HTMX)
+    assert said.status_code == 200 and Comment.objects.get().author == labeler
+    own = reverse("my-judgment", args=[project.slug, judgment.pk])
+    pages = [own, reverse("my-work", args=[project.slug]), reverse("comments", args=[project.slug])]
+    for html in [said.content.decode(), *(client.get(page).content.decode() for page in pages)]:
+        assert "/comparisons/" not in html and "Comparison " not in html
+
+
+def test_a_labeler_does_not_try_numbers_of_comparisons(project, labeler, curator):
+    preference, client = Preference.objects.get(), signed_in(labeler)
+    for number in (preference.comparison_id, preference.comparison_id + 1, 10**12):
+        tried = reverse("comment-add", args=[project.slug, number])
+        assert client.post(tried, {"text": ""}, headers=HTMX).status_code == 403
+    other = make_member(project, Role.LABELER, "olly")
+    note = reverse("note-add", args=[project.slug, Judgment.objects.get().pk])
+    assert signed_in(other).post(note, {"text": "Hm"}).status_code == 404
+    assert not Comment.objects.exists()
