@@ -31,7 +31,7 @@ class WebhookForm(forms.Form):
 
     address = forms.CharField(
         max_length=LONGEST_ADDRESS,
-        help_text="Where events are sent, by https. Private addresses only where the operator allows.",
+        help_text="By https. Private addresses only as the operator allows.",
         error_messages={"required": "Give the address that events are sent to."},
     )
     events = forms.MultipleChoiceField(
