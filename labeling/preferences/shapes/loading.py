@@ -26,6 +26,10 @@ class Shape:
     loads_itself: bool = False
     nested: tuple[str, ...] = ()
 
+    @property
+    def language(self) -> str:
+        return "Shell" if self.code.startswith("# in a shell") else "Python"
+
     def loading(self, file_name: str, file_format: str) -> str:
         """The lines that load a file of this name."""
         loader = DATASETS

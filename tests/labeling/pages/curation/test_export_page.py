@@ -178,3 +178,8 @@ def test_lines_for_a_csv_parse_the_columns_that_hold_lists(
     assert page.context["code"].count("json.loads") == bool(nested)
     assert all(f'"{name}"' in page.context["code"] for name in nested)
     assert "json.loads" not in SHAPES[style].loading("x.parquet", "parquet")
+
+
+@pytest.mark.parametrize(("style", "language"), [("verl", "Shell"), ("trl", "Python")])
+def test_the_lines_say_where_they_are_run(curator: Client, style: str, language: str) -> None:
+    assert f"<h3>{language}</h3>" in opened(curator, style=style).content.decode()
