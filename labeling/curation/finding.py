@@ -6,7 +6,7 @@ small letters are the same; on SQLite that holds for a–z only.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -16,6 +16,12 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from labeling.curation.doubts import DOUBTS
 from labeling.material.adding import prompts_with_near_copies
 from labeling.material.excerpts import AllContents, AllValues, with_excerpts
+from labeling.material.metadata_conditions import (
+    ConditionRefused,
+    MetadataCondition,
+    conditions_in,
+    with_metadata,
+)
 from labeling.models import Doubt, Judgment, Preference, Project, User
 from labeling.models.material import Arm, Split
 from labeling.people.clock import server_zone
@@ -56,6 +62,7 @@ class PreferenceFilter:
     settled_on: str = ""
     doubt: str = ""  # what the reward model contradicts: "open" comes strongest first
     near: str = ""  # "prompts": those whose prompt has near copies
+    metadata: tuple[MetadataCondition, ...] = ()
 
     CHOICES: ClassVar[Mapping[str, list[str]]] = {
         "state": list(STATES),
@@ -85,30 +92,42 @@ class PreferenceFilter:
         # Ten digits and more overflow the column, which is an error on PostgreSQL.
         if version and not (version.isascii() and version.isdigit() and len(version) < 10):
             raise FilterError("source", f"“{version}” is no version of a policy.")
-        if "\0" in "".join(asdict(self).values()):
+        if "\0" in "".join(value for _, value in self.fields):
             raise FilterError("q", "A filter cannot contain the NUL character.")
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> "PreferenceFilter":
-        values = {f.name: str(data.get(f.name, "")).strip() for f in fields(cls)}
-        return cls(**values)
+        values: dict[str, Any] = {
+            name: str(data.get(name, "")).strip() for name in cls._plain_fields()
+        }
+        try:
+            return cls(**values, metadata=conditions_in(data))
+        except ConditionRefused as refused:
+            raise FilterError(refused.field, str(refused)) from None
+
+    @classmethod
+    def _plain_fields(cls) -> list[str]:
+        return [field.name for field in fields(cls) if field.name != "metadata"]
 
     def querystring(self, **changes: Any) -> str:
         """The filter as an address, with `changes` made; what is empty is left out."""
-        values = {**asdict(self), **changes}
+        values = {**dict(self.fields), **changes}
         return urlencode({name: value for name, value in values.items() if value})
 
     def without(self, *names: str) -> "PreferenceFilter":
-        return replace(self, **dict.fromkeys(names, ""))
+        empty: dict[str, Any] = dict.fromkeys(names, "")
+        return replace(self, **empty)
 
     @property
     def fields(self) -> list[tuple[str, str]]:
         """What is asked for, as hidden fields of a form."""
-        return [(name, value) for name, value in asdict(self).items() if value]
+        plain = [(name, getattr(self, name)) for name in self._plain_fields()]
+        conditions = [(condition.name, condition.value) for condition in self.metadata]
+        return [(name, value) for name, value in (*plain, *conditions) if value]
 
     @property
     def is_empty(self) -> bool:
-        return not any(asdict(self).values())
+        return not self.fields
 
 
 def _day(field: str, text: str) -> date | None:
@@ -180,7 +199,7 @@ def matching(project: Project, wanted: PreferenceFilter, window: Window) -> Quer
 
 def _narrowed(project: Project, wanted: PreferenceFilter) -> QuerySet[Preference]:
     """The preferences that pass every filter but the text."""
-    rows = Preference.objects.filter(project=project)
+    rows = with_metadata(Preference.objects.filter(project=project), wanted.metadata)
     if wanted.state:
         rows = rows.filter(STATES[wanted.state])
     for field in ("kind", "provenance", "split", "arm"):

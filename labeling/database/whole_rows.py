@@ -4,7 +4,7 @@
 the busiest request (docs/decisions/017-lock-first-then-read.md).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Generic, TypeVar
 
 from django.db import connection
@@ -14,11 +14,14 @@ Row = TypeVar("Row", bound=Model)
 
 
 class ModelColumns(Generic[Row]):
-    """All columns of a model under the alias that the SQL gives its table."""
+    """All columns of a model under the alias that the SQL gives its table, but for those that are
+    left out: an instance reads them when it is asked for them."""
 
-    def __init__(self, model: type[Row], alias: str) -> None:
+    def __init__(self, model: type[Row], alias: str, *, without: Collection[str] = ()) -> None:
         self.model = model
-        self.fields: list[Field[Any, Any]] = list(model._meta.concrete_fields)
+        self.fields: list[Field[Any, Any]] = [
+            field for field in model._meta.concrete_fields if field.attname not in without
+        ]
         self.names = [field.attname for field in self.fields]
         self.sql = ", ".join(f'{alias}."{field.column}"' for field in self.fields)
         # By kind of database: the places whose values are written otherwise than Python has them.

@@ -58,7 +58,7 @@ __all__ = [
 MAX_PAIRS = 36
 LONGEST_SOURCE = 120  # of the column of prompts
 # A chunk is the least that one transaction adds: small, so that nobody waits for it.
-CHUNK_ROWS = 200
+CHUNK_ROWS = 400
 CHUNK_RESPONSES = 1000
 CHUNK_CHARACTERS = 2_000_000
 LOOKED_AT = 200  # rows, to see whether a file is of a known shape

@@ -17,6 +17,7 @@ from labeling.importing.storing import Earlier, Storing
 from labeling.material.adding import ComparisonName, ResponseName
 from labeling.models import Comparison, Preference, Prompt, Response, User
 from labeling.people.outside import Labeler
+from labeling.texts.metadata import Metadata
 
 # Below every id of the database, ascending as they would.
 FIRST_ID = -(2**50)
@@ -27,7 +28,11 @@ NAMED_BY = {
     Preference: ("prompt_id", "pair_key"),
     User: ("outside_project_id", "outside_key"),
 }
-REMEMBERED = {Prompt: ["split"], Preference: ["chosen_id", "rejected_id", "kind"]}
+REMEMBERED = {
+    Prompt: ["split", "metadata"],
+    Response: ["metadata"],
+    Preference: ["chosen_id", "rejected_id", "kind"],
+}
 NEAR_COPIES = "near copies"
 
 
@@ -50,10 +55,10 @@ class Rehearsing(Storing):
         if model in NAMED_BY:
             parent, name = NAMED_BY[model]
             for row in rows:
-                columns = [row[column] for column in REMEMBERED.get(model, ())]
+                columns = [row.get(column) for column in REMEMBERED.get(model, ())]
                 self.remembered.add(model.__name__, row.get(parent, 0), row[name], columns)
                 if model is Prompt:
-                    self.remembered.add(NEAR_COPIES, 0, row["near_digest"], columns)
+                    self.remembered.add(NEAR_COPIES, 0, row["near_digest"], columns[:1])
 
     def from_before(self, model: type[models.Model], ids: Collection[int]) -> set[int]:
         return {pk for pk in ids if pk > 0}
@@ -79,6 +84,13 @@ class Rehearsing(Storing):
     def splits(self, prompt_ids: Collection[int]) -> dict[int, str]:
         of_file = {pk: self.remembered.columns_of(pk)[0] for pk in prompt_ids if pk < 0}
         return super().splits(prompt_ids) | of_file
+
+    def metadata_of(self, model: type[Prompt | Response], ids: Collection[int]) -> dict[int, Any]:
+        of_file = {pk: self.remembered.columns_of(pk)[-1] or {} for pk in ids if pk < 0}
+        return super().metadata_of(model, ids) | of_file | self.remembered.metadata(model, ids)
+
+    def write_metadata(self, model: type[Prompt | Response], rows: Mapping[int, Metadata]) -> None:
+        self.remembered.remember_metadata(model, rows)
 
     def response_ids(self, names: Collection[ResponseName]) -> dict[ResponseName, int]:
         of_file = self.remembered.find(Response.__name__, names)
@@ -146,6 +158,7 @@ class RememberedRows:
             "PRIMARY KEY (kind, parent, name)) WITHOUT ROWID"
         )
         database.execute("CREATE INDEX by_id ON named (id)")
+        database.execute("CREATE TABLE known (kind, id, metadata, PRIMARY KEY (kind, id))")
 
     def add(self, kind: str, parent: Any, name: Any, columns: list[Any]) -> None:
         """Remembers a row of this kind, unless there is one of this name already."""
@@ -158,6 +171,17 @@ class RememberedRows:
         row = self.database.execute("SELECT columns FROM named WHERE id = ?", (pk,)).fetchone()
         columns: list[Any] = json.loads(row[0])
         return columns
+
+    def remember_metadata(self, model: type[models.Model], rows: Mapping[int, Metadata]) -> None:
+        """Remembers what the metadata of rows would have become."""
+        values = [(model.__name__, pk, json.dumps(one)) for pk, one in rows.items()]
+        self.database.executemany("INSERT OR REPLACE INTO known VALUES (?, ?, ?)", values)
+
+    def metadata(self, model: type[models.Model], ids: Collection[int]) -> dict[int, Metadata]:
+        """What was remembered of these rows' metadata, by id."""
+        select = "SELECT metadata FROM known WHERE kind = ? AND id = ?"
+        rows = {pk: self.database.execute(select, (model.__name__, pk)).fetchone() for pk in ids}
+        return {pk: json.loads(row[0]) for pk, row in rows.items() if row is not None}
 
     def find(
         self, kind: str, names: Iterable[tuple[int, str]]

@@ -161,6 +161,7 @@ class ImportReport:
     contradictory: int = 0
     left_to_people: int = 0
     other_split: int = 0
+    metadata_left_out: int = 0
     dry_run: bool = False
     seconds: float = 0.0
     splits: dict[str, int] = field(default_factory=dict)  # of the new prompts
@@ -211,6 +212,7 @@ WORDS = {
     "contradictory": "triples that contradict one before them, left out",
     "left_to_people": "triples left out because people have been asked about this pair",
     "other_split": "preferences in another split than the file says, where their prompts were",
+    "metadata_left_out": "values of metadata that differ from what was known already, left out",
 }
 ALWAYS_SHOWN = {"rows", "prompts_new"}
 

@@ -2,6 +2,7 @@
 choices make."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from labeling.importing.sources.mapping import ColumnMapping, MappingRefused
 
@@ -13,7 +14,8 @@ def _of_responses(role: str, words: str, of_list: str) -> list[tuple[str, str]]:
     return [*letters, (f"{role}_list", of_list)]
 
 
-# In groups, as they are offered; "" is a column that is not read.
+LEFT_OUT = "left_out"
+# In groups, as they are offered; "" is a column that is kept as metadata of the prompt.
 ROLES: list[tuple[str, list[tuple[str, str]]]] = [
     ("What is asked", [("prompt", "Prompt"), ("system", "System text")]),
     ("Responses", _of_responses("response", "Response", "All responses (a list)")),
@@ -24,9 +26,15 @@ ROLES: list[tuple[str, list[tuple[str, str]]]] = [
     ("Scores", _of_responses("score", "Score of", "All scores (a list)")),
     ("Who wrote them", _of_responses("model", "Model of", "All models (a list)")),
     ("About the row", [("tags", "Tags")]),
+    (
+        "About a response",
+        _of_responses("metadata", "Metadata of response", "Metadata of all responses (a list)"),
+    ),
+    ("Not kept", [(LEFT_OUT, "Left out")]),
 ]
 LABELS = {role: label for _, group in ROLES for role, label in group}
-MAY_BE_SEVERAL = frozenset({"verdict", "labeler", "tags"})
+METADATA = frozenset(f"metadata_{place}" for place in (*LETTERS, "list"))
+MAY_BE_SEVERAL = frozenset({"verdict", "labeler", "tags", LEFT_OUT}) | METADATA
 MEANINGS = [
     ("first", "A is better"),
     ("second", "B is better"),
@@ -57,7 +65,7 @@ def mapping_of(
                 f"{LABELS[role]} is chosen for {len(several)} columns: {', '.join(several)[:200]}."
             )
     has_verdict = bool(paths.get("verdict"))
-    values = {
+    values: dict[str, Any] = {
         name: tuple(word for word, meaning in meanings.items() if has_verdict and meaning == name)
         for name, _ in MEANINGS
     }
@@ -72,8 +80,30 @@ def mapping_of(
         labelers=tuple(paths.get("labeler", [])),
         labeler_per_verdict=labeler_per_verdict and has_verdict and "labeler" not in paths,
         tags=tuple(paths.get("tags", [])),
+        response_metadata=_of_each_response(paths),
+        leave_out=tuple(paths.get(LEFT_OUT, [])),
         **values,
     )
+
+
+def _of_each_response(paths: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """The columns about each response; raises MappingRefused where there is no such response."""
+    of_list = tuple(paths.get("metadata_list", []))
+    lettered = [letter for letter in LETTERS if paths.get(f"metadata_{letter}")]
+    if of_list and lettered:
+        raise MappingRefused(
+            f"Both {LABELS['metadata_list']} and {LABELS[f'metadata_{lettered[0]}']} are chosen."
+        )
+    if of_list:
+        return (of_list,)
+    for letter in lettered:
+        if not paths.get(f"response_{letter}"):
+            response = LABELS[f"response_{letter}"]
+            raise MappingRefused(f"{LABELS[f'metadata_{letter}']} is chosen and {response} is not.")
+    answers = [letter for letter in LETTERS if paths.get(f"response_{letter}")]
+    if not lettered:
+        return ()
+    return tuple(tuple(paths.get(f"metadata_{letter}", [])) for letter in answers)
 
 
 def _in_order(paths: Mapping[str, Sequence[str]], role: str) -> tuple[str, ...]:
@@ -108,7 +138,12 @@ def roles_of(mapping: ColumnMapping) -> dict[str, str]:
             roles |= {path: f"{role}_{one}" for path, one in zip(paths, LETTERS, strict=False)}
     roles |= dict.fromkeys(mapping.verdicts, "verdict") | dict.fromkeys(mapping.tags, "tags")
     roles |= dict.fromkeys(mapping.labelers, "labeler")
-    return roles
+    of_list = len(mapping.response_metadata) == 1 and len(mapping.responses) == 1
+    for place, several in zip(
+        ("list",) if of_list else LETTERS, mapping.response_metadata, strict=False
+    ):
+        roles |= dict.fromkeys(several, f"metadata_{place}")
+    return roles | dict.fromkeys(mapping.leave_out, LEFT_OUT)
 
 
 def meanings_of(mapping: ColumnMapping) -> dict[str, str]:

@@ -106,6 +106,7 @@ class ShownRow:
     verdict: str = ""
     labelers: list[str] = field(default_factory=list)  # with what each of them says
     tags: list[str] = field(default_factory=list)
+    metadata: list[str] = field(default_factory=list)  # the names of what is kept of the prompt
 
 
 def sample_of(file: Source, name: str) -> Sample:
@@ -153,9 +154,8 @@ def _shown_row(place: Place, data: Data, mapping: ColumnMapping) -> ShownRow:
         ShownAnswer(_letter(index), answer, counts[index] if record.verdicts and index < 2 else 0)
         for index, answer in enumerate(answers)
     ]
-    return ShownRow(
-        at, [], row.messages, shown, _verdict(record, mapping), _labelers(record), row.tags
-    )
+    verdict, labelers = _verdict(record, mapping), _labelers(record)
+    return ShownRow(at, [], row.messages, shown, verdict, labelers, row.tags, list(row.metadata))
 
 
 def _in_order(place: Place, row: CheckedRow, record: MappedRecord) -> list[NewResponse]:

@@ -84,10 +84,11 @@ def _written(rows: Sequence[CheckedRow]) -> bytes:
         (
             row.line,
             row.messages,
-            [(response.text, response.source, response.extra) for response in row.responses],
+            [(one.text, one.source, one.extra, one.metadata) for one in row.responses],
             _opinion(row.opinion) if row.opinion else None,
             row.tags,
             row.extra,
+            row.metadata,
         )
         for row in rows
     ]

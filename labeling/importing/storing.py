@@ -3,9 +3,9 @@ and the preferences that they bring; what named people said by outside_judgments
 responses never become a comparison.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar
 
 from django.db.models import Model
 from django.utils import timezone
@@ -16,6 +16,7 @@ from labeling.importing.outside_judgments import OutsideJudgments, finished
 from labeling.importing.pairing import pick_groups
 from labeling.importing.undoing.links import BROUGHT, rows_from_before
 from labeling.material.adding import (
+    Added,
     ColumnValues,
     ComparisonName,
     NewPrompt,
@@ -29,10 +30,15 @@ from labeling.models import (
     Prompt,
     Response,
 )
+from labeling.texts.metadata import Metadata, merged
 from labeling.texts.sameness import pairing_seed
 
 Pair: TypeAlias = tuple[int, int]  # response ids
 Group: TypeAlias = tuple[int, ...]  # response ids to compare: two, or up to nine to rank
+# Asking an enumeration for its values takes longer than the rest of a row.
+IMPORTED = str(Response.Origin.IMPORTED)
+Name = TypeVar("Name")
+
 Earlier: TypeAlias = tuple[Pair, str]  # chosen and rejected of a preference, its kind
 
 
@@ -98,19 +104,25 @@ class Storing(OutsideJudgments):
 
     def _store_prompts(self, rows: Sequence[CheckedRow], digests: Sequence[str]) -> dict[str, int]:
         """Stores the prompts and returns their ids by digest. Of several rows alike, the first is
-        stored."""
+        stored, with the metadata of all."""
         prompts: dict[str, NewPrompt] = {}
+        told: dict[str, Metadata] = {}
         for digest, row in zip(digests, rows, strict=True):
             if digest not in prompts:
                 split = row.opinion.split if row.opinion else ""
                 tags = [*row.tags, *self.tags]
                 prompts[digest] = NewPrompt(row.messages, row.extra, tags, self.source, split)
+            if row.metadata:
+                self._gather(told, digest, row.metadata)
+        for digest, metadata in told.items():
+            prompts[digest] = replace(prompts[digest], metadata=metadata)
         added = self.add_prompts(prompts)
         self.report.prompts_new += added.new
         self.report.prompts_merged += len(rows) - added.new
         if added.new < len(prompts):
             before = self.from_before(Prompt, added.ids.values())
             self.report.prompts_known += sum(added.ids[digest] in before for digest in digests)
+        self._add_metadata(Prompt, added, told)
         return added.ids
 
     def _store_responses(
@@ -119,6 +131,7 @@ class Storing(OutsideJudgments):
         """Stores the responses and returns their ids by prompt and digest."""
         count = 0
         wanted: dict[ResponseName, dict[str, object]] = {}
+        told: dict[ResponseName, Metadata] = {}
         for row, row_keys in zip(rows, keys, strict=True):
             for response, key in zip(row.responses, row_keys, strict=True):
                 count += 1
@@ -126,15 +139,32 @@ class Storing(OutsideJudgments):
                     wanted[key] = {
                         "text": response.text,
                         "extra": response.extra,
-                        "origin": str(Response.Origin.IMPORTED),
+                        "origin": IMPORTED,
                         "source": response.source or self.model,
                     }
+                if response.metadata:
+                    self._gather(told, key, response.metadata)
+        for key, metadata in told.items():
+            wanted[key]["metadata"] = metadata
         added = self.add_responses(wanted)
         self.report.responses_new += added.new
         self.report.responses_merged += count - added.new
         if added.new < len(wanted):
             self.from_before(Response, added.ids.values())
+        self._add_metadata(Response, added, told)
         return added.ids
+
+    def _gather(self, told: dict[Name, Metadata], name: Name, metadata: Metadata) -> None:
+        """Adds metadata to what earlier rows of the chunk say of the same prompt or response."""
+        told[name], left_out = merged(told.get(name, {}), metadata)
+        self.report.metadata_left_out += left_out
+
+    def _add_metadata(
+        self, model: type[Prompt | Response], added: Added[Name], told: Mapping[Name, Metadata]
+    ) -> None:
+        """Adds the metadata of those that were there already: new ones were written with it."""
+        earlier = {added.ids[name]: one for name, one in told.items() if name in added.known}
+        self.report.metadata_left_out += self.add_metadata(model, earlier)
 
     def _add_triple(
         self,
@@ -182,8 +212,11 @@ class Storing(OutsideJudgments):
             self.report.identical_pairs += 1
         if len(distinct) < 2:
             return
-        size, seed = self.responses_per_comparison, pairing_seed(row.messages)
-        for group in pick_groups(distinct, self.pairs_per_prompt, size, seed=seed):
+        chosen: list[Group] = [(distinct[0], distinct[1])] if self.pairs_per_prompt else []
+        if len(distinct) > 2:
+            size, seed = self.responses_per_comparison, pairing_seed(row.messages)
+            chosen = pick_groups(distinct, self.pairs_per_prompt, size, seed=seed)
+        for group in chosen:
             name = (prompt_id, responses_key(group))
             if name in groups:
                 self.report.comparisons_merged += 1

@@ -13,7 +13,9 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from django.db.models import Count, Model, QuerySet
 
 from labeling.database.inserting import insert_rows
+from labeling.database.looking_up import rows_where_in
 from labeling.models import Comparison, ComparisonResponse, Project, Prompt, Response
+from labeling.texts.metadata import Metadata, merged
 from labeling.texts.sameness import near_digest, prompt_digest, response_digest, split_of
 
 T = TypeVar("T")
@@ -26,10 +28,12 @@ ColumnValues: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Added(Generic[Name]):
-    """The ids of all rows that were to be there, by name. `new` is how many of them were added."""
+    """The ids of all rows that were to be there, by name. `new` is how many of them were added, and
+    `known` are the names of those that were there already."""
 
     ids: dict[Name, int]
     new: int
+    known: Collection[Name] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class NewPrompt:
     tags: Iterable[str] = ()
     source: str = ""
     split: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class Adding:
     run (labeling/importing/rehearsing.py) does both elsewhere."""
 
     project: Project
+    # What was added last: no response is theirs yet, so none has to be looked up.
+    new_prompts: set[int] = field(default_factory=set, kw_only=True, compare=False)
 
     def insert(
         self, model: type[Model], rows: Iterable[ColumnValues], *, or_fail: bool = False
@@ -58,42 +65,46 @@ class Adding:
 
     def prompt_ids(self, digests: Iterable[str]) -> dict[str, int]:
         """Ids of those of these prompts that the project has."""
-        rows = Prompt.objects.filter(project=self.project, digest__in=list(digests))
-        return dict(rows.values_list("digest", "id"))
+        project = self.project.pk
+        return dict(
+            rows_where_in(Prompt, ("digest", "id"), "digest", list(digests), project_id=project)
+        )
 
     def splits_of_near(self, digests: Iterable[str]) -> dict[str, str]:
         """The splits in which prompts with these near digests stand already; of several, that of
         the first."""
-        prompts = Prompt.objects.filter(project=self.project, near_digest__in=list(digests))
-        return dict(prompts.order_by("-pk").values_list("near_digest", "split"))
+        columns, name = ("near_digest", "split"), "near_digest"
+        project = self.project.pk
+        found = rows_where_in(
+            Prompt, columns, name, set(digests), project_id=project, order="id DESC"
+        )
+        return dict(found)
 
     # The two look-ups below name prompts only: with two long IN lists a database may try every
     # combination of them. A prompt has few rows in either table.
 
     def response_ids(self, names: Collection[ResponseName]) -> dict[ResponseName, int]:
         """Ids of those of these responses that exist."""
-        rows = Response.objects.filter(prompt_id__in={prompt_id for prompt_id, _ in names})
-        return {
-            (prompt_id, digest): pk
-            for prompt_id, digest, pk in rows.values_list("prompt_id", "digest", "id")
-            if (prompt_id, digest) in names
-        }
+        return self._ids_of(Response, "digest", names)
 
     def comparison_ids(self, names: Collection[ComparisonName]) -> dict[ComparisonName, int]:
         """Ids of those of these comparisons that exist."""
-        rows = Comparison.objects.filter(prompt_id__in={prompt_id for prompt_id, _ in names})
-        return {
-            (prompt_id, key): pk
-            for prompt_id, key, pk in rows.values_list("prompt_id", "responses_key", "id")
-            if (prompt_id, key) in names
-        }
+        return self._ids_of(Comparison, "responses_key", names)
+
+    def _ids_of(
+        self, model: type[Response | Comparison], name: str, names: Collection[tuple[int, str]]
+    ) -> dict[tuple[int, str], int]:
+        prompts = {prompt_id for prompt_id, _ in names}
+        rows = rows_where_in(model, ("prompt_id", name, "id"), "prompt_id", prompts)
+        return {(prompt, key): pk for prompt, key, pk in rows if (prompt, key) in names}
 
     def add_prompts(self, prompts: Mapping[str, NewPrompt]) -> Added[str]:
         """Adds those of these prompts, each by its digest, that the project does not have."""
+        self.new_prompts.clear()
         known = self.prompt_ids(prompts)
         missing = {digest: prompt for digest, prompt in prompts.items() if digest not in known}
         if not missing:
-            return Added(known, 0)
+            return Added(known, 0, known)
         near = {digest: near_digest(prompt.messages) for digest, prompt in missing.items()}
         splits = self._splits(near, missing)
         rows = [
@@ -106,11 +117,14 @@ class Adding:
                 "split": splits[near[digest]],
                 "tags": list(dict.fromkeys(prompt.tags)),
                 "source": prompt.source,
+                "metadata": dict(prompt.metadata),
             }
             for digest, prompt in missing.items()
         ]
         self.insert(Prompt, rows)
-        return Added(known | self.prompt_ids(missing), len(missing))
+        ids = self.prompt_ids(missing)
+        self.new_prompts.update(ids.values())
+        return Added(known | ids, len(missing), known)
 
     def _splits(self, near: Mapping[str, str], prompts: Mapping[str, NewPrompt]) -> dict[str, str]:
         """The split for each near digest: that of near copies in the project, else what the first
@@ -132,16 +146,18 @@ class Adding:
     def add_responses(self, responses: Mapping[ResponseName, ColumnValues]) -> Added[ResponseName]:
         """Adds those of these responses that their prompts do not have. Each comes with its other
         columns: `text`, `origin` and so on."""
-        known = self.response_ids(responses.keys())
+        earlier = {name for name in responses if name[0] not in self.new_prompts}
+        known = self.response_ids(earlier) if earlier else {}
+        self.new_prompts.clear()
         missing = {name: row for name, row in responses.items() if name not in known}
         if not missing:
-            return Added(known, 0)
+            return Added(known, 0, known)
         rows = [
             {**row, "prompt_id": prompt_id, "digest": digest}
             for (prompt_id, digest), row in missing.items()
         ]
         self.insert(Response, rows)
-        return Added(known | self.response_ids(missing.keys()), len(missing))
+        return Added(known | self.response_ids(missing.keys()), len(missing), known)
 
     def add_response(
         self, prompt: Prompt, text: str, *, extra: ColumnValues | None = None, **columns: Any
@@ -153,6 +169,31 @@ class Adding:
         response = Response.objects.get(pk=added.ids[name])
         response.prompt = prompt
         return response
+
+    def metadata_of(self, model: type[Prompt | Response], ids: Collection[int]) -> dict[int, Any]:
+        """The metadata of these prompts or responses, by id."""
+        return dict(model.objects.filter(pk__in=ids).values_list("pk", "metadata"))
+
+    def write_metadata(self, model: type[Prompt | Response], rows: Mapping[int, Metadata]) -> None:
+        for pk, metadata in sorted(rows.items()):
+            model.objects.filter(pk=pk).update(metadata=metadata)
+
+    def add_metadata(
+        self, model: type[Prompt | Response], given: Mapping[int, Mapping[str, Any]]
+    ) -> int:
+        """Adds what was not known yet of these rows, by id, and returns how many values were left
+        out: where two say something else of one key, the first counts."""
+        if not given:
+            return 0
+        left_out = 0
+        changed: dict[int, Metadata] = {}
+        for pk, known in self.metadata_of(model, given.keys()).items():
+            metadata, number = merged(known, given[pk])
+            left_out += number
+            if metadata != known:
+                changed[pk] = metadata
+        self.write_metadata(model, changed)
+        return left_out
 
     def add_comparisons(
         self,
@@ -243,4 +284,6 @@ def responses_key(response_ids: Iterable[int]) -> str:
 def _in_places(responses: Sequence[T]) -> Iterable[tuple[int, T]]:
     """Numbers the responses in an order drawn by chance: a place tells nothing of who wrote what,
     or when."""
+    if len(responses) == 2:  # one bit says it all
+        return enumerate(responses[::-1] if secrets.randbits(1) else responses)
     return enumerate(secrets.SystemRandom().sample(responses, len(responses)))

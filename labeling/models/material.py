@@ -54,6 +54,12 @@ class Prompt(models.Model):
         help_text="What goes with the messages to the chat template: tools, chat_template_kwargs.",
     )
     tags = models.JSONField(default=list, blank=True)
+    metadata = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text="What else is known of it (labeling/texts/metadata.py). Never shown to labelers.",
+    )
     source = models.CharField(max_length=120, blank=True)
     brought_by = brought_by()
     created_at = models.DateTimeField(auto_now_add=True)
@@ -102,13 +108,22 @@ class Response(models.Model):
 
     Origin = ResponseOrigin
 
-    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="responses")
+    # Without an index of its own, as others below: that of the constraint begins with this column.
+    prompt = models.ForeignKey(
+        Prompt, on_delete=models.CASCADE, related_name="responses", db_index=False
+    )
     text = models.TextField(blank=True)
     extra = models.JSONField(
         default=dict,
         db_default={},
         blank=True,
         help_text="Every key of the assistant's message beside role and content, as given.",
+    )
+    metadata = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text="What else is known of it, such as scores. Never shown to labelers.",
     )
     digest = models.CharField(
         max_length=64, help_text="SHA-256 of the normalised text and of what else was said."
@@ -179,7 +194,9 @@ class Comparison(models.Model):
     project = models.ForeignKey(
         "labeling.Project", on_delete=models.CASCADE, related_name="comparisons"
     )
-    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="comparisons")
+    prompt = models.ForeignKey(
+        Prompt, on_delete=models.CASCADE, related_name="comparisons", db_index=False
+    )
     responses = models.ManyToManyField(Response, through="ComparisonResponse")
     responses_key = models.CharField(
         max_length=200,
@@ -270,7 +287,7 @@ class ComparisonResponse(models.Model):
     """A response's place in a comparison (its order on screen is the assignment's)."""
 
     comparison = models.ForeignKey(
-        Comparison, on_delete=models.CASCADE, related_name="comparison_responses"
+        Comparison, on_delete=models.CASCADE, related_name="comparison_responses", db_index=False
     )
     response = models.ForeignKey(
         Response, on_delete=models.CASCADE, related_name="comparison_responses"

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from labeling.material.metadata_conditions import MetadataCondition, with_metadata
 from labeling.models import Comparison, Judgment, Preference, Project
 from labeling.preferences import counts
 from labeling.preferences.beyond_text import refuse_beyond_content, refuse_beyond_text
@@ -23,6 +24,7 @@ from labeling.preferences.shapes.annotators import votes_on
 from labeling.preferences.shapes.pairs import Answer, Pair, Ranking, Row, VoteOfPair
 from labeling.preferences.shapes.rankings import rankings_of
 from labeling.preferences.shapes.styles import STYLES, Style
+from labeling.texts.metadata import as_json
 from labeling.texts.sameness import as_words, fingerprint
 
 # A row is stamped some moments before others can see it: who asks for what is new since the last
@@ -69,6 +71,7 @@ class ExportOptions:
     with_names: bool = False
     # One kind alone, whatever is included.
     kind: str = ""
+    metadata: tuple[MetadataCondition, ...] = ()
     # Which of them, beyond this: a narrower query, and what it asks for, by name.
     among: QuerySet[Preference] | None = field(default=None, compare=False)
     filters: tuple[tuple[str, str], ...] = ()
@@ -94,6 +97,8 @@ class ExportOptions:
         written."""
         which = {name: getattr(self, name) for name in OF_CURSOR}
         which |= {name: value for name in ("kind", "filters") if (value := getattr(self, name))}
+        if self.metadata:  # cursors of before there were such conditions go on
+            which["metadata"] = [[one.key, one.value] for one in self.metadata]
         return {
             name: sorted(value) if isinstance(value, frozenset) else value
             for name, value in which.items()
@@ -116,6 +121,7 @@ def preferences_to_export(project: Project, wanted: ExportOptions) -> QuerySet[P
     preferences = preferences.filter(
         project=project, settled_at__isnull=False, kind__in=wanted.kinds
     )
+    preferences = with_metadata(preferences, wanted.metadata)
     if not wanted.include_excluded:
         preferences = preferences.filter(excluded=False)
     if wanted.settled_since:
@@ -146,6 +152,7 @@ PREFERENCE_COLUMNS = (
     "prompt__tags", "excluded", "excluded_reason", "settled_at", "prompt__digest",
     "chosen__digest", "rejected__digest", "prompt_id", "project__slug",
     "comparison_id", "chosen_id", "rejected_id",
+    "prompt__metadata", "chosen__metadata", "rejected__metadata",
 )  # fmt: skip
 
 
@@ -297,6 +304,9 @@ def _beside(values: Row) -> Row:
         "fingerprint": fingerprint(
             values["prompt__digest"], (values["chosen__digest"], values["rejected__digest"])
         ),
+        "metadata": as_json(values["prompt__metadata"]),
+        "chosen_metadata": as_json(values["chosen__metadata"]),
+        "rejected_metadata": as_json(values["rejected__metadata"]),
     }
 
 

@@ -11,11 +11,13 @@ from labeling.preferences.changes import number_changes, read_cursor
 from labeling.preferences.exporting import Changes, end_of
 from labeling.preferences.raw_values import pages
 from labeling.preferences.shapes.pairs import Row
+from labeling.texts.metadata import as_json
 from labeling.texts.sameness import as_words
 
 JUDGMENT_COLUMNS = (
-    "id", "comparison_id", "comparison__prompt__messages", "labeler__username", "kind", "tiers",
-    "strength", "aspects", "rationale", "reasons", "flag", "rewrite__text", "seconds", "order",
+    "id", "comparison_id", "comparison__prompt__messages", "comparison__prompt__metadata",
+    "labeler__username", "kind", "tiers", "strength", "aspects", "rationale", "reasons", "flag",
+    "rewrite__text", "seconds", "order",
     "guidelines__number", "is_late", "is_surplus", "created_at", "superseded_at",
 )  # fmt: skip
 
@@ -65,8 +67,11 @@ def _responses_of(comparison_ids: Iterable[int]) -> dict[int, Row]:
     places = ComparisonResponse.objects.filter(comparison_id__in=comparison_ids)
     columns = ("response_id", "response__text", "response__source", "response__extra")
     return {
-        pk: {"id": pk, "text": text, "model": source} | ({"extra": extra} if extra else {})
-        for pk, text, source, extra in places.order_by().values_list(*columns)
+        pk: {"id": pk, "text": text, "model": source, "metadata": as_json(metadata)}
+        | ({"extra": extra} if extra else {})
+        for pk, text, source, extra, metadata in places.order_by().values_list(
+            *columns, "response__metadata"
+        )
     }
 
 
@@ -82,6 +87,7 @@ def _judgment_row(values: Row, responses: dict[int, Row]) -> Row:
         "id": values["id"],
         "comparison": values["comparison_id"],
         "prompt": values["comparison__prompt__messages"],
+        "metadata": as_json(values["comparison__prompt__metadata"]),
         "responses": [responses[response_id] for response_id in _as_shown(values)],
         "labeler": values["labeler__username"],
         "kind": values["kind"],

@@ -37,7 +37,8 @@ LOCK_COMPARISON = """
 """
 
 ASSIGNMENT, COMPARISON = ModelColumns(Assignment, "a"), ModelColumns(Comparison, "c")
-PROMPT, PROJECT = ModelColumns(Prompt, "q"), ModelColumns(Project, "p")
+# No labeler is told what else is known of a prompt, so it is not even read.
+PROMPT, PROJECT = ModelColumns(Prompt, "q", without=("metadata",)), ModelColumns(Project, "p")
 LABELER, MEMBERSHIP = ModelColumns(User, "u"), ModelColumns(Membership, "m")
 PARTS = (ASSIGNMENT, COMPARISON, PROMPT, PROJECT, LABELER, MEMBERSHIP)
 READ = f"""

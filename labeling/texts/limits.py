@@ -17,6 +17,12 @@ MAX_RESPONSES = 1_000  # of one row
 MAX_KEYS = 200  # of one row
 MAX_VALUES = 100_000  # in one row, at any depth: each costs memory, however short it is
 MAX_TAGS = 100
+# Of one prompt or one response: what is searched and shown beside it, not a place for documents.
+MAX_METADATA_KEYS = 100
+MAX_METADATA_NAME = 200  # characters of a key
+MAX_METADATA_TEXT = 10_000  # characters of one text
+MAX_METADATA_DEPTH = 5
+MAX_METADATA = 50_000  # characters of all of it, as JSON
 
 MAX_LINE_BYTES = 16 * 2**20
 

@@ -102,7 +102,9 @@ def text_or_message(text: str, extra: Mapping[str, Any]) -> str | Message:
 def answer_suffix(extra: Mapping[str, Any] | None) -> str:
     """What a response's digest covers beside its text; "" for a plain one. Ids of tool calls are
     left out: a server draws them by chance, so they make no other answer."""
-    own = said(extra or {})
+    if not extra:
+        return ""
+    own = said(extra)
     for key in CALLS & own.keys():
         calls = own[key]
         own[key] = [*map(_bare, calls)] if isinstance(calls, list) else _bare(calls)
@@ -111,6 +113,8 @@ def answer_suffix(extra: Mapping[str, Any] | None) -> str:
 
 def message_suffix(message: Mapping[str, Any]) -> str:
     """What a prompt's digest covers of a message beside role and content; "" for a plain one."""
+    if len(message) == 2:
+        return ""
     own = {
         key: value
         for key, value in extra_of(message).items()
@@ -235,7 +239,8 @@ def size_of(messages: Sequence[Mapping[str, Any]], extra: Mapping[str, Any]) -> 
 
 
 def message_size(message: Mapping[str, Any]) -> int:
-    return len(message["content"]) + extra_size(extra_of(message))
+    beside = extra_size(extra_of(message)) if len(message) > 2 else 0
+    return len(message["content"]) + beside
 
 
 def extra_size(extra: Mapping[str, Any]) -> int:

@@ -26,6 +26,7 @@ SPLIT_MARKS = {
 
 # What stands between the parts of a digest; where a text holds one, it is written with a mark.
 SEPARATORS = {0x1B: "\x1b\x1b", 0x1D: "\x1bd", 0x1E: "\x1be", 0x1F: "\x1bf"}
+ANY_SEPARATOR = re.compile("[\x1b\x1d-\x1f]")
 
 # Share of prompts up to each bound, in hundredths: 80 % train, 5 % calibration, 5 % dev, 10 % test.
 SPLIT_BOUNDS = ((80, "train"), (85, "calibration"), (90, "dev"), (100, "test"))
@@ -35,7 +36,7 @@ def normalise(text: str) -> str:
     """The form in which equal texts are equal: two texts are the same when their forms are. Not to
     be shown."""
     exact = nfc(text).rstrip()
-    if any(chr(sign) in exact for sign in SEPARATORS):
+    if ANY_SEPARATOR.search(exact):
         exact = exact.translate(SEPARATORS)
     return exact
 

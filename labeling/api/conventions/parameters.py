@@ -27,20 +27,25 @@ class Parameters(serializers.Serializer[Any]):
     @classmethod
     def of(cls, request: Request) -> dict[str, Any]:
         parameters = cls()
-        unknown = request.query_params.keys() - parameters.fields.keys()
+        unknown = {name for name in request.query_params if not parameters.knows(name)}
         if unknown:
             known = ", ".join(sorted(parameters.fields))
             problem = f"There is no such parameter. Known are: {known}."
             raise serializers.ValidationError(dict.fromkeys(sorted(unknown), problem))
-        parameters = cls(data=parameters._single_values(request.query_params))
+        given = parameters._single_values(request.query_params)
+        parameters = cls(data={name: given[name] for name in given if name in parameters.fields})
         parameters.is_valid(raise_exception=True)
         return dict(parameters.validated_data)
+
+    def knows(self, name: str) -> bool:
+        return name in self.fields
 
     def _single_values(self, given: QueryDict) -> dict[str, str]:
         """Returns one value for each name. A list of words that is given several times is the union
         of all. Anything else that is given twice is refused: nobody knows which one was meant."""
         several = {name: values for name, values in given.lists() if len(values) > 1}
-        twice = sorted(name for name in several if not isinstance(self.fields[name], WordListField))
+        lists = {name for name in several if isinstance(self.fields.get(name), WordListField)}
+        twice = sorted(several.keys() - lists)
         if twice:
             problem = "Is given more than once: give it once, so that it is known which counts."
             raise serializers.ValidationError(dict.fromkeys(twice, problem))

@@ -28,6 +28,7 @@ class ShownResponseSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     text = serializers.CharField()
     model = serializers.CharField()
+    metadata = serializers.CharField(help_text="JSON: what else is known of it.")
     extra = serializers.DictField(
         required=False, help_text="What its message holds beside the text, where it does."
     )
@@ -39,6 +40,7 @@ class JudgmentSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     comparison = serializers.IntegerField()
     prompt = MessageSerializer(many=True)
+    metadata = serializers.CharField(help_text="JSON: what else is known of the prompt.")
     responses = ShownResponseSerializer(many=True, help_text="From left to right, as shown.")
     labeler = serializers.CharField()
     kind = serializers.ChoiceField(choices=Judgment.Kind.choices)

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from labeling.api.conventions.metadata import METADATA_PARAMETER, MetadataParameters
 from labeling.api.conventions.parameters import (
     FiniteFloatField,
     SinceField,
@@ -35,7 +36,7 @@ from labeling.preferences.shapes.files import FORMATS
 from labeling.preferences.shapes.styles import STYLES, columns_of
 
 
-class PreferenceParameters(StreamParameters):
+class PreferenceParameters(MetadataParameters, StreamParameters):
     format = serializers.ChoiceField(
         choices=["json", *FORMATS],
         default="json",
@@ -152,6 +153,9 @@ class PreferenceSerializer(serializers.Serializer[Any]):
     fingerprint = serializers.CharField(
         help_text="Of the texts: tells an import whether it reads the line as it was written."
     )
+    metadata = serializers.CharField(help_text="JSON: what else is known of the prompt.")
+    chosen_metadata = serializers.CharField(help_text="JSON: what else is known of chosen.")
+    rejected_metadata = serializers.CharField(help_text="JSON: what else is known of rejected.")
 
 
 class PreferenceRow(serializers.Field):
@@ -190,6 +194,7 @@ def options_of(project: Project, given: dict[str, Any]) -> ExportOptions:
         include_excluded=given["include_excluded"],
         style=given["style"],
         with_names=given["with_names"],
+        metadata=given["metadata"],
         is_plain=given["format"] in FORMATS and FORMATS[given["format"]].needs_plain,
     )
 
@@ -199,7 +204,7 @@ class PreferencesView(APIView):
         summary="Settled preferences: (prompt, chosen, rejected)",
         description="For curators and admins. The stream is what `datasets.load_dataset('json', "
         "…)`, TRL's `RewardTrainer` and its `DPOTrainer` take unchanged.",
-        parameters=[PreferenceParameters],
+        parameters=[PreferenceParameters, METADATA_PARAMETER],
         responses={
             (200, "application/json"): PreferencePageSerializer,
             **{(200, file.content_type): OpenApiTypes.BINARY for file in FORMATS.values()},

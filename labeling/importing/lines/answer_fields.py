@@ -5,18 +5,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from labeling.importing.lines import metadata_fields
 from labeling.importing.lines.message_fields import Tell, message_in, name_in, text_in, values_in
 from labeling.importing.lines.reading import name_of_type
 from labeling.importing.lines.turns import Messages, looks_like_dialogue, split_dialogue
 from labeling.importing.reports import Wrong
 from labeling.texts.messages import Extra, Message, extra_of, extra_size, in_words, message_suffix
+from labeling.texts.metadata import Metadata
 from labeling.texts.sameness import normalise
 
 # Keys of a response object that are the message's own.
 OF_MESSAGE = frozenset(
     {"tool_calls", "function_call", "reasoning_content", "reasoning", "thinking", "refusal"}
 )
-RESPONSE = frozenset({"text", "model", "extra", "role", "content"}) | OF_MESSAGE
+RESPONSE = frozenset({"text", "model", "extra", "role", "content", "metadata"}) | OF_MESSAGE
+PLAIN = {"text", "model"}
 # A shorter prompt may begin an answer by chance.
 SURELY_REPEATED = 40
 # What separates an answer from its prompt; more of it is the answer's own.
@@ -28,10 +31,11 @@ class NewResponse:
     text: str
     source: str = ""
     extra: Extra = field(default_factory=dict)
+    metadata: Metadata = field(default_factory=dict)
 
     @property
     def size(self) -> int:
-        return len(self.text) + extra_size(self.extra)
+        return len(self.text) + extra_size(self.extra) + extra_size(self.metadata)
 
     @property
     def in_words(self) -> str:
@@ -46,17 +50,24 @@ def response_in(value: Any, where: str, model: str, tell: Tell) -> NewResponse:
         value = value[0]
     if not isinstance(value, dict):
         return NewResponse(text_in(value, where), model)
+    if value.keys() == PLAIN:
+        source = name_in(value["model"], f"{where}.model") or model
+        return NewResponse(text_in(value["text"], f"{where}.text"), source)
     source = name_in(value.get("model"), f"{where}.model") or model
+    metadata = metadata_fields.metadata_in(value.get("metadata"), f"{where}.metadata")
     if "role" in value:
-        message = {key: inner for key, inner in value.items() if key != "model"}
+        message = {key: inner for key, inner in value.items() if key not in ("model", "metadata")}
         answer = answer_of(message_in(message, where, tell), where)
-        return NewResponse(answer.text, source, answer.extra)
-    for key in value.keys() - RESPONSE:
-        tell(f"field “responses.{key:.40}” ignored")
-    return _with_text(value, where, source)
+        return NewResponse(answer.text, source, answer.extra, metadata)
+    if not value.keys() <= RESPONSE:
+        others = {key: inner for key, inner in value.items() if key not in RESPONSE}
+        metadata = metadata_fields.further_of_response(others, tell) | metadata
+    return _with_text(value, where, source, metadata)
 
 
-def _with_text(value: Mapping[str, Any], where: str, source: str) -> NewResponse:
+def _with_text(
+    value: Mapping[str, Any], where: str, source: str, metadata: Metadata
+) -> NewResponse:
     extra = value.get("extra") or {}
     if not isinstance(extra, dict):
         raise Wrong(f"{where}.extra", f"Must be an object, not {name_of_type(extra)}.")
@@ -65,7 +76,7 @@ def _with_text(value: Mapping[str, Any], where: str, source: str) -> NewResponse
     if "text" not in value:
         raise Wrong(f"{where}.text", "Is missing.", 'Write {"text": "…", "model": "…"}.')
     text = text_in(value["text"], f"{where}.text")
-    return NewResponse(text, source, values_in(extra, f"{where}.extra"))
+    return NewResponse(text, source, values_in(extra, f"{where}.extra") if extra else {}, metadata)
 
 
 def answer_of(message: Message, where: str) -> NewResponse:

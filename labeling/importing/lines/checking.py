@@ -7,9 +7,16 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
-from labeling.importing.lines import answer_fields, named_votes, opinions, prompt_fields
+from labeling.importing.lines import (
+    answer_fields,
+    metadata_fields,
+    named_votes,
+    opinions,
+    prompt_fields,
+)
 from labeling.importing.lines.answer_fields import NewResponse
 from labeling.importing.lines.message_fields import name_in, tag_in, text_in
+from labeling.importing.lines.metadata_fields import RowMetadata
 from labeling.importing.lines.opinions import Opinion
 from labeling.importing.lines.own_exports import as_exported
 from labeling.importing.lines.reading import name_of_type
@@ -30,8 +37,13 @@ from labeling.texts.sameness import normalise, words_in
 
 T = TypeVar("T")
 
-ALWAYS = frozenset({"prompt", "tags", "model"}) | prompt_fields.PROMPT_FIELDS
-TRIPLE = opinions.FIELDS | {"chosen", "rejected", "chosen_model", "rejected_model"}
+ALWAYS = frozenset({"prompt", "tags", "model", "metadata"}) | prompt_fields.PROMPT_FIELDS
+OF_SIDES = metadata_fields.OF_RESPONSES | {"chosen_model", "rejected_model"}
+TRIPLE = opinions.FIELDS | OF_SIDES | {"chosen", "rejected"}
+KNOWN_OF_TRIPLE = ALWAYS | TRIPLE
+KNOWN = ALWAYS | {"responses"}
+# Where one of these stands, there is something to keep beside what the others say.
+HOLD_METADATA = metadata_fields.OF_RESPONSES | metadata_fields.SCORE_NAMES.keys() | {"metadata"}
 
 
 def check_row(
@@ -51,6 +63,7 @@ class _Check:
         self.tell = partial(notices.add, line=line)
         self.problems: list[Problem] = []
         self.extra: Extra = {}
+        self.metadata = RowMetadata()
         self.prompt: Messages = []  # once it was read
 
     def row(self) -> CheckedRow | list[Problem]:
@@ -58,7 +71,7 @@ class _Check:
             problem = f"{len(self.data):,} fields; at most {MAX_KEYS} are read."
             return [Problem(self.line, "line", problem, "Leave out what is not imported.")]
         is_triple = "chosen" in self.data or "rejected" in self.data
-        self._tell_ignored(ALWAYS | (TRIPLE if is_triple else {"responses"}))
+        self.metadata = self._try(lambda: self._metadata(is_triple=is_triple)) or RowMetadata()
         tags = self._try(self._tags) or []
         self.extra = self._try(lambda: prompt_fields.extra_in(self.data)) or {}
         if is_triple:
@@ -66,7 +79,7 @@ class _Check:
         else:
             messages = self._try(lambda: self._open_end(self._prompt(), "prompt"))
             responses = self._responses()
-            row = CheckedRow(self.line, messages or [], responses, None, tags, self.extra)
+            row = self._row(messages or [], responses, None, tags)
         if self.problems or row is None:
             return self.problems
         row = as_exported(row, self.data, self.tell)
@@ -81,13 +94,25 @@ class _Check:
             self.problems.append(Problem(self.line, fault.field, fault.problem, fault.advice))
             return None
 
-    def _tell_ignored(self, known: frozenset[str] | set[str]) -> None:
+    def _metadata(self, *, is_triple: bool) -> RowMetadata:
+        known = KNOWN_OF_TRIPLE if is_triple else KNOWN
+        if self.data.keys() <= known and HOLD_METADATA.isdisjoint(self.data):
+            return RowMetadata()
         if opinions.is_line_of_export(self.data):
             known = known | opinions.EXPORTED
         if named_votes.names_annotator(self.data) and known >= TRIPLE:
             known = known | named_votes.FIELDS | named_votes.EXPORTED
-        for key in self.data.keys() - known:
-            self.notices.add(f"field “{key:.40}” ignored", self.line)
+        return metadata_fields.of_row(self.data, known, self.tell)
+
+    def _row(
+        self,
+        messages: Messages,
+        responses: list[NewResponse],
+        opinion: Opinion | None,
+        tags: list[str],
+    ) -> CheckedRow:
+        metadata = self.metadata.prompt
+        return CheckedRow(self.line, messages, responses, opinion, tags, self.extra, metadata)
 
     # prompts
 
@@ -160,10 +185,12 @@ class _Check:
         model = self._name("model")
         names = [self._name(f"{key}_model") or model for key in ("chosen", "rejected")]
         responses = [
-            NewResponse(answer.text, name, answer.extra)
-            for answer, name in zip(answers, names, strict=True)
+            NewResponse(answer.text, name, answer.extra, metadata)
+            for answer, name, metadata in zip(
+                answers, names, (self.metadata.chosen, self.metadata.rejected), strict=True
+            )
         ]
-        return CheckedRow(self.line, messages, responses, self._opinion(), tags, self.extra)
+        return self._row(messages, responses, self._opinion(), tags)
 
     def _answer(self, key: str) -> tuple[Messages, NewResponse]:
         """The messages before the last, if there are any, and what the last one says."""

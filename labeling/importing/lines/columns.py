@@ -80,6 +80,8 @@ HARMLESS = ABOUT | _words("""
     temperature country state region gender age anony redacted moderation turn natured
     session order worker annotator copyright format style status is has user file task
 """)
+# Of most rows every column is one of these, whatever it holds.
+PLAIN = frozenset({"prompt", "responses", "model", "tags", "metadata"})
 COUNTED = _words("length lengths len tokens token chars characters words size")
 SIDES = frozenset({"a", "b", "0", "1", "2", "3", "4", "i", "j", "k", "x", "y", "left", "right"})
 ADVICE = (
@@ -94,6 +96,8 @@ NAMED = 20
 
 def not_understood(data: Mapping[str, Any]) -> Iterator[str]:
     """Yields the row's columns that must not be left out without a word."""
+    if data.keys() <= PLAIN and not isinstance(data.get("prompt"), dict):
+        return
     is_triple = any(data.get(name) is not None for name in ("chosen", "rejected"))
     is_alone = not is_triple and not _holds(data.get("responses"))
     known = ALWAYS | (TRIPLE if is_triple else {"responses"})

@@ -35,6 +35,8 @@ def text_in(value: Any, field: str) -> str:
         raise Wrong(field, problem, "Shorten it, or leave the row out.")
     if "\x00" in value:
         raise Wrong(field, "Holds a NUL character (\\u0000).", "Remove it: nothing can show it.")
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError as fault:

@@ -39,7 +39,7 @@ FIELDS = frozenset({"kind", "strength", "weight", "target", "excluded", "exclude
 EXPORTED = frozenset(
     {
         "id", "vote_share", "agreement", "judgments", "split", "provenance", "arm", "round",
-        "settled_at", "fingerprint", *VOTES,
+        "settled_at", "fingerprint", "ids", "votes", *VOTES,
     }
 )  # fmt: skip
 EXCLUDED = "Was excluded in the export that it came with."
@@ -79,7 +79,7 @@ def opinion_in(data: Data, tell: Tell) -> Opinion:
     """What the row says; raises Wrong where it contradicts itself. `data` holds no nulls."""
     for pair in SCORES:
         if any(name in data for name in pair):
-            tell(f"{' and '.join(pair)} read to tell ties, not kept")
+            tell(f"{' and '.join(pair)} read to tell ties, kept as metadata of the responses")
     target = _number(data, "target", 0.0, 1.0)
     kind = _kind(data, target, tell)
     if target is None:

@@ -27,7 +27,7 @@ def parse_line(line: bytes) -> dict[str, Any] | Problem:
         problem = f"Holds more than {MAX_VALUES:,} values."
         return Problem(0, "line", problem, "Write fewer responses and fields on one line.")
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = DECODER.decode(text)
     except RecursionError:
         return Problem(0, "line", "Nested too deeply.", "Give plain messages and texts.")
     except json.JSONDecodeError as fault:
@@ -53,6 +53,9 @@ def _refuse_constant(name: str) -> None:
     if name == "NaN":
         return
     raise ValueError(f"{name} is no JSON number")
+
+
+DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def name_of_type(value: object) -> str:

@@ -6,6 +6,7 @@ from labeling.importing.lines.answer_fields import NewResponse
 from labeling.importing.lines.opinions import Opinion
 from labeling.importing.lines.turns import Messages
 from labeling.texts.messages import Extra, size_of
+from labeling.texts.metadata import Metadata, as_json
 from labeling.texts.sameness import prompt_digest, response_digest
 
 
@@ -19,6 +20,7 @@ class CheckedRow:
     opinion: Opinion | None = None
     tags: list[str] = field(default_factory=list)
     extra: Extra = field(default_factory=dict)  # of the prompt
+    metadata: Metadata = field(default_factory=dict)  # of the prompt
 
     @property
     def shape(self) -> str:
@@ -33,7 +35,8 @@ class CheckedRow:
 
     @property
     def size_with_prompt(self) -> int:
-        return self.size + size_of(self.messages, self.extra)
+        beside = len(as_json(self.metadata)) if self.metadata else 0
+        return self.size + size_of(self.messages, self.extra) + beside
 
 
 def digests_of(row: CheckedRow) -> tuple[str, list[str]]:

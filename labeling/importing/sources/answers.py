@@ -41,8 +41,11 @@ TIES = frozenset({"tie", "equal", "same", "draw", "both", "bothgood", "noprefere
 BAD = frozenset({"bothbad", "neither", "none", "botharebad"})
 
 
-def split_fields(fields: Mapping[str, Any], where: str) -> tuple[Any, dict[str, Any], Any]:
-    """The prompt, the answers by their fields, and a system text; raises Wrong for what is none."""
+def split_fields(
+    fields: Mapping[str, Any], where: str
+) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    """The prompt, the answers by their fields, and what else the prompt comes with: a system text,
+    and further fields as metadata. Raises Wrong for what is none of these."""
     given = {name: value for name, value in fields.items() if value not in (None, "")}
     answers = {name: value for name, value in given.items() if ANSWER.fullmatch(name)}
     prompt = next((name for name in PROMPTS if name in given), None)
@@ -57,7 +60,10 @@ def split_fields(fields: Mapping[str, Any], where: str) -> tuple[Any, dict[str, 
     if lost:
         problem = f"Holds what is neither prompt nor answer: {', '.join(lost)[:200]}."
         raise Wrong(where, problem, "Take them out, or write them into the prompt.")
-    return given[prompt], answers, given[system] if system else None
+    more = {"system": given[system]} if system else {}
+    if others:
+        more["metadata"] = {name: given[name] for name in others}
+    return given[prompt], answers, more
 
 
 def _would_be_lost(name: str, value: Any) -> bool:

@@ -10,6 +10,7 @@ from labeling.importing.reports import Wrong
 from labeling.importing.sources.parts import (
     Answer,
     Verdict,
+    about_side,
     assistant,
     flag,
     messages_in,
@@ -77,9 +78,11 @@ def _compared(
     is_first_left: bool = False,
 ) -> Row:
     prompt, first, second = pair_of_conversations(both[0], both[1], FIELDS, tell)
-    models = data.get("model_a"), data.get("model_b")
-    answers = Answer(first, models[0]), Answer(second, models[1])
-    return triple(prompt, *answers, verdict, is_first_left=is_first_left, **by)
+    answers = [
+        Answer(text, data.get(f"model_{side}"), None, about_side(data, side, ("a", "b"), READ))
+        for side, text in zip("ab", (first, second), strict=True)
+    ]
+    return triple(prompt, answers[0], answers[1], verdict, is_first_left=is_first_left, **by)
 
 
 def _texts(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
@@ -130,6 +133,9 @@ def _turns(value: Any, field: str) -> list[Any]:
 MEANING = "winner is the better one; tie is a tie, and “bothbad” both bad"
 MODELS = columns("model_a model_b")
 PAIR = columns("conversation_a conversation_b winner")
+TABLE = columns("prompt response_a response_b winner_model_a winner_model_b")
+READ = PAIR | MODELS | TABLE | {"winner_tie"}
+SIDES = ("a", "b")
 
 SOURCES = (
     Source(
@@ -139,6 +145,7 @@ SOURCES = (
         uses=MODELS,
         fits=lambda data: "anony" not in data,
         rows=_conversations,
+        keeps=columns("question_id turn"),
     ),
     Source(
         name="Chatbot Arena conversations",
@@ -146,6 +153,9 @@ SOURCES = (
         needs=PAIR,
         uses=MODELS | {"turn", "judge", "tstamp"},
         rows=_conversations,
+        keeps=columns("turn"),
+        leaves=columns("country"),
+        sides=SIDES,
     ),
     Source(
         name="Arena human preference, 140k",
@@ -153,13 +163,17 @@ SOURCES = (
         needs=PAIR | columns("evaluation_order"),
         uses=MODELS | {"full_conversation"},
         rows=_conversations,
+        keeps=columns("evaluation_order"),
+        leaves=columns("country"),
+        sides=SIDES,
     ),
     Source(
         name="Chatbot Arena, 55k",
         meaning="the answer of the model whose column is 1 is the better one, winner_tie is a tie",
-        needs=columns("prompt response_a response_b winner_model_a winner_model_b"),
+        needs=TABLE,
         uses=MODELS | {"winner_tie"},
         rows=_texts,
+        sides=SIDES,
     ),
     Source(
         name="Arena pairs",
@@ -168,5 +182,6 @@ SOURCES = (
         uses=MODELS,
         is_strict=True,
         rows=_texts,
+        sides=SIDES,
     ),
 )

@@ -24,21 +24,22 @@ from labeling.importing.sources.source import Data, Row, Source, columns
 NOT_SUBMITTED = frozenset({"discarded", "draft", "pending"})
 USERS = ".responses.users"
 ABOUT = columns("id status _server_id external_id metadata vectors inserted_at updated_at")
+KEPT = ABOUT - {"_server_id", "vectors"}
 
 
 def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     (data,) = records
     if not isinstance(data["fields"], Mapping):
         raise Wrong("fields", f"Must be an object, not {name_of_type(data['fields'])}.")
-    prompt, fields, system = split_fields(data["fields"], "fields")
+    prompt, fields, more = split_fields(data["fields"], "fields")
     names = list(fields)
     answers = [Answer(text) for text in fields.values()]
     given = [*_answers_of(data.get("responses") or {})]
     rows: list[Row] = []
     unread: dict[str, None] = {}
     for question, value, user in given:
-        more = {"system": system, **said_by(user)}
-        opinions = [*_opinions(prompt, names, answers, value, tell, more)]
+        of_one = {**more, **said_by(user)}
+        opinions = [*_opinions(prompt, names, answers, value, tell, of_one)]
         rows += opinions
         if not opinions:
             unread[question] = None
@@ -50,7 +51,7 @@ def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         problem = f"Answers to {', '.join(unread)[:100]} name none of {', '.join(names)[:200]}."
         raise Wrong("responses", problem, "Write there the name of the better field.")
     else:
-        yield to_compare(prompt, answers, system=system)
+        yield to_compare(prompt, answers, **more)
 
 
 def _flat(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
@@ -145,6 +146,7 @@ SOURCES = (
             and not data.keys().isdisjoint({"responses", "suggestions", "metadata", "vectors"})
         ),
         rows=_rows,
+        keeps=columns("id status external_id metadata"),
     ),
     Source(
         name="Argilla records, as a data set",
@@ -152,5 +154,7 @@ SOURCES = (
         needs=columns("id status"),
         fits=lambda data: any(name.endswith(USERS) for name in data),
         rows=_flat,
+        keeps=KEPT,
+        others=lambda data: {name: data[name] for name in data if name in KEPT},
     ),
 )

@@ -17,6 +17,7 @@ from labeling.importing.sources.parts import (
     required,
     to_compare,
     triple,
+    without,
 )
 from labeling.importing.sources.source import Data, Row, Source, columns
 from labeling.importing.sources.trl import pairs_of_labels
@@ -24,6 +25,7 @@ from labeling.texts.messages import ROLES as API_ROLES
 
 ALONE = frozenset({"prompt", "chosen", "rejected", "responses", "completion", "completions"})
 LABELS = ("label", "kto_tag")
+OF_ANSWER = ("id", "created", "usage", "system_fingerprint")  # of a completion of the API
 
 
 def _log(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
@@ -69,7 +71,9 @@ def _choices(response: Any) -> list[Answer]:
     for index, choice in enumerate(objects_in(response.get("choices") or [], "choices")):
         where = f"choices[{index}].message"
         message = _messages([required(choice, "message", f"choices[{index}]")], where)[0]
-        answers.append(Answer(message, response.get("model")))
+        about = {name: response[name] for name in OF_ANSWER if name in response}
+        about |= {"finish_reason": choice.get("finish_reason")}
+        answers.append(Answer(message, response.get("model"), metadata=about))
     return answers
 
 
@@ -108,7 +112,8 @@ def _labelled(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         field = "messages" if "messages" in data else "conversations"
         *prompt, last = _with_system(_messages(data[field], field), data)
         label = next(name for name in LABELS if name in data)
-        given.append((last, flag(data[label], label)))
+        answer = Answer(last, metadata=without(data, field, label, "system", "system_prompt"))
+        given.append((answer, flag(data[label], label)))
     if not prompt:
         raise Wrong("messages", "Holds an answer and no question.")
     yield from pairs_of_labels(prompt, given, tell)

@@ -8,6 +8,7 @@ from labeling.importing.reports import Wrong
 from labeling.importing.sources.parts import (
     Answer,
     Verdict,
+    about_side,
     flag,
     messages_in,
     pair_of_conversations,
@@ -25,7 +26,10 @@ def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     both = [_without_system(messages_in(data[field], field)) for field in FIELDS]
     prompt, *texts = pair_of_conversations(both[0], both[1], FIELDS, tell)
     names = [data.get("model_a_name"), data.get("model_b_name")]
-    answers = [Answer(text, name) for text, name in zip(texts, names, strict=True)]
+    answers = [
+        Answer(text, name, None, about_side(data, side, ("a", "b"), READ))
+        for side, text, name in zip("ab", texts, names, strict=True)
+    ]
     systems = [data.get(f"system_prompt_{side}") for side in "ab"]
     system = systems[0] if systems[0] == systems[1] else None
     if system is None and any(systems):
@@ -59,16 +63,18 @@ def _verdict(data: Data, names: list[Any]) -> Verdict | None:
     return Verdict.SECOND if known.index(name) else Verdict.FIRST
 
 
+NEEDS = columns("conversation_a conversation_b model_a_name model_b_name")
+READ = NEEDS | columns("chosen_model_name both_equal system_prompt_a system_prompt_b")
+
 SOURCES = (
     Source(
         name="ComparIA votes",
         meaning="the answer of chosen_model_name is the better one, both_equal is a tie, for its "
         "visitor_id",
-        needs=columns("conversation_a conversation_b model_a_name model_b_name"),
-        uses=columns(
-            "chosen_model_name both_equal system_prompt_a system_prompt_b opening_msg conv_turns "
-            "model_pair_name visitor_id"
-        ),
+        needs=NEEDS,
+        uses=READ | columns("opening_msg conv_turns model_pair_name visitor_id"),
         rows=_rows,
+        keeps=columns("conv_turns"),
+        sides=("a", "b"),
     ),
 )

@@ -16,6 +16,7 @@ from labeling.importing.sources.parts import (
     signed,
     user,
     votes,
+    without,
 )
 from labeling.importing.sources.source import Data, Row, Source, columns
 
@@ -62,7 +63,11 @@ def _helpsteer3(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
 
 def _ratings(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     answers = [
-        Answer(data["response"], rank=-number(data["helpfulness"], "helpfulness"))
+        Answer(
+            data["response"],
+            rank=-number(data["helpfulness"], "helpfulness"),
+            metadata=without(data, "prompt", "response"),
+        )
         for data in records
     ]
     yield from ranked(_turns(records[0]["prompt"]), answers, tell)
@@ -76,6 +81,7 @@ SOURCES = (
         needs=columns("prompt response_1 response_2 preference_strength"),
         uses=columns("split three_most_similar_preferences"),
         rows=_helpsteer2,
+        keeps=columns("split"),
     ),
     Source(
         name="HelpSteer3 preference",
@@ -88,9 +94,10 @@ SOURCES = (
     Source(
         name="HelpSteer2 ratings",
         meaning="of the answers to one prompt the one with the higher helpfulness is better, equal "
-        "is a tie; no other rating is kept",
+        "is a tie; all ratings are kept as metadata of their answers",
         needs=columns("prompt response helpfulness correctness coherence complexity verbosity"),
         rows=_ratings,
+        keeps=columns("helpfulness correctness coherence complexity verbosity"),
         group=lambda data: key_of(data["prompt"]),
     ),
 )

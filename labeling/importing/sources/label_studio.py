@@ -25,11 +25,14 @@ ABOUT = columns(
 )
 
 
+KEPT = columns("id inner_id project created_at updated_at lead_time agreement meta")
+
+
 def _task(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     (data,) = records
     if not isinstance(data["data"], Mapping):
         raise Wrong("data", "Must be an object.")
-    prompt, fields, system = split_fields(data["data"], "data")
+    prompt, fields, more = split_fields(data["data"], "data")
     answers = [Answer(text) for text in fields.values()]
     names = list(fields)
     votes: list[tuple[Verdict, Row]] = []
@@ -49,22 +52,20 @@ def _task(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
             seconds=one.get("lead_time"),
         )
         votes += [(verdict, by) for verdict in named[:1]]
-    yield from _rows(prompt, answers, votes, system)
+    yield from _rows(prompt, answers, votes, more)
 
 
 def _rows(
-    prompt: Any, answers: list[Answer], votes: Sequence[tuple[Verdict, Row]], system: Any
+    prompt: Any, answers: list[Answer], votes: Sequence[tuple[Verdict, Row]], more: Row
 ) -> Iterator[Row]:
     if not votes:
-        yield to_compare(prompt, answers, system=system)
+        yield to_compare(prompt, answers, **more)
         return
     if len(answers) != 2:
         problem = f"Names the better one of two, and there are {len(answers)} answers."
         raise Wrong("annotations", problem)
     for verdict, by in votes:
-        yield triple(
-            prompt, answers[0], answers[1], verdict, is_first_left=True, system=system, **by
-        )
+        yield triple(prompt, answers[0], answers[1], verdict, is_first_left=True, **more, **by)
 
 
 def _verdict(result: Data, names: list[str]) -> Verdict | None:
@@ -84,7 +85,7 @@ def _row_of_table(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         given = value.get("selected", value.get("choices")) if isinstance(value, dict) else value
         if verdict_of(given, []) is not None:
             said[name] = given
-    prompt, answers, system = split_fields(
+    prompt, answers, more = split_fields(
         {name: value for name, value in fields.items() if name not in said}, "data"
     )
     verdicts = [verdict_of(value, list(answers)) for value in said.values()]
@@ -93,7 +94,7 @@ def _row_of_table(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         data.get("annotator"), judged_at=data.get("created_at"), seconds=data.get("lead_time")
     )
     votes = [(verdict, by) for verdict in named[:1]]
-    yield from _rows(prompt, [Answer(text) for text in answers.values()], votes, system)
+    yield from _rows(prompt, [Answer(text) for text in answers.values()], votes, more)
 
 
 MEANING = "the side that an annotation names is better: left is the first answer of the task's data"
@@ -105,6 +106,7 @@ SOURCES = (
         needs=columns("annotations data"),
         uses=ABOUT,
         rows=_task,
+        keeps=KEPT,
     ),
     Source(
         name="Label Studio, one annotation to a row",
@@ -113,5 +115,8 @@ SOURCES = (
         uses=ABOUT,
         fits=lambda data: any(name in data for name in ("annotator", "updated_at")),
         rows=_row_of_table,
+        keeps=KEPT | {"annotation_id"},
+        # What else a row has is a field of the task, which its reader keeps.
+        others=lambda data: {name: data[name] for name in data if name in KEPT | {"annotation_id"}},
     ),
 )

@@ -8,7 +8,7 @@ what they do to a record stand together: a field is added in one place.
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -28,10 +28,12 @@ from labeling.importing.sources.parts import (
 from labeling.importing.sources.paths import (
     SHOWN_COLUMNS,
     beside,
+    column_of,
     each_value,
     person_of,
     required,
     value_at,
+    without_paths,
     word_of,
 )
 from labeling.importing.sources.source import Data, Row, Source
@@ -80,6 +82,10 @@ class ColumnMapping:
     both_bad: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    # For each response in its place the columns about it, or one entry of columns that hold lists.
+    response_metadata: tuple[tuple[str, ...], ...] = ()
+    leave_out: tuple[str, ...] = ()
+    keep_others: bool = True
 
     def __post_init__(self) -> None:
         if not self.prompt:
@@ -102,6 +108,14 @@ class ColumnMapping:
                     f"{name} names {count} and responses {responses} columns: name as many, each "
                     "about the response in the same place."
                 )
+        count, responses = len(self.response_metadata), len(self.responses)
+        if count > 1 and count != responses:
+            raise MappingRefused(
+                f"response_metadata has {count} entries and responses {responses} columns: give a "
+                "list of columns for each response, in the same order, or one list."
+            )
+        if count and not responses:
+            raise MappingRefused("response_metadata names columns, and responses names none.")
         if self.scores and self.verdicts:
             raise MappingRefused(
                 "Both scores and verdicts are named: choose which of them says what is better."
@@ -139,15 +153,20 @@ class ColumnMapping:
             )
 
     def paths(self) -> list[str]:
+        """Every column that is named."""
+        return [*self.paths_read(), *self.leave_out]
+
+    def paths_read(self) -> list[str]:
         """Every column that is read."""
-        several = (
+        several = [
             self.responses,
             self.models,
             self.scores,
             self.verdicts,
             self.labelers,
             self.tags,
-        )
+        ]
+        several += self.response_metadata
         system = [self.system] if self.system else []
         return [self.prompt, *system, *(path for paths in several for path in paths)]
 
@@ -166,7 +185,7 @@ class ColumnMapping:
             raise MappingRefused(f"The mapping is no JSON: {fault}.") from None
         if not isinstance(given, dict):
             raise MappingRefused(f"A mapping is an object, not {name_of_type(given)}.")
-        known = [field.name for field in fields(cls)]
+        known = [one.name for one in fields(cls)]
         if unknown := [f"{name:.40}" for name in given if name not in known]:
             raise MappingRefused(
                 f"A mapping has no field {', '.join(unknown[:SHOWN_COLUMNS])}. "
@@ -178,7 +197,9 @@ class ColumnMapping:
 
     def to_json(self) -> str:
         """The mapping as text, without the fields that say nothing."""
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        if self.keep_others:
+            del given["keep_others"]
         if not self.scores:
             del given["higher_is_better"]
         if not self.labeler_per_verdict:
@@ -204,7 +225,24 @@ class ColumnMapping:
             verdicts=verdicts,
             labelers=[labeler for _, labeler in votes],
             tags=[tag for path in self.tags for tag in _tags(value_at(data, path), path)],
+            metadata=self.others(data),
         )
+
+    def others(self, data: Data) -> Data:
+        """What the mapping does not read, and is kept as metadata of the prompt."""
+        if not self.keep_others:
+            return {}
+        columns = frozenset(data)
+        read: dict[str, list[str]] = {}
+        for path in self.paths():
+            if (column := column_of(path, columns)) is not None:
+                read.setdefault(column, []).append(path[len(column) :])
+        others = {}
+        for name, value in data.items():
+            rest = without_paths(value, read[name]) if name in read else value
+            if rest not in (None, "", [], {}):
+                others[name] = rest
+        return others
 
     @cached_property
     def _meanings(self) -> dict[str, Verdict | None]:
@@ -223,15 +261,30 @@ class ColumnMapping:
         count = len(contents)
         models = beside(data, self.models, count)
         scores = beside(data, self.scores, count)
+        about = [self._about_response(data, place, count) for place in range(count)]
         sign = -1 if self.higher_is_better else 1
         ranks = [
             sign * number(value, path) if value not in (None, "") else None
             for value, path in scores
         ]
         return [
-            Answer(content, model, rank)
-            for content, (model, _), rank in zip(contents, models, ranks, strict=True)
+            Answer(content, model, rank, metadata)
+            for content, (model, _), rank, metadata in zip(
+                contents, models, ranks, about, strict=True
+            )
         ]
+
+    def _about_response(self, data: Data, place: int, count: int) -> dict[str, Any]:
+        """The metadata of the response in this place, by the last names of its columns' paths."""
+        if len(self.response_metadata) != 1 or len(self.responses) > 1:
+            several = self.response_metadata[place : place + 1]
+            values = [(path, value_at(data, path)) for paths in several for path in paths]
+        else:
+            (paths,) = self.response_metadata
+            values = [(path, beside(data, (path,), count)[place][0]) for path in paths]
+        return {
+            path.rpartition("[].")[2] or path: value for path, value in values if value is not None
+        }
 
     def _votes(self, data: Data, tell: Tell) -> Iterator[tuple[Verdict, Any]]:
         """Each vote with who gave it, None where nobody is named."""
@@ -272,10 +325,11 @@ class MappedRecord:
     verdicts: Sequence[Verdict]
     labelers: Sequence[Any]  # who gave them, in the same order; None where nobody is named
     tags: Sequence[str]
+    metadata: Data = field(default_factory=dict)
 
     def rows(self, tell: Tell = lambda _: None) -> Iterator[Row]:
         """The rows of ours: one for each vote, or for every two of the scored responses."""
-        more = {"system": self.system, "tags": list(self.tags) or None}
+        more = self._more
         if self.verdicts:
             first, second = self.answers
             for verdict, labeler in zip(self.verdicts, self.labelers, strict=True):
@@ -287,8 +341,13 @@ class MappedRecord:
 
     def without_verdicts(self) -> Row:
         """The prompt with its responses, as they are compared."""
-        more = {"system": self.system, "tags": list(self.tags) or None}
-        return to_compare(self.prompt, self.answers, **more)
+        return to_compare(self.prompt, self.answers, **self._more)
+
+    @property
+    def _more(self) -> dict[str, Any]:
+        """What the row has beside prompt and answers; None is left out."""
+        metadata = self.metadata or None
+        return {"system": self.system, "tags": list(self.tags) or None, "metadata": metadata}
 
 
 def source_of(mapping: ColumnMapping) -> Source:
@@ -303,6 +362,9 @@ def source_of(mapping: ColumnMapping) -> Source:
         meaning=_meaning(mapping),
         needs=frozenset(),
         rows=rows,
+        leaves=frozenset(mapping.leave_out),
+        keeps_others=mapping.keep_others,
+        others=lambda _: {},
     )
 
 
@@ -365,7 +427,7 @@ def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _value_in(value: Any, name: str) -> Any:
     """The value of a field of the JSON, in the field's type."""
-    if name in ("higher_is_better", "labeler_per_verdict"):
+    if name in ("higher_is_better", "labeler_per_verdict", "keep_others"):
         if not isinstance(value, bool):
             raise MappingRefused(f"{name} is true or false, not {name_of_type(value)}.")
         return value
@@ -375,9 +437,19 @@ def _value_in(value: Any, name: str) -> Any:
         return value
     if not isinstance(value, list):
         raise MappingRefused(f"{name} is a list, not {name_of_type(value)}.")
+    if name == "response_metadata":
+        return tuple(_columns_in(one) for one in value)
     kinds = str | int | float if name in MEANINGS else str
     for one in value:
         if not isinstance(one, kinds):
             what = "values" if name in MEANINGS else "names of columns"
             raise MappingRefused(f"{name} holds {what}, not {name_of_type(one)}.")
     return tuple(word_of(one) if name in MEANINGS else one for one in value)
+
+
+def _columns_in(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise MappingRefused(
+            "response_metadata is a list of lists of columns: one list for each response."
+        )
+    return tuple(value)

@@ -4,7 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from labeling.importing.lines.message_fields import Tell
 from labeling.importing.reports import Wrong
-from labeling.importing.sources.parts import Answer, objects_in, said_by, to_compare, votes
+from labeling.importing.sources.parts import (
+    Answer,
+    about_side,
+    objects_in,
+    said_by,
+    to_compare,
+    votes,
+)
 from labeling.importing.sources.source import Data, Row, Source, columns
 
 SCORES = {
@@ -22,8 +29,15 @@ ANNOTATIONS = ("normal_worker_annotations", "expert_worker_annotations")
 def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     (data,) = records
     prompt = data.get("text", data.get("prompt"))
-    first = Answer(data["completion_a"], data.get("model_a"))
-    second = Answer(data["completion_b"], data.get("model_b"))
+    first, second = (
+        Answer(
+            data[f"completion_{side}"],
+            data.get(f"model_{side}"),
+            None,
+            about_side(data, side, ("a", "b"), READ),
+        )
+        for side in "ab"
+    )
     scores, by = [], []
     for field in ANNOTATIONS:
         for index, one in enumerate(objects_in(data.get(field, []), field)):
@@ -44,6 +58,8 @@ def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         yield to_compare(prompt, [first, second])
 
 
+READ = columns("completion_a completion_b model_a model_b text prompt") | {*ANNOTATIONS}
+
 SOURCES = (
     Source(
         name="MultiPref",
@@ -52,5 +68,6 @@ SOURCES = (
         needs=columns("completion_a completion_b normal_worker_annotations"),
         uses=columns("text prompt model_a model_b expert_worker_annotations"),
         rows=_rows,
+        sides=("a", "b"),
     ),
 )

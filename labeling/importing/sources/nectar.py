@@ -3,7 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from labeling.importing.lines.message_fields import Tell
-from labeling.importing.sources.parts import Answer, number, objects_in, ranked, required
+from labeling.importing.sources.parts import (
+    Answer,
+    number,
+    objects_in,
+    ranked,
+    required,
+    without,
+)
 from labeling.importing.sources.source import Data, Row, Source, columns
 
 
@@ -19,7 +26,8 @@ def _rows(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     for index, one in enumerate(objects_in(data["answers"], "answers")):
         where = f"answers[{index}]"
         rank = number(required(one, "rank", where), f"{where}.rank")
-        answers.append(Answer(required(one, "answer", where), one.get("model"), rank))
+        about = without(one, "answer", "model")
+        answers.append(Answer(required(one, "answer", where), one.get("model"), rank, about))
     yield from ranked(data["prompt"], answers, tell)
 
 
@@ -29,6 +37,7 @@ SOURCES = (
         meaning="every two of the answers are a preference for the one with the lower rank",
         needs=columns("prompt answers"),
         uses=columns("turns num_responses"),
+        keeps=columns("turns"),
         fits=_fits,
         rows=_rows,
     ),

@@ -13,15 +13,20 @@ from labeling.importing.sources.parts import (
     ranked,
     required,
     to_compare,
+    without,
 )
 from labeling.importing.sources.source import Data, Row, Source, columns
 
+# Of a message, what is in the conversation already.
+SAID = ("text", "role", "replies", "parent_id", "deleted", "model_name")
 MEANING = "every two ranked replies to one message are a preference for the one with the lower rank"
 
 
 def _tree(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     (data,) = records
-    yield from _rows_of(data["prompt"], tell)
+    about = without(data, "prompt")
+    for row in _rows_of(data["prompt"], tell):
+        yield row | {"metadata": {**about, **row.get("metadata", {})}}
 
 
 def _rows_of(root: Data, tell: Tell) -> Iterator[Row]:
@@ -36,7 +41,8 @@ def _rows_of(root: Data, tell: Tell) -> Iterator[Row]:
         replies = objects_in(node.get("replies") or [], "replies")
         here = [*path, message]
         if message["role"] == "user":
-            yield from _replies(here, [one for one in replies if not one.get("deleted")], tell)
+            standing = [one for one in replies if not one.get("deleted")]
+            yield from _replies(here, standing, without(node, *SAID), tell)
         waiting += [(here, reply) for reply in reversed(replies)]
 
 
@@ -47,18 +53,19 @@ def _role(node: Data) -> str:
     return role
 
 
-def _replies(path: list[Data], replies: list[Data], tell: Tell) -> Iterator[Row]:
+def _replies(path: list[Data], replies: list[Data], about: Data, tell: Tell) -> Iterator[Row]:
     answers = []
     for reply in replies:
         if _role(reply) != "assistant":
             continue
         rank = reply.get("rank")
         place = None if rank is None else number(rank, "rank")
-        answers.append(Answer(required(reply, "text", "replies"), reply.get("model_name"), place))
+        text, model = required(reply, "text", "replies"), reply.get("model_name")
+        answers.append(Answer(text, model, place, without(reply, *SAID)))
     if answers:
-        yield from ranked(path, answers, tell)
+        yield from ranked(path, answers, tell, metadata=about)
     elif len(path) == 1:
-        yield to_compare(path, [])
+        yield to_compare(path, [], metadata=about)
 
 
 def _flat(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
@@ -87,6 +94,8 @@ SOURCES = (
         uses=columns("tree_state"),
         fits=lambda data: isinstance(data["prompt"], dict) and "text" in data["prompt"],
         rows=_tree,
+        keeps=columns("message_tree_id tree_state"),
+        others=lambda _: {},
     ),
     Source(
         name="OpenAssistant messages",
@@ -94,6 +103,7 @@ SOURCES = (
         needs=columns("message_id message_tree_id text role"),
         uses=columns("parent_id rank deleted model_name"),
         rows=_flat,
+        keeps=columns("message_id message_tree_id rank"),
         group=lambda data: str(data["message_tree_id"]),
     ),
 )

@@ -44,6 +44,7 @@ SOURCES = (
         meaning=f"{ORCA}; status “tie” is a tie",
         needs=columns("input chosen rejected status"),
         uses=columns("system generations order original_chosen original_rejected"),
+        keeps=columns("status"),
         fits=ALONE.isdisjoint,
         rows=_pair,
     ),

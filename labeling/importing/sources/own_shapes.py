@@ -61,6 +61,7 @@ _TINKER = Source(
     meaning="completion A or B is better, as the label says; Tie is a tie",
     needs=columns("comparison label"),
     uses=BESIDE,
+    is_export=True,
     fits=lambda data: isinstance(data["comparison"], Mapping),
     rows=_tinker,
 )
@@ -69,6 +70,7 @@ _NEMO = Source(
     meaning="the completion of the lower rank is better, equal ranks are a tie",
     needs=columns("context completions"),
     uses=BESIDE,
+    is_export=True,
     rows=_nemo,
 )
 SOURCES = (_TINKER, _NEMO)

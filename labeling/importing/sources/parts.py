@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from itertools import combinations, pairwise
 from typing import Any
@@ -13,7 +13,7 @@ from labeling.importing.lines.message_fields import Tell
 from labeling.importing.lines.named_votes import MOST_SECONDS, moment_of
 from labeling.importing.lines.reading import name_of_type
 from labeling.importing.reports import Wrong
-from labeling.importing.sources.source import Data, Row
+from labeling.importing.sources.source import Data, Row, side_of
 from labeling.texts.limits import MAX_COMPARED
 
 ROLES = {
@@ -39,12 +39,14 @@ class Answer:
     content: Any  # a text, or an assistant's message
     model: Any = None
     rank: float | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def as_response(self) -> Any:
+        beside = {"metadata": self.metadata} if self.metadata else {}
         if isinstance(self.content, dict):
-            return {**self.content, "model": self.model}
-        return {"text": self.content, "model": self.model}
+            return {**self.content, "model": self.model, **beside}
+        return {"text": self.content, "model": self.model, **beside}
 
 
 def triple(
@@ -69,6 +71,8 @@ def triple(
         "rejected": second.content,
         "chosen_model": first.model,
         "rejected_model": second.model,
+        "chosen_metadata": first.metadata or None,
+        "rejected_metadata": second.metadata or None,
         **more,
     }
     if verdict in (Verdict.TIE, Verdict.BOTH_BAD):
@@ -226,6 +230,22 @@ def key_of(value: Any) -> str:
     return hashlib.sha256(written.encode()).hexdigest()[:32]
 
 
+def without(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """What else a record or an object says."""
+    return {name: value for name, value in data.items() if name not in names}
+
+
+def about_side(
+    data: Mapping[str, Any], side: str, sides: tuple[str, str], read: Collection[str]
+) -> dict[str, Any]:
+    """The columns about one of two responses, `score_a`, under the rest of their names."""
+    return {
+        "_".join(part for part in name.replace("-", "_").split("_") if part != side): value
+        for name, value in data.items()
+        if name not in read and side_of(name, sides) == side
+    }
+
+
 def user(text: Any) -> dict[str, Any]:
     return {"role": "user", "content": text}
 
@@ -269,9 +289,9 @@ def pair_of_conversations(
         problem = f"Does not begin with the same question as {fields[0]}."
         raise Wrong(fields[1], problem, "Both must answer the same messages.")
     rests = first[shared:], second[shared:]
-    for rest, field in zip(rests, fields, strict=True):
+    for rest, name in zip(rests, fields, strict=True):
         if rest[-1]["role"] != "assistant":
-            raise Wrong(field, f"The last message is the {rest[-1]['role']}'s.")
+            raise Wrong(name, f"The last message is the {rest[-1]['role']}'s.")
     if len(rests[0]) == len(rests[1]) == 1:
         return list(first[:shared]), rests[0][0], rests[1][0]
     tell("conversations that part at an earlier turn, compared from there on as one text each")

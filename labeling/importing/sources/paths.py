@@ -41,6 +41,24 @@ def value_at(data: Data, path: str) -> Any:
     return _follow(data[column], [(step.group(1), step.group(2)) for step in steps])
 
 
+def without_paths(value: Any, paths: Sequence[str]) -> Any:
+    """What an object holds beside what these paths lead to; nothing of a list that is read."""
+    steps = [[step.group(2) for step in STEP.finditer(path)] for path in paths]
+    return _without_steps(value, steps)
+
+
+def _without_steps(value: Any, paths: Sequence[Sequence[str | None]]) -> Any:
+    if not isinstance(value, dict) or any(not steps or steps[0] is None for steps in paths):
+        return None
+    rest = {}
+    for name, inner in value.items():
+        within = [steps[1:] for steps in paths if steps[0] == name]
+        inner = _without_steps(inner, within) if within else inner
+        if inner not in (None, "", [], {}):
+            rest[name] = inner
+    return rest
+
+
 def _follow(value: Any, steps: Sequence[tuple[str | None, str | None]]) -> Any:
     for place, (index, name) in enumerate(steps):
         if index == "":

@@ -15,8 +15,14 @@ from labeling.importing.sources.parts import (
     to_compare,
     triple,
     user,
+    without,
 )
 from labeling.importing.sources.source import Data, Row, Source, columns
+
+# Of an utterance, what is in the conversation already, and what is the conversation's.
+SAID = (
+    "model_response", "content", "role", "turn", "user_prompt", "model_name", "conversation_id"
+)  # fmt: skip
 
 
 def _conversation(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
@@ -39,7 +45,9 @@ def _utterances(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         asked, answers = turns.setdefault(_turn(data, ""), ([], []))
         asked[:] = [data["user_prompt"]]
         answers.append(data)
-    yield from _rows_of(turns, said_by(records[0].get("user_id")))
+    about = {name: records[0][name] for name in OF_CONVERSATION if name in records[0]}
+    by = said_by(records[0].get("user_id"))
+    yield from (row | {"metadata": about} for row in _rows_of(turns, by))
 
 
 def _turn(data: Data, where: str) -> int:
@@ -53,7 +61,11 @@ def _rows_of(turns: dict[int, tuple[list[str], list[Data]]], by: Row) -> Iterato
             return
         path = [*path, *map(user, asked)]
         answers = [
-            (Answer(one["model_response"], one.get("model_name")), _is_chosen(one)) for one in given
+            (
+                Answer(one["model_response"], one.get("model_name"), None, without(one, *SAID)),
+                _is_chosen(one),
+            )
+            for one in given
         ]
         best = next((answer for answer, is_chosen in answers if is_chosen), None)
         if best is None:
@@ -71,6 +83,8 @@ def _is_chosen(data: Data) -> bool:
     return flag(data.get("if_chosen", False), "if_chosen")
 
 
+OF_CONVERSATION = ("conversation_id", "conversation_type")
+
 SOURCES = (
     Source(
         name="PRISM conversations",
@@ -79,6 +93,7 @@ SOURCES = (
         needs=columns("conversation_id conversation_history"),
         uses=columns("opening_prompt conversation_turns user_id"),
         rows=_conversation,
+        keeps=columns("conversation_id conversation_turns"),
     ),
     Source(
         name="PRISM utterances",
@@ -87,6 +102,7 @@ SOURCES = (
         needs=columns("conversation_id turn user_prompt model_response if_chosen"),
         uses=columns("model_name utterance_id interaction_id within_turn_id score user_id"),
         rows=_utterances,
+        keeps=columns("conversation_id utterance_id interaction_id within_turn_id score if_chosen"),
         group=lambda data: str(data["conversation_id"]),
     ),
 )

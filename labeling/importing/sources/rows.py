@@ -8,13 +8,14 @@ end.
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 from labeling.importing.files import Place, Records
 from labeling.importing.lines.message_fields import Tell
+from labeling.importing.lines.metadata_fields import OF_RESPONSES
 from labeling.importing.lines.opinions import is_line_of_export
 from labeling.importing.reports import FILE, Problem, Wrong
 from labeling.importing.scratch_database import scratch_database
@@ -23,6 +24,7 @@ from labeling.importing.sources.paths import column_of, value_at
 from labeling.importing.sources.registry import OWN, every_source, recognise
 from labeling.importing.sources.source import Data, Row, Source
 from labeling.texts.limits import MAX_KEYS, MAX_RESPONSES
+from labeling.texts.metadata import further
 
 SHOWN_COLUMNS = 12
 # Rows of ours with no further columns are others' as well, and named so.
@@ -40,15 +42,21 @@ class Recognised:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.sources: dict[str, Source] = {}
+        self.kept: dict[str, dict[str, None]] = {}
         self.left_out: dict[str, dict[str, None]] = {}
 
     def add(self, source: Source, data: Data) -> None:
         self.counts[source.name] += 1
         self.sources[source.name] = source
+        kept = self.kept.setdefault(source.name, {})
         left_out = self.left_out.setdefault(source.name, {})
-        if len(left_out) <= MAX_KEYS:
-            known = source.needs | source.uses
-            left_out.update(dict.fromkeys(name for name in data if name not in known))
+        if len(kept) + len(left_out) > MAX_KEYS:
+            return
+        for name in data:
+            if source.keeps_column(name):
+                kept[name] = None
+            elif name not in source.needs and name not in source.uses:
+                left_out[name] = None
 
     def sentences(self) -> list[str]:
         """What to tell before anything is stored, the most frequent first."""
@@ -56,13 +64,18 @@ class Recognised:
         return [self._sentence(self.sources[name], count) for name, count in counts]
 
     def _sentence(self, source: Source, count: int) -> str:
-        names = [f"{name:.40}" for name in self.left_out[source.name]]
-        more = ", …" if len(names) > SHOWN_COLUMNS else ""
-        left_out = f"; left out: {', '.join(names[:SHOWN_COLUMNS])}{more}" if names else ""
+        beside = _listed("kept as metadata", self.kept[source.name])
+        beside += _listed("left out", self.left_out[source.name])
         records = "1 record" if count == 1 else f"{count:,} records"
         if source.name == MAPPED:
-            return f"read by the mapping, {records}: {source.meaning}{left_out}"
-        return f"recognised as {source.name}, {records}: {source.meaning}{left_out}"
+            return f"read by the mapping, {records}: {source.meaning}{beside}"
+        return f"recognised as {source.name}, {records}: {source.meaning}{beside}"
+
+
+def _listed(what: str, columns: Iterable[str]) -> str:
+    names = [f"{name:.40}" for name in columns]
+    more = ", …" if len(names) > SHOWN_COLUMNS else ""
+    return f"; {what}: {', '.join(names[:SHOWN_COLUMNS])}{more}" if names else ""
 
 
 def rows_of_records(
@@ -124,7 +137,7 @@ def _mapped(
     """Reads every record by the mapping. A column that no record has is a fault of the file: a
     misspelt name would otherwise lose its values without a word."""
     source = source_of(mapping)
-    missing = dict.fromkeys(mapping.paths())
+    missing = dict.fromkeys(mapping.paths_read())
     columns: dict[str, None] = {}
     row_columns: frozenset[str] = frozenset()  # of the row before: most rows have the same ones
     for place, value in records:
@@ -140,7 +153,7 @@ def _mapped(
         data = {name: inner for name, inner in value.items() if inner is not None}
         if data.keys() != row_columns:
             row_columns = frozenset(data)
-            used = {column_of(path, row_columns) for path in mapping.paths()}
+            used = {column_of(path, row_columns) for path in mapping.paths_read()}
             source = replace(source, uses=frozenset(name for name in used if name))
         recognised.add(source, data)
         yield from _rows_of(source, [data], place, tell)
@@ -159,7 +172,9 @@ def _rows_of(
         if len(group) > MAX_RESPONSES:
             problem = f"More than {MAX_RESPONSES:,} records about one prompt."
             raise Wrong("prompt", problem, "Leave some of them out.")
-        rows: list[Row] = list(source.rows(group, told))
+        rows = list(source.rows(group, told))
+        if not source.is_export:
+            rows = [_with_metadata(row, source, group, told) for row in rows]
     except Wrong as fault:
         yield place, Problem(place, fault.field, fault.problem, fault.advice)
     except RecursionError:
@@ -169,6 +184,23 @@ def _rows_of(
             told(f"records of {source.name} that hold no question, left out")
         for row in rows:
             yield place, row
+
+
+def _with_metadata(row: Row, source: Source, group: Sequence[Data], tell: Tell) -> Row:
+    """The row with what else is known of its prompt, and with no metadata that cannot be kept."""
+    others = source.about_prompt(group[0])
+    own = others.get("metadata")
+    if isinstance(own, Mapping):  # as Argilla and distilabel have it
+        others = {**own, **{name: inner for name, inner in others.items() if name != "metadata"}}
+    others = {**others, **row.get("metadata", {})}
+    parts = {"metadata": others} if others else {}
+    parts |= {name: row[name] for name in OF_RESPONSES if name in row}
+    row = row | {name: further(inner, tell) for name, inner in parts.items()}
+    if any("metadata" in one for one in row.get("responses", ()) if isinstance(one, dict)):
+        row["responses"] = [
+            one | {"metadata": further(one.get("metadata", {}), tell)} for one in row["responses"]
+        ]
+    return row
 
 
 class _Held:

@@ -17,6 +17,7 @@ from labeling.importing.sources.parts import (
     said_by,
     to_compare,
     triple,
+    without,
 )
 from labeling.importing.sources.source import Data, Row, Source, columns
 
@@ -43,34 +44,47 @@ def _comparison(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     if choice not in (0, 1):
         raise Wrong("choice", f"{choice:g} is neither 0 nor 1.")
     answers = [
-        Answer(required(one, "text", f"summaries[{index}]"), one.get("policy"))
+        Answer(
+            required(one, "text", f"summaries[{index}]"),
+            one.get("policy"),
+            metadata=without(one, "text", "policy"),
+        )
         for index, one in enumerate(summaries)
     ]
     verdict = Verdict.SECOND if choice else Verdict.FIRST
-    by = said_by(data.get("worker"))
-    yield triple(_prompt(data["info"]), answers[0], answers[1], verdict, **by)
+    info, by = data["info"], said_by(data.get("worker"))
+    yield triple(_prompt(info), answers[0], answers[1], verdict, metadata=_about(info), **by)
+
+
+def _about(info: Mapping[str, Any]) -> Data:
+    """What else is known of a post."""
+    return without(info, "post", "article", "title")
 
 
 def _ratings(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     """The mean of what each summary was given, by whoever rated it."""
-    overall: dict[str, list[float]] = {}
+    axes: dict[str, dict[str, list[float]]] = {}
     models: dict[str, Any] = {}
     for data in records:
         text = plain_text(required(data["summary"], "text", "summary"), "summary.text")
         models[text] = data["summary"].get("policy")
-        ratings = overall.setdefault(text, [])
-        value = data["summary"]["axes"].get("overall")
-        if value is not None:
-            ratings.append(number(value, "summary.axes.overall"))
-    answers = [
-        Answer(text, models[text], -sum(given) / len(given) if given else None)
-        for text, given in overall.items()
-    ]
-    prompt = _prompt(records[0]["info"])
+        ratings = axes.setdefault(text, {})
+        for axis, value in data["summary"]["axes"].items():
+            if axis == "overall" and value is not None:
+                value = number(value, "summary.axes.overall")
+            if isinstance(value, int | float):
+                ratings.setdefault(axis, []).append(float(value))
+    answers = []
+    for text, ratings in axes.items():
+        means = {axis: sum(given) / len(given) for axis, given in ratings.items()}
+        overall = means.get("overall")
+        answers.append(Answer(text, models[text], None if overall is None else -overall, means))
+    info = records[0]["info"]
+    prompt = _prompt(info)
     if any(one.rank is not None for one in answers):
-        yield from ranked(prompt, answers, tell)
+        yield from ranked(prompt, answers, tell, metadata=_about(info))
     else:
-        yield to_compare(prompt, answers)
+        yield to_compare(prompt, answers, metadata=_about(info))
 
 
 SOURCES = (

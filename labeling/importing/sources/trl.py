@@ -7,7 +7,15 @@ from typing import Any
 
 from labeling.importing.lines.message_fields import Tell
 from labeling.importing.sources.hh_rlhf import is_dialogue
-from labeling.importing.sources.parts import Answer, Verdict, flag, key_of, to_compare, triple
+from labeling.importing.sources.parts import (
+    Answer,
+    Verdict,
+    flag,
+    key_of,
+    to_compare,
+    triple,
+    without,
+)
 from labeling.importing.sources.source import Data, Row, Source, columns
 
 # Of one prompt; every completion is in one of them at least.
@@ -22,15 +30,24 @@ def _completion(value: Any) -> Any:
 def _unpaired(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
     yield from pairs_of_labels(
         records[0]["prompt"],
-        [(_completion(data["completion"]), flag(data["label"], "label")) for data in records],
+        [
+            (
+                Answer(
+                    _completion(data["completion"]),
+                    metadata=without(data, "prompt", "completion", "label"),
+                ),
+                flag(data["label"], "label"),
+            )
+            for data in records
+        ],
         tell,
     )
 
 
-def pairs_of_labels(prompt: Any, given: Sequence[tuple[Any, bool]], tell: Tell) -> Iterator[Row]:
+def pairs_of_labels(prompt: Any, given: Sequence[tuple[Answer, bool]], tell: Tell) -> Iterator[Row]:
     """Each good completion against each bad one; of many, each with one other at least."""
-    good = [Answer(completion) for completion, is_good in given if is_good]
-    bad = [Answer(completion) for completion, is_good in given if not is_good]
+    good = [answer for answer, is_good in given if is_good]
+    bad = [answer for answer, is_good in given if not is_good]
     if not good or not bad:
         tell("prompts whose completions all have the same label, which compares nothing: not kept")
         yield to_compare(prompt, good or bad)

@@ -10,6 +10,7 @@ SOURCES = (
         meaning="chosen is better than rejected, equal ratings are a tie",
         needs=columns("source chosen rejected"),
         uses=READ | {"id"},
+        keeps=columns("id source"),
         fits=lambda data: isinstance(data["chosen"], list) and isinstance(data["rejected"], list),
         is_strict=True,
         rows=lambda records, _: [

@@ -3,7 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from labeling.importing.lines.message_fields import Tell
-from labeling.importing.sources.parts import Answer, number, objects_in, ranked, required
+from labeling.importing.sources.parts import (
+    Answer,
+    number,
+    objects_in,
+    ranked,
+    required,
+    without,
+)
 from labeling.importing.sources.source import Data, Row, Source, columns
 
 
@@ -21,7 +28,8 @@ def _raw(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         where = f"completions[{index}]"
         score = _score(one, where)
         rank = None if score is None else -score
-        answers.append(Answer(required(one, "response", where), one.get("model"), rank))
+        text, about = required(one, "response", where), without(one, "response", "model")
+        answers.append(Answer(text, one.get("model"), rank, about))
     yield from ranked(data["instruction"], answers, tell)
 
 
@@ -70,6 +78,7 @@ SOURCES = (
         meaning=PAIRED,
         needs=columns("prompt chosen rejected messages score_chosen score_rejected"),
         uses=columns("prompt_id"),
+        keeps=columns("prompt_id"),
         rows=lambda records, _: [
             {name: value for name, value in records[0].items() if name in BINARIZED}
         ],
@@ -79,6 +88,7 @@ SOURCES = (
         meaning=PAIRED,
         needs=columns("prompt chosen rejected chosen-rating rejected-rating"),
         uses=columns("source chosen-model rejected-model"),
+        keeps=columns("source"),
         rows=_argilla,
     ),
     Source(
@@ -86,6 +96,7 @@ SOURCES = (
         meaning=PAIRED,
         needs=columns("instruction chosen_response rejected_response"),
         uses=columns("source chosen_avg_rating rejected_avg_rating chosen_model rejected_model"),
+        keeps=columns("source"),
         rows=_argilla,
     ),
 )

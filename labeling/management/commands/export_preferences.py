@@ -2,7 +2,7 @@
 
 import os
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from labeling.material.metadata_conditions import ConditionRefused, MetadataCondition
 from labeling.models import Preference, Project
 from labeling.models.material import Split
 from labeling.preferences.beyond_text import CannotBeTexts
@@ -50,6 +51,9 @@ class Command(BaseCommand):
             "--provenance", action="append", choices=Preference.Provenance.values, default=[]
         )
         parser.add_argument("--min-weight", type=_weight, default=0.0, help="From 0 to 1.")
+        parser.add_argument(
+            "--metadata", action="append", type=_condition, default=[], metavar="KEY=VALUE"
+        )
         parser.add_argument("--include-ties", action="store_true")
         parser.add_argument("--include-both-bad", action="store_true")
         parser.add_argument("--include-excluded", action="store_true")
@@ -109,7 +113,16 @@ def _options(given: dict[str, Any], *, is_plain: bool) -> ExportOptions:
         style=given["style"],
         with_names=given["with_names"],
         is_plain=is_plain,
+        metadata=tuple(given["metadata"]),
     )
+
+
+def _condition(text: str) -> MetadataCondition:
+    key, _, value = text.partition("=")
+    try:
+        return MetadataCondition(key.strip(), value.strip())
+    except ConditionRefused as refused:
+        raise ArgumentTypeError(str(refused)) from None
 
 
 def _moment(text: str) -> datetime | None:

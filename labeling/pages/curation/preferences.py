@@ -1,5 +1,6 @@
 """Shows the table of preferences, and one preference with everything behind it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from labeling.curation.finding import (
     preference_page,
     window_for,
 )
+from labeling.curation.metadata_facets import COUNTED, metadata_facets
 from labeling.material.shown.showing import BesideTexts, ShownText, show_anyway
 from labeling.models import Doubt, Judgment, Preference, Project, Response, Role, User
 from labeling.pages.curation.comments import thread_context
@@ -28,6 +30,7 @@ from labeling.pages.numbers import BIGGEST_ID, number_in
 from labeling.pages.requests import SignedInRequest, wants_fragment
 from labeling.people.access import project_for
 from labeling.texts.messages import parts_of
+from labeling.texts.metadata import as_json
 
 LAST_CHANGE = "last_change"
 
@@ -83,6 +86,8 @@ def table_context(project: Project, data: QueryDict) -> dict[str, Any]:
         "wanted": wanted,
         "window": window,
         "facets": facets,
+        "metadata_facets": metadata_facets(project, wanted, window),
+        "metadata_counted": COUNTED,
         "total": total,
         "rows": _with_doubts([PreferenceRow.of(row) for row in page.rows]),
         "state_fields": [*wanted.fields, *((name, at) for name, at in places if at is not None)],
@@ -104,11 +109,9 @@ def _chips(wanted: PreferenceFilter) -> list[tuple[str, str]]:
         "judged_on": f"judged on {wanted.judged_on}",
         "settled_on": f"settled on {wanted.settled_on}",
     }
-    return [
-        (text, wanted.querystring(**{name: ""}))
-        for name, text in texts.items()
-        if getattr(wanted, name)
-    ]
+    chips = [(text, {name: ""}) for name, text in texts.items() if getattr(wanted, name)]
+    chips += [(f"{one.key} is {one.value}", {one.name: ""}) for one in wanted.metadata]
+    return [(text, wanted.querystring(**changes)) for text, changes in chips]
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,7 @@ class PreferenceSide:
     source: str
     response: Response
     text: ShownText
+    metadata: list[tuple[str, str]]
 
 
 def votes_of(row: Preference) -> str:
@@ -176,7 +180,13 @@ def detail_context(row: Preference, wanted: PreferenceFilter, viewer: User) -> d
     beside = BesideTexts(shown.prompt.extra, [shown.chosen.extra, shown.rejected.extra], parts_of)
     texts = show_anyway(shown.prompt.messages, [shown.chosen.text, shown.rejected.text], beside)
     sides = [
-        PreferenceSide(name, _source(response.policy_version, response.source), response, text)
+        PreferenceSide(
+            name,
+            _source(response.policy_version, response.source),
+            response,
+            text,
+            metadata_in_words(response.metadata),
+        )
         for name, response, text in zip(
             _titles(shown), (shown.chosen, shown.rejected), texts.responses, strict=True
         )
@@ -184,6 +194,7 @@ def detail_context(row: Preference, wanted: PreferenceFilter, viewer: User) -> d
     return {
         "preference": shown,
         "sides": sides,
+        "metadata": metadata_in_words(shown.prompt.metadata),
         "messages_shown": texts.messages,
         "given": texts.given,
         "votes": votes_of(shown),
@@ -199,6 +210,14 @@ def detail_context(row: Preference, wanted: PreferenceFilter, viewer: User) -> d
         "filter_query": wanted.querystring(),
         "wanted": wanted,
     }
+
+
+def metadata_in_words(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Each key with its value as text."""
+    return [
+        (name, value if isinstance(value, str) else as_json(value))
+        for name, value in metadata.items()
+    ]
 
 
 def _titles(row: Preference) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """The page for a file whose shape nobody knows: its columns, what each is, and how the first rows
 would look. The mapping that comes of it goes the way of every import."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +28,14 @@ from labeling.importing.guessing import (
 )
 from labeling.importing.jobs.asking import IN_BACKGROUND_BYTES, ask_worker
 from labeling.importing.kept.uploads import KeptFiles, keep_upload, kept_upload
-from labeling.importing.roles import MEANINGS, ROLES, mapping_of, meanings_of, roles_of
+from labeling.importing.roles import (
+    LEFT_OUT,
+    MEANINGS,
+    ROLES,
+    mapping_of,
+    meanings_of,
+    roles_of,
+)
 from labeling.importing.sampling import LONGEST_VALUE, Sample, sample_of, shown_rows
 from labeling.importing.sources.mapping import ColumnMapping, MappingRefused
 from labeling.importing.sources.paths import word_of
@@ -100,7 +108,8 @@ def map_columns(request: SignedInRequest, slug: str) -> HttpResponse:
     options["tags"] = ",".join(form.cleaned_data["tags"])
     with upload.open() as file:
         sample = sample_of(file, options["name"])
-        choices = _chosen(request.POST, form.cleaned_data["mapping"]) or _guessed(sample)
+        paths = [column.path for column in sample.columns]
+        choices = _chosen(request.POST, form.cleaned_data["mapping"], paths) or _guessed(sample)
         action = request.POST.get("do")
         try:
             mapping = choices.mapping()
@@ -166,7 +175,7 @@ def _guessed(sample: Sample) -> Choices:
     )
 
 
-def _chosen(post: QueryDict, mapping: ColumnMapping | None) -> Choices | None:
+def _chosen(post: QueryDict, mapping: ColumnMapping | None, paths: Sequence[str]) -> Choices | None:
     """The choices of the form, or those that a mapping holds; None where there are none yet."""
     roles = {
         path: post.get(f"role-{number}", "")
@@ -177,8 +186,9 @@ def _chosen(post: QueryDict, mapping: ColumnMapping | None) -> Choices | None:
         if mapping is None:
             return None
         meanings = meanings_of(mapping)
+        others = dict.fromkeys(() if mapping.keep_others else paths, LEFT_OUT)
         return Choices(
-            roles_of(mapping),
+            others | roles_of(mapping),
             meanings,
             mapping.higher_is_better,
             tuple(meanings),

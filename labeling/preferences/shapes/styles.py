@@ -216,9 +216,11 @@ OF_PREFERENCE: dict[str, ColumnType] = {
     "votes_both_bad": int, "split": str, "provenance": str, "arm": str, "round": int,
     "chosen_model": str, "rejected_model": str, "tags": str, "excluded": bool,
     "excluded_reason": str, "settled_at": str, "fingerprint": str,
+    # JSON as a text: the keys are the users' own, and a column has one type.
+    "metadata": str, "chosen_metadata": str, "rejected_metadata": str,
 }  # fmt: skip
-OF_PROMPT = ("split", "tags")
-OF_COMPARISON = ("split", "arm", "round", "tags", "settled_at")
+OF_PROMPT = ("split", "tags", "metadata")
+OF_COMPARISON = ("split", "arm", "round", "tags", "metadata", "settled_at")
 
 
 def columns_of(style: Style) -> dict[str, ColumnType]:

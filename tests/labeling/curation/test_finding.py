@@ -129,7 +129,7 @@ def settle(project: Project, ann: User, texts: tuple[str, str], choice: str = "l
 
 
 def ids_found(project: Project, **wanted: str) -> list[int]:
-    chosen = PreferenceFilter(**wanted)
+    chosen = PreferenceFilter.parse(wanted)
     rows = matching(project, chosen, window_for(project, chosen))
     return sorted(rows.values_list("pk", flat=True))
 

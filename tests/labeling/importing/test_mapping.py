@@ -255,7 +255,7 @@ def test_three_peoples_votes_are_counted_for_each_pair() -> None:
 
 def test_columns_that_the_mapping_does_not_read_are_named() -> None:
     findings = check_file(as_file([{**ROWS[0], "note": "x"}]), mapping=THREE_PEOPLE)
-    assert "left out: note" in findings.notices[0]
+    assert "kept as metadata: note" in findings.notices[0]
 
 
 def test_a_column_that_no_row_has_refuses_the_file_also_where_rows_are_skipped() -> None:

@@ -83,10 +83,10 @@ def test_an_opinion_of_two_responses_stops_the_file():
     assert named(responses | {"agreement": 1.0, "tiers": [[1], [2]]}) == "agreement, tiers."
 
 
-def test_what_a_response_says_of_itself_is_left_out_and_said():
+def test_what_a_response_says_of_itself_is_kept_and_said():
     responses = [{"text": "a", "score": 1}, {"text": "b", "score": 2}]
     (notice,) = found(ALONE | {"responses": responses}).notices
-    assert notice.startswith("field “responses.score” ignored")
+    assert notice.startswith("field “responses.score” kept as metadata of its response")
 
 
 def test_columns_in_place_of_the_prompt_are_named_and_not_the_missing_prompt():
@@ -98,7 +98,7 @@ def test_columns_in_place_of_the_prompt_are_named_and_not_the_missing_prompt():
 
 
 @pytest.mark.parametrize("shape", [PAIR, ALONE, ALONE | {"responses": ["a", "b"]}])
-def test_what_is_about_the_row_is_left_out_and_said(shape):
+def test_what_is_about_the_row_is_kept_and_said(shape):
     about = {
         "question_id": 81,
         "source": "a forum, collected in 2020",
@@ -110,13 +110,13 @@ def test_what_is_about_the_row_is_left_out_and_said(shape):
         "num_responses": 7,
         "turn": 1,
         "prompt_tokens": 12,
-        "metadata": {"a": "some more words"},
         "model_name": "x",
         "difficulty": "very easy",
         "__index_level_0__": 3,
     }
     notices = found(shape | about).notices
-    assert all(any(f"“{name}” ignored" in notice for notice in notices) for name in about)
+    kept = [f"“{name}” kept as metadata of the prompt" for name in about]
+    assert all(any(words in notice for notice in notices) for words in kept)
 
 
 def test_columns_that_hold_nothing_lose_nothing():
@@ -127,7 +127,7 @@ def test_columns_that_hold_nothing_lose_nothing():
 def test_what_the_row_says_already_loses_nothing():
     row = {"prompt": "Why?", "chosen": TALK, "rejected": [TALK[0], TALK[1] | {"content": "No."}]}
     notices = found(row | {"question": "Why?", "messages": TALK}).notices
-    assert any("“messages” ignored" in notice for notice in notices)
+    assert any("“messages” not kept: the row says so already" in notice for notice in notices)
     assert named(row | {"question": "Why not?", "messages": TALK}) == "question."
 
 

@@ -64,8 +64,8 @@ def test_unknown_fields_are_counted_not_refused():
     data = {"prompt": "Hi?", "scroe": 1, "responses": [{"text": "a", "score": 0.5}]}
     assert isinstance(check_row(1, data, notices), CheckedRow)
     assert sorted(notices.sentences()) == [
-        "field “responses.score” ignored: 1 (line 1)",
-        "field “scroe” ignored: 1 (line 1)",
+        "field “responses.score” kept as metadata of its response: 1 (line 1)",
+        "field “scroe” kept as metadata of the prompt: 1 (line 1)",
     ]
 
 

@@ -65,7 +65,8 @@ def test_a_target_of_a_half_and_equal_ratings_are_ties_and_are_told() -> None:
     row, notices = read(score_chosen=7.0, score_rejected=7)
     assert (row.opinion.kind, row.opinion.target) == ("tie", 0.5)
     assert notices == [
-        "score_chosen and score_rejected read to tell ties, not kept: 1 (line 1)",
+        "score_chosen and score_rejected read to tell ties, kept as metadata of the responses: "
+        "1 (line 1)",
         "equal score_chosen and score_rejected, taken as ties: 1 (line 1)",
     ]
 

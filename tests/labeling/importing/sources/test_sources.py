@@ -86,9 +86,9 @@ def test_a_pair_of_ours_is_named_and_nothing_of_it_left_out():
     assert notice.startswith("recognised as TRL preference, 1 record") and "left out" not in notice
 
 
-def test_what_a_source_leaves_out_is_told():
+def test_what_a_source_does_not_use_is_told_to_be_kept():
     (notice, *_) = check_file(lines(*INPUTS["SHP"].records)).notices
-    assert notice.endswith("; left out: post_id, domain, score_A, score_B")
+    assert notice.endswith("; kept as metadata: post_id, domain, score_A, score_B")
     assert "SHP, 2 records: " in notice
 
 

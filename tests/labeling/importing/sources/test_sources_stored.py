@@ -47,7 +47,7 @@ def test_several_annotators_of_one_record_are_its_labelers():
     assert (preference.votes_chosen, preference.votes_rejected, preference.votes_tie) == (3, 1, 1)
     assert preference.target == pytest.approx(0.7)
     assert (report.preferences_new, report.judgments_new, report.labelers_new) == (1, 5, 5)
-    assert report.as_dict() | {"dry_run": True, "seconds": 0.0} == (
+    assert report.as_dict() | {"dry_run": True, "seconds": 0.0, "import_id": 0} == (
         rehearsed.as_dict() | {"seconds": 0.0}
     )
 

@@ -66,7 +66,7 @@ def settle_one(project: Project, labeler: User, prompt: str = "", **fields: Any)
 
 
 def found(project: Project, **wanted: str) -> list[int]:
-    asked = PreferenceFilter(**wanted)
+    asked = PreferenceFilter.parse(wanted)
     rows = matching(project, asked, window_for(project, asked))
     return sorted(rows.values_list("id", flat=True))
 

@@ -51,7 +51,7 @@ def test_a_check_shows_what_is_in_the_file_and_stores_nothing(client, url):
     page = response.content.decode()
     assert response.status_code == 200
     assert "Import 2 rows" in page
-    assert "“language” ignored" in page
+    assert "“language” kept as metadata of the prompt" in page
     assert "&lt;b&gt;a&lt;/b&gt;" in page
     assert not Prompt.objects.exists()
 

@@ -133,7 +133,7 @@ def test_verl_has_one_row_for_each_prompt_with_the_keys_that_it_reads() -> None:
 
 def test_verl_says_nothing_about_a_pair() -> None:
     (row,) = export(made(TRIPLE), "verl")
-    assert row.keys() & OF_PREFERENCE.keys() == {"split", "tags"}
+    assert row.keys() & OF_PREFERENCE.keys() == {"split", "tags", "metadata"}
 
 
 def test_a_prompt_whose_first_preference_is_excluded_has_its_row_all_the_same() -> None:
