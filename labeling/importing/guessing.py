@@ -21,6 +21,10 @@ LABELERS = frozenset(
     | {"assessor", "assessors", "crowdworker", "user", "username", "voter", "voters"}
 )
 LOWER_IS_BETTER = frozenset({"rank", "ranks", "loss", "place"})
+# In the names of columns for the better and the worse of two responses; j and k as in the answers
+# of question sites, of which j has more votes.
+BETTER = frozenset({"better", "best", "good", "preferred", "winner", "win", "positive", "j", "gut"})
+WORSE = frozenset({"worse", "worst", "bad", "dispreferred", "loser", "lose", "negative", "k"})
 # A verdict has few values; an id or a score has many.
 FEW_VALUES = 8
 NUMBERS = {
@@ -85,6 +89,18 @@ def guess_labeler_per_verdict(sample: Sample, roles: Mapping[str, str]) -> bool:
         }
         return len(lengths) == 1 and min(lengths) > 1 and "[]" not in columns[0].path
     return len(columns) > 1
+
+
+def guess_best_first(roles: Mapping[str, str]) -> bool:
+    """Whether two responses are a better and a worse one by the names of their columns, and nothing
+    else says which is better."""
+    if any(role == "verdict" or role.startswith("score") for role in roles.values()):
+        return False
+    names = {role: set(words_of(path)) for path, role in roles.items()}
+    first, second = names.get("response_a"), names.get("response_b")
+    if first is None or second is None or "response_c" in names:
+        return False
+    return bool(first & BETTER) and bool(second & WORSE)
 
 
 def guess_higher_is_better(paths: Sequence[str]) -> bool:

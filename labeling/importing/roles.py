@@ -50,9 +50,11 @@ def mapping_of(
     *,
     higher_is_better: bool,
     labeler_per_verdict: bool = False,
+    best_first: bool = False,
 ) -> ColumnMapping:
     """The mapping of the chosen roles, by column, and of the meanings of a verdict's values.
-    Columns that name labelers go before `labeler_per_verdict`. Raises MappingRefused for choices
+    Columns that name labelers go before `labeler_per_verdict`, verdicts and scores before
+    `best_first`. Raises MappingRefused for choices
     that contradict each other."""
     paths: dict[str, list[str]] = {}
     for path, role in roles.items():
@@ -76,6 +78,7 @@ def mapping_of(
         models=_in_order(paths, "model"),
         scores=_in_order(paths, "score"),
         higher_is_better=higher_is_better,
+        best_first=best_first and not has_verdict and not _in_order(paths, "score"),
         verdicts=tuple(paths.get("verdict", [])),
         labelers=tuple(paths.get("labeler", [])),
         labeler_per_verdict=labeler_per_verdict and has_verdict and "labeler" not in paths,

@@ -190,6 +190,8 @@ def _labelers(record: MappedRecord) -> list[str]:
 
 def _verdict(record: MappedRecord, mapping: ColumnMapping) -> str:
     """What was said of the responses, in words."""
+    if mapping.best_first:
+        return "The better ones first" if len(record.answers) > 1 else ""
     ranks = [one.rank for one in record.answers]
     if any(rank is not None for rank in ranks):
         sign = -1 if mapping.higher_is_better else 1

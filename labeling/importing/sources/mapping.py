@@ -8,7 +8,7 @@ what they do to a record stand together: a field is added in one place.
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -16,14 +16,12 @@ from labeling.importing.lines.message_fields import Tell
 from labeling.importing.lines.named_votes import labeler_in
 from labeling.importing.lines.reading import name_of_type
 from labeling.importing.reports import Wrong
+from labeling.importing.sources.mapped_record import MappedRecord
 from labeling.importing.sources.parts import (
     Answer,
     Verdict,
     messages_in,
     number,
-    ranked,
-    to_compare,
-    triple,
 )
 from labeling.importing.sources.paths import (
     SHOWN_COLUMNS,
@@ -64,7 +62,8 @@ class ColumnMapping:
     Each verdict column is a vote, or holds a list of votes. `first`, `second`, `tie`, `both_bad`
     and `ignored` are the values that a verdict may have. Who gave them is said by columns of
     `labelers`, in the order of the verdicts; or, with `labeler_per_verdict`, by where each stands:
-    every column, or place in its list, is one person.
+    every column, or place in its list, is one person. With `best_first` the order of the responses
+    says which is better.
     """
 
     prompt: str
@@ -73,6 +72,7 @@ class ColumnMapping:
     models: tuple[str, ...] = ()
     scores: tuple[str, ...] = ()
     higher_is_better: bool = True
+    best_first: bool = False
     verdicts: tuple[str, ...] = ()
     labelers: tuple[str, ...] = ()
     labeler_per_verdict: bool = False
@@ -120,6 +120,14 @@ class ColumnMapping:
             raise MappingRefused(
                 "Both scores and verdicts are named: choose which of them says what is better."
             )
+        if self.best_first and (self.scores or self.verdicts):
+            what = "scores" if self.scores else "verdicts"
+            raise MappingRefused(
+                f"best_first says that the order of the responses decides, and {what} are named: "
+                "keep one of the two."
+            )
+        if self.best_first and not self.responses:
+            raise MappingRefused("best_first is about the order of responses, which names none.")
 
     def _check_verdicts(self) -> None:
         meant = [word_of(value) for name in MEANINGS for value in getattr(self, name)]
@@ -202,14 +210,15 @@ class ColumnMapping:
             del given["keep_others"]
         if not self.scores:
             del given["higher_is_better"]
-        if not self.labeler_per_verdict:
-            del given["labeler_per_verdict"]
+        for name in ("best_first", "labeler_per_verdict"):
+            if not given[name]:
+                del given[name]
         written = {name: value for name, value in given.items() if value not in ("", ())}
         return json.dumps(written, ensure_ascii=False, indent=2) + "\n"
 
     # Records
 
-    def read(self, data: Data, tell: Tell = lambda _: None) -> "MappedRecord":
+    def read(self, data: Data, tell: Tell = lambda _: None) -> MappedRecord:
         """What the record says, by this mapping; raises Wrong with the column's name."""
         answers = self._answers(data)
         system = value_at(data, self.system) if self.system else None
@@ -267,6 +276,8 @@ class ColumnMapping:
             sign * number(value, path) if value not in (None, "") else None
             for value, path in scores
         ]
+        if self.best_first:
+            ranks = [float(place) for place in range(count)]
         return [
             Answer(content, model, rank, metadata)
             for content, (model, _), rank, metadata in zip(
@@ -315,41 +326,6 @@ class ColumnMapping:
         return [labeler_in(name, path) if name is not None else None for name, path in names]
 
 
-@dataclass(frozen=True, kw_only=True)
-class MappedRecord:
-    """A record as a mapping reads it: what was asked, the responses in their order, and votes."""
-
-    prompt: Any
-    system: Any
-    answers: Sequence[Answer]
-    verdicts: Sequence[Verdict]
-    labelers: Sequence[Any]  # who gave them, in the same order; None where nobody is named
-    tags: Sequence[str]
-    metadata: Data = field(default_factory=dict)
-
-    def rows(self, tell: Tell = lambda _: None) -> Iterator[Row]:
-        """The rows of ours: one for each vote, or for every two of the scored responses."""
-        more = self._more
-        if self.verdicts:
-            first, second = self.answers
-            for verdict, labeler in zip(self.verdicts, self.labelers, strict=True):
-                yield triple(self.prompt, first, second, verdict, annotator=labeler, **more)
-        elif any(one.rank is not None for one in self.answers):
-            yield from ranked(self.prompt, self.answers, tell, **more)
-        else:
-            yield self.without_verdicts()
-
-    def without_verdicts(self) -> Row:
-        """The prompt with its responses, as they are compared."""
-        return to_compare(self.prompt, self.answers, **self._more)
-
-    @property
-    def _more(self) -> dict[str, Any]:
-        """What the row has beside prompt and answers; None is left out."""
-        metadata = self.metadata or None
-        return {"system": self.system, "tags": list(self.tags) or None, "metadata": metadata}
-
-
 def source_of(mapping: ColumnMapping) -> Source:
     """The mapping as a source, whose columns are those that it names."""
 
@@ -378,6 +354,8 @@ def _meaning(mapping: ColumnMapping) -> str:
         words += f", given by the labelers in {_quoted(mapping.labelers)}"
     if mapping.labeler_per_verdict:
         words += ", each place of a vote by a labeler of its own"
+    if mapping.best_first:
+        words += ", the better ones first"
     if mapping.scores:
         better = "higher" if mapping.higher_is_better else "lower"
         words += f", scores in {_quoted(mapping.scores)}: {better} is better"
@@ -427,7 +405,7 @@ def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _value_in(value: Any, name: str) -> Any:
     """The value of a field of the JSON, in the field's type."""
-    if name in ("higher_is_better", "labeler_per_verdict", "keep_others"):
+    if name in ("higher_is_better", "best_first", "labeler_per_verdict", "keep_others"):
         if not isinstance(value, bool):
             raise MappingRefused(f"{name} is true or false, not {name_of_type(value)}.")
         return value

@@ -21,6 +21,7 @@ from labeling.importing import (
 )
 from labeling.importing.files import Source
 from labeling.importing.guessing import (
+    guess_best_first,
     guess_higher_is_better,
     guess_labeler_per_verdict,
     guess_meanings,
@@ -55,6 +56,7 @@ class Choices:
     higher_is_better: bool = True
     added: tuple[str, ...] = ()  # values that the person has written: no sampled row has them
     labeler_per_verdict: bool = False
+    best_first: bool = False
 
     def mapping(self) -> ColumnMapping:
         return mapping_of(
@@ -62,6 +64,7 @@ class Choices:
             self.meanings,
             higher_is_better=self.higher_is_better,
             labeler_per_verdict=self.labeler_per_verdict,
+            best_first=self.best_first,
         )
 
     def words(self, sample: Sample) -> list[str]:
@@ -172,6 +175,7 @@ def _guessed(sample: Sample) -> Choices:
         meanings=guess_meanings(choices.words(sample)),
         higher_is_better=guess_higher_is_better(scores),
         labeler_per_verdict=guess_labeler_per_verdict(sample, roles),
+        best_first=guess_best_first(roles),
     )
 
 
@@ -193,6 +197,7 @@ def _chosen(post: QueryDict, mapping: ColumnMapping | None, paths: Sequence[str]
             mapping.higher_is_better,
             tuple(meanings),
             mapping.labeler_per_verdict,
+            mapping.best_first,
         )
     meanings = {
         word_of(value[:LONGEST_VALUE]): post.get(f"meaning-{number}", "")
@@ -203,7 +208,8 @@ def _chosen(post: QueryDict, mapping: ColumnMapping | None, paths: Sequence[str]
     added = [word for word in added if word in meanings]
     per_verdict = post.get("labeler_per_verdict") == "yes"
     higher_is_better = post.get("higher_is_better") != "no"
-    return Choices(roles, meanings, higher_is_better, tuple(added), per_verdict)
+    best_first = post.get("best_first") == "yes"
+    return Choices(roles, meanings, higher_is_better, tuple(added), per_verdict, best_first)
 
 
 def _download(mapping: ColumnMapping) -> HttpResponse:
@@ -245,6 +251,9 @@ def _page(
         "values": [(word, choices.meanings[word]) for word in words] if has_verdict else [],
         "has_verdict": has_verdict,
         "has_scores": any(role.startswith("score") for role in choices.roles.values()),
+        "has_responses": "response_b" in choices.roles.values()
+        or "response_list" in choices.roles.values(),
+        "best_first": choices.best_first,
         "higher_is_better": choices.higher_is_better,
         "has_labeler": "labeler" in choices.roles.values(),
         "labeler_per_verdict": choices.labeler_per_verdict,

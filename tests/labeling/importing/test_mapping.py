@@ -46,6 +46,38 @@ def rows_of(mapping: ColumnMapping, **record: Any) -> list[dict[str, Any]]:
     return list(mapping.read(record).rows())
 
 
+# The order of responses
+
+
+def test_the_order_of_the_responses_may_say_which_is_better() -> None:
+    mapping = ColumnMapping(prompt="q", responses=("good", "bad"), best_first=True)
+    (row,) = rows_of(mapping, q="Why?", good="Because.", bad="No.")
+    assert (row["chosen"], row["rejected"]) == ("Because.", "No.")
+    of_list = ColumnMapping(prompt="q", responses=("all",), best_first=True)
+    rows = rows_of(of_list, q="Why?", all=["1", "2", "3"])
+    pairs = {(row["chosen"], row["rejected"]) for row in rows}
+    assert pairs == {("1", "2"), ("1", "3"), ("2", "3")}
+    (row,) = rows_of(of_list, q="Why?", all=["1"])
+    assert "chosen" not in row
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"scores": ["x", "y"]}, "scores are named"),
+        ({"verdicts": ["v"], "first": ["1"]}, "verdicts are named"),
+        ({"responses": []}, "names none"),
+        ({"best_first": "yes"}, "true or false"),
+    ],
+)
+def test_an_order_goes_with_nothing_else_that_says_what_is_better(
+    more: dict[str, Any], words: str
+) -> None:
+    given = {"prompt": "q", "responses": ["a", "b"], "best_first": True, **more}
+    with pytest.raises(MappingRefused, match=words):
+        ColumnMapping.from_json(json.dumps(given))
+
+
 # JSON
 
 

@@ -238,3 +238,19 @@ def test_a_strange_row_is_shown_and_checked_without_a_fault_of_ours(
         assert page.status_code == 200
         answer = send(curator, project, choices_of(page), do="check")
         assert answer.status_code in (200, 422)
+
+
+def test_columns_of_good_and_bad_answers_become_preferences(
+    curator: Client, project: Project
+) -> None:
+    rows = [
+        {"topic": f"What is {number}?", "good answer": f"{number}!", "bad answer": "I do not know."}
+        for number in range(3)
+    ]
+    page = upload(curator, project, rows)
+    assert page.context["best_first"], "guessed by the columns' names"
+    sent = choices_of(page) | {"best_first": "yes"}
+    shown = send(curator, project, sent, look="1", headers={"HX-Request": "true"})
+    assert b"The better ones first" in shown.content
+    asked = send(curator, project, sent | {"best_first": "no"}, headers={"HX-Request": "true"})
+    assert b"Nobody said yet which is better" in asked.content
