@@ -6,7 +6,7 @@ Runs, their metrics and what they made are written by workers only, so they are 
 from django.contrib import admin
 from django.http import HttpRequest
 
-from labeling.admin import LookupAdmin, ReadOnlyAdmin
+from labeling.admin.kinds import LookupAdmin, ReadOnlyAdmin
 from labeling.texts.shown_paths import without_paths
 from modeling.models import (
     ArmLift,

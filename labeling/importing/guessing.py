@@ -49,6 +49,8 @@ def guess_roles(sample: Sample) -> dict[str, str]:
         roles[prompt.path] = "prompt"
     rest = [one for one in columns if one.path not in roles]
     answers = _answers(rest)
+    if answers and not prompt and (prompt := _first_prose(rest, answers)):
+        roles[prompt.path] = "prompt"
     roles |= _lettered("response", answers)
     rest = [one for one in rest if one.path not in roles and not _is_item_of(one, roles)]
     for role, names in (("model", WRITERS), ("score", SCORES)):
@@ -138,9 +140,44 @@ def _answers(columns: Sequence[Column]) -> list[Column]:
     if several:
         return sorted(several[0], key=lambda one: words_of(one.path))
     named = [
-        one for one in columns if _is_text(one) and (ANSWERS | SURELY) & set(words_of(one.path))
+        one
+        for one in columns
+        if _is_text(one) and (ANSWERS | SURELY) & set(words_of(one.path)) and not _is_of_few(one)
     ]
-    return named[: len(LETTERS)] if len(named) > 1 else named
+    return named[: len(LETTERS)] or _alike(columns)
+
+
+def _alike(columns: Sequence[Column]) -> list[Column]:
+    """The first columns of prose whose names begin, or end, with the same word, in any language."""
+    prose = [one for one in columns if _is_prose(one)]
+    for place in (0, -1):
+        groups: dict[str, list[Column]] = {}
+        for column in prose:
+            if words := words_of(column.path):
+                groups.setdefault(words[place], []).append(column)
+        for group in groups.values():
+            if 1 < len(group) <= len(LETTERS):
+                return group
+    return []
+
+
+def _first_prose(columns: Sequence[Column], answers: Sequence[Column]) -> Column | None:
+    """What is most likely asked where no name says it: the first texts that are no responses."""
+    return next((one for one in columns if one not in answers and _is_prose(one)), None)
+
+
+def _is_prose(column: Column) -> bool:
+    """Whether most of the texts have several words."""
+    texts = list(_texts(column))
+    spaced = sum(" " in text.strip() for text in texts)
+    return _is_text(column) and 2 * spaced > len(texts)
+
+
+def _is_of_few(column: Column) -> bool:
+    """Whether single words come again and again: they name something, and answer nothing."""
+    texts = list(_texts(column))
+    is_spaced = any(" " in text.strip() for text in texts)
+    return len(texts) > 2 and 2 * len(set(texts)) <= len(texts) and not is_spaced
 
 
 def _beside(

@@ -94,8 +94,8 @@ def push_folder(
 
 
 OFFLINE = (
-    "This server is kept offline (HF_HUB_OFFLINE is set), so nothing is sent to the hub. Download "
-    "the files and push them from elsewhere, or unset it."
+    "This server is kept offline (HF_HUB_OFFLINE is set), so nothing is sent to the hub: "
+    "unset it and start again to push."
 )
 
 

@@ -55,7 +55,14 @@ def test_every_page(watched: Page, live_server: LiveServer) -> None:
 
 def test_endpoints_are_listed(watched: Page, live_server: LiveServer) -> None:
     assert refused(watched, f"{live_server.url}/api/docs/") == []
+    watched.get_by_placeholder("Filter by tag").fill("preferences")
+    expect(watched.locator(".opblock-tag", has_text="webhooks")).to_have_count(0)
+    watched.locator(".opblock-tag", has_text="preferences").first.click()
     watched.get_by_text("Settled preferences: (prompt, chosen, rejected)").first.wait_for()
+    is_dark = "document.documentElement.classList.contains('dark-mode')"
+    assert not watched.evaluate(is_dark)
+    watched.emulate_media(color_scheme="dark")
+    watched.wait_for_function(is_dark)
     assert watched.evaluate("refusals") == []
 
 

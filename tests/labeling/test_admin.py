@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from labeling.admin import SetAnyPasswordForm
+from labeling.admin.people import SetAnyPasswordForm
 from labeling.curation.decisions import exclude
 from labeling.models import (
     ApiToken,

@@ -203,6 +203,7 @@ class _Items:
             raise Unreadable("Not valid UTF-8.", "Save the file as UTF-8.") from None
 
 
+AS_UTF_8 = "Save the file as UTF-8; in Excel its type is “CSV UTF-8”."
 INDEX = "__index_level_0__"  # what pandas calls a column of row numbers without a name
 # Columns of ours that hold other things than texts, as people write these in a table.
 LISTS = frozenset({"responses", "tags", "tools", "chat_template_kwargs"})
@@ -239,7 +240,7 @@ def read_table(file: IO[bytes], budget: Budget, format: Format) -> Iterator[Numb
             raise Unreadable(problem, advice) from None
         except UnicodeDecodeError:
             problem = f"Not valid {format.encoding.upper()}."
-            raise Unreadable(problem, "Save the file as UTF-8.") from None
+            raise Unreadable(problem, AS_UTF_8) from None
         if not any(cells):
             budget.count_line(is_blank=True)
         elif not headings:
@@ -289,7 +290,7 @@ def _row(headings: list[str], cells: list[str]) -> dict[str, Any] | Problem:
     for name, cell in zip(headings, cells, strict=False):
         if not cell.isascii() and any("\udc80" <= letter <= "\udcff" for letter in cell):
             beginning = _beginning(cells)
-            return Problem(0, name, "Not valid UTF-8.", "Save the file as UTF-8.", beginning)
+            return Problem(0, name, "Not valid UTF-8.", AS_UTF_8, beginning)
     if set(headings) >= OF_EXPORTS:
         return _row_of_export(headings, cells)
     return {

@@ -49,8 +49,13 @@ def _argilla(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
         "rejected": ("rejected", "rejected_response"),
         "chosen_model": ("chosen-model", "chosen_model"),
         "rejected_model": ("rejected-model", "rejected_model"),
-        "chosen_rating": ("chosen-rating", "chosen_rating", "chosen_avg_rating"),
-        "rejected_rating": ("rejected-rating", "rejected_rating", "rejected_avg_rating"),
+        "chosen_rating": ("chosen-rating", "chosen_rating", "chosen_avg_rating", "rating_chosen"),
+        "rejected_rating": (
+            "rejected-rating",
+            "rejected_rating",
+            "rejected_avg_rating",
+            "rating_rejected",
+        ),
     }
     row = {}
     for name, given in names.items():
@@ -97,6 +102,16 @@ SOURCES = (
         needs=columns("instruction chosen_response rejected_response"),
         uses=columns("source chosen_avg_rating rejected_avg_rating chosen_model rejected_model"),
         keeps=columns("source"),
+        rows=_argilla,
+    ),
+    Source(
+        name="Capybara DPO, by distilabel",
+        meaning=PAIRED,
+        needs=columns("prompt chosen rejected rating_chosen rating_rejected"),
+        uses=columns(
+            "source conversation original_response generation_prompt raw_generation_responses "
+            "new_generations chosen_model rejected_model"
+        ),
         rows=_argilla,
     ),
 )

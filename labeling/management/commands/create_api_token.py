@@ -19,8 +19,16 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")
         parser.add_argument("--name", default="Made on the command line")
-        parser.add_argument("--scopes", nargs="+", choices=Scope.values, default=[Scope.READ.value])
-        parser.add_argument("--days", type=int, default=90, help="0: until it is revoked")
+        parser.add_argument(
+            "--scopes",
+            nargs="+",
+            choices=Scope.values,
+            default=[Scope.READ.value],
+            help="what it may do; read alone where nothing is said",
+        )
+        parser.add_argument(
+            "--days", type=int, default=90, help="90 where nothing is said; 0: until it is revoked"
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         user = User.objects.filter(username=options["username"]).first()

@@ -19,8 +19,11 @@ from labeling.people.access import project_for
 from labeling.projects import webhooks as domain
 from labeling.projects.webhooks import WebhookRefused, WithSecret, deliveries_of
 from labeling.webhooks.outbox import webhooks_of
+from labeling.webhooks.signing import secret_of
 
 PAGE = 50
+# In the session: the salt whose secret the next page shows. The secret itself is kept nowhere.
+SECRET_TO_SHOW = "webhook_secret_to_show"
 
 
 class WebhookForm(forms.Form):
@@ -28,7 +31,7 @@ class WebhookForm(forms.Form):
 
     address = forms.CharField(
         max_length=LONGEST_ADDRESS,
-        help_text="Where events are sent, by https.",
+        help_text="By https. Private addresses only as the operator allows.",
         error_messages={"required": "Give the address that events are sent to."},
     )
     events = forms.MultipleChoiceField(
@@ -64,7 +67,7 @@ def webhooks(request: SignedInRequest, slug: str) -> HttpResponse:
     except WebhookRefused as refusal:
         form.add_error(refusal.field or None, str(refusal))
         return _list(request, project, form, status=422)
-    return _one(request, project, made.webhook, made=made)
+    return _show_secret(request, project, made)
 
 
 def _list(
@@ -81,7 +84,8 @@ def webhook(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
     """One webhook: what it is told, which can be changed, and the log of what was sent."""
     project, hook = _webhook_of(request, slug, pk)
     if request.method != "POST":
-        return _one(request, project, hook)
+        secret = "" if wants_fragment(request) else _secret_to_show(request, hook)
+        return _one(request, project, hook, secret=secret)
     form = ChangeForm(request.POST)
     if not form.is_valid():
         return _one(request, project, hook, form, status=422)
@@ -100,7 +104,7 @@ def _one(
     hook: Webhook,
     form: ChangeForm | None = None,
     status: int = 200,
-    made: WithSecret | None = None,
+    secret: str = "",
 ) -> HttpResponse:
     initial = {name: getattr(hook, name) for name in ChangeForm.base_fields}
     state = request.GET.get("state", "")
@@ -113,7 +117,7 @@ def _one(
         "project": project,
         "webhook": hook,
         "form": form or ChangeForm(initial=initial),
-        "secret": made.secret if made else "",
+        "secret": secret,
         "deliveries": page[:PAGE],
         "following": page[PAGE - 1].pk if len(page) > PAGE else None,
         "state": state,
@@ -136,7 +140,21 @@ def webhook_rotate(request: SignedInRequest, slug: str, pk: int) -> HttpResponse
     except WebhookRefused as refusal:
         messages.error(request, str(refusal))
         return redirect("webhooks", slug)
-    return _one(request, project, made.webhook, made=made)
+    return _show_secret(request, project, made)
+
+
+def _show_secret(request: SignedInRequest, project: Project, made: WithSecret) -> HttpResponse:
+    """Leads to the page that shows the secret, once: reloading it must not make another one."""
+    request.session[SECRET_TO_SHOW] = made.webhook.salt
+    return redirect("webhook", project.slug, made.webhook.pk)
+
+
+def _secret_to_show(request: SignedInRequest, hook: Webhook) -> str:
+    """The secret that was made by the request before this one; else nothing."""
+    if request.method != "GET" or request.session.get(SECRET_TO_SHOW) != hook.salt:
+        return ""
+    del request.session[SECRET_TO_SHOW]
+    return secret_of(hook.salt)
 
 
 @login_required

@@ -6,26 +6,43 @@ FILES = {"jsonl": "json", "jsonl.gz": "json", "csv": "csv", "csv.gz": "csv", "pa
 DATASETS = """from datasets import load_dataset
 
 rows = load_dataset("{kind}", data_files="{file}", split="train")"""
+# A trainer that is given JSON in a text trains on it as if it were the response, without a word.
+PARSED = """import json
+
+{datasets}
+parsed = [{names}]  # a cell of CSV holds these as JSON
+rows = rows.map(lambda row: {{name: json.loads(row[name]) for name in parsed}})"""
 
 
 @dataclass(frozen=True)
 class Shape:
     """What a person is told of a style. `code` follows the lines that load the rows with
-    `datasets`, or stands alone where it has a loader of its own."""
+    `datasets`, or stands alone where it has a loader of its own. `nested` names the columns that
+    hold lists."""
 
     title: str
     purpose: str
     code: str = ""
     loads_itself: bool = False
+    nested: tuple[str, ...] = ()
+
+    @property
+    def language(self) -> str:
+        return "Shell" if self.code.startswith("# in a shell") else "Python"
 
     def loading(self, file_name: str, file_format: str) -> str:
         """The lines that load a file of this name."""
-        lines = self.code if self.loads_itself else f"{DATASETS}\n{self.code}".rstrip()
+        loader = DATASETS
+        if self.nested and FILES[file_format] == "csv":
+            names = ", ".join(f'"{name}"' for name in self.nested)
+            loader = PARSED.format(datasets=DATASETS, names=names)
+        lines = self.code if self.loads_itself else f"{loader}\n{self.code}".rstrip()
         for name, value in (("{kind}", FILES[file_format]), ("{file}", file_name)):
             lines = lines.replace(name, value)
         return lines
 
 
+PAIR = ("prompt", "chosen", "rejected")
 TRL_PAIRS = """
 from trl import RewardTrainer  # or DPOTrainer
 
@@ -34,11 +51,17 @@ RewardTrainer(model="…", train_dataset=rows).train()"""
 GROUPS: dict[str, dict[str, Shape]] = {
     "Pairs to train on": {
         "messages": Shape(
-            "Messages", "Prompt, chosen and rejected as lists of messages.", TRL_PAIRS
+            "Messages",
+            "Prompt, chosen and rejected as lists of messages.",
+            TRL_PAIRS,
+            nested=PAIR,
         ),
-        "trl": Shape("TRL", "The same, under the name of the library.", TRL_PAIRS),
+        "trl": Shape("TRL", "The same, under the name of the library.", TRL_PAIRS, nested=PAIR),
         "trl-implicit": Shape(
-            "TRL, implicit prompt", "Chosen and rejected as whole conversations.", TRL_PAIRS
+            "TRL, implicit prompt",
+            "Chosen and rejected as whole conversations.",
+            TRL_PAIRS,
+            nested=("chosen", "rejected"),
         ),
         "trl-kto": Shape(
             "TRL KTO",
@@ -47,6 +70,7 @@ GROUPS: dict[str, dict[str, Shape]] = {
 from trl import KTOTrainer
 
 KTOTrainer(model="…", train_dataset=rows).train()""",
+            nested=("prompt", "completion"),
         ),
         "openrlhf": Shape(
             "OpenRLHF",
@@ -94,12 +118,19 @@ comparisons = ComparisonBuilderFromJsonl(train_path="{file}")""",
             "One row for each prompt, with the messages that its workflows read.",
             """
 rows.save_to_disk("prompts")  # train_dataset.path=prompts train_dataset.type=rl""",
+            nested=("messages",),
         ),
     },
     "Opinions and all the rest": {
-        "judgments": Shape("Votes", "One row for each person's vote, under pseudonyms."),
+        "judgments": Shape(
+            "Votes",
+            "One row for each person's vote, under pseudonyms.",
+            nested=PAIR,
+        ),
         "rankings": Shape(
-            "Rankings", "One row for each comparison: all its responses in tiers, best first."
+            "Rankings",
+            "One row for each comparison: all its responses in tiers, best first.",
+            nested=("prompt", "responses", "models", "tiers"),
         ),
         "argilla": Shape(
             "Argilla records",
@@ -112,7 +143,11 @@ with open("{file}") as lines:
     records = [argilla.Record.from_dict(json.loads(line)) for line in lines]""",
             loads_itself=True,
         ),
-        "full": Shape("Everything", "All columns, and each person's vote under a pseudonym."),
+        "full": Shape(
+            "Everything",
+            "All columns, and each person's vote under a pseudonym.",
+            nested=(*PAIR, "ids", "votes"),
+        ),
     },
 }
 

@@ -116,6 +116,45 @@ def test_columns_are_guessed_by_names_and_contents(row: dict[str, Any], roles: s
     assert guess_roles(sample(row)) == guessed
 
 
+def test_names_in_another_language_are_guessed_by_contents_and_what_they_share() -> None:
+    rows = [
+        {
+            "Ticket": f"T-{number}",
+            "Kundenfrage": f"Wie oft soll ich Pflanze {number} giessen?",
+            "Antwort (links)": f"Einmal pro Woche, Pflanze {number}.",
+            "Antwort (rechts)": f"Jeden Tag, {number}.",
+            "Bot L": "bot-1",
+            "Bot R": "bot-2",
+        }
+        for number in range(4)
+    ]
+    assert guess_roles(sample(*rows)) == {
+        "Kundenfrage": "prompt",
+        "Antwort (links)": "response_a",
+        "Antwort (rechts)": "response_b",
+    }
+
+
+def test_responses_may_share_the_last_word_of_their_names() -> None:
+    row = {"frage": "Was ist das?", "gute Antwort": "Ein Hund.", "schlechte Antwort": "Ein Haus."}
+    assert guess_roles(sample(row)) == {
+        "frage": "prompt",
+        "gute Antwort": "response_a",
+        "schlechte Antwort": "response_b",
+    }
+
+
+def test_short_answers_that_differ_are_still_answers() -> None:
+    rows = [
+        {"question": "Why?", "human answer": one, "bot": two} for one, two in ("ab", "cd", "ef")
+    ]
+    assert guess_roles(sample(*rows)) == {
+        "question": "prompt",
+        "human answer": "response_a",
+        "bot": "response_b",
+    }
+
+
 def test_peoples_columns_with_the_values_of_a_verdict_are_its_votes() -> None:
     rows = [
         {"prompt": "Q", "reply_a": "X y", "reply_b": "Z w", "ana": a, "ben": b, "id": a}

@@ -73,6 +73,10 @@ def _attributes(data: Data) -> dict[str, Any]:
     return {name.removeprefix(PREFIX): read_json(value) for name, value in data.items()}
 
 
+def _nothing(records: Sequence[Data], tell: Tell) -> Iterator[Row]:
+    return iter(())
+
+
 def _is_span(data: Data) -> bool:
     attributes = read_json(data["attributes"])
     if isinstance(attributes, list):
@@ -110,6 +114,7 @@ COLUMNS = (
     ("OpenInference spans, a column for each attribute", "llm.input_messages"),
     ("Phoenix spans", "attributes.llm.input_messages"),
 )
+MESSAGES = frozenset(column for _, column in COLUMNS)
 
 SOURCES = (
     Source(
@@ -136,5 +141,13 @@ SOURCES = (
             group=_key_of_columns,
         )
         for name, column in COLUMNS
+    ),
+    # A table of a whole trace holds retrievers, tools and chains beside the calls.
+    Source(
+        name="Phoenix spans of retrievers, tools and chains",
+        meaning="says nothing of prompts and responses",
+        needs=columns("context.span_id span_kind"),
+        fits=MESSAGES.isdisjoint,
+        rows=_nothing,
     ),
 )

@@ -259,6 +259,7 @@ def test_a_table_that_cannot_be_read_says_why(content, words):
 def test_another_encoding_is_a_fault_of_the_row_and_its_column():
     rows = values("prompt,chosen\nEins?,ä\nZwei?,b\n".encode("latin-1"))
     assert (rows[0].field, rows[0].problem) == ("chosen", "Not valid UTF-8.")
+    assert "CSV UTF-8" in rows[0].advice
     assert rows[1] == {"prompt": "Zwei?", "chosen": "b"}
 
 

@@ -139,6 +139,27 @@ INPUTS = {
         ],
         ["u:Why? | Good. > Bad. (m, n)"],
     ),
+    "Capybara DPO, by distilabel": Input(
+        [
+            {
+                "source": "made up",
+                "conversation": [{"input": "Why?", "output": "Fair."}],
+                "original_response": "Fair.",
+                "generation_prompt": ["Be kind. Why?"],
+                "raw_generation_responses": ["Bad. More"],
+                "new_generations": ["Bad."],
+                "prompt": "Why?",
+                "chosen": talk("Why?", "Good."),
+                "rejected": talk("Why?", "Bad."),
+                "rating_chosen": 5,
+                "rating_rejected": rating,
+                "chosen_model": "m",
+                "rejected_model": "n",
+            }
+            for rating in (1, 5)
+        ],
+        ["u:Why? | Good. > Bad. (m, n)", "u:Why? | Good. = Bad. (m, n)"],
+    ),
     "UltraFeedback, binarized by Argilla": Input(
         [
             {

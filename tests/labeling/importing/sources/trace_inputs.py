@@ -174,6 +174,18 @@ TRACES = {
         ],
         ["s:Be brief. / u:Hi | Hello ? Yo (m, m)"],
     ),
+    "Phoenix spans of retrievers, tools and chains": Input(
+        [
+            {
+                "name": "search",
+                "span_kind": "RETRIEVER",
+                "context.span_id": "3",
+                "attributes.input.value": "Hi",
+                "attributes.retrieval.documents": [{"document.content": "A greeting."}],
+            },
+        ],
+        [],
+    ),
     "Langfuse observations and traces": Input(
         [
             {

@@ -1,7 +1,9 @@
 """The export page: what would come, what is left out and why, and a download that is just that."""
 
+import csv
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -158,4 +160,26 @@ def test_every_shape_and_file_has_its_words_and_its_code() -> None:
     for shape in SHAPES.values():
         for format in FORMATS:
             code = shape.loading("x.jsonl", format)
-            assert "x.jsonl" in code and "{" not in code.replace("{'", "")
+            assert "x.jsonl" in code and not re.search(r"\{(kind|file|names|datasets)\}", code)
+
+
+@pytest.mark.parametrize("style", [style for style in SHAPES if not SHAPES[style].loads_itself])
+def test_lines_for_a_csv_parse_the_columns_that_hold_lists(
+    curator: Client, project: Project, style: str
+) -> None:
+    make_comparison(project)
+    claim_and_judge(make_member(project), project)
+    page = opened(curator, style=style, format="csv")
+    content = curator.get(page.context["download"]).getvalue().decode()
+    row = next(csv.DictReader(io.StringIO(content)))
+    row.pop("aspects", None)  # JSON as a text in every format
+    nested = [name for name, cell in row.items() if cell.startswith(("[", "{"))]
+    assert sorted(SHAPES[style].nested) == sorted(nested)
+    assert page.context["code"].count("json.loads") == bool(nested)
+    assert all(f'"{name}"' in page.context["code"] for name in nested)
+    assert "json.loads" not in SHAPES[style].loading("x.parquet", "parquet")
+
+
+@pytest.mark.parametrize(("style", "language"), [("verl", "Shell"), ("trl", "Python")])
+def test_the_lines_say_where_they_are_run(curator: Client, style: str, language: str) -> None:
+    assert f"<h3>{language}</h3>" in opened(curator, style=style).content.decode()

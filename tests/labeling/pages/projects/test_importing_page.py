@@ -1,6 +1,7 @@
 """The import page: check, look, import; and the page that makes API tokens."""
 
 import csv
+import json
 import os
 import time
 
@@ -85,6 +86,14 @@ def test_a_faulty_file_shows_line_field_and_fault(client, url):
     assert "<code>prompt</code>" in page
     assert "Must be a text or a list of messages." in page
     assert "nothing of it was stored" in page
+
+
+@pytest.mark.parametrize(("kind", "words"), [("tie", "tie"), ("both_bad", "both bad")])
+def test_no_response_of_a_tie_is_shown_as_chosen(client, url, kind, words):
+    row = {"prompt": "One?", "chosen": "a", "rejected": "b", "kind": kind}
+    page = upload(client, url, json.dumps(row).encode()).content.decode()
+    assert page.count(f'<span class="badge">{words}</span>') == 2
+    assert '<span class="badge">chosen</span>' not in page
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\x01\x02\xff"])

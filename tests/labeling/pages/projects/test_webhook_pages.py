@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from labeling.models import Delivery, Project, User, Webhook
-from labeling.projects.webhooks import create_webhook, send_test
+from labeling.projects.webhooks import create_webhook, rotate_secret, send_test
 from labeling.webhooks.delivering import switch_off
 from labeling.webhooks.signing import secret_of
 from tests.factories import make_member, make_project
@@ -50,6 +50,10 @@ def test_a_webhook_is_added_and_its_secret_shown_once(
     fields = {"address": ADDRESS, "events": ["judgment.made", "alarm.raised"]}
     answer = client.post(place, fields)
     webhook = Webhook.objects.get()
+    assert answer["Location"] == at("webhook", webhook)
+    client.head(answer["Location"])
+    client.get(answer["Location"], headers={"HX-Request": "true"})
+    answer = client.get(answer["Location"])
     assert secret_of(webhook.salt) in text_of(answer)
     assert "no-store" in answer["Cache-Control"]
     assert secret_of(webhook.salt) not in text_of(client.get(at("webhook", webhook)))
@@ -132,9 +136,18 @@ def test_it_is_removed(client: Client, webhook: Webhook) -> None:
 
 
 def test_a_new_secret_is_shown_once(client: Client, webhook: Webhook) -> None:
-    page = text_of(client.post(at("webhook-rotate", webhook)))
+    page = text_of(client.post(at("webhook-rotate", webhook), follow=True))
     webhook.refresh_from_db()
     assert secret_of(webhook.salt) in page and "signed with the old one" in page
+    assert secret_of(webhook.salt) not in text_of(client.get(at("webhook", webhook)))
+
+
+def test_a_secret_that_was_replaced_meanwhile_is_not_shown(
+    client: Client, webhook: Webhook, admin: User
+) -> None:
+    client.post(at("webhook-rotate", webhook))
+    rotate_secret(webhook, admin)
+    assert "whsec_" not in text_of(client.get(at("webhook", webhook)))
 
 
 def test_an_event_of_another_webhook_is_not_shown_here(
