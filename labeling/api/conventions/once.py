@@ -58,9 +58,9 @@ def once(*, told_once: tuple[str, ...] = ()) -> Callable[[Method], Method]:
         @wraps(method)
         def post(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
             key = request.headers.get(HEADER)
-            if key is None:
-                return method(view, request, *args, **kwargs)
             try:
+                if key is None:
+                    return method(view, request, *args, **kwargs)
                 noted, is_first = _begin(request, _checked(key))
                 if not is_first:
                     return Response(noted.answer, status=noted.status, headers={REPLAYED: "true"})
@@ -124,7 +124,8 @@ def _digest_of_file(part: Any) -> str:
 
 
 def _close_files(request: Request) -> None:
-    """Closes what was uploaded: nobody else does where the view is not called."""
+    """Closes what was uploaded: nobody else does where the view is not called, or refuses the
+    request before it looks at the files."""
     if not hasattr(request, "_full_data"):
         return  # nobody has read the body
     body: Any = request.data

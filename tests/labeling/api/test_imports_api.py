@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tempfile
 from typing import Any
 from urllib.parse import urlencode
 
@@ -286,3 +287,21 @@ def test_judgments_of_named_labelers_come_out_as_theirs(
     ]  # fmt: skip
     assert rows[0]["rationale"] == "Warm."
     assert sorted(one["text"] for one in rows[0]["responses"]) == ["No", "Yes"]
+
+
+@pytest.mark.parametrize("query", ["mapping=nonsense", "hub=org%2Fname&dry_run=true", "hub=.."])
+def test_a_body_that_nobody_looks_at_is_closed(query, monkeypatch):
+    project = make_project()
+    client = client_with_token(make_member(project, Role.CURATOR), Scope.WRITE)
+    made = []
+
+    class Noted(tempfile.SpooledTemporaryFile):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            made.append(self)
+
+    monkeypatch.setattr("labeling.api.data.imports.tempfile.SpooledTemporaryFile", Noted)
+    address = f"/api/v1/projects/{project.slug}/imports/?{query}"
+    answer = client.post(address, b"{}", content_type="application/x-ndjson")
+    assert answer.status_code == 400
+    assert [file.closed for file in made] == [True]

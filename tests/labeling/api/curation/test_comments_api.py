@@ -106,8 +106,8 @@ def test_no_labeler_learns_or_tries_the_number_of_a_comparison(project, labeler,
     for row in (written.json(), client.get(address(project)).json()["results"][0]):
         assert (row["comparison"], row["hand_out"]) == (None, mine)
     for number in (judgment.comparison_id, judgment.comparison_id + 1):
-        body = {"comparison": number, "text": "x"}
-        assert client.post(address(project), body, "application/json").status_code == 403
+        by_number = {"comparison": number, "text": "x"}
+        assert client.post(address(project), by_number, "application/json").status_code == 403
         assert client.get(address(project), {"comparison": number}).status_code == 403
     by_curator = client_with_token(curator, Scope.READ, Scope.WRITE)
     (row,) = by_curator.get(address(project)).json()["results"]
