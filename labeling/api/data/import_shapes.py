@@ -120,6 +120,9 @@ class ReportSerializer(serializers.Serializer[Any]):
     contradictory = serializers.IntegerField()
     left_to_people = serializers.IntegerField()
     other_split = serializers.IntegerField()
+    metadata_left_out = serializers.IntegerField(
+        help_text="Values that differ from what was known of the prompt or response already."
+    )
     dry_run = serializers.BooleanField()
     seconds = serializers.FloatField()
     splits = serializers.DictField(
