@@ -17,6 +17,7 @@ OURS = (
     "parts.json",
     "up.pid",
     "hub",
+    "imports",
     "logs",
     "redis",
     "runs",

@@ -162,15 +162,11 @@ def reward_models(project: str, before_version: int | None = None) -> dict[str, 
 
 
 def _model(model: RewardModel) -> dict[str, Any]:
-    row = model_row(model)
-    accuracy = row["accuracy"]
     return {
-        **row,
-        "accuracy": {"value": accuracy.value, "low": accuracy.low, "high": accuracy.high,
-                     "n": accuracy.n, "split": accuracy.split} if accuracy else None,
+        **model_row(model),
         "created_at": in_json(model.created_at),
         "url": link("reward-model", model.pk),
-    }  # fmt: skip
+    }
 
 
 def export_link(

@@ -40,7 +40,7 @@ def test_what_was_filtered_is_downloaded_in_the_chosen_shape(
     with page.expect_download() as download:
         page.get_by_role("button", name="Download").press("Enter")
     body = Path(download.value.path()).read_bytes()
-    assert download.value.suggested_filename == "kindness-preferences.jsonl"
+    assert download.value.suggested_filename == "kindness-preferences-tinker.jsonl"
     assert sorted(json.loads(line)["label"] == "Tie" for line in body.splitlines()) == [False, True]
     page.reload()
     expect(page.get_by_role("radio", name="Tinker")).to_be_checked()

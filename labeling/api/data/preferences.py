@@ -33,6 +33,7 @@ from labeling.preferences.exporting import (
     preference_rows,
 )
 from labeling.preferences.shapes.files import FORMATS
+from labeling.preferences.shapes.loading import file_stem
 from labeling.preferences.shapes.styles import STYLES, columns_of
 
 
@@ -213,7 +214,7 @@ class PreferencesView(APIView):
     def get(self, request: Request, slug: str) -> HttpResponseBase:
         project = project_of(request, slug)
         given = PreferenceParameters.of(request)
-        name = f"{project.slug}-preferences"
+        name = file_stem(project.slug, given["style"])
         try:
             wanted = options_of(project, given)
             columns = columns_of(STYLES[wanted.style])

@@ -10,6 +10,7 @@ from labeling.api.conventions.requests import row_of
 from labeling.curation.finding import PreferenceFilter
 from labeling.models import Project, Snapshot, SnapshotPush, SnapshotTaking
 from labeling.models.snapshots import DESCRIPTION_LENGTH, LICENCE_LENGTH, NAME_LENGTH
+from labeling.preferences.snapshots import SnapshotDamaged
 from labeling.snapshots import comparing
 from labeling.snapshots.counting import counts_of
 from labeling.snapshots.keeping import why_not_delete
@@ -80,6 +81,9 @@ class SnapshotSerializer(serializers.Serializer[Any]):
 
 class WholeSnapshotSerializer(SnapshotSerializer):
     counts = serializers.DictField(help_text="By split, provenance and kind; agreement.")
+    damage = serializers.CharField(
+        help_text="Empty where its file is as it was written; else what is wrong with it."
+    )
     files = serializers.ListField(child=serializers.CharField())
     uses = serializers.ListField(
         child=serializers.CharField(), help_text="Runs and reward models that learnt from it."
@@ -168,8 +172,13 @@ def snapshot_row(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def whole_row(snapshot: Snapshot) -> dict[str, Any]:
+    try:
+        counts, damage = counts_of(snapshot), ""
+    except SnapshotDamaged as fault:
+        counts, damage = {}, str(fault)
     return snapshot_row(snapshot) | {
-        "counts": counts_of(snapshot),
+        "counts": counts,
+        "damage": damage,
         "files": [*names_of(snapshot), CARD],
         "uses": [use.words for use in uses_of(snapshot)],
         "why_not_delete": why_not_delete(snapshot),

@@ -12,7 +12,7 @@ from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from labeling.curation.exports import OF_PAGE, Outlook, foresee, narrowing
 from labeling.curation.finding import FilterError, PreferenceFilter
@@ -20,7 +20,7 @@ from labeling.models import Export, Project, Role
 from labeling.pages.requests import SignedInRequest, wants_fragment
 from labeling.people.access import project_for
 from labeling.preferences.shapes.files import FORMATS
-from labeling.preferences.shapes.loading import FILE_TITLES, GROUPS, SHAPES
+from labeling.preferences.shapes.loading import FILE_TITLES, GROUPS, SHAPES, file_stem
 from labeling.preferences.shapes.styles import STYLES
 
 EARLIER = 10
@@ -34,7 +34,7 @@ FLAG_WORDS = {
 
 
 @login_required
-@require_GET
+@require_safe
 def export_page(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
     try:
@@ -57,7 +57,7 @@ def _context(request: SignedInRequest, project: Project) -> dict[str, Any]:
     outlook = _outlook(project, wanted, style, format, flags)
     query = _query(wanted, style, format, flags)
     address = request.build_absolute_uri(reverse("api-preferences", args=[project.slug]))
-    file_name = f"{project.slug}-preferences.{format}"
+    file_name = f"{file_stem(project.slug, style)}.{format}"
     return {
         "project": project,
         "wanted": wanted,

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from labeling.models import Project, Role, Snapshot
 from labeling.pages.curation.snapshots import snapshot_in, snapshot_page
@@ -31,7 +31,7 @@ EXCERPT = 160
 
 
 @login_required
-@require_GET
+@require_safe
 def snapshot_diff(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
     old, new = _asked(request, project, "old"), _asked(request, project, "new")

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from labeling.curation.finding import FilterError
 from labeling.models import Project, Role, Snapshot, SnapshotPush, SnapshotTaking
@@ -60,7 +60,7 @@ class SnapshotForm(forms.Form):
 
 
 @login_required
-@require_GET
+@require_safe
 def snapshots(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
     before = number_in(request.GET, "before")
@@ -83,7 +83,7 @@ def snapshots(request: SignedInRequest, slug: str) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def snapshot_new(request: SignedInRequest, slug: str) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
     data = request.POST if request.method == "POST" else request.GET
@@ -132,7 +132,7 @@ def _new_page(
 
 
 @login_required
-@require_GET
+@require_safe
 def snapshot(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
     project = project_for(request.user, slug, Role.CURATOR)
     return snapshot_page(request, project, snapshot_in(project, pk))

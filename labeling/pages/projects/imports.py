@@ -84,7 +84,7 @@ def cancel(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def undo(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
     """Shows what an undo would take back, and does it where that was confirmed."""
     project, job = _import(request, slug, pk)

@@ -159,3 +159,9 @@ FILE_TITLES = {
     "csv.gz": "CSV, packed",
     "parquet": "Parquet",
 }
+
+
+def file_stem(slug: str, style: str) -> str:
+    """The name of an export's file without its ending; each shape has one of its own, so that none
+    is written over another."""
+    return f"{slug}-preferences-{style}"

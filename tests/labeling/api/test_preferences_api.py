@@ -52,7 +52,7 @@ def lines(response) -> list[dict]:
 def test_the_stream_has_every_preference(project, curator):
     response = curator.get(url(project, format="jsonl"))
     assert response.headers["Content-Type"] == "application/x-ndjson"
-    assert "preferences.jsonl" in response.headers["Content-Disposition"]
+    assert "preferences-messages.jsonl" in response.headers["Content-Disposition"]
     assert response.streaming
     assert len(lines(response)) == 7
 

@@ -38,6 +38,7 @@ def address(name: str, project) -> str:
         "pk": 1,
         "number": 1,
         "delivery": 1,
+        "name": "messages.jsonl",
     }
     return reverse(name, kwargs={key: values[key] for key in ENDPOINTS[name]})
 

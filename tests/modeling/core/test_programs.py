@@ -13,7 +13,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 
 def test_the_core_needs_neither_django_nor_the_web_app() -> None:
-    """Of labeling it may load its intervals alone, which are pure (decision 20)."""
+    """Of labeling it may load its intervals and its rules for addresses, which are pure."""
     code = (
         "import sys, modeling.core.train_reward, modeling.core.train_policy;"
         "import modeling.core.score, modeling.core.sample;"
@@ -22,8 +22,9 @@ def test_the_core_needs_neither_django_nor_the_web_app() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     intervals = "labeling.quality.measures.intervals"
-    parents = {intervals.rsplit(".", n)[0] for n in range(4)}
-    assert set(done.stdout.split()) == parents
+    pure = {intervals.rsplit(".", n)[0] for n in range(4)}
+    pure |= {f"labeling.network{name}" for name in ("", ".reachable", ".web_addresses")}
+    assert set(done.stdout.split()) == pure
 
 
 def test_every_logged_metric_is_in_the_glossary(tiny_model: Path, tmp_path: Path) -> None:

@@ -94,6 +94,10 @@ def fill(project: Project) -> dict[str, Any]:
         "set-password.uidb64": "MQ",
         "set-password.token": "abc-123",
         "pk": 1,
+        "number": 1,
+        "delivery": 1,
+        "name": "messages.jsonl",
+        "format": "csv",
         "token": "abc",
         "uidb64": "MQ",
     }

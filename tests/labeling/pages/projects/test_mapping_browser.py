@@ -28,7 +28,7 @@ def upload(page: Page, server: Any, project: Any) -> None:
     sign_in(page, server, "teammate")
     page.goto(server.url + reverse("import", args=[project.slug]))
     file = {"name": "votes.jsonl", "mimeType": "text/plain", "buffer": as_file(ROWS).read()}
-    page.get_by_label("File", exact=True).set_input_files(file)  # type: ignore[arg-type]
+    page.get_by_label("Files", exact=True).set_input_files(file)  # type: ignore[arg-type]
     page.get_by_role("button", name="Check the file").click()
 
 

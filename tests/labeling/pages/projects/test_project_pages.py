@@ -10,7 +10,7 @@ from tests.factories import make_member, make_project, make_user
 
 pytestmark = pytest.mark.django_db
 
-NOT_SET = {"id", "slug", "guidelines", "created_at"}
+NOT_SET = {"id", "slug", "guidelines", "created_at", "webhook_events"}
 
 
 @pytest.fixture

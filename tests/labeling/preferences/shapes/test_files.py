@@ -223,7 +223,7 @@ def test_the_api_streams_every_format_under_its_name(name: str, more: str) -> No
     )
     assert answer.streaming
     assert answer["Content-Type"] == FORMATS[name].content_type
-    assert f'filename="ours-preferences.{name}"' in answer["Content-Disposition"]
+    assert f'filename="ours-preferences-hh.{name}"' in answer["Content-Disposition"]
     wanted = ExportOptions(style="hh")
     rows = preference_rows(project, wanted)
     if more:
