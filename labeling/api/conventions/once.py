@@ -126,9 +126,10 @@ def _digest_of_file(part: Any) -> str:
 def _close_files(request: Request) -> None:
     """Closes what was uploaded: nobody else does where the view is not called, or refuses the
     request before it looks at the files."""
-    if not hasattr(request, "_full_data"):
-        return  # nobody has read the body
-    body: Any = request.data
+    try:
+        body: Any = request.data
+    except APIException:
+        return  # of a type that is not read here, or malformed: nothing of it is open
     for part in body.values() if isinstance(body, Mapping) else ():
         if hasattr(part, "close"):
             part.close()

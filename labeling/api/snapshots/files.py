@@ -19,7 +19,7 @@ from labeling.api.conventions.requests import project_of
 from labeling.api.conventions.streams import JSONL
 from labeling.api.snapshots.rows import BIGGEST_ID, CARD, Damaged, DiffSerializer, snapshot_of
 from labeling.preferences.beyond_text import CannotBeTexts
-from labeling.preferences.shapes.files import json_lines
+from labeling.preferences.shapes.files import FORMATS, json_lines
 from labeling.preferences.snapshots import SnapshotDamaged
 from labeling.snapshots import comparing
 from labeling.snapshots.card import card_of
@@ -31,6 +31,9 @@ def refusals(*statuses: int) -> dict[int, Any]:
     """How an endpoint refuses whose answers are files."""
     described = answers(None, *statuses)
     return {status: one for status, one in described.items() if status != 200}
+
+
+KINDS = sorted({*(file.content_type for file in FORMATS.values()), "text/markdown"})
 
 
 class DiffParameters(Parameters):
@@ -56,8 +59,7 @@ class SnapshotFileView(APIView):
         "such as `trl.parquet`: the pairs with a better response that nobody has excluded. No file "
         "ever changes: `ETag` is its SHA-256, and `Range` goes on with a download.",
         responses={
-            (200, "application/octet-stream"): OpenApiTypes.BINARY,
-            (206, "application/octet-stream"): OpenApiTypes.BINARY,
+            **{(status, kind): OpenApiTypes.BINARY for status in (200, 206) for kind in KINDS},
             304: None,
             **refusals(400, 410, 416),
         },
