@@ -92,7 +92,7 @@ def snapshot_new(request: SignedInRequest, slug: str) -> HttpResponse:
     except FilterError as error:
         context = {"project": project, "error": error}
         return render(request, "curation/snapshots/snapshot_new.html", context, status=422)
-    if request.method == "GET":
+    if request.method != "POST":
         return _new_page(request, project, wanted, SnapshotForm())
     form = SnapshotForm(request.POST)
     if form.is_valid():

@@ -68,7 +68,8 @@ def test_the_importer_knows_every_column_of_an_export_and_of_exports_none_else()
     claim_and_judge(make_member(project), project)
     (row,) = exported(project)
     assert row.keys() <= ALWAYS | TRIPLE | EXPORTED
-    assert EXPORTED - row.keys() == {"agreement"}, "what earlier exports called the vote share"
+    # What earlier exports called the vote share, and two columns of the style `full`.
+    assert EXPORTED - row.keys() == {"agreement", "ids", "votes"}
 
 
 def _turned(row: dict[str, Any]) -> dict[str, Any]:
