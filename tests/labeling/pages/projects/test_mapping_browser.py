@@ -47,7 +47,7 @@ def test_votes_in_a_column_become_preferences_by_keyboard(
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Import 9 rows").focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#done")).to_contain_text("Preferences stored")
+    expect(page.get_by_role("row", name="Preferences stored 3")).to_be_visible()
     assert project.preferences.count() == 3
 
 
