@@ -153,6 +153,7 @@ def test_what_can_be_read_answers_head_the_same(client: Client, addresses: dict[
     assert {name: statuses for name, statuses in read.items() if statuses[1] != 200} == {}
 
 
+@pytest.mark.timeout(600)
 def test_any_body_at_any_address(client: Client, addresses: dict[str, str]) -> None:
     every = [*but_sign_out(addresses), "/admin/login/", "/admin/labeling/user/add/"]
     cases = [
@@ -163,6 +164,7 @@ def test_any_body_at_any_address(client: Client, addresses: dict[str, str]) -> N
     assert ours(client, cases) == []
 
 
+@pytest.mark.timeout(600)
 def test_any_query_at_any_address(client: Client, addresses: dict[str, str]) -> None:
     every = [*but_sign_out(addresses), "/admin/login/", "/admin/labeling/user/"]
     cases: list[Any] = [

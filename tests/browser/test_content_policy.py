@@ -58,7 +58,9 @@ def test_endpoints_are_listed(watched: Page, live_server: LiveServer) -> None:
     watched.get_by_placeholder("Filter by tag").fill("preferences")
     expect(watched.locator(".opblock-tag", has_text="webhooks")).to_have_count(0)
     watched.locator(".opblock-tag", has_text="preferences").first.click()
-    watched.get_by_text("Settled preferences: (prompt, chosen, rejected)").first.wait_for()
+    watched.get_by_text("Settled preferences: (prompt, chosen, rejected)").first.wait_for(
+        timeout=60_000
+    )
     is_dark = "document.documentElement.classList.contains('dark-mode')"
     assert not watched.evaluate(is_dark)
     watched.emulate_media(color_scheme="dark")
