@@ -61,10 +61,9 @@ def test_endpoints_are_listed(watched: Page, live_server: LiveServer) -> None:
     watched.get_by_text("Settled preferences: (prompt, chosen, rejected)").first.wait_for(
         timeout=60_000
     )
-    is_dark = "document.documentElement.classList.contains('dark-mode')"
-    assert not watched.evaluate(is_dark)
+    expect(watched.locator("html.dark-mode")).to_have_count(0)
     watched.emulate_media(color_scheme="dark")
-    watched.wait_for_function(is_dark)
+    expect(watched.locator("html.dark-mode")).to_have_count(1)
     assert watched.evaluate("refusals") == []
 
 
