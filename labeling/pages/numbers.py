@@ -2,7 +2,6 @@
 
 from django.http import QueryDict
 
-BIGGEST_ID = 2**63 - 1  # of a column of the database
 MOST_DIGITS = 18  # all such numbers fit; Python itself raises beyond 4,300 digits
 
 

@@ -51,3 +51,5 @@ ON_THE_SERVER = FileLimits(max_bytes=64 * 2**30, max_lines=200_000_000, max_rati
 BLANK_LINES = 10_000
 # A file with more faults is not read on.
 COUNTED_PROBLEMS = 10_000
+
+BIGGEST_ID = 2**63 - 1  # of a column of the database

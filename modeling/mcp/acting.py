@@ -18,8 +18,7 @@ from labeling.database.transactions import Conflict
 from labeling.models import ApiToken, Project, Role, Scope, User
 from labeling.people.access import project_for
 from labeling.people.signing_in import tokens
-
-BIGGEST_ID = 2**63 - 1  # of a column of the database
+from labeling.texts.limits import BIGGEST_ID
 
 ToolFunction = Callable[..., dict[str, Any]]
 

@@ -21,8 +21,7 @@ from labeling.curation.comments import CannotComment
 from labeling.models import Comment, Judgment, Project, Role, User
 from labeling.models.comments import MAX_COMMENT
 from labeling.people.access import require
-
-BIGGEST_ID = 2**63 - 1  # that a database takes
+from labeling.texts.limits import BIGGEST_ID
 
 
 class CommentSerializer(serializers.Serializer[Any]):

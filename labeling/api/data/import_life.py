@@ -25,6 +25,7 @@ from labeling.importing.undoing.taking_back import CannotUndo, begin_undo, count
 from labeling.models import Import
 from labeling.preferences.shapes.files import FORMATS
 from labeling.preferences.shapes.styles import ColumnType
+from labeling.texts.limits import BIGGEST_ID
 
 # A small import is taken back before the answer comes.
 UNDO_SECONDS = 2.0
@@ -38,7 +39,7 @@ class NotNow(APIException):
 
 def import_of(request: Request, slug: str, pk: int) -> Import:
     project = project_of(request, slug)
-    rows = Import.objects.filter(project=project, pk=min(pk, 2**63 - 1))
+    rows = Import.objects.filter(project=project, pk=min(pk, BIGGEST_ID))
     job = rows.select_related("actor", "project").first()
     if job is None:
         raise Http404("This project has no such import.")

@@ -13,11 +13,10 @@ from labeling.importing.reports import NoticeCounter
 from labeling.models import Project, Response
 from labeling.models.material import ResponseOrigin
 from labeling.models.project_limits import LIMITS
-from labeling.texts.limits import MAX_COMPARED
+from labeling.texts.limits import BIGGEST_ID, MAX_COMPARED
 
 OWN = ("response_ids", "priority", "wanted")
 KNOWN = (*OF_PROMPT, "responses", "model", *OWN)
-BIGGEST_ID = 2**63 - 1
 BATCH = 500
 
 

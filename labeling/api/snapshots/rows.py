@@ -16,9 +16,9 @@ from labeling.snapshots.counting import counts_of
 from labeling.snapshots.keeping import why_not_delete
 from labeling.snapshots.shaping import names_of
 from labeling.snapshots.uses import uses_of
+from labeling.texts.limits import BIGGEST_ID
 from labeling.texts.moments import timestamp
 
-BIGGEST_ID = 2**63 - 1
 CARD = "README.md"
 FILTERS = list(PreferenceFilter.__dataclass_fields__)
 

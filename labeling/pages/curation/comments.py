@@ -15,9 +15,10 @@ from labeling.curation import comments
 from labeling.curation.comments import CannotComment
 from labeling.models import Comparison, Judgment, Preference, Project, Role, User
 from labeling.models.comments import MAX_COMMENT
-from labeling.pages.numbers import BIGGEST_ID, number_in
+from labeling.pages.numbers import number_in
 from labeling.pages.requests import SignedInRequest, wants_fragment
 from labeling.people.access import project_for
+from labeling.texts.limits import BIGGEST_ID
 
 
 @login_required

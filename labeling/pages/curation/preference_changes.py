@@ -16,9 +16,10 @@ from labeling.pages.curation.preferences import (
     table_context,
     table_url,
 )
-from labeling.pages.numbers import BIGGEST_ID, number_in, whole_numbers
+from labeling.pages.numbers import number_in, whole_numbers
 from labeling.pages.requests import SignedInRequest
 from labeling.people.access import project_for
+from labeling.texts.limits import BIGGEST_ID
 
 
 @login_required

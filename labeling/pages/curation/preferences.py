@@ -26,9 +26,10 @@ from labeling.curation.metadata_facets import COUNTED, metadata_facets
 from labeling.material.shown.showing import BesideTexts, ShownText, show_anyway
 from labeling.models import Doubt, Judgment, Preference, Project, Response, Role, User
 from labeling.pages.curation.comments import thread_context
-from labeling.pages.numbers import BIGGEST_ID, number_in
+from labeling.pages.numbers import number_in
 from labeling.pages.requests import SignedInRequest, wants_fragment
 from labeling.people.access import project_for
+from labeling.texts.limits import BIGGEST_ID
 from labeling.texts.messages import parts_of
 from labeling.texts.metadata import as_json
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from labeling.curation.finding import FilterError
 from labeling.models import Project, Role, Snapshot, SnapshotPush, SnapshotTaking
 from labeling.models.snapshots import DESCRIPTION_LENGTH, LICENCE_LENGTH, NAME_LENGTH
-from labeling.pages.numbers import BIGGEST_ID, number_in
+from labeling.pages.numbers import number_in
 from labeling.pages.requests import SignedInRequest, wants_fragment
 from labeling.people.access import RANK, project_for
 from labeling.preferences.shapes.files import FORMATS
@@ -27,6 +27,7 @@ from labeling.snapshots.keeping import delete_snapshot, give_name, why_not_delet
 from labeling.snapshots.shaping import ROWS_NAME, VOTES_NAME, WHOLE, styles_of
 from labeling.snapshots.taking import SnapshotRefused
 from labeling.snapshots.uses import uses_of
+from labeling.texts.limits import BIGGEST_ID
 
 PAGE_SIZE = 50
 ACTIVE = (SnapshotTaking.State.WAITING, SnapshotTaking.State.RUNNING)

@@ -24,10 +24,11 @@ from labeling.importing.undoing.taking_back import (
     go_on,
 )
 from labeling.models import Import, Project, Role
-from labeling.pages.numbers import BIGGEST_ID, number_in
+from labeling.pages.numbers import number_in
 from labeling.pages.requests import SignedInRequest
 from labeling.people.access import project_for
 from labeling.preferences.shapes.files import FORMATS
+from labeling.texts.limits import BIGGEST_ID
 
 State = Import.State
 ON_A_PAGE = 50

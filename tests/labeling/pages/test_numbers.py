@@ -5,7 +5,8 @@ from django.http import QueryDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.pages.numbers import BIGGEST_ID, MOST_DIGITS, number_in, whole_number, whole_numbers
+from labeling.pages.numbers import MOST_DIGITS, number_in, whole_number, whole_numbers
+from labeling.texts.limits import BIGGEST_ID
 
 
 @given(st.integers(0, 10**MOST_DIGITS - 1))
