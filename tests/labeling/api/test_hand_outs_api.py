@@ -129,10 +129,10 @@ def test_what_is_about_a_response_stays_hidden_and_what_the_model_said_is_there(
     project = make_project(gold_share=0)
     asked = [{"role": "user", "content": "Why?", "name": "Ann"}]
     prompt = make_prompt(project, messages=asked, extra={"tools": [{"name": "look"}]})
-    extra = {"reasoning_content": "I think.", "model": "secret-7b", "score": 0.5}
+    extra = {"reasoning_content": "I think.", "model": "Secretive", "score": 0.5}
     queue(
-        make_response(prompt, "One.", extra=extra, model_name="secret-7b"),
-        make_response(prompt, "Two.", model_name="other-7b"),
+        make_response(prompt, "One.", extra=extra, model_name="Secretive"),
+        make_response(prompt, "Two.", model_name="Secretive too"),
     )
     _, client = labeler_of(project)
     row = next_of(client, project)["comparison"]
@@ -141,7 +141,7 @@ def test_what_is_about_a_response_stays_hidden_and_what_the_model_said_is_there(
     )
     assert message["reasoning_content"] == "I think."
     assert (row["prompt"], row["beside_prompt"]) == (asked, {"tools": [{"name": "look"}]})
-    assert "7b" not in str(row) and "score" not in str(row)
+    assert "Secretive" not in str(row) and "score" not in str(row)
 
 
 @pytest.mark.parametrize("what", ["next", "answer"])
