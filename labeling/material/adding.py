@@ -73,12 +73,9 @@ class Adding:
     def splits_of_near(self, digests: Iterable[str]) -> dict[str, str]:
         """The splits in which prompts with these near digests stand already; of several, that of
         the first."""
-        columns, name = ("near_digest", "split"), "near_digest"
-        project = self.project.pk
-        found = rows_where_in(
-            Prompt, columns, name, set(digests), project_id=project, order="id DESC"
-        )
-        return dict(found)
+        columns, name = ("id", "near_digest", "split"), "near_digest"
+        rows = rows_where_in(Prompt, columns, name, set(digests), project_id=self.project.pk)
+        return {near: split for _, near, split in sorted(rows, reverse=True)}
 
     # The two look-ups below name prompts only: with two long IN lists a database may try every
     # combination of them. A prompt has few rows in either table.

@@ -39,6 +39,7 @@ from modeling.models.versions import loop_of
 from tests.factories import (
     claim,
     judge,
+    judge_for,
     make_comparison,
     make_member,
     make_project,
@@ -146,6 +147,10 @@ def _import(project: Project, curator: User) -> Import:
 
 
 def _judge(project: Project, people: dict[Role, User]) -> None:
+    # One on which two agree, whatever chance hands out of the rest.
+    make_comparison(project, ("Good.", "Bad."), wanted=2)
+    for role in (Role.LABELER, Role.CURATOR):
+        judge_for(people[role], project, "Good.")
     for number in range(14):
         prompt = make_prompt(project, f"How do I remove stain {number}?\n\nIt is **red**.")
         texts = (TEXTS[number % 4], TEXTS[(number + 1) % 4] + f" {number}")

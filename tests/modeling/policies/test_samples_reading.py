@@ -1,15 +1,14 @@
 """The sample browser reads the scores of what it shows, however many others there are."""
 
-from collections.abc import Callable
-
 import pytest
-from django.db import connection
+from django.db import connection  # noqa: F401 for the condition below
 
 from labeling.models import Project, Response
 from modeling.models import RewardModel, Score
 from modeling.policies import samples
 from tests.factories import make_project, make_prompt, make_response
 from tests.modeling.page_helpers import make_reward_model
+from tests.sqlite_steps import steps_of
 
 pytestmark = pytest.mark.django_db
 
@@ -21,23 +20,6 @@ def with_scores(project: Project, model: RewardModel, count: int) -> list[Respon
         Score(response=response, reward_model=model, value=0.0) for response in responses
     )
     return responses
-
-
-def steps_of(action: Callable[[], object]) -> int:
-    """How many tens of instructions SQLite needs for it."""
-    steps = 0
-
-    def step() -> int:
-        nonlocal steps
-        steps += 1
-        return 0
-
-    connection.connection.set_progress_handler(step, 10)
-    try:
-        action()
-    finally:
-        connection.connection.set_progress_handler(None, 0)
-    return steps
 
 
 def test_rewards_are_those_of_the_model_that_scored_most_of_what_is_shown() -> None:
