@@ -1,8 +1,8 @@
 """Data sets and tools whose records are known by their columns: one module for each, which says how
 it recognises a record and turns it into rows of ours.
 
-A new one is a module here with its `SOURCES`, its input in the tests and its line in the table of
-docs/data-formats.md. They are many in one folder on purpose: each is found by its name.
+A new one is a module with its `SOURCES` in the folder of its kind, its input in the tests and its
+line in the table of docs/data-formats.md.
 """
 
 from labeling.importing.sources.registry import every_source, recognise

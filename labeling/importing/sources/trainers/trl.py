@@ -6,7 +6,6 @@ from itertools import product
 from typing import Any
 
 from labeling.importing.lines.message_fields import Tell
-from labeling.importing.sources.hh_rlhf import is_dialogue
 from labeling.importing.sources.parts import (
     Answer,
     Verdict,
@@ -16,6 +15,7 @@ from labeling.importing.sources.parts import (
     triple,
     without,
 )
+from labeling.importing.sources.published.hh_rlhf import is_dialogue
 from labeling.importing.sources.source import Data, Row, Source, columns
 
 # Of one prompt; every completion is in one of them at least.

@@ -20,7 +20,7 @@ from labeling.importing.sources.parts import (
     without,
 )
 from labeling.importing.sources.source import Data, Row, Source, columns
-from labeling.importing.sources.trl import pairs_of_labels
+from labeling.importing.sources.trainers.trl import pairs_of_labels
 from labeling.texts.messages import ROLES as API_ROLES
 
 ALONE = frozenset({"prompt", "chosen", "rejected", "responses", "completion", "completions"})

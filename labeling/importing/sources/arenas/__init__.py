@@ -1,0 +1,1 @@
+"""Data sets in which several people voted on what models wrote."""

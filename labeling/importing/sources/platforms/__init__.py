@@ -1,0 +1,1 @@
+"""What annotation tools write: Argilla, Label Studio, Potato, Open-Assistant."""

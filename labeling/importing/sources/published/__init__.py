@@ -1,0 +1,1 @@
+"""Data sets with one verdict a row, as they are published."""

@@ -1,0 +1,1 @@
+"""What trainers and services read and write: TRL, OpenAI, chat logs."""
