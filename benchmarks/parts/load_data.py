@@ -29,8 +29,9 @@ SENTENCE = (
 )
 MESSAGES = """[{"role": "user", "content": "Question ' || n.n || ': how do I get a stain of red wine out of a woollen rug without spoiling its colours?"}]"""  # noqa: E501
 PROMPTS = """
-    INSERT INTO labeling_prompt (project_id, messages, digest, split, tags, source, created_at)
-    SELECT {project}, CAST('%s' AS {json}), 'p' || n.n, 'train', '[]', '', CURRENT_TIMESTAMP
+    INSERT INTO labeling_prompt (project_id, messages, digest, near_digest, split, tags, source,
+        created_at)
+    SELECT {project}, CAST('%s' AS {json}), 'p' || n.n, 'n' || n.n, 'train', '[]', '', CURRENT_TIMESTAMP
     FROM {series}
 """ % MESSAGES.replace("%", "%%")  # noqa: UP031
 ANSWERS = """

@@ -1,13 +1,21 @@
 """Looks many rows up by one column. Through the ORM, which looks at every value several times, such
 look-ups took a tenth of an import's time."""
 
+import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from django.db import connection, models
 
-# As many values of one statement as every SQLite takes.
-AT_ONCE = 30_000
+# SQLite takes one value after the other, in the order of a CROSS JOIN, and looks each up in the
+# index. With `IN` it reads the whole table where it was small when statistics were last gathered;
+# so it does with a list of VALUES, to filter what it looks up, and for an `ORDER BY id`. Of an
+# import of a million rows that was seven tenths of the time.
+SELECT = {
+    "sqlite": "SELECT {columns} FROM json_each(%s) AS wanted CROSS JOIN {table} "
+    "WHERE {column} = wanted.value{of_project}",
+    "postgresql": "SELECT {columns} FROM {table} WHERE {column} = ANY(%s){of_project}",
+}
 
 
 def rows_where_in(
@@ -18,18 +26,21 @@ def rows_where_in(
     *,
     project_id: int | None = None,
 ) -> Iterator[tuple[Any, ...]]:
-    """The columns of the rows whose column `name` has one of these values. For columns of plain
-    texts and numbers: nothing is converted. In no order: SQLite reads the whole table for one."""
+    """The columns of the rows whose column `name` has one of these values, in no order. For columns
+    of plain texts and numbers: nothing is converted."""
+    if not values:
+        return iter(())
     quote = connection.ops.quote_name
-    selected = ", ".join(quote(column) for column in columns)
-    select = f"SELECT {selected} FROM {quote(model._meta.db_table)} WHERE "
-    of_project = [] if project_id is None else [project_id]
-    if project_id is not None:
-        select += f"{quote('project_id')} = %s AND "
-    values = list(values)
-    for start in range(0, len(values), AT_ONCE):
-        some = values[start : start + AT_ONCE]
-        marks = ", ".join(["%s"] * len(some))
-        with connection.cursor() as cursor:
-            cursor.execute(f"{select}{quote(name)} IN ({marks})", [*of_project, *some])
-            yield from cursor.fetchall()
+    table = quote(model._meta.db_table)
+    of_project = "" if project_id is None else f" AND {table}.{quote('project_id')} = %s"
+    statement = SELECT[connection.vendor].format(
+        columns=", ".join(f"{table}.{quote(column)}" for column in columns),
+        table=table,
+        column=f"{table}.{quote(name)}",
+        of_project=of_project,
+    )
+    distinct = list(dict.fromkeys(values))
+    wanted = json.dumps(distinct) if connection.vendor == "sqlite" else distinct
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [wanted, *([] if project_id is None else [project_id])])
+        return iter(cursor.fetchall())

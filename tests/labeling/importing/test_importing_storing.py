@@ -15,7 +15,6 @@ from labeling.material import adding
 from labeling.models import AuditEntry, Comparison, Preference, Prompt, Response
 from labeling.texts.sameness import near_digest, prompt_digest, split_of
 from tests.factories import claim, claim_and_judge, make_member, make_project
-from tests.sqlite_steps import steps_of
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 pytestmark = pytest.mark.django_db
@@ -297,18 +296,3 @@ def test_the_number_of_responses_can_be_said_at_the_import():
     assert set(Comparison.objects.values_list("size", flat=True)) == {4}
     with pytest.raises(ValueError, match="from 2 to 9, not 10"):
         ImportOptions(responses_per_comparison=10)
-
-
-@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="counts SQLite's instructions")
-@pytest.mark.parametrize("row", [{"responses": ["a", "b"]}, {"chosen": "a", "rejected": "b"}])
-def test_rows_cost_the_same_however_many_the_project_holds(row):
-    project = make_project()
-
-    def rows(start: int, count: int) -> list[dict]:
-        return [{"prompt": f"Prompt {number}?", **row} for number in range(start, start + count)]
-
-    take(project, *rows(0, 1))
-    among_few = steps_of(lambda: take(project, *rows(1, 50)))
-    take(project, *rows(100, 3000))
-    among_many = steps_of(lambda: take(project, *rows(4000, 50)))
-    assert among_many < 1.2 * among_few
