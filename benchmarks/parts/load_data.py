@@ -31,7 +31,8 @@ MESSAGES = """[{"role": "user", "content": "Question ' || n.n || ': how do I get
 PROMPTS = """
     INSERT INTO labeling_prompt (project_id, messages, digest, near_digest, split, tags, source,
         created_at)
-    SELECT {project}, CAST('%s' AS {json}), 'p' || n.n, 'n' || n.n, 'train', '[]', '', CURRENT_TIMESTAMP
+    SELECT {project}, CAST('%s' AS {json}), 'p' || n.n, 'n' || n.n, 'train', '[]', '',
+        CURRENT_TIMESTAMP
     FROM {series}
 """ % MESSAGES.replace("%", "%%")  # noqa: UP031
 ANSWERS = """

@@ -46,6 +46,8 @@ State = Import.State
 # An undo that left something may be done again, when that is no longer used.
 CAN_BE_UNDONE = (State.DONE, State.FAILED, State.UNDONE)
 PHASES: tuple[type[Model], ...] = (Comparison, Preference, Judgment, Response, Prompt)
+# By these one can tell how far an undo is: preferences go with their comparisons.
+MATERIAL = (Comparison, Response, Prompt)
 BATCH = 300
 MAX_REASON = 200
 # Each count of an undo in words, in the order in which they are told.
@@ -142,6 +144,13 @@ def counts_of(job: Import) -> dict[str, int]:
     return {name: job.undone[name] for name in WORDS if job.undone.get(name)}
 
 
+def share_of(job: Import) -> float | None:
+    """How much of what the import brought has been looked at so far; None where nobody knows."""
+    names = ("prompts_new", "responses_new", "comparisons_new", "preferences_new")
+    brought = sum(job.report.get(name, 0) for name in names)
+    return min(1.0, job.undone.get("rows", 0) / brought) if brought else None
+
+
 class _Undoing:
     """One transaction of an undo. The project's row is locked."""
 
@@ -169,6 +178,8 @@ class _Undoing:
         if ids:
             self.steps[model](ids)
             self.counts["after"] = ids[-1]
+            if model in MATERIAL:
+                self.counts["rows"] = self.counts.get("rows", 0) + len(ids)
         else:
             self.counts |= {"phase": self.counts["phase"] + 1, "after": 0}
         return False

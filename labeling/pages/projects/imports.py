@@ -22,6 +22,7 @@ from labeling.importing.undoing.taking_back import (
     begin_undo,
     counts_of,
     go_on,
+    share_of,
 )
 from labeling.models import Import, Project, Role
 from labeling.pages.numbers import number_in
@@ -169,6 +170,8 @@ def _context(project: Project, job: Import) -> dict[str, Any]:
 
 def _share(job: Import) -> float | None:
     """How much of the present part of the work is done; None where nobody knows."""
+    if job.state == State.UNDOING:
+        return share_of(job)
     if job.state == State.IN_FORCE or job.state == State.READY:
         of, at = job.progress.get("rows"), job.report.get("rows", 0)
     else:

@@ -16,6 +16,7 @@ from labeling.importing.undoing.taking_back import (
     counts_of,
     finish_undos,
     go_on,
+    share_of,
 )
 from labeling.models import (
     Assignment,
@@ -257,10 +258,12 @@ def test_an_undo_that_was_cut_off_goes_on_where_it_was(
     finish_undos()
     assert Prompt.objects.count() == 3, "somebody is at work on it"
     job.refresh_from_db()
+    assert share_of(job) == pytest.approx(1 / 12)
     Import.objects.update(touched_at=job.created_at.replace(year=2020))
     finish_undos()
     job.refresh_from_db()
     assert counts_of(job) == {"prompts": 3, "responses": 6, "comparisons": 3}
+    assert share_of(job) == 1.0
     assert not Prompt.objects.exists()
 
 
